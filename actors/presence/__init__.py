@@ -1,0 +1,1 @@
+"""Who is online in one room, announced at most once a second."""

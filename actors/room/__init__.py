@@ -1,0 +1,1 @@
+"""One chat room: its membership, its log's order, its read pointers."""

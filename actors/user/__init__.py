@@ -1,0 +1,1 @@
+"""One person's inbox (a dense event sequence) and the making of rooms."""

@@ -1,0 +1,61 @@
+"""What travels between actors: a message and what must not be forgotten about it."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Generic, TypeVar
+
+from core.errors import Rejected
+from core.identity import Principal
+from core.ports.fanout import Client
+from protocol.addresses import Address
+from protocol.frames import Answer
+
+M = TypeVar("M")
+
+Reply = Callable[[Answer | Rejected], None]
+"""Called at most once, in the trio thread, never blocking."""
+
+
+class Lane(IntEnum):
+    """The parts of a mailbox, in the order they are taken (docs/architecture.md §3)."""
+
+    CONTROL = 0
+    NORMAL = 1
+    PERSONA = 2
+    EPHEMERAL = 3
+
+
+@dataclass(slots=True)
+class Envelope(Generic[M]):
+    """One message on its way to an actor.
+
+    `principal`: on whose behalf (None: the system). `client`: the connection it came by, for
+    whoever may subscribe it. `reply`: where the answer goes (None: nobody asked). `deadline`: absolute
+    trio time after which nobody waits. `path`: the asks that led here, for call cycles.
+    `key`: in the ephemeral lane the newest message per key wins.
+    """
+
+    message: M
+    principal: Principal | None = None
+    client: Client | None = None
+    reply: Reply | None = None
+    deadline: float = float("inf")
+    path: tuple[Address, ...] = ()
+    lane: Lane = Lane.NORMAL
+    key: Hashable | None = None
+
+    def answer(self, answer: Answer | Rejected) -> None:
+        """Answer once; later answers, and answers nobody asked for, go nowhere."""
+        reply, self.reply = self.reply, None
+        if reply is not None:
+            reply(answer)
+
+    def of(self) -> Principal:
+        """The principal of a command that cannot come from the system itself."""
+        if self.principal is None:
+            raise TypeError(f"{type(self.message).__name__} needs a principal")
+        return self.principal
+
+
+AnyEnvelope = Envelope[Any]

@@ -1,0 +1,19 @@
+"""Who owns which shard of the rooms: the fence that a stale owner's writes bounce off."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Leases(Protocol):
+    """Ownership of shards, as this node knows it."""
+
+    def fence(self, room_id: str) -> int:
+        """The number under which this node owns the room's shard. Raises `Unavailable` when it
+        does not, or when it could not confirm that for too long."""
+
+    async def refence(self, room_id: str, *, seen: int) -> int:
+        """Take a number newer than `seen` for the room's shard. When this returns, no write
+        under `seen` can appear any more. Raises `Unavailable` when this node is no longer the owner
+        or the database is away."""
+
+    def statistics(self) -> Mapping[str, int | float]: ...

@@ -1,0 +1,233 @@
+"""Users, rooms, memberships, inboxes: rows that are read and changed whole. All scoped by tenant."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from core.identity import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user's public profile, and with it what only oneself sees (`email`, `preferences`, …)."""
+
+    id: str
+    tenant_id: int
+    handle: str
+    name: str
+    email: str
+    role: Role
+    locale: str
+    time_zone: str
+    currency: str
+    preferences: Mapping[str, Any]
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPatch:
+    """New values; None leaves a field as it is."""
+
+    name: str | None = None
+    handle: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    currency: str | None = None
+    preferences: Mapping[str, Any] | None = None
+
+
+class Users(Protocol):
+    """Profiles. E-mail and handle are unique per tenant, whatever their case."""
+
+    async def get(self, tenant_id: int, user_id: str) -> User | None: ...
+
+    async def by_handle(self, tenant_id: int, handle: str) -> User | None: ...
+
+    async def many(self, tenant_id: int, user_ids: Sequence[str]) -> Mapping[str, User]:
+        """Those of the ids that exist."""
+
+    async def patch(self, tenant_id: int, user_id: str, patch: UserPatch) -> User:
+        """Raises `Rejected("conflict")` when the handle is taken, `not_found` without a user."""
+
+    async def set_role(self, tenant_id: int, handle: str, role: Role) -> User:
+        """Raises `Rejected("not_found")`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRecord:
+    """One membership, with the member's name and read pointer."""
+
+    user_id: str
+    name: str
+    role: str
+    state: str
+    from_seq: int
+    read_seq: int
+    muted_until: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomRecord:
+    """A room's row and all its members, as of one moment. `settings` is JSON."""
+
+    id: str
+    tenant_id: int
+    kind: str
+    title: str
+    settings: bytes
+    history: str
+    creator_id: str
+    epoch: str
+    created_at: int
+    head: int
+    first: int
+    members: Sequence[MemberRecord] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRoom:
+    """What `room.create` asks for, already judged. `direct_key`: the sorted pair of a direct room.
+
+    `created` is the encoded `room.changed {change: created}` event, the log's first row.
+    """
+
+    id: str
+    tenant_id: int
+    kind: str
+    title: str
+    history: str
+    creator_id: str
+    client_id: str
+    direct_key: str | None
+    epoch: str
+    created_at: int
+    invited: Sequence[str]
+    created: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomSummary:
+    """A room in a member's list. `unread` counts events after the pointer, at most 999."""
+
+    id: str
+    kind: str
+    title: str
+    role: str
+    state: str
+    head: int
+    read: int
+    unread: int
+    muted_until: int | None
+    last_body: bytes | None
+    created_at: int
+
+
+class Rooms(Protocol):
+    """Rooms and memberships. What changes with the log is changed by the log (`MessageLog`)."""
+
+    async def create(self, room: NewRoom) -> tuple[str, bool]:
+        """Store the room, its members and its first event in one transaction. Returns (room id,
+        whether it is new): a repeated (creator, clientId) or direct pair finds the first room."""
+
+    async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
+        """The room as it stands; `head` is that of its durable log."""
+
+    async def members(
+        self, tenant_id: int, room_id: str, *, after_user: str | None, limit: int
+    ) -> Sequence[MemberRecord]:
+        """Ascending by user id."""
+
+    async def of_user(
+        self, tenant_id: int, user_id: str, *, before: str | None, limit: int
+    ) -> Sequence[RoomSummary]:
+        """The user's rooms, newest id first, below the id `before`."""
+
+    async def is_member(self, tenant_id: int, room_id: str, user_id: str) -> bool: ...
+
+    async def advance_read(self, tenant_id: int, room_id: str, reads: Mapping[str, int]) -> None:
+        """Move read pointers forward (user id → seq); never back. Durable when it returns."""
+
+    async def set_muted(
+        self, tenant_id: int, room_id: str, user_id: str, until: int | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxItem:
+    """One event of a user's own sequence; `body` is the encoded event frame."""
+
+    seq: int
+    kind: str
+    body: bytes
+    created_at: int
+
+
+class Inboxes(Protocol):
+    """A dense sequence of events per user."""
+
+    async def head(self, tenant_id: int, user_id: str) -> int: ...
+
+    async def read(
+        self, tenant_id: int, user_id: str, *, after: int, limit: int
+    ) -> Sequence[InboxItem]:
+        """Ascending."""
+
+    async def append(
+        self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: "BodyAt"
+    ) -> tuple[int, bytes, bool]:
+        """Store an event once per `source`. `body(seq)` encodes it. Returns (seq, body, is new)."""
+
+
+class BodyAt(Protocol):
+    """Encodes an event for the seq it gets."""
+
+    def __call__(self, seq: int) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundMessage:
+    """Where a search hit is."""
+
+    room_id: str
+    seq: int
+    message_id: str
+
+
+class MessageSearch(Protocol):
+    """Full text over the messages of rooms one is a member of, from one's first readable seq on."""
+
+    async def find(
+        self,
+        tenant_id: int,
+        user_id: str,
+        *,
+        query: str,
+        room_id: str | None,
+        from_user: str | None,
+        before: int | None,
+        limit: int,
+    ) -> Sequence[FoundMessage]:
+        """Newest first. Deleted messages are never found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """The answer to a mutating HTTP call, kept under its idempotency key."""
+
+    body_hash: bytes
+    status: int
+    body: bytes
+
+
+class IdempotencyKeys(Protocol):
+    """Answers kept 7 days per (tenant, user or address, route, key)."""
+
+    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | None:
+        """Claim the key. None: it is ours to answer. A stored answer: replay it. Raises
+        `Rejected("conflict")` when the key was used with another body, or its first call is
+        still being answered."""
+
+    async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None: ...
+
+    async def abandon(self, scope: str, key: str) -> None:
+        """The call failed before an answer worth keeping; the key may be used again."""

@@ -1,0 +1,33 @@
+"""How often a child may crash, and how long it waits before it lives again."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Restart(StrEnum):
+    """OTP's restart types (erlang.org, Supervisor Behaviour)."""
+
+    PERMANENT = "permanent"
+    TRANSIENT = "transient"
+    TEMPORARY = "temporary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy:
+    """At most `intensity` restarts within `period` seconds; then the failure escalates.
+
+    The n-th restart in the period waits `backoff_first * 2**(n-1)`, at most `backoff_most`
+    seconds, times a random factor in [0.5, 1].
+    """
+
+    restart: Restart = Restart.PERMANENT
+    intensity: int = 3
+    period: float = 5.0
+    backoff_first: float = 0.05
+    backoff_most: float = 5.0
+
+    def delay(self, crashes: int, jitter: float) -> float:
+        """Seconds before restart number `crashes` (from 1), with `jitter` in [0, 1)."""
+        return float(min(self.backoff_first * 2.0 ** (crashes - 1), self.backoff_most)) * (
+            0.5 + 0.5 * jitter
+        )

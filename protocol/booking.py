@@ -1,0 +1,179 @@
+"""Group bookings (§6): the contract's types. Their commands answer `unavailable` until built."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from protocol.frames import Command, Event, Money, Value
+from protocol.ids import ClientId, Id, Millis
+
+Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}\Z")]
+TravellerType = Literal["adult", "child", "infant"]
+BookingStatus = Literal[
+    "collecting", "action_needed", "booking", "booked", "cancelling", "cancelled", "manual"
+]
+ParticipantState = Literal[
+    "invited",
+    "accepted",
+    "action_required",
+    "authorized",
+    "capturing",
+    "captured",
+    "declined",
+    "expired",
+    "voiding",
+    "voided",
+    "part_refunded",
+    "refunded",
+    "refund_failed",
+]
+
+
+class TravellerSpec(Value, frozen=True, kw_only=True):
+    """A seat to fill: who travels is told later by whoever pays."""
+
+    id: Id
+    payer_id: Id
+    type: TravellerType
+
+
+class Share(Value, frozen=True, kw_only=True):
+    """What one participant pays."""
+
+    user_id: Id
+    amount: Money
+
+
+class QuoteTrip(Command, frozen=True, kw_only=True, tag="booking.quote"):
+    """Re-price offers (or a poll's winner) for a party."""
+
+    offer_ids: Annotated[list[Id], Meta(max_length=20)] | None = None
+    poll_id: Id | None = None
+    room_id: Id | None = None
+    rooms: Annotated[int, Meta(ge=1, le=50)] | None = None
+    adults: Annotated[int, Meta(ge=1, le=50)]
+    children_ages: (
+        Annotated[list[Annotated[int, Meta(ge=0, le=17)]], Meta(max_length=50)] | None
+    ) = None
+    cabin: Annotated[str, Meta(max_length=32)] | None = None
+
+
+class CreateBooking(Command, frozen=True, kw_only=True, tag="booking.create"):
+    """Open a booking on a quote."""
+
+    quote_id: Id
+    room_id: Id | None = None
+    participants: Annotated[list[Id], Meta(min_length=1, max_length=50)]
+    travellers: Annotated[list[TravellerSpec], Meta(min_length=1, max_length=50)]
+    split: Literal["equal"] | Annotated[list[Share], Meta(max_length=50)]
+    client_id: ClientId
+
+
+class NameTraveller(Command, frozen=True, kw_only=True, tag="booking.traveller"):
+    """Say who travels. Appears in no event and in no log."""
+
+    booking_id: Id
+    traveller_id: Id
+    given_name: Annotated[str, Meta(min_length=1, max_length=64)]
+    family_name: Annotated[str, Meta(min_length=1, max_length=64)]
+    born_on: Date
+    gender: Annotated[str, Meta(max_length=16)]
+    email: Annotated[str, Meta(max_length=254)]
+    phone: Annotated[str, Meta(max_length=32)] | None = None
+    document: dict[str, Any] | None = None
+
+
+class ApproveBooking(Command, frozen=True, kw_only=True, tag="booking.approve"):
+    """Authorise one's share; one `client_id` is one attempt."""
+
+    booking_id: Id
+    payment_method: Annotated[str, Meta(max_length=255)]
+    client_id: ClientId
+
+
+class DeclineBooking(Command, frozen=True, kw_only=True, tag="booking.decline"):
+    """Say no to one's share."""
+
+    booking_id: Id
+
+
+class DecideBooking(Command, frozen=True, kw_only=True, tag="booking.decide"):
+    """Answer a question of the booking."""
+
+    booking_id: Id
+    question_id: Id
+    option_id: Id
+
+
+class CancelBooking(Command, frozen=True, kw_only=True, tag="booking.cancel"):
+    """Call the booking off (organiser)."""
+
+    booking_id: Id
+
+
+class GetBooking(Command, frozen=True, kw_only=True, tag="booking.get"):
+    """Read a booking."""
+
+    booking_id: Id
+
+
+class ParticipantView(Value, frozen=True, kw_only=True):
+    """A participant's share and where it stands."""
+
+    user_id: str
+    amount: Money
+    state: ParticipantState
+
+
+class TravellerView(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """A seat; `complete` once its traveller is named."""
+
+    id: str
+    payer_id: str
+    type: TravellerType
+    complete: bool
+
+
+class QuestionOption(Value, frozen=True, kw_only=True):
+    """One way to answer a question."""
+
+    id: str
+    text: str
+    shares: list[Share] | None = None
+
+
+class Question(Value, frozen=True, kw_only=True):
+    """What the booking needs to know before it goes on."""
+
+    id: str
+    kind: Literal["resplit", "reconsent", "supplier_change", "refund"]
+    options: list[QuestionOption]
+    to: list[str]
+    expires_at: int
+
+
+class PaymentAction(Value, frozen=True, kw_only=True):
+    """What the payer must do at the payment provider."""
+
+    kind: Literal["redirect", "card"]
+    url: str | None = None
+    client_secret: str | None = None
+    expires_at: Millis
+
+
+class BookingUpdated(Event, frozen=True, kw_only=True, tag="booking.update"):
+    """A booking in its present state; the higher `version` wins."""
+
+    booking_id: str
+    room_id: str | None = None
+    version: int
+    status: BookingStatus
+    step: str
+    participants: list[ParticipantView]
+    travellers: list[TravellerView]
+    total: Money
+    deadline: int | None = None
+    question: Question | None = None
+    action: PaymentAction | None = None
+    note: str | None = None
+    inbox: int

@@ -1,0 +1,28 @@
+"""Identifiers and scalar types, with the bounds that the codec enforces while decoding (§1, §4)."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+UUID7_PATTERN: Final = (
+    r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}\Z"
+)
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+"""An id made by the server. A foreign or unknown one is `not_found`, whatever its form."""
+
+ClientId = Annotated[str, Meta(pattern=UUID7_PATTERN)]
+"""A UUIDv7 made by the client (RFC 9562 §5.7), unique per sender and room. Compared, stored and
+echoed in lower case."""
+
+Ref = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+"""A command's correlation number: the client's choice, reusable after its answer."""
+
+Seq = Annotated[int, Meta(ge=0, le=2**62)]
+"""A place in a log. The first event has 1; 0 stands before it."""
+
+Millis = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+"""Milliseconds since the Unix epoch, UTC."""
+
+Epoch = Annotated[str, Meta(max_length=64)]
+"""One life of a room's log: opaque, compared for equality only. An unknown value is no error."""

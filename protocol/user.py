@@ -1,0 +1,34 @@
+"""A person's own sequence of events, the inbox (§3, §6)."""
+
+from typing import Final
+
+from protocol.addresses import Kind
+from protocol.frames import Answer, Event, Value
+
+USER: Final = Kind("user")
+
+
+class Notified(Event, frozen=True, kw_only=True, tag="notification"):
+    """A notice for one user; an event of that user's own sequence."""
+
+    inbox: int
+    kind: str
+    title: str
+    body: str
+    link: str | None = None
+
+
+# Between actors; never on the wire.
+
+
+class InviteArrived(Value, frozen=True, kw_only=True):
+    """outbox → user: you were invited to a room by its event `seq`. Idempotent per room and seq."""
+
+    room_id: str
+    seq: int
+
+
+class Delivered(Answer, kw_only=True, tag="ok"):
+    """user → outbox: the event has its place in the inbox."""
+
+    inbox: int

@@ -1,0 +1,142 @@
+"""The two closed unions of version 1: what a client may send, what a server may send."""
+
+from typing import Final
+
+from protocol.booking import (
+    ApproveBooking,
+    BookingUpdated,
+    CancelBooking,
+    CreateBooking,
+    DecideBooking,
+    DeclineBooking,
+    GetBooking,
+    NameTraveller,
+    QuoteTrip,
+)
+from protocol.chat import (
+    DeleteMessage,
+    EditMessage,
+    MarkRead,
+    MessageDeleted,
+    MessageEdited,
+    MessagePinned,
+    MessagePosted,
+    MessageReacted,
+    PinMessage,
+    PostMessage,
+    ReactToMessage,
+    ReadHistory,
+    ReadMarked,
+    SearchMessages,
+)
+from protocol.consultation import (
+    ConsultationChanged,
+    JoinConsultation,
+    LeaveConsultation,
+    SignalConsultation,
+)
+from protocol.frames import Command, ErrorFrame, Event, Ping, Pong
+from protocol.persona import (
+    CancelRun,
+    OpenCard,
+    RatePersona,
+    RunEnded,
+    RunStarted,
+    SetRoomPersona,
+    SwitchPersona,
+    TextStreamed,
+)
+from protocol.plan import ApplyPlan, OpenPlan, PlanChanged
+from protocol.presence import PresenceChanged, SetPresence, SetTyping, TypingChanged
+from protocol.room import (
+    CreateRoom,
+    InviteToRoom,
+    JoinRoom,
+    LeaveRoom,
+    MuteRoom,
+    RemoveFromRoom,
+    RoomChanged,
+    RoomInvited,
+    UpdateRoom,
+)
+from protocol.session import Draining, Hello, RefreshAuth, Welcome
+from protocol.user import Notified
+
+RoomLogCommand = (
+    JoinRoom
+    | LeaveRoom
+    | InviteToRoom
+    | RemoveFromRoom
+    | UpdateRoom
+    | MuteRoom
+    | PostMessage
+    | EditMessage
+    | DeleteMessage
+    | ReactToMessage
+    | PinMessage
+    | MarkRead
+    | ReadHistory
+    | SetTyping
+)
+"""What a room answers itself, in the order sent."""
+
+SessionCommand = RefreshAuth | SearchMessages | SetPresence | CreateRoom
+
+UnbuiltCommand = (
+    SwitchPersona
+    | SetRoomPersona
+    | CancelRun
+    | OpenCard
+    | RatePersona
+    | QuoteTrip
+    | CreateBooking
+    | NameTraveller
+    | ApproveBooking
+    | DeclineBooking
+    | DecideBooking
+    | CancelBooking
+    | GetBooking
+    | OpenPlan
+    | ApplyPlan
+    | JoinConsultation
+    | SignalConsultation
+    | LeaveConsultation
+)
+"""Known commands whose feature this server does not have yet: `unavailable, temporary:false`."""
+
+ClientFrame = Hello | Ping | Pong | RoomLogCommand | SessionCommand | UnbuiltCommand
+
+DurableRoomEvent = (
+    MessagePosted | MessageEdited | MessageDeleted | MessageReacted | MessagePinned | RoomChanged
+)
+"""What has a place in a room's log."""
+
+ServerEvent = (
+    Welcome
+    | Draining
+    | DurableRoomEvent
+    | RoomInvited
+    | TypingChanged
+    | PresenceChanged
+    | ReadMarked
+    | RunStarted
+    | TextStreamed
+    | RunEnded
+    | BookingUpdated
+    | PlanChanged
+    | ConsultationChanged
+    | Notified
+)
+
+UNBUILT: Final[tuple[type[Command], ...]] = UnbuiltCommand.__args__
+__all__ = [
+    "UNBUILT",
+    "ClientFrame",
+    "DurableRoomEvent",
+    "ErrorFrame",
+    "Event",
+    "RoomLogCommand",
+    "ServerEvent",
+    "SessionCommand",
+    "UnbuiltCommand",
+]

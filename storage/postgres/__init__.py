@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, the pool, migrations, the message log, shards, outbox and repositories."""

@@ -1,0 +1,49 @@
+# `make run` and `make test` do all the set-up they need on a machine with Python >= 3.11 and make.
+PYTHON ?= python3
+PY := .venv/bin/python
+SOURCES := main.py protocol core actors gateways storage inference loadtest commands
+
+.DEFAULT_GOAL := help
+.PHONY: help run dev setup test check format soak constraints clean
+
+help:            ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
+
+run: setup       ## start the server with a small demo world (http://127.0.0.1:8080)
+	@exec $(PY) main.py serve --demo
+
+dev: setup       ## as run, and start again when a file changes
+	@exec .venv/bin/watchfiles --filter python --sigint-timeout 20 '$(PY) main.py serve --demo' $(SOURCES)
+
+setup: .venv/ready  ## the virtual environment with everything in it
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Caravan needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo 'Python cannot make a virtual environment here; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Installing the dependencies into .venv (once) ...' >&2
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[dev]'
+	@$(PY) -m pip uninstall --quiet --yes caravan
+	@touch $@
+
+test: setup      ## every test, with the ten slowest printed
+	@$(PY) -m pytest
+
+check: setup     ## lint, types, import contracts, dependencies
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/deptry .
+
+format: setup    ## lay out the code
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+soak: setup      ## the long versions of the property and crash tests
+	@CARAVAN_SCHEDULES=10000 CARAVAN_CRASH_ROUNDS=10 $(PY) -m pytest tests/actors tests/e2e
+
+constraints: setup  ## write constraints.txt anew from pyproject.toml
+	@.venv/bin/pip-compile --quiet --upgrade --extra dev --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --output-file constraints.txt pyproject.toml
+
+clean:           ## remove the virtual environment and caches (data in .caravan stays)
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build

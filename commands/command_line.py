@@ -1,0 +1,31 @@
+"""Which command runs: a table of names, each imported only when it is asked for."""
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from typing import Final
+
+COMMANDS: Final = {
+    "serve": ("commands.serve", "start the server (the database comes along)"),
+    "chat": ("commands.chat", "talk in a room from this terminal"),
+    "seed": ("commands.seed", "make a small demo world on a running server"),
+    "admin": ("commands.admin", "give a user a role, from this machine"),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Parse and run one command. Returns its exit status: 0 done, 1 failed, 2 misuse."""
+    parser = argparse.ArgumentParser(
+        prog="main.py",
+        description="Caravan: the server for people who travel together.",
+        epilog="`main.py COMMAND --help` tells more of each command.",
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    for name, (module_name, summary) in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, description=summary)
+        if name == wanted:
+            importlib.import_module(module_name).configure(subparser)
+    args = parser.parse_args(argv)
+    module = importlib.import_module(COMMANDS[args.command][0])
+    return int(module.run(args))

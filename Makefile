@@ -21,8 +21,7 @@ setup: .venv/ready  ## the virtual environment with everything in it
 	@$(PYTHON) -c 'import sys; sys.exit("Caravan needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
 	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo 'Python cannot make a virtual environment here; on Debian: apt-get install python3-venv' >&2; exit 1; }
 	@echo 'Installing the dependencies into .venv (once) ...' >&2
-	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '.[dev]'
-	@$(PY) -m pip uninstall --quiet --yes caravan
+	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
 	@touch $@
 
 test: setup      ## every test, with the ten slowest printed

@@ -1,0 +1,104 @@
+"""The data directory: who may serve from it, which node it is, and where a running server is found."""
+
+import contextlib
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.errors import Unavailable
+
+
+class DataDirectoryInUseError(RuntimeError):
+    """Another server holds this directory's lock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """What `server.json` says. `database` is a PostgreSQL DSN; `http` and `ws` are URLs."""
+
+    pid: int
+    database: str
+    http: str
+    ws: str
+
+
+def prepare(path: Path) -> Path:
+    """Make the directory (0700) when it is absent; an existing one keeps its mode."""
+    path = path.resolve()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+@contextlib.contextmanager
+def server_lock(path: Path) -> Iterator[None]:
+    """Hold the right to serve from `path`. The lock ends with the process, however it ends.
+
+    Raises `DataDirectoryInUseError` when another process holds it.
+    """
+    with (path / "server.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running = find_server(path)
+            who = f" (process {running.pid}, {running.http})" if running else ""
+            raise DataDirectoryInUseError(
+                f"Another Caravan server uses {path}{who}. "
+                "Stop it, or set CARAVAN_DATA_DIR to another directory."
+            ) from None
+        yield
+
+
+def node_id(path: Path, given: str | None) -> str:
+    """This node's lasting name: `given`, or one made once and kept in the directory."""
+    if given:
+        return given
+    file = path / "node-id"
+    with contextlib.suppress(FileNotFoundError):
+        if name := file.read_text().strip():
+            return name
+    name = uuid.uuid4().hex
+    _write_whole(file, name + "\n")
+    return name
+
+
+def announce_server(path: Path, server: RunningServer) -> None:
+    """Write `server.json` whole, readable by its owner alone."""
+    _write_whole(path / "server.json", json.dumps(asdict(server)) + "\n")
+
+
+def forget_server(path: Path) -> None:
+    """Remove `server.json` at an ordered end."""
+    (path / "server.json").unlink(missing_ok=True)
+
+
+def find_server(path: Path) -> RunningServer | None:
+    """The server that runs from `path`, if its process lives."""
+    try:
+        server = RunningServer(**json.loads((path / "server.json").read_text()))
+        os.kill(server.pid, 0)
+    except PermissionError:
+        return server
+    except (OSError, ValueError, TypeError):
+        return None
+    return server
+
+
+def require_server(path: Path) -> RunningServer:
+    """As `find_server`; raises `Unavailable` with the way to start one."""
+    server = find_server(path)
+    if server is None:
+        raise Unavailable("No Caravan server runs here. Start one with `make run`.")
+    return server
+
+
+def _write_whole(file: Path, text: str) -> None:
+    draft = file.with_name(file.name + ".new")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(file)

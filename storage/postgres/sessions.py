@@ -1,0 +1,92 @@
+"""The `Sessions` port over the table `session`."""
+
+from typing import Final
+
+from core.errors import TokenRevoked
+from core.identity import Principal
+from core.ports.sessions import SessionOpened
+from protocol.limits import SESSION_FOR
+from storage.postgres.identifiers import is_uuid
+from storage.postgres.pool import Connection, Database
+
+LIFE_MS: Final = int(SESSION_FOR * 1_000)
+
+
+class PostgresSessions:
+    """Sessions as rows, tied to their login."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(
+        self, principal: Principal, *, session_id: str, resuming: bool, now: int
+    ) -> SessionOpened | None:
+        """As the port says. Raises `TokenRevoked` when the login ended meanwhile."""
+        if not is_uuid(session_id):
+            return None
+        return await self._database.transaction(
+            _resume if resuming else _begin, principal, session_id, now
+        )
+
+    async def touch(self, session_id: str, *, now: int) -> None:
+        await self._database.call(_touch, session_id, now)
+
+
+async def _begin(
+    connection: Connection, principal: Principal, session_id: str, now: int
+) -> SessionOpened | None:
+    """FOR SHARE: a login is revoked either before this (then we find it revoked) or after it (then
+    the session is there to be removed)."""
+    opened = await connection.fetchval(
+        """INSERT INTO session (id, tenant_id, user_id, login_id, opened_at, expires_at)
+           SELECT $1, $2, $3, id, $5, $6 FROM login
+           WHERE id = $4 AND user_id = $3 AND tenant_id = $2 AND revoked_at IS NULL FOR SHARE
+           RETURNING true""",
+        session_id,
+        principal.tenant_id,
+        principal.user_id,
+        principal.login_id,
+        now,
+        now + LIFE_MS,
+    )
+    if opened is None:
+        raise TokenRevoked
+    return await _opened(connection, principal, session_id, resumed=False)
+
+
+async def _resume(
+    connection: Connection, principal: Principal, session_id: str, now: int
+) -> SessionOpened | None:
+    known = await connection.fetchval(
+        """UPDATE session SET expires_at = $5
+           WHERE id = $1 AND tenant_id = $2 AND user_id = $3 AND login_id = $4 AND expires_at > $6
+           RETURNING true""",
+        session_id,
+        principal.tenant_id,
+        principal.user_id,
+        principal.login_id,
+        now + LIFE_MS,
+        now,
+    )
+    if known is None:
+        return None
+    return await _opened(connection, principal, session_id, resumed=True)
+
+
+async def _opened(
+    connection: Connection, principal: Principal, session_id: str, *, resumed: bool
+) -> SessionOpened:
+    head = await connection.fetchval(
+        "SELECT head FROM inbox_head WHERE tenant_id = $1 AND user_id = $2",
+        principal.tenant_id,
+        principal.user_id,
+    )
+    return SessionOpened(session_id=session_id, resumed=resumed, inbox_head=head or 0)
+
+
+async def _touch(connection: Connection, session_id: str, now: int) -> None:
+    await connection.execute(
+        "UPDATE session SET expires_at = greatest(expires_at, $2) WHERE id = $1",
+        session_id,
+        now + LIFE_MS,
+    )

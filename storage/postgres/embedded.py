@@ -1,0 +1,259 @@
+"""PostgreSQL as a child of this process: the wheel's binaries under our own supervision.
+
+Two locks in the data directory. `postgresql.owner` is held by us: one owner at a time.
+`postgresql.running` is inherited by the watchdog and by every server process: whoever gets it knows
+that nothing of an earlier server is alive, however that one died.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from storage.postgres.account import account_for_server
+from storage.postgres.file_lock import lock_file
+from storage.postgres.places import EmbeddedError, Places, find_places
+
+WATCHDOG: Final = Path(__file__).with_name("watchdog.sh")
+SETTINGS: Final[Mapping[str, str]] = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "64",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "jit": "off",
+    "shared_buffers": "64MB",
+    "work_mem": "4MB",
+    "maintenance_work_mem": "32MB",
+    "max_wal_size": "2GB",
+    "max_parallel_workers_per_gather": "0",
+    "log_min_error_statement": "panic",  # statements and details carry what people wrote
+    "log_error_verbosity": "terse",
+    "log_checkpoints": "off",
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+}
+READY_WITHIN: Final = 30.0
+LEFTOVERS_WITHIN: Final = 15.0
+STOPPED_WITHIN: Final = 15.0
+MAX_LOG_BYTES: Final = 4_000_000
+LOG_CHECKED_EVERY: Final = 60.0
+MAX_CRASHES: Final = 10
+CRASHES_FORGOTTEN_AFTER: Final = 60.0
+
+log = structlog.get_logger()
+
+
+class Embedded:
+    """The embedded server of one data directory.
+
+    Owns: the server's processes. `settings` are put over `SETTINGS` (tests turn fsync off).
+    """
+
+    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self._data_dir = data_dir
+        self._settings = {**SETTINGS, **(settings or {})}
+        self._account = account_for_server()
+        self._places: Places | None = None
+        self._starts = 0
+
+    @property
+    def places(self) -> Places:
+        """Where everything lives; known once `run` has started."""
+        if self._places is None:
+            raise EmbeddedError("The embedded PostgreSQL was not started.")
+        return self._places
+
+    @property
+    def dsn(self) -> str:
+        """For any process of this user (and root): a socket in a folder that others cannot enter."""
+        return f"postgresql://postgres@/postgres?host={self.places.socket_dir}"
+
+    @property
+    def postmaster_pid(self) -> int:
+        """The server's first process, as it says itself."""
+        return int((self.places.cluster / "postmaster.pid").read_text().split("\n", 1)[0])
+
+    def statistics(self) -> dict[str, int | float]:
+        """`starts`: one, and one more for every time the server died under us."""
+        return {"starts": self._starts}
+
+    async def run(self, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start, report the DSN, start again whatever dies; when cancelled, stop in order.
+
+        Raises `EmbeddedError` when another process owns the directory or the server keeps dying.
+        """
+        owner = await self._become_owner()
+        try:
+            crashes: list[float] = []
+            while True:
+                async with await self._launched() as running:
+                    task_status.started(self.dsn)
+                    task_status = trio.TASK_STATUS_IGNORED
+                    status = await running.wait()
+                log.warning("postgres.died", status=status)
+                now = trio.current_time()
+                crashes = [at for at in crashes if at > now - CRASHES_FORGOTTEN_AFTER] + [now]
+                if len(crashes) > MAX_CRASHES:
+                    raise EmbeddedError(f"PostgreSQL keeps dying: see {self.places.log_file}.")
+                await trio.sleep(0.05 * 2 ** (len(crashes) - 1) if len(crashes) > 1 else 0)
+        finally:
+            os.close(owner)
+
+    async def _become_owner(self) -> int:
+        self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        owner = await lock_file(self._data_dir / "postgresql.owner", within=LEFTOVERS_WITHIN)
+        if owner is None:
+            raise EmbeddedError(f"Another process runs the database of {self._data_dir}.")
+        return owner
+
+    async def _launched(self) -> "_Running":
+        """A server that accepts connections."""
+        lock = await self._exclude_leftovers()
+        try:
+            self._places = await trio.to_thread.run_sync(find_places, self._data_dir, self._account)
+            if not self.places.cluster.exists():
+                await self._make_cluster(lock)
+            # The lock says that no server lives: whoever has that pid now is a stranger.
+            (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
+            running = await self._spawn(lock)
+        finally:
+            os.close(lock)
+        self._starts += 1
+        await running.wait_ready()
+        return running
+
+    async def _exclude_leftovers(self) -> int:
+        """The lock that the server's processes will inherit, once nobody of an earlier one is left."""
+        path = self._data_dir / "postgresql.running"
+        lock = await lock_file(path, within=LEFTOVERS_WITHIN / 3)
+        if lock is None:
+            # An orphan: owner and watchdog were killed together. We own the directory, so it is ours.
+            with suppress(OSError, ValueError, EmbeddedError):
+                os.kill(self._orphan(), 3)
+            lock = await lock_file(path, within=LEFTOVERS_WITHIN)
+        if lock is None:
+            raise EmbeddedError(f"An earlier database server of {self._data_dir} does not end.")
+        return lock
+
+    def _orphan(self) -> int:
+        self._places = find_places(self._data_dir, self._account)
+        return self.postmaster_pid
+
+    async def _make_cluster(self, lock: int) -> None:
+        """All or nothing: a half cluster never has the final name."""
+        cluster = self.places.cluster
+        partial = cluster.with_name("data.partial")
+        await trio.to_thread.run_sync(lambda: shutil.rmtree(partial, ignore_errors=True))
+        command: list[str | Path] = [
+            self.places.binaries / "initdb",
+            "-D",
+            partial,
+            "-U",
+            "postgres",
+            "--auth=trust",
+        ]
+        command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options = self._account.popen_options()
+        with trio.CancelScope(shield=True):
+            done = await trio.run_process(
+                command, capture_stdout=True, capture_stderr=True, check=False,
+                pass_fds=(lock,), **options,
+            )  # fmt: skip
+        if done.returncode != 0:
+            raise EmbeddedError(f"initdb failed: {done.stderr.decode(errors='replace')[-2_000:]}")
+        partial.rename(cluster)
+
+    async def _spawn(self, lock: int) -> "_Running":
+        places = self.places
+        command = ["/bin/sh", "-c", WATCHDOG.read_text(), "caravan-postgres-watchdog"]
+        command += [str(places.binaries / "postgres"), "-D", str(places.cluster)]
+        settings = {**self._settings, "unix_socket_directories": str(places.socket_dir)}
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        keep_bounded(places.log_file)
+        with places.log_file.open("ab") as output:
+            process = await trio.lowlevel.open_process(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock,),
+                start_new_session=True,  # a terminal's Ctrl-C is for us, who stop the server last
+                **self._account.popen_options(),
+            )
+        return _Running(process, places)
+
+
+class _Running:
+    """One server and its watchdog, alive until the end of the `async with`."""
+
+    def __init__(self, process: trio.Process, places: Places) -> None:
+        self._process, self._places = process, places
+
+    async def __aenter__(self) -> "_Running":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        with trio.CancelScope(shield=True):
+            await self.stop()
+
+    async def wait(self) -> int:
+        """Until it dies; meanwhile its log is kept short."""
+        while True:
+            with trio.move_on_after(LOG_CHECKED_EVERY):
+                return await self._process.wait()
+            keep_bounded(self._places.log_file)
+
+    async def wait_ready(self) -> None:
+        """Until it accepts connections; stopped again when that fails or is cancelled."""
+        pid_file = self._places.cluster / "postmaster.pid"
+        try:
+            with trio.fail_after(READY_WITHIN):
+                while not _says_ready(pid_file):
+                    if self._process.poll() is not None:
+                        raise EmbeddedError(f"PostgreSQL did not start: {self._last_words()}")
+                    await trio.sleep(0.01)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Fast shutdown; what does not end in time is killed by the watchdog, or here with it."""
+        stdin = self._process.stdin
+        if stdin is not None:
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await stdin.send_all(b"stop\n")
+        with trio.move_on_after(STOPPED_WITHIN):
+            await self._process.wait()
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        if stdin is not None:
+            await stdin.aclose()
+
+    def _last_words(self) -> str:
+        return self._places.log_file.read_bytes()[-1_000:].decode(errors="replace")
+
+
+def _says_ready(pid_file: Path) -> bool:
+    """The eighth line of `postmaster.pid` is the server's state (pg_ctl waits for it likewise)."""
+    try:
+        lines = pid_file.read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) >= 8 and lines[7].strip() == "ready"
+
+
+def keep_bounded(path: Path) -> None:
+    """Move a log that grew past `MAX_LOG_BYTES` to `….1` (its writers append, so it may be cut)."""
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        os.truncate(path, 0)

@@ -1,0 +1,36 @@
+"""Advisory whole-file locks (flock(2)): released by the kernel when the last holder is gone."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import trio
+
+POLL_EVERY = 0.02
+
+
+async def lock_file(path: Path, *, within: float) -> int | None:
+    """A descriptor that holds the lock; None when somebody else held it for `within` seconds.
+
+    The lock lives as long as any copy of the descriptor, children's included.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    give_up_at = trio.current_time() + within
+    try:
+        while not _locked(descriptor):
+            if trio.current_time() >= give_up_at:
+                os.close(descriptor)
+                return None
+            await trio.sleep(POLL_EVERY)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,94 @@
+"""Numbered plain SQL, forward only: `migrations/NNNN_name.sql`, each applied once, in its own transaction."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from storage.postgres.pool import Connection, Database
+
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+LOCK: Final = 0x43617261  # any constant; transaction-scoped, so a pooled connection never keeps it
+WITHIN: Final = 600.0
+
+log = structlog.get_logger()
+
+
+class MigrationError(RuntimeError):
+    """The database's history and the files disagree; the sentence says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file."""
+
+    number: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
+    """Ascending. Raises `MigrationError` when two files have one number."""
+    found = [
+        Migration(int(path.name.split("_", 1)[0]), path.name, path.read_text(encoding="utf-8"))
+        for path in sorted(folder.glob("[0-9]*_*.sql"))
+    ]
+    numbers = [migration.number for migration in found]
+    if len(set(numbers)) != len(numbers):
+        raise MigrationError(f"Two migrations in {folder} have the same number.")
+    return found
+
+
+async def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> int:
+    """Apply what is missing; how many that were. Safe to run from several nodes at once.
+
+    Raises `MigrationError` when an applied file has changed or is gone.
+    """
+    wanted = read_migrations() if migrations is None else migrations
+    applied = 0
+    for migration in wanted:
+        if await database.transaction(_apply, migration):
+            applied += 1
+            log.info("postgres.migrated", migration=migration.name)
+    await database.call(_refuse_strangers, {migration.number for migration in wanted})
+    return applied
+
+
+async def _apply(connection: Connection, migration: Migration) -> bool:
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=WITHIN)
+    await connection.execute(
+        """CREATE TABLE IF NOT EXISTS migration (
+               number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
+               applied_at timestamptz NOT NULL DEFAULT now())"""
+    )
+    known = await connection.fetchval(
+        "SELECT checksum FROM migration WHERE number = $1", migration.number
+    )
+    if known == migration.checksum:
+        return False
+    if known is not None:
+        raise MigrationError(
+            f"{migration.name} was changed after it had been applied: write a new one instead."
+        )
+    await connection.execute(migration.sql, timeout=WITHIN)
+    await connection.execute(
+        "INSERT INTO migration (number, name, checksum) VALUES ($1, $2, $3)",
+        migration.number,
+        migration.name,
+        migration.checksum,
+    )
+    return True
+
+
+async def _refuse_strangers(connection: Connection, known: set[int]) -> None:
+    rows = await connection.fetch("SELECT number, name FROM migration ORDER BY number")
+    strangers = [row["name"] for row in rows if row["number"] not in known]
+    if strangers:
+        raise MigrationError(f"The database is newer than this program: it has {strangers[0]}.")

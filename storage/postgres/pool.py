@@ -1,0 +1,225 @@
+"""The database as trio sees it: whole asyncio functions, each with a connection, in one crossing."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeAlias, TypeVar
+
+import asyncpg
+import asyncpg.pool
+
+from core.errors import Unavailable
+from storage.asyncio_bridge import AsyncioBridge
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
+
+POOL_SIZE: Final = 10
+CONNECT_WITHIN: Final = 5.0
+ACQUIRE_WITHIN: Final = 5.0
+COMMAND_WITHIN: Final = 10.0
+
+AWAY: Final = (
+    OSError,  # TimeoutError among them
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InternalClientError,
+)
+"""What the database raises when it is not there, not yet, or not for us now."""
+
+
+class Database:
+    """A pool of connections on the other side of the bridge.
+
+    Owns: the pool. Borrows: the bridge, which outlives it. Connections carry no session state (no
+    LISTEN, no advisory session locks, no SET), so none is reset between uses.
+    """
+
+    def __init__(self, dsn: str, bridge: AsyncioBridge, *, size: int = POOL_SIZE) -> None:
+        self.dsn, self._bridge, self._size = dsn, bridge, size
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._calls = self._failures = 0
+
+    async def __aenter__(self) -> Self:
+        """Connects nowhere yet: a server that comes later, or comes back, is found by itself."""
+        self._pool = await self._bridge.call(_open, self.dsn, self._size)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._bridge.call(_close, self._open_pool)
+
+    async def call(
+        self,
+        fn: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """`await fn(connection, *args, **kwargs)` on a pooled connection, in the asyncio thread.
+
+        Every statement is its own transaction. Raises `Unavailable` when the database is away or
+        too busy, and then a write may or may not have happened; other errors as asyncpg has them.
+        Cancelled: what runs is cancelled in the database too.
+        """
+        return await self._cross(_with_connection, fn, args, kwargs)
+
+    async def transaction(
+        self,
+        fn: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `call`, in one transaction: all of `fn`'s statements or none."""
+        return await self._cross(_in_transaction, fn, args, kwargs)
+
+    async def _cross(self, how: Callable[..., Awaitable[T]], *args: object) -> T:
+        self._calls += 1
+        try:
+            return await self._bridge.call(how, self._open_pool, *args)
+        except Exception as error:
+            if is_away(error):
+                self._failures += 1
+                raise Unavailable from error
+            raise
+
+    @asynccontextmanager
+    async def own_connection(self) -> AsyncIterator["OwnConnection"]:
+        """A connection beside the pool, for who must not queue behind others."""
+        own = OwnConnection(self.dsn, self._bridge)
+        try:
+            yield own
+        finally:
+            await own.close()
+
+    @property
+    def _open_pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        if self._pool is None:
+            raise RuntimeError("the database is not open")
+        return self._pool
+
+    def statistics(self) -> dict[str, int | float]:
+        """Connections `open` and `idle` (as last seen), `calls` and those that found it `away`."""
+        pool = self._open_pool
+        return {
+            "open": pool.get_size(),
+            "idle": pool.get_idle_size(),
+            "size": self._size,
+            "calls": self._calls,
+            "away": self._failures,
+        }
+
+
+class OwnConnection:
+    """One connection, opened when first used and again after it broke. One call at a time."""
+
+    def __init__(self, dsn: str, bridge: AsyncioBridge) -> None:
+        self._dsn, self._bridge = dsn, bridge
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    async def call(
+        self,
+        fn: Callable[Concatenate[Connection, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `Database.call`."""
+        try:
+            return await self._bridge.call(self._call, fn, args, kwargs)
+        except Exception as error:
+            if is_away(error):
+                raise Unavailable from error
+            raise
+
+    async def _call(
+        self, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._dsn, timeout=CONNECT_WITHIN, command_timeout=CONNECT_WITHIN
+            )
+            await prepare(self._connection)
+        return await fn(self._connection, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._bridge.call(_hang_up, connection)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether `error` speaks of the connection or the server's state, not of the statement."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # (a ValueError blames the arguments)
+    return isinstance(error, AWAY)
+
+
+async def prepare(connection: Connection) -> None:
+    """Decide once how values look in Python: a uuid is a lower-case `str`."""
+    await connection.set_type_codec(
+        "uuid", schema="pg_catalog", encoder=_uuid_bytes, decoder=_uuid_text, format="binary"
+    )
+
+
+def _uuid_bytes(text: str) -> bytes:
+    raw = bytes.fromhex(text.replace("-", ""))
+    if len(raw) != 16:
+        raise ValueError("not a uuid")
+    return raw
+
+
+def _uuid_text(raw: bytes) -> str:
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+async def _open(dsn: str, size: int) -> "asyncpg.Pool[asyncpg.Record]":
+    pool = asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=size,
+        init=prepare,
+        reset=_as_it_is,
+        timeout=CONNECT_WITHIN,
+        command_timeout=COMMAND_WITHIN,
+        server_settings={"application_name": "caravan"},
+    )
+    return await pool
+
+
+async def _as_it_is(_: Connection) -> None:
+    """The usual reset costs a second round trip for each use."""
+
+
+async def _with_connection(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    fn: Callable[..., Awaitable[T]],
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+) -> T:
+    async with pool.acquire(timeout=ACQUIRE_WITHIN) as connection:
+        return await fn(connection, *args, **kwargs)
+
+
+async def _in_transaction(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    fn: Callable[..., Awaitable[T]],
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+) -> T:
+    async with pool.acquire(timeout=ACQUIRE_WITHIN) as connection, connection.transaction():
+        return await fn(connection, *args, **kwargs)
+
+
+async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    """Callers are gone by now, or late: they do not hold the end up."""
+    pool.terminate()
+
+
+async def _hang_up(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    connection.terminate()

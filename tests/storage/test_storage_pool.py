@@ -1,0 +1,56 @@
+import asyncpg
+import pytest
+import trio
+
+from core.errors import Unavailable
+from storage.asyncio_bridge import AsyncioBridge
+from storage.postgres.pool import Connection, Database
+
+ID = "018f3a54-7c1b-7c1b-8c1b-018f3a547c1b"
+
+
+async def one(connection: Connection, sql: str, *args: object) -> object:
+    return await connection.fetchval(sql, *args)
+
+
+async def test_a_uuid_is_a_lower_case_string_in_both_directions(database: Database) -> None:
+    assert await database.call(one, "SELECT $1::uuid", ID.upper()) == ID
+    assert await database.call(one, "SELECT $1::uuid[]", [ID, ID]) == [ID, ID]
+    with pytest.raises(asyncpg.DataError):
+        await database.call(one, "SELECT $1::uuid", "not-a-uuid")
+
+
+async def test_a_cancelled_call_is_cancelled_in_the_database_too(database: Database) -> None:
+    with trio.move_on_after(0.1) as scope:
+        await database.call(one, "SELECT pg_sleep(60)")
+    assert scope.cancelled_caught
+    assert (
+        await database.call(
+            one, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sl%'"
+        )
+        == 0
+    )
+
+
+async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
+    async def two(connection: Connection) -> None:
+        await connection.execute("INSERT INTO tenant VALUES (2, 'two')")
+        await connection.execute("INSERT INTO tenant VALUES (2, 'again')")
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await database.transaction(two)
+    assert await database.call(one, "SELECT count(*) FROM tenant") == 1
+
+
+async def test_a_broken_connection_is_unavailable_and_the_pool_heals(database: Database) -> None:
+    with pytest.raises(Unavailable):
+        await database.call(one, "SELECT pg_terminate_backend(pg_backend_pid())")
+    assert await database.call(one, "SELECT 1") == 1
+    assert database.statistics()["away"] == 1
+
+
+async def test_a_server_that_is_not_there_is_unavailable(bridge: AsyncioBridge) -> None:
+    nowhere = "postgresql://postgres@/postgres?host=/nonexistent"
+    async with Database(nowhere, bridge) as database:
+        with pytest.raises(Unavailable):
+            await database.call(one, "SELECT 1")

@@ -1,0 +1,61 @@
+"""What the machine answers with: a decision, or what it must know first (pure)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from actors.room.memory import MessageState
+from actors.room.state import NO_NAMES, RoomEvent
+from protocol.frames import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a decision may rest on beside the room itself.
+
+    `now`: ms since the epoch. `new_id`: for a message, should one be made. `names`: those of the
+    asked-about users that exist, None before they were looked up. `key_is_new`: the clientId was
+    looked up and not found. `missing`: message ids that were looked up and not found.
+    """
+
+    now: int
+    new_id: str
+    names: Mapping[str, str] | None = None
+    key_is_new: bool = False
+    missing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """At most one event, and the answer once it is durable. `answer` None: the actor makes it from
+    the room as it then is. `names` of users the event makes members. `redacts`: the message whose
+    stored text disappears with this event."""
+
+    event: RoomEvent | None = None
+    answer: Answer | None = None
+    names: Mapping[str, str] = NO_NAMES
+    redacts: MessageState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnowMessage:
+    """Look this message up, remember it, and ask again."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnowKey:
+    """Look this sender's clientId up, and ask again."""
+
+    sender_id: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnowUsers:
+    """Look these users up, and ask again."""
+
+    user_ids: tuple[str, ...]
+
+
+Need = KnowMessage | KnowKey | KnowUsers

@@ -1,0 +1,48 @@
+"""Order for one connection's commands while one of them waits for a read; the others go on."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Final
+
+from core.envelope import Envelope
+from core.errors import Overloaded
+
+MAX_HELD: Final = 512
+
+
+class Gates:
+    """A gate per connection with a slow command; behind it its later commands queue.
+
+    Past `MAX_HELD` held commands of all connections together, the next is refused `overloaded`: the
+    one answer that may overtake.
+    """
+
+    def __init__(self, *, max_held: int = MAX_HELD) -> None:
+        self._held: dict[int, deque[Envelope[Any]]] = {}
+        self._count = 0
+        self._max_held = max_held
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def close(self, key: int) -> None:
+        self._held.setdefault(key, deque())
+
+    def is_closed(self, key: int) -> bool:
+        return key in self._held
+
+    def hold(self, key: int, envelope: Envelope[Any]) -> None:
+        """Queue behind a closed gate. Raises `Overloaded`."""
+        if self._count >= self._max_held:
+            raise Overloaded()
+        self._count += 1
+        self._held[key].append(envelope)
+
+    def open(self, key: int) -> Iterable[Envelope[Any]]:
+        """Open the gate; what was held, in order."""
+        held = self._held.pop(key, deque())
+        self._count -= len(held)
+        return held
+
+    def open_all(self) -> Iterable[Envelope[Any]]:
+        return [envelope for key in list(self._held) for envelope in self.open(key)]

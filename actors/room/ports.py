@@ -1,0 +1,23 @@
+"""What a room borrows from the world, injected by the wiring."""
+
+from dataclasses import dataclass
+
+from core.ports.clock import Clock, Ids
+from core.ports.fanout import Fanout
+from core.ports.leases import Leases
+from core.ports.message_log import MessageLog
+from core.ports.repositories import Rooms, Users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomPorts:
+    """The ports of every room of one tenant."""
+
+    tenant_id: int
+    log: MessageLog
+    leases: Leases
+    rooms: Rooms
+    users: Users
+    fanout: Fanout
+    clock: Clock
+    ids: Ids

@@ -1,0 +1,47 @@
+"""Who is typing: told to the joined, ends by itself, stored nowhere."""
+
+from typing import Final
+
+from core.ports.clock import Clock
+from core.ports.fanout import Fanout, FrameLane
+from protocol.codec import encode
+from protocol.limits import TYPING_FOR
+from protocol.presence import TypingChanged
+
+MAX_TYPING: Final = 256
+
+
+class TypingUsers:
+    """At most `MAX_TYPING` users who are said to type; beyond, a further one is not announced."""
+
+    def __init__(self, room_id: str, fanout: Fanout, clock: Clock) -> None:
+        self._room_id = room_id
+        self._fanout = fanout
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def set(self, user_id: str, active: bool) -> None:
+        if not active:
+            self.end(user_id)
+        elif user_id in self._until or len(self._until) < MAX_TYPING:
+            self._until[user_id] = self._clock.monotonic() + TYPING_FOR
+            self._publish(user_id, active=True)
+
+    def end(self, user_id: str) -> None:
+        if self._until.pop(user_id, None) is not None:
+            self._publish(user_id, active=False)
+
+    def end_overdue(self) -> None:
+        now = self._clock.monotonic()
+        for user_id in [user_id for user_id, until in self._until.items() if until <= now]:
+            self.end(user_id)
+
+    def next_after(self) -> float | None:
+        """Seconds until the next one ends; None when nobody types."""
+        if not self._until:
+            return None
+        return max(0.0, min(self._until.values()) - self._clock.monotonic())
+
+    def _publish(self, user_id: str, *, active: bool) -> None:
+        event = TypingChanged(room_id=self._room_id, user_id=user_id, active=active)
+        self._fanout.publish_nowait(f"room:{self._room_id}", encode(event), FrameLane.EPHEMERAL)

@@ -1,0 +1,351 @@
+"""One WebSocket after its handshake: what comes in, what goes out, how it ends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+import structlog
+import trio
+
+from gateways.client.deadlines import NEVER, Deadlines, Stage, Timing
+from gateways.client.frames import (
+    Close,
+    Event,
+    FrameParser,
+    Ping,
+    ProtocolViolation,
+    Text,
+    encode_close,
+    encode_pong,
+    may_travel,
+)
+from gateways.client.hub import READ, WRITE, Hub
+from gateways.client.outbound import Flow, Outbound
+from gateways.client.tick import Tick
+from gateways.client.wire import Wire
+from protocol.close_codes import CloseCode
+
+_log = structlog.get_logger()
+_ids: Final = count(1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Counters:
+    """What happened to connections since the start, for `statistics()`."""
+
+    received: int = 0
+    dropped: int = 0
+    slow: int = 0
+    reset: int = 0
+    crashed: int = 0
+    closed: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machinery:
+    """What moves all channels of one server. `on_gone` hears of each whose socket is closed."""
+
+    hub: Hub
+    tick: Tick
+    deadlines: Deadlines
+    timing: Timing
+    counters: Counters
+    on_gone: "Callable[[Channel], None]"
+
+
+class Channel:
+    """A socket of the hub: no task of its own, and its life is `Stage`.
+
+    Owns: its wire, parser and unsent bytes. A subclass gives messages a meaning; whatever that
+    raises ends this channel and nothing else.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_drained",
+        "_interest",
+        "_is_corked",
+        "_is_peer_done",
+        "_machinery",
+        "_outbound",
+        "_parser",
+        "_unsent_at",
+        "due_at",
+        "heard_at",
+        "id",
+        "stage",
+        "wire",
+    )
+
+    def __init__(self, wire: Wire, parser: FrameParser, machinery: Machinery) -> None:
+        self.id: int = next(_ids)
+        self.wire = wire
+        self.stage = Stage.OPENING
+        self.heard_at = trio.current_time()
+        self.due_at = NEVER
+        self._parser = parser
+        self._machinery = machinery
+        self._outbound = Outbound(wire)
+        self._interest = 0
+        self._deadline = NEVER
+        self._unsent_at = NEVER
+        self._drained: trio.Event | None = None
+        self._is_corked = False
+        self._is_peer_done = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.stage < Stage.CLOSING
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return self._outbound.is_empty
+
+    # For subclasses.
+
+    def take_message(self, message: bytes) -> None:
+        """A binary message, in the order received."""
+        raise NotImplementedError
+
+    def take_text(self, text: str) -> None:
+        """A text message; only where the parser lets one through."""
+        raise NotImplementedError
+
+    def farewell(self, code: CloseCode) -> bytes | None:
+        """The WebSocket frame that announces a close, if it is to be announced."""
+        raise NotImplementedError
+
+    def enforce_open(self, now: float) -> float:
+        """Do what is due at `now` on an open channel; when to look again."""
+        raise NotImplementedError
+
+    # Going out.
+
+    def write_nowait(self, data: bytes) -> None:
+        """Send WebSocket frames now if nothing waits, else queue them. Changes no topic."""
+        if self.stage < Stage.CLOSING:
+            flow = self._outbound.write(data)
+            if flow is not Flow.SENT:
+                self._flowed(flow)
+            if self._outbound.is_overdue:
+                self._judge()
+
+    def uncork(self) -> None:
+        """Send what is queued, as far as the socket takes it."""
+        self._is_corked = False
+        if self.stage is not Stage.CLOSED and not self._outbound.is_empty:
+            self._flowed(self._outbound.flush())
+
+    def _put(self, data: bytes, *, is_replay: bool = False) -> None:
+        self._outbound.put(data, is_replay=is_replay)
+        self._cork()
+        if self._outbound.is_overdue:
+            self._judge()
+
+    def _cork(self) -> None:
+        # A socket that waits to be writable is flushed by the hub.
+        if not self._is_corked and not self._interest & WRITE:
+            self._is_corked = True
+            self._machinery.tick.cork(self)
+
+    def _judge(self) -> None:
+        """Too much is queued: either nobody tried to send it yet, or the peer is slow."""
+        if not self._interest & WRITE:
+            self._flowed(self._outbound.flush())
+        if self._outbound.is_overdue:
+            self.close_nowait(CloseCode.SLOW_CONSUMER)
+
+    def _flowed(self, flow: Flow) -> None:
+        """Bytes were sent, or could not be."""
+        if flow is Flow.BROKEN:
+            self.gone()
+        elif flow is Flow.SENT:
+            self._unsent_at = NEVER
+            self._look_for(self._interest & ~WRITE)
+            self._wake()
+            if self.stage is Stage.CLOSING:
+                self._farewell_sent()
+        else:
+            if self._outbound.take_progress() or self._unsent_at == NEVER:
+                now = trio.current_time()
+                self._unsent_at = now
+                self._machinery.deadlines.schedule(self, now + self._machinery.timing.send_within)
+            self._look_for(self._interest | WRITE)
+            if self._outbound.is_low:
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
+
+    # Coming in.
+
+    def ready(self, events: int, buffer: bytearray, now: float) -> None:
+        """The socket is readable or writable."""
+        try:
+            if events & WRITE and self.stage is not Stage.CLOSED:
+                self._flowed(self._outbound.flush())
+            if events & READ and self.stage is not Stage.CLOSED:
+                self._read(buffer, now)
+        except Exception:
+            self.crashed()
+
+    def _read(self, buffer: bytearray, now: float) -> None:
+        try:
+            received = self.wire.receive_into(buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = 0
+        if received == 0:
+            self.gone()
+            return
+        self.heard_at = now
+        if self.stage is not Stage.LINGERING:
+            self._take(memoryview(buffer)[:received])
+
+    def _take(self, data: bytes | memoryview) -> None:
+        for event in self._parser.receive(data):
+            if type(event) is bytes:
+                self._machinery.counters.received += 1
+                self.handle(event)
+            else:
+                self._take_other(event)
+
+    def _take_other(self, event: Event) -> None:
+        match event:
+            case Close(code, reason):
+                self._is_peer_done = True
+                self._answer_close(code, reason)
+            case ProtocolViolation(code, _):
+                self.close_nowait(code)
+            case Ping(payload) if self.is_open:
+                self._put(encode_pong(payload))
+            case Text(text) if self.is_open:
+                self.take_text(text)
+
+    def handle(self, message: bytes) -> None:
+        """Give a message its meaning, unless the channel is closing."""
+        if self.stage < Stage.CLOSING:
+            try:
+                self.take_message(message)
+            except Exception:
+                self.crashed()
+
+    # Ending.
+
+    def close_nowait(self, code: CloseCode) -> None:
+        """Send what is queued, announce (where the code asks for it), close with the handshake."""
+        if self.is_open:
+            self.close_with(code, self.farewell(code))
+
+    def close_with(self, code: CloseCode, farewell: bytes | None) -> None:
+        """The same, with the frame that goes before the close frame."""
+        if not self.is_open:
+            return
+        if code is CloseCode.SLOW_CONSUMER:
+            self._machinery.counters.slow += 1
+            self._outbound.abandon()
+        if farewell is not None:
+            self._outbound.put(farewell)
+        closed = self._machinery.counters.closed
+        closed[code] = closed.get(code, 0) + 1
+        self._begin_closing(encode_close(code, code.reason))
+
+    def crashed(self) -> None:
+        """Something of ours failed: part with 4000, which tells the client to come back."""
+        self._machinery.counters.crashed += 1
+        _log.exception("client.channel_crashed", connection=self.id)
+        self.close_with(CloseCode.RESTARTING, None)
+
+    def gone(self, *, is_reset: bool = False) -> None:
+        """The socket is of no more use: let go of it."""
+        if self.stage is Stage.CLOSED:
+            return
+        if self.is_open:
+            self._machinery.tick.end(self)
+        self.stage = Stage.CLOSED
+        self._look_for(0)
+        if is_reset:
+            self._machinery.counters.reset += 1
+            self.wire.reset()
+        else:
+            self.wire.close()
+        self._outbound.clear()
+        self._wake()
+        self._machinery.on_gone(self)
+
+    def _answer_close(self, code: int | None, reason: str) -> None:
+        if self.is_open:
+            echoed = code if code is not None and may_travel(code) else None
+            self._begin_closing(encode_close(echoed, reason if echoed else ""))
+        elif self.stage is Stage.PARTING:
+            self._linger()
+
+    def _begin_closing(self, close_frame: bytes) -> None:
+        self._outbound.put(close_frame)
+        self._enter(Stage.CLOSING)
+        self._machinery.tick.end(self)
+        self._cork()
+        self._look_for(self._interest | READ)
+        self._wake()
+
+    def _farewell_sent(self) -> None:
+        if self._is_peer_done:
+            self._linger()
+        else:
+            self._enter(Stage.PARTING)
+
+    def _linger(self) -> None:
+        # Closing with unread bytes would reset the connection and take our close frame with it.
+        self.wire.finish()
+        self._enter(Stage.LINGERING)
+
+    # Deadlines and interest.
+
+    def start(self, stage: Stage, leftover: bytes) -> None:
+        """Be read from now on. `leftover` came behind the HTTP head."""
+        self._enter(stage)
+        self._look_for(READ)
+        try:
+            self._take(leftover)
+        except Exception:
+            self.crashed()
+
+    def enforce(self, now: float) -> float:
+        """Do what is due at `now`; when to look again (`NEVER`: no more)."""
+        if now >= self._unsent_at + self._machinery.timing.send_within:
+            self.gone(is_reset=True)
+        elif now >= self._deadline:
+            self._overstayed()
+        due = self.enforce_open(now) if self.stage is Stage.OPEN else self._deadline
+        if self.stage is Stage.CLOSED:
+            return NEVER
+        # What was due has moved on to a stage with a deadline of its own.
+        return min(due, self._deadline, self._unsent_at + self._machinery.timing.send_within)
+
+    def _overstayed(self) -> None:
+        match self.stage:
+            case Stage.OPENING:
+                self.close_nowait(CloseCode.HELLO_TIMEOUT)
+            case Stage.GREETING:
+                self.close_nowait(CloseCode.OVERLOADED)
+            case Stage.PARTING:
+                self._linger()
+            case _:
+                self.gone(is_reset=self.stage is Stage.CLOSING)
+
+    def _enter(self, stage: Stage) -> None:
+        self.stage = stage
+        within = self._machinery.timing.stages.get(stage)
+        self._deadline = NEVER if within is None else trio.current_time() + within
+        due = self._deadline if stage is not Stage.OPEN else trio.current_time()
+        self._machinery.deadlines.schedule(self, due)
+
+    def _look_for(self, interest: int) -> None:
+        if interest != self._interest:
+            self._interest = interest
+            self._machinery.hub.watch(self, interest)

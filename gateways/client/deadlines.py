@@ -1,0 +1,109 @@
+"""Every connection's deadlines, kept by one task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from protocol.limits import HEARTBEAT_MS, HELLO_WITHIN
+
+if TYPE_CHECKING:
+    from gateways.client.channel import Channel
+
+NEVER: Final = float("inf")
+
+
+class Stage(IntEnum):
+    """A connection's life, in order. All but `OPEN` and `CLOSED` have a longest duration."""
+
+    OPENING = 0  # no hello yet
+    GREETING = 1  # hello is with the session; what follows is held
+    OPEN = 2
+    CLOSING = 3  # the last frames are on their way out
+    PARTING = 4  # our close frame is sent, the peer's is awaited
+    LINGERING = 5  # we sent FIN: a close now would reset the connection and lose our last frames
+    CLOSED = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Durations in seconds.
+
+    `heartbeat`: silence after which the server pings; twice that is too much. `send_within`: how
+    long unsent bytes may wait without progress, and a closing connection for its last ones.
+    `expiry_leeway`: how long after a token's end its connection ends.
+    """
+
+    heartbeat: float = HEARTBEAT_MS / 1_000
+    send_within: float = 5.0
+    expiry_leeway: float = 60.0
+    hello_within: float = HELLO_WITHIN
+    welcome_within: float = 20.0
+    part_within: float = 2.0
+    linger: float = 1.0
+    stages: Mapping[Stage, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        stages = {
+            Stage.OPENING: self.hello_within,
+            Stage.GREETING: self.welcome_within,
+            Stage.CLOSING: self.send_within,
+            Stage.PARTING: self.part_within,
+            Stage.LINGERING: self.linger,
+        }
+        object.__setattr__(self, "stages", stages)
+
+
+class Deadlines:
+    """A heap with one live entry per connection: its earliest deadline, or an earlier look at it.
+
+    Moving a deadline later (each received byte does) costs nothing: when the entry is due, the
+    connection says what is due next. Moving it earlier adds an entry, and the old one goes stale.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Channel]] = []
+        self._order = count()
+        self._sooner = trio.Event()
+
+    def schedule(self, connection: "Channel", due: float) -> None:
+        """Look at the connection at `due` (trio time) at the latest."""
+        if due >= connection.due_at:
+            return
+        connection.due_at = due
+        if not self._heap or due < self._heap[0][0]:
+            self._sooner.set()
+        heappush(self._heap, (due, next(self._order), connection))
+
+    def expire(self, now: float) -> None:
+        """Look at every connection that is due."""
+        while self._heap and self._heap[0][0] <= now:
+            due, _, connection = heappop(self._heap)
+            if due == connection.due_at:
+                connection.due_at = NEVER
+                self.schedule(connection, _enforced(connection, now))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._sooner = trio.Event()
+            next_due = self._heap[0][0] if self._heap else NEVER
+            with trio.move_on_at(next_due):
+                await self._sooner.wait()
+            self.expire(trio.current_time())
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {"deadlines": len(self._heap)}
+
+
+def _enforced(connection: "Channel", now: float) -> float:
+    """When to look again. A fault in one connection must not end the others' deadlines."""
+    try:
+        return connection.enforce(now)
+    except Exception:
+        connection.crashed()
+        return now + 1.0

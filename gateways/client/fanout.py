@@ -1,0 +1,144 @@
+"""Topics and their connections: the fan-out of one process."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+import structlog
+
+from core.ports.fanout import Audience, Client, FrameLane
+from gateways.client.channel import Channel
+from gateways.client.connection import Connection
+from gateways.client.frames import encode_binary
+from gateways.client.tick import Tick
+from gateways.client.topic import Topic
+from protocol.close_codes import CloseCode
+from protocol.limits import MAX_ONLINE_SHOWN
+
+ROOM: Final = "room:"
+
+_log = structlog.get_logger()
+
+
+class TopicFanout:
+    """`core.ports.fanout.Fanout` over this process's connections.
+
+    A frame gets its WebSocket header once, leaves at the end of the tick joined with the topic's
+    others, and goes straight to the sockets. Large topics are sent in steps, between which the
+    loop runs; joiners and leavers in between see exactly their share.
+
+    Owns: the topics. Borrows: the connections, which leave by themselves when they close.
+    `on_audience_change` is told the topic when the users online under a `room:` may have changed.
+    """
+
+    def __init__(self, on_audience_change: Callable[[str], None] = lambda topic: None) -> None:
+        self._on_audience_change = on_audience_change
+        self._topics: dict[str, Topic] = {}
+        self._published = 0
+        self._deliveries = 0
+        self.tick = Tick(self._left)
+        self.on_ended: Callable[[Connection], None] = lambda connection: None
+        """Told once of every connection that began to close, after it left its topics."""
+
+    def subscribe(self, topic: str, client: Client) -> None:
+        connection = _connection(client)
+        if not connection.is_open:
+            return
+        found = self._topics.get(topic)
+        if found is None:
+            found = self._topics[topic] = Topic(topic)
+        if connection in found.members:
+            return
+        found.add(connection)
+        connection.entered(found, is_room=topic.startswith(ROOM))
+        self._changed(topic)
+
+    def unsubscribe(self, topic: str, client: Client) -> None:
+        found = self._topics.get(topic)
+        if found is not None:
+            self._part(found, _connection(client))
+
+    def unsubscribe_user(self, topic: str, user_id: str) -> None:
+        found = self._topics.get(topic)
+        if found is not None:
+            for connection in [c for c in found.members if c.user_id == user_id]:
+                self._part(found, connection)
+
+    def is_subscribed(self, topic: str, client: Client) -> bool:
+        found = self._topics.get(topic)
+        return found is not None and client in found.members
+
+    def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+        found = self._topics.get(topic)
+        if found is None:
+            return
+        self._published += 1
+        self._deliveries += len(found.members)
+        found.publish(encode_binary(frame), lane)
+        self.tick.touch(found)
+
+    def close_topic(self, topic: str, code: CloseCode, *, spare: Client | None = None) -> int:
+        found = self._topics.get(topic)
+        if found is None:
+            return 0
+        closing = [c for c in found.members if c is not spare and c.is_open]
+        for connection in closing:
+            connection.close_nowait(code)
+        return len(closing)
+
+    def audience(self, topic: str) -> Audience:
+        users = set(self._online(topic))
+        few = len(users) <= MAX_ONLINE_SHOWN
+        return Audience(len(users), tuple(sorted(users)) if few else None)
+
+    def set_away(self, connection: Connection, is_away: bool) -> None:
+        """The connection counts as online, or no longer, in every room it is in."""
+        if connection.is_away != is_away:
+            connection.is_away = is_away
+            for topic in tuple(connection.topics):
+                self._changed(topic.name)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {
+            "topics": len(self._topics),
+            "subscriptions": sum(len(topic.members) for topic in self._topics.values()),
+            "published": self._published,
+            "deliveries": self._deliveries,
+            "unsettled": self.tick.unsettled,
+        }
+
+    def _online(self, topic: str) -> Iterator[str]:
+        found = self._topics.get(topic)
+        for connection in found.members if found is not None else ():
+            if connection.is_open and not connection.is_away and connection.user_id is not None:
+                yield connection.user_id
+
+    def _part(self, topic: Topic, connection: Connection) -> None:
+        if connection not in topic.members:
+            return
+        topic.discard(connection)
+        connection.departed(topic, is_room=topic.name.startswith(ROOM))
+        if not topic.members:
+            del self._topics[topic.name]
+        self._changed(topic.name)
+
+    def _left(self, channel: Channel) -> None:
+        connection = _connection(channel)
+        for topic in tuple(connection.topics):
+            self._part(topic, connection)
+        try:
+            self.on_ended(connection)
+        except Exception:
+            _log.exception("client.on_ended_failed", connection=connection.id)
+
+    def _changed(self, topic: str) -> None:
+        if topic.startswith(ROOM):
+            try:
+                self._on_audience_change(topic)
+            except Exception:
+                _log.exception("client.on_audience_change_failed", topic=topic)
+
+
+def _connection(client: Client | Channel) -> Connection:
+    if not isinstance(client, Connection):
+        raise TypeError(f"not a connection of this gateway: {type(client).__name__}")
+    return client

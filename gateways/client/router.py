@@ -1,0 +1,192 @@
+"""A decoded frame finds its actor, and the answer finds its way back."""
+
+from typing import Any, Protocol
+
+import trio
+
+from core.envelope import Envelope, Lane
+from core.errors import Rejected, TokenExpired, TokenRevoked
+from core.identity import Principal
+from core.ports.clock import Clock, Ids
+from core.reference import Ref
+from gateways.client.admission import Admission
+from gateways.client.connection import Connection
+from gateways.client.deadlines import Stage
+from gateways.client.errors import OURS, error_frame, farewell_frame
+from gateways.client.fanout import TopicFanout
+from gateways.client.frames import encode_binary
+from protocol import codec
+from protocol.addresses import Address
+from protocol.chat import SearchMessages
+from protocol.close_codes import CloseCode
+from protocol.frames import Answer, Command, Done, Ping, Pong, RoomCommand
+from protocol.presence import SetPresence, SetTyping
+from protocol.room import ROOM, CreateRoom
+from protocol.session import SESSION, Hello, RefreshAuth
+from protocol.user import USER
+from protocol.wire import UNBUILT, ClientFrame
+
+
+class System(Protocol):
+    """What the router needs of the actor system."""
+
+    def ref(self, address: Address) -> Ref[Any]:
+        """The actor of this name, active or not."""
+
+
+class Router:
+    """`connection.Handler` for the protocol: the order of a connection's life, and who answers.
+
+    Borrows: the actor system, the fan-out (for `presence.set`) and the admission.
+    """
+
+    def __init__(
+        self, system: System, *, fanout: TopicFanout, admission: Admission, clock: Clock, ids: Ids
+    ) -> None:
+        self._system = system
+        self._fanout = fanout
+        self._admission = admission
+        self._clock = clock
+        self._ids = ids
+
+    def received(self, connection: Connection, message: bytes) -> None:
+        if connection.stage is Stage.GREETING:
+            connection.hold(message)
+            return
+        try:
+            frame = codec.decode(message)
+        except codec.Malformed:
+            connection.close_nowait(CloseCode.MALFORMED_FRAME)
+        except codec.Refused as refused:
+            self._refuse(connection, _rejected(refused), refused.ref)
+        else:
+            self._judge(connection, frame)
+
+    def received_text(self, connection: Connection, text: str) -> None:
+        connection.close_nowait(CloseCode.MALFORMED_FRAME)
+
+    def farewell(self, connection: Connection, code: CloseCode) -> bytes:
+        return farewell_frame(code, locale=connection.locale)
+
+    def ping(self) -> bytes:
+        return codec.encode(Ping(t=self._clock.now_ms()))
+
+    def admit(self, connection: Connection, principal: Principal) -> bool:
+        return self._admission.enter_user(principal.user_id, connection.address)
+
+    def _judge(self, connection: Connection, frame: ClientFrame) -> None:
+        """The rules that come before a frame's own meaning (§1 rule ④, §3)."""
+        if isinstance(frame, Ping):
+            pong = Pong(t=frame.t, server_time=self._clock.now_ms())
+            connection.answer_nowait(codec.encode(pong))
+        elif isinstance(frame, Hello):
+            if connection.stage is Stage.OPENING:
+                self._greet(connection, frame)
+            else:
+                self._refuse(connection, Rejected("bad_request", "You said hello before."), None)
+        elif connection.stage is Stage.OPENING:
+            connection.close_nowait(CloseCode.UNAUTHENTICATED)
+        elif not isinstance(frame, Pong):
+            self._command(connection, frame)
+
+    def _greet(self, connection: Connection, hello: Hello) -> None:
+        """Hand the hello to its session, which answers by `welcomed` or a refusal."""
+        connection.locale = hello.client.locale or connection.locale
+        connection.greet()
+        session_id = hello.resume.session_id if hello.resume is not None else self._ids.uuid7()
+
+        def answered(answer: Answer | Rejected) -> None:
+            if isinstance(answer, Rejected) and connection.stage is Stage.GREETING:
+                self._turn_away(connection, answer)
+
+        envelope = Envelope(hello, client=connection, reply=answered)
+        try:
+            self._system.ref(SESSION.at(session_id)).deliver_nowait(envelope)
+        except Rejected as rejected:
+            self._turn_away(connection, rejected)
+
+    def _turn_away(self, connection: Connection, rejected: Rejected) -> None:
+        """A hello was refused: the close code says whether to come back."""
+        if isinstance(rejected, TokenExpired):
+            code = CloseCode.TOKEN_EXPIRED
+        elif isinstance(rejected, TokenRevoked):
+            code = CloseCode.TOKEN_REVOKED
+        elif rejected.temporary:
+            code = CloseCode.OVERLOADED
+        else:
+            code = CloseCode.UNAUTHENTICATED
+        error = error_frame(rejected, ref=None, locale=connection.locale)
+        connection.close_with(code, encode_binary(error))
+
+    def _command(self, connection: Connection, command: Command) -> None:
+        try:
+            _limit(connection)
+            self._deliver(connection, command)
+        except Rejected as rejected:
+            self._refuse(connection, rejected, command.ref)
+
+    def _deliver(self, connection: Connection, command: Command) -> None:
+        """Queue a command at its actor. Raises `Rejected` when it goes nowhere."""
+        if isinstance(command, SetPresence):
+            self._fanout.set_away(connection, command.status == "away")
+            self._answer(connection, command.ref, Done())
+            return
+        principal = connection.principal
+        if principal is None:
+            raise Rejected("unauthenticated", "Say hello with a valid token first.")
+        ref = command.ref
+
+        def reply(answer: Answer | Rejected) -> None:
+            self._answer(connection, ref, answer)
+
+        envelope = Envelope(command, principal=principal, client=connection, reply=reply)
+        if isinstance(command, SetTyping):
+            envelope.lane, envelope.key = Lane.EPHEMERAL, (SetTyping, principal.user_id)
+        self._system.ref(_address(connection, principal, command)).deliver_nowait(envelope)
+
+    def _answer(self, connection: Connection, ref: int | None, answer: Answer | Rejected) -> None:
+        """Success without `ref` is silent; a failure is always told."""
+        if isinstance(answer, Rejected):
+            self._refuse(connection, answer, ref)
+        elif ref is not None and connection.is_open:
+            answer.ref = ref
+            connection.answer_nowait(codec.encode(answer))
+
+    def _refuse(self, connection: Connection, rejected: Rejected, ref: int | None) -> None:
+        if not connection.is_open:
+            return
+        connection.answer_nowait(error_frame(rejected, ref=ref, locale=connection.locale))
+        refusals = connection.refusals
+        if (
+            refusals is not None
+            and rejected.code not in OURS
+            and refusals.is_abuse(trio.current_time())
+        ):
+            connection.close_nowait(CloseCode.RATE_ABUSE)
+
+
+def _address(connection: Connection, principal: Principal, command: Command) -> Address:
+    """Who answers a command. What nobody answers yet is refused."""
+    if isinstance(command, RoomCommand) and not isinstance(command, UNBUILT):
+        return ROOM.at(command.room_id)
+    if isinstance(command, RefreshAuth | SearchMessages):
+        return SESSION.at(connection.session_id)
+    if isinstance(command, CreateRoom):
+        return USER.at(principal.user_id)
+    raise Rejected("unavailable", "This server does not offer that yet.", temporary=False)
+
+
+def _limit(connection: Connection) -> None:
+    """Count a command. Raises `Rejected("rate_limited")`."""
+    rate = connection.command_rate
+    wait = rate.take(trio.current_time()) if rate is not None else 0.0
+    if wait:
+        raise Rejected(
+            "rate_limited",
+            "You are sending commands too fast.",
+            retry_after_ms=int(wait * 1_000) + 1,
+        )
+
+
+def _rejected(refused: codec.Refused) -> Rejected:
+    return Rejected(refused.code, refused.text, fields=refused.fields, params=refused.params)

@@ -1,0 +1,96 @@
+"""The end of a tick: what was published and queued since the last one leaves together."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from gateways.client.topic import MEMBERS_PER_STEP, Topic
+
+if TYPE_CHECKING:
+    from gateways.client.channel import Channel
+    from gateways.client.connection import Connection
+
+MAX_PENDING_BYTES: Final = 262_144
+"""A topic with more than this is sent at once, whatever its size."""
+
+
+class Tick:
+    """Collects and, at the end of the hub's round or in the next turn of the loop, sends.
+
+    What actors publish in one turn of the loop is joined; nothing waits for a timer. The order per
+    connection is that of the calls: whoever is sent a frame directly is first sent what its topics
+    have pending.
+
+    `on_ended` is called once per connection that began to close, outside any sending loop.
+    """
+
+    def __init__(self, on_ended: "Callable[[Channel], None]") -> None:
+        self._on_ended = on_ended
+        self._unsettled: set[Topic] = set()
+        self._ready: deque[Topic] = deque()
+        self._corked: list[Channel] = []
+        self._ended: list[Channel] = []
+        self._lot = trio.lowlevel.ParkingLot()
+
+    @property
+    def unsettled(self) -> int:
+        """Topics with something to send."""
+        return len(self._unsettled)
+
+    def touch(self, topic: Topic) -> None:
+        """The topic has something pending."""
+        if topic not in self._unsettled:
+            self._unsettled.add(topic)
+            self._ready.append(topic)
+            self._lot.unpark_all()
+        elif topic.pending_bytes > MAX_PENDING_BYTES:
+            self.settle(topic)
+
+    def settle(self, topic: Topic) -> None:
+        """Send a topic's frames to all its members now."""
+        while not topic.step(len(topic.members) + MEMBERS_PER_STEP):
+            pass
+
+    def cork(self, connection: "Channel") -> None:
+        """The connection has queued bytes that nobody tried to send yet."""
+        self._corked.append(connection)
+        self._lot.unpark_all()
+
+    def end(self, connection: "Channel") -> None:
+        """The connection began to close: it leaves its topics when no sending loop runs."""
+        self._ended.append(connection)
+        self._lot.unpark_all()
+
+    def catch_up(self, connection: "Connection") -> None:
+        """Queue what the connection's topics have pending for it."""
+        if self._unsettled and connection.topics:
+            for topic in self._unsettled & connection.topics:
+                topic.catch_up(connection)
+
+    def flush(self) -> None:
+        """Send one step of every topic, then every queue, then part with who is gone."""
+        for _ in range(len(self._ready)):
+            topic = self._ready.popleft()
+            if topic.step():
+                self._unsettled.discard(topic)
+            else:
+                self._ready.append(topic)
+        while self._corked:
+            corked, self._corked = self._corked, []
+            for connection in corked:
+                connection.uncork()
+        while self._ended:
+            ended, self._ended = self._ended, []
+            for connection in ended:
+                self._on_ended(connection)
+
+    async def run(self) -> None:
+        """Flush whatever is left by others, until cancelled."""
+        while True:
+            if not (self._ready or self._corked or self._ended):
+                await self._lot.park()
+            self.flush()
+            if self._ready:
+                await trio.lowlevel.checkpoint()

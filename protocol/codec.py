@@ -1,10 +1,47 @@
 """MessagePack in and out: one decode into a typed struct; only a refused frame is looked at again."""
 
-from collections.abc import Sequence
-from typing import Any
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, Final, NoReturn, get_args
 
+import msgspec
+from msgspec import Raw
+from msgspec.msgpack import Decoder, Encoder
+
+from protocol.booking import NameTraveller
+from protocol.consultation import SignalConsultation
+from protocol.dissection import nests_deeper, pairs
 from protocol.errors import ErrorCode
+from protocol.free_form import fault_in_values
+from protocol.ids import Ref
+from protocol.limits import MAX_FREE_BYTES, MAX_NESTING
+from protocol.plan import ApplyPlan
+from protocol.text_rules import TOO_LONG, Fault, fault_in, normalised
 from protocol.wire import ClientFrame, DurableRoomEvent
+
+UNKNOWN_TYPE: Final = "There is no command of this type."
+MISSING: Final = "A required field is missing."
+WRONG: Final = "A field has a wrong value."
+WRONG_REF: Final = "A ref must be a whole number from 0 to 4294967295."
+
+MAX_FAULTS_NAMED: Final = 8
+
+_FRAMES: Final[Decoder[ClientFrame]] = Decoder(ClientFrame)
+_EVENTS: Final[Decoder[DurableRoomEvent]] = Decoder(DurableRoomEvent)
+_STRING: Final = Decoder(str)
+_REF: Final[Decoder[int]] = Decoder(Ref)
+_PLACE: Final = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
+_MISSING: Final = re.compile(r"Object missing required field `([^`]*)`")
+_ENCODER: Final = Encoder()
+_TYPES: Final = {kind.__struct_config__.tag: kind for kind in get_args(ClientFrame)}
+_FREE_FORM: Final[dict[type, bytes]] = {
+    ApplyPlan: b"ops",
+    SignalConsultation: b"data",
+    NameTraveller: b"document",
+}
+"""Commands with a field whose inside the structs do not bound, and that field."""
 
 
 class Malformed(Exception):
@@ -14,7 +51,8 @@ class Malformed(Exception):
 class Refused(Exception):
     """The frame is a command that cannot be carried out (§1 rule ③); the connection lives on.
 
-    `text` is an English sentence and catalogue key with `{placeholders}` filled from `params`.
+    `text` is an English sentence and catalogue key with `{placeholders}` filled from `params`, and
+    so are the sentences of `fields`, (camelCase path, sentence) pairs: `attachments[0].url`.
     """
 
     def __init__(
@@ -27,7 +65,7 @@ class Refused(Exception):
         params: dict[str, object] | None = None,
     ) -> None:
         super().__init__(code, text)
-        self.code = code
+        self.code: ErrorCode = code
         self.text = text
         self.ref = ref
         self.fields = tuple(fields)
@@ -36,14 +74,128 @@ class Refused(Exception):
 
 def decode(data: bytes) -> ClientFrame:
     """A client's frame (at most 64 KiB). Raises `Malformed` or `Refused`."""
-    raise NotImplementedError
+    try:
+        frame = _FRAMES.decode(data)
+        is_free_form = type(frame) in _FREE_FORM
+        ref = getattr(frame, "ref", None)
+        if is_free_form or data.count(b"type") > 1 or (ref is None and b"ref" in data):
+            _inspect(frame, pairs(data))
+        # A zero byte is mostly part of a number; only where there is one can a text hold U+0000.
+        fault = fault_in_values(frame) if is_free_form or b"\0" in data else None
+    except RecursionError:
+        raise Malformed("nested too deep") from None
+    except ValueError:
+        _explain(data)
+    if fault := fault or fault_in(frame):
+        _refuse([fault], ref)
+    return normalised(frame)
 
 
 def encode(frame: Any) -> bytes:
     """Any server frame as one MessagePack map."""
-    raise NotImplementedError
+    return _ENCODER.encode(frame)
 
 
 def decode_event(body: bytes) -> DurableRoomEvent:
     """A stored durable event. Raises `ValueError` when it is none."""
-    raise NotImplementedError
+    try:
+        return _EVENTS.decode(body)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _inspect(frame: ClientFrame, found: list[tuple[bytes, Raw]]) -> None:
+    """What the typed decode lets through: a second `type`, a `ref` of nil, free form without end."""
+    _check_type(found)
+    values = dict(found)
+    ref = _ref_of(type(frame), values)
+    free = values.get(_FREE_FORM.get(type(frame), b""))
+    if free is None:
+        return
+    _check_nesting([free])
+    if len(bytes(free)) > MAX_FREE_BYTES:
+        field = _FREE_FORM[type(frame)].decode()
+        _refuse([Fault(field, TOO_LONG, "too_large", MAX_FREE_BYTES)], ref)
+
+
+def _explain(data: bytes) -> NoReturn:
+    """Say what is wrong with a frame that the typed decode refused."""
+    try:
+        found = pairs(data)
+        name = _check_type(found)
+    except (ValueError, RecursionError) as problem:
+        raise Malformed(str(problem)) from None
+    kind = _TYPES.get(name)
+    known = _decoders(kind) if kind else {}
+    _check_nesting([value for key, value in found if key in known])
+    ref = _ref_of(kind, dict(found))
+    if kind is None:
+        _refuse([Fault("type", UNKNOWN_TYPE)], ref)
+    _refuse(list(islice(_wrong_fields(kind, found), MAX_FAULTS_NAMED)), ref)
+
+
+def _check_type(found: list[tuple[bytes, Raw]]) -> str:
+    """The frame's `type`. Raises `Malformed` unless it is there once and a string."""
+    types = [value for key, value in found if key == b"type"]
+    if len(types) != 1:
+        raise Malformed("not exactly one type")
+    try:
+        return _STRING.decode(types[0])
+    except ValueError:
+        raise Malformed("type is no string") from None
+
+
+def _check_nesting(values: list[Raw]) -> None:
+    # A field in free form has at most one item per byte, so that none of them escapes the look.
+    if nests_deeper(values, MAX_NESTING, most_items=MAX_FREE_BYTES):
+        raise Malformed("nested too deep")
+
+
+def _ref_of(kind: type | None, values: dict[bytes, Raw]) -> int | None:
+    """The ref to answer with. Raises `Refused`, without one, when it is not a uint32."""
+    if b"ref" not in values or (kind and b"ref" not in _decoders(kind)):
+        return None
+    try:
+        return _REF.decode(values[b"ref"])
+    except ValueError:
+        _refuse([Fault("ref", WRONG_REF)], None)
+
+
+def _wrong_fields(kind: type, found: list[tuple[bytes, Raw]]) -> Iterator[Fault]:
+    known = _decoders(kind)
+    given = {key for key, _ in found}
+    for field in msgspec.structs.fields(kind):
+        if field.required and field.encode_name.encode() not in given:
+            yield Fault(field.encode_name, MISSING)
+    for key, value in found:
+        try:
+            if key in known:
+                known[key].decode(value)
+        except ValueError as problem:
+            yield _fault_at(key.decode(), str(problem))
+
+
+def _fault_at(field: str, problem: str) -> Fault:
+    """Read msgspec's "… - at `$[0].url`" or "Object missing required field `url` - at `$[0]`"."""
+    where = _PLACE.search(problem)
+    path = field + (where[1] if where else "")
+    missing = _MISSING.match(problem)
+    return Fault(f"{path}.{missing[1]}", MISSING) if missing else Fault(path, WRONG)
+
+
+@cache
+def _decoders(kind: type) -> dict[bytes, Decoder[Any]]:
+    """One decoder for each field of a frame, by its name on the wire."""
+    fields = msgspec.structs.fields(kind)
+    return {field.encode_name.encode(): Decoder(field.type) for field in fields}
+
+
+def _refuse(faults: Sequence[Fault], ref: int | None) -> NoReturn:
+    first = faults[0]
+    raise Refused(
+        first.code,
+        first.text,
+        ref=ref,
+        fields=[(fault.field, fault.text) for fault in faults],
+        params={} if first.limit is None else {"limit": first.limit},
+    )

@@ -1,0 +1,74 @@
+"""Looking into MessagePack without building its values: the top-level pairs, and how deep it nests.
+
+The trick: only a container's header tells a map from an array. A map of n pairs with its header
+replaced by that of an array of 2n items is an array, which msgspec splits into raw items in C.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec import Raw
+from msgspec.msgpack import Decoder
+
+_ITEMS: Final = Decoder(list[Raw])
+_STR_HEADER: Final = dict.fromkeys(range(0xA0, 0xC0), 1) | {0xD9: 2, 0xDA: 3, 0xDB: 5}
+"""First byte of an encoded string → length of its header."""
+
+
+def pairs(data: bytes) -> list[tuple[bytes, Raw]]:
+    """(key as UTF-8, encoded value) of the one map that `data` is, in order, duplicates included.
+
+    Raises ValueError when it is not one complete map, or a key is no string; RecursionError when
+    it nests deeper than the interpreter can follow.
+    """
+    if not data or not (0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF)):
+        raise ValueError("not a map")
+    count, body = _opened(data)
+    if count > len(data):
+        raise ValueError("lengths beyond the frame")
+    items = _ITEMS.decode(_array(count, [data[body:]]))
+    try:
+        names = [key[_STR_HEADER[key[0]] :] for key in map(bytes, items[::2])]
+    except KeyError:
+        raise ValueError("a key is no string") from None
+    return list(zip(names, items[1::2], strict=True))
+
+
+def nests_deeper(values: Sequence[Raw], levels: int, *, most_items: int) -> bool:
+    """Whether an encoded value holds more than `levels` containers within one another.
+
+    Goes layer by layer through all values at once and gives up, with False, before it has looked
+    at more than `most_items`: a bomb must not buy more of our time than an honest frame.
+    """
+    layer = values
+    for _ in range(levels):
+        count, bodies = 0, []
+        for item in map(bytes, layer):
+            if _is_container(item):
+                held, body = _opened(item)
+                count += held
+                bodies.append(item[body:])
+        most_items -= count
+        if not count or most_items < 0:
+            return False
+        layer = _ITEMS.decode(_array(count, bodies))
+    return any(map(_is_container, map(bytes, layer)))
+
+
+def _is_container(item: bytes) -> bool:
+    return 0x80 <= item[0] <= 0x9F or 0xDC <= item[0] <= 0xDF
+
+
+def _opened(container: bytes) -> tuple[int, int]:
+    """How many items a container holds (two per pair of a map), and where the first begins."""
+    first = container[0]
+    if first <= 0x8F:
+        return (first & 0x0F) * 2, 1
+    if first <= 0x9F:
+        return first & 0x0F, 1
+    end = 5 if first in (0xDD, 0xDF) else 3
+    return int.from_bytes(container[1:end], "big") * (2 if first >= 0xDE else 1), end
+
+
+def _array(count: int, bodies: Iterable[bytes]) -> bytes:
+    return b"\xdd" + count.to_bytes(4, "big") + b"".join(bodies)

@@ -1,0 +1,146 @@
+"""The Quart application: the table of routes, and what every answer carries."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+from quart import Response, has_request_context, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+from core.errors import Rejected
+from core.telemetry import bind_request, clear_request
+from core.texts import LANGUAGES
+from gateways.http import auth, health, inbox, info, rooms, users
+from gateways.http.bodies import MAX_BODY_BYTES
+from gateways.http.gate import Gate
+from gateways.http.openapi import openapi_route
+from gateways.http.ports import HttpPorts
+from gateways.http.problems import incident, problem, unbuilt
+from gateways.http.routes import ALIAS, API, Reply, Route
+from gateways.http.unbuilt import UNBUILT
+
+DECLARED: Final = (
+    *auth.ROUTES,
+    *users.ROUTES,
+    *rooms.ROUTES,
+    *inbox.ROUTES,
+    *info.ROUTES,
+    *health.ROUTES,
+)
+GATE: Final = "caravan.gate"
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_SECURITY: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+View = Callable[..., Awaitable[Response]]
+
+log = structlog.get_logger("caravan.http")
+
+
+def create_app(ports: HttpPorts) -> QuartTrio:
+    """The application. `app.extensions[GATE].statistics()` are its numbers."""
+    app = QuartTrio("caravan", static_folder=None)
+    app.config.update(
+        BODY_TIMEOUT=None,  # `bodies.read_raw` has the deadline
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        RESPONSE_TIMEOUT=60,
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    gate = app.extensions[GATE] = Gate(ports)
+    _frame(app, ports)
+    for route in (*DECLARED, openapi_route(DECLARED, ports.version)):
+        for path in _paths(route.path):
+            _register(app, path, route.method, route.name, _view(gate, route))
+    for method, path in UNBUILT:
+        for spelling in _paths(path):
+            _register(app, spelling, method, f"unbuilt {method} {path}", _unbuilt_view)
+    return app
+
+
+def _paths(path: str) -> list[str]:
+    """`/api/…` is the newest version's other name."""
+    return [path, ALIAS + path.removeprefix(API)] if path.startswith(API) else [path]
+
+
+def _register(app: QuartTrio, path: str, method: str, name: str, view: View) -> None:
+    rule = path.replace("{", "<").replace("}", ">")
+    app.add_url_rule(
+        rule,
+        endpoint=f"{name} {path}".replace(".", "_"),
+        view_func=view,
+        methods=[method],
+        provide_automatic_options=False,
+        strict_slashes=False,
+    )
+
+
+def _view(gate: Gate, route: Route) -> View:
+    async def view(**path: str) -> Response:
+        return _response(await gate.answer(route, request, path))
+
+    return view
+
+
+async def _unbuilt_view(**_path: str) -> Response:
+    return _response(unbuilt(_locale()))
+
+
+def _frame(app: QuartTrio, ports: HttpPorts) -> None:
+    """What every answer has, that of an unknown path too."""
+
+    @app.before_request
+    async def begin() -> None:
+        sent = request.headers.get("X-Request-Id", "")
+        request_id = sent if _REQUEST_ID.match(sent) else ports.ids.uuid7()
+        request.scope["caravan.request_id"] = request_id  # type: ignore[typeddict-unknown-key]
+        clear_request()
+        bind_request(request_id)
+
+    @app.after_request
+    async def finish(response: Response) -> Response:
+        request_id = request.scope["caravan.request_id"]  # type: ignore[typeddict-item]
+        response.headers["X-Request-Id"] = request_id
+        for name, value in _SECURITY.items():
+            response.headers.setdefault(name, value)
+        if request.scheme == "https":
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        return response
+
+    @app.errorhandler(HTTPException)
+    async def strayed(error: HTTPException) -> Response:
+        return _response(problem(_refusal(error), _locale()))
+
+    @app.errorhandler(Exception)
+    async def crashed(error: Exception) -> Response:
+        reference = ports.ids.uuid7()
+        log.error("http crash", reference=reference, exc_info=error)
+        return _response(incident(reference))
+
+
+def _refusal(error: HTTPException) -> Rejected:
+    """What Quart itself refuses, in the contract's words: a method that a path does not have is a
+    call that does not exist."""
+    if error.code in (404, 405):
+        return Rejected("not_found", "This address does not exist.")
+    return Rejected("bad_request", "The request cannot be understood.")
+
+
+def _locale() -> str:
+
+    if not has_request_context():  # somebody tries a WebSocket here
+        return "en"
+    return request.accept_languages.best_match(LANGUAGES, default="en")
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, status=reply.status, content_type=reply.media_type)
+    response.headers.update(reply.headers)
+    return response

@@ -1,0 +1,153 @@
+"""All that lies between a socket and a route's handler, in one order for every route:
+identity, limits, permission, body, idempotency, deadline, and what a failure looks like."""
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import structlog
+import trio
+from quart import Request
+
+from core.errors import Overloaded, Rejected, Unavailable
+from core.identity import Principal
+from core.texts import LANGUAGES
+from gateways.http.bodies import SlowBody, decode_body, decode_query, read_raw
+from gateways.http.idempotency import answer_once, fingerprint, key_of
+from gateways.http.limits import Limits, RateLimited, is_loopback
+from gateways.http.ports import HttpPorts
+from gateways.http.problems import incident, problem
+from gateways.http.routes import Call, Reply, Route
+from gateways.http.security import admit, principal_of
+
+ANSWER_WITHIN: Final = 30.0
+MAX_IN_FLIGHT: Final = 512
+MAX_ID_LENGTH: Final = 64
+
+log = structlog.get_logger("caravan.http")
+
+
+class Gate:
+    """Owns: the number of calls in flight and the counts of answers. Borrows: the ports."""
+
+    def __init__(self, ports: HttpPorts) -> None:
+        self.ports = ports
+        self.limits = Limits(ports.rate_limits)
+        self._in_flight = 0
+        self._answers: Counter[int] = Counter()
+
+    async def answer(self, route: Route, request: Request, path: Mapping[str, str]) -> Reply:
+        """The answer to one request; never raises but for cancellation."""
+        started_at = trio.current_time()
+        visit = _Visit(request)
+        self._in_flight += 1
+        try:
+            reply = await self._guarded(route, request, path, visit)
+        finally:
+            self._in_flight -= 1
+        self._answers[reply.status // 100] += 1
+        log.info(
+            "request",
+            method=request.method,
+            route=route.path,
+            status=reply.status,
+            ms=round((trio.current_time() - started_at) * 1_000, 1),
+            user=visit.principal.user_id if visit.principal else None,
+        )
+        headers = {**visit.headers, **reply.headers}
+        return Reply(
+            status=reply.status, body=reply.body, headers=headers, media_type=reply.media_type
+        )
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Calls in flight, and how many were answered, by hundreds of the status."""
+        answered = {f"answered_{kind}xx": self._answers[kind] for kind in (2, 4, 5)}
+        return {"in_flight": self._in_flight, "in_flight_limit": MAX_IN_FLIGHT, **answered}
+
+    async def _guarded(
+        self, route: Route, request: Request, path: Mapping[str, str], visit: "_Visit"
+    ) -> Reply:
+        try:
+            with trio.fail_after(ANSWER_WITHIN):
+                return await self._judged(route, request, path, visit)
+        except SlowBody as error:
+            visit.headers["Connection"] = "close"
+            return problem(error, visit.locale)
+        except RateLimited as error:
+            visit.headers.update(error.headers)
+            return problem(error, visit.locale)
+        except Rejected as error:
+            if error.code != "internal":
+                return problem(error, visit.locale)
+            return self._crashed(error, route)
+        except trio.TooSlowError:
+            return problem(Unavailable(), visit.locale)
+        except Exception as error:
+            return self._crashed(error, route)
+
+    async def _judged(
+        self, route: Route, request: Request, path: Mapping[str, str], visit: "_Visit"
+    ) -> Reply:
+        if self._in_flight > MAX_IN_FLIGHT and route.is_limited:
+            raise Overloaded()
+        await self._identify(route, request, visit)
+        admit(route.access, visit.principal, is_local=visit.is_local)
+        _check_ids(path)
+        raw = await read_raw(request)
+        call = Call(
+            ports=self.ports,
+            limits=self.limits,
+            principal=visit.principal,
+            address=visit.address,
+            locale=visit.locale,
+            host=request.headers.get("Host", ""),
+            scheme=request.scheme,
+            key=key_of(request.headers.get("Idempotency-Key")) if route.method != "GET" else None,
+            path=path,
+            query=decode_query(request.args.to_dict(), route.query),
+            body=decode_body(raw, request.mimetype, route.body),
+        )
+        if call.key is None or not route.keeps_answer:
+            return await route.handle(call)
+        who = call.of()
+        scope = f"{who.tenant_id}/{who.user_id}/{route.method} {route.path}"
+        call_hash = fingerprint(*path.values(), request.query_string, raw)
+        produce = partial(route.handle, call)
+        return await answer_once(self.ports.idempotency, scope, call.key, call_hash, produce)
+
+    async def _identify(self, route: Route, request: Request, visit: "_Visit") -> None:
+        """A wrong token counts against its address, so that guessing has an end."""
+        try:
+            if route.access != "public":
+                header = request.headers.get("Authorization")
+                visit.principal = await principal_of(header, self.ports.credentials)
+        finally:
+            if visit.principal is not None:
+                visit.locale = visit.principal.locale
+            if route.is_limited:
+                visit.headers.update(self.limits.take(visit.principal, visit.address))
+
+    def _crashed(self, error: Exception, route: Route) -> Reply:
+        reference = self.ports.ids.uuid7()
+        log.error("http crash", reference=reference, route=route.path, exc_info=error)
+        return incident(reference)
+
+
+class _Visit:
+    """What is known of a caller so far, also when the call fails halfway."""
+
+    def __init__(self, request: Request) -> None:
+        self.principal: Principal | None = None
+        self.locale = request.accept_languages.best_match(LANGUAGES, default="en")
+        self.headers: dict[str, str] = {}
+        self.address = request.remote_addr or ""
+        speaks_for_another = {"Forwarded", "X-Forwarded-For"} & set(request.headers.keys())
+        self.is_local = is_loopback(self.address) and not speaks_for_another
+
+
+def _check_ids(path: Mapping[str, str]) -> None:
+    """A thing with such an id cannot exist (§9: an unknown id is 404, whatever its form)."""
+    for value in path.values():
+        if len(value) > MAX_ID_LENGTH or not value.isprintable():
+            raise Rejected("not_found", "This does not exist.")

@@ -1,0 +1,41 @@
+"""All that the HTTP gateway needs of the world, handed in by the composition root."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.ports.clock import Ids
+from core.ports.credentials import Credentials
+from core.ports.rate_limits import RateLimits
+from core.ports.repositories import IdempotencyKeys, Inboxes, Rooms, Users
+from core.reference import Ref
+from protocol.addresses import Address
+
+DEFAULT_TENANT = 1
+
+Statistics = Mapping[str, Mapping[str, int | float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpPorts:
+    """`ref` is the actor system's. `rate_limits` None: all limits are off (tests on loopback).
+
+    `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
+    `statistics` gives group → name → number for `/metrics`. `public_ws_url` None: `/api/v1/info`
+    answers with the request's host and `ws_port()`, the port that the client gateway is bound to.
+    """
+
+    credentials: Credentials
+    users: Users
+    rooms: Rooms
+    inboxes: Inboxes
+    idempotency: IdempotencyKeys
+    rate_limits: RateLimits | None
+    ids: Ids
+    ref: Callable[[Address], Ref[Any]]
+    readiness: Callable[[], Awaitable[Mapping[str, bool]]]
+    statistics: Callable[[], Statistics]
+    ws_port: Callable[[], int]
+    version: str
+    public_ws_url: str | None = None
+    tenant_id: int = DEFAULT_TENANT

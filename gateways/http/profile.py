@@ -1,0 +1,119 @@
+"""The rules of a profile's fields: names, locales, time zones, currencies, travel preferences."""
+
+import zoneinfo
+from functools import cache
+from typing import Annotated, Final, Literal
+
+from babel.core import Locale, UnknownLocaleError, get_global
+from msgspec import Meta, field
+
+from core.texts import sentence
+from gateways.http.problems import FieldProblem, InvalidFields
+from gateways.http.routes import Body
+
+HANDLE_PATTERN: Final = r"^[a-z0-9_]{3,32}(?!\n)$"
+"""The look-ahead keeps Python's `$` from passing a last line feed; ECMAScript reads it alike."""
+MAX_NAME_LENGTH: Final = 64
+
+Tag = Annotated[str, Meta(min_length=1, max_length=40)]
+Airport = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$")]
+Pace = Literal["relaxed", "balanced", "packed"]
+Budget = Literal["low", "medium", "high", "luxury"]
+Seat = Literal["aisle", "middle", "window"]
+Cabin = Literal["economy", "premium_economy", "business", "first"]
+Diet = Literal[
+    "vegetarian",
+    "vegan",
+    "halal",
+    "kosher",
+    "gluten_free",
+    "lactose_free",
+    "nut_free",
+    "pescatarian",
+]
+Need = Literal[
+    "wheelchair", "step_free", "hearing", "sight", "service_animal", "quiet", "medical_device"
+]
+
+
+class TravelPreferences(Body, frozen=True, omit_defaults=True):
+    """How somebody likes to travel. Everything is optional; lists are sets without an order.
+
+    `home_airport`: IATA. `languages`: BCP 47. `party_size`: how many usually travel.
+    """
+
+    pace: Pace | None = None
+    budget: Budget | None = None
+    interests: Annotated[list[Tag], Meta(max_length=20)] = field(default_factory=list)
+    dislikes: Annotated[list[Tag], Meta(max_length=20)] = field(default_factory=list)
+    dietary: Annotated[list[Diet], Meta(max_length=8)] = field(default_factory=list)
+    accessibility: Annotated[list[Need], Meta(max_length=7)] = field(default_factory=list)
+    home_airport: Airport | None = None
+    seat: Seat | None = None
+    cabin: Cabin | None = None
+    languages: Annotated[
+        list[Annotated[str, Meta(min_length=2, max_length=35)]], Meta(max_length=10)
+    ] = field(default_factory=list)
+    party_size: Annotated[int, Meta(ge=1, le=50)] | None = None
+
+
+_RULES: Final = {
+    "name": sentence("A name has visible characters and no line breaks."),
+    "locale": sentence("This is not a language tag that we know, such as en or de-AT."),
+    "timeZone": sentence("This is not a time zone that we know, such as Europe/Lisbon."),
+    "currency": sentence("This is not a currency that we know, such as EUR."),
+    "preferences.languages": sentence(
+        "This is not a language tag that we know, such as en or de-AT."
+    ),
+}
+
+
+def require(**values: object) -> None:
+    """Each is the normal form of a field, None where the field was not right. Raises
+    `InvalidFields` naming all of those."""
+    wrong = [
+        FieldProblem(field, _RULES[field])
+        for field, value in ((_camel(name), value) for name, value in values.items())
+        if value is None
+    ]
+    if wrong:
+        raise InvalidFields(wrong)
+
+
+def proper_name(name: str) -> str | None:
+    """Without white space around it; None when nothing is left or it holds control characters
+    (bidirectional overrides are such: they would reorder what stands beside the name)."""
+    name = name.strip()
+    return name if name and name.isprintable() else None
+
+
+def normal_locale(tag: str) -> str | None:
+    """`pt_br` → `pt-BR`; None for what CLDR does not know."""
+    try:
+        locale = Locale.parse(tag.replace("_", "-"), sep="-")
+    except (ValueError, UnknownLocaleError, TypeError):
+        return None
+    parts = (locale.language, locale.script, locale.territory, locale.variant)
+    return "-".join(part for part in parts if part)
+
+
+def known_time_zone(name: str) -> str | None:
+    """An IANA name, or None."""
+    return name if name in _time_zones() else None
+
+
+def known_currency(code: str) -> str | None:
+    """An ISO 4217 code, or None."""
+    return code if code in get_global("all_currencies") else None
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _camel(name: str) -> str:
+    if name == "languages":
+        return "preferences.languages"
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)

@@ -6,12 +6,14 @@ from typing import Final
 
 from core.errors import Rejected
 
-MAX_EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]+\Z")
-_HANDLE: Final = 32
+MAX_EMAIL: Final = 254
+MAX_NAME: Final = 64
+MAX_LOCALE: Final = 35
+MIN_PASSWORD: Final = 8
+MAX_PASSWORD: Final = 128
+MAX_HANDLE: Final = 64
 
-_EMAIL: Final = re.compile(
-    r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@.\x00-\x1f\x7f]+(?:\.[^\s@.\x00-\x1f\x7f]+)+\Z"
-)
+_EMAIL: Final = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]+\Z")
 _HANDLE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*\Z")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")

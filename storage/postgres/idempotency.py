@@ -26,7 +26,7 @@ class PostgresIdempotencyKeys:
         dead_before = now - int(self._abandoned_after * 1_000)
         old_before = now - int(KEPT_FOR * 1_000)
         return await self._database.transaction(
-            _begin, scope, key, body_hash, now, dead_before, old_before
+            _begin, scope, key, body_hash, now=now, dead_before=dead_before, old_before=old_before
         )
 
     async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None:
@@ -41,6 +41,7 @@ async def _begin(
     scope: str,
     key: str,
     body_hash: bytes,
+    *,
     now: int,
     dead_before: int,
     old_before: int,

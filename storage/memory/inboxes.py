@@ -1,0 +1,38 @@
+"""The `Inboxes` port in memory."""
+
+from collections.abc import Sequence
+
+from core.ports.repositories import BodyAt, InboxItem
+
+
+class MemoryInboxes:
+    """Each user's items in a list; a source has one place."""
+
+    def __init__(self) -> None:
+        self._items: dict[tuple[int, str], list[InboxItem]] = {}
+        self._places: dict[tuple[int, str, str], int] = {}
+
+    async def head(self, tenant_id: int, user_id: str) -> int:
+        return self.head_nowait(tenant_id, user_id)
+
+    def head_nowait(self, tenant_id: int, user_id: str) -> int:
+        """As `head`; for who opens a session."""
+        return len(self._items.get((tenant_id, user_id), ()))
+
+    async def read(
+        self, tenant_id: int, user_id: str, *, after: int, limit: int
+    ) -> Sequence[InboxItem]:
+        return self._items.get((tenant_id, user_id), [])[after : after + limit]
+
+    async def append(
+        self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: BodyAt
+    ) -> tuple[int, bytes, bool]:
+        items = self._items.setdefault((tenant_id, user_id), [])
+        known = self._places.get((tenant_id, user_id, source))
+        if known is not None:
+            return known, items[known - 1].body, False
+        seq = len(items) + 1
+        encoded = body(seq)
+        items.append(InboxItem(seq=seq, kind=kind, body=encoded, created_at=at))
+        self._places[tenant_id, user_id, source] = seq
+        return seq, encoded, True

@@ -1,0 +1,84 @@
+"""What is over is removed, a bounded bite at a time, so that no table grows without end."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from core.ports.clock import Clock
+from storage.credentials.credentials import REFRESH_FOR
+from storage.postgres.idempotency import KEPT_FOR
+from storage.postgres.pool import Connection, Database
+
+BITE: Final = 5_000
+MAX_BITES: Final = 20
+INBOX_FOR: Final = 365 * 86_400.0
+
+log = structlog.get_logger()
+
+# What to remove, and which argument is its time. A login unused for as long as a refresh token
+# lives can never be refreshed again; its tokens and sessions go with it.
+_DELETIONS: Final[Mapping[str, str]] = {
+    "sessions": "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at <= $1 LIMIT $2)",
+    "tickets": "DELETE FROM ticket WHERE hash IN (SELECT hash FROM ticket WHERE expires_at <= $1 LIMIT $2)",
+    "logins": "DELETE FROM login WHERE id IN (SELECT id FROM login WHERE renewed_at <= $1 LIMIT $2)",
+    "refresh_tokens": """DELETE FROM refresh_token WHERE hash IN (
+        SELECT hash FROM refresh_token WHERE issued_at <= $1 LIMIT $2)""",
+    "idempotency_keys": """DELETE FROM idempotency_key WHERE (scope, key) IN (
+        SELECT scope, key FROM idempotency_key WHERE claimed_at <= $1 LIMIT $2)""",
+    "inbox_items": """DELETE FROM inbox_item WHERE (tenant_id, user_id, seq) IN (
+        SELECT tenant_id, user_id, seq FROM inbox_item WHERE created_at <= $1 LIMIT $2)""",
+}
+
+_CONSUMED: Final = """DELETE FROM outbox WHERE position IN (
+    SELECT o.position FROM outbox o,
+         (SELECT xid, position FROM outbox_position ORDER BY xid, position LIMIT 1) AS slowest
+    WHERE (o.xid, o.position) <= (slowest.xid, slowest.position)
+    ORDER BY o.xid, o.position LIMIT $1)"""
+
+
+async def housekeeping(
+    database: Database,
+    clock: Clock,
+    *,
+    refresh_for: float = REFRESH_FOR,
+    inbox_for: float = INBOX_FOR,
+) -> Mapping[str, int]:
+    """Remove what is over; how many rows of what. Call every few minutes, on any node.
+
+    At most 100,000 rows of a kind per call, 5,000 per transaction. Cancelled: some are gone. Consumed
+    outbox rows go once every subscriber has them.
+    """
+    now = clock.now_ms()
+    until = {
+        "sessions": now,
+        "tickets": now,
+        "logins": now - int(refresh_for * 1_000),
+        "refresh_tokens": now - int(refresh_for * 1_000),
+        "idempotency_keys": now - int(KEPT_FOR * 1_000),
+        "inbox_items": now - int(inbox_for * 1_000),
+    }
+    removed = {
+        what: await _in_bites(database, sql, until[what]) for what, sql in _DELETIONS.items()
+    }
+    removed["outbox"] = await _in_bites(database, _CONSUMED)
+    if any(removed.values()):
+        log.info(
+            "housekeeping.removed", **{what: count for what, count in removed.items() if count}
+        )
+    return removed
+
+
+async def _in_bites(database: Database, sql: str, *args: int) -> int:
+    total = 0
+    for _ in range(MAX_BITES):
+        removed = await database.call(_delete, sql, *args, BITE)
+        total += removed
+        if removed < BITE:
+            break
+    return total
+
+
+async def _delete(connection: Connection, sql: str, *args: int) -> int:
+    status = await connection.execute(sql, *args)
+    return int(status.removeprefix("DELETE "))

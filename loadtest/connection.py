@@ -1,0 +1,156 @@
+"""One socket, from its hello to its end."""
+
+import math
+import random
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+import trio_websocket
+from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError, WebSocketConnection
+
+from loadtest.reconnect import Ended
+from loadtest.uuid7 import wall_clock_ms
+from loadtest.wire import Frame, UnreadableFrameError, pack, unpack
+from protocol.limits import HELLO_WITHIN, MAX_SERVER_FRAME_BYTES, SUBPROTOCOL
+
+Dial = Callable[[trio.Nursery], Awaitable[WebSocketConnection]]
+"""Opens a WebSocket whose reader runs in the given nursery."""
+
+MAX_OUTGOING: Final = 2_048
+CLOSE_WITHIN: Final = 1.0
+MISSED_BEATS: Final = 2
+REFUSED_FOR_GOOD: Final = frozenset({400, 401, 403, 404, 426})
+
+
+def dial_url(url: str) -> Dial:
+    """Dial a `ws://` or `wss://` address with this protocol's subprotocol."""
+
+    async def dial(nursery: trio.Nursery) -> WebSocketConnection:
+        return await trio_websocket.connect_websocket_url(
+            nursery,
+            url,
+            ssl.create_default_context() if url.startswith("wss:") else None,
+            subprotocols=[SUBPROTOCOL],
+            message_queue_size=64,
+            max_message_size=MAX_SERVER_FRAME_BYTES,
+            receive_buffer_size=65_536,
+        )
+
+    return dial
+
+
+class Connection:
+    """Sends, receives and stays alive; knows nothing of rooms.
+
+    Owns: the socket, the outgoing queue (bounded: `trio.WouldBlock` when full).
+    Borrows: `on_raw(frame, received_at)`, which sees each frame before anybody, and `on_frame`.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_frame: Callable[[Frame], Awaitable[None]],
+        on_raw: Callable[[Frame, float], None] | None,
+        rng: random.Random,
+    ) -> None:
+        self._on_frame = on_frame
+        self._on_raw = on_raw
+        self._rng = rng
+        self._send, self._outgoing = trio.open_memory_channel[Frame](MAX_OUTGOING)
+        self._heard_at = -math.inf
+        self._welcomed_at: float | None = None
+        self._verdict: tuple[int | None, str] = (None, "the connection was cut")
+        self._last_error = ""
+
+    def send_nowait(self, frame: Frame) -> None:
+        """Queue a frame. Raises `trio.WouldBlock` when the queue is full."""
+        self._send.send_nowait(frame)
+
+    def offer_nowait(self, frame: Frame) -> None:
+        """Queue what may be lost: dropped when half of the queue is taken, so commands have room."""
+        if self._send.statistics().current_buffer_used < MAX_OUTGOING // 2:
+            self._send.send_nowait(frame)
+
+    async def run(self, dial: Dial, hello: Frame) -> Ended:
+        """Dial, greet, and serve until the socket ends. Says how it ended; raises nothing of it."""
+        websocket: WebSocketConnection | None = None
+        async with trio.open_nursery() as nursery:
+            try:
+                websocket = await self._opened(dial, nursery)
+                if websocket is not None:
+                    nursery.start_soon(self._write, websocket)
+                    self.send_nowait(hello)
+                    await self._read(websocket, nursery)
+            finally:
+                if websocket is not None:
+                    await _close(websocket)
+            nursery.cancel_scope.cancel()
+        code, reason = self._verdict
+        since = self._welcomed_at
+        return Ended(
+            code=code,
+            reason=(code is not None and code >= 4100 and self._last_error) or reason,
+            resume_sent=websocket is not None and "resume" in hello,
+            welcomed=since is not None,
+            lasted=trio.current_time() - since if since is not None else 0.0,
+        )
+
+    async def _opened(self, dial: Dial, nursery: trio.Nursery) -> WebSocketConnection | None:
+        try:
+            with trio.fail_after(HELLO_WITHIN):
+                return await dial(nursery)
+        except ConnectionRejected as refusal:
+            final = refusal.status_code in REFUSED_FOR_GOOD
+            text = f"the server refused the connection (HTTP status {refusal.status_code})"
+            self._verdict = (4303 if final else None, text)
+        except (OSError, HandshakeError, ConnectionClosed, trio.TooSlowError) as error:
+            self._verdict = (None, f"the server cannot be reached ({error or 'no answer'})")
+        except ValueError as error:
+            self._verdict = (4303, f"this is no socket address ({error})")
+        return None
+
+    async def _read(self, websocket: WebSocketConnection, nursery: trio.Nursery) -> None:
+        try:
+            with trio.CancelScope(deadline=trio.current_time() + HELLO_WITHIN) as patience:
+                while True:
+                    frame = unpack(await websocket.get_message())
+                    self._heard_at = trio.current_time()
+                    if self._on_raw is not None:
+                        self._on_raw(frame, self._heard_at)
+                    if frame["type"] == "welcome":
+                        patience.deadline = math.inf
+                        self._welcomed_at = self._heard_at
+                        every = frame["heartbeatMs"] / 1000
+                        nursery.start_soon(self._beat, every, patience)
+                    elif frame["type"] == "error" and "ref" not in frame:
+                        self._last_error = str(frame.get("message", ""))
+                    await self._on_frame(frame)
+        except ConnectionClosed as closed:
+            if closed.reason is not None and closed.reason.code != 1006:
+                self._verdict = (closed.reason.code, closed.reason.reason or "")
+        except UnreadableFrameError as error:
+            self._verdict = (None, f"the server sent {error}")
+        else:
+            self._verdict = (None, "the server fell silent")
+
+    async def _write(self, websocket: WebSocketConnection) -> None:
+        try:
+            async for frame in self._outgoing:
+                await websocket.send_message(pack(frame))
+        except ConnectionClosed:
+            return  # the reader learns of it too, after what still arrives
+
+    async def _beat(self, every: float, patience: trio.CancelScope) -> None:
+        """The first beat at a random part of the interval, so that clients spread out (§3.3)."""
+        await trio.sleep(every * self._rng.random())
+        while trio.current_time() - self._heard_at <= MISSED_BEATS * every:
+            self.offer_nowait({"type": "ping", "t": wall_clock_ms()})
+            await trio.sleep(every)
+        patience.cancel()
+
+
+async def _close(websocket: WebSocketConnection) -> None:
+    with trio.move_on_after(CLOSE_WITHIN, shield=True):
+        await websocket.aclose()

@@ -82,7 +82,7 @@ class Actor(Generic[M]):
 class ActorSpec:
     """A kind of virtual actor: how one is made, and its bounds. Lives beside the actor.
 
-    `lane_of` says where a message type queues (default: normal). Durations in seconds.
+    `lanes` says where a message type queues (default: as its envelope says). Durations in seconds.
     """
 
     kind: str

@@ -1,17 +1,21 @@
 """How one actor speaks to another, and how a gateway speaks to any."""
 
-from typing import Any, Generic, Protocol, TypeVar
+from contextvars import ContextVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from core.envelope import Envelope
+import trio
+
+from core.envelope import AnyEnvelope, Envelope
+from core.errors import CallCycleError, Rejected, Unavailable
 from core.identity import Principal
 from core.ports.fanout import Client
 from protocol.addresses import Address
 from protocol.frames import Answer
 
-M = TypeVar("M")
+M_contra = TypeVar("M_contra", contravariant=True)
 
 
-class Ref(Protocol, Generic[M]):
+class Ref(Protocol, Generic[M_contra]):
     """An actor's name and mailbox, valid whether it is active, restarting or asleep."""
 
     @property
@@ -19,14 +23,15 @@ class Ref(Protocol, Generic[M]):
 
     def deliver_nowait(self, envelope: Envelope[Any]) -> None:
         """Queue an envelope, activating the actor if it sleeps. Raises `Overloaded` when its lane is
-        full (nothing was queued), `Unavailable` when the system is shutting down."""
+        full (nothing was queued), `Unavailable` when the system is shutting down or the actor
+        rests after too many crashes."""
 
-    def tell_nowait(self, message: M, *, principal: Principal | None = None) -> None:
+    def tell_nowait(self, message: M_contra, *, principal: Principal | None = None) -> None:
         """`deliver_nowait` with nobody waiting for an answer."""
 
     async def ask(
         self,
-        message: M,
+        message: M_contra,
         *,
         principal: Principal | None = None,
         client: Client | None = None,
@@ -35,3 +40,122 @@ class Ref(Protocol, Generic[M]):
         """Wait for the answer, at most `timeout` seconds and the caller's own deadline (which
         travels). Raises `Rejected` as answered, `Unavailable` when time is up (a late answer is
         dropped), `CallCycleError` when the callee is waiting for the caller."""
+
+
+class Turn:
+    """What an actor's code is dealing with. `envelope`: the one in hand. `address`: the actor that
+    is busy with it; None in a child task, which keeps its actor from nothing."""
+
+    __slots__ = ("address", "envelope")
+
+    def __init__(self, address: Address | None, envelope: AnyEnvelope | None = None) -> None:
+        self.address = address
+        self.envelope = envelope
+
+    def path(self) -> tuple[Address, ...]:
+        """Who would wait, directly or not, for an ask made now. An envelope already answered, or
+        that nobody asked for, holds nobody up."""
+        waiting = () if self._asked is None else self._asked.path
+        return waiting if self.address is None else (*waiting, self.address)
+
+    def deadline(self) -> float:
+        """Until when anybody waits for what is done now."""
+        return float("inf") if self._asked is None else self._asked.deadline
+
+    @property
+    def _asked(self) -> AnyEnvelope | None:
+        envelope = self.envelope
+        return envelope if envelope is not None and envelope.reply is not None else None
+
+
+current_turn: Final[ContextVar[Turn | None]] = ContextVar("current_turn", default=None)
+
+
+class Post(Protocol):
+    """Where references bring their envelopes."""
+
+    def deliver_nowait(self, address: Address, envelope: AnyEnvelope) -> None:
+        """As `Ref.deliver_nowait`."""
+
+    def count_late_answer(self) -> None: ...
+
+
+class ActorRef(Generic[M_contra]):
+    """The reference of a virtual actor: a name and the system that finds it."""
+
+    __slots__ = ("_address", "_post")
+
+    def __init__(self, address: Address, post: Post) -> None:
+        self._address = address
+        self._post = post
+
+    def __repr__(self) -> str:
+        return f"<ref {self._address}>"
+
+    @property
+    def address(self) -> Address:
+        return self._address
+
+    def deliver_nowait(self, envelope: AnyEnvelope) -> None:
+        self._post.deliver_nowait(self._address, envelope)
+
+    def tell_nowait(self, message: M_contra, *, principal: Principal | None = None) -> None:
+        self._post.deliver_nowait(self._address, Envelope(message, principal))
+
+    async def ask(
+        self,
+        message: M_contra,
+        *,
+        principal: Principal | None = None,
+        client: Client | None = None,
+        timeout: float = 10.0,
+    ) -> Answer:
+        now = trio.current_time()
+        deadline = min(now + timeout, trio.current_effective_deadline())
+        path: tuple[Address, ...] = ()
+        turn = current_turn.get()
+        if turn is not None:
+            path = turn.path()
+            deadline = min(deadline, turn.deadline())
+            if self._address in path:
+                raise CallCycleError([str(name) for name in (*path, self._address)])
+        if deadline <= now:
+            await trio.lowlevel.checkpoint()
+            raise Unavailable
+        asker = _Asker(self._post)
+        self.deliver_nowait(
+            Envelope(message, principal, client, asker, deadline=deadline, path=path)
+        )
+        return await asker.wait(deadline)
+
+
+class _Asker:
+    """Where the answer of one ask goes."""
+
+    __slots__ = ("_answer", "_answered", "_is_gone", "_post")
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._answer: Answer | Rejected | None = None
+        self._answered = trio.Event()
+        self._is_gone = False
+
+    def __call__(self, answer: Answer | Rejected) -> None:
+        if self._is_gone:
+            self._post.count_late_answer()
+        else:
+            self._answer = answer
+            self._answered.set()
+
+    async def wait(self, deadline: float) -> Answer:
+        try:
+            with trio.CancelScope(deadline=deadline):
+                await self._answered.wait()
+        finally:
+            self._is_gone = True
+        if self._answer is None:
+            raise Unavailable
+        if isinstance(self._answer, Rejected):
+            # One refusal may answer many askers; each raises it from its own place.
+            raise self._answer.with_traceback(None)
+        return self._answer

@@ -1,0 +1,157 @@
+"""The life of a virtual actor from its first envelope to its passivation, whatever crashes within."""
+
+from typing import Final
+
+import structlog
+import trio
+
+from core.actor import ActorSpec
+from core.crash_record import describe
+from core.dead_letters import Cause
+from core.errors import Rejected, Unavailable
+from core.incarnation import Incarnation
+from core.mailbox import Mailbox
+from core.restart_policy import Restart
+from core.runtime import Runtime
+from protocol.addresses import Address
+
+log: Final = structlog.get_logger("core.activation")
+
+_SLOWEST: Final = 32
+"""Restarts after which the backoff has long reached its most."""
+
+
+class Activation:
+    """A name's mailbox, and one incarnation after another that reads it.
+
+    Owns: the mailbox and its place in the registry. Borrows: the runtime's parts.
+    Lets crash: nothing; a crash of its actor is its business.
+    """
+
+    def __init__(self, address: Address, spec: ActorSpec, runtime: Runtime) -> None:
+        self.address = address
+        self.spec = spec
+        self.mailbox = Mailbox(spec)
+        self._runtime = runtime
+        self._incarnation: Incarnation | None = None
+        self._backoff = trio.CancelScope()
+        self._crashed_at: list[float] = []
+        self._failed_starts = 0
+        self._is_retiring = False
+        self._is_cut = False
+
+    async def run(self) -> None:
+        """Until nothing is queued and the actor rests, or it cannot go on."""
+        try:
+            while await self._live_once() and not self._is_cut:
+                pass
+        finally:
+            if self._incarnation is not None:
+                self._incarnation.settle(Unavailable())
+            self.close()
+
+    def close(self) -> None:
+        """Leave the registry; what is still queued will not be handled."""
+        self._runtime.registry.remove(self)
+        self._bury(Cause.SHUT_DOWN, Unavailable())
+
+    def retire(self) -> None:
+        """The system drains: end when the mailbox is empty."""
+        self._is_retiring = True
+        if self._incarnation is not None:
+            self._incarnation.retire()
+
+    def cut(self) -> None:
+        """The system's patience is over: end now, with `stopping` as the last word."""
+        self._is_cut = True
+        self._backoff.cancel()
+        if self._incarnation is not None:
+            self._incarnation.cut()
+
+    async def _live_once(self) -> bool:
+        """One incarnation. Whether another follows."""
+        incarnation = Incarnation(self.address, self.spec, self.mailbox, self._runtime)
+        self._incarnation = incarnation
+        if self._is_retiring:
+            incarnation.retire()
+        try:
+            refusal = await incarnation.run()
+        except Exception as crash:
+            return await self._after_crash(incarnation, crash)
+        finally:
+            self._runtime.places.stays(incarnation)
+        incarnation.settle(Unavailable())
+        if refusal is not None:
+            return await self._after_refusal(refusal)
+        self._failed_starts = 0
+        self._runtime.counts.passivations += 1
+        # A tell during the handshake was held: the next incarnation is for it.
+        return not self.mailbox.is_empty
+
+    async def _after_crash(self, incarnation: Incarnation, crash: Exception) -> bool:
+        runtime, policy = self._runtime, self.spec.restart
+        runtime.counts.crashes += 1
+        reference = runtime.ids.uuid7()
+        self._record(incarnation, crash, reference)
+        incarnation.settle(_internal(reference))
+        now = trio.current_time()
+        self._crashed_at = [at for at in self._crashed_at if now - at < policy.period] + [now]
+        if policy.restart is Restart.TEMPORARY:
+            return self._give_up(rest_for=0.0)
+        if len(self._crashed_at) > policy.intensity:
+            return self._give_up(rest_for=policy.backoff_most)
+        runtime.counts.restarts += 1
+        await self._back_off(len(self._crashed_at))
+        return True
+
+    def _record(self, incarnation: Incarnation, crash: Exception, reference: str) -> None:
+        try:
+            state = incarnation.redacted_state()
+        except Exception as error:
+            state = f"unreadable: {type(error).__name__}"
+        log.error(
+            "actor crashed",
+            kind=self.address.kind,
+            key=self.address.key,
+            reference=reference,
+            **describe(crash),
+            recent_messages=incarnation.recent_messages(),
+            state=state,
+        )
+
+    def _give_up(self, *, rest_for: float) -> bool:
+        if rest_for > 0:
+            self._runtime.registry.rest(self.address, rest_for)
+        self._bury(Cause.GAVE_UP, Unavailable(retry_after_ms=max(1_000, int(rest_for * 1_000))))
+        return False
+
+    async def _after_refusal(self, refusal: Rejected) -> bool:
+        self._runtime.counts.failed_starts += 1
+        if not isinstance(refusal, Unavailable):
+            self._bury(Cause.NOT_STARTED, refusal)
+            return False
+        asks = self.mailbox.take_asks()
+        self._runtime.dead_letters.bury(self.address, asks, Cause.NOT_STARTED, refusal)
+        if self.mailbox.is_empty:
+            return False
+        self._failed_starts += 1
+        await self._back_off(self._failed_starts)
+        return True
+
+    async def _back_off(self, attempts: int) -> None:
+        delay = self.spec.restart.delay(min(attempts, _SLOWEST), self._runtime.chance.random())
+        with self._backoff:
+            await trio.sleep(delay)
+        if not self._is_cut:
+            self._backoff = trio.CancelScope()
+
+    def _bury(self, cause: Cause, answer: Rejected) -> None:
+        self._runtime.dead_letters.bury(self.address, self.mailbox.take_all(), cause, answer)
+
+
+def _internal(reference: str) -> Rejected:
+    return Rejected(
+        "internal",
+        "Something went wrong here. Reference: {reference}",
+        params={"reference": reference},
+    )

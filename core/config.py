@@ -1,0 +1,212 @@
+"""What can be set from outside, and every bound with its default (docs/architecture.md §5)."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from protocol.limits import DEFAULT_LIMITS, HELLO_WITHIN, SESSION_FOR, Limits
+
+T = TypeVar("T")
+
+
+class ConfigError(ValueError):
+    """A setting cannot be used. The text names the variable and says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """The limits of §5. `_within`, `_every`, `_after`, `_for`: seconds."""
+
+    limits: Limits = DEFAULT_LIMITS
+    max_backlog_bytes: int = 1_048_576
+    max_in_flight_per_room: int = 256
+    max_queued_rows: int = 20_000
+    hello_within: float = HELLO_WITHIN
+    heartbeat_every: float = 25.0
+    send_within: float = 5.0
+    max_connections_per_address: int = 50
+    max_connections_per_user: int = 20
+    max_personas_per_user: int = 5
+    max_queued_personas: int = 64
+    prefill_within: float = 0.120
+    next_rung_within: float = 0.150
+    http_per_hour_public: int = 100
+    http_per_hour_user: int = 1_000
+    http_per_hour_professional: int = 5_000
+    http_per_hour_system: int = 10_000
+    hashing_threads: int = 2
+    max_queued_hashings: int = 100
+    session_for: float = SESSION_FOR
+    keep_messages_months: int = 12
+    keep_bookings_months: int = 84
+    keep_analytics_months: int = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One server's settings (docs/protocol-v1.md §10). Secrets stay out of its `repr`.
+
+    `database_url` None: the embedded PostgreSQL. `redis_url` None: a single node. `public_url`,
+    `public_ws_url` None: the request's host with the bound ports. `origins`: as in the `Origin`
+    header, lower case. `master_key` None: the data directory's. `node_id` None: the data
+    directory's own.
+    """
+
+    host: str = "127.0.0.1"
+    http_port: int = 8080
+    ws_port: int = 8081
+    data_dir: Path = Path(".caravan")
+    database_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    public_ws_url: str | None = None
+    origins: tuple[str, ...] = ()
+    rate_limits: bool = True
+    master_key: bytes | None = field(default=None, repr=False)
+    node_id: str | None = None
+    bounds: Bounds = Bounds()
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Config":
+        """Read the variables; empty ones count as unset. Raises `ConfigError`."""
+
+        def read(name: str, parse: Callable[[str, str], T], default: T) -> T:
+            text = environ.get(name, "").strip()
+            return parse(name, text) if text else default
+
+        host = read("CARAVAN_HOST", _host, "127.0.0.1")
+        rate_limits = read("CARAVAN_RATE_LIMITS", _switch, True)
+        if not rate_limits and not is_loopback(host):
+            raise ConfigError(
+                f"CARAVAN_RATE_LIMITS=off is for tests on loopback, and CARAVAN_HOST is {host}. "
+                "Remove CARAVAN_RATE_LIMITS, or set CARAVAN_HOST to 127.0.0.1."
+            )
+        return cls(
+            host=host,
+            http_port=read("CARAVAN_HTTP_PORT", _port, 8080),
+            ws_port=read("CARAVAN_WS_PORT", _port, 8081),
+            data_dir=read("CARAVAN_DATA_DIR", _path, Path(".caravan")),
+            database_url=read("DATABASE_URL", _url("postgresql", "postgres"), None),
+            redis_url=read("REDIS_URL", _url("redis", "rediss", "unix"), None),
+            public_url=read("CARAVAN_PUBLIC_URL", _public("https", "http"), None),
+            public_ws_url=read("CARAVAN_PUBLIC_WS_URL", _public("wss", "ws"), None),
+            origins=read("CARAVAN_ORIGINS", _origins, ()),
+            rate_limits=rate_limits,
+            master_key=read("CARAVAN_MASTER_KEY", _key, None),
+            node_id=read("CARAVAN_NODE_ID", _name, None),
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(name: str, text: str) -> str:
+    if any(letter.isspace() or letter in "/@[]" for letter in text):
+        raise ConfigError(
+            f"{name} is {text!r}, which is no host. Set it to an address or a name, "
+            "like 127.0.0.1 or 0.0.0.0, without scheme or port."
+        )
+    return text
+
+
+def _port(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= _MAX_PORT):
+        raise ConfigError(
+            f"{name} is {text!r}, which is no port. Set it to a number from 0 to {_MAX_PORT}; "
+            "0 picks a free one."
+        )
+    return int(text)
+
+
+def _path(name: str, text: str) -> Path:
+    if "\0" in text:
+        raise ConfigError(f"{name} holds a NUL character. Set it to a directory.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ConfigError(
+            f"{name} is {text!r}, and there is no such user. Set it to a directory."
+        ) from None
+
+
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in {"on", "off"}:
+        raise ConfigError(f"{name} is {text!r}. Set it to on or off.")
+    return text.lower() == "on"
+
+
+def _url(*schemes: str) -> Callable[[str, str], str | None]:
+    """A URL that may hold a password: the sentence does not repeat it."""
+
+    def parse(name: str, text: str) -> str:
+        if text.partition("://")[0] not in schemes or "://" not in text:
+            raise ConfigError(f"{name} must begin with {schemes[0]}://. Correct it, or unset it.")
+        return text
+
+    return parse
+
+
+def _public(*schemes: str) -> Callable[[str, str], str | None]:
+    def parse(name: str, text: str) -> str:
+        _require_url(name, text, schemes, f"{schemes[0]}://caravan.example")
+        return text.rstrip("/")
+
+    return parse
+
+
+def _origins(name: str, text: str) -> tuple[str, ...]:
+    origins = [origin.strip().rstrip("/").lower() for origin in text.split(",")]
+    for origin in filter(None, origins):
+        _require_url(name, origin, ("https", "http"), "https://app.example,http://localhost:3000")
+        if urlsplit(origin).path or "?" in origin or "#" in origin:
+            raise ConfigError(
+                f"{name} holds {origin!r}. An origin ends with its host or port: leave the rest out."
+            )
+    return tuple(filter(None, origins))
+
+
+def _key(name: str, text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise ConfigError(
+            f"{name} must be {_KEY_BYTES} bytes in base64. Make one with: openssl rand -base64 32"
+        )
+    return key
+
+
+def _name(name: str, text: str) -> str:
+    if len(text) > _MAX_NAME or not all(letter.isalnum() or letter in "-_." for letter in text):
+        raise ConfigError(
+            f"{name} is {text!r}. Set it to at most {_MAX_NAME} letters, digits, '-', '_' or '.'."
+        )
+    return text
+
+
+def _require_url(name: str, text: str, schemes: tuple[str, ...], example: str) -> None:
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ConfigError(f"{name} holds {text!r}, which is no URL. Set it like {example}.")
+
+
+_MAX_PORT: Final = 65_535
+_KEY_BYTES: Final = 32
+_MAX_NAME: Final = 64

@@ -1,0 +1,203 @@
+"""An actor's queue: bounded lanes, one reader."""
+
+import copy
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+import trio
+from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+
+from core.envelope import AnyEnvelope, Lane, Reply
+from core.errors import Overloaded, Rejected
+from protocol.frames import Answer
+
+if TYPE_CHECKING:
+    from core.actor import ActorSpec
+
+_BURST: Final = 16
+"""Envelopes taken before others get a turn: a checkpoint per envelope would cost more than most
+envelopes do."""
+
+
+class Mailbox:
+    """Lanes of envelopes, taken in the order of `Lane`, each first in, first out.
+
+    Normal and control share one bound, a part of which only control may fill. In the ephemeral lane
+    the newest per key wins, in the place of the one it replaces; whoever asked for the replaced one
+    gets the newer one's answer. Belongs to one reader; survives the instances that read it.
+    """
+
+    __slots__ = (
+        "_control",
+        "_control_only",
+        "_ephemeral",
+        "_ephemeral_limit",
+        "_limit",
+        "_normal",
+        "_normal_limit",
+        "_overloaded",
+        "_persona",
+        "_persona_limit",
+        "_reader",
+        "_replaced",
+        "_taken",
+    )
+
+    def __init__(self, spec: "ActorSpec") -> None:
+        self._limit = spec.mailbox_limit
+        self._normal_limit = spec.mailbox_limit - spec.control_reserve
+        self._persona_limit = spec.persona_limit
+        self._ephemeral_limit = spec.ephemeral_limit
+        self._control: deque[AnyEnvelope] = deque()
+        self._normal: deque[AnyEnvelope] = deque()
+        self._persona: deque[AnyEnvelope] = deque()
+        self._ephemeral: OrderedDict[Hashable, AnyEnvelope] = OrderedDict()
+        self._reader: Task | None = None
+        self._control_only = False
+        self._taken = self._replaced = self._overloaded = 0
+
+    def __len__(self) -> int:
+        return len(self._control) + len(self._normal) + len(self._persona) + len(self._ephemeral)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._normal or self._control or self._persona or self._ephemeral)
+
+    def put_nowait(self, envelope: AnyEnvelope) -> None:
+        """Queue in the envelope's lane. Raises `Overloaded` when that is full: nothing changed."""
+        lane = envelope.lane
+        if lane is Lane.NORMAL:
+            depth = len(self._normal)
+            if depth >= self._normal_limit or depth + len(self._control) >= self._limit:
+                self._refuse()
+            self._normal.append(envelope)
+        elif lane is Lane.CONTROL:
+            if len(self._control) + len(self._normal) >= self._limit:
+                self._refuse()
+            self._control.append(envelope)
+        elif lane is Lane.PERSONA:
+            if len(self._persona) >= self._persona_limit:
+                self._refuse()
+            self._persona.append(envelope)
+        else:
+            self._put_ephemeral(envelope)
+        if self._reader is not None and (not self._control_only or lane is Lane.CONTROL):
+            self.wake()
+
+    def get_nowait(self, *, control_only: bool = False) -> AnyEnvelope | None:
+        """The next envelope, or None when there is none to take."""
+        if self._control:
+            return self._control.popleft()
+        if control_only:
+            return None
+        if self._normal:
+            return self._normal.popleft()
+        if self._persona:
+            return self._persona.popleft()
+        if self._ephemeral:
+            return self._ephemeral.popitem(last=False)[1]
+        return None
+
+    async def get(self, *, control_only: bool = False) -> AnyEnvelope | None:
+        """Wait for the next envelope. None: `wake` was called, look around you.
+
+        A checkpoint only when it waits, and once in 16 envelopes. Cancelled, it has taken nothing.
+        """
+        self._taken += 1
+        if self._taken % _BURST == 0:
+            await trio.lowlevel.checkpoint()
+        envelope = self.get_nowait(control_only=control_only)
+        if envelope is None:
+            await self._wait(control_only)
+            envelope = self.get_nowait(control_only=control_only)
+        return envelope
+
+    def wake(self) -> None:
+        """Let a waiting `get` return even if there is nothing to take."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reschedule(reader)
+
+    def take_asks(self) -> list[AnyEnvelope]:
+        """Take out every envelope that somebody waits for; the others keep their places."""
+        asks = [envelope for envelope in self._all() if envelope.reply is not None]
+        for lane in (self._control, self._normal, self._persona):
+            tells = [envelope for envelope in lane if envelope.reply is None]
+            lane.clear()
+            lane.extend(tells)
+        for key in [key for key, envelope in self._ephemeral.items() if envelope.reply is not None]:
+            del self._ephemeral[key]
+        return asks
+
+    def take_all(self) -> list[AnyEnvelope]:
+        """Take out everything, in order."""
+        taken = list(self._all())
+        for lane in (self._control, self._normal, self._persona):
+            lane.clear()
+        self._ephemeral.clear()
+        return taken
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """Depth per lane, and what was replaced and refused since the mailbox was made."""
+        return {
+            "control": len(self._control),
+            "normal": len(self._normal),
+            "persona": len(self._persona),
+            "ephemeral": len(self._ephemeral),
+            "replaced": self._replaced,
+            "overloaded": self._overloaded,
+        }
+
+    def _all(self) -> chain[AnyEnvelope]:
+        return chain(self._control, self._normal, self._persona, self._ephemeral.values())
+
+    def _refuse(self) -> None:
+        self._overloaded += 1
+        raise Overloaded
+
+    def _put_ephemeral(self, envelope: AnyEnvelope) -> None:
+        key = object() if envelope.key is None else envelope.key
+        replaced = self._ephemeral.get(key)
+        if replaced is None:
+            if len(self._ephemeral) >= self._ephemeral_limit:
+                self._refuse()
+        else:
+            if not _inherit(envelope, replaced, limit=self._ephemeral_limit):
+                self._refuse()
+            self._replaced += 1
+        self._ephemeral[key] = envelope
+
+    async def _wait(self, control_only: bool) -> None:
+        def abort(_: Callable[[], None]) -> Abort:
+            self._reader = None
+            return Abort.SUCCEEDED
+
+        if self._reader is not None:
+            raise trio.BusyResourceError("a mailbox has one reader")
+        self._reader = current_task()
+        self._control_only = control_only
+        await wait_task_rescheduled(abort)
+
+
+class _Replies(list[Reply]):
+    """Several askers of one envelope. Each gets an answer of its own: its carrier writes in it."""
+
+    def __call__(self, answer: Answer | Rejected) -> None:
+        for reply in self:
+            reply(answer if isinstance(answer, Rejected) else copy.copy(answer))
+
+
+def _inherit(envelope: AnyEnvelope, replaced: AnyEnvelope, *, limit: int) -> bool:
+    """Give the askers of `replaced` to `envelope`. False: too many wait under this key already."""
+    if replaced.reply is None:
+        return True
+    replies = replaced.reply if isinstance(replaced.reply, _Replies) else _Replies([replaced.reply])
+    if len(replies) >= limit:
+        return False
+    if envelope.reply is not None:
+        replies.append(envelope.reply)
+    envelope.reply = replies
+    envelope.deadline = max(envelope.deadline, replaced.deadline)
+    return True

@@ -21,7 +21,7 @@ from gateways.client.frames import (
     may_travel,
 )
 from gateways.client.hub import READ, WRITE, Hub
-from gateways.client.outbound import Flow, Outbound
+from gateways.client.outbound import MAX_BACKLOG, Flow, Outbound
 from gateways.client.tick import Tick
 from gateways.client.wire import Wire
 from protocol.close_codes import CloseCode
@@ -52,6 +52,7 @@ class Machinery:
     timing: Timing
     counters: Counters
     on_gone: "Callable[[Channel], None]"
+    max_backlog: int = MAX_BACKLOG
 
 
 class Channel:
@@ -86,7 +87,7 @@ class Channel:
         self.due_at = NEVER
         self._parser = parser
         self._machinery = machinery
-        self._outbound = Outbound(wire)
+        self._outbound = Outbound(wire, machinery.max_backlog)
         self._interest = 0
         self._deadline = NEVER
         self._unsent_at = NEVER

@@ -9,7 +9,7 @@ from core.ports.fanout import FrameLane
 from gateways.client.wire import Buffer, Wire
 
 MAX_BACKLOG: Final = 1_048_576
-MAX_REPLAY_BACKLOG: Final = 4 * MAX_BACKLOG
+REPLAY_FACTOR: Final = 4
 DRAINED: Final = 65_536
 PARTS_PER_CALL: Final = 64
 
@@ -34,9 +34,19 @@ class Outbound:
     Owns: the unsent bytes. Borrows: the wire.
     """
 
-    __slots__ = ("_is_partial", "_progressed", "_queue", "_replayed", "_send", "_wire", "backlog")
+    __slots__ = (
+        "_is_partial",
+        "_most",
+        "_progressed",
+        "_queue",
+        "_replayed",
+        "_send",
+        "_wire",
+        "backlog",
+    )
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, most: int = MAX_BACKLOG) -> None:
+        self._most = most
         self._wire = wire
         self._send = wire.send
         self._queue: deque[Buffer] | None = None
@@ -59,7 +69,9 @@ class Outbound:
     def is_overdue(self) -> bool:
         """Whether the peer takes less than it is sent. A replay's bytes do not count, but they have
         their own bound, so that nothing grows without one."""
-        return self.backlog - self._replayed > MAX_BACKLOG or self.backlog > MAX_REPLAY_BACKLOG
+        return self.backlog > self._most and (
+            self.backlog - self._replayed > self._most or self.backlog > REPLAY_FACTOR * self._most
+        )
 
     def admits(self, lane: FrameLane) -> bool:
         """Whether a frame of this lane would be kept now."""

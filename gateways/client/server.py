@@ -16,8 +16,9 @@ from gateways.client.channel import Channel, Counters, Machinery
 from gateways.client.connection import Connection, Handler
 from gateways.client.deadlines import Deadlines, Stage, Timing
 from gateways.client.fanout import TopicFanout
-from gateways.client.frames import FrameParser
+from gateways.client.frames import MAX_FRAGMENTS, FrameParser
 from gateways.client.hub import Hub
+from gateways.client.outbound import MAX_BACKLOG
 from gateways.client.rate import CommandRate, Rate, RefusalCount
 from gateways.client.wire import PlainWire
 from protocol import codec
@@ -44,7 +45,8 @@ class Policy:
     most_refusals: int = 1_000
     refusals_period: float = 10.0
     max_message_bytes: int = MAX_FRAME_BYTES
-    max_fragments: int = 64
+    max_fragments: int = MAX_FRAGMENTS
+    max_backlog: int = MAX_BACKLOG
     max_handshakes: int = 1_024
     handshake_within: float = 10.0
     is_conformance: bool = False
@@ -88,6 +90,7 @@ class ClientServer:
             timing=self._policy.timing,
             counters=self._counters,
             on_gone=self._gone,
+            max_backlog=self._policy.max_backlog,
         )
         self._connections: dict[int, Connection] = {}
         self._handshakes = trio.Semaphore(self._policy.max_handshakes)

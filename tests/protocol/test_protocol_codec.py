@@ -1,0 +1,184 @@
+"""The codec: one decode for what is right, an exact verdict for what is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocol.chat import PostMessage, SearchMessages
+from protocol.codec import Malformed, Refused, decode, decode_event, encode
+from protocol.consultation import SignalConsultation
+from protocol.dissection import nests_deeper, pairs
+from protocol.room import UpdateRoom
+from protocol.text_rules import TOO_LONG, fault_in, normalised
+from protocol.wire import ClientFrame
+
+GOLDEN = Path(__file__).parent / "golden"
+VECTORS = [
+    bytes.fromhex(vector["hex"])
+    for name in ("client_frames.json", "verdicts.json")
+    for vector in json.loads((GOLDEN / name).read_text())
+]
+CLIENT_ID = "0198f0a0-1111-7222-8333-44445555ABCD"
+POST = {"type": "chat.message", "roomId": "r", "content": "Hi", "clientId": CLIENT_ID, "ref": 7}
+
+
+def refusal(frame: dict[str, Any]) -> Refused:
+    with pytest.raises(Refused) as caught:
+        decode(msgpack.packb(frame))
+    return caught.value
+
+
+def judged(data: bytes) -> Any:
+    try:
+        return decode(data)
+    except Malformed:
+        return "malformed"
+    except Refused as refused:
+        return refused.code, refused.ref, refused.fields
+
+
+def test_a_client_id_is_one_id_however_it_is_written() -> None:
+    upper, lower = (
+        decode(msgpack.packb(POST)),
+        decode(msgpack.packb({**POST, "clientId": CLIENT_ID.lower()})),
+    )
+    assert upper == lower
+    assert isinstance(lower, PostMessage)
+    assert lower.client_id == CLIENT_ID.lower()
+    assert normalised(lower) is lower
+
+
+def test_every_wrong_field_is_named_and_their_number_is_bounded() -> None:
+    wrong = {**POST, "content": 5, "mentions": [1], "attachments": [{}]}
+    del wrong["roomId"]
+    assert [field for field, _ in refusal(wrong).fields] == [
+        "roomId",
+        "content",
+        "mentions[0]",
+        "attachments[0].url",
+    ]
+    many = b"\xdc\x00\x20" + b"\xa7content\x01" * 31 + msgpack.packb("type")
+    data = b"\xde" + many[1:] + msgpack.packb("chat.message")
+    with pytest.raises(Refused) as caught:
+        decode(data)
+    assert len(caught.value.fields) == 8
+
+
+def test_a_limit_fills_its_sentence() -> None:
+    refused = refusal({**POST, "content": "x" * 8_193})
+    assert (refused.text, refused.params) == (TOO_LONG, {"limit": 8_192})
+    assert refused.fields == (("content", TOO_LONG),)
+
+
+def test_a_clients_own_words_do_not_lead_the_path_astray() -> None:
+    refused = refusal({"type": "presence.set", "status": "x - at `$.secret`"})
+    assert [field for field, _ in refused.fields] == ["status"]
+
+
+def test_a_word_that_is_a_keyword_in_python_has_its_own_name_on_the_wire() -> None:
+    frame = decode(msgpack.packb({"type": "chat.search", "query": "x", "from": "u"}))
+    assert frame == SearchMessages(query="x", from_="u")
+    assert msgpack.unpackb(encode(frame))["from"] == "u"
+
+
+def test_what_is_left_out_of_a_patch_stays_out() -> None:
+    data = msgpack.packb(
+        {"type": "room.update", "roomId": "r", "title": "x" * 200, "settings": {"receipts": True}}
+    )
+    frame = decode(data)
+    assert isinstance(frame, UpdateRoom)
+    assert frame.settings is not None
+    assert frame.settings.retention_days is msgspec.UNSET
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc0", b"\x80", b"\x81\xa4type\xa4nono", b"\x91" * 9_000])
+def test_a_stored_body_that_is_no_event_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        decode_event(body)
+
+
+def test_an_event_with_cards_without_end_is_a_value_error() -> None:
+    body = b"\x82" + msgpack.packb("type") + msgpack.packb("chat.message") + msgpack.packb("cards")
+    with pytest.raises(ValueError, match="nested too deep"):
+        decode_event(body + b"\x91\x81\xa1a" + b"\x91" * 9_000)
+
+
+@given(
+    st.sampled_from(VECTORS),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),
+    st.integers(0, 500),
+)
+@settings(max_examples=1_000, deadline=None)
+def test_whatever_the_bytes_there_are_only_three_outcomes(
+    data: bytes, changes: list[tuple[int, int]], cut: int
+) -> None:
+    changed = bytearray(data[: len(data) if cut > 400 else cut])
+    for place, value in changes:
+        if place < len(changed):
+            changed[place] = value
+    verdict = judged(bytes(changed))
+    assert verdict == "malformed" or isinstance(verdict, tuple | msgspec.Struct)
+    if isinstance(verdict, tuple):
+        assert verdict[2]
+
+
+@given(st.sampled_from([v for v in VECTORS if isinstance(judged(v), msgspec.Struct)]))
+def test_a_key_from_the_future_changes_nothing(data: bytes) -> None:
+    frame = msgpack.unpackb(data, raw=False, strict_map_key=False, unicode_errors="replace")
+    frame = {key: value for key, value in frame.items() if key not in ("zz", "ref")}
+    assert judged(msgpack.packb(frame | {"fromTheFuture": {"a": [1, None]}})) == judged(
+        msgpack.packb(frame)
+    )
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text("a\0é"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("a\0"), inner, max_size=3),
+    max_leaves=25,
+)
+
+
+def depth(value: Any) -> int:
+    inside = list(value.values()) if isinstance(value, dict) else value
+    return 1 + max(map(depth, inside), default=0) if isinstance(inside, list) else 0
+
+
+@given(values, st.integers(0, 6))
+def test_the_depth_is_what_a_walk_says(value: Any, levels: int) -> None:
+    (_, raw), *_ = pairs(msgpack.packb({"a": value}))
+    assert nests_deeper([raw], levels, most_items=10_000) == (depth(value) > levels)
+
+
+def test_the_look_into_a_value_gives_up_when_it_is_too_wide() -> None:
+    (_, raw), *_ = pairs(msgpack.packb({"a": [[0]] * 100}))
+    assert nests_deeper([raw], 1, most_items=100)
+    assert not nests_deeper([raw], 1, most_items=99)
+
+
+@given(st.dictionaries(st.text(max_size=40), values, max_size=20))
+def test_pairs_are_those_of_the_map(meaning: dict[str, Any]) -> None:
+    found = pairs(msgpack.packb(meaning))
+    assert [key.decode() for key, _ in found] == list(meaning)
+    assert [bytes(value) for _, value in found] == list(map(msgpack.packb, meaning.values()))
+
+
+@given(st.from_type(type(None)) | values)
+def test_free_form_passes_exactly_when_every_value_in_it_is_plain(value: Any) -> None:
+    data = msgpack.packb(
+        {"type": "consult.signal", "consultationId": "c", "to": "u", "data": value}
+    )
+    verdict = judged(data)
+    text = json.dumps(value)
+    is_plain = not any(word in text for word in ("NaN", "Infinity", "\\u0000"))
+    assert isinstance(verdict, SignalConsultation) == (is_plain and depth(value) <= 16)
+
+
+def test_frames_without_rules_have_no_fault() -> None:
+    frame: ClientFrame = decode(msgpack.packb({"type": "ping", "t": 1}))
+    assert fault_in(frame) is None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
-from typing import Any, Final, NoReturn, get_args
+from typing import Any, Final, NamedTuple, NoReturn, get_args
 
 import msgspec
 from msgspec import Raw
@@ -72,20 +72,32 @@ class Refused(Exception):
         self.params = params or {}
 
 
+class _Split(NamedTuple):
+    """A frame in pieces: its type, if we know it, and its pairs, encoded."""
+
+    kind: type[ClientFrame] | None
+    pairs: list[tuple[bytes, Raw]]
+
+
 def decode(data: bytes) -> ClientFrame:
     """A client's frame (at most 64 KiB). Raises `Malformed` or `Refused`."""
+    split = None
+    if len(data) > MAX_FREE_BYTES:
+        # Before it is built: keys of maps can be chosen so that hashing them takes quadratic time.
+        split = _split(data)
+        _check_free_form(split)
     try:
         frame = _FRAMES.decode(data)
         is_free_form = type(frame) in _FREE_FORM
         ref = getattr(frame, "ref", None)
         if is_free_form or data.count(b"type") > 1 or (ref is None and b"ref" in data):
-            _inspect(frame, pairs(data))
+            _inspect(split or _split(data))
         # A zero byte is mostly part of a number; only where there is one can a text hold U+0000.
         fault = fault_in_values(frame) if is_free_form or b"\0" in data else None
     except RecursionError:
         raise Malformed("nested too deep") from None
     except ValueError:
-        _explain(data)
+        _explain(split or _split(data))
     if fault := fault or fault_in(frame):
         _refuse([fault], ref)
     return normalised(frame)
@@ -104,45 +116,45 @@ def decode_event(body: bytes) -> DurableRoomEvent:
         raise ValueError("nested too deep") from None
 
 
-def _inspect(frame: ClientFrame, found: list[tuple[bytes, Raw]]) -> None:
-    """What the typed decode lets through: a second `type`, a `ref` of nil, free form without end."""
-    _check_type(found)
-    values = dict(found)
-    ref = _ref_of(type(frame), values)
-    free = values.get(_FREE_FORM.get(type(frame), b""))
-    if free is None:
-        return
-    _check_nesting([free])
-    if len(bytes(free)) > MAX_FREE_BYTES:
-        field = _FREE_FORM[type(frame)].decode()
-        _refuse([Fault(field, TOO_LONG, "too_large", MAX_FREE_BYTES)], ref)
-
-
-def _explain(data: bytes) -> NoReturn:
-    """Say what is wrong with a frame that the typed decode refused."""
+def _split(data: bytes) -> _Split:
+    """Raises `Malformed` unless the frame is one map with one `type` that is a string."""
     try:
         found = pairs(data)
-        name = _check_type(found)
+        types = [value for key, value in found if key == b"type"]
+        if len(types) != 1:
+            raise ValueError("not exactly one type")
+        return _Split(_TYPES.get(_STRING.decode(types[0])), found)
     except (ValueError, RecursionError) as problem:
         raise Malformed(str(problem)) from None
-    kind = _TYPES.get(name)
-    known = _decoders(kind) if kind else {}
-    _check_nesting([value for key, value in found if key in known])
-    ref = _ref_of(kind, dict(found))
-    if kind is None:
-        _refuse([Fault("type", UNKNOWN_TYPE)], ref)
-    _refuse(list(islice(_wrong_fields(kind, found), MAX_FAULTS_NAMED)), ref)
 
 
-def _check_type(found: list[tuple[bytes, Raw]]) -> str:
-    """The frame's `type`. Raises `Malformed` unless it is there once and a string."""
-    types = [value for key, value in found if key == b"type"]
-    if len(types) != 1:
-        raise Malformed("not exactly one type")
-    try:
-        return _STRING.decode(types[0])
-    except ValueError:
-        raise Malformed("type is no string") from None
+def _inspect(split: _Split) -> None:
+    """What the typed decode lets through: a second `type`, a `ref` of nil, free form without end."""
+    _check_free_form(split)
+    _ref_of(split)
+
+
+def _check_free_form(split: _Split) -> None:
+    """Raises `Malformed` for a field in free form that nests too deep, `Refused` for its size."""
+    name = _FREE_FORM.get(split.kind, b"") if split.kind else b""
+    if not name:
+        return
+    values = [value for key, value in split.pairs if key == name]
+    _check_nesting(values)
+    if sum(len(bytes(value)) for value in values) > MAX_FREE_BYTES:
+        fault = Fault(name.decode(), TOO_LONG, "too_large", MAX_FREE_BYTES)
+        _refuse([fault], _ref_of(split))
+
+
+def _explain(split: _Split) -> NoReturn:
+    """Say what is wrong with a frame that the typed decode refused."""
+    if split.kind is None:
+        _refuse([Fault("type", UNKNOWN_TYPE)], _ref_of(split))
+    known = _decoders(split.kind)
+    given = [(key, value) for key, value in split.pairs if key in known]
+    _check_nesting([value for _, value in given])
+    ref = _ref_of(split)
+    _refuse(list(islice(_wrong_fields(split.kind, given), MAX_FAULTS_NAMED)), ref)
 
 
 def _check_nesting(values: list[Raw]) -> None:
@@ -151,26 +163,26 @@ def _check_nesting(values: list[Raw]) -> None:
         raise Malformed("nested too deep")
 
 
-def _ref_of(kind: type | None, values: dict[bytes, Raw]) -> int | None:
+def _ref_of(split: _Split) -> int | None:
     """The ref to answer with. Raises `Refused`, without one, when it is not a uint32."""
-    if b"ref" not in values or (kind and b"ref" not in _decoders(kind)):
+    refs = [value for key, value in split.pairs if key == b"ref"]
+    if not refs or (split.kind and b"ref" not in _decoders(split.kind)):
         return None
     try:
-        return _REF.decode(values[b"ref"])
+        return _REF.decode(refs[-1])
     except ValueError:
         _refuse([Fault("ref", WRONG_REF)], None)
 
 
-def _wrong_fields(kind: type, found: list[tuple[bytes, Raw]]) -> Iterator[Fault]:
-    known = _decoders(kind)
-    given = {key for key, _ in found}
+def _wrong_fields(kind: type, given: list[tuple[bytes, Raw]]) -> Iterator[Fault]:
+    names = {key for key, _ in given}
     for field in msgspec.structs.fields(kind):
-        if field.required and field.encode_name.encode() not in given:
+        if field.required and field.encode_name.encode() not in names:
             yield Fault(field.encode_name, MISSING)
-    for key, value in found:
+    known = _decoders(kind)
+    for key, value in given:
         try:
-            if key in known:
-                known[key].decode(value)
+            known[key].decode(value)
         except ValueError as problem:
             yield _fault_at(key.decode(), str(problem))
 

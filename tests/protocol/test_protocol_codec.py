@@ -81,6 +81,20 @@ def test_a_clients_own_words_do_not_lead_the_path_astray() -> None:
     assert [field for field, _ in refused.fields] == ["status"]
 
 
+def test_free_form_sent_twice_is_as_large_as_both() -> None:
+    half = b"\xa4data" + msgpack.packb("x" * 9_000)
+    signal = msgpack.packb({"type": "consult.signal", "consultationId": "c", "to": "u"})
+    assert isinstance(judged(b"\x84" + signal[1:] + half), SignalConsultation)
+    code, *_ = judged(b"\x85" + signal[1:] + half + half)
+    assert code == "too_large"
+
+
+def test_a_second_type_is_worse_than_a_wrong_ref() -> None:
+    ping = b"\xa4type\xacchat.history\xa6roomId\xa1r\xa3ref\xc0"
+    assert judged(b"\x83" + ping)[2][0][0] == "ref"
+    assert judged(b"\x84" + ping + b"\xa4type\xa1x") == "malformed"
+
+
 def test_a_word_that_is_a_keyword_in_python_has_its_own_name_on_the_wire() -> None:
     frame = decode(msgpack.packb({"type": "chat.search", "query": "x", "from": "u"}))
     assert frame == SearchMessages(query="x", from_="u")

@@ -130,7 +130,7 @@ class Channel:
             flow = self._outbound.write(data)
             if flow is not Flow.SENT:
                 self._flowed(flow)
-            if self._outbound.is_overdue:
+            if self._outbound.backlog and self._outbound.is_overdue:
                 self._judge()
 
     def uncork(self) -> None:

@@ -51,7 +51,7 @@ class Connection(Channel):
         "_handler",
         "_held",
         "_held_bytes",
-        "_pinged_at",
+        "_pinged_for",
         "address",
         "command_rate",
         "is_away",
@@ -87,7 +87,7 @@ class Connection(Channel):
         self._clock = clock
         self._held: list[bytes] | None = None
         self._held_bytes = 0
-        self._pinged_at = -1.0
+        self._pinged_for = -1.0
 
     @property
     def user_id(self) -> str | None:
@@ -196,8 +196,8 @@ class Connection(Channel):
             self.close_nowait(CloseCode.HEARTBEAT_MISSED)
         elif now < self.heard_at + heartbeat:
             return self.heard_at + heartbeat
-        elif self._pinged_at < self.heard_at:
-            self._pinged_at = now
+        elif self._pinged_for != self.heard_at:
+            self._pinged_for = self.heard_at
             self._put(encode_binary(self._handler.ping()))
         return self.heard_at + 2 * heartbeat
 

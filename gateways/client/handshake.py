@@ -37,6 +37,13 @@ class HeadStream(trio.abc.Stream):
         """The whole head, once; then nothing ever. Raises BrokenResourceError past 16 KiB."""
         if self._is_read:
             await trio.sleep_forever()
+        try:
+            return await self._read_head()
+        except trio.BrokenResourceError:
+            self.ended.set()
+            raise
+
+    async def _read_head(self) -> bytes:
         head = bytearray()
         while (end := head.find(_END)) < 0:
             if len(head) >= MAX_HEAD_BYTES:

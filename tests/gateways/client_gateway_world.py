@@ -9,6 +9,7 @@ from typing import Any
 
 import msgpack
 import trio
+import trio.testing
 
 from core.envelope import Envelope
 from core.identity import Principal, Role
@@ -210,6 +211,13 @@ class World:
             await client.send(type="room.join", roomId=room, ref=1)
             assert (await client.receive())["type"] == "ok"
         return client
+
+
+async def until(claim: Callable[[], bool]) -> None:
+    """Let everything run until the claim holds."""
+    with trio.fail_after(5):
+        while not claim():
+            await trio.testing.wait_all_tasks_blocked(0.001)
 
 
 def event(**fields: Any) -> bytes:

@@ -14,6 +14,8 @@ from client_gateway_world import (
     event,
     hello,
     masked,
+    principal_of,
+    until,
     upgrade_head,
 )
 
@@ -60,8 +62,8 @@ async def test_an_upgrade_is_judged_before_it_is_accepted(head: bytes, status: i
         if status != 101:
             with pytest.raises(Gone):
                 await client.frame()
-            await trio.testing.wait_all_tasks_blocked()
-            assert server.statistics()["sockets"] == 0
+            await client.stream.aclose()
+            await until(lambda: server.statistics()["sockets"] == 0)
 
 
 async def test_a_handshake_that_trickles_is_ended_after_ten_seconds(
@@ -192,7 +194,9 @@ async def test_frames_after_hello_wait_for_welcome_and_keep_their_order() -> Non
             await client.send(type="room.join", roomId=f"r{number}", ref=number)
         assert (await client.receive())["type"] == "welcome"
         assert [(await client.receive())["ref"] for _ in range(50)] == list(range(50))
-    joined = [e.message.room_id for _, e in world.system.envelopes if isinstance(e.message, JoinRoom)]
+    joined = [
+        e.message.room_id for _, e in world.system.envelopes if isinstance(e.message, JoinRoom)
+    ]
     assert joined == [f"r{number}" for number in range(50)]
 
 
@@ -215,10 +219,10 @@ async def test_what_is_held_has_a_bound_and_nothing_is_lost_past_it() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(flood)
             while not hellos:
-                await trio.sleep(0)
+                await trio.lowlevel.checkpoint()
             connection = hellos[0][1].client
             for _ in range(200):
-                await trio.sleep(0)
+                await trio.lowlevel.checkpoint()
             assert connection._held_bytes < 4 * 65_536
             world.system.behaviour = act
             act(*hellos[0])
@@ -335,8 +339,6 @@ async def test_a_connection_ends_a_minute_after_its_token_unless_renewed(
         renewed = await world.welcomed("ada")
         client = await world.welcomed("bob")
         connection = world.system.envelopes[0][1].client
-        from client_gateway_world import principal_of
-
         connection.renewed(principal_of("ada"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(beat, world, client)

@@ -32,3 +32,9 @@ class Delivered(Answer, kw_only=True, tag="ok"):
     """user → outbox: the event has its place in the inbox."""
 
     inbox: int
+
+
+class FollowInbox(Value, frozen=True, kw_only=True):
+    """session → user: send the envelope's client every inbox event after `after`, then live ones."""
+
+    after: int

@@ -135,9 +135,7 @@ def _remove(
     return Decision(event=event, answer=Sequenced(seq=event.seq), names=NO_NAMES)
 
 
-def _update(
-    room: RoomState, command: UpdateRoom, principal: Principal, given: Given
-) -> Decision:
+def _update(room: RoomState, command: UpdateRoom, principal: Principal, given: Given) -> Decision:
     member = demand_joined(room, principal.user_id)
     if room.kind == "group" and member.role != "owner":
         raise Rejected("forbidden", "Only the room's owner can change its title and settings.")

@@ -75,9 +75,7 @@ class MessageState:
             touched=posted.seq,
         )
 
-    def apply(
-        self, event: MessageEdited | MessageDeleted | MessageReacted | MessagePinned
-    ) -> None:
+    def apply(self, event: MessageEdited | MessageDeleted | MessageReacted | MessagePinned) -> None:
         """Take a change in; one already taken in changes nothing."""
         if event.seq <= self.touched:
             return

@@ -96,7 +96,7 @@ class RoomState:
             case "left":
                 return self._departed(event.by)
             case "removed":
-                return {user_id: None for user_id in event.user_ids or ()}
+                return dict.fromkeys(event.user_ids or ())
             case "updated" | "persona":
                 return {}
             case _:

@@ -1,0 +1,301 @@
+"""The room: decide, make it durable, then tell the world, without waiting in between (§4)."""
+
+from collections import deque
+from typing import Any, Final
+
+import trio
+
+from actors.room.catch_up import CatchUp, Follower
+from actors.room.commands import Commands
+from actors.room.entrance import Entrance
+from actors.room.flow import Flow
+from actors.room.loading import MAX_RECALLED, recall, state_of
+from actors.room.lookups import LookUps
+from actors.room.memory import Memory
+from actors.room.messages import (
+    PROGRESS,
+    RECEIPTS_DUE,
+    TYPING_OVER,
+    Progress,
+    ReceiptsDue,
+    TypingOver,
+)
+from actors.room.pipeline import Entry, Landing
+from actors.room.pointers import RECEIPTS_EVERY, Pointers, Receipts
+from actors.room.ports import RoomPorts
+from actors.room.recovery import Recovery, Truth
+from actors.room.ring import Ring
+from actors.room.rules import unknown
+from actors.room.state import RoomEvent, RoomState
+from actors.room.traces import Trace, Traces
+from actors.room.typing_users import TypingUsers
+from core.actor import Actor, ActorSpec
+from core.envelope import Envelope, Lane
+from core.errors import Rejected
+from core.ports.message_log import Append, LogRow, Outcome
+from protocol.codec import decode_event
+from protocol.presence import SetTyping
+from protocol.room import ROOM, RoomChanged
+
+PUBLISH_PAGE: Final = 256
+
+
+def spec(ports: RoomPorts) -> ActorSpec:
+    """Rooms: transient in memory, permanent in their log."""
+    traces = Traces()
+    return ActorSpec(
+        kind=ROOM,
+        make=lambda room_id: RoomActor(room_id, ports, traces),
+        lanes={Progress: Lane.CONTROL, SetTyping: Lane.EPHEMERAL},
+    )
+
+
+class RoomActor(Actor[Any]):
+    """One chat room, alive while someone talks in it.
+
+    Owns: its two folds, its memory, its pipeline. Borrows: the message log and the fan-out, which
+    outlive it. Lets crash: a lost lease, a seq taken by another, a database that stays away. Its
+    successor finds the trace and makes good what was left: see `Traces`.
+    """
+
+    def __init__(self, room_id: str, ports: RoomPorts, traces: Traces) -> None:
+        self._room_id = room_id
+        self._topic = f"room:{room_id}"
+        self._ports = ports
+        self._traces = traces
+        self._is_woken = False
+        self._woken = trio.Event()
+        self._has_typing_timer = False
+        self._has_receipts_timer = False
+
+    async def started(self) -> None:
+        """Become the room we were. Raises `Rejected("not_found")` where there is none."""
+        left = self._traces.find(self._room_id)
+        fence = self._ports.leases.fence(self._room_id)
+        if left is not None and fence == left.fence:
+            # Appends of the instance that crashed may still appear under its number.
+            fence = await self._ports.leases.refence(self._room_id, seen=fence)
+        record = await self._ports.rooms.load(self._ports.tenant_id, self._room_id)
+        if record is None:
+            raise unknown()
+        recent = await self._ports.log.recent(record.tenant_id, record.id, limit=MAX_RECALLED)
+        reads = {member.user_id: member.read_seq for member in record.members}
+        self._assemble(state_of(record, recent), reads, recent, fence)
+        await self._publish_unseen(left)
+
+    def _assemble(self, room: RoomState, reads: dict[str, int], recent: Any, fence: int) -> None:
+        ports = self._ports
+        self._applied = room
+        self._memory = Memory()
+        self._ring = Ring(room.head - len(recent))
+        recall(self._memory, self._ring, recent)
+        self._pointers = Pointers(ports, room, reads)
+        self._receipts = Receipts(ports, room)
+        self._typing = TypingUsers(room.id, ports.fanout, ports.clock)
+        self._lookups = LookUps(ports, room, self._memory)
+        self._recovery = Recovery(ports, room, self._lookups)
+        self._catch_up = CatchUp(ports, room, self._ring, self)
+        entrance = Entrance(ports, room, self._ring, self._pointers, self._catch_up)
+        self._flow = Flow(
+            judge=self._judge,
+            settle=self._settle,
+            recover=self._recover,
+            start_soon=self.context.start_soon,
+            wake=self._wake,
+        )
+        self._commands = Commands(
+            ports,
+            decided=room.copy(),
+            applied=room,
+            memory=self._memory,
+            entrance=entrance,
+            pointers=self._pointers,
+            lookups=self._lookups,
+            flow=self._flow,
+            fence=fence,
+            typed=self._typed,
+            read=self._read,
+        )
+
+    async def _publish_unseen(self, left: Trace | None) -> None:
+        """What became durable as our predecessor crashed, for connections that stayed."""
+        published = self._applied.head if left is None else left.published
+        self._trace = self._traces.begin(
+            self._room_id, fence=self._commands.fence, published=published
+        )
+        while self._trace.published < self._applied.head:
+            rows = await self._ports.log.read(
+                self._applied.tenant_id,
+                self._room_id,
+                after=self._trace.published,
+                limit=PUBLISH_PAGE,
+                up_to=self._applied.head,
+            )
+            for row in rows:
+                self._tell(decode_event(row.body), row.body)
+
+    async def handle(self, envelope: Envelope[Any]) -> None:
+        match envelope.message:
+            case Progress():
+                self._is_woken = False
+            case TypingOver():
+                self._has_typing_timer = False
+                self._typing.end_overdue()
+                self._arm_typing()
+            case ReceiptsDue():
+                self._has_receipts_timer = False
+                self._announce_reads()
+            case _:
+                self._flow.take(envelope)
+        await self._flow.advance()
+
+    def is_saturated(self) -> bool:
+        return self._flow.is_saturated
+
+    def has_work(self) -> bool:
+        return self._flow.has_work
+
+    async def stopping(self) -> None:
+        """Wait for the log's last words, so that whoever asked is told."""
+        while self._flow.has_work:
+            self._woken = trio.Event()
+            await self._flow.advance()
+            if self._flow.has_work:
+                await self._woken.wait()
+        self._traces.end(self._room_id)
+
+    def redacted_state(self) -> object:
+        room = self._applied
+        return {
+            "head": room.head,
+            "members": len(room.members),
+            "in_flight": self._flow.in_flight,
+            "following": len(self._catch_up),
+            **self._memory.statistics(),
+        }
+
+    # What child tasks and the log call.
+
+    def _wake(self) -> None:
+        """Bring ourselves a turn; one is enough for all that happened."""
+        self._woken.set()
+        if self._is_woken:
+            return
+        self._is_woken = True
+        try:
+            self.context.ref.deliver_nowait(Envelope(PROGRESS, lane=Lane.CONTROL))
+        except Rejected:
+            # A full mailbox, or a system that drains: a timer's message always finds its place.
+            self.context.after(0.0, PROGRESS)
+
+    def land(self, landing: Landing) -> None:
+        self._flow.land(landing)
+
+    def start_soon(self, follower: Follower) -> None:
+        self.context.start_soon(self._catch_up.page_through, follower)
+
+    # From decision to effect.
+
+    def _judge(self, envelope: Envelope[Any], key: int) -> Entry:
+        return self._commands.judge(envelope, key)
+
+    def _settle(self, entry: Entry) -> None:
+        """Durable: apply, answer, publish, in that order."""
+        if entry.event is not None:
+            self._applied.apply(entry.event, entry.names)
+        if entry.answer is not None:
+            entry.envelope.answer(entry.answer)
+        if entry.event is not None and entry.append is not None:
+            self._publish(entry.event, entry.append)
+
+    def _publish(self, event: RoomEvent, append: Append) -> None:
+        body = append.rows[0].body
+        self._ring.append(event.seq, body)
+        for redaction in append.redactions:
+            self._ring.redact(redaction.seq, redaction.body)
+        self._tell(event, body)
+
+    def _tell(self, event: RoomEvent, body: bytes) -> None:
+        """To all live connections; who is no member after it gets it as the last."""
+        self._ports.fanout.publish_nowait(self._topic, body)
+        self._trace.published = event.seq
+        if isinstance(event, RoomChanged):
+            gone = [event.by] if event.change == "left" else []
+            gone += event.user_ids or () if event.change == "removed" else ()
+            for user_id in gone:
+                self._ports.fanout.unsubscribe_user(self._topic, user_id)
+                self._catch_up.cut(user_id, event.seq)
+                self._typing.end(user_id)
+                self._pointers.forget(user_id)
+
+    async def _recover(self, failed: Entry) -> None:
+        """An append was refused: `decided` is thrown away and what waits is decided anew."""
+        truth = await self._recovery.find_out(failed, fence=self._commands.fence)
+        self._trace.fence = self._commands.fence = truth.fence
+        waiting = deque(self._flow.take_entries())
+        rows = deque(truth.rows)
+        while waiting and _is_durable(waiting[0], rows):
+            entry = waiting.popleft()
+            if entry.append is not None:
+                rows.popleft()
+            self._flow.settle(entry)
+        self._memory.forget_after(self._applied.head)
+        self._take_in(rows, truth)
+        self._lookups.rollbacks += 1
+        self._commands.decided = self._applied.copy()
+        if waiting and waiting[0] is failed:
+            self._judge_failed(failed, truth, waiting)
+        self._flow.decide_anew(waiting)
+
+    def _take_in(self, rows: deque[LogRow], truth: Truth) -> None:
+        """Rows that another owner of this room stored meanwhile."""
+        for row in rows:
+            event = decode_event(row.body)
+            self._applied.apply(event, truth.names)
+            self._memory.remember(event)
+            self._ring.append(row.seq, row.body)
+            self._tell(event, row.body)
+
+    def _judge_failed(self, failed: Entry, truth: Truth, waiting: deque[Entry]) -> None:
+        """The command that broke the prefix: its own fault, or to be decided anew as well."""
+        if failed.outcome is Outcome.BAD_DATA:
+            refusal = Rejected("bad_request", "This cannot be stored.")
+        elif failed.outcome is Outcome.DUPLICATE and truth.duplicate is None:
+            refusal = Rejected("conflict", "This clientId was used before.")
+        else:
+            if truth.duplicate is not None and failed.append is not None:
+                row = failed.append.rows[0]
+                self._memory.remember_key(row.sender_id, row.client_id or "", truth.duplicate)
+            return
+        waiting.popleft()
+        failed.envelope.answer(refusal)
+
+    # What passes by itself.
+
+    def _typed(self, user_id: str, active: bool) -> None:
+        self._typing.set(user_id, active)
+        self._arm_typing()
+
+    def _arm_typing(self) -> None:
+        seconds = self._typing.next_after()
+        if seconds is not None and not self._has_typing_timer:
+            self._has_typing_timer = True
+            self.context.after(seconds, TYPING_OVER)
+
+    def _read(self, user_id: str, seq: int) -> None:
+        self._receipts.add(user_id, seq)
+        if not self._has_receipts_timer:
+            self._announce_reads()
+
+    def _announce_reads(self) -> None:
+        if self._receipts.are_due:
+            self._receipts.publish()
+            self._has_receipts_timer = True
+            self.context.after(RECEIPTS_EVERY, RECEIPTS_DUE)
+
+
+def _is_durable(entry: Entry, rows: deque[LogRow]) -> bool:
+    """Adds nothing, or is the very next row that was found stored."""
+    if entry.append is None:
+        return True
+    return bool(rows) and entry.append.rows[0].body == rows[0].body

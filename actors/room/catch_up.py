@@ -1,0 +1,143 @@
+"""Bringing one connection from where it stopped to the applied head, and making it live there (§3).
+
+Pages come from the log at the speed of the socket; the last stretch comes from the ring, in the
+room's own turn, together with the subscription: nothing can happen in between.
+"""
+
+from typing import Final, Protocol
+
+from actors.room.pipeline import Landing
+from actors.room.ports import RoomPorts
+from actors.room.ring import Ring
+from actors.room.state import RoomState
+from core.ports.fanout import Client
+from protocol.close_codes import CloseCode
+
+PAGE_EVENTS: Final = 64
+PAGE_BYTES: Final = 131_072
+
+
+class Runner(Protocol):
+    """What catching up needs of its room."""
+
+    def start_soon(self, follower: "Follower") -> None:
+        """Run `CatchUp.page_through` as a child task."""
+
+    def land(self, landing: Landing) -> None:
+        """Do this in the room's own turn."""
+
+
+class Follower:
+    """One connection on its way. `sent`: the last event it got. `last`: the one after which it
+    gets nothing (its user is no member any more)."""
+
+    __slots__ = ("client", "is_over", "last", "sent", "user_id")
+
+    def __init__(self, client: Client, user_id: str, sent: int) -> None:
+        self.client = client
+        self.user_id = user_id
+        self.sent = sent
+        self.last: int | None = None
+        self.is_over = False
+
+
+class CatchUp:
+    """All connections of one room that are not live yet; at most one way per connection."""
+
+    def __init__(self, ports: RoomPorts, room: RoomState, ring: Ring, runner: Runner) -> None:
+        self._ports = ports
+        self._room = room
+        self._ring = ring
+        self._runner = runner
+        self._topic = f"room:{room.id}"
+        self._followers: dict[int, Follower] = {}
+
+    def __len__(self) -> int:
+        return len(self._followers)
+
+    def follow(self, client: Client, user_id: str, after: int) -> None:
+        """Send everything after `after`, then become live. A newer way replaces the older one."""
+        self.abandon(client)
+        self._ports.fanout.unsubscribe(self._topic, client)
+        follower = Follower(client, user_id, after)
+        self._followers[client.id] = follower
+        self._finish(follower)
+
+    def go_live(self, client: Client) -> None:
+        """Live from here, whatever was missed."""
+        self.abandon(client)
+        self._ports.fanout.subscribe(self._topic, client)
+
+    def abandon(self, client: Client) -> None:
+        older = self._followers.pop(client.id, None)
+        if older is not None:
+            older.is_over = True
+
+    def cut(self, user_id: str, seq: int) -> None:
+        """The user is no member after event `seq`: it is the last his connections see."""
+        for follower in self._followers.values():
+            if follower.user_id == user_id and follower.last is None:
+                follower.last = seq
+
+    async def page_through(self, follower: Follower) -> None:
+        """Send pages until the ring reaches the rest (a child task). A connection whose way is cut
+        short by a crash of the room is closed: it must not believe itself live."""
+        is_through = False
+        try:
+            while not follower.is_over and follower.client.is_open:
+                up_to = self._up_to(follower)
+                if self._ring.covers(follower.sent) or follower.sent >= up_to:
+                    break
+                await self._send_page(follower, up_to)
+            is_through = True
+        finally:
+            if not is_through:
+                follower.client.close_nowait(CloseCode.RESTARTING)
+        self._runner.land(lambda: self._finish(follower))
+
+    async def _send_page(self, follower: Follower, up_to: int) -> None:
+        rows = await self._ports.log.read(
+            self._room.tenant_id,
+            self._room.id,
+            after=follower.sent,
+            limit=PAGE_EVENTS,
+            up_to=up_to,
+        )
+        if not rows:
+            raise LookupError(f"the log of {self._room.id} ends before {up_to}")
+        unsent = 0
+        for row in rows:
+            if follower.is_over:
+                return
+            follower.client.send_nowait(row.body)
+            follower.sent = row.seq
+            unsent += len(row.body)
+            if unsent >= PAGE_BYTES:
+                await follower.client.wait_drained()
+                unsent = 0
+        await follower.client.wait_drained()
+
+    def _up_to(self, follower: Follower) -> int:
+        head = self._room.head
+        return head if follower.last is None else min(head, follower.last)
+
+    def _finish(self, follower: Follower) -> None:
+        """In the room's turn: the rest from the ring and live, or another stretch of the log."""
+        if follower.is_over or not follower.client.is_open:
+            self._end(follower)
+            return
+        up_to = self._up_to(follower)
+        frames = self._ring.after(follower.sent)
+        if frames is None and follower.sent < up_to:
+            self._runner.start_soon(follower)
+            return
+        for frame in (frames or [])[: max(0, up_to - follower.sent)]:
+            follower.client.send_nowait(frame)
+        if follower.last is None:
+            self._ports.fanout.subscribe(self._topic, follower.client)
+        self._end(follower)
+
+    def _end(self, follower: Follower) -> None:
+        follower.is_over = True
+        if self._followers.get(follower.client.id) is follower:
+            del self._followers[follower.client.id]

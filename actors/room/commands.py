@@ -1,0 +1,211 @@
+"""Each command a room answers, made into an entry of its pipeline."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from actors.room.decisions import Decision, Given
+from actors.room.entrance import Entrance
+from actors.room.flow import Flow
+from actors.room.lookups import LookUps
+from actors.room.machine import LogCommand, decide
+from actors.room.memory import Memory
+from actors.room.pipeline import Entry, Job, Landing, Turn
+from actors.room.pointers import Pointers
+from actors.room.ports import RoomPorts
+from actors.room.reading import read_history
+from actors.room.rows import append_of
+from actors.room.rules import demand_joined, demand_member, unknown
+from actors.room.state import RoomState
+from core.envelope import Envelope
+from protocol.chat import MarkRead, PostMessage, ReadHistory
+from protocol.frames import Answer, Done
+from protocol.presence import SetTyping
+from protocol.room import (
+    CatchUp as CatchUpFrom,
+)
+from protocol.room import (
+    EnterCreated,
+    JoinRoom,
+    JudgeResume,
+    MuteRoom,
+    ViewRoom,
+)
+
+
+class Commands:
+    """Judges by `decided`; reads and views come from `applied`, in their turn.
+
+    `typed(user, active)` and `read(user, seq)` announce what passes by itself.
+    """
+
+    def __init__(
+        self,
+        ports: RoomPorts,
+        *,
+        decided: RoomState,
+        applied: RoomState,
+        memory: Memory,
+        entrance: Entrance,
+        pointers: Pointers,
+        lookups: LookUps,
+        flow: Flow,
+        fence: int,
+        typed: Callable[[str, bool], None],
+        read: Callable[[str, int], None],
+    ) -> None:
+        self.decided = decided
+        self.fence = fence
+        self._ports = ports
+        self._applied = applied
+        self._memory = memory
+        self._entrance = entrance
+        self._pointers = pointers
+        self._lookups = lookups
+        self._flow = flow
+        self._typed = typed
+        self._read = read
+
+    def judge(self, envelope: Envelope[Any], key: int) -> Entry:
+        """Raises `Rejected`."""
+        principal = envelope.of()
+        if principal.tenant_id != self._applied.tenant_id:
+            raise unknown()
+        message = envelope.message
+        match message:
+            case SetTyping():
+                demand_joined(self.decided, principal.user_id)
+                self._typed(principal.user_id, message.active)
+                return Entry(envelope=envelope, key=key, answer=Done())
+            case ReadHistory() | MarkRead() | MuteRoom() | ViewRoom() | JudgeResume():
+                demand_member(self.decided, principal.user_id)
+                return Entry(envelope=envelope, key=key, turn=self._turn(envelope))
+            case CatchUpFrom():
+                demand_joined(self.decided, principal.user_id)
+                return Entry(envelope=envelope, key=key, turn=self._turn(envelope))
+            case EnterCreated():
+                # Who makes a direct room that his partner has made before accepts it by that.
+                return self._decide(envelope, key, JoinRoom(room_id=self._applied.id))
+            case JoinRoom():
+                self._entrance.demand_place(envelope)
+                return self._decide(envelope, key, message)
+            case _:
+                return self._decide(envelope, key, message)
+
+    def _given(self, message: LogCommand) -> Given:
+        new_id = self._ports.ids.uuid7() if isinstance(message, PostMessage) else ""
+        return Given(now=self._ports.clock.now_ms(), new_id=new_id)
+
+    def _decide(
+        self, envelope: Envelope[Any], key: int, command: LogCommand, given: Given | None = None
+    ) -> Entry:
+        given = given or self._given(command)
+        judged = decide(self.decided, self._memory, command, envelope.of(), given)
+        if isinstance(judged, Decision):
+            return self._decided(envelope, key, command, judged)
+
+        def judge_again(more: Given) -> None:
+            self._flow.push_judged(
+                envelope, key, lambda: self._decide(envelope, key, command, more)
+            )
+
+        job = partial(self._lookups.look_up, judged, given, judge_again)
+        return Entry(envelope=envelope, key=key, turn=lambda: job)
+
+    def _decided(
+        self, envelope: Envelope[Any], key: int, command: LogCommand, decision: Decision
+    ) -> Entry:
+        entry = Entry(
+            envelope=envelope,
+            key=key,
+            answer=decision.answer,
+            event=decision.event,
+            names=decision.names,
+            turn=self._turn(envelope) if isinstance(command, JoinRoom) else None,
+        )
+        if decision.event is not None:
+            self._append(entry, decision)
+        return entry
+
+    def _append(self, entry: Entry, decision: Decision) -> None:
+        """Hand it to the log, then count on it. Raises `Overloaded`: nothing happened."""
+        if decision.event is None:
+            return
+        append = append_of(
+            decision.event, decision, room=self.decided, memory=self._memory, fence=self.fence
+        )
+        self._ports.log.append_nowait(append, partial(self._flow.conclude, entry))
+        entry.append = append
+        self.decided.apply(decision.event, decision.names)
+        self._memory.remember(decision.event)
+
+    def _turn(self, envelope: Envelope[Any]) -> Turn:
+        """What happens when all that was decided before is durable."""
+        message = envelope.message
+        match message:
+            case JoinRoom():
+                return partial(self._entrance.join, envelope, message.after)
+            case EnterCreated():
+                return partial(self._entrance.join, envelope, None)
+            case JudgeResume():
+                return partial(self._entrance.judge, envelope)
+            case CatchUpFrom():
+                return partial(_without_job, self._entrance.resume, envelope, message.seq)
+            case ViewRoom():
+                return partial(_without_job, self._entrance.view_to, envelope)
+            case ReadHistory():
+                return partial(self._history, envelope)
+            case MarkRead():
+                return partial(self._mark_read, envelope)
+            case _:
+                return lambda: partial(self._mute, envelope)
+
+    def _history(self, envelope: Envelope[ReadHistory]) -> Job:
+        viewer = envelope.of().user_id
+        member = demand_member(self._applied, viewer)
+        first, up_to = self._applied.first_readable(member), self._applied.head
+
+        async def read() -> Landing:
+            answer = await read_history(
+                self._ports,
+                self._applied,
+                envelope.message,
+                viewer=viewer,
+                first=first,
+                up_to=up_to,
+            )
+            return lambda: self._answer_member(envelope, answer)
+
+        return read
+
+    def _answer_member(self, envelope: Envelope[Any], answer: Answer) -> None:
+        """Who was removed while we read gets nothing."""
+        demand_member(self._applied, envelope.of().user_id)
+        envelope.answer(answer)
+
+    def _mark_read(self, envelope: Envelope[MarkRead]) -> Job | None:
+        user_id = envelope.of().user_id
+        demand_member(self._applied, user_id)
+        seq = min(envelope.message.seq, self._applied.head)
+        if seq <= self._pointers.of(user_id):
+            envelope.answer(Done())
+            return None
+
+        async def mark() -> Landing:
+            await self._pointers.advance(user_id, seq)
+            return land
+
+        def land() -> None:
+            envelope.answer(Done())
+            self._read(user_id, seq)
+
+        return mark
+
+    async def _mute(self, envelope: Envelope[MuteRoom]) -> Landing:
+        room, until = self._applied, envelope.message.until
+        await self._ports.rooms.set_muted(room.tenant_id, room.id, envelope.of().user_id, until)
+        return lambda: envelope.answer(Done())
+
+
+def _without_job(act: Callable[..., None], *args: Any) -> None:
+    act(*args)

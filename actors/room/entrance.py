@@ -1,0 +1,153 @@
+"""Coming into a room: the room as one member sees it, the verdict, and the way to the live events."""
+
+from itertools import islice
+from typing import Any
+
+from actors.room.catch_up import CatchUp
+from actors.room.pipeline import Job, Landing
+from actors.room.pointers import Pointers
+from actors.room.ports import RoomPorts
+from actors.room.ring import Ring
+from actors.room.rules import demand_joined, demand_member
+from actors.room.state import RoomState
+from actors.room.verdicts import clipped, judge_missed, judge_position
+from core.envelope import Envelope
+from core.errors import Rejected
+from protocol.frames import Done
+from protocol.limits import MAX_MEMBERS_SHOWN, MAX_ROOMS
+from protocol.room import (
+    JudgeResume,
+    MemberView,
+    Online,
+    ResumeJudged,
+    RoomAnswered,
+    RoomView,
+)
+from protocol.session import Position, Verdict
+
+
+class Entrance:
+    """Every method is called in the room's own turn, when what was decided before is durable."""
+
+    def __init__(
+        self, ports: RoomPorts, room: RoomState, ring: Ring, pointers: Pointers, catch_up: CatchUp
+    ) -> None:
+        self._ports = ports
+        self._room = room
+        self._ring = ring
+        self._pointers = pointers
+        self._catch_up = catch_up
+        self._topic = f"room:{room.id}"
+
+    def demand_place(self, envelope: Envelope[Any]) -> None:
+        """The connection may join one more room, or has joined this one already."""
+        client = envelope.client
+        if client is None:
+            raise Rejected("bad_request", "Only a connection can join a room.")
+        is_in = self._ports.fanout.is_subscribed(self._topic, client)
+        if not is_in and client.room_count >= MAX_ROOMS:
+            raise Rejected(
+                "conflict",
+                "A connection can join at most {limit} rooms. Leave one of them first.",
+                params={"limit": MAX_ROOMS},
+            )
+
+    def join(self, envelope: Envelope[Any], after: Position | None) -> Job | None:
+        """Answer `room.join` and bring the connection in."""
+        member = demand_joined(self._room, envelope.of().user_id)
+        if after is None:
+            self._admit(envelope, None)
+            return None
+        verdict = judge_position(self._room, self._ring, member, after)
+        if verdict is not None:
+            self._admit(envelope, verdict, after.seq)
+            return None
+        return lambda: self._measure(envelope, after.seq)
+
+    async def _measure(self, envelope: Envelope[Any], seq: int) -> Landing:
+        verdict = await self._verdict(envelope, seq)
+
+        def admit() -> None:
+            demand_joined(self._room, envelope.of().user_id)
+            self._admit(envelope, verdict, seq)
+
+        return admit
+
+    async def _verdict(self, envelope: Envelope[Any], seq: int) -> Verdict:
+        room = self._room
+        after = clipped(room, demand_joined(room, envelope.of().user_id), seq)
+        return judge_missed(await self._ports.log.missed(room.tenant_id, room.id, after=after))
+
+    def _admit(self, envelope: Envelope[Any], verdict: Verdict | None, seq: int = 0) -> None:
+        """The answer first, then what was missed, then live: all in this turn, or by catching up."""
+        client, user_id = envelope.client, envelope.of().user_id
+        if client is not None:
+            # Live before the answer is made, so that it counts the newcomer; nothing is published
+            # before this turn ends.
+            self._catch_up.go_live(client)
+        envelope.answer(
+            RoomAnswered(room=self.view(user_id), verdict=verdict, online=self._online())
+        )
+        if client is not None and verdict == "complete":
+            after = clipped(self._room, self._room.members[user_id], seq)
+            self._catch_up.follow(client, user_id, after)
+
+    def view_to(self, envelope: Envelope[Any]) -> None:
+        """Answer with the room, and let nobody in."""
+        user_id = envelope.of().user_id
+        demand_member(self._room, user_id)
+        envelope.answer(RoomAnswered(room=self.view(user_id), online=self._online()))
+
+    def judge(self, envelope: Envelope[JudgeResume]) -> Job | None:
+        """Answer what a resume would be."""
+        member = demand_joined(self._room, envelope.of().user_id)
+        after = envelope.message.after
+        verdict = judge_position(self._room, self._ring, member, after)
+        if verdict is not None:
+            self._answer_verdict(envelope, verdict)
+            return None
+        return lambda: self._measure_resume(envelope, after.seq)
+
+    async def _measure_resume(self, envelope: Envelope[JudgeResume], seq: int) -> Landing:
+        verdict = await self._verdict(envelope, seq)
+        return lambda: self._answer_verdict(envelope, verdict)
+
+    def _answer_verdict(self, envelope: Envelope[JudgeResume], verdict: Verdict) -> None:
+        room = self._room
+        envelope.answer(ResumeJudged(epoch=room.epoch, head=room.head, verdict=verdict))
+
+    def resume(self, envelope: Envelope[Any], seq: int) -> None:
+        """Bring a connection in whose verdict was `complete`."""
+        user_id = envelope.of().user_id
+        member = demand_joined(self._room, user_id)
+        if envelope.client is not None:
+            after = min(clipped(self._room, member, seq), self._room.head)
+            self._catch_up.follow(envelope.client, user_id, after)
+        envelope.answer(Done())
+
+    def view(self, user_id: str) -> RoomView:
+        """The room as this member sees it."""
+        room = self._room
+        shown = islice(room.members.items(), MAX_MEMBERS_SHOWN)
+        return RoomView(
+            id=room.id,
+            kind=room.kind,
+            title=room.title,
+            settings=room.settings,
+            members=[
+                MemberView(id=id, name=member.name, role=member.role, state=member.state)
+                for id, member in shown
+            ],
+            member_count=len(room.members),
+            personas=[],
+            epoch=room.epoch,
+            head=room.head,
+            first=room.first_readable(room.members[user_id]),
+            read=self._pointers.of(user_id),
+            created_at=room.created_at,
+        )
+
+    def _online(self) -> Online:
+        audience = self._ports.fanout.audience(self._topic)
+        ids = None if audience.user_ids is None else list(audience.user_ids)
+        return Online(count=audience.count, user_ids=ids)

@@ -1,0 +1,22 @@
+"""What a room tells itself."""
+
+from typing import Final
+
+from protocol.frames import Value
+
+
+class Progress(Value, frozen=True, kw_only=True):
+    """The log answered or a read came back: look."""
+
+
+class TypingOver(Value, frozen=True, kw_only=True):
+    """Somebody may have stopped typing without saying so."""
+
+
+class ReceiptsDue(Value, frozen=True, kw_only=True):
+    """A second has passed since receipts were announced."""
+
+
+PROGRESS: Final = Progress()
+TYPING_OVER: Final = TypingOver()
+RECEIPTS_DUE: Final = ReceiptsDue()

@@ -1,0 +1,120 @@
+"""After an append failed: what is durable, and under which fence to go on (docs/architecture.md §4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+import trio
+
+from actors.room.lookups import LookUps
+from actors.room.memory import Stored
+from actors.room.pipeline import Entry
+from actors.room.ports import RoomPorts
+from actors.room.state import NO_NAMES, RoomState
+from core.errors import Unavailable
+from core.ports.message_log import LogRow, Outcome
+from protocol.chat import MessagePosted
+from protocol.codec import decode_event
+from protocol.room import RoomChanged
+
+RECOVER_WITHIN: Final = 10.0
+RETRY_FIRST: Final = 0.05
+RETRY_MOST: Final = 1.0
+_PAGE: Final = 256
+
+log = structlog.get_logger()
+
+
+class SeqTakenError(RuntimeError):
+    """Another row has a seq that this room gave away: two owners, or a bug. An alarm."""
+
+
+class LeaseLostError(RuntimeError):
+    """The shard has another owner number and this node does not hold it."""
+
+
+class DatabaseAwayError(RuntimeError):
+    """What became of appends could not be found out in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What recovery found: the fence to go on under, the rows after the applied head, and for a
+    duplicate the first answer to its key. `names` of users that those rows made members."""
+
+    fence: int
+    rows: Sequence[LogRow]
+    duplicate: Stored | None = None
+    names: Mapping[str, str] = NO_NAMES
+
+
+class Recovery:
+    """Asks the database until it answers, for at most `RECOVER_WITHIN` seconds."""
+
+    def __init__(self, ports: RoomPorts, room: RoomState, lookups: LookUps) -> None:
+        self._ports = ports
+        self._room = room
+        self._lookups = lookups
+
+    async def find_out(self, failed: Entry, *, fence: int) -> Truth:
+        """Raises one of the three errors above: the room then crashes."""
+        if failed.outcome is Outcome.SEQ_TAKEN:
+            log.critical("seq_taken", room_id=self._room.id, head=self._room.head)
+            raise SeqTakenError(self._room.id)
+        log.warning("append_refused", room_id=self._room.id, outcome=failed.outcome)
+        wait = RETRY_FIRST
+        with trio.move_on_after(RECOVER_WITHIN):
+            while True:
+                try:
+                    return await self._ask(failed, fence)
+                except Unavailable:
+                    await trio.sleep(wait)
+                    wait = min(2 * wait, RETRY_MOST)
+        raise DatabaseAwayError(self._room.id)
+
+    async def _ask(self, failed: Entry, fence: int) -> Truth:
+        fence = await self._fence(failed, fence)
+        rows = await self.unseen(self._room.head)
+        duplicate = None
+        if failed.outcome is Outcome.DUPLICATE and isinstance(failed.event, MessagePosted):
+            event = failed.event
+            duplicate = await self._lookups.find(event.sender.id, event.client_id or "")
+        return Truth(fence, rows, duplicate, await self._names(rows))
+
+    async def _fence(self, failed: Entry, fence: int) -> int:
+        if failed.outcome is Outcome.UNKNOWN:
+            # Nothing under the old number can appear any more: what is read next is the whole truth.
+            return await self._ports.leases.refence(self._room.id, seen=fence)
+        if failed.outcome is Outcome.FENCED:
+            newer = self._ports.leases.fence(self._room.id)
+            if newer == fence:
+                raise LeaseLostError(self._room.id)
+            return newer
+        return fence
+
+    async def unseen(self, after: int) -> list[LogRow]:
+        """Every durable row after `after`."""
+        rows: list[LogRow] = []
+        while True:
+            page = await self._ports.log.read(
+                self._room.tenant_id, self._room.id, after=after, limit=_PAGE
+            )
+            rows.extend(page)
+            if len(page) < _PAGE:
+                return rows
+            after = page[-1].seq
+
+    async def _names(self, rows: Sequence[LogRow]) -> Mapping[str, str]:
+        """Of users whom another owner of the room made members meanwhile."""
+        ids: set[str] = set()
+        for row in rows:
+            event = decode_event(row.body)
+            if isinstance(event, RoomChanged) and event.change in ("invited", "joined"):
+                ids.update(event.user_ids or ())
+                ids.add(event.by)
+        ids -= self._room.members.keys()
+        if not ids:
+            return NO_NAMES
+        users = await self._ports.users.many(self._room.tenant_id, sorted(ids))
+        return {user_id: user.name for user_id, user in users.items()}

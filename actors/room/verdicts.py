@@ -1,0 +1,27 @@
+"""What a resume is answered with: `complete`, `reset`, or not known yet (§3)."""
+
+from actors.room.ring import Ring
+from actors.room.state import Member, RoomState
+from core.ports.message_log import Missed
+from protocol.limits import MAX_REPLAY_BYTES, MAX_REPLAY_EVENTS
+from protocol.session import Position, Verdict
+
+
+def judge_position(room: RoomState, ring: Ring, member: Member, after: Position) -> Verdict | None:
+    """The verdict as far as it needs no database; None: what was missed must be measured."""
+    if after.epoch != room.epoch or not room.first - 1 <= after.seq <= room.head:
+        return "reset"
+    seq = clipped(room, member, after.seq)
+    if room.head - seq > MAX_REPLAY_EVENTS:
+        return "reset"
+    return "complete" if ring.covers(seq) else None
+
+
+def judge_missed(missed: Missed) -> Verdict:
+    is_near = missed.events <= MAX_REPLAY_EVENTS and missed.bytes <= MAX_REPLAY_BYTES
+    return "complete" if is_near else "reset"
+
+
+def clipped(room: RoomState, member: Member, seq: int) -> int:
+    """Nobody sees what came before the first event that he may read."""
+    return max(seq, room.first_readable(member) - 1)

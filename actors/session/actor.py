@@ -1,0 +1,206 @@
+"""One client instance: opening and resuming, refreshing, searching (§3)."""
+
+from typing import Any, Final
+
+import trio
+
+from actors.session.keeper import Keeper
+from actors.session.machine import GONE, plan_inbox, welcome
+from actors.session.ports import SessionPorts
+from actors.session.search import search_messages
+from core.actor import Actor, ActorSpec
+from core.envelope import Envelope
+from core.errors import Rejected, Unavailable
+from core.forwarding import forward
+from core.identity import Principal
+from core.ports.fanout import Client
+from protocol.addresses import Address
+from protocol.chat import SearchMessages
+from protocol.close_codes import CloseCode
+from protocol.codec import encode
+from protocol.frames import Done
+from protocol.room import ROOM, CatchUp, JudgeResume, ResumeJudged
+from protocol.session import (
+    SESSION,
+    AuthRefreshed,
+    Hello,
+    Position,
+    RefreshAuth,
+    Resume,
+    RoomVerdict,
+    SocketGone,
+)
+from protocol.user import USER, FollowInbox
+
+MAX_ROOMS_AT_ONCE: Final = 16
+_ROOM_WITHIN: Final = 5.0
+
+
+def spec(ports: SessionPorts, keeper: Keeper) -> ActorSpec:
+    """Sessions are rows; the actor is there for what must wait."""
+    return ActorSpec(
+        kind=SESSION,
+        make=lambda session_id: SessionActor(session_id, ports, keeper),
+        idle_after=10.0,
+        mailbox_limit=256,
+    )
+
+
+class SessionActor(Actor[Any]):
+    """Owns: nothing beyond a turn. Borrows: credentials, session rows, fan-out, rooms by message.
+
+    Lets crash: what it does not know. A client whose welcome was sent and whose replay cannot be
+    arranged is closed: it must not believe itself live.
+    """
+
+    def __init__(self, session_id: str, ports: SessionPorts, keeper: Keeper) -> None:
+        self._session_id = session_id
+        self._ports = ports
+        self._keeper = keeper
+
+    async def handle(self, envelope: Envelope[Any]) -> None:
+        match envelope.message:
+            case Hello() as hello:
+                await self._open(envelope, hello)
+            case RefreshAuth(token=token):
+                await self._refresh(envelope, token)
+            case SearchMessages() as command:
+                envelope.answer(await search_messages(self._ports, envelope.of(), command))
+            case SocketGone():
+                if self._keeper.forget(self._session_id):
+                    now = self._ports.clock.now_ms()
+                    await self._ports.sessions.touch(self._session_id, now=now)
+                envelope.answer(Done())
+            case unexpected:
+                raise TypeError(f"a session understands no {type(unexpected).__name__}")
+
+    async def _open(self, envelope: Envelope[Any], hello: Hello) -> None:
+        client = envelope.client
+        if client is None:
+            raise Rejected("bad_request", "Only a connection can say hello.")
+        # A hello handed on by another session was authenticated there: a ticket works only once.
+        principal = envelope.principal or await self._ports.credentials.authenticate(hello.token)
+        resume = hello.resume
+        is_resuming = resume is not None and resume.session_id == self._session_id
+        opened = await self._ports.sessions.open(
+            principal,
+            session_id=self._session_id,
+            resuming=is_resuming,
+            now=self._ports.clock.now_ms(),
+        )
+        if opened is None:
+            fresh = self.context.ref_to(SESSION.at(self._ports.ids.uuid7()))
+            forward(envelope, fresh, hello, principal=principal)
+            return
+        self._ports.fanout.close_topic(
+            f"session:{self._session_id}", CloseCode.REPLACED, spare=client
+        )
+        await self._resume(client, principal, resume, opened.inbox_head, opened.resumed)
+        envelope.answer(Done())
+
+    async def _resume(
+        self,
+        client: Client,
+        principal: Principal,
+        resume: Resume | None,
+        inbox_head: int,
+        resumed: bool,
+    ) -> None:
+        positions = {} if resume is None else resume.rooms
+        verdicts = await self._judge(principal, positions)
+        inbox = plan_inbox(resume, inbox_head)
+        frame = welcome(
+            session_id=self._session_id,
+            principal=principal,
+            now=self._ports.clock.now_ms(),
+            heartbeat_ms=self._ports.heartbeat_ms,
+            limits=self._ports.limits,
+            inbox_head=inbox_head,
+            inbox=inbox,
+            resumed=resumed,
+            rooms=verdicts,
+        )
+        client.welcomed(self._session_id, principal, encode(frame))
+        if not client.is_open:
+            return
+        self._ports.fanout.subscribe(f"session:{self._session_id}", client)
+        self._ports.fanout.subscribe(f"login:{principal.login_id}", client)
+        self._keeper.watch(self._session_id, client)
+        jobs: list[tuple[Address, CatchUp | FollowInbox]] = [
+            (ROOM.at(room_id), CatchUp(seq=positions[room_id].seq))
+            for room_id, judged in verdicts.items()
+            if judged.verdict == "complete"
+        ]
+        jobs.append((USER.at(principal.user_id), FollowInbox(after=inbox.after)))
+        await self._bring_in(client, principal, jobs)
+
+    async def _judge(
+        self, principal: Principal, positions: dict[str, Position]
+    ) -> dict[str, RoomVerdict]:
+        """Ask every room at once. Raises `Unavailable` when one cannot say."""
+        verdicts: dict[str, RoomVerdict] = {}
+        few = trio.Semaphore(MAX_ROOMS_AT_ONCE)
+        is_away = False
+
+        async def judge(room_id: str, after: Position) -> None:
+            nonlocal is_away
+            async with few:
+                try:
+                    verdicts[room_id] = await self._verdict(principal, room_id, after)
+                except Unavailable:
+                    is_away = True
+
+        async with trio.open_nursery() as nursery:
+            for room_id, after in positions.items():
+                nursery.start_soon(judge, room_id, after)
+        if is_away:
+            raise Unavailable
+        return {room_id: verdicts[room_id] for room_id in positions}
+
+    async def _verdict(self, principal: Principal, room_id: str, after: Position) -> RoomVerdict:
+        room = self.context.ref_to(ROOM.at(room_id))
+        try:
+            judged = await room.ask(
+                JudgeResume(after=after), principal=principal, timeout=_ROOM_WITHIN
+            )
+        except Rejected as refusal:
+            if refusal.temporary:
+                raise Unavailable from refusal
+            return GONE
+        if not isinstance(judged, ResumeJudged):
+            raise TypeError(f"a room answered {type(judged).__name__}")
+        return RoomVerdict(epoch=judged.epoch, head=judged.head, verdict=judged.verdict)
+
+    async def _bring_in(
+        self,
+        client: Client,
+        principal: Principal,
+        jobs: list[tuple[Address, CatchUp | FollowInbox]],
+    ) -> None:
+        few = trio.Semaphore(MAX_ROOMS_AT_ONCE)
+
+        async def bring_in(address: Address, message: CatchUp | FollowInbox) -> None:
+            async with few:
+                try:
+                    await self.context.ref_to(address).ask(
+                        message, principal=principal, client=client, timeout=_ROOM_WITHIN
+                    )
+                except Rejected:
+                    client.close_nowait(CloseCode.RESTARTING)
+
+        async with trio.open_nursery() as nursery:
+            for address, message in jobs:
+                nursery.start_soon(bring_in, address, message)
+
+    async def _refresh(self, envelope: Envelope[Any], token: str) -> None:
+        """Renew in place. A new login of the same user is welcome, another user is not."""
+        old, client = envelope.of(), envelope.client
+        new = await self._ports.credentials.authenticate(token)
+        if (new.tenant_id, new.user_id) != (old.tenant_id, old.user_id):
+            raise Rejected("forbidden", "This token belongs to another user.")
+        if client is not None:
+            client.renewed(new)
+            if new.login_id != old.login_id:
+                self._ports.fanout.subscribe(f"login:{new.login_id}", client)
+                self._ports.fanout.unsubscribe(f"login:{old.login_id}", client)
+        envelope.answer(AuthRefreshed())

@@ -1,0 +1,156 @@
+"""One person: makes rooms, and writes the inbox, one event after another."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from actors.user.machine import PlannedRoom, demand_known, plan_room
+from core.actor import Actor, ActorSpec
+from core.envelope import Envelope
+from core.errors import Rejected
+from core.forwarding import forward
+from core.identity import Principal
+from core.ports.clock import Clock, Ids
+from core.ports.fanout import Client, Fanout
+from core.ports.repositories import Inboxes, NewRoom, Rooms, Users
+from protocol.codec import encode
+from protocol.frames import Done
+from protocol.limits import MAX_ROOMS
+from protocol.room import ROOM, CreateRoom, EnterCreated, RoomAnswered, RoomInvited, ViewRoom
+from protocol.user import USER, Delivered, FollowInbox, InviteArrived
+
+PAGE: Final = 200
+_ROOM_WITHIN: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserPorts:
+    """The ports of every user of one tenant."""
+
+    tenant_id: int
+    users: Users
+    rooms: Rooms
+    inboxes: Inboxes
+    fanout: Fanout
+    clock: Clock
+    ids: Ids
+
+
+def spec(ports: UserPorts) -> ActorSpec:
+    """Users hold no state of their own: what they write is in the inbox's rows."""
+    return ActorSpec(kind=USER, make=lambda user_id: UserActor(user_id, ports), idle_after=60.0)
+
+
+class UserActor(Actor[Any]):
+    """The one writer of a user's inbox: append and publish are one turn, and so is coming in.
+
+    Owns: nothing. Borrows: repositories and fan-out. Lets crash: what it does not know.
+    """
+
+    def __init__(self, user_id: str, ports: UserPorts) -> None:
+        self._user_id = user_id
+        self._topic = f"user:{user_id}"
+        self._ports = ports
+
+    async def handle(self, envelope: Envelope[Any]) -> None:
+        match envelope.message:
+            case CreateRoom() as command:
+                await self._create_room(envelope, command)
+            case InviteArrived() as invite:
+                envelope.answer(Delivered(inbox=await self._receive(invite)))
+            case FollowInbox(after=after):
+                if envelope.client is not None:
+                    await self._follow(envelope.client, after)
+                envelope.answer(Done())
+            case unexpected:
+                raise TypeError(f"a user understands no {type(unexpected).__name__}")
+
+    async def _create_room(self, envelope: Envelope[Any], command: CreateRoom) -> None:
+        """Store the room once, then let it answer and take the creator in."""
+        principal, client = envelope.of(), envelope.client
+        planned = plan_room(command, principal)
+        if client is not None and client.room_count >= MAX_ROOMS:
+            raise Rejected(
+                "conflict",
+                "A connection can join at most {limit} rooms. Leave one of them first.",
+                params={"limit": MAX_ROOMS},
+            )
+        known = await self._ports.users.many(principal.tenant_id, planned.invited)
+        demand_known(command, planned, known)
+        room_id, _ = await self._ports.rooms.create(self._new_room(planned, principal))
+        forward(envelope, self.context.ref_to(ROOM.at(room_id)), EnterCreated())
+
+    def _new_room(self, planned: PlannedRoom, principal: Principal) -> NewRoom:
+        room_id, epoch = self._ports.ids.uuid7(), self._ports.ids.uuid7()
+        now = self._ports.clock.now_ms()
+        return NewRoom(
+            id=room_id,
+            tenant_id=principal.tenant_id,
+            kind=planned.kind,
+            title=planned.title,
+            history=planned.history,
+            creator_id=planned.creator_id,
+            client_id=planned.client_id,
+            direct_key=planned.direct_key,
+            epoch=epoch,
+            created_at=now,
+            invited=planned.invited,
+            created=encode(planned.created(room_id=room_id, epoch=epoch, at=now)),
+        )
+
+    async def _receive(self, invite: InviteArrived) -> int:
+        """Give the invitation its place; the inbox event's seq, 0 when nobody is invited any more."""
+        try:
+            room = await self._view(invite.room_id)
+        except Rejected as refusal:
+            if refusal.temporary:
+                raise
+            return 0
+        view = room.room
+        seq, body, is_new = await self._ports.inboxes.append(
+            self._ports.tenant_id,
+            self._user_id,
+            source=f"room:{invite.room_id}:{invite.seq}",
+            kind="room.invited",
+            at=self._ports.clock.now_ms(),
+            body=lambda seq: encode(RoomInvited(room=view, inbox=seq)),
+        )
+        if is_new:
+            self._ports.fanout.publish_nowait(self._topic, body)
+        return seq
+
+    async def _view(self, room_id: str) -> RoomAnswered:
+        user = await self._ports.users.get(self._ports.tenant_id, self._user_id)
+        if user is None:
+            raise Rejected("not_found", "There is no such user.")
+        # The system looks on the user's behalf; there is no login in this.
+        principal = Principal(
+            tenant_id=user.tenant_id,
+            user_id=user.id,
+            login_id="",
+            role=user.role,
+            name=user.name,
+            handle=user.handle,
+            locale=user.locale,
+            expires_at=0,
+        )
+        answer = await self.context.ref_to(ROOM.at(room_id)).ask(
+            ViewRoom(), principal=principal, timeout=_ROOM_WITHIN
+        )
+        if not isinstance(answer, RoomAnswered):
+            raise TypeError(f"a room answered {type(answer).__name__}")
+        return answer
+
+    async def _follow(self, client: Client, after: int) -> None:
+        """Everything after `after`, then live: no event is written while this turn lasts."""
+        while client.is_open:
+            items = await self._ports.inboxes.read(
+                self._ports.tenant_id, self._user_id, after=after, limit=PAGE
+            )
+            for item in items:
+                client.send_nowait(item.body)
+                after = item.seq
+            if len(items) < PAGE:
+                break
+            await client.wait_drained()
+        if client.is_open:
+            self._ports.fanout.subscribe(self._topic, client)

@@ -1,0 +1,25 @@
+"""Handing an envelope on: the next actor answers whoever asked the first."""
+
+from typing import Any
+
+from core.envelope import Envelope
+from core.identity import Principal
+from core.reference import Ref
+
+
+def forward(
+    envelope: Envelope[Any], to: Ref[Any], message: object, *, principal: Principal | None = None
+) -> None:
+    """Deliver `message` in the envelope's place, for `principal` (None: its own). Raises as
+    `Ref.deliver_nowait`; the answer is then still owed by the caller."""
+    to.deliver_nowait(
+        Envelope(
+            message,
+            principal=principal or envelope.principal,
+            client=envelope.client,
+            reply=envelope.reply,
+            deadline=envelope.deadline,
+            path=envelope.path,
+        )
+    )
+    envelope.reply = None

@@ -3,6 +3,7 @@ identity, limits, permission, body, idempotency, deadline, and what a failure lo
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -16,7 +17,7 @@ from core.texts import LANGUAGES
 from gateways.http.bodies import SlowBody, decode_body, decode_query, read_raw
 from gateways.http.idempotency import answer_once, fingerprint, key_of
 from gateways.http.limits import Limits, RateLimited, is_loopback
-from gateways.http.ports import HttpPorts
+from gateways.http.ports import HttpPorts, Statistics
 from gateways.http.problems import incident, problem
 from gateways.http.routes import Call, Reply, Route
 from gateways.http.security import admit, principal_of
@@ -32,7 +33,8 @@ class Gate:
     """Owns: the number of calls in flight and the counts of answers. Borrows: the ports."""
 
     def __init__(self, ports: HttpPorts) -> None:
-        self.ports = ports
+        self.ports = replace(ports, statistics=self._all_statistics)
+        self._others = ports.statistics
         self.limits = Limits(ports.rate_limits)
         self._in_flight = 0
         self._answers: Counter[int] = Counter()
@@ -64,6 +66,9 @@ class Gate:
         """Calls in flight, and how many were answered, by hundreds of the status."""
         answered = {f"answered_{kind}xx": self._answers[kind] for kind in (2, 4, 5)}
         return {"in_flight": self._in_flight, "in_flight_limit": MAX_IN_FLIGHT, **answered}
+
+    def _all_statistics(self) -> Statistics:
+        return {**self._others(), "http": self.statistics()}
 
     async def _guarded(
         self, route: Route, request: Request, path: Mapping[str, str], visit: "_Visit"

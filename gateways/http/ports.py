@@ -21,7 +21,7 @@ class HttpPorts:
     """`ref` is the actor system's. `rate_limits` None: all limits are off (tests on loopback).
 
     `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
-    `statistics` gives group → name → number for `/metrics`. `public_ws_url` None: `/api/v1/info`
+    `statistics` gives group → name → number for `/metrics`; the gateway adds its own group `http`. `public_ws_url` None: `/api/v1/info`
     answers with the request's host and `ws_port()`, the port that the client gateway is bound to.
     """
 

@@ -7,17 +7,28 @@ from typing import Final
 import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
+from hypercorn.typing import (
+    ASGIFramework,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
 from quart_trio import QuartTrio
 
 BACKLOG: Final = 1_024
 DRAIN_WITHIN: Final = 5.0
+SEND_WITHIN: Final = 30.0
 SILENCE_AFTER: Final = 15
 HEAD_WITHIN: Final = 5.0
 MAX_HEAD_BYTES: Final = 16_384
 
 
-def bind_http(host: str, port: int) -> socket.socket:
-    """A bound socket, so that port 0 is a known port before anything serves. Raises `OSError`."""
+def bind_http(host: str, port: int, *, send_within: float = SEND_WITHIN) -> socket.socket:
+    """A bound socket, so that port 0 is a known port before anything serves. Raises `OSError`.
+
+    `send_within`: seconds after which a client that takes nothing of its answer is cut off.
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -25,6 +36,11 @@ def bind_http(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # hypercorn's sends have no deadline and cannot be cancelled: the kernel's has to do.
+            # Accepted sockets inherit it (Linux only).
+            milliseconds = int(send_within * 1_000)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         listener.bind(address)
         listener.listen(BACKLOG)
     except BaseException:
@@ -74,4 +90,25 @@ async def _served(
     *,
     task_status: trio.TaskStatus[list[str]],
 ) -> None:
-    await serve(app, config, shutdown_trigger=stopping.wait, task_status=task_status)
+    await serve(
+        _finishing(app),
+        config,
+        shutdown_trigger=stopping.wait,
+        task_status=task_status,
+        mode="asgi",
+    )
+
+
+def _finishing(app: QuartTrio) -> ASGIFramework:
+    """Once an answer is complete, hypercorn tells the application `http.disconnect`, for which
+    Quart cancels the request: amid the very `send` that was to close the connection or to start
+    its idle timer. So what we send is not to be interrupted."""
+
+    async def asgi(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def send_whole(event: ASGISendEvent) -> None:
+            with trio.CancelScope(shield=True):
+                await send(event)
+
+        await app(scope, receive, send_whole)
+
+    return asgi

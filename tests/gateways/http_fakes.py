@@ -1,0 +1,373 @@
+"""The world as the HTTP gateway's tests need it: real enough to be refused by, all in memory."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from core.errors import Rejected, TokenExpired, TokenRevoked
+from core.identity import Principal, Role
+from core.ports.credentials import Grant
+from core.ports.rate_limits import Allowance
+from core.ports.repositories import (
+    InboxItem,
+    MemberRecord,
+    RoomSummary,
+    StoredAnswer,
+    User,
+    UserPatch,
+)
+from gateways.http.app import create_app
+from gateways.http.ports import HttpPorts
+from protocol.addresses import Address
+from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
+
+PASSWORD = "a long password"
+PAGE_LIMIT = 100
+
+
+def a_user(number: int, role: Role = Role.USER, **values: Any) -> User:
+    fields: dict[str, Any] = {
+        "id": f"user-{number}",
+        "tenant_id": 1,
+        "handle": f"handle{number}",
+        "name": f"Name {number}",
+        "email": f"mail{number}@example.test",
+        "role": role,
+        "locale": "en",
+        "time_zone": "UTC",
+        "currency": "EUR",
+        "preferences": {},
+        "created_at": 1_000,
+    }
+    return User(**(fields | values))
+
+
+def a_room(number: int, **values: Any) -> RoomSummary:
+    fields: dict[str, Any] = {
+        "id": f"room-{number:03}",
+        "kind": "group",
+        "title": "Lisbon",
+        "role": "owner",
+        "state": "joined",
+        "head": 3,
+        "read": 1,
+        "unread": 2,
+        "muted_until": None,
+        "last_body": None,
+        "created_at": 1_000,
+    }
+    return RoomSummary(**(fields | values))
+
+
+class FakeUsers:
+    def __init__(self, users: Sequence[User] = ()) -> None:
+        self.users = {user.id: user for user in users}
+
+    async def get(self, tenant_id: int, user_id: str) -> User | None:
+        return self.users.get(user_id)
+
+    async def by_handle(self, tenant_id: int, handle: str) -> User | None:
+        return next((user for user in self.users.values() if user.handle == handle), None)
+
+    async def many(self, tenant_id: int, user_ids: Sequence[str]) -> Mapping[str, User]:
+        return {user_id: self.users[user_id] for user_id in user_ids if user_id in self.users}
+
+    async def patch(self, tenant_id: int, user_id: str, patch: UserPatch) -> User:
+        taken = patch.handle and await self.by_handle(tenant_id, patch.handle)
+        if taken and taken.id != user_id:
+            raise Rejected("conflict", "This handle is taken.")
+        new = {
+            name: value
+            for name in UserPatch.__dataclass_fields__
+            if (value := getattr(patch, name)) is not None
+        }
+        self.users[user_id] = replace(self.users[user_id], **new)
+        return self.users[user_id]
+
+    async def set_role(self, tenant_id: int, handle: str, role: Role) -> User:
+        raise AssertionError("not over HTTP")
+
+
+class FakeCredentials:
+    """Access tokens say `access-N`; a login can be revoked."""
+
+    def __init__(self, users: FakeUsers) -> None:
+        self.users = users
+        self.numbers = itertools.count(1)
+        self.access: dict[str, str] = {}
+        self.refreshes: dict[str, str] = {}
+        self.revoked: set[str] = set()
+        self.crash: Exception | None = None
+
+    def grant(self, user: User) -> Grant:
+        number = next(self.numbers)
+        self.access[f"access-{number}"] = user.id
+        self.refreshes[f"refresh-{number}"] = user.id
+        return Grant(
+            user=user,
+            access_token=f"access-{number}",
+            refresh_token=f"refresh-{number}",
+            expires_in=900,
+        )
+
+    async def register(self, tenant_id: int, *, password: str, **fields: Any) -> Grant:
+        if self.crash:
+            raise self.crash
+        if any(user.email == fields["email"] for user in self.users.users.values()):
+            raise Rejected("conflict", "This e-mail address is already registered.")
+        number = len(self.users.users) + 100
+        handle = fields.pop("handle") or f"handle{number}"
+        user = a_user(number, handle=handle, **fields)
+        self.users.users[user.id] = user
+        return self.grant(user)
+
+    async def login(
+        self, tenant_id: int, *, email: str | None, handle: str | None, password: str
+    ) -> Grant:
+        for user in self.users.users.values():
+            if (user.email == email or user.handle == handle) and password == PASSWORD:
+                return self.grant(user)
+        raise Rejected("unauthenticated", "These credentials are not right.")
+
+    async def refresh(self, refresh_token: str) -> Grant:
+        user_id = self.refreshes.pop(refresh_token, None)
+        if user_id is None:
+            raise Rejected("unauthenticated", "This login was ended.")
+        return self.grant(self.users.users[user_id])
+
+    async def ticket(self, principal: Principal) -> tuple[str, int]:
+        return f"ticket-{next(self.numbers)}", 30
+
+    async def logout(self, principal: Principal) -> None:
+        self.revoked.add(principal.login_id)
+
+    def verify(self, access_token: str) -> Principal:
+        if access_token == "expired":
+            raise TokenExpired
+        if access_token not in self.access:
+            raise Rejected("unauthenticated", "This access token is not valid.")
+        user = self.users.users[self.access[access_token]]
+        return Principal(
+            tenant_id=1,
+            user_id=user.id,
+            login_id=access_token,
+            role=user.role,
+            name=user.name,
+            handle=user.handle,
+            locale=user.locale,
+            expires_at=2**53,
+        )
+
+    async def authenticate(self, token: str) -> Principal:
+        if token in self.revoked:
+            raise TokenRevoked
+        return self.verify(token)
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [{"kty": "RSA", "kid": "1", "n": "x", "e": "AQAB"}]}
+
+
+class FakeRooms:
+    def __init__(self) -> None:
+        self.summaries: list[RoomSummary] = []
+        self.records: list[MemberRecord] = []
+
+    async def of_user(
+        self, tenant_id: int, user_id: str, *, before: str | None, limit: int
+    ) -> Sequence[RoomSummary]:
+        found = sorted(self.summaries, key=lambda room: room.id, reverse=True)
+        return [room for room in found if before is None or room.id < before][:limit]
+
+    async def members(
+        self, tenant_id: int, room_id: str, *, after_user: str | None, limit: int
+    ) -> Sequence[MemberRecord]:
+        found = sorted(self.records, key=lambda member: member.user_id)
+        return [m for m in found if after_user is None or m.user_id > after_user][:limit]
+
+
+class FakeInboxes:
+    def __init__(self) -> None:
+        self.items: list[InboxItem] = []
+
+    async def head(self, tenant_id: int, user_id: str) -> int:
+        return len(self.items)
+
+    async def read(
+        self, tenant_id: int, user_id: str, *, after: int, limit: int
+    ) -> Sequence[InboxItem]:
+        return [item for item in self.items if item.seq > after][:limit]
+
+
+class FakeIdempotencyKeys:
+    def __init__(self) -> None:
+        self.begun: dict[tuple[str, str], tuple[bytes, StoredAnswer | None]] = {}
+
+    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | None:
+        known = self.begun.get((scope, key))
+        if known is None:
+            self.begun[scope, key] = (body_hash, None)
+            return None
+        if known[0] != body_hash or known[1] is None:
+            raise Rejected("conflict", "This idempotency key was used with another request.")
+        return known[1]
+
+    async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None:
+        self.begun[scope, key] = (answer.body_hash, answer)
+
+    async def abandon(self, scope: str, key: str) -> None:
+        del self.begun[scope, key]
+
+
+class FakeRateLimits:
+    """Counts down and never forgets."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, int] = {}
+
+    def take(self, key: str, *, limit: int, period: float, cost: int = 1) -> Allowance:
+        used = self.taken.get(key, 0)
+        allowed = used + cost <= limit
+        if allowed:
+            self.taken[key] = used + cost
+        return Allowance(
+            allowed=allowed,
+            limit=limit,
+            remaining=limit - self.taken.get(key, 0),
+            reset_after=60.2,
+            retry_after=0.0 if allowed else 12.5,
+        )
+
+
+class FakeIds:
+    def __init__(self) -> None:
+        self.numbers = itertools.count(1)
+
+    def uuid7(self) -> str:
+        return f"01900000-0000-7000-8000-{next(self.numbers):012x}"
+
+    def secret(self) -> str:
+        raise AssertionError("not over HTTP")
+
+
+@dataclass
+class FakeActors:
+    """Answers asks by a function of (address, message); keeps what was asked."""
+
+    answer: Callable[[Address, Any], Any] = lambda _address, _message: a_room_answer()
+    asked: list[tuple[Address, Any, Principal | None]] = field(default_factory=list)
+
+    def ref(self, address: Address) -> Any:
+        return _FakeRef(self, address)
+
+
+@dataclass
+class _FakeRef:
+    actors: FakeActors
+    address: Address
+
+    async def ask(self, message: Any, *, principal: Principal | None = None, **_: Any) -> Any:
+        self.actors.asked.append((self.address, message, principal))
+        answer = self.actors.answer(self.address, message)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def a_room_answer(room_id: str = "room-1") -> RoomAnswered:
+    return RoomAnswered(
+        room=RoomView(
+            id=room_id,
+            kind="group",
+            title="Lisbon",
+            settings=Settings(),
+            members=[MemberView(id="user-1", name="Name 1", role="owner", state="joined")],
+            member_count=1,
+            personas=[],
+            epoch="e",
+            head=1,
+            first=1,
+            read=0,
+            created_at=1_000,
+        )
+    )
+
+
+def members_only(address: Address, message: Any) -> Any:
+    if isinstance(message, ViewRoom):
+        return Rejected("not_found", "This room does not exist.")
+    return a_room_answer()
+
+
+class World:
+    """An application on fakes, with one user per role; `user-1` is an ordinary user."""
+
+    def __init__(self, *, limited: bool = False, **ports: Any) -> None:
+        self.users = FakeUsers([a_user(number, role) for number, role in enumerate(Role, 1)])
+        self.credentials = FakeCredentials(self.users)
+        self.rooms = FakeRooms()
+        self.inboxes = FakeInboxes()
+        self.idempotency = FakeIdempotencyKeys()
+        self.rate_limits = FakeRateLimits() if limited else None
+        self.actors = FakeActors()
+        self.checks = {"database": True, "shards": True}
+        made: dict[str, Any] = {
+            "credentials": self.credentials,
+            "users": self.users,
+            "rooms": self.rooms,
+            "inboxes": self.inboxes,
+            "idempotency": self.idempotency,
+            "rate_limits": self.rate_limits,
+            "ids": FakeIds(),
+            "ref": self.actors.ref,
+            "readiness": self._readiness,
+            "statistics": lambda: {"message_log": {"queued_rows": 3, "lag": 0.5}},
+            "ws_port": lambda: 8081,
+            "version": "0.1.0",
+        }
+        self.app = create_app(HttpPorts(**(made | ports)))
+        self.client = self.app.test_client(use_cookies=False)
+
+    async def _readiness(self) -> Mapping[str, bool]:
+        return self.checks
+
+    def token(self, role: Role = Role.USER) -> str:
+        user = next(user for user in self.users.users.values() if user.role is role)
+        return self.credentials.grant(user).access_token
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        client: str = "203.0.113.7",
+        **options: Any,
+    ) -> Any:
+        """The answer; `.json` its decoded body (None when it is none)."""
+        sent = dict(headers or {})
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        answer = await self.client.open(
+            path,
+            method=method,
+            headers=sent,
+            scope_base={"client": (client, 4_000)},
+            **options,
+        )
+        raw = await answer.get_data()
+        is_json = answer.mimetype == "application/json" and raw
+        return Answer(
+            answer.status_code, answer.headers, raw, msgspec.json.decode(raw) if is_json else None
+        )
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    raw: bytes
+    json: Any

@@ -1,0 +1,176 @@
+"""The application on real sockets: what the library below us does under slow and leaving clients."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import msgspec
+import pytest
+import trio
+from http_fakes import World, a_room
+
+from gateways.http import bodies
+from gateways.http.server import bind_http, port_of, serve_http
+
+
+@asynccontextmanager
+async def served(
+    world: World, *, send_within: float = 30.0, **options: float
+) -> AsyncIterator[tuple[int, trio.Event]]:
+    """The world on a free port; stopped at the end."""
+    listener = bind_http("127.0.0.1", 0, send_within=send_within)
+    port, stopping = port_of(listener), trio.Event()
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+
+            async def run(*, task_status: trio.TaskStatus[None]) -> None:
+                await serve_http(
+                    world.app, listener, stopping=stopping, task_status=task_status, **options
+                )
+
+            await nursery.start(run)
+            yield port, stopping
+            stopping.set()
+
+
+async def read_all(stream: trio.SocketStream) -> bytes:
+    async with stream:
+        return b"".join([chunk async for chunk in stream])
+
+
+async def test_port_zero_is_a_real_port_that_answers() -> None:
+    world = World()
+    async with served(world) as (port, _), httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/api/v1/info")
+    assert answer.status_code == 200
+    assert answer.json()["ws"] == "ws://127.0.0.1:8081/v1/connect"
+    assert "server" not in answer.headers
+    assert answer.headers["X-Request-Id"]
+
+
+async def test_metrics_are_for_this_machine_unless_a_proxy_speaks_for_another() -> None:
+    async with served(World()) as (port, _), httpx.AsyncClient() as client:
+        url = f"http://127.0.0.1:{port}/metrics"
+        near = await client.get(url)
+        far = await client.get(url, headers={"X-Forwarded-For": "198.51.100.1"})
+    assert (near.status_code, far.status_code) == (200, 401)
+    assert "message_log_queued_rows 3\n" in near.text
+
+
+async def test_a_body_that_trickles_is_cut_off_at_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_WITHIN", 0.2)
+    async with served(World()) as (port, _):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        await stream.send_all(head + b"Content-Length: 500\r\n\r\n{")
+        answer = await read_all(stream)  # ends only because the server closes
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"did not arrive in time" in answer
+    assert b"connection: close" in answer.lower()
+
+
+async def test_a_body_past_the_limit_is_refused_before_it_is_read() -> None:
+    async with served(World()) as (port, _):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        await stream.send_all(head + b"Content-Length: 65537\r\n\r\n")
+        answer = await read_all(stream)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"too large" in answer
+
+
+async def test_a_chunked_body_past_the_limit_is_refused() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(80):
+            yield b"x" * 1_024
+
+    async with served(World()) as (port, _), httpx.AsyncClient() as client:
+        answer = await client.post(
+            f"http://127.0.0.1:{port}/api/v1/auth/login",
+            content=chunks(),
+            headers={"Content-Type": "application/json"},
+        )
+    assert answer.status_code == 400
+
+
+async def test_a_head_past_the_limit_is_refused() -> None:
+    async with served(World()) as (port, _), httpx.AsyncClient() as client:
+        answer = await client.get(
+            f"http://127.0.0.1:{port}/healthz", headers={"X-Long": "x" * 90_000}
+        )
+    assert answer.status_code in (400, 431)
+
+
+async def test_a_stop_lets_the_call_in_flight_finish_and_takes_no_new_one() -> None:
+    asked, release = trio.Event(), trio.Event()
+
+    async def readiness() -> dict[str, bool]:
+        asked.set()
+        await release.wait()
+        return {"database": True}
+
+    statuses: list[int] = []
+    async with served(World(readiness=readiness)) as (port, stopping):
+        async with trio.open_nursery() as nursery, httpx.AsyncClient() as client:
+
+            async def call() -> None:
+                answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+                statuses.append(answer.status_code)
+
+            nursery.start_soon(call)
+            await asked.wait()
+            stopping.set()
+            await trio.testing.wait_all_tasks_blocked()
+            with pytest.raises(OSError, match="refused|failed"):
+                await trio.open_tcp_stream("127.0.0.1", port)
+            release.set()
+            while not statuses:
+                await trio.testing.wait_all_tasks_blocked()
+                await trio.sleep(0.01)
+    assert statuses == [200]
+
+
+async def test_a_call_that_does_not_end_is_cut_off_after_the_drain() -> None:
+    asked = trio.Event()
+
+    async def readiness() -> dict[str, bool]:
+        asked.set()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async with served(World(readiness=readiness), drain_within=0.1) as (port, stopping):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        await stream.send_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asked.wait()
+        stopping.set()
+        assert await read_all(stream) == b""
+
+
+async def test_a_websocket_upgrade_here_is_a_404() -> None:
+    async with served(World()) as (port, _):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        await stream.send_all(
+            b"GET /v1/connect HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        answer = await read_all(stream)
+    assert b" 404 " in answer.splitlines()[0]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux only")
+async def test_a_client_that_reads_nothing_cannot_hold_up_the_end() -> None:
+    world = World()
+    large = msgspec.msgpack.encode({"content": "x" * 65_000})
+    world.rooms.summaries = [a_room(number, last_body=large) for number in range(100)]
+    with trio.socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        async with served(world, send_within=0.2, drain_within=0.1) as (port, _):
+            await deaf.connect(("127.0.0.1", port))
+            token = world.token()
+            head = f"GET /api/v1/chat/rooms?limit=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}"
+            await deaf.send(f"{head}\r\n\r\n".encode())
+            assert await deaf.recv(8) == b"HTTP/1.1"
+        # The server has ended although the answer was never taken.

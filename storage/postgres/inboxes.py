@@ -25,7 +25,9 @@ class PostgresInboxes:
         self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: BodyAt
     ) -> tuple[int, bytes, bool]:
         """As the port says. `body` is called in the database's thread: it must be pure."""
-        return await self._database.transaction(_append, tenant_id, user_id, source=source, kind=kind, at=at, body=body)
+        return await self._database.transaction(
+            _append, tenant_id, user_id, source=source, kind=kind, at=at, body=body
+        )
 
 
 async def _head(connection: Connection, tenant_id: int, user_id: str) -> int:

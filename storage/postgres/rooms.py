@@ -13,7 +13,7 @@ from storage.postgres.pool import Connection, Database
 MAX_UNREAD: Final = 999
 APPENDED: Final = "room.appended"
 
-_HEAD: Final = """greatest(room.first - 1,
+HEAD: Final = """greatest(room.first - 1,
     (SELECT coalesce(max(seq), 0) FROM message WHERE message.room_id = room.id))"""
 """A log emptied by retention keeps its head (see the column `room.first`)."""
 
@@ -145,7 +145,7 @@ async def _load(connection: Connection, tenant_id: int, room_id: str) -> RoomRec
     """Both statements see one snapshot: members and head as of one moment."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         row = await connection.fetchrow(
-            f"SELECT room.*, {_HEAD} AS head FROM room WHERE id = $2 AND tenant_id = $1",
+            f"SELECT room.*, {HEAD} AS head FROM room WHERE id = $2 AND tenant_id = $1",
             tenant_id,
             room_id,
         )
@@ -190,7 +190,7 @@ async def _of_user(
     rows = await connection.fetch(
         f"""WITH mine AS (
                 SELECT room.id, room.kind, room.title, room.created_at, m.role, m.state,
-                       m.from_seq, m.muted_until, coalesce(r.seq, 0) AS read, {_HEAD} AS head
+                       m.from_seq, m.muted_until, coalesce(r.seq, 0) AS read, {HEAD} AS head
                 FROM membership m JOIN room ON room.id = m.room_id
                 LEFT JOIN read_pointer r ON r.room_id = m.room_id AND r.user_id = m.user_id
                 WHERE m.tenant_id = $1 AND m.user_id = $2 AND ($3::uuid IS NULL OR room.id < $3)

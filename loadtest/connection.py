@@ -5,6 +5,7 @@ import random
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
@@ -15,11 +16,13 @@ from loadtest.uuid7 import wall_clock_ms
 from loadtest.wire import Frame, UnreadableFrameError, pack, unpack
 from protocol.limits import HELLO_WITHIN, MAX_SERVER_FRAME_BYTES, SUBPROTOCOL
 
-Dial = Callable[[trio.Nursery], Awaitable[WebSocketConnection]]
-"""Opens a WebSocket whose reader runs in the given nursery."""
+Dial = Callable[[trio.Nursery], Awaitable[tuple[WebSocketConnection, trio.abc.Stream]]]
+"""Opens a WebSocket whose reader runs in the given nursery, over a stream that is ours to close:
+trio-websocket leaves it open when the other side vanished.
+"""
 
 MAX_OUTGOING: Final = 2_048
-CLOSE_WITHIN: Final = 1.0
+CLOSE_WITHIN: Final = 0.1
 MISSED_BEATS: Final = 2
 REFUSED_FOR_GOOD: Final = frozenset({400, 401, 403, 404, 426})
 
@@ -27,18 +30,40 @@ REFUSED_FOR_GOOD: Final = frozenset({400, 401, 403, 404, 426})
 def dial_url(url: str) -> Dial:
     """Dial a `ws://` or `wss://` address with this protocol's subprotocol."""
 
-    async def dial(nursery: trio.Nursery) -> WebSocketConnection:
-        return await trio_websocket.connect_websocket_url(
+    async def dial(nursery: trio.Nursery) -> tuple[WebSocketConnection, trio.abc.Stream]:
+        parts = urlsplit(url)
+        if parts.scheme not in ("ws", "wss") or parts.hostname is None:
+            raise ValueError(url)
+        is_secure = parts.scheme == "wss"
+        stream: trio.abc.Stream = await trio.open_tcp_stream(
+            parts.hostname, parts.port or (443 if is_secure else 80)
+        )
+        if is_secure:
+            context = ssl.create_default_context()
+            stream = trio.SSLStream(stream, context, server_hostname=parts.hostname)
+        return await wrap_stream(nursery, stream, parts.netloc, parts.path), stream
+
+    return dial
+
+
+async def wrap_stream(
+    nursery: trio.Nursery, stream: trio.abc.Stream, host: str, path: str
+) -> WebSocketConnection:
+    """The opening handshake over `stream`, which is closed when that fails."""
+    try:
+        return await trio_websocket.wrap_client_stream(
             nursery,
-            url,
-            ssl.create_default_context() if url.startswith("wss:") else None,
+            stream,  # type: ignore[arg-type]  # annotated narrower than what it does: any stream
+            host,
+            path,
             subprotocols=[SUBPROTOCOL],
             message_queue_size=64,
             max_message_size=MAX_SERVER_FRAME_BYTES,
             receive_buffer_size=65_536,
         )
-
-    return dial
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
 
 
 class Connection:
@@ -75,29 +100,32 @@ class Connection:
 
     async def run(self, dial: Dial, hello: Frame) -> Ended:
         """Dial, greet, and serve until the socket ends. Says how it ended; raises nothing of it."""
-        websocket: WebSocketConnection | None = None
+        opened = False
         async with trio.open_nursery() as nursery:
-            try:
-                websocket = await self._opened(dial, nursery)
-                if websocket is not None:
-                    nursery.start_soon(self._write, websocket)
-                    self.send_nowait(hello)
+            pair = await self._opened(dial, nursery)
+            if pair is not None:
+                opened = True
+                websocket, stream = pair
+                nursery.start_soon(self._write, websocket)
+                self.send_nowait(hello)
+                try:
                     await self._read(websocket, nursery)
-            finally:
-                if websocket is not None:
-                    await _close(websocket)
+                finally:
+                    await _close(websocket, stream)
             nursery.cancel_scope.cancel()
         code, reason = self._verdict
         since = self._welcomed_at
         return Ended(
             code=code,
             reason=(code is not None and code >= 4100 and self._last_error) or reason,
-            resume_sent=websocket is not None and "resume" in hello,
+            resume_sent=opened and "resume" in hello,
             welcomed=since is not None,
             lasted=trio.current_time() - since if since is not None else 0.0,
         )
 
-    async def _opened(self, dial: Dial, nursery: trio.Nursery) -> WebSocketConnection | None:
+    async def _opened(
+        self, dial: Dial, nursery: trio.Nursery
+    ) -> tuple[WebSocketConnection, trio.abc.Stream] | None:
         try:
             with trio.fail_after(HELLO_WITHIN):
                 return await dial(nursery)
@@ -151,6 +179,9 @@ class Connection:
         patience.cancel()
 
 
-async def _close(websocket: WebSocketConnection) -> None:
+async def _close(websocket: WebSocketConnection, stream: trio.abc.Stream) -> None:
+    # Cancelled, the library's reader is gone and no closing handshake will end: say goodbye only.
     with trio.move_on_after(CLOSE_WITHIN, shield=True):
         await websocket.aclose()
+    with trio.CancelScope(shield=True):
+        await trio.aclose_forcefully(stream)

@@ -17,6 +17,7 @@ from tiny_world import Frame, Problem, User, World, new_id, now_ms
 from trio.testing import memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
+from loadtest.connection import wrap_stream
 from loadtest.wire import pack, unpack
 from protocol.limits import SUBPROTOCOL
 
@@ -72,15 +73,13 @@ class TinyServer:
 
     # The wire
 
-    async def dial(self, nursery: trio.Nursery) -> WebSocketConnection:
+    async def dial(self, nursery: trio.Nursery) -> tuple[WebSocketConnection, trio.abc.Stream]:
         """A client's socket over memory: no network, so virtual time is exact."""
         if self.faults.refuse_connections:
             raise ConnectionRefusedError("refused")
         ours, theirs = memory_stream_pair()
         nursery.start_soon(self.serve_stream, theirs)
-        return await trio_websocket.wrap_client_stream(
-            nursery, ours, "tiny", "/v1/connect", subprotocols=[SUBPROTOCOL]
-        )
+        return await wrap_stream(nursery, ours, "tiny", "/v1/connect"), ours
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
         try:
@@ -211,7 +210,8 @@ class TinyServer:
         is_cut = due(self._commands_seen, self.faults.cut_every)
         # Half of the cuts come before the command took effect, half after it, unanswered.
         if is_cut and self._commands_seen // self.faults.cut_every % 2:
-            return await self.cut(peer)
+            await self.cut(peer)
+            return
         answer = self._answer(peer, frame)
         if "ref" in frame and self.faults.answers and not is_cut:
             peer.send({**answer, "ref": frame["ref"]})
@@ -219,7 +219,6 @@ class TinyServer:
             after()
         if is_cut:
             await self.cut(peer)
-        return None
 
     def _answer(self, peer: Peer, frame: Frame) -> Frame:
         try:

@@ -1,0 +1,93 @@
+"""A server of the load test's own: a child process with a data directory of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import trio
+
+REPOSITORY: Final = Path(__file__).resolve().parents[1]
+COMMAND: Final = (sys.executable, "main.py", "serve")
+READY_WITHIN: Final = 90.0
+ENDS_WITHIN: Final = 20.0
+LOG_LINES_SHOWN: Final = 5
+
+
+class ServerFailedError(Exception):
+    """The child process did not become ready."""
+
+
+@asynccontextmanager
+async def own_server() -> AsyncIterator[str]:
+    """Start `main.py serve` on free ports without rate limits; yields its HTTP address.
+
+    SIGTERM at the end, SIGKILL after 20 s. Raises `ServerFailedError`.
+    """
+    with tempfile.TemporaryDirectory(prefix="caravan-loadtest-") as folder:
+        data = Path(folder)
+        log = data / "server.log"
+        with log.open("wb") as stderr:
+            process = await trio.lowlevel.open_process(
+                list(COMMAND),
+                cwd=REPOSITORY,
+                env=_environment(data / "data"),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                # Ctrl-C is for us: the server hears of it once the figures are taken.
+                start_new_session=True,
+            )
+        try:
+            yield await _ready(process, log)
+        finally:
+            with trio.CancelScope(shield=True):
+                await _end(process)
+
+
+def _environment(data: Path) -> dict[str, str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CARAVAN_")}
+    return {
+        **inherited,
+        "CARAVAN_HTTP_PORT": "0",
+        "CARAVAN_WS_PORT": "0",
+        "CARAVAN_DATA_DIR": str(data),
+        "CARAVAN_RATE_LIMITS": "off",
+    }
+
+
+async def _ready(process: trio.Process, log: Path) -> str:
+    line = b""
+    with trio.move_on_after(READY_WITHIN):
+        while process.stdout is not None and not line.endswith(b"\n"):
+            chunk = await process.stdout.receive_some()
+            if not chunk:
+                break
+            line += chunk
+    try:
+        ready = json.loads(line)
+        return str(ready["http"])
+    except (ValueError, KeyError, TypeError):
+        raise ServerFailedError(_last_words(log)) from None
+
+
+def _last_words(log: Path) -> str:
+    tail = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+    return "\n  ".join(["The server did not start. Its last words:", *tail])
+
+
+async def _end(process: trio.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    with trio.move_on_after(ENDS_WITHIN):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
+    if process.stdout is not None:
+        await process.stdout.aclose()

@@ -6,6 +6,7 @@ from typing import Any, Concatenate, Final, ParamSpec, Self, TypeAlias, TypeVar
 
 import asyncpg
 import asyncpg.pool
+import trio
 
 from core.errors import Unavailable
 from storage.asyncio_bridge import AsyncioBridge
@@ -52,7 +53,8 @@ class Database:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._bridge.call(_close, self._open_pool)
+        with trio.CancelScope(shield=True):  # it waits for nothing
+            await self._bridge.call(_close, self._open_pool)
 
     async def call(
         self,
@@ -149,7 +151,8 @@ class OwnConnection:
         """Idempotent."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            await self._bridge.call(_hang_up, connection)
+            with trio.CancelScope(shield=True):  # it waits for nothing
+                await self._bridge.call(_hang_up, connection)
 
 
 def is_away(error: Exception) -> bool:

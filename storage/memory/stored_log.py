@@ -1,0 +1,124 @@
+"""What a message log's database would hold, with its constraints: all of a batch or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from core.ports.message_log import Append, LogRow, MembershipChange, Outcome
+from storage.memory.leases import MemoryShards
+from storage.months import Month
+from storage.sharding import shard_of
+
+Room = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An outbox row: these seqs of a room were stored by one flush."""
+
+    tenant_id: int
+    room_id: str
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class StoredRoom:
+    """One room's rows by seq, its keys, and what its events changed beside them."""
+
+    rows: dict[int, LogRow] = field(default_factory=dict)
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    members: dict[str, MembershipChange] = field(default_factory=dict)
+    title: str | None = None
+    settings: bytes | None = None
+    first: int = 1
+
+
+class StoredLog:
+    """Tables in memory. Shared by all nodes of a simulation; survives each of them."""
+
+    def __init__(self, shards: MemoryShards) -> None:
+        self._shards = shards
+        self._rooms: dict[Room, StoredRoom] = {}
+        self.outbox: list[Appended] = []
+
+    def room(self, tenant_id: int, room_id: str) -> StoredRoom:
+        """Made when first asked for."""
+        return self._rooms.setdefault((tenant_id, room_id), StoredRoom())
+
+    def attempt(self, appends: Sequence[Append], bad: Sequence[bool]) -> dict[int, Outcome] | None:
+        """None: stored, all of them. Otherwise nothing was, because of these (by place).
+
+        `bad` marks the appends whose values are to be refused.
+        """
+        culprits = self._culprits(appends, bad)
+        if culprits:
+            return culprits
+        for append in appends:
+            self._store(append)
+        self._announce(appends)
+        return None
+
+    def _culprits(self, appends: Sequence[Append], bad: Sequence[bool]) -> dict[int, Outcome]:
+        """In the order of the real one: values are judged by type, then fences, keys and seqs."""
+        refused = {place: Outcome.BAD_DATA for place, is_bad in enumerate(bad) if is_bad}
+        if refused:
+            return refused
+        taken: set[tuple[object, ...]] = set()
+        for place, append in enumerate(appends):
+            clash = self._clash(append, taken)
+            if self._shards.fence(shard_of(append.room_id)) != append.fence:
+                clash = Outcome.FENCED
+            if clash is not None:
+                refused[place] = clash
+        return refused
+
+    def _clash(self, append: Append, taken: set[tuple[object, ...]]) -> Outcome | None:
+        room, clash = self.room(append.tenant_id, append.room_id), None
+        for row in append.rows:
+            seq, key = (append.room_id, row.seq), (append.room_id, row.sender_id, row.client_id)
+            if row.client_id is not None and (
+                key in taken or (row.sender_id, row.client_id) in room.keys
+            ):
+                return Outcome.DUPLICATE
+            if seq in taken or row.seq in room.rows:
+                clash = Outcome.SEQ_TAKEN
+            taken |= {seq, key}
+        return clash
+
+    def _store(self, append: Append) -> None:
+        room = self.room(append.tenant_id, append.room_id)
+        for row in append.rows:
+            room.rows[row.seq] = row
+            if row.client_id is not None:
+                room.keys.add((row.sender_id, row.client_id))
+        for change in append.memberships:
+            if change.state is None:
+                room.members.pop(change.user_id, None)
+            else:
+                room.members[change.user_id] = change
+        for redaction in append.redactions:
+            old = room.rows.get(redaction.seq)
+            if old is not None and old.sent_at == redaction.sent_at:
+                room.rows[redaction.seq] = replace(old, body=redaction.body)
+        if append.patch is not None:
+            room.title = room.title if append.patch.title is None else append.patch.title
+            if append.patch.settings is not None:
+                room.settings = append.patch.settings
+
+    def _announce(self, appends: Sequence[Append]) -> None:
+        ranges: dict[Room, list[int]] = {}
+        for append in appends:
+            seqs = ranges.setdefault((append.tenant_id, append.room_id), [])
+            seqs += [row.seq for row in append.rows]
+        self.outbox += [
+            Appended(tenant, room, min(seqs), max(seqs)) for (tenant, room), seqs in ranges.items()
+        ]
+
+    def find(self, room: Room, sender_id: str, client_id: str, now: int) -> LogRow | None:
+        """In the leaves that the real one would look into."""
+        this = Month.of(now)
+        months = {Month.of_uuid7(client_id) or this, this, this.plus(-1)}
+        for row in self.room(*room).rows.values():
+            if (row.sender_id, row.client_id) == (sender_id, client_id):
+                return row if Month.of(row.sent_at) in months else None
+        return None

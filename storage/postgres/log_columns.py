@@ -1,0 +1,102 @@
+"""A batch of appends as the columns of its statements."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from core.ports.message_log import Append, LogRow, MembershipChange, Redaction
+from storage.months import Month
+from storage.sharding import shard_of
+
+Columns = list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class LeafRows:
+    """The rows of a batch that go into one leaf. `owners`: the append of each, by place."""
+
+    month: Month
+    owners: list[int]
+    columns: Columns
+
+
+def rows_by_leaf(appends: Sequence[Append]) -> Iterator[LeafRows]:
+    """In the order of the months; nearly always one. Raises `ValueError` for an impossible time."""
+    rows = [(Month.of(row.sent_at), i, a, row) for i, a in enumerate(appends) for row in a.rows]
+    if any(row[0] != rows[0][0] for row in rows):
+        rows.sort(key=lambda row: row[0])
+    for month, group in groupby(rows, key=lambda row: row[0]):
+        members = list(group)
+        yield LeafRows(
+            month,
+            [owner for _, owner, _, _ in members],
+            _columns([_values(a, row) for _, _, a, row in members]),
+        )
+
+
+def _values(append: Append, row: LogRow) -> tuple[object, ...]:
+    return (
+        append.tenant_id,
+        append.room_id,
+        row.seq,
+        row.sent_at,
+        row.kind.value,
+        row.sender_id,
+        row.client_id,
+        row.message_id,
+        row.target_seq,
+        row.body,
+        shard_of(append.room_id),
+        append.fence,
+    )
+
+
+def fences(appends: Sequence[Append]) -> Columns:
+    """Distinct (shard, fence) pairs."""
+    pairs = sorted({(shard_of(append.room_id), append.fence) for append in appends})
+    return [[shard for shard, _ in pairs], [fence for _, fence in pairs]]
+
+
+def memberships(appends: Sequence[Append]) -> tuple[Columns, Columns]:
+    """(as they stand, as they ended); the last change of each member counts."""
+    last: dict[tuple[int, str, str], MembershipChange] = {
+        (append.tenant_id, append.room_id, change.user_id): change
+        for append in appends
+        for change in append.memberships
+    }
+    standing = [
+        (*key, change.role, change.state, change.from_seq)
+        for key, change in last.items()
+        if change.state is not None
+    ]
+    ended = [key for key, change in last.items() if change.state is None]
+    return _columns(standing), _columns(ended)
+
+
+def patches(appends: Sequence[Append]) -> Columns:
+    """(tenant, room, title, settings), one per room; None leaves a value as it is."""
+    merged: dict[tuple[int, str], tuple[str | None, bytes | None]] = {}
+    for append in appends:
+        if append.patch is not None:
+            key, new = (append.tenant_id, append.room_id), append.patch
+            title, settings = merged.get(key, (None, None))
+            merged[key] = (
+                title if new.title is None else new.title,
+                settings if new.settings is None else new.settings,
+            )
+    return _columns([(*key, *values) for key, values in merged.items()])
+
+
+def redactions(appends: Sequence[Append]) -> Columns:
+    """(tenant, room, seq, sent_at, body); the last one of each row counts."""
+    last: dict[tuple[int, str, int], Redaction] = {
+        (append.tenant_id, append.room_id, redaction.seq): redaction
+        for append in appends
+        for redaction in append.redactions
+    }
+    return _columns([(*key, one.sent_at, one.body) for key, one in last.items()])
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> Columns:
+    return [list(column) for column in zip(*rows, strict=True)]

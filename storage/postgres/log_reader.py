@@ -1,0 +1,155 @@
+"""Reads of the message log. Run in the asyncio thread, each with one connection."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from core.ports.message_log import EventKind, HistoryPage, LogRow, Missed
+from storage.history_pages import Window
+from storage.months import Month
+from storage.postgres.pool import Connection
+
+MAX_COUNTED: Final = 10_000
+COLUMNS: Final = "seq, sent_at, kind, sender_id, client_id, message_id, target_seq, body"
+OF_ROOM: Final = f"SELECT {COLUMNS} FROM message WHERE tenant_id = $1 AND room_id = $2"
+MESSAGES: Final = f"{OF_ROOM} AND kind = {EventKind.MESSAGE.value}"
+_KINDS: Final = {kind.value: kind for kind in EventKind}
+
+
+def log_row(record: asyncpg.Record) -> LogRow:
+    """A record of `COLUMNS`."""
+    seq, sent_at, kind, sender_id, client_id, message_id, target_seq, body = record
+    return LogRow(
+        seq=seq,
+        sent_at=sent_at,
+        kind=_KINDS[kind],
+        sender_id=sender_id,
+        body=body,
+        client_id=client_id,
+        message_id=message_id,
+        target_seq=target_seq,
+    )
+
+
+async def head(connection: Connection, tenant_id: int, room_id: str) -> int:
+    """At least `first - 1`: retention empties a log, it does not begin it anew."""
+    return int(
+        await connection.fetchval(
+            """SELECT greatest(
+                 (SELECT seq FROM message WHERE tenant_id = $1 AND room_id = $2
+                   ORDER BY seq DESC LIMIT 1),
+                 (SELECT first - 1 FROM room WHERE tenant_id = $1 AND id = $2), 0)""",
+            tenant_id,
+            room_id,
+        )
+    )
+
+
+async def read(
+    connection: Connection, tenant_id: int, room_id: str, *, after: int, limit: int, up_to: int
+) -> list[LogRow]:
+    sql = f"{OF_ROOM} AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5"
+    return _rows(await connection.fetch(sql, tenant_id, room_id, after, up_to, limit))
+
+
+async def recent(connection: Connection, tenant_id: int, room_id: str, limit: int) -> list[LogRow]:
+    sql = f"{OF_ROOM} ORDER BY seq DESC LIMIT $3"
+    return _rows(await connection.fetch(sql, tenant_id, room_id, limit))[::-1]
+
+
+async def missed(connection: Connection, tenant_id: int, room_id: str, after: int) -> Missed:
+    row = await connection.fetchrow(
+        """SELECT count(*), coalesce(sum(size), 0)::int8 FROM (
+             SELECT octet_length(body) AS size FROM message
+              WHERE tenant_id = $1 AND room_id = $2 AND seq > $3 LIMIT $4) counted""",
+        tenant_id,
+        room_id,
+        after,
+        MAX_COUNTED,
+    )
+    assert row is not None  # noqa: S101  # an aggregate has a row
+    return Missed(events=row[0], bytes=row[1])
+
+
+async def find(
+    connection: Connection,
+    tenant_id: int,
+    room_id: str,
+    *,
+    sender_id: str,
+    client_id: str,
+    now: int,
+) -> LogRow | None:
+    this = Month.of(now)
+    own = Month.of_uuid7(client_id) or this
+    row = await connection.fetchrow(
+        f"""{OF_ROOM} AND sender_id = $3 AND client_id = $4
+            AND (sent_at >= $5 AND sent_at < $6 OR sent_at >= $7 AND sent_at < $8)
+            ORDER BY seq LIMIT 1""",
+        tenant_id,
+        room_id,
+        sender_id,
+        client_id,
+        own.start,
+        own.plus(1).start,
+        this.plus(-1).start,
+        this.plus(1).start,
+    )
+    return None if row is None else log_row(row)
+
+
+async def message(
+    connection: Connection, tenant_id: int, room_id: str, message_id: str
+) -> list[LogRow]:
+    own = await connection.fetchrow(
+        f"{MESSAGES} AND message_id = $3 LIMIT 1", tenant_id, room_id, message_id
+    )
+    if own is None:
+        return []
+    sql = f"{OF_ROOM} AND target_seq = $3 ORDER BY seq"
+    return [log_row(own), *_rows(await connection.fetch(sql, tenant_id, room_id, own["seq"]))]
+
+
+async def history(
+    connection: Connection, tenant_id: int, room_id: str, *, first: int, up_to: int, shown: Window
+) -> HistoryPage:
+    """Two scans from one place, then whatever changed the messages shown."""
+    lower = await connection.fetch(
+        f"{MESSAGES} AND seq >= $3 AND seq <= $4 ORDER BY seq DESC LIMIT $5",
+        tenant_id,
+        room_id,
+        first,
+        min(shown.place, up_to),
+        shown.below + 1,
+    )
+    upper = await connection.fetch(
+        f"{MESSAGES} AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5",
+        tenant_id,
+        room_id,
+        max(shown.place, first - 1),
+        up_to,
+        shown.above + 1,
+    )
+    messages, has_before, has_after = shown.cut(_rows(lower), _rows(upper))
+    return HistoryPage(
+        messages=messages,
+        changes=await _changes(connection, tenant_id, room_id, [m.seq for m in messages], up_to),
+        has_before=has_before,
+        has_after=has_after,
+    )
+
+
+async def _changes(
+    connection: Connection, tenant_id: int, room_id: str, seqs: Sequence[int], up_to: int
+) -> dict[int, list[LogRow]]:
+    sql = f"{OF_ROOM} AND target_seq = ANY($3::int8[]) AND seq <= $4 ORDER BY seq"
+    changes: dict[int, list[LogRow]] = {}
+    for row in _rows(await connection.fetch(sql, tenant_id, room_id, seqs, up_to)):
+        if row.target_seq is not None:
+            changes.setdefault(row.target_seq, []).append(row)
+    return changes
+
+
+def _rows(records: Sequence[asyncpg.Record]) -> list[LogRow]:
+    return [log_row(record) for record in records]

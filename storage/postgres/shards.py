@@ -1,0 +1,142 @@
+"""Who owns which shard, decided by rows of PostgreSQL and its clock (core.ports.leases).
+
+A node is alive while it renews one heartbeat row. A shard's row changes only when its owner or its
+fence does; every write of the message log checks the fence in its own transaction.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+import trio
+
+from core.errors import Unavailable
+from storage.postgres import shard_rows
+from storage.postgres.pool import Database, OwnConnection
+from storage.sharding import SHARDS, shard_of
+
+TTL: Final = 10.0
+BEAT_EVERY: Final = 3.0
+RETRY_EVERY: Final = 0.25
+SAFETY: Final = 2.0
+GIVEN_UP_WITHIN: Final = 2.0
+
+log = structlog.get_logger()
+
+
+class PostgresLeases:
+    """Implements `core.ports.leases.Leases` for one incarnation of this node after another.
+
+    Owns: its heartbeat and the numbers it holds. Borrows: the database. `reap_name`: nobody else can
+    be running under this node's name (we hold its data directory), so its earlier incarnations are
+    dead at once. `on_lost` is called in the trio thread when what we hold became doubtful: stop
+    acting as an owner.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        node: str,
+        reap_name: bool = False,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database, self._node, self._reap_name = database, node, reap_name
+        self._on_lost = on_lost
+        self._incarnation: int | None = None
+        self._fences: dict[int, int] = {}
+        self._confirmed_until = float("-inf")
+        self._locks: defaultdict[int, trio.Lock] = defaultdict(trio.Lock)  # at most SHARDS
+        self._losses = self._refences = 0
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Join, take every shard that is free, stay alive; when cancelled, give everything up.
+
+        Raises `Unavailable` when the database is away at the start; later it waits for it.
+        """
+        async with self._database.own_connection() as connection:
+            try:
+                await self._beat(connection)
+                task_status.started()
+                while True:
+                    await trio.sleep(BEAT_EVERY)
+                    await self._beat_while_possible(connection)
+            finally:
+                with trio.move_on_after(GIVEN_UP_WITHIN, shield=True):
+                    await self.give_up()
+
+    async def _beat_while_possible(self, connection: OwnConnection) -> None:
+        while True:
+            try:
+                return await self._beat(connection)
+            except Unavailable as error:
+                log.warning("leases.beat_failed", cause=repr(error.__cause__))
+                if self._fences and trio.current_time() >= self._confirmed_until:
+                    self._lose()
+            await trio.sleep(RETRY_EVERY)
+
+    async def _beat(self, connection: OwnConnection) -> None:
+        """Renew, or join (again); then take what is free. Lost numbers are read anew."""
+        sent_at = trio.current_time()
+        known = self._incarnation
+        if known is not None and not await connection.call(shard_rows.renew, known, TTL):
+            log.warning("leases.declared_dead", incarnation=known)
+            self._incarnation = known = None
+            self._lose()
+        if known is None:
+            self._incarnation = known = await connection.call(
+                shard_rows.join, self._node, TTL, self._reap_name
+            )
+        if len(self._fences) < SHARDS:
+            for shard, fence in (await connection.call(shard_rows.take, known)).items():
+                self._fences[shard] = max(fence, self._fences.get(shard, 0))
+        # From before the question: the database counts from a later moment than we do.
+        self._confirmed_until = sent_at + TTL - SAFETY
+
+    def _lose(self) -> None:
+        self._fences.clear()
+        self._losses += 1
+        self._on_lost()
+
+    def fence(self, room_id: str) -> int:
+        fence = self._fences.get(shard_of(room_id))
+        if fence is None or trio.current_time() >= self._confirmed_until:
+            raise Unavailable
+        return fence
+
+    async def refence(self, room_id: str, *, seen: int) -> int:
+        """Rooms of one shard share one new number: whoever comes second finds it taken."""
+        shard = shard_of(room_id)
+        async with self._locks[shard]:
+            fence = self.fence(room_id)
+            if fence > seen:
+                return fence
+            incarnation = self._incarnation
+            new = await self._database.call(shard_rows.refence, shard, incarnation)
+            if new is None or incarnation != self._incarnation:
+                self._fences.pop(shard, None)
+                raise Unavailable
+            self._refences += 1
+            self._fences[shard] = new
+            return self.fence(room_id)
+
+    async def give_up(self) -> None:
+        """Own nothing any more, so that another node need not wait for our end. Idempotent.
+
+        Drain the message log first: what it still writes would meet a new owner's fence.
+        """
+        incarnation, self._incarnation = self._incarnation, None
+        self._fences.clear()
+        self._confirmed_until = float("-inf")
+        if incarnation is not None:
+            await self._database.transaction(shard_rows.give_up, incarnation)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """`shards` held, `losses`, `refences`, `confirmed_for` (seconds; negative: doubtful)."""
+        return {
+            "shards": len(self._fences),
+            "losses": self._losses,
+            "refences": self._refences,
+            "confirmed_for": self._confirmed_until - trio.current_time(),
+        }

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from core.ports.fanout import FrameLane
 
 if TYPE_CHECKING:
     from gateways.client.connection import Connection
-
-MEMBERS_PER_STEP: Final = 256
-"""Sends between two checkpoints: about 1.5 ms of the loop."""
 
 Frames = list[tuple[bytes, FrameLane]]
 
@@ -118,18 +115,18 @@ class Topic:
             put(self._pending[start:], connection)
             self._place(connection)
 
-    def step(self, most: int = MEMBERS_PER_STEP) -> bool:
+    def step(self, most: int) -> bool:
         """Send pending frames to at most `most` members; whether the topic is settled now."""
         if self._broadcast is None and self._pending is not None:
-            self._begin()
+            self._begin(most)
         if self._broadcast is not None and self._broadcast.step(most):
             self._broadcast = None
         return self.is_settled
 
-    def _begin(self) -> None:
+    def _begin(self, most: int) -> None:
         frames, places = self._pending or [], self._places
         self._pending, self._places, self.pending_bytes = None, None, 0
-        if places is None and len(self.members) <= MEMBERS_PER_STEP:
+        if places is None and len(self.members) <= most:
             batch = Batch(frames)
             for connection in self.members:
                 batch.write_to(connection)

@@ -12,7 +12,7 @@ from core.ports.fanout import FrameLane
 from gateways.client.admission import Admission, Bounds, is_loopback
 from gateways.client.outbound import MAX_BACKLOG
 from gateways.client.server import Policy
-from gateways.client.topic import MEMBERS_PER_STEP
+from gateways.client.tick import MEMBERS_PER_STEP
 from protocol.close_codes import CloseCode
 
 

@@ -94,6 +94,9 @@ class Activation:
         reference = runtime.ids.uuid7()
         self._record(incarnation, crash, reference)
         incarnation.settle(_internal(reference))
+        if incarnation.is_leaving:
+            # It was on its way out: nothing to restart but for what was told meanwhile.
+            return not self.mailbox.is_empty
         now = trio.current_time()
         self._crashed_at = [at for at in self._crashed_at if now - at < policy.period] + [now]
         if policy.restart is Restart.TEMPORARY:

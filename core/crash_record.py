@@ -13,9 +13,9 @@ _MAX_CAUSES: Final = 8
 def describe(crash: BaseException) -> Mapping[str, object]:
     """Log fields: the exception's type, the types behind it, and where it came from."""
     return {
-        "exception": type(crash).__name__,
+        "error": type(crash).__name__,
         "causes": _causes(crash),
-        "stack": [
+        "frames": [
             f"{frame.filename}:{frame.lineno} {frame.name}"
             for frame in traceback.extract_tb(crash.__traceback__)
         ],
@@ -27,8 +27,12 @@ def _causes(crash: BaseException) -> list[str]:
     if isinstance(crash, BaseExceptionGroup):
         return [type(error).__name__ for error in crash.exceptions[:_MAX_CAUSES]]
     causes: list[str] = []
-    cause = crash.__cause__ or crash.__context__
+    cause = _cause(crash)
     while cause is not None and len(causes) < _MAX_CAUSES:
         causes.append(type(cause).__name__)
-        cause = cause.__cause__ or cause.__context__
+        cause = _cause(cause)
     return causes
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ if error.__suppress_context__ else error.__context__

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
 import trio
 
 from core.actor import Actor, ActorSpec
@@ -18,6 +19,8 @@ from protocol.addresses import Address
 
 if TYPE_CHECKING:
     from core.runtime import Runtime
+
+log: Final = structlog.get_logger("core.incarnation")
 
 _RECENT: Final = 8
 _RING_AGAIN_AFTER: Final = 0.05
@@ -47,6 +50,7 @@ class Incarnation:
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._has_started = False
+        self.is_leaving = False
         self._wants_rest = False
         self._is_retiring = False
         self._is_asked_to_go = False
@@ -150,7 +154,7 @@ class Incarnation:
 
     async def _take_turns(self, actor: Actor[Any]) -> None:
         mailbox, idleness = self._mailbox, self._runtime.idleness
-        while not self._is_leaving():
+        while not self._should_go():
             control_only = actor.is_saturated()
             if mailbox.is_empty:
                 idleness.add(self)
@@ -163,7 +167,7 @@ class Incarnation:
             if envelope is not None:
                 await self._take_turn(actor, envelope)
 
-    def _is_leaving(self) -> bool:
+    def _should_go(self) -> bool:
         if not (self._wants_rest or self._is_retiring or self._is_asked_to_go):
             return False
         is_asked, self._is_asked_to_go = self._is_asked_to_go, False
@@ -199,10 +203,11 @@ class Incarnation:
             self._prune_at = max(64, 2 * len(self._owed))
 
     async def _stop(self, actor: Actor[Any]) -> None:
+        self.is_leaving = True
         with trio.move_on_after(self.spec.shutdown_after) as scope:
             await actor.stopping()
         if scope.cancelled_caught:
-            raise TimeoutError(f"stopping took longer than {self.spec.shutdown_after} s")
+            log.warning("last word cut short", kind=self.address.kind, key=self.address.key)
 
     async def _run_child(
         self,

@@ -34,6 +34,7 @@ class Mailbox:
         "_control_only",
         "_ephemeral",
         "_ephemeral_limit",
+        "_is_woken",
         "_limit",
         "_normal",
         "_normal_limit",
@@ -56,6 +57,7 @@ class Mailbox:
         self._ephemeral: OrderedDict[Hashable, AnyEnvelope] = OrderedDict()
         self._reader: Task | None = None
         self._control_only = False
+        self._is_woken = False
         self._taken = self._replaced = self._overloaded = 0
 
     def __len__(self) -> int:
@@ -109,15 +111,19 @@ class Mailbox:
         if self._taken % _BURST == 0:
             await trio.lowlevel.checkpoint()
         envelope = self.get_nowait(control_only=control_only)
-        if envelope is None:
+        if envelope is None and self._is_woken:
+            self._is_woken = False
+        elif envelope is None:
             await self._wait(control_only)
             envelope = self.get_nowait(control_only=control_only)
         return envelope
 
     def wake(self) -> None:
-        """Let a waiting `get` return even if there is nothing to take."""
+        """Let `get` return even if there is nothing to take: now, or when it would next wait."""
         reader, self._reader = self._reader, None
-        if reader is not None:
+        if reader is None:
+            self._is_woken = True
+        else:
             reschedule(reader)
 
     def take_asks(self) -> list[AnyEnvelope]:

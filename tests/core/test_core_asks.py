@@ -1,0 +1,160 @@
+"""Asks: answers, deadlines that travel, call cycles."""
+
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from core_stage import Player, a_stage, wait_for
+
+from core.envelope import Envelope
+from core.errors import CallCycleError, Rejected, Unavailable
+from protocol.frames import Done
+
+
+async def test_an_ask_gets_its_answer(autojump_clock: trio.testing.MockClock) -> None:
+    async with a_stage() as stage:
+        assert await stage.ref().ask("hello") == Done()
+        assert stage.words() == ["started", "hello"]
+
+
+async def test_a_refusal_is_raised_where_it_was_asked_and_crashes_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def refuse(player: Player, envelope: Any) -> None:
+        raise Rejected("forbidden", "No.")
+
+    async with a_stage() as stage:
+        with pytest.raises(Rejected) as caught:
+            await stage.ref().ask(refuse)
+        assert caught.value.code == "forbidden"
+        stage.ref().tell_nowait(refuse)
+        await stage.ref().ask("still here")
+        assert stage.count("crashes") == 0
+        assert stage.words() == ["started", "still here"]
+
+
+async def test_an_ask_ends_at_its_timeout_and_the_late_answer_is_dropped(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage() as stage:
+        began = trio.current_time()
+        with pytest.raises(Unavailable):
+            await stage.ref().ask(wait_for(3), timeout=1)
+        assert trio.current_time() - began == pytest.approx(1)
+        await stage.ref().ask("after")
+        assert stage.count("dead_late_answer") == 1
+
+
+async def test_an_ask_carries_the_earliest_of_all_deadlines(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    deadlines: list[float] = []
+
+    async def note(player: Player, envelope: Any) -> None:
+        deadlines.append(envelope.deadline - trio.current_time())
+
+    async def pass_on(player: Player, envelope: Any) -> None:
+        await player.context.ref_to(stage.ref("b").address).ask(note)
+
+    async with a_stage() as stage:
+        await stage.ref().ask(note, timeout=3)
+        with trio.fail_after(2):
+            await stage.ref().ask(note, timeout=3)
+        await stage.ref().ask(pass_on, timeout=1)
+    assert deadlines == pytest.approx([3, 2, 1])
+
+
+async def test_the_callers_own_cancellation_stays_its_own(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage() as stage:
+        with trio.move_on_after(1) as scope:
+            await stage.ref().ask(wait_for(3))
+        assert scope.cancelled_caught
+
+
+async def test_an_envelope_whose_time_is_up_is_not_handled(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage() as stage:
+        answers: list[Any] = []
+        stage.ref().tell_nowait(wait_for(5))
+        stage.ref().deliver_nowait(
+            Envelope("too late", reply=answers.append, deadline=trio.current_time() + 1)
+        )
+        await stage.ref().ask("after")
+        assert stage.words() == ["started", "after"]
+        assert [answer.code for answer in answers] == ["unavailable"]
+        assert stage.count("dead_expired") == 1
+
+
+async def test_a_call_cycle_fails_at_once_and_names_its_path(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    async def ask_a_again(player: Player, envelope: Any) -> None:
+        try:
+            await stage.ref("a").ask("never")
+        except CallCycleError as error:
+            caught.append(error)
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(ask_a_again)
+
+    async with a_stage() as stage:
+        began = trio.current_time()
+        await stage.ref("a").ask(ask_b)
+        assert trio.current_time() == began
+    assert caught[0].path == ("player/a", "player/b", "player/a")
+
+
+async def test_a_child_task_inherits_who_waits_but_keeps_its_own_actor_free(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    outcomes: list[str] = []
+
+    async def ask(key: str, message: Any) -> None:
+        try:
+            await stage.ref(key).ask(message)
+            outcomes.append(f"{key} answered")
+        except CallCycleError:
+            outcomes.append(f"{key} waits for us")
+
+    async def ask_back(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask("b is free meanwhile")
+
+    async def work(envelope: Any) -> None:
+        await ask("a", "never")
+        await ask("c", ask_back)
+        envelope.answer(Done())
+        await ask("a", "waits no more")
+
+    async def work_in_a_child(player: Player, envelope: Any) -> object:
+        player.context.start_soon(work, envelope)
+        return "later"
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(work_in_a_child)
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(ask_b)
+        await trio.sleep(1)
+    assert outcomes == ["a waits for us", "c answered", "a answered"]
+
+
+async def test_an_actor_owes_an_answer_until_it_gives_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def keep(player: Player, envelope: Any) -> object:
+        player.kept.append(envelope)
+        return "later"
+
+    async def settle(player: Player, envelope: Any) -> None:
+        player.kept.pop().answer(Done())
+
+    async with a_stage() as stage, trio.open_nursery() as nursery:
+        nursery.start_soon(stage.ref().ask, keep)
+        await trio.sleep(1)
+        await stage.ref().ask(settle)

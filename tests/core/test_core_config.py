@@ -1,0 +1,107 @@
+"""Settings: defaults, what is read, and the sentence for each mistake."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from core.config import Bounds, Config, ConfigError, is_loopback
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Config.from_environment({}) == Config()
+    assert Config.from_environment({"CARAVAN_HTTP_PORT": " ", "DATABASE_URL": ""}) == Config()
+
+
+def test_everything_is_read() -> None:
+    key = bytes(range(32))
+    config = Config.from_environment(
+        {
+            "CARAVAN_HOST": "0.0.0.0",
+            "CARAVAN_HTTP_PORT": "0",
+            "CARAVAN_WS_PORT": "65535",
+            "CARAVAN_DATA_DIR": "/srv/caravan",
+            "DATABASE_URL": "postgresql://ada:secret@db/caravan",
+            "REDIS_URL": "redis://:secret@cache/0",
+            "CARAVAN_PUBLIC_URL": "https://caravan.example/",
+            "CARAVAN_PUBLIC_WS_URL": "wss://caravan.example",
+            "CARAVAN_ORIGINS": "https://App.example, http://localhost:3000/,",
+            "CARAVAN_RATE_LIMITS": "on",
+            "CARAVAN_MASTER_KEY": base64.b64encode(key).decode(),
+            "CARAVAN_NODE_ID": "node-1",
+        }
+    )
+    assert config == Config(
+        host="0.0.0.0",
+        http_port=0,
+        ws_port=65535,
+        data_dir=Path("/srv/caravan"),
+        database_url="postgresql://ada:secret@db/caravan",
+        redis_url="redis://:secret@cache/0",
+        public_url="https://caravan.example",
+        public_ws_url="wss://caravan.example",
+        origins=("https://app.example", "http://localhost:3000"),
+        master_key=key,
+        node_id="node-1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CARAVAN_HOST", "http://localhost"),
+        ("CARAVAN_HTTP_PORT", "http"),
+        ("CARAVAN_HTTP_PORT", "65536"),
+        ("CARAVAN_WS_PORT", "-1"),
+        ("CARAVAN_WS_PORT", "²"),
+        ("CARAVAN_DATA_DIR", "~nobody-of-that-name/x"),
+        ("DATABASE_URL", "mysql://x"),
+        ("REDIS_URL", "cache:6379"),
+        ("CARAVAN_PUBLIC_URL", "caravan.example"),
+        ("CARAVAN_PUBLIC_WS_URL", "https://caravan.example"),
+        ("CARAVAN_PUBLIC_URL", "https://caravan.example:port"),
+        ("CARAVAN_ORIGINS", "app.example"),
+        ("CARAVAN_ORIGINS", "https://app.example/path"),
+        ("CARAVAN_RATE_LIMITS", "no"),
+        ("CARAVAN_MASTER_KEY", "c2hvcnQ="),
+        ("CARAVAN_MASTER_KEY", "not base64!"),
+        ("CARAVAN_NODE_ID", "a b"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_to_do(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name) as caught:
+        Config.from_environment({name: value})
+    sentence = str(caught.value)
+    assert sentence.endswith(".") or "with: " in sentence or "Set it like" in sentence
+
+
+def test_limits_can_be_off_on_loopback_alone() -> None:
+    for host in ("127.0.0.1", "::1", "localhost"):
+        environ = {"CARAVAN_HOST": host, "CARAVAN_RATE_LIMITS": "off"}
+        assert not Config.from_environment(environ).rate_limits
+    for host in ("0.0.0.0", "::", "192.0.2.1", "caravan.example"):
+        with pytest.raises(ConfigError, match="CARAVAN_RATE_LIMITS=off"):
+            Config.from_environment({"CARAVAN_HOST": host, "CARAVAN_RATE_LIMITS": "off"})
+
+
+def test_secrets_stay_out_of_the_repr_and_of_the_sentences() -> None:
+    config = Config(
+        database_url="postgresql://a:secret@db", redis_url="redis://:secret@c", master_key=b"secret"
+    )
+    assert "secret" not in repr(config)
+    for name in ("DATABASE_URL", "REDIS_URL", "CARAVAN_MASTER_KEY"):
+        with pytest.raises(ConfigError) as caught:
+            Config.from_environment({name: "wrong:secret"})
+        assert "secret" not in str(caught.value)
+
+
+def test_loopback_is_what_only_this_machine_reaches() -> None:
+    assert all(map(is_loopback, ["localhost", "127.0.0.1", "127.9.9.9", "::1"]))
+    assert not any(map(is_loopback, ["0.0.0.0", "::", "10.0.0.1", "caravan.example"]))
+
+
+def test_the_bounds_are_those_of_the_architecture_page() -> None:
+    bounds = Bounds()
+    assert bounds.max_backlog_bytes == 1024 * 1024
+    assert (bounds.limits.commands_per_second, bounds.limits.burst) == (50, 200)
+    assert (bounds.max_connections_per_address, bounds.max_connections_per_user) == (50, 20)

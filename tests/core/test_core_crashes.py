@@ -1,0 +1,243 @@
+"""Crashes: the reference and the mailbox survive, the message does not come back."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import structlog.testing
+import trio
+import trio.testing
+from core_stage import Player, a_stage, crash, wait_for
+
+from core.errors import Rejected, Unavailable
+from core.restart_policy import Restart, RestartPolicy
+
+OFTEN = RestartPolicy(intensity=100)
+
+
+async def test_the_reference_and_the_mailbox_survive_and_the_message_does_not_come_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage() as stage:
+        ref = stage.ref()
+        for message in ("before", crash, "queued behind", "and this"):
+            ref.tell_nowait(message)
+        await ref.ask("later")
+        assert stage.words() == [
+            "started",
+            "before",
+            "started",
+            "queued behind",
+            "and this",
+            "later",
+        ]
+        assert len(stage.players) == 2
+        assert stage.count("crashes") == stage.count("restarts") == 1
+
+
+async def test_the_asker_gets_internal_with_a_reference_that_the_log_knows(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        async with a_stage() as stage:
+            with pytest.raises(Rejected) as caught:
+                await stage.ref().ask(crash)
+    assert caught.value.code == "internal"
+    (entry,) = [entry for entry in logs if entry["event"] == "actor crashed"]
+    assert entry["reference"] == caught.value.params["reference"]
+    assert (entry["kind"], entry["key"]) == ("player", "a")
+    assert entry["error"] == "ValueError"
+    assert entry["recent_messages"] == ["function"]
+    assert "xyzzy" not in str(logs)
+
+
+async def test_whoever_still_waits_for_a_crashed_actor_is_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def keep(player: Player, envelope: Any) -> object:
+        return "answer later, which never comes"
+
+    codes: list[str] = []
+
+    async def ask(message: Any) -> None:
+        with pytest.raises(Rejected) as caught:
+            await stage.ref().ask(message)
+        codes.append(caught.value.code)
+
+    async with a_stage() as stage:
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, keep)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(ask, crash)
+        assert trio.current_time() == began
+    assert codes == ["internal", "internal"]
+
+
+async def test_restarts_wait_longer_each_time(autojump_clock: trio.testing.MockClock) -> None:
+    starts: list[float] = []
+
+    async def note(player: Player) -> None:
+        starts.append(trio.current_time())
+
+    policy = RestartPolicy(intensity=5, period=100, backoff_first=1, backoff_most=4)
+    async with a_stage(restart=policy) as stage:
+        stage.on_start = note
+        for _ in range(5):
+            stage.ref().tell_nowait(crash)
+        await stage.ref().ask("alive", timeout=60)
+    waits = [later - earlier for earlier, later in pairwise(starts)]
+    for wait, most in zip(waits, [1, 2, 4, 4, 4], strict=True):
+        assert most / 2 <= wait <= most
+
+
+async def test_too_many_crashes_stop_it_and_it_wakes_after_the_longest_backoff(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    policy = RestartPolicy(intensity=1, period=10, backoff_first=0.1, backoff_most=5)
+    async with a_stage(restart=policy) as stage:
+        stage.ref().tell_nowait(crash)
+        stage.ref().tell_nowait(crash)
+        stage.ref().tell_nowait("lost")
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("queued behind the last crash")
+        assert stage.count("dead_gave_up") == 2
+        with pytest.raises(Unavailable) as caught:
+            stage.ref().tell_nowait("too early")
+        assert caught.value.retry_after_ms == pytest.approx(5_000, abs=2)
+        await trio.sleep(5)
+        await stage.ref().ask("fresh")
+        assert stage.words() == ["started", "started", "started", "fresh"]
+
+
+async def test_crashes_far_apart_never_add_up(autojump_clock: trio.testing.MockClock) -> None:
+    async with a_stage(restart=RestartPolicy(intensity=1, period=5)) as stage:
+        for _ in range(10):
+            stage.ref().tell_nowait(crash)
+            await trio.sleep(10)
+        await stage.ref().ask("alive")
+
+
+async def test_a_temporary_actor_is_not_restarted(autojump_clock: trio.testing.MockClock) -> None:
+    async with a_stage(restart=RestartPolicy(restart=Restart.TEMPORARY)) as stage:
+        stage.ref().tell_nowait(crash)
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("queued")
+        await stage.ref().ask("a new activation")
+        assert stage.count("restarts") == 0
+        assert stage.count("activations") == 2
+
+
+async def test_a_crash_of_a_child_task_is_the_actors_crash(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def fail_soon() -> None:
+        await trio.sleep(1)
+        raise ValueError
+
+    async def spawn(player: Player, envelope: Any) -> None:
+        player.context.start_soon(fail_soon)
+
+    async with a_stage() as stage:
+        await stage.ref().ask(spawn)
+        with pytest.raises(Rejected) as caught:
+            await stage.ref().ask(wait_for(5))
+        assert caught.value.code == "internal"
+        await stage.ref().ask("alive")
+        assert stage.count("crashes") == 1
+
+
+async def test_child_tasks_and_timers_die_with_their_instance(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ended: list[str] = []
+
+    async def forever() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append("child")
+
+    async def prepare(player: Player, envelope: Any) -> None:
+        player.context.start_soon(forever)
+        player.context.after(1, "from the dead")
+
+    async with a_stage() as stage:
+        await stage.ref().ask(prepare)
+        stage.ref().tell_nowait(crash)
+        await trio.sleep(5)
+        assert ended == ["child"]
+        assert "from the dead" not in stage.words()
+        assert stage.count("timers_armed") == 1  # the kind's idle alarm
+
+
+async def test_a_start_that_is_unavailable_fails_the_asks_and_keeps_the_tells(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def fail(player: Player) -> None:
+        if len(stage.players) < 4:
+            raise Unavailable("The database is away.")
+
+    async with a_stage() as stage:
+        stage.on_start = fail
+        stage.ref().tell_nowait("kept")
+        with pytest.raises(Unavailable) as caught:
+            await stage.ref().ask("failed")
+        assert caught.value.text == "The database is away."
+        await trio.sleep(5)
+        assert stage.words() == ["started"] * 4 + ["kept"]
+        assert stage.count("crashes") == 0
+
+
+async def test_a_start_that_is_unavailable_ends_when_nothing_is_queued(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def fail(player: Player) -> None:
+        raise Unavailable
+
+    async with a_stage() as stage:
+        stage.on_start = fail
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("failed")
+        await trio.sleep(60)
+        assert len(stage.players) == 1
+        assert stage.count("active") == 0
+
+
+async def test_a_start_that_is_refused_answers_everybody_and_ends(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def refuse(player: Player) -> None:
+        raise Rejected("not_found", "There is no such room.")
+
+    async with a_stage() as stage:
+        stage.on_start = refuse
+        stage.ref().tell_nowait("dropped")
+        with pytest.raises(Rejected) as caught:
+            await stage.ref().ask("hello")
+        assert caught.value.code == "not_found"
+        await trio.testing.wait_all_tasks_blocked()
+        assert stage.count("active") == 0
+        assert stage.count("dead_not_started") == 2
+
+
+async def test_a_start_that_crashes_is_tried_again(autojump_clock: trio.testing.MockClock) -> None:
+    async def fail_once(player: Player) -> None:
+        if len(stage.players) == 1:
+            raise ValueError
+
+    async with a_stage() as stage:
+        stage.on_start = fail_once
+        await stage.ref().ask("kept through it")
+        assert stage.words() == ["started", "started", "kept through it"]
+
+
+async def test_a_crash_storm_leaves_no_task_behind(autojump_clock: trio.testing.MockClock) -> None:
+    before = trio.lowlevel.current_statistics().tasks_living
+    async with a_stage(restart=OFTEN) as stage:
+        for key in range(20):
+            for _ in range(5):
+                stage.ref(str(key)).tell_nowait(crash)
+        await trio.sleep(60)
+        assert stage.count("crashes") == 100
+    assert trio.lowlevel.current_statistics().tasks_living == before

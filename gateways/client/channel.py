@@ -219,9 +219,13 @@ class Channel:
     def _take_other(self, event: Event) -> None:
         match event:
             case Close(code, reason):
-                self._is_peer_done = True
-                self._answer_close(code, reason)
+                self._peer_done()
+                if self.is_open:
+                    echoed = code if code is not None and may_travel(code) else None
+                    self._begin_closing(encode_close(echoed, reason if echoed else ""))
             case ProtocolViolation(code, _):
+                # Nothing it sends is read any more, its close frame neither (RFC 6455 §7.1.7).
+                self._peer_done()
                 self.close_nowait(code)
             case Ping(payload) if self.is_open:
                 self._put(encode_pong(payload))
@@ -279,11 +283,10 @@ class Channel:
         self._wake()
         self._machinery.on_gone(self)
 
-    def _answer_close(self, code: int | None, reason: str) -> None:
-        if self.is_open:
-            echoed = code if code is not None and may_travel(code) else None
-            self._begin_closing(encode_close(echoed, reason if echoed else ""))
-        elif self.stage is Stage.PARTING:
+    def _peer_done(self) -> None:
+        """No close frame of the peer is to be waited for."""
+        self._is_peer_done = True
+        if self.stage is Stage.PARTING:
             self._linger()
 
     def _begin_closing(self, close_frame: bytes) -> None:

@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from loadtest.accounts import Api, ApiError, UnreachableError
+from loadtest.causes import first_cause
 from loadtest.chat import ChatRun, Load, report_progress
 from loadtest.own_server import COMMAND, ServerFailedError, own_server
 from loadtest.report import Objectives, as_json, failures, print_table
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         report = trio.run(_measure, load, most, args.url, console)
     except* (ServerFailedError, UnreachableError, WorldFailedError, ApiError) as group:
-        console.print(_first(group), markup=False, style="red")
+        console.print(str(first_cause(group)), markup=False, style="red")
     except* KeyboardInterrupt:
         console.print("Interrupted before anything was measured.")
     return COULD_NOT_RUN if report is None else _judge(report, most, args.json, console)
@@ -127,13 +128,6 @@ async def _interruptible(
             ):
                 raise KeyboardInterrupt
             run.interrupt()
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> str:
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return str(first)
 
 
 def _positive(text: str) -> float:

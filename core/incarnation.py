@@ -1,6 +1,5 @@
 """One instance of an actor, from `started` to its last word: the loop, its child tasks, its timers."""
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -44,7 +43,7 @@ class Incarnation:
         self._turn = Turn(address)
         self._owed: list[AnyEnvelope] = []
         self._prune_at = 64
-        self._recent: deque[str] = deque(maxlen=_RECENT)
+        self._recent: list[str] = []
         self._armed: dict[SelfTimer, None] = {}
         self._children = 0
         self._nursery: trio.Nursery | None = None
@@ -182,6 +181,8 @@ class Incarnation:
             self._runtime.dead_letters.bury(self.address, [envelope], Cause.EXPIRED, Unavailable())
             return
         self._recent.append(type(envelope.message).__name__)
+        if len(self._recent) > _RECENT:
+            del self._recent[0]
         self._turn.envelope = envelope
         try:
             await actor.handle(envelope)
@@ -193,13 +194,16 @@ class Incarnation:
         self._turn.envelope = None
 
     def _owe(self, envelope: AnyEnvelope) -> None:
-        """Remember whom the actor will answer later, so that a crash leaves nobody waiting."""
+        """Remember whom the actor will answer later, so that a crash leaves nobody waiting.
+        At most twice `mailbox_limit`; then the oldest are told to try again."""
         self._owed.append(envelope)
         if len(self._owed) >= self._prune_at:
             now = trio.current_time()
             self._owed = [e for e in self._owed if e.reply is not None and e.deadline > now]
-            if len(self._owed) > self.spec.mailbox_limit:
-                self._owed.pop(0).answer(Unavailable())
+            most = self.spec.mailbox_limit
+            for forgotten in self._owed[:-most]:
+                forgotten.answer(Unavailable())
+            self._owed = self._owed[-most:]
             self._prune_at = max(64, 2 * len(self._owed))
 
     async def _stop(self, actor: Actor[Any]) -> None:

@@ -1,5 +1,6 @@
 """Asks: answers, deadlines that travel, call cycles."""
 
+import random
 from typing import Any
 
 import pytest
@@ -7,8 +8,13 @@ import trio
 import trio.testing
 from core_stage import Player, a_stage, wait_for
 
+from core.actor import Actor, ActorSpec
+from core.clock import SystemClock
 from core.envelope import Envelope
 from core.errors import CallCycleError, Rejected, Unavailable
+from core.ids import ProcessIds
+from core.system import ActorSystem
+from protocol.addresses import Address
 from protocol.frames import Done
 
 
@@ -158,3 +164,34 @@ async def test_an_actor_owes_an_answer_until_it_gives_it(
         nursery.start_soon(stage.ref().ask, keep)
         await trio.sleep(1)
         await stage.ref().ask(settle)
+
+
+async def test_an_ask_after_its_deadline_is_not_sent(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage() as stage:
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("never", timeout=0)
+        assert stage.words() == []
+
+
+async def test_what_an_actor_owes_is_bounded(autojump_clock: trio.testing.MockClock) -> None:
+    async def forget(player: Player, envelope: Any) -> object:
+        return "and never answer"
+
+    answers: list[Any] = []
+    async with a_stage(mailbox_limit=100, control_reserve=0) as stage:
+        for _ in range(1_000):
+            stage.ref().deliver_nowait(Envelope(forget, reply=answers.append))
+            await trio.sleep(0.001)
+        assert 500 < len(answers) < 1_000
+    assert [answer.code for answer in answers] == ["unavailable"] * 1_000
+
+
+async def test_nothing_is_accepted_before_the_system_runs() -> None:
+    chance = random.Random(1)
+    system = ActorSystem(chance=chance, ids=ProcessIds(SystemClock(), chance))
+    system.register(ActorSpec(kind="k", make=lambda key: Actor()))
+    with pytest.raises(Unavailable):
+        system.ref(Address("k", "a")).tell_nowait("early")
+    await system.drain()

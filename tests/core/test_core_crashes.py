@@ -1,5 +1,7 @@
 """Crashes: the reference and the mailbox survive, the message does not come back."""
 
+import random
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -241,3 +243,40 @@ async def test_a_crash_storm_leaves_no_task_behind(autojump_clock: trio.testing.
         await trio.sleep(60)
         assert stage.count("crashes") == 100
     assert trio.lowlevel.current_statistics().tasks_living == before
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_every_ask_is_answered_and_every_message_handled_at_most_once(
+    seed: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    chance = random.Random(seed)
+    outcomes: Counter[str] = Counter()
+
+    async def dawdle(player: Player) -> None:
+        await trio.sleep(chance.random())
+        if chance.random() < 0.1:
+            raise ValueError
+
+    async def leave(player: Player, envelope: Any) -> None:
+        player.context.passivate_soon()
+
+    async def ask(n: int) -> None:
+        await trio.sleep(chance.random() * 20)
+        message = chance.choice([str(n), str(n), crash, leave])
+        try:
+            await stage.ref(str(n % 7)).ask(message, timeout=1_000)
+            outcomes["answered"] += 1
+        except Rejected as refusal:
+            outcomes[refusal.code] += 1
+
+    policy = RestartPolicy(intensity=3, period=5, backoff_most=2)
+    async with a_stage(max_active=3, idle_after=2, restart=policy) as stage:
+        stage.on_start = stage.on_stop = dawdle
+        async with trio.open_nursery() as nursery:
+            for n in range(200):
+                nursery.start_soon(ask, n)
+        assert stage.count("dead_expired") == stage.count("dead_late_answer") == 0
+    assert outcomes.total() == 200
+    assert set(outcomes) <= {"answered", "internal", "unavailable"}
+    assert max(Counter(word for _, word in stage.seen if word.isdigit()).values()) == 1
+    assert stage.count("queued") == stage.count("active") == stage.count("waiting") == 0

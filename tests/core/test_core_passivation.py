@@ -334,3 +334,36 @@ async def test_never_more_than_the_bound_are_active(
         assert most == 5
         handled = [word for _, word in stage.seen if word == "hello"]
         assert len(handled) == 100
+
+
+async def test_an_idle_actor_that_is_held_is_not_evicted(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def arm(player: Player, envelope: Any) -> None:
+        player.context.after(10_000, "ring")
+
+    async with a_stage(max_active=2, idle_after=300) as stage:
+        await stage.ref("held").ask(arm)
+        await trio.sleep(1)
+        await stage.ref("free").ask("hello")
+        await trio.sleep(1)
+        await stage.ref("new").ask("hello")
+        assert "stopping" not in stage.words("held")
+        assert stage.words("free")[-1] == "stopped"
+
+
+async def test_a_claim_of_work_that_crashes_is_the_actors_crash(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Broken(Player):
+        def has_work(self) -> bool:
+            raise ValueError
+
+    async def break_it(player: Player, envelope: Any) -> None:
+        player.__class__ = Broken
+
+    async with a_stage(idle_after=300) as stage:
+        await stage.ref().ask(break_it)
+        await rest(stage)
+        assert stage.count("crashes") == 1
+        await stage.ref().ask("alive")

@@ -4,7 +4,7 @@ One flush is in flight; what queues up meanwhile is the next batch. Idle, a mess
 once; under load, batches grow by themselves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -32,13 +32,20 @@ log = structlog.get_logger()
 class PostgresMessageLog:
     """Implements `core.ports.message_log.MessageLog`.
 
-    Owns: the queue of appends. Borrows: the database and the clock, which outlive it.
+    Owns: the queue of appends. Borrows: the database and the clock, which outlive it. `on_stored` is
+    called in the trio thread after each flush that stored something: the outbox has news.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, *, queue: AppendQueue | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        queue: AppendQueue | None = None,
+        on_stored: Callable[[], None] = lambda: None,
     ) -> None:
         self._database, self._clock = database, clock
+        self._on_stored = on_stored
         self._queue = AppendQueue() if queue is None else queue
         self._is_stopping = False
 
@@ -65,6 +72,8 @@ class PostgresMessageLog:
         with trio.CancelScope(shield=True):
             outcomes = await self._stored([queued.append for queued in batch])
         self._queue.settle(batch, outcomes)
+        if Outcome.STORED in outcomes:
+            self._on_stored()
 
     async def _stored(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         try:

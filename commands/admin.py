@@ -1,0 +1,71 @@
+"""`main.py admin grant HANDLE ROLE`: what only the machine's operator may do."""
+
+import argparse
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from commands.data_directory import find_server, prepare
+from core.config import Config, ConfigError
+from core.errors import Rejected
+from core.identity import Role
+from gateways.http.ports import DEFAULT_TENANT
+from storage.asyncio_bridge import AsyncioBridge
+from storage.postgres.embedded import Embedded
+from storage.postgres.migrate import MigrationError, migrate
+from storage.postgres.places import EmbeddedError
+from storage.postgres.pool import Database
+from storage.postgres.users import PostgresUsers
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.epilog = (
+        "Uses the database of the server that runs from CARAVAN_DATA_DIR (default .caravan), or "
+        "DATABASE_URL, or starts the embedded database for its own duration."
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    grant = actions.add_parser(
+        "grant",
+        help="give a user a role",
+        description="Give a user a role. It is in the next token, at most 15 minutes from now.",
+    )
+    grant.add_argument("handle", help="the user's handle, as in `chat --user HANDLE`")
+    grant.add_argument("role", choices=[role.value for role in Role])
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: granted; 1: no such user, or no database."""
+    try:
+        config = Config.from_environment(os.environ)
+        user = trio.run(_grant, config, args.handle, Role(args.role))
+    except (Rejected, ConfigError, MigrationError, EmbeddedError) as error:
+        sentence = error.text if isinstance(error, Rejected) else str(error)
+        print(sentence, file=sys.stderr)
+        return 1
+    print(f"{user} is {args.role} now.")
+    return 0
+
+
+async def _grant(config: Config, handle: str, role: Role) -> str:
+    async with _database(config) as database:
+        user = await PostgresUsers(database).set_role(DEFAULT_TENANT, handle, role)
+    return user.handle
+
+
+@asynccontextmanager
+async def _database(config: Config) -> AsyncIterator[Database]:
+    """A migrated database: a running server's, the configured one, or our own for a while."""
+    data_dir = prepare(config.data_dir)
+    running = find_server(data_dir)
+    dsn = config.database_url or (running.database if running else None)
+    async with AsyncioBridge() as bridge, trio.open_nursery() as nursery:
+        if dsn is None:
+            dsn = str(await nursery.start(Embedded(data_dir).run))
+        async with Database(dsn, bridge, size=1) as database:
+            await migrate(database)
+            yield database
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,137 @@
+"""`main.py serve`: run the server until it is told to stop."""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from commands.data_directory import (
+    DataDirectoryInUseError,
+    RunningServer,
+    announce_server,
+    forget_server,
+    node_id,
+    prepare,
+    server_lock,
+)
+from commands.wiring import Server, serving
+from core.config import Config, ConfigError
+from core.errors import EscalatedError, Rejected
+from core.telemetry import configure_logging
+from storage.credentials.master_key import MasterKeyError, master_key
+from storage.postgres.migrate import MigrationError
+from storage.postgres.places import EmbeddedError
+
+log: Final = structlog.get_logger("caravan.serve")
+
+MISUSE: Final = 2
+CANNOT_GO_ON: Final = (
+    EmbeddedError,
+    EscalatedError,
+    MasterKeyError,
+    MigrationError,
+    OSError,
+    Rejected,
+)
+"""What ends a server with a sentence; anything else is a defect and ends it with its trace."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="make the small demo world (users ada, bob, chen, dina) once the server is ready",
+    )
+    parser.epilog = (
+        "Read from the environment: CARAVAN_HOST (127.0.0.1), CARAVAN_HTTP_PORT (8080), "
+        "CARAVAN_WS_PORT (8081), CARAVAN_DATA_DIR (.caravan), CARAVAN_PUBLIC_URL, CARAVAN_PUBLIC_WS_URL, "
+        "CARAVAN_ORIGINS, CARAVAN_NODE_ID, CARAVAN_MASTER_KEY, DATABASE_URL, CARAVAN_RATE_LIMITS. "
+        "When the server is ready it prints one line of JSON on standard output; logs go to standard error."
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT. 0: drained; 2: it could not start, or not go on."""
+    if platform.system() == "Windows":
+        return _refuse("Caravan's server runs on Linux and macOS; on Windows use WSL.")
+    try:
+        config = Config.from_environment(os.environ)
+        data_dir = prepare(config.data_dir)
+        configure_logging()
+        with server_lock(data_dir):
+            key = config.master_key or master_key(data_dir, None)
+            config = replace(config, data_dir=data_dir)
+            return _served(config, key, demo=args.demo)
+    except (ConfigError, DataDirectoryInUseError, MasterKeyError, OSError) as error:
+        return _refuse(str(error))
+
+
+def _served(config: Config, key: bytes, *, demo: bool) -> int:
+    sentence = ""
+    try:
+        trio.run(_serve, config, key, demo)
+    except* CANNOT_GO_ON as group:
+        sentence = _first(group)
+    return _refuse(sentence) if sentence else 0
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> str:
+    """The sentence of a group's first error."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
+
+
+async def _serve(config: Config, key: bytes, demo: bool) -> None:
+    data_dir = config.data_dir
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
+            _announce(data_dir, server)
+            async with trio.open_nursery() as nursery:
+                if demo:
+                    nursery.start_soon(_make_demo_world, server.http_url)
+                async for number in signals:
+                    log.info("stopping", signal=signal.Signals(number).name)
+                    break
+                nursery.cancel_scope.cancel()
+            await server.drain()
+        forget_server(data_dir)
+
+
+def _announce(data_dir: Path, server: Server) -> None:
+    announce_server(
+        data_dir,
+        RunningServer(pid=os.getpid(), database=server.dsn, http=server.http_url, ws=server.ws_url),
+    )
+    ready = {"event": "ready", "http": server.http_url, "ws": server.ws_url, "pid": os.getpid()}
+    print(json.dumps(ready, separators=(",", ":")), flush=True)
+
+
+async def _make_demo_world(url: str) -> None:
+    from commands.seed import seed_over_http
+
+    try:
+        await seed_over_http(url)
+    except Exception as error:
+        log.warning("demo world not made", error=repr(error))
+    else:
+        log.info(
+            "demo world ready",
+            users=["ada", "bob", "chen", "dina"],
+            try_this=".venv/bin/python main.py chat --user ada --room lisbon",
+        )
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return MISUSE

@@ -7,7 +7,9 @@ import asyncpg
 
 from core.ports.message_log import EventKind
 from core.ports.repositories import MemberRecord, NewRoom, RoomRecord, RoomSummary
+from storage.months import Month
 from storage.postgres.identifiers import is_uuid
+from storage.postgres.log_writer import ensure_leaves
 from storage.postgres.pool import Connection, Database
 
 MAX_UNREAD: Final = 999
@@ -32,7 +34,11 @@ class PostgresRooms:
         self._database = database
 
     async def create(self, room: NewRoom) -> tuple[str, bool]:
-        return await self._database.transaction(_create, room)
+        try:
+            return await self._database.transaction(_create, room)
+        except asyncpg.CheckViolationError:  # no leaf for this month yet
+            await self._database.call(ensure_leaves, [Month.of(room.created_at)])
+            return await self._database.transaction(_create, room)
 
     async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
         if not is_uuid(room_id):

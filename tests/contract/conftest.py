@@ -1,7 +1,7 @@
 """Every port of people and rooms, once in memory and once over PostgreSQL."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,19 +11,31 @@ import trio
 
 from core.identity import Principal, Role
 from core.ids import ProcessIds
-from core.ports.repositories import User
+from core.ports.message_log import EventKind, LogRow
+from core.ports.outbox import OutboxEvent
+from core.ports.repositories import NewRoom, User
+from protocol.chat import MessageDeleted, MessageEdited, MessagePosted, Sender
+from protocol.codec import encode
 from storage.asyncio_bridge import AsyncioBridge
 from storage.credentials.records import NewLogin
 from storage.memory.idempotency import MemoryIdempotencyKeys
 from storage.memory.inboxes import MemoryInboxes
+from storage.memory.leases import MemoryShards
 from storage.memory.logins import MemoryLogins
+from storage.memory.outbox import MemoryOutbox
+from storage.memory.rooms import MemoryRooms
+from storage.memory.search import MemorySearch
 from storage.memory.sessions import MemorySessions
 from storage.memory.signing_keys import MemoryKeys
+from storage.memory.stored_log import Appended, StoredLog
 from storage.memory.users import MemoryUsers
 from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
+from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.pool import Connection, Database
+from storage.postgres.rooms import PostgresRooms
+from storage.postgres.search import PostgresSearch, SearchIndex
 from storage.postgres.sessions import PostgresSessions
 from storage.postgres.signing_keys import PostgresKeys
 from storage.postgres.users import PostgresUsers
@@ -111,6 +123,83 @@ class People:
         )
 
 
+@dataclass
+class RoomWorld:
+    """Rooms, their log, and what reads it. `store` puts rows into the log as a flush would."""
+
+    people: People
+    rooms: Any
+    search: Any
+    outbox: Any
+    index: Any
+    store: Callable[..., Awaitable[None]]
+    database: Database | None = None
+
+    def new_room(self, creator: str, *invited: str, **changes: Any) -> NewRoom:
+        fields = {
+            "id": self.people.ids.uuid7(),
+            "tenant_id": TENANT,
+            "kind": "group",
+            "title": "Lisbon",
+            "history": "invited",
+            "creator_id": creator,
+            "client_id": self.people.ids.uuid7(),
+            "direct_key": None,
+            "epoch": "epoch",
+            "created_at": self.people.clock.now_ms(),
+            "invited": invited,
+            "created": b"created",
+        }
+        return NewRoom(**fields | changes)
+
+    async def room(self, creator: str, *invited: str, **changes: Any) -> str:
+        room_id, is_new = await self.rooms.create(self.new_room(creator, *invited, **changes))
+        assert is_new
+        return room_id
+
+    async def say(self, room_id: str, seq: int, text: str, *, by: str = "", at: int = 0) -> str:
+        """A message; its id."""
+        message_id = self.people.ids.uuid7()
+        sent_at = at or self.people.clock.now_ms() + seq
+        event = MessagePosted(
+            **self._place(room_id, seq, sent_at),
+            message_id=message_id,
+            sender=Sender(id=by, kind="user", name="Somebody"),
+            content=text,
+        )
+        row = LogRow(
+            **_row(event, EventKind.MESSAGE, by), client_id=message_id, message_id=message_id
+        )
+        await self.store(room_id, row)
+        return message_id
+
+    async def edit(self, room_id: str, seq: int, target: int, text: str) -> None:
+        sent_at = self.people.clock.now_ms() + seq
+        event = MessageEdited(
+            **self._place(room_id, seq, sent_at), message_id="m", by="b", content=text
+        )
+        await self.store(room_id, LogRow(**_row(event, EventKind.EDITED, "b"), target_seq=target))
+
+    async def delete(self, room_id: str, seq: int, target: int) -> None:
+        """Without redaction, which is the room's to ask for: the index must not depend on it."""
+        sent_at = self.people.clock.now_ms() + seq
+        event = MessageDeleted(**self._place(room_id, seq, sent_at), message_id="m", by="b")
+        await self.store(room_id, LogRow(**_row(event, EventKind.DELETED, "b"), target_seq=target))
+
+    def _place(self, room_id: str, seq: int, sent_at: int) -> dict[str, Any]:
+        return {"room_id": room_id, "epoch": "epoch", "seq": seq, "sent_at": sent_at}
+
+
+def _row(event: Any, kind: EventKind, by: str) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "sent_at": event.sent_at,
+        "kind": kind,
+        "sender_id": by,
+        "body": encode(event),
+    }
+
+
 @pytest.fixture(params=["memory", "postgres"])
 def server(request: pytest.FixtureRequest) -> Any:
     """None for memory. Not async, because the server's own fixture runs a trio itself."""
@@ -122,30 +211,111 @@ async def people(server: Any) -> AsyncIterator[People]:
     clock = ManualClock()
     ids = ProcessIds(clock, Chance())
     if server is None:
-        users, inboxes = MemoryUsers(), MemoryInboxes()
-        logins = MemoryLogins(users)
-        yield People(
-            users=users,
-            logins=logins,
-            sessions=MemorySessions(inboxes, logins),
-            keys=MemoryKeys(),
-            inboxes=inboxes,
-            idempotency=MemoryIdempotencyKeys(clock),
-            clock=clock,
-            ids=ids,
-        )
+        yield memory_world(clock, ids).people
         return
     async with fresh_database(server) as database:
-        yield People(
-            users=PostgresUsers(database),
-            logins=PostgresLogins(database),
-            sessions=PostgresSessions(database),
-            keys=PostgresKeys(database),
-            inboxes=PostgresInboxes(database),
-            idempotency=PostgresIdempotencyKeys(database, clock),
-            clock=clock,
-            ids=ids,
+        yield postgres_people(database, clock, ids)
+
+
+def postgres_people(database: Database, clock: ManualClock, ids: ProcessIds) -> People:
+    return People(
+        users=PostgresUsers(database),
+        logins=PostgresLogins(database),
+        sessions=PostgresSessions(database),
+        keys=PostgresKeys(database),
+        inboxes=PostgresInboxes(database),
+        idempotency=PostgresIdempotencyKeys(database, clock),
+        clock=clock,
+        ids=ids,
+    )
+
+
+@pytest.fixture
+async def world(server: Any) -> AsyncIterator[RoomWorld]:
+    clock = ManualClock()
+    ids = ProcessIds(clock, Chance())
+    if server is None:
+        yield memory_world(clock, ids)
+        return
+    async with fresh_database(server) as database:
+
+        async def store(room_id: str, row: LogRow) -> None:
+            await database.transaction(_store, room_id, row)
+
+        yield RoomWorld(
+            people=postgres_people(database, clock, ids),
+            rooms=PostgresRooms(database),
+            search=PostgresSearch(database),
+            outbox=PostgresOutbox(database),
+            index=SearchIndex(database),
+            store=store,
+            database=database,
         )
+
+
+def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
+    users, inboxes = MemoryUsers(), MemoryInboxes()
+    logins = MemoryLogins(users)
+    people = People(
+        users=users,
+        logins=logins,
+        sessions=MemorySessions(inboxes, logins),
+        keys=MemoryKeys(),
+        inboxes=inboxes,
+        idempotency=MemoryIdempotencyKeys(clock),
+        clock=clock,
+        ids=ids,
+    )
+    stored = StoredLog(MemoryShards())
+    rooms = MemoryRooms(stored, users)
+
+    async def store(room_id: str, row: LogRow) -> None:
+        stored.room(TENANT, room_id).rows[row.seq] = row
+        stored.outbox.append(Appended(TENANT, room_id, row.seq, row.seq))
+
+    return RoomWorld(
+        people=people,
+        rooms=rooms,
+        search=MemorySearch(rooms),
+        outbox=MemoryOutbox(stored),
+        index=NoIndex(),
+        store=store,
+    )
+
+
+class NoIndex:
+    """The memory's search reads the log itself."""
+
+    name = "search"
+
+    async def receive(self, events: Sequence[OutboxEvent]) -> None: ...
+
+    async def rebuild(self) -> None: ...
+
+
+async def _store(connection: Connection, room_id: str, row: LogRow) -> None:
+    await connection.execute(
+        """INSERT INTO message (seq, sent_at, room_id, tenant_id, kind, sender_id, body, client_id,
+                                message_id, target_seq)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+        row.seq,
+        row.sent_at,
+        room_id,
+        TENANT,
+        row.kind.value,
+        row.sender_id,
+        row.body,
+        row.client_id,
+        row.message_id,
+        row.target_seq,
+    )
+    await connection.execute(
+        "INSERT INTO outbox (tenant_id, topic, key, first, last) VALUES ($1, $2, $3, $4, $4)",
+        TENANT,
+        "room.appended",
+        room_id,
+        row.seq,
+    )
 
 
 @asynccontextmanager

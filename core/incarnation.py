@@ -49,6 +49,7 @@ class Incarnation:
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._has_started = False
+        self._has_ended = False
         self.is_leaving = False
         self._wants_rest = False
         self._is_retiring = False
@@ -73,6 +74,7 @@ class Incarnation:
         except ExceptionGroup as group:
             raise _sole(group) from None
         finally:
+            self._has_ended = True
             for timer in list(self._armed):
                 timer.cancel()
         return refusal
@@ -88,7 +90,9 @@ class Incarnation:
 
     def after(self, seconds: float, message: object) -> "SelfTimer":
         timer = SelfTimer(self, message)
-        timer.arm(seconds)
+        # A callback may outlive its instance: what it sets then would ring for a stranger.
+        if not self._has_ended:
+            timer.arm(seconds)
         return timer
 
     def start_soon(self, job: Callable[..., Awaitable[None]], *args: Any) -> None:

@@ -173,6 +173,18 @@ async def test_child_tasks_and_timers_die_with_their_instance(
         assert stage.count("timers_armed") == 1  # the kind's idle alarm
 
 
+async def test_a_timer_set_by_an_instance_that_is_gone_never_fires(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage() as stage:
+        stage.ref().tell_nowait(crash)
+        await stage.ref().ask("alive")
+        stage.players[0].context.after(1, "from the dead").cancel()
+        stage.players[0].context.after(1, "from the dead")
+        await trio.sleep(5)
+        assert stage.words() == ["started", "started", "alive"]
+
+
 async def test_a_start_that_is_unavailable_fails_the_asks_and_keeps_the_tells(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

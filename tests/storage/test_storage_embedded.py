@@ -1,0 +1,259 @@
+"""The embedded server against everything that kills: us, it, its watchdog."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from postgres_for_tests import until
+
+from core.errors import Unavailable
+from storage.asyncio_bridge import AsyncioBridge
+from storage.postgres import embedded, places
+from storage.postgres.embedded import Embedded
+from storage.postgres.file_lock import lock_file
+from storage.postgres.places import EmbeddedError
+from storage.postgres.pool import Connection, Database
+
+OWNER = Path(__file__).with_name("embedded_owner.py")
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[Path]:
+    """A data directory with a fresh cluster, whose copies save each test an initdb."""
+    path = Path(tempfile.mkdtemp(prefix="caravan-tests-"))
+    path.chmod(0o711)
+
+    async def make() -> None:
+        async with running(path):
+            pass
+
+    trio.run(make)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def data_dir(template: Path) -> Iterator[Path]:
+    path = template.with_name(template.name + "-one")
+    subprocess.run(["cp", "-a", str(template), str(path)], check=True)
+    yield path
+    shutil.rmtree(path)
+
+
+@asynccontextmanager
+async def running(data_dir: Path) -> AsyncIterator[Embedded]:
+    server = Embedded(data_dir, settings={"fsync": "off", "shared_buffers": "16MB"})
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        yield server
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def owned_by_another_process(data_dir: Path) -> AsyncIterator[tuple[trio.Process, int]]:
+    """(the owner, the server's first process)"""
+    owner = await trio.lowlevel.open_process(
+        [sys.executable, str(OWNER), str(data_dir)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+    assert owner.stdout is not None
+    try:
+        line = b""
+        with trio.fail_after(10):
+            while not line.endswith(b"\n"):
+                line += await owner.stdout.receive_some() or pytest.fail("the owner died")
+        yield owner, int(line.split()[0])
+    finally:
+        owner.kill()
+        await owner.wait()
+        await owner.stdout.aclose()
+
+
+async def answers(connection: Connection) -> int:
+    return int(await connection.fetchval("SELECT 1"))
+
+
+async def ask_until_answered(database: Database) -> None:
+    while True:
+        try:
+            await database.call(answers)
+            return
+        except Unavailable:
+            await trio.sleep(0.01)
+
+
+async def nothing_is_left(data_dir: Path, within: float) -> bool:
+    """Every server process holds this lock from its birth to its end."""
+    lock = await lock_file(data_dir / "postgresql.running", within=within)
+    if lock is not None:
+        os.close(lock)
+    return lock is not None
+
+
+async def test_a_stopped_server_leaves_nothing_and_keeps_the_data(data_dir: Path) -> None:
+    async with AsyncioBridge() as bridge:
+        async with running(data_dir) as server, Database(server.dsn, bridge) as database:
+            await database.call(execute, "CREATE TABLE kept AS SELECT 7 AS n")
+            pid = server.postmaster_pid
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        assert await nothing_is_left(data_dir, within=1)  # the watchdog may be in its last nap
+        async with running(data_dir) as server, Database(server.dsn, bridge) as database:
+            await database.call(execute, "SELECT n FROM kept")
+
+
+async def execute(connection: Connection, sql: str) -> None:
+    await connection.execute(sql)
+
+
+async def test_a_killed_postmaster_is_started_again_and_the_pool_heals(data_dir: Path) -> None:
+    async with (
+        running(data_dir) as server,
+        AsyncioBridge() as bridge,
+        Database(server.dsn, bridge) as database,
+    ):
+        await database.call(answers)
+        for starts in (2, 3, 4):
+            os.kill(server.postmaster_pid, signal.SIGKILL)
+            with trio.fail_after(2):
+                await until(lambda starts=starts: server.statistics()["starts"] == starts)
+                await ask_until_answered(database)
+
+
+async def test_kill_9_of_the_owner_leaves_nothing_alive_after_3_seconds(data_dir: Path) -> None:
+    async with owned_by_another_process(data_dir) as (owner, postmaster):
+        owner.kill()
+        assert await nothing_is_left(data_dir, within=3)
+        with pytest.raises(ProcessLookupError):
+            os.kill(postmaster, 0)
+
+
+async def test_a_start_right_after_kill_9_waits_for_what_is_left(data_dir: Path) -> None:
+    async with owned_by_another_process(data_dir) as (owner, postmaster):
+        owner.kill()
+        with trio.fail_after(3):
+            async with (
+                running(data_dir) as server,
+                AsyncioBridge() as bridge,
+                Database(server.dsn, bridge) as database,
+            ):
+                await database.call(answers)
+                assert server.postmaster_pid != postmaster
+
+
+async def test_an_orphan_whose_watchdog_was_killed_too_is_ended(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "LEFTOVERS_WITHIN", 1.0)
+    async with owned_by_another_process(data_dir) as (owner, postmaster):
+        owner.send_signal(signal.SIGSTOP)
+        watchdog = parents()[postmaster]
+        watching = [pid for pid, parent in parents().items() if parent == watchdog]
+        for pid in (watchdog, *watching):
+            if pid != postmaster:
+                os.kill(pid, signal.SIGKILL)
+        owner.kill()
+        os.kill(postmaster, 0)  # an orphan
+        with trio.fail_after(5):
+            async with running(data_dir) as server:
+                assert server.postmaster_pid != postmaster
+
+
+def parents() -> dict[int, int]:
+    listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid="], text=True)
+    return {int(pid): int(parent) for pid, parent in map(str.split, listed.splitlines())}
+
+
+async def test_one_directory_has_one_owner(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(data_dir):
+        monkeypatch.setattr(embedded, "LEFTOVERS_WITHIN", 0.1)
+        with pytest.raises(EmbeddedError, match="Another process"):
+            await Embedded(data_dir).run()
+
+
+async def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
+    with pytest.raises(EmbeddedError, match="no_such_setting"):
+        await Embedded(data_dir, settings={"no_such_setting": "1"}).run()
+    assert await nothing_is_left(data_dir, within=1)
+
+
+async def test_a_cluster_half_made_is_made_anew(data_dir: Path) -> None:
+    cluster = data_dir / places.CLUSTER / "data"
+    cluster.rename(cluster.with_name("data.partial"))
+    async with (
+        running(data_dir) as server,
+        AsyncioBridge() as bridge,
+        Database(server.dsn, bridge) as database,
+    ):
+        await database.call(answers)
+
+
+async def test_below_a_folder_that_only_its_owner_enters(tmp_path: Path) -> None:
+    """As root the server's user cannot come here; the folder's mode stays what it was."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    server: Embedded | None = None
+    try:
+        async with running(closed / "data") as server, AsyncioBridge() as bridge:
+            async with Database(server.dsn, bridge) as database:
+                await database.call(answers)
+            assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+            is_inside = server.places.cluster.is_relative_to(closed)
+            assert is_inside == (os.geteuid() != 0)
+    finally:
+        if server is not None and server.places.cluster.is_relative_to(places.SHARED):
+            shutil.rmtree(server.places.cluster.parent.parent)
+
+
+def test_binaries_are_copied_with_their_libraries_and_run_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SHARED", tmp_path)
+
+    class Unwelcome:
+        def can(self, test: str, path: Path) -> bool:
+            return False
+
+    for _ in range(2):  # the second time they are there
+        binaries = places._binaries(Unwelcome())  # type: ignore[arg-type]
+    assert binaries.is_relative_to(tmp_path)
+    for name in ("postgres", "initdb"):
+        subprocess.run([binaries / name, "--version"], check=True, capture_output=True)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+async def test_a_path_too_long_for_a_socket_gets_a_short_folder(data_dir: Path) -> None:
+    long = data_dir / ("x" * 90)
+    long.mkdir(mode=0o711)
+    shutil.move(data_dir / places.CLUSTER, long / places.CLUSTER)
+    async with (
+        running(long) as server,
+        AsyncioBridge() as bridge,
+        Database(server.dsn, bridge) as database,
+    ):
+        await database.call(answers)
+        short = server.places.socket_dir
+        assert not short.is_relative_to(data_dir)
+        assert stat.S_IMODE(short.stat().st_mode) == 0o700
+    short.rmdir()
+
+
+def test_a_log_that_grew_is_set_aside_once(tmp_path: Path) -> None:
+    path = tmp_path / "postgresql.log"
+    with path.open("ab") as writer:
+        for round_ in range(3):
+            writer.write(b"x" * (embedded.MAX_LOG_BYTES + 1))
+            writer.flush()
+            embedded.keep_bounded(path)
+            assert path.stat().st_size == 0, round_
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["postgresql.log", "postgresql.log.1"]

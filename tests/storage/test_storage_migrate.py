@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import asyncpg
+import pytest
+import trio
+
+from storage.postgres.migrate import Migration, MigrationError, migrate, read_migrations
+from storage.postgres.pool import Connection, Database
+
+NEW = Migration(9_001, "9001_new.sql", "CREATE TABLE brand_new (n int); SELECT 1;")
+
+
+async def count(connection: Connection, sql: str) -> int:
+    return int(await connection.fetchval(sql))
+
+
+async def test_each_migration_is_applied_once_even_by_two_nodes(database: Database) -> None:
+    applied: list[int] = []
+
+    async def node() -> None:
+        applied.append(await migrate(database, [*read_migrations(), NEW]))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(node)
+        nursery.start_soon(node)
+    assert sorted(applied) == [0, 1]
+
+
+async def test_a_changed_file_is_an_error_with_a_sentence(database: Database) -> None:
+    first, *others = read_migrations()
+    changed = Migration(first.number, first.name, first.sql + " ")
+    with pytest.raises(MigrationError, match=r"0001_foundations.sql was changed"):
+        await migrate(database, [changed, *others])
+
+
+async def test_a_database_from_the_future_is_refused(database: Database) -> None:
+    await migrate(database, [*read_migrations(), NEW])
+    with pytest.raises(MigrationError, match="newer"):
+        await migrate(database)
+
+
+async def test_a_failing_migration_leaves_nothing(database: Database) -> None:
+    bad = Migration(9_002, "9002_bad.sql", "CREATE TABLE half (n int); SELECT no_such_column;")
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await migrate(database, [*read_migrations(), bad])
+    assert await database.call(count, "SELECT count(*) FROM pg_tables WHERE tablename='half'") == 0
+    assert await migrate(database) == 0
+
+
+def test_two_files_with_one_number_are_refused(tmp_path: Path) -> None:
+    for name in ("0001_a.sql", "0001_b.sql"):
+        (tmp_path / name).write_text("SELECT 1")
+    with pytest.raises(MigrationError, match="same number"):
+        read_migrations(tmp_path)

@@ -1,0 +1,118 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+from postgres_for_tests import until
+
+from core.errors import Unavailable
+from storage.postgres import shards as shards_module
+from storage.postgres.pool import Connection, Database
+from storage.postgres.shards import PostgresLeases
+from storage.sharding import SHARDS, shard_of
+
+ROOM = "018f3a54-7c1b-7c1b-8c1b-018f3a547c1b"
+
+
+@asynccontextmanager
+async def joined(
+    database: Database, node: str = "a", *, reap_name: bool = False
+) -> AsyncIterator[tuple[PostgresLeases, list[str]]]:
+    lost: list[str] = []
+    leases = PostgresLeases(
+        database, node=node, reap_name=reap_name, on_lost=lambda: lost.append(node)
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(leases.run)
+        yield leases, lost
+        nursery.cancel_scope.cancel()
+
+
+async def execute(connection: Connection, sql: str) -> None:
+    await connection.execute(sql)
+
+
+async def test_a_node_alone_takes_every_shard_and_gives_it_back(database: Database) -> None:
+    async with joined(database) as (leases, _):
+        first = leases.fence(ROOM)
+        assert leases.statistics()["shards"] == SHARDS
+    with pytest.raises(Unavailable):
+        leases.fence(ROOM)
+    async with joined(database, "b") as (leases, _):
+        assert leases.fence(ROOM) > first
+
+
+async def test_a_living_node_is_not_robbed(database: Database) -> None:
+    async with joined(database, "a"), joined(database, "b", reap_name=True) as (other, _):
+        assert other.statistics()["shards"] == 0
+        with pytest.raises(Unavailable):
+            other.fence(ROOM)
+
+
+async def test_an_earlier_incarnation_of_the_same_place_is_dead_at_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.05)
+    async with joined(database, "a") as (old, lost):
+        number = old.fence(ROOM)
+        async with joined(database, "a", reap_name=True) as (new, _):
+            assert new.fence(ROOM) > number
+            await until(lambda: bool(lost))
+            with pytest.raises(Unavailable):
+                old.fence(ROOM)
+            with pytest.raises(Unavailable):
+                await old.refence(ROOM, seen=number)
+
+
+async def test_an_expired_node_is_taken_over(database: Database) -> None:
+    async with joined(database, "a") as (old, _):
+        await database.call(
+            execute, "UPDATE node SET expires_at = clock_timestamp() - interval '1s'"
+        )
+        async with joined(database, "b") as (new, _):
+            assert new.fence(ROOM) > old.fence(ROOM)
+
+
+async def test_concurrent_refences_share_one_number(database: Database) -> None:
+    async with joined(database) as (leases, _):
+        seen = leases.fence(ROOM)
+        numbers: list[int] = []
+
+        async def refence() -> None:
+            numbers.append(await leases.refence(ROOM, seen=seen))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(refence)
+        assert set(numbers) == {seen + 1}
+        assert leases.statistics()["refences"] == 1
+
+
+async def test_a_node_that_cannot_renew_stops_owning_by_its_own_clock(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TTL": 0.5, "SAFETY": 0.2, "BEAT_EVERY": 0.1, "RETRY_EVERY": 0.02}.items():
+        monkeypatch.setattr(shards_module, name, value)
+    away = False
+    real = shards_module.shard_rows.renew
+
+    async def renew(connection: Connection, incarnation: int, ttl: float) -> bool:
+        if away:
+            raise ConnectionResetError
+        return await real(connection, incarnation, ttl)
+
+    monkeypatch.setattr(shards_module.shard_rows, "renew", renew)
+    async with joined(database) as (leases, lost):
+        number = leases.fence(ROOM)
+        away = True
+        await until(lambda: bool(lost))
+        with pytest.raises(Unavailable):
+            leases.fence(ROOM)
+        away = False
+        await until(lambda: leases.statistics()["shards"] == SHARDS)
+        assert leases.fence(ROOM) >= number
+        assert len(lost) == 1
+
+
+def test_a_rooms_shard_never_changes() -> None:
+    assert shard_of(ROOM) == 482

@@ -4,7 +4,7 @@ The catalogue's key is the English sentence itself, with `{placeholders}`; the t
 `core/locales/LANGUAGE/caravan.po` (gettext). English needs no file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -28,8 +28,13 @@ def sentence(text: str) -> str:
 
 def language_of(locale: str) -> str:
     """The language to speak for a BCP 47 tag: `de-AT` → `de`; what we do not speak → `en`."""
-    language = locale.replace("_", "-").partition("-")[0].lower()
-    return language if language in LANGUAGES else "en"
+    return first_spoken((locale,))
+
+
+def first_spoken(tags: Iterable[str]) -> str:
+    """The language of the first BCP 47 tag whose language we speak, such as those of an
+    Accept-Language header; else `en`."""
+    return next((language for tag in tags if (language := _language(tag)) in LANGUAGES), "en")
 
 
 def translate(text: str, locale: str, params: Mapping[str, object] | None = None) -> str:
@@ -40,6 +45,10 @@ def translate(text: str, locale: str, params: Mapping[str, object] | None = None
     if filled is None and language != "en":
         filled = _filled(text, "en", params or {})
     return text if filled is None else filled
+
+
+def _language(tag: str) -> str:
+    return tag.replace("_", "-").partition("-")[0].lower()
 
 
 @cache

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from core.errors import Rejected
 from core.telemetry import bind_request, clear_request
-from core.texts import LANGUAGES
+from core.texts import first_spoken
 from gateways.http import auth, health, inbox, info, rooms, users
 from gateways.http.bodies import MAX_BODY_BYTES
 from gateways.http.gate import Gate
@@ -137,7 +137,7 @@ def _locale() -> str:
 
     if not has_request_context():  # somebody tries a WebSocket here
         return "en"
-    return request.accept_languages.best_match(LANGUAGES, default="en")
+    return first_spoken(request.accept_languages.values())
 
 
 def _response(reply: Reply) -> Response:

@@ -20,7 +20,7 @@ from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from gateways.http.users import OwnUser
 
 EMAIL_PATTERN: Final = r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+(?!\n)$"
-MAX_PASSWORD_LENGTH: Final = 256
+MAX_PASSWORD_LENGTH: Final = 128
 
 Password = Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD_LENGTH)]
 Email = Annotated[str, Meta(max_length=254, pattern=EMAIL_PATTERN)]

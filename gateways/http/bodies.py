@@ -86,7 +86,7 @@ def decode_query(sent: Mapping[str, str], shape: type[B]) -> B:
 def _convert(sent: dict[str, Any], shape: type[B], *, strict: bool) -> B:
     nul = _holder_of_nul(sent)
     if nul is not None:
-        raise _invalid(nul, sentence("The character U+0000 is not allowed."))
+        raise _invalid(nul, sentence("A text must not contain the character U+0000."))
     try:
         return msgspec.convert(sent, shape, strict=strict)
     except msgspec.ValidationError as error:

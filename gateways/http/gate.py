@@ -13,7 +13,7 @@ from quart import Request
 
 from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Principal
-from core.texts import LANGUAGES
+from core.texts import first_spoken
 from gateways.http.bodies import SlowBody, decode_body, decode_query, read_raw
 from gateways.http.idempotency import answer_once, fingerprint, key_of
 from gateways.http.limits import Limits, RateLimited, is_loopback
@@ -144,7 +144,7 @@ class _Visit:
 
     def __init__(self, request: Request) -> None:
         self.principal: Principal | None = None
-        self.locale = request.accept_languages.best_match(LANGUAGES, default="en")
+        self.locale = first_spoken(request.accept_languages.values())
         self.headers: dict[str, str] = {}
         self.address = request.remote_addr or ""
         speaks_for_another = {"Forwarded", "X-Forwarded-For"} & set(request.headers.keys())

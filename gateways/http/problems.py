@@ -44,7 +44,7 @@ class InvalidFields(Rejected):
     def __init__(self, problems: Sequence[FieldProblem]) -> None:
         super().__init__(
             "bad_request",
-            "Some fields are not right.",
+            "Some fields are wrong.",
             fields=[(problem.field, problem.text) for problem in problems],
         )
         self.problems = tuple(problems)
@@ -91,7 +91,7 @@ def problem(error: Rejected, locale: str) -> Reply:
 def unbuilt(locale: str) -> Reply:
     """The answer to a known call whose feature this server does not have: 404, because trying
     again will not help."""
-    text = translate("This server does not have this feature yet.", locale)
+    text = translate("This server does not offer that yet.", locale)
     return json_reply(Problem(error=text, code="unavailable"), 404)
 
 

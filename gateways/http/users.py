@@ -107,14 +107,14 @@ async def read_user(call: Call) -> Reply:
 async def find_user(call: Call) -> Reply:
     """The public profile under a handle."""
     query: ByHandle = call.query
-    handle = query.handle.removeprefix("@").lower()
+    handle = query.handle.removeprefix("@")
     user = await call.ports.users.by_handle(call.of().tenant_id, handle)
     return json_reply(PublicUser.of(_found(user)))
 
 
 def _found(user: User | None) -> User:
     if user is None:
-        raise Rejected("not_found", "This user does not exist.")
+        raise Rejected("not_found", "There is no such user.")
     return user
 
 

@@ -70,7 +70,9 @@ class FakeUsers:
         return self.users.get(user_id)
 
     async def by_handle(self, tenant_id: int, handle: str) -> User | None:
-        return next((user for user in self.users.values() if user.handle == handle), None)
+        return next(
+            (user for user in self.users.values() if user.handle.lower() == handle.lower()), None
+        )
 
     async def many(self, tenant_id: int, user_ids: Sequence[str]) -> Mapping[str, User]:
         return {user_id: self.users[user_id] for user_id in user_ids if user_id in self.users}

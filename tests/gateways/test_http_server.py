@@ -113,23 +113,26 @@ async def test_a_stop_lets_the_call_in_flight_finish_and_takes_no_new_one() -> N
         return {"database": True}
 
     statuses: list[int] = []
-    async with served(World(readiness=readiness)) as (port, stopping):
-        async with trio.open_nursery() as nursery, httpx.AsyncClient() as client:
+    async with (
+        served(World(readiness=readiness)) as (port, stopping),
+        trio.open_nursery() as nursery,
+        httpx.AsyncClient() as client,
+    ):
 
-            async def call() -> None:
-                answer = await client.get(f"http://127.0.0.1:{port}/readyz")
-                statuses.append(answer.status_code)
+        async def call() -> None:
+            answer = await client.get(f"http://127.0.0.1:{port}/readyz")
+            statuses.append(answer.status_code)
 
-            nursery.start_soon(call)
-            await asked.wait()
-            stopping.set()
+        nursery.start_soon(call)
+        await asked.wait()
+        stopping.set()
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(OSError, match=r"refused|failed"):
+            await trio.open_tcp_stream("127.0.0.1", port)
+        release.set()
+        while not statuses:
             await trio.testing.wait_all_tasks_blocked()
-            with pytest.raises(OSError, match="refused|failed"):
-                await trio.open_tcp_stream("127.0.0.1", port)
-            release.set()
-            while not statuses:
-                await trio.testing.wait_all_tasks_blocked()
-                await trio.sleep(0.01)
+            await trio.sleep(0.01)
     assert statuses == [200]
 
 

@@ -1,0 +1,152 @@
+"""How often one may call, and what a repeated call gets."""
+
+from typing import Any
+
+import pytest
+from http_fakes import PASSWORD, World
+
+from core.errors import Rejected
+from core.identity import Role
+from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR, address_key
+
+ME = "/api/v1/users/me"
+ROOMS = "/api/v1/chat/rooms"
+LOGIN = "/api/v1/auth/login"
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_the_allowance_follows_the_role(role: Role) -> None:
+    world = World(limited=True)
+    answer = await world.call("GET", ME, token=world.token(role))
+    assert answer.headers["RateLimit-Limit"] == str(PER_HOUR[role])
+    assert answer.headers["RateLimit-Remaining"] == str(PER_HOUR[role] - 1)
+    assert answer.headers["RateLimit-Reset"] == "61"
+
+
+async def test_past_the_limit_a_call_is_refused_and_told_when_to_come_back() -> None:
+    world = World(limited=True)
+    token = world.token()
+    world.rate_limits.taken["http/user/1/user-1"] = PER_HOUR[Role.USER]
+    answer = await world.call("GET", ME, token=token)
+    assert (answer.status, answer.json["code"]) == (429, "rate_limited")
+    assert answer.headers["Retry-After"] == "13"
+    assert answer.headers["RateLimit-Remaining"] == "0"
+    assert "13" in answer.json["error"]
+
+
+async def test_guessing_tokens_counts_against_the_address() -> None:
+    world = World(limited=True)
+    statuses = [
+        (await world.call("GET", ME, token=f"guess-{number}")).status
+        for number in range(PUBLIC_PER_HOUR + 1)
+    ]
+    assert statuses == [401] * PUBLIC_PER_HOUR + [429]
+    assert (await world.call("GET", ME, token="guess", client="203.0.113.8")).status == 401
+
+
+async def test_watching_and_finding_the_server_is_not_limited() -> None:
+    world = World(limited=True)
+    for path in ("/healthz", "/readyz", "/api/v1/info", "/.well-known/jwks.json", "/openapi.json"):
+        assert "RateLimit-Limit" not in (await world.call("GET", path)).headers
+    assert world.rate_limits.taken == {}
+
+
+async def test_an_account_takes_five_attempts_whatever_the_case_and_the_address() -> None:
+    world = World(limited=True)
+    statuses = []
+    for number in range(6):
+        handle = "HANDLE1" if number % 2 else "handle1"
+        body = {"handle": handle, "password": "wrong"}
+        answer = await world.call("POST", LOGIN, json=body, client=f"203.0.113.{number}")
+        statuses.append(answer.status)
+    assert statuses == [401] * 5 + [429]
+    body = {"handle": "handle2", "password": PASSWORD}
+    assert (await world.call("POST", LOGIN, json=body)).status == 200
+
+
+async def test_an_address_takes_thirty_attempts_on_all_accounts() -> None:
+    world = World(limited=True)
+    for number in range(30):
+        await world.call("POST", LOGIN, json={"handle": f"nobody{number}", "password": "x"})
+    answer = await world.call("POST", LOGIN, json={"handle": "handle1", "password": PASSWORD})
+    assert answer.status == 429
+
+
+async def test_with_the_limits_off_nothing_is_counted_or_told() -> None:
+    world = World()
+    for _ in range(8):
+        answer = await world.call("POST", LOGIN, json={"handle": "handle1", "password": "wrong"})
+    assert answer.status == 401
+    assert "RateLimit-Limit" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("<local>", "unknown"),
+    ],
+)
+def test_an_address_counts_for_its_customer(address: str, key: str) -> None:
+    assert address_key(address) == key
+
+
+async def create(world: World, token: str, key: str, **body: Any) -> Any:
+    headers = {"Idempotency-Key": key}
+    return await world.call(
+        "POST", ROOMS, token=token, json={"kind": "group"} | body, headers=headers
+    )
+
+
+async def test_a_repeated_call_gets_the_first_answer_and_has_one_effect() -> None:
+    world = World()
+    token = world.token()
+    first, again = [await create(world, token, "k1") for _ in range(2)]
+    assert (again.status, again.raw) == (first.status, first.raw) == (201, first.raw)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(world.actors.asked) == 1
+
+
+async def test_a_key_with_another_body_is_a_conflict() -> None:
+    world = World()
+    token = world.token()
+    await create(world, token, "k1")
+    assert (await create(world, token, "k1", title="Other")).status == 409
+
+
+async def test_a_key_belongs_to_its_user() -> None:
+    world = World()
+    await create(world, world.token(), "k1")
+    other = await create(world, world.token(Role.PROFESSIONAL), "k1")
+    assert "Idempotency-Replayed" not in other.headers
+
+
+async def test_the_key_of_a_failed_call_may_be_used_again() -> None:
+    world = World()
+    token = world.token()
+    good = world.actors.answer
+    for failure in (Rejected("conflict", "This handle is taken."), ValueError("boom")):
+        world.actors.answer = lambda _address, _message, failure=failure: failure
+        assert (await create(world, token, "k1")).status in (409, 500)
+    world.actors.answer = good
+    assert (await create(world, token, "k1", title="Other")).status == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "with space", "ümlaut"])
+async def test_a_key_that_is_none_is_a_400(key: str) -> None:
+    world = World()
+    answer = await create(world, world.token(), key)
+    assert answer.status == 400
+    assert answer.json["errors"][0]["field"] == "Idempotency-Key"
+
+
+async def test_what_login_answers_is_never_kept() -> None:
+    world = World()
+    body = {"handle": "handle1", "password": PASSWORD}
+    headers = {"Idempotency-Key": "k1"}
+    answers = [await world.call("POST", LOGIN, json=body, headers=headers) for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert world.idempotency.begun == {}

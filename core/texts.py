@@ -65,7 +65,8 @@ def _catalogue(language: str) -> Mapping[str, str]:
     return {
         message.id: message.string
         for message in catalogue
-        if isinstance(message.id, str) and isinstance(message.string, str) and message.string
+        if isinstance(message.id, str) and isinstance(message.string, str)
+        if message.id and message.string  # an empty id is the file's header
     }
 
 

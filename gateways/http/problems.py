@@ -106,10 +106,10 @@ def _wrong_fields(error: Rejected, locale: str) -> list[WrongField]:
             WrongField(field=wrong.field, message=translate(wrong.text, locale, wrong.params))
             for wrong in error.problems
         ]
-    fields = error.fields or (("", error.text),)
+    said = {str(error).removeprefix(f"{error.code}: "): error.text}  # filled before it came here
     return [
-        WrongField(field=name, message=translate(text, locale, error.params))
-        for name, text in fields
+        WrongField(field=name, message=translate(said.get(text, text), locale, error.params))
+        for name, text in error.fields or (("", error.text),)
     ]
 
 

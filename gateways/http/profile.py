@@ -113,7 +113,8 @@ def known_currency(code: str) -> str | None:
 
 @cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    """Those of the machine, which may have none, and those of CLDR, which lacks the newest."""
+    return frozenset(zoneinfo.available_timezones()) | frozenset(get_global("zone_territories"))
 
 
 def _camel(name: str) -> str:

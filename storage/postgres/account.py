@@ -38,10 +38,13 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
 
-def account_for_server() -> Account:
-    """Ourselves; as root the user `caravan`, made once, or else `nobody`."""
+def account_for(home: Path) -> Account:
+    """Whoever owns `home`, where it exists and we are root; a new home's: the user `caravan`, made
+    once, or else `nobody`. Not root: ourselves."""
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid())
+    if home.exists() and (found := home.stat()).st_uid != 0:
+        return Account(found.st_uid, found.st_gid, found.st_uid)
     entry = _existing(NAME) or _made(NAME) or pwd.getpwnam("nobody")
     return Account(entry.pw_uid, entry.pw_gid, entry.pw_uid)
 

@@ -1,12 +1,13 @@
 """PostgreSQL as a child of this process: the wheel's binaries under our own supervision.
 
-Two locks in the data directory. `postgresql.owner` is held by us: one owner at a time.
-`postgresql.running` is inherited by the watchdog and by every server process: whoever gets it knows
-that nothing of an earlier server is alive, however that one died.
+Two locks beside the cluster. `owner.lock` is held by us: one owner at a time. `running.lock` is
+inherited by the watchdog and by every server process: whoever gets it knows that nothing of an
+earlier server is alive, however that one died.
 """
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +17,6 @@ from typing import Final
 import structlog
 import trio
 
-from storage.postgres.account import account_for_server
 from storage.postgres.file_lock import lock_file
 from storage.postgres.places import EmbeddedError, Places, find_places
 
@@ -59,7 +59,6 @@ class Embedded:
     def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self._data_dir = data_dir
         self._settings = {**SETTINGS, **(settings or {})}
-        self._account = account_for_server()
         self._places: Places | None = None
         self._starts = 0
 
@@ -107,8 +106,8 @@ class Embedded:
             os.close(owner)
 
     async def _become_owner(self) -> int:
-        self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        owner = await lock_file(self._data_dir / "postgresql.owner", within=LEFTOVERS_WITHIN)
+        self._places = await trio.to_thread.run_sync(find_places, self._data_dir)
+        owner = await self._lock("owner.lock", LEFTOVERS_WITHIN)
         if owner is None:
             raise EmbeddedError(f"Another process runs the database of {self._data_dir}.")
         return owner
@@ -117,7 +116,6 @@ class Embedded:
         """A server that accepts connections."""
         lock = await self._exclude_leftovers()
         try:
-            self._places = await trio.to_thread.run_sync(find_places, self._data_dir, self._account)
             if not self.places.cluster.exists():
                 await self._make_cluster(lock)
             # The lock says that no server lives: whoever has that pid now is a stranger.
@@ -131,20 +129,22 @@ class Embedded:
 
     async def _exclude_leftovers(self) -> int:
         """The lock that the server's processes will inherit, once nobody of an earlier one is left."""
-        path = self._data_dir / "postgresql.running"
-        lock = await lock_file(path, within=LEFTOVERS_WITHIN / 3)
+        lock = await self._lock("running.lock", LEFTOVERS_WITHIN / 3)
         if lock is None:
             # An orphan: owner and watchdog were killed together. We own the directory, so it is ours.
-            with suppress(OSError, ValueError, EmbeddedError):
-                os.kill(self._orphan(), 3)
-            lock = await lock_file(path, within=LEFTOVERS_WITHIN)
+            with suppress(OSError, ValueError):
+                os.kill(self.postmaster_pid, signal.SIGQUIT)
+            lock = await self._lock("running.lock", LEFTOVERS_WITHIN)
         if lock is None:
             raise EmbeddedError(f"An earlier database server of {self._data_dir} does not end.")
         return lock
 
-    def _orphan(self) -> int:
-        self._places = find_places(self._data_dir, self._account)
-        return self.postmaster_pid
+    async def _lock(self, name: str, within: float) -> int | None:
+        path = self.places.home / name
+        lock = await lock_file(path, within=within)
+        if lock is not None:
+            self.places.account.own(path)
+        return lock
 
     async def _make_cluster(self, lock: int) -> None:
         """All or nothing: a half cluster never has the final name."""
@@ -160,7 +160,7 @@ class Embedded:
             "--auth=trust",
         ]
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        options = self._account.popen_options()
+        options = self.places.account.popen_options()
         with trio.CancelScope(shield=True):
             done = await trio.run_process(
                 command, capture_stdout=True, capture_stderr=True, check=False,
@@ -179,6 +179,7 @@ class Embedded:
             command += ["-c", f"{name}={value}"]
         keep_bounded(places.log_file)
         with places.log_file.open("ab") as output:
+            places.account.own(places.log_file)
             process = await trio.lowlevel.open_process(
                 command,
                 stdin=subprocess.PIPE,
@@ -186,7 +187,7 @@ class Embedded:
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock,),
                 start_new_session=True,  # a terminal's Ctrl-C is for us, who stop the server last
-                **self._account.popen_options(),
+                **self.places.account.popen_options(),
             )
         return _Running(process, places)
 

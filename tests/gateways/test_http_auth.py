@@ -118,7 +118,14 @@ async def test_after_a_logout_the_access_token_opens_nothing() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["Bearer nonsense", "Bearer expired", "Bearer ", "Basic YTpi", "Bearer " + "x" * 5_000],
+    [
+        "Bearer nonsense",
+        "Bearer too.old.signed",
+        "Bearer ticket-1",
+        "Bearer ",
+        "Basic YTpi",
+        "Bearer " + "x" * 5_000,
+    ],
 )
 async def test_a_token_that_is_none_is_a_401(header: str) -> None:
     answer = await World().call("GET", "/api/v1/users/me", headers={"Authorization": header})
@@ -151,7 +158,7 @@ async def test_no_secret_is_in_any_line_of_the_log(lines: io.StringIO) -> None:
     await world.call("POST", "/api/v1/auth/refresh", json=refresh)
     secrets.append((await world.call("POST", "/api/v1/auth/ticket", token=token)).json["ticket"])
     await world.call("POST", "/api/v1/auth/logout", token=token)
-    await world.call("GET", f"/api/v1/users/me?password={canary}", token=canary)
+    await world.call("GET", f"/api/v1/users/me?password={canary}", token=f"a.{canary}.b")
     text = lines.getvalue()
     assert text.count('"event": "request"') >= 9
     assert [secret for secret in [*secrets, PASSWORD] if secret in text] == []

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 import httpx
 import trio
@@ -88,14 +89,20 @@ class Api:
 
     async def user_by_handle(self, token: str, handle: str) -> Frame | None:
         """The user of that handle, or None."""
+        return await self._user(token, "/users", {"handle": handle})
+
+    async def user(self, token: str, user_id: str) -> Frame | None:
+        """The user of that id, or None."""
+        return await self._user(token, f"/users/{quote(user_id, safe='')}", None)
+
+    async def _user(self, token: str, path: str, query: dict[str, str] | None) -> Frame | None:
         try:
-            found = await self.call("GET", "/users", token=token, query={"handle": handle})
+            user: Frame = await self.call("GET", path, token=token, query=query)
         except ApiError as error:
-            if error.status == 404:
+            if error.status in (400, 404):
                 return None
             raise
-        items = found.get("items", [found] if "id" in found else [])
-        return next((user for user in items if user["handle"] == handle), None)
+        return user
 
     async def rooms(self, token: str) -> list[Frame]:
         """All rooms of the token's user, invitations included, each with `unread` and `last`."""

@@ -85,14 +85,18 @@ class TinyHttp:
         match call:
             case "GET /chat/rooms":
                 mine = [r for r in world.rooms.values() if me.id in r.members]
-                items = [{**world.view(room), "unread": 0, "last": None} for room in mine]
+                items = [
+                    {"id": r.id, "title": r.title, "state": r.members[me.id], "createdAt": n}
+                    for n, r in enumerate(mine)
+                ]
                 return 200, {"items": items, "nextCursor": None}
             case "GET /users":
                 found = world.by_handle(query["handle"])
-                return 200, {"items": [found.view()] if found else [], "nextCursor": None}
+                return (200, found.view()) if found else (404, {"error": "No such user."})
             case "POST /auth/ticket":
                 return 200, {"ticket": world.grant(me)["accessToken"], "expiresIn": 30}
-        return 404, {"error": "No such route.", "code": "not_found"}
+        found = world.users.get(target.path.rpartition("/")[2])
+        return (200, found.view()) if found else (404, {"error": "No such route."})
 
     def _register(self, body: Frame) -> tuple[int, Frame]:
         if self.refuse_with is not None:

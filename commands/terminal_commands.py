@@ -1,0 +1,154 @@
+"""What `/words` do in a terminal conversation."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import trio
+
+from commands.terminal_talk import HISTORY_SHOWN, Talk, matching_rooms
+from commands.terminal_words import HELP, clean, message_line, room_line
+from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
+from loadtest.client import Refused, SessionStopped
+
+MAX_HISTORY_ASKED: Final = 200
+Handler = Callable[[str], Awaitable[None]]
+
+
+class UsageError(Exception):
+    """A command was typed in a way that makes no sense; the text says how to type it."""
+
+
+class Commands:
+    """Borrows: the talk. A failing command says why and changes nothing."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._by_name: dict[str, Handler] = {
+            "help": self._help,
+            "invite": self._invite,
+            "rooms": self._rooms,
+            "join": self._join,
+            "leave": self._leave,
+            "who": self._who,
+            "history": self._history,
+            "search": self._search,
+            "react": self._react,
+            "edit": self._edit,
+            "delete": self._delete,
+            "pin": self._pin,
+        }
+
+    async def carry_out(self, line: str) -> None:
+        """One line that began with a slash."""
+        name, _, rest = line[1:].partition(" ")
+        handler = self._by_name.get(name.lower())
+        screen = self._talk.screen
+        if handler is None:
+            screen.show(f"/{clean(name)} is no command; /help lists them.", "error")
+            return
+        try:
+            await handler(rest.strip())
+        except trio.TooSlowError:
+            screen.show("The server did not answer; perhaps it is not reachable.", "error")
+        except (
+            UsageError,
+            Refused,
+            ApiError,
+            UnreachableError,
+            LoginRefusedError,
+            SessionStopped,
+        ) as problem:
+            screen.show(clean(str(problem)), "error")
+
+    async def _help(self, rest: str) -> None:
+        self._talk.screen.show(HELP)
+
+    async def _invite(self, rest: str) -> None:
+        handles = rest.replace(",", " ").split()
+        if not handles:
+            raise UsageError("/invite HANDLE [HANDLE …]")
+        await invite(self._talk, handles)
+
+    async def _rooms(self, rest: str) -> None:
+        token = await self._talk.account.token()
+        for room in await self._talk.account.api.rooms(token):
+            self._talk.screen.show(room_line(room))
+
+    async def _join(self, rest: str) -> None:
+        if rest:
+            token = await self._talk.account.token()
+            found = matching_rooms(await self._talk.account.api.rooms(token), rest)
+            if not found:
+                raise UsageError(f"None of your rooms is called “{rest}”.")
+            await self._talk.enter(found[0]["id"])
+        elif self._talk.invitations:
+            await self._talk.enter(self._talk.invitations[-1]["id"])
+        else:
+            raise UsageError("No open invitation. /join ROOM goes to one of your rooms.")
+
+    async def _leave(self, rest: str) -> None:
+        room = self._talk.room
+        await self._talk.session.ask("room.leave", roomId=room["id"])
+        self._talk.screen.show(f"You left “{clean(room['title'])}”. /join another, or /quit.")
+
+    async def _who(self, rest: str) -> None:
+        answer = await self._talk.session.join(self._talk.room["id"])
+        room, online = answer["room"], set(answer.get("online", {}).get("userIds") or ())
+        self._talk.learn_members(room)
+        for member in room["members"]:
+            marks = [member["state"] if member["state"] == "invited" else member["role"]]
+            marks += ["online"] if member["id"] in online else []
+            self._talk.screen.show(f"    {clean(member['name'])} ({', '.join(marks)})")
+        if (more := room["memberCount"] - len(room["members"])) > 0:
+            self._talk.screen.show(f"    … and {more} more")
+
+    async def _history(self, rest: str) -> None:
+        count = int(rest) if rest.isdigit() and int(rest) > 0 else HISTORY_SHOWN
+        first = self._talk.oldest_shown or self._talk.room["head"] + 1
+        await self._talk.show_history(first, min(count, MAX_HISTORY_ASKED))
+
+    async def _search(self, rest: str) -> None:
+        if not rest:
+            raise UsageError("/search WORDS")
+        session, room_id = self._talk.session, self._talk.room["id"]
+        found = await session.ask("chat.search", query=rest, roomId=room_id)
+        for message in reversed(found["messages"]):
+            self._talk.screen.show(message_line(message))
+        self._talk.screen.show(f"{len(found['messages'])} found.", "dim")
+
+    async def _react(self, rest: str) -> None:
+        number, _, emoji = rest.partition(" ")
+        if not emoji.strip():
+            raise UsageError("/react N EMOJI, for example /react last ❤️")
+        await self._change("chat.react", number, emoji=emoji.strip(), active=True)
+
+    async def _edit(self, rest: str) -> None:
+        number, _, content = rest.partition(" ")
+        if not content.strip():
+            raise UsageError("/edit N TEXT")
+        await self._change("chat.edit", number, mine=True, content=content.strip())
+
+    async def _delete(self, rest: str) -> None:
+        await self._change("chat.delete", rest, mine=True)
+
+    async def _pin(self, rest: str) -> None:
+        await self._change("chat.pin", rest, active=True)
+
+    async def _change(self, kind: str, number: str, *, mine: bool = False, **more: Any) -> None:
+        message_id = self._talk.numbers.find(number, mine=mine)
+        if message_id is None:
+            raise UsageError(f"No message “{number}” here. N is the number before a message.")
+        room_id = self._talk.room["id"]
+        await self._talk.session.ask(kind, roomId=room_id, messageId=message_id, **more)
+
+
+async def invite(talk: Talk, handles: list[str]) -> None:
+    """Invite people by handle. Raises `UsageError` for a handle that nobody has."""
+    users = []
+    for handle in handles:
+        user = await talk.account.api.user_by_handle(await talk.account.token(), handle)
+        if user is None:
+            raise UsageError(f"Nobody here is called {handle}. They must register first.")
+        talk.names.learn(user["id"], user["name"])
+        users.append(user["id"])
+    await talk.session.ask("room.invite", roomId=talk.room["id"], userIds=users)

@@ -1,0 +1,93 @@
+"""Events in words, for a terminal. Pure; times in the local zone."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+Event = Mapping[str, Any]
+
+HELP: Final = """\
+/invite HANDLE        bring somebody in        /react N EMOJI    react to message N
+/rooms                my rooms                 /edit N TEXT      change my message N
+/join ROOM            go there, or accept      /delete N         take message N away
+/history [COUNT]      earlier messages         /pin N            pin message N
+/search WORDS         find messages            /who              who is in this room
+/leave                leave this room          /quit             end (also Ctrl-D)
+N is the number before a message; `last` is the newest one (for /edit and /delete: my newest).\
+"""
+
+
+KEPT: Final = "\n\u00a0\u200c\u200d"
+
+
+def clean(text: str) -> str:
+    """Text that cannot steer the terminal: other control characters than new lines and the
+    joiners that emoji and scripts need become '·'.
+    """
+    text = text.replace("\t", "    ")
+    return "".join(c if c.isprintable() or c in KEPT else "·" for c in text)
+
+
+def clock(ms: int) -> str:
+    return time.strftime("%H:%M", time.localtime(ms / 1000))
+
+
+def day(ms: int) -> str:
+    return time.strftime("%A, %d %B %Y", time.localtime(ms / 1000))
+
+
+def message_line(message: Event) -> str:
+    """`12 09:41 Ada: text`, with what became of it behind."""
+    text = "(deleted)" if message.get("deleted") else clean(message["content"])
+    text = text.replace("\n", "\n         ")
+    marks = ["(edited)"] if message.get("edited") and not message.get("deleted") else []
+    marks += ["(pinned)"] if message.get("pinned") else []
+    marks += [f"{clean(r['emoji'])} {r['count']}" for r in message.get("reactions", ())]
+    sender = clean(message["sender"]["name"])
+    return f"{message['seq']:>3} {clock(message['sentAt'])} {sender}: {'  '.join([text, *marks])}"
+
+
+def change_line(event: Event, name: Mapping[str, str], number: Mapping[str, int]) -> str:
+    """Any other durable event as a sentence. `name` by user id, `number` (seq) by message id."""
+    by = clean(name.get(event.get("by", ""), "Somebody"))
+    seq = number.get(event.get("messageId", ""))
+    what = f"message {seq}" if seq else "an earlier message"
+    match event["type"]:
+        case "chat.edited":
+            return f"{by} changed {what}: {clean(event['content'])}"
+        case "chat.deleted":
+            return f"{by} deleted {what}."
+        case "chat.reacted" if event["active"]:
+            return f"{by} reacted to {what} with {clean(event['emoji'])}"
+        case "chat.reacted":
+            return f"{by} took {clean(event['emoji'])} off {what}."
+        case "chat.pinned":
+            return f"{by} {'pinned' if event['active'] else 'unpinned'} {what}."
+        case _:
+            return _room_line(event, by, name)
+
+
+def _room_line(event: Event, by: str, name: Mapping[str, str]) -> str:
+    whom = ", ".join(clean(name.get(user, "somebody")) for user in event.get("userIds") or ())
+    match event.get("change"):
+        case "created":
+            return f"{by} made this room."
+        case "invited":
+            return f"{by} invited {whom}."
+        case "joined":
+            return f"{by} joined."
+        case "left":
+            return f"{by} left."
+        case "removed":
+            return f"{by} removed {whom}."
+        case "updated" if event.get("title"):
+            return f"{by} named this room “{clean(event['title'])}”."
+        case _:
+            return f"{by} changed this room."
+
+
+def room_line(room: Event) -> str:
+    """One line of `/rooms`."""
+    state = "  (invited: /join to accept)" if room.get("state") == "invited" else ""
+    unread = f"  {room['unread']} new" if room.get("unread") else ""
+    return f"{clean(room['title']) or '(untitled)'}{unread}{state}  {room['id']}"

@@ -1,0 +1,46 @@
+"""Events in words."""
+
+import pytest
+
+from commands.terminal_words import change_line, clean, message_line
+
+NAMES = {"1": "Ada", "2": "Bob"}
+AT = 1_760_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"type": "room.changed", "change": "created"}, "Ada made this room."),
+        ({"type": "room.changed", "change": "invited", "userIds": ["2"]}, "Ada invited Bob."),
+        ({"type": "room.changed", "change": "joined"}, "Ada joined."),
+        ({"type": "room.changed", "change": "left"}, "Ada left."),
+        ({"type": "room.changed", "change": "removed", "userIds": ["9"]}, "Ada removed somebody."),
+        (
+            {"type": "room.changed", "change": "updated", "title": "Faro"},
+            "Ada named this room “Faro”.",
+        ),
+        ({"type": "room.changed", "change": "updated", "settings": {}}, "Ada changed this room."),
+        ({"type": "chat.deleted", "messageId": "m"}, "Ada deleted message 7."),
+        ({"type": "chat.deleted", "messageId": "?"}, "Ada deleted an earlier message."),
+        ({"type": "chat.pinned", "messageId": "m", "active": False}, "Ada unpinned message 7."),
+        (
+            {"type": "chat.reacted", "messageId": "m", "active": False, "emoji": "🎉"},
+            "Ada took 🎉 off message 7.",
+        ),
+    ],
+)
+def test_a_change_is_a_sentence(event: dict, words: str):
+    assert change_line({**event, "by": "1"}, NAMES, {"m": 7}) == words
+
+
+def test_nobody_steers_a_terminal_by_what_they_write():
+    assert clean("\x1b[2J\x07hi\u202e\x9b") == "·[2J·hi··"
+    assert clean("👩\u200d🚀 a\tb\nc") == "👩\u200d🚀 a    b\nc"
+
+
+def test_a_message_shows_what_became_of_it():
+    message = {"seq": 3, "sentAt": AT, "sender": {"name": "Ada"}, "content": "hi"}
+    assert message_line(message).endswith("Ada: hi")
+    assert message_line({**message, "edited": AT}).endswith("Ada: hi  (edited)")
+    assert message_line({**message, "deleted": True, "content": ""}).endswith("Ada: (deleted)")

@@ -1,10 +1,10 @@
 """What the machine answers with: a decision, or what it must know first (pure)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from actors.room.memory import MessageState
-from actors.room.state import NO_NAMES, RoomEvent
+from actors.room.state import RoomEvent
 from protocol.frames import Answer
 
 
@@ -32,7 +32,7 @@ class Decision:
 
     event: RoomEvent | None = None
     answer: Answer | None = None
-    names: Mapping[str, str] = NO_NAMES
+    names: Mapping[str, str] = field(default_factory=dict)
     redacts: MessageState | None = None
 
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from actors.room.decisions import Decision, Given, KnowUsers, Need
 from actors.room.memory import Memory
 from actors.room.rules import checked_title, demand_group, demand_joined, demand_member, unknown
-from actors.room.state import NO_NAMES, RoomState
+from actors.room.state import RoomState
 from core.errors import Rejected
 from core.identity import Principal
 from protocol.limits import MAX_MEMBERS
@@ -132,7 +132,7 @@ def _remove(
             raise Rejected("not_found", sentence, fields=[("userId", sentence)])
         return Decision(answer=Sequenced(seq=gone))
     event = _changed(room, given, principal.user_id, "removed", user_ids=[command.user_id])
-    return Decision(event=event, answer=Sequenced(seq=event.seq), names=NO_NAMES)
+    return Decision(event=event, answer=Sequenced(seq=event.seq))
 
 
 def _update(room: RoomState, command: UpdateRoom, principal: Principal, given: Given) -> Decision:

@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from actors.room.state import NO_NAMES, RoomEvent
+from actors.room.state import RoomEvent
 from core.envelope import Envelope
 from core.errors import Rejected
 from core.ports.message_log import Append, Outcome
@@ -32,7 +32,7 @@ class Entry:
     key: int
     answer: Answer | Rejected | None = None
     event: RoomEvent | None = None
-    names: Mapping[str, str] = NO_NAMES
+    names: Mapping[str, str] = field(default_factory=dict)
     append: Append | None = None
     turn: Turn | None = None
     outcome: Outcome | None = None

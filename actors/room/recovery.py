@@ -1,7 +1,7 @@
 """After an append failed: what is durable, and under which fence to go on (docs/architecture.md §4)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -46,7 +46,7 @@ class Truth:
     fence: int
     rows: Sequence[LogRow]
     duplicate: Stored | None = None
-    names: Mapping[str, str] = NO_NAMES
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Recovery:

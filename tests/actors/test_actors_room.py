@@ -1,0 +1,575 @@
+"""The room actor on the real actor system, with memory behind its ports."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import trio
+from actors_world import (
+    EPOCH,
+    ROOM_ID,
+    T0,
+    TENANT,
+    FakeClient,
+    World,
+    key,
+    principal,
+    user_id,
+)
+
+from core.errors import Rejected, Unavailable
+from core.ports.message_log import Append
+from protocol.chat import (
+    DeleteMessage,
+    EditMessage,
+    HistoryRead,
+    MarkRead,
+    MessageAccepted,
+    PinMessage,
+    PostMessage,
+    ReactToMessage,
+    ReadHistory,
+)
+from protocol.codec import decode_event
+from protocol.presence import SetTyping
+from protocol.room import (
+    CatchUp,
+    InviteToRoom,
+    JoinRoom,
+    JudgeResume,
+    LeaveRoom,
+    MuteRoom,
+    RemoveFromRoom,
+    RoomAnswered,
+    SettingsPatch,
+    UpdateRoom,
+    ViewRoom,
+)
+from protocol.session import Position
+from storage.memory.message_log import Fault, FaultPlan
+from storage.sharding import shard_of
+
+
+@pytest.fixture(autouse=True)
+def _virtual_time(autojump_clock: trio.testing.MockClock) -> None:
+    """Every test of this file runs on virtual time."""
+
+
+def post(number: int, content: str = "hello", **fields: object) -> PostMessage:
+    return PostMessage(room_id=ROOM_ID, content=content, client_id=key(number), **fields)
+
+
+def join(seq: int | None = None, epoch: str = EPOCH) -> JoinRoom:
+    return JoinRoom(room_id=ROOM_ID, after=None if seq is None else Position(epoch=epoch, seq=seq))
+
+
+async def two_in_a_room(world: World) -> tuple[FakeClient, FakeClient]:
+    await world.make_room(2)
+    ada, ben = world.client(1), world.client(2)
+    await world.ask(ada, join())
+    await world.ask(ben, join())
+    return ada, ben
+
+
+async def test_the_ok_of_a_message_comes_before_its_event() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        accepted = await world.ask(ada, post(1))
+        place = ada.seen.index(accepted)
+        assert [frame["seq"] for frame in ada.seen[place + 1 :]] == [accepted.seq]
+        assert ben.of_type("chat.message")[0]["clientId"] == key(1)
+
+
+async def test_a_stranger_finds_no_room_and_an_invited_member_must_accept_first() -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        with pytest.raises(Rejected, match="not_found"):
+            await world.ask(world.client(3), post(1))
+        with pytest.raises(Rejected, match="not_found"):
+            await world.ask(world.client(1), post(1), room_id="no-such-room")
+        with pytest.raises(Rejected, match="forbidden"):
+            await world.ask(world.client(2), post(1))
+
+
+async def test_accepting_is_durable_before_it_is_answered_and_repeating_it_writes_nothing() -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        ben = world.client(2)
+        answer = await world.ask(ben, join())
+        assert isinstance(answer, RoomAnswered)
+        assert (answer.room.head, len(world.rows())) == (2, 2)
+        assert answer.online is not None
+        assert answer.online.user_ids == [user_id(2)]
+        await world.ask(ben, join())
+        assert len(world.rows()) == 2
+
+
+async def test_a_repeat_of_a_client_id_gets_the_first_ok_even_in_flight() -> None:
+    plan = FaultPlan(takes=lambda _: 0.05)
+    async with World(plan=plan).running() as world:
+        ada, _ = await two_in_a_room(world)
+        first = world.send(ada, post(1))
+        second = world.send(world.client(1), post(1, "other words"))
+        await trio.sleep(0.01)
+        assert not first
+        assert not second
+        await trio.sleep(1)
+        assert isinstance(first[0], MessageAccepted)
+        assert first[0] is not second[0]
+        assert (first[0].seq, first[0].message_id) == (second[0].seq, second[0].message_id)
+        assert [row.client_id for row in world.rows()].count(key(1)) == 1
+
+
+async def test_answers_of_one_connection_keep_the_order_sent_whatever_they_wait_for() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        await world.ask(ada, post(1))
+        sent = [
+            world.send(ada, post(2)),
+            world.send(ada, ReadHistory(room_id=ROOM_ID)),
+            world.send(ada, post(3, "   ")),
+            world.send(ada, MarkRead(room_id=ROOM_ID, seq=3)),
+            world.send(ada, DeleteMessage(room_id=ROOM_ID, message_id="unknown")),
+            world.send(ada, post(4)),
+        ]
+        await trio.sleep(1)
+        answers = [frame for frame in ada.seen if not isinstance(frame, dict)]
+        assert answers[-6:] == [answer for one in sent for answer in one]
+        history = sent[1][0]
+        assert isinstance(history, HistoryRead)
+        assert [view.client_id for view in history.messages] == [key(1), key(2)]
+
+
+async def test_a_slow_command_of_one_connection_keeps_no_other_waiting() -> None:
+    world = World()
+    async with world.running():
+        ada, ben = await two_in_a_room(world)
+        gate = trio.Event()
+        whole = world.log.history
+
+        async def slow(*args: object, **kwargs: object) -> object:
+            await gate.wait()
+            return await whole(*args, **kwargs)  # type: ignore[arg-type]
+
+        world.log.history = slow  # type: ignore[method-assign, assignment]
+        reading = world.send(ada, ReadHistory(room_id=ROOM_ID))
+        behind = world.send(ada, post(1))
+        await world.ask(ben, post(2))
+        assert not reading
+        assert not behind
+        gate.set()
+        await trio.sleep(1)
+        assert isinstance(behind[0], MessageAccepted)
+
+
+async def test_edits_reactions_and_pins_change_the_message_once_and_repeat_their_seq() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        told = await world.ask(ada, post(1))
+        edit = EditMessage(room_id=ROOM_ID, message_id=told.message_id, content="better")
+        react = ReactToMessage(room_id=ROOM_ID, message_id=told.message_id, emoji="👍", active=True)
+        pin = PinMessage(room_id=ROOM_ID, message_id=told.message_id, active=True)
+        firsts = [(await world.ask(ada, command)).seq for command in (edit, react, pin)]
+        count = len(world.rows())
+        assert [(await world.ask(ada, one)).seq for one in (edit, react, pin)] == firsts
+        assert len(world.rows()) == count
+        page = await world.ask(ben, ReadHistory(room_id=ROOM_ID))
+        view = page.messages[0]
+        assert (view.content, view.pinned, view.edited) == (
+            "better",
+            True,
+            world.rows()[-3].sent_at,
+        )
+        assert [(one.emoji, one.count, one.mine) for one in view.reactions] == [("👍", 1, False)]
+
+
+async def test_what_is_not_remembered_is_looked_up_before_it_is_judged() -> None:
+    first = World()
+    async with first.running():
+        ada, _ = await two_in_a_room(first)
+        told = await first.ask(ada, post(1))
+        for number in range(2, 1_100):
+            first.send(ada, post(number))
+            if number % 200 == 0:
+                await trio.sleep(1)
+        await trio.sleep(5)
+    second = World()
+    second.shards, second.stored = first.shards, first.stored
+    first.shards.free("node")
+    second.leases = type(second.leases)(first.shards)
+    second.log = type(second.log)(first.shards, second.clock, stored=first.stored)
+    second.rooms = first.rooms
+    async with second.running():
+        ada = second.client(1)
+        pin = PinMessage(room_id=ROOM_ID, message_id=told.message_id, active=True)
+        assert (await second.ask(ada, pin)).seq == len(second.rows())
+        # The same key again, a month's traffic later: found in the log, not spent twice.
+        again = await second.ask(ada, post(1))
+        assert (again.seq, again.message_id) == (told.seq, told.message_id)
+
+
+async def test_a_deleted_message_leaves_no_text_in_the_log_the_ring_or_history() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        told = await world.ask(ben, post(1, "a secret"))
+        await world.ask(
+            ben, EditMessage(room_id=ROOM_ID, message_id=told.message_id, content="a secret too")
+        )
+        await world.ask(ada, DeleteMessage(room_id=ROOM_ID, message_id=told.message_id))
+        assert not any(b"secret" in row.body for row in world.rows())
+        late = world.client(1)
+        await world.ask(late, join(2))
+        assert late.seqs == [3, 4, 5]
+        assert not any("secret" in str(frame) for frame in late.events)
+        page = await world.ask(ada, ReadHistory(room_id=ROOM_ID))
+        assert (page.messages[0].content, page.messages[0].deleted) == ("", True)
+
+
+async def test_a_removed_member_sees_his_removal_and_nothing_later() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        world.send(ada, post(1))
+        gone = world.send(ada, RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2)))
+        world.send(ada, post(2))
+        await trio.sleep(1)
+        assert ben.seqs == [3, gone[0].seq]
+        with pytest.raises(Rejected, match="not_found"):
+            await world.ask(ben, ReadHistory(room_id=ROOM_ID))
+        repeated = await world.ask(ada, RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2)))
+        assert repeated.seq == gone[0].seq
+
+
+async def test_when_the_owner_leaves_the_eldest_member_owns_the_room() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
+        left = await world.ask(ada, LeaveRoom(room_id=ROOM_ID))
+        assert (await world.ask(ada, LeaveRoom(room_id=ROOM_ID))).seq == left.seq
+        view = await world.ask(ben, ViewRoom())
+        assert {member.id: member.role for member in view.room.members} == {
+            user_id(2): "owner",
+            user_id(3): "member",
+        }
+        stored = world.stored.room(TENANT, ROOM_ID).members
+        assert stored[user_id(2)].role == "owner"
+        assert user_id(1) not in stored
+
+
+async def test_an_unknown_user_cannot_be_invited_and_the_answer_names_the_field() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        invite = InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3), "nobody"])
+        with pytest.raises(Rejected) as refused:
+            await world.ask(ada, invite)
+        assert refused.value.fields[0][0] == "userIds[1]"
+        assert len(world.rows()) == 2
+
+
+async def test_a_newcomer_sees_nothing_before_his_invitation() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        old = await world.ask(ada, post(1))
+        invited = await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
+        cyd = world.client(3)
+        await world.ask(cyd, join(0))
+        assert cyd.seqs == [invited.seq, invited.seq + 1]
+        page = await world.ask(cyd, ReadHistory(room_id=ROOM_ID))
+        assert page.messages == []
+        pin = PinMessage(room_id=ROOM_ID, message_id=old.message_id, active=True)
+        with pytest.raises(Rejected, match="not_found"):
+            await world.ask(cyd, pin)
+
+
+async def test_a_short_absence_is_made_good_from_the_ring_without_the_database() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        for number in range(20):
+            await world.ask(ada, post(number))
+        world.log.is_away = True
+        late = world.client(2)
+        answer = await world.ask(late, join(5))
+        assert answer.verdict == "complete"
+        assert late.seqs == list(range(6, 23))
+
+
+async def test_a_long_absence_is_read_from_the_log_while_others_write() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        for number in range(600):
+            world.send(ada, post(number))
+            if number % 100 == 0:
+                await trio.sleep(1)
+        await trio.sleep(2)
+        late = world.client(2)
+
+        async def write_more() -> None:
+            world.send(ada, post(1_000 + len(world.rows())))
+            await trio.sleep(0.01)
+
+        late.drained = write_more
+        answer = await world.ask(late, join(2))
+        assert answer.verdict == "complete"
+        await trio.sleep(5)
+        await world.ask(ada, post(9_999))
+        assert late.seqs == list(range(3, len(world.rows()) + 1))
+
+
+async def test_whoever_is_removed_while_catching_up_sees_the_removal_as_the_last() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        for number in range(600):
+            world.send(ada, post(number))
+            if number % 100 == 0:
+                await trio.sleep(1)
+        await trio.sleep(2)
+        late, removed = world.client(2), []
+
+        async def remove() -> None:
+            if not removed:
+                gone = RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2))
+                removed.append(await world.ask(ada, gone))
+                await world.ask(ada, post(7_000))
+
+        late.drained = remove
+        await world.ask(late, join(2))
+        await trio.sleep(5)
+        assert late.seqs == list(range(3, removed[0].seq + 1))
+        assert not world.fanout.is_subscribed(f"room:{ROOM_ID}", late)
+
+
+@pytest.mark.parametrize(
+    ("seq", "epoch"), [(1, "another"), (10_000, EPOCH)], ids=["another epoch", "beyond the head"]
+)
+async def test_what_cannot_be_continued_is_reset_and_live_from_the_head(
+    seq: int, epoch: str
+) -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        late = world.client(2)
+        assert (await world.ask(late, join(seq, epoch))).verdict == "reset"
+        await world.ask(ada, post(1))
+        assert late.seqs == [3]
+        judged = await world.ask(ben, JudgeResume(after=Position(epoch=epoch, seq=seq)))
+        assert (judged.verdict, judged.head) == ("reset", 3)
+
+
+async def test_more_than_a_mebibyte_behind_is_a_reset() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        for number in range(300):
+            world.send(ada, post(number, "x" * 4_000))
+            if number % 100 == 0:
+                await trio.sleep(1)
+        await trio.sleep(2)
+        assert (await world.ask(world.client(2), join(2))).verdict == "reset"
+        judged = await world.ask(world.client(2), JudgeResume(after=Position(epoch=EPOCH, seq=2)))
+        assert judged.verdict == "reset"
+        near = JudgeResume(after=Position(epoch=EPOCH, seq=100))
+        assert (await world.ask(world.client(2), near)).verdict == "complete"
+
+
+async def test_a_resumed_connection_gets_what_it_missed_and_then_lives() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        await world.ask(ada, post(1))
+        back = world.client(2)
+        await world.ask(back, CatchUp(seq=1))
+        await world.ask(ada, post(2))
+        assert back.seqs == [2, 3, 4]
+        with pytest.raises(Rejected, match="not_found"):
+            await world.ask(world.client(4), CatchUp(seq=1))
+
+
+async def test_a_history_page_is_cut_where_one_frame_ends() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        for number in range(60):
+            await world.ask(ada, post(number, "x" * 8_192))
+        newest = await world.ask(ada, ReadHistory(room_id=ROOM_ID, limit=60))
+        assert newest.has_more
+        assert newest.messages[-1].seq == 62
+        older = await world.ask(ada, ReadHistory(room_id=ROOM_ID, after=2, limit=60))
+        assert older.has_more
+        assert older.messages[0].seq == 3
+        around = await world.ask(ada, ReadHistory(room_id=ROOM_ID, around=30, limit=60))
+        assert around.has_more_before
+        assert around.has_more_after
+        assert 30 in [view.seq for view in around.messages]
+
+
+async def test_read_pointers_move_forward_only_and_receipts_are_coalesced() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        for number in range(5):
+            await world.ask(ada, post(number))
+        for seq in (3, 5, 4, 9_999):
+            world.send(ben, MarkRead(room_id=ROOM_ID, seq=seq))
+        await trio.sleep(5)
+        assert [frame["seq"] for frame in ada.of_type("chat.receipt")] == [3, 7]
+        assert (await world.ask(ben, ViewRoom())).room.read == 7
+        off = UpdateRoom(room_id=ROOM_ID, settings=SettingsPatch(receipts=False))
+        await world.ask(ada, off)
+        await world.ask(ada, MarkRead(room_id=ROOM_ID, seq=8))
+        await trio.sleep(2)
+        assert len(ada.of_type("chat.receipt")) == 2
+
+
+async def test_typing_ends_by_itself_after_eight_seconds() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        await world.ask(ada, SetTyping(room_id=ROOM_ID, active=True))
+        await trio.sleep(7.9)
+        assert [frame["active"] for frame in ben.of_type("typing.indicator")] == [True]
+        await trio.sleep(0.2)
+        assert [frame["active"] for frame in ben.of_type("typing.indicator")] == [True, False]
+        await world.ask(ada, SetTyping(room_id=ROOM_ID, active=False))
+        assert len(ben.of_type("typing.indicator")) == 2
+
+
+async def test_muting_is_durable_when_answered() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        await world.ask(ada, MuteRoom(room_id=ROOM_ID, until=T0 + 1))
+        record = await world.rooms.load(TENANT, ROOM_ID)
+        assert record is not None
+        muted = {member.user_id: member.muted_until for member in record.members}
+        assert muted == {user_id(1): T0 + 1, user_id(2): None}
+
+
+async def test_a_connection_can_join_only_so_many_rooms() -> None:
+    async with World().running() as world:
+        await world.make_room()
+        ada = world.client(1)
+        ada.topics = {f"room:{number}" for number in range(200)}
+        with pytest.raises(Rejected, match="conflict"):
+            await world.ask(ada, join())
+
+
+async def test_a_foreign_tenant_finds_no_room() -> None:
+    async with World().running() as world:
+        await world.make_room()
+        spy = world.client(1)
+        spy.principal = replace(principal(1), tenant_id=2)
+        with pytest.raises(Rejected, match="not_found"):
+            await world.ask(spy, ViewRoom())
+
+
+# When the log refuses.
+
+
+class Once:
+    """One fault at the n-th flush."""
+
+    def __init__(self, fault: Fault, at: int) -> None:
+        self.fault, self.left = fault, at
+
+    def __call__(self, appends: Sequence[Append]) -> Fault:
+        self.left -= 1
+        return self.fault if self.left == 0 else Fault.NONE
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST_BEFORE, Fault.LOST_AFTER, Fault.LATE])
+async def test_after_a_lost_reply_every_command_is_answered_once_and_stored_once(
+    fault: Fault,
+) -> None:
+    plan = FaultPlan(flush=Once(fault, 2), takes=lambda _: 0.01)
+    async with World(plan=plan).running() as world:
+        ada, ben = await two_in_a_room(world)
+        answers = [world.send(one, post(n)) for n, one in enumerate([ada, ben, ada, ben])]
+        answers.append(world.send(ada, post(0)))
+        await trio.sleep(5)
+        assert [len(one) for one in answers] == [1] * 5
+        assert [one[0].seq for one in answers] == [3, 4, 5, 6, 3]
+        assert [row.seq for row in world.rows()] == list(range(1, 7))
+        assert ada.seqs == [2, 3, 4, 5, 6]
+        assert ben.seqs == [3, 4, 5, 6]
+
+
+async def test_a_poison_row_is_refused_alone_and_the_later_ones_are_decided_anew() -> None:
+    plan = FaultPlan(is_bad=lambda append: b"poison" in append.rows[0].body)
+    async with World(plan=plan).running() as world:
+        ada, ben = await two_in_a_room(world)
+        answers = [
+            world.send(ada, post(1)),
+            world.send(ben, post(2, "poison")),
+            world.send(ada, post(3)),
+        ]
+        await trio.sleep(1)
+        assert answers[1][0].code == "bad_request"
+        assert [answers[0][0].seq, answers[2][0].seq] == [3, 4]
+        assert ben.seqs == [3, 4]
+
+
+async def test_while_the_database_is_away_commands_wait_and_then_are_unavailable() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        world.log.is_away = world.leases.is_away = True
+        answers = [world.send(ada, post(1)), world.send(ada, post(2))]
+        await trio.sleep(3)
+        assert answers == [[], []]
+        world.log.is_away = world.leases.is_away = False
+        await trio.sleep(3)
+        assert [one[0].seq for one in answers] == [3, 4]
+        world.log.is_away = world.leases.is_away = True
+        answers = [world.send(ada, post(3))]
+        await trio.sleep(15)
+        assert isinstance(answers[0][0], Rejected)
+        assert answers[0][0].temporary
+        world.log.is_away = world.leases.is_away = False
+        await trio.sleep(10)
+        assert (await world.ask(ada, post(3))).seq == 5
+        assert ada.seqs == [2, 3, 4, 5]
+
+
+async def test_a_room_that_lost_its_shard_stops_acking_and_lives_again_where_it_is() -> None:
+    plan = FaultPlan(flush=Once(Fault.FENCE_LOST, 2))
+    async with World(plan=plan).running() as world:
+        ada, _ = await two_in_a_room(world)
+        with pytest.raises(Rejected):
+            await world.ask(ada, post(1))
+        assert len(world.rows()) == 2
+        assert world.shards.owner(shard_of(ROOM_ID)) == "another node"
+        world.shards.free("another node")
+        world.leases.take_free()
+        await trio.sleep(10)
+        assert (await world.ask(ada, post(1))).seq == 3
+        assert ada.seqs == [2, 3]
+
+
+async def test_what_was_durable_when_a_room_crashed_reaches_the_connections_that_stayed() -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        whole = world.fanout.publish_nowait
+
+        def break_once(*args: object, **kwargs: object) -> None:
+            world.fanout.publish_nowait = whole  # type: ignore[method-assign]
+            raise RuntimeError("a bug")
+
+        world.fanout.publish_nowait = break_once  # type: ignore[method-assign]
+        world.send(ada, post(1))
+        await trio.sleep(2)
+        await world.ask(ben, post(2))
+        assert ben.seqs == [3, 4]
+
+
+async def test_an_answer_that_was_owed_is_given_when_the_server_drains() -> None:
+    plan = FaultPlan(takes=lambda _: 0.5)
+    world = World(plan=plan)
+    async with world.running():
+        await world.make_room()
+        ada = world.client(1)
+        await world.ask(ada, ViewRoom())
+        answers = world.send(ada, post(1))
+        await trio.sleep(0.01)
+    assert isinstance(answers[0], MessageAccepted)
+    assert decode_event(world.rows()[-1].body).seq == answers[0].seq
+
+
+async def test_a_room_goes_to_sleep_and_remembers() -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        told = await world.ask(ada, post(1))
+        await trio.sleep(400)
+        assert world.system.statistics()["passivations"] == 1
+        assert (await world.ask(ada, post(1))).message_id == told.message_id
+        assert isinstance(Unavailable(), Rejected)

@@ -1,0 +1,78 @@
+"""A server that breaks one rule on purpose, to see that the crash suite notices.
+
+`python broken_server.py RULE`: serves as `main.py serve` does, but for the rule.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import trio
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from actors.room.memory import Memory
+from actors.room.state import RoomEvent, RoomState
+from commands.command_line import main
+from core.ports.message_log import Append, Outcome
+from storage.postgres.message_log import PostgresMessageLog
+
+WINDOW = 0.05
+"""Seconds by which a rule's weak moment is stretched, so that a kill often falls into it."""
+
+
+def ack_before_commit() -> None:
+    """The room hears `stored` as soon as it asks, and the flush comes later."""
+    queue = PostgresMessageLog.append_nowait
+    flush = PostgresMessageLog._flush
+
+    def append(self: PostgresMessageLog, row: Append, done: Callable[[Outcome], None]) -> None:
+        queue(self, row, lambda outcome: None)
+        done(Outcome.STORED)
+
+    async def late(self: PostgresMessageLog) -> None:
+        await trio.sleep(WINDOW)
+        await flush(self)
+
+    PostgresMessageLog.append_nowait = append  # type: ignore[method-assign]
+    PostgresMessageLog._flush = late  # type: ignore[method-assign]
+
+
+def no_dedupe() -> None:
+    """A repeated clientId is a new message: neither the room nor the table remembers keys."""
+    queue = PostgresMessageLog.append_nowait
+    stored = PostgresMessageLog._stored
+
+    def append(self: PostgresMessageLog, row: Append, done: Callable[[Outcome], None]) -> None:
+        keyless = tuple(replace(one, client_id=None) for one in row.rows)
+        queue(self, replace(row, rows=keyless), done)
+
+    async def late(self: PostgresMessageLog, appends: Sequence[Append]) -> Sequence[Outcome]:
+        outcomes = await stored(self, appends)
+        await trio.sleep(WINDOW)
+        return outcomes
+
+    PostgresMessageLog.append_nowait = append  # type: ignore[method-assign]
+    PostgresMessageLog._stored = late  # type: ignore[method-assign]
+    Memory.stored = lambda self, sender_id, client_id: None  # type: ignore[method-assign]
+    Memory.may_have_forgotten = lambda self, client_id, now: False  # type: ignore[method-assign]
+
+
+def burnt_seq() -> None:
+    """Every fiftieth event uses up the number after its own."""
+    apply = RoomState.apply
+
+    def burn(self: RoomState, event: RoomEvent, *names: Any) -> None:
+        apply(self, event, *names)
+        self.head += event.seq % 50 == 0
+
+    RoomState.apply = burn  # type: ignore[method-assign]
+
+
+RULES = {rule.__name__: rule for rule in (ack_before_commit, no_dedupe, burnt_seq)}
+
+if __name__ == "__main__":
+    RULES[sys.argv[1]]()
+    sys.exit(main(["serve"]))

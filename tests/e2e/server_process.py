@@ -1,0 +1,119 @@
+"""A real server as a child process: started, killed, started again on the same ports and data."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import trio
+
+ROOT = Path(__file__).parents[2]
+SERVE = (sys.executable, "main.py", "serve")
+READY_WITHIN = 60.0
+GONE_WITHIN = 15.0
+
+
+class ServerProcess:
+    """`command` is what serves; ports are chosen at the first start and kept."""
+
+    def __init__(self, data_dir: Path, command: Sequence[str] = SERVE) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir.with_name(data_dir.name + ".log")
+        self.http = self.ws = ""
+        self.pid = 0
+        self._command = command
+        self._process: trio.Process | None = None
+
+    async def start(self) -> float:
+        """Start and wait until it is ready; how many seconds that took."""
+        begun = trio.current_time()
+        with self.log.open("ab") as stderr:
+            self._process = await trio.lowlevel.open_process(
+                [*self._command],
+                cwd=ROOT,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+        with trio.fail_after(READY_WITHIN):
+            ready = await self._ready_line()
+        self.http, self.ws, self.pid = ready["http"], ready["ws"], ready["pid"]
+        return trio.current_time() - begun
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if "CARAVAN" not in name}
+        return inherited | {
+            "CARAVAN_DATA_DIR": str(self.data_dir),
+            "CARAVAN_HTTP_PORT": str(urlsplit(self.http).port or 0),
+            "CARAVAN_WS_PORT": str(urlsplit(self.ws).port or 0),
+            "CARAVAN_RATE_LIMITS": "off",
+        }
+
+    async def _ready_line(self) -> dict[str, object]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = b""
+        while not line.endswith(b"\n"):
+            chunk = await self._process.stdout.receive_some()
+            if not chunk:
+                raise AssertionError(f"the server ended: {self.last_words()}")
+            line += chunk
+        ready: dict[str, object] = json.loads(line)
+        return ready
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-2_000:] if self.log.exists() else ""
+
+    async def kill(self) -> None:
+        """kill -9; what the server started must end by itself."""
+        await self._signal(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        return await self._signal(signal.SIGTERM)
+
+    async def _signal(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        with trio.fail_after(GONE_WITHIN):
+            status = await process.wait()
+        if process.stdout is not None:
+            await process.stdout.aclose()
+        return status
+
+    async def end(self) -> None:
+        """At the end of a test, whatever state it is in."""
+        with trio.CancelScope(shield=True):
+            process = self._process
+            if process is not None and process.returncode is None:
+                await self.stop()
+
+    @property
+    def postmaster(self) -> int:
+        """The pid of the embedded PostgreSQL's first process."""
+        dsn = json.loads((self.data_dir / "server.json").read_text())["database"]
+        socket_dir = Path(parse_qs(urlsplit(dsn).query)["host"][0])
+        return int((socket_dir / ".s.PGSQL.5432.lock").read_text().split("\n", 1)[0])
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this number lives (a zombie does not)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+async def wait_gone(pid: int, *, within: float) -> None:
+    """Until the process is gone. Raises `trio.TooSlowError`."""
+    with trio.fail_after(within):
+        while is_alive(pid):
+            await trio.sleep(0.02)

@@ -39,13 +39,14 @@ SETTINGS: Final[Mapping[str, str]] = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
-READY_WITHIN: Final = 30.0
+READY_WITHIN: Final = 120.0  # crash recovery reads up to `max_wal_size`
 LEFTOVERS_WITHIN: Final = 15.0
 STOPPED_WITHIN: Final = 15.0
 MAX_LOG_BYTES: Final = 4_000_000
 LOG_CHECKED_EVERY: Final = 60.0
-MAX_CRASHES: Final = 10
-CRASHES_FORGOTTEN_AFTER: Final = 60.0
+LIVED_WELL_AFTER: Final = 5.0
+MAX_CRASHES: Final = 20  # in a row, none of which lived well
+MAX_RESTART_DELAY: Final = 0.5
 
 log = structlog.get_logger()
 
@@ -90,18 +91,18 @@ class Embedded:
         """
         owner = await self._become_owner()
         try:
-            crashes: list[float] = []
+            crashes = 0
             while True:
                 async with await self._launched() as running:
                     task_status.started(self.dsn)
                     task_status = trio.TASK_STATUS_IGNORED
+                    ready_at = trio.current_time()
                     status = await running.wait()
                 log.warning("postgres.died", status=status)
-                now = trio.current_time()
-                crashes = [at for at in crashes if at > now - CRASHES_FORGOTTEN_AFTER] + [now]
-                if len(crashes) > MAX_CRASHES:
+                crashes = 0 if trio.current_time() > ready_at + LIVED_WELL_AFTER else crashes + 1
+                if crashes > MAX_CRASHES:
                     raise EmbeddedError(f"PostgreSQL keeps dying: see {self.places.log_file}.")
-                await trio.sleep(0.05 * 2 ** (len(crashes) - 1) if len(crashes) > 1 else 0)
+                await trio.sleep(min(0.05 * crashes, MAX_RESTART_DELAY))
         finally:
             os.close(owner)
 
@@ -221,9 +222,11 @@ class _Running:
                     if self._process.poll() is not None:
                         raise EmbeddedError(f"PostgreSQL did not start: {self._last_words()}")
                     await trio.sleep(0.01)
-        except BaseException:
+        except BaseException as error:
             with trio.CancelScope(shield=True):
                 await self.stop()
+            if isinstance(error, trio.TooSlowError):
+                raise EmbeddedError("PostgreSQL takes too long to start.") from error
             raise
 
     async def stop(self) -> None:

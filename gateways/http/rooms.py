@@ -28,7 +28,7 @@ class Page(Body, frozen=True):
 
 
 class RoomItem(View, frozen=True):
-    """A room in one's list. `unread` counts to 999; `last` is the log's last event."""
+    """A room in one's list. `unread` counts to 999; `last` is the newest readable `chat.message`."""
 
     id: str
     kind: str

@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
-from http_fakes import PASSWORD, World
+import trio
+from http_fakes import PASSWORD, FakeIdempotencyKeys, World
 
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.identity import Role
+from core.ports.repositories import StoredAnswer
+from gateways.http.idempotency import answer_once, fingerprint
 from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR, address_key
+from gateways.http.routes import Reply
 
 ME = "/api/v1/users/me"
 ROOMS = "/api/v1/chat/rooms"
@@ -150,3 +154,32 @@ async def test_what_login_answers_is_never_kept() -> None:
     answers = [await world.call("POST", LOGIN, json=body, headers=headers) for _ in range(2)]
     assert [answer.status for answer in answers] == [200, 200]
     assert world.idempotency.begun == {}
+
+
+async def test_a_call_whose_client_left_frees_its_key() -> None:
+    store = FakeIdempotencyKeys()
+    with trio.CancelScope() as scope:
+
+        async def never() -> Reply:
+            scope.cancel()
+            await trio.sleep_forever()
+            raise AssertionError
+
+        await answer_once(store, "scope", "k1", b"hash", never)
+    assert scope.cancelled_caught
+    assert store.begun == {}
+
+
+async def test_an_answer_goes_out_though_it_could_not_be_kept() -> None:
+    class Away(FakeIdempotencyKeys):
+        async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None:
+            raise Unavailable
+
+    async def done() -> Reply:
+        return Reply(status=201, body=b"{}")
+
+    assert (await answer_once(Away(), "scope", "k1", b"hash", done)).status == 201
+
+
+def test_a_fingerprint_tells_where_its_parts_end() -> None:
+    assert fingerprint("ab", "c") != fingerprint("a", "bc")

@@ -93,8 +93,7 @@ class StoredCredentials:
         self, tenant_id: int, *, email: str | None, handle: str | None, password: str
     ) -> Grant:
         """As the port says: an unknown user costs a hash too."""
-        found = await self._logins.secret(tenant_id, email=email, handle=handle)
-        user, stored = found or (None, None)
+        user, stored = await self._secret(tenant_id, email, handle) or (None, None)
         verdict = await self._passwords.check(password, stored)
         if user is None or not verdict.is_right:
             self._counts["failed"] += 1
@@ -103,6 +102,17 @@ class StoredCredentials:
         await self._logins.open(user, login, renewed_hash=verdict.renewed)
         self._counts["logins"] += 1
         return self._grant(user, login.id, refresh_token)
+
+    async def _secret(
+        self, tenant_id: int, email: str | None, handle: str | None
+    ) -> tuple[User, str] | None:
+        """What cannot be an address or a handle is nobody's."""
+        problem = (
+            forms.handle_problem(handle or "") if email is None else forms.email_problem(email)
+        )
+        if problem is not None:
+            return None
+        return await self._logins.secret(tenant_id, email=email, handle=handle)
 
     async def refresh(self, refresh_token: str) -> Grant:
         """As the port says. There is no grace for a token used twice (protocol §9)."""

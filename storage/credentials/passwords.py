@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,7 +61,9 @@ class Passwords:
     async def hash(self, password: str) -> str:
         """Raises `Overloaded` when too many are waiting."""
         self._admit()
-        return await trio.to_thread.run_sync(self._hasher.hash, password, limiter=self._threads)
+        return await trio.to_thread.run_sync(
+            self._hasher.hash, _bytes(password), limiter=self._threads
+        )
 
     async def check(self, password: str, stored: str | None) -> Verdict:
         """Whether `password` made `stored`. For None (nobody's) the answer is no and takes as long.
@@ -82,12 +85,13 @@ class Passwords:
         self._hashed += 1
 
     def _check(self, password: str, stored: str) -> Verdict:
+        plain = _bytes(password)
         try:
-            self._hasher.verify(stored, password)
+            self._hasher.verify(stored, plain)
         except argon2.exceptions.VerifyMismatchError:
             return Verdict(False)
         if self._hasher.check_needs_rehash(stored):
-            return Verdict(True, self._hasher.hash(password))
+            return Verdict(True, self._hasher.hash(plain))
         return Verdict(True)
 
     def statistics(self) -> dict[str, int | float]:
@@ -99,6 +103,12 @@ class Passwords:
             "running": threads.borrowed_tokens,
             "waiting": threads.tasks_waiting,
         }
+
+
+def _bytes(password: str) -> bytes:
+    """One spelling per text, whichever keyboard typed it (RFC 8265 §4.2); a lone surrogate, which JSON
+    can carry, is as good as any other character."""
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
 def _unmatched(memory_kib: int, rounds: int, lanes: int) -> str:

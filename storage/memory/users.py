@@ -7,6 +7,7 @@ from typing import Any
 from core.errors import Rejected
 from core.identity import Role
 from core.ports.repositories import User, UserPatch
+from storage.credentials.forms import check_patch
 from storage.credentials.records import Taken
 
 
@@ -45,6 +46,7 @@ class MemoryUsers:
         user = await self.get(tenant_id, user_id)
         if user is None:
             raise _unknown()
+        check_patch(patch)
         if patch.handle is not None:
             holder = await self.by_handle(tenant_id, patch.handle)
             if holder is not None and holder.id != user_id:

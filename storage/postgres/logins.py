@@ -139,13 +139,15 @@ async def _renew(
     login_id = token["login_id"]
     if token["spent_at"] is not None:
         return Reused(login_id, await _revoke(connection, login_id, now))
+    if token["issued_at"] <= issued_after:
+        return NotRenewed.UNKNOWN
     login = await connection.fetchrow(
         """UPDATE login SET renewed_at = $2 WHERE id = $1 AND revoked_at IS NULL
            RETURNING tenant_id, user_id""",
         login_id,
         now,
     )
-    if login is None or token["issued_at"] <= issued_after:
+    if login is None:
         return NotRenewed.UNKNOWN
     await connection.execute("UPDATE refresh_token SET spent_at = $2 WHERE hash = $1", spent, now)
     await _add_refresh_token(connection, fresh, login_id, login["tenant_id"], now)

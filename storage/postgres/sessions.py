@@ -29,7 +29,8 @@ class PostgresSessions:
         )
 
     async def touch(self, session_id: str, *, now: int) -> None:
-        await self._database.call(_touch, session_id, now)
+        if is_uuid(session_id):
+            await self._database.call(_touch, session_id, now)
 
 
 async def _begin(

@@ -9,6 +9,7 @@ import msgspec
 from core.errors import Rejected
 from core.identity import Role
 from core.ports.repositories import User, UserPatch
+from storage.credentials.forms import check_patch, handle_problem
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
@@ -27,6 +28,8 @@ class PostgresUsers:
         return (await self.many(tenant_id, [user_id])).get(user_id)
 
     async def by_handle(self, tenant_id: int, handle: str) -> User | None:
+        if handle_problem(handle):
+            return None
         rows = await self._database.call(
             _fetch,
             f"SELECT {COLUMNS} FROM account WHERE tenant_id = $1 AND lower(handle) = lower($2)",
@@ -45,8 +48,10 @@ class PostgresUsers:
         return {row["id"]: user_of(row) for row in rows}
 
     async def patch(self, tenant_id: int, user_id: str, patch: UserPatch) -> User:
+        """As the port says; `bad_request` when a new value has no proper form."""
         if not is_uuid(user_id):
             raise _unknown()
+        check_patch(patch)
         preferences = None if patch.preferences is None else msgspec.json.encode(patch.preferences)
         try:
             rows = await self._database.call(
@@ -73,6 +78,8 @@ class PostgresUsers:
         return _the(rows)
 
     async def set_role(self, tenant_id: int, handle: str, role: Role) -> User:
+        if handle_problem(handle):
+            raise _unknown()
         rows = await self._database.call(
             _fetch,
             f"""UPDATE account SET role = $3

@@ -84,3 +84,7 @@ async def resume(people, principal, session_id):
     return await people.sessions.open(
         principal, session_id=session_id, resuming=True, now=people.clock.now_ms()
     )
+
+
+async def test_touching_an_id_of_a_foreign_form_does_nothing(people):
+    await people.sessions.touch("x", now=people.clock.now_ms())

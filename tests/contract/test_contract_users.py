@@ -93,3 +93,22 @@ async def test_a_role_is_set_by_handle_and_needs_one(people):
     with pytest.raises(Rejected) as refused:
         await people.users.set_role(1, "nobody", Role.ADMIN)
     assert refused.value.code == "not_found"
+
+
+@pytest.mark.parametrize(
+    "patch", [{"handle": "has space"}, {"name": "nul\0"}, {"locale": "\ud800"}]
+)
+async def test_a_value_of_no_proper_form_is_refused_and_changes_nothing(people, patch):
+    ada = await people.add("ada")
+    before = await people.users.get(1, ada.user_id)
+    with pytest.raises(Rejected) as refused:
+        await people.users.patch(1, ada.user_id, UserPatch(**patch))
+    assert (refused.value.code, refused.value.fields[0][0]) == ("bad_request", next(iter(patch)))
+    assert await people.users.get(1, ada.user_id) == before
+
+
+@pytest.mark.parametrize("handle", ["", "nul\0", "\ud800", "x" * 10_000])
+async def test_what_cannot_be_a_handle_is_nobodys(people, handle):
+    assert await people.users.by_handle(1, handle) is None
+    with pytest.raises(Rejected):
+        await people.users.set_role(1, handle, Role.ADMIN)

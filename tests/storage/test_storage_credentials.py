@@ -126,6 +126,8 @@ async def test_who_registers_is_logged_in(world):
         ({"name": " "}, "name"),
         ({"name": "two\nlines"}, "name"),
         ({"name": "nul\0"}, "name"),
+        ({"name": "\ud800"}, "name"),
+        ({"email": "\ud800@b"}, "email"),
         ({"handle": "", "email": "a@b"}, "handle"),
         ({"handle": "has space", "email": "a@b"}, "handle"),
         ({"locale": "e!"}, "locale"),
@@ -138,10 +140,15 @@ async def test_a_wrong_field_is_named(world, changes, field):
     assert [name for name, _ in refused.value.fields] == [field]
 
 
-@pytest.mark.parametrize("password", ["x" * 8, "é" * 128, "密码密码密码密码"])
+@pytest.mark.parametrize("password", ["x" * 8, "é" * 128, "密码密码密码密码", "\ud800 secret"])
 async def test_any_eight_to_128_characters_are_a_password(world, password):
     await world.register(password=password)
     assert (await world.log_in(password=password)).user.handle == "ada"
+
+
+async def test_a_password_is_the_same_however_its_letters_are_composed(world):
+    await world.register(password="caf\u00e9 au lait")
+    assert await world.log_in(password="cafe\u0301 au lait")
 
 
 @pytest.mark.parametrize("changes", [{"email": "ADA@example.test"}, {"handle": "Ada"}])
@@ -172,15 +179,18 @@ async def test_one_logs_in_by_handle_or_email(world, who):
 async def test_every_failed_login_has_the_same_words_and_costs_a_hash(world):
     await world.register()
     words = []
-    for handle, password in (("ada", "wrong password"), ("nobody", PASSWORD)):
+    for handle, password in (
+        ("ada", "wrong password"),
+        ("nobody", PASSWORD),
+        ("nul\0", PASSWORD),
+        ("ada", "\ud800" * 200),
+    ):
         with pytest.raises(Rejected) as refused:
             await world.log_in(handle, password)
         words.append((refused.value.code, refused.value.text))
-    assert words == [("unauthenticated", WRONG)] * 2
-    hashed, nobodys = world.passwords.compared
-    assert hashed is not None
-    assert nobodys is None
-    assert world.passwords.statistics()["hashed"] == 3
+    assert words == [("unauthenticated", WRONG)] * 4
+    assert [stored is None for stored in world.passwords.compared] == [False, True, True, False]
+    assert world.passwords.statistics()["hashed"] == 5
 
 
 async def test_hashes_under_old_parameters_are_renewed_at_the_next_login(world):

@@ -18,7 +18,7 @@ import structlog
 import trio
 
 from storage.postgres.file_lock import lock_file
-from storage.postgres.places import EmbeddedError, Places, find_places
+from storage.postgres.places import RUNNING_LOCK, EmbeddedError, Places, find_places
 
 WATCHDOG: Final = Path(__file__).with_name("watchdog.sh")
 SETTINGS: Final[Mapping[str, str]] = {
@@ -130,12 +130,12 @@ class Embedded:
 
     async def _exclude_leftovers(self) -> int:
         """The lock that the server's processes will inherit, once nobody of an earlier one is left."""
-        lock = await self._lock("running.lock", LEFTOVERS_WITHIN / 3)
+        lock = await self._lock(RUNNING_LOCK, LEFTOVERS_WITHIN / 3)
         if lock is None:
             # An orphan: owner and watchdog were killed together. We own the directory, so it is ours.
             with suppress(OSError, ValueError):
                 os.kill(self.postmaster_pid, signal.SIGQUIT)
-            lock = await self._lock("running.lock", LEFTOVERS_WITHIN)
+            lock = await self._lock(RUNNING_LOCK, LEFTOVERS_WITHIN)
         if lock is None:
             raise EmbeddedError(f"An earlier database server of {self._data_dir} does not end.")
         return lock

@@ -28,6 +28,18 @@ async def lock_file(path: Path, *, within: float) -> int | None:
     return descriptor
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock just now."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _locked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

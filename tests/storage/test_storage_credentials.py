@@ -316,3 +316,32 @@ async def test_no_secret_is_stored_or_shown_as_it_is(world):
     stored = repr((vars(world.logins), vars(world.users), world.credentials.statistics()))
     for secret in (PASSWORD, grant.refresh_token, grant.access_token, ticket):
         assert secret not in stored
+
+
+async def test_a_token_of_a_key_that_another_node_has_just_made_is_good_after_one_look(key_store):
+    store = MemoryKeys()
+    await store.begin(await key_store.all())
+    world = World(store)
+    await world.keys.load()
+    grant = await world.register()
+    login_id = world.credentials.verify(grant.access_token).login_id
+    other = SigningKeys(store, bytes(32), world.clock)
+    await other.load()
+    for _ in range(2):
+        await other.rotate()
+    token = AccessTokens(other, world.clock).issue(grant.user, login_id)
+    assert (await world.credentials.authenticate(token)).user_id == grant.user.id
+    assert world.credentials.jwks() == other.jwks()
+    await other.rotate()
+    await other.rotate()
+    unseen = AccessTokens(other, world.clock).issue(grant.user, login_id)
+    with pytest.raises(Rejected):
+        await world.credentials.authenticate(unseen)
+
+
+async def test_when_every_variation_of_a_handle_is_taken_one_is_asked_for(world, monkeypatch):
+    await world.register(handle="ada")
+    monkeypatch.setattr(StoredCredentials, "_varied", lambda _, stem: stem)
+    with pytest.raises(Rejected) as refused:
+        await world.register(handle=None, email="ada@elsewhere.test")
+    assert refused.value.code == "conflict"

@@ -15,7 +15,7 @@ import trio
 from server_process import SERVE, ServerProcess
 
 from loadtest.accounts import Account, Api
-from loadtest.client import Session
+from loadtest.client import Refused, Session
 from loadtest.connection import dial_url
 from loadtest.wire import is_durable
 
@@ -82,6 +82,7 @@ class CrashRun:
         self._rng = random.Random(seed)
         self._audit = Audit()
         self._acks = [0] * writers
+        self.refusals = 0
         self._stopping = False
         self._ready: list[float] = []
 
@@ -149,9 +150,21 @@ class CrashRun:
         while not self._stopping:
             number += 1
             client_id = session.new_id()
-            answer = await session.send(room_id, f"{writer}:{number}", client_id=client_id)
-            self._audit.acked[client_id] = answer["seq"]
+            seq = await self._say(session, room_id, f"{writer}:{number}", client_id)
+            self._audit.acked[client_id] = seq
             self._acks[writer] += 1
+
+    async def _say(self, session: Session, room_id: str, text: str, client_id: str) -> int:
+        """A refusal that calls itself temporary is answered by the same message again."""
+        while True:
+            try:
+                answer = await session.send(room_id, text, client_id=client_id)
+                return int(answer["seq"])
+            except Refused as refusal:
+                if not refusal.is_temporary:
+                    raise
+                self.refusals += 1
+                await trio.sleep(0.1)
 
     async def _crash_again_and_again(self) -> None:
         for _ in range(self._rounds):

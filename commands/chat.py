@@ -93,7 +93,7 @@ async def _chat(args: argparse.Namespace, screen: Screen) -> None:
             await _connected(session)
             await _begin(talk, args.room, args.invited)
             nursery.start_soon(talk.outbox)
-            nursery.start_soon(talk.typing)
+            nursery.start_soon(talk.signals)
             nursery.start_soon(talk.events)
             await _converse(talk)
             nursery.cancel_scope.cancel()

@@ -105,7 +105,8 @@ class Commands:
     async def _history(self, rest: str) -> None:
         count = int(rest) if rest.isdigit() and int(rest) > 0 else HISTORY_SHOWN
         first = self._talk.oldest_shown or self._talk.room["head"] + 1
-        await self._talk.show_history(first, min(count, MAX_HISTORY_ASKED))
+        if not await self._talk.show_history(first, min(count, MAX_HISTORY_ASKED)):
+            self._talk.screen.show("Nothing earlier.", "dim")
 
     async def _search(self, rest: str) -> None:
         if not rest:

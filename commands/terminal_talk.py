@@ -24,7 +24,7 @@ class Talk:
     """One room on one screen.
 
     Owns: what was shown and what waits to be sent (bounded). Borrows: session, account, screen.
-    `events()`, `outbox()` and `typing()` run side by side until the caller cancels them.
+    `events()`, `outbox()` and `signals()` run side by side until the caller cancels them.
     """
 
     def __init__(self, session: Session, account: Account, screen: Screen) -> None:
@@ -38,6 +38,7 @@ class Talk:
         self.was_made_here = False
         self.oldest_shown = 0
         self._day = ""
+        self._read = 0
         self._lost = False
         self._typing_shown: dict[str, float] = {}
         self._queue, self._unsent = trio.open_memory_channel[tuple[str, str]](MAX_UNSENT)
@@ -51,6 +52,7 @@ class Talk:
         """Join a room, show its last messages; what follows comes as events."""
         answer = await self.session.join(room_id)
         previous, self.room = self.room, answer["room"]
+        self._read = self.room["head"]
         if previous and previous["id"] != room_id:
             self.session.positions.left(previous["id"])
         self.numbers, self._day = Numbers(), ""
@@ -58,11 +60,12 @@ class Talk:
         self.learn_members(self.room)
         await self.show_history(self.room["head"] + 1)
         online = answer.get("online", {}).get("count", 1)
-        title, count = clean(self.room["title"]), self.room["memberCount"]
-        self.screen.show(f"— {title or 'untitled'}: {count} members, {online} online —", "dim")
+        title, count = clean(self.room["title"]) or "untitled", self.room["memberCount"]
+        members = "1 member" if count == 1 else f"{count} members"
+        self.screen.show(f"— {title}: {members}, {online} online —", "dim")
 
-    async def show_history(self, before: int, limit: int = HISTORY_SHOWN) -> None:
-        """The last `limit` messages before a seq."""
+    async def show_history(self, before: int, limit: int = HISTORY_SHOWN) -> int:
+        """Show the last `limit` messages before a seq; returns how many there were."""
         page = await self.session.ask(
             "chat.history", roomId=self.room["id"], before=before, limit=limit
         )
@@ -70,6 +73,7 @@ class Talk:
             self.show_message(message)
         if page["messages"]:
             self.oldest_shown = page["messages"][0]["seq"]
+        return len(page["messages"])
 
     def learn_members(self, room: Frame) -> None:
         for member in room["members"]:
@@ -103,8 +107,10 @@ class Talk:
         elif event.get("roomId") != self.room.get("id"):
             return
         elif event["type"] == "chat.message":
+            self._read = event["seq"]
             self.show_message(event)
         elif is_durable(event):
+            self._read = event["seq"]
             await self.names.look_up(event.get("by", ""), *event.get("userIds", ()))
             if event.get("title"):
                 self.room["title"] = event["title"]
@@ -201,17 +207,20 @@ class Talk:
             else:
                 return
 
-    async def typing(self) -> None:
-        """Tell the others while a line is being typed."""
-        seen, told_at = "", -TYPING_EVERY
+    async def signals(self) -> None:
+        """Tell the server once a second what was read, and the others that a line is typed."""
+        seen, told_at, told_read = "", -TYPING_EVERY, ("", 0)
         while True:
             await trio.sleep(LOOK_AT_DRAFT_EVERY)
-            draft = self.screen.draft()
+            room_id, draft = self.room["id"], self.screen.draft()
             is_text = bool(draft.strip()) and not draft.startswith("/")
             if is_text and draft != seen and trio.current_time() - told_at >= TYPING_EVERY:
                 told_at = trio.current_time()
-                self.session.tell_nowait("typing.indicator", roomId=self.room["id"], active=True)
+                self.session.tell_nowait("typing.indicator", roomId=room_id, active=True)
             seen = draft
+            if self.session.is_connected and (room_id, self._read) != told_read:
+                told_read = (room_id, self._read)
+                self.session.tell_nowait("chat.read", roomId=room_id, seq=self._read)
 
 
 def matching_rooms(rooms: list[Frame], wanted: str) -> list[Frame]:

@@ -18,7 +18,7 @@ from rich.text import Text
 from loadtest.accounts import Api, ApiError, UnreachableError
 from loadtest.causes import first_cause
 from loadtest.chat import ChatRun, Load, report_progress
-from loadtest.own_server import COMMAND, ServerFailedError, own_server
+from loadtest.own_server import ServerFailedError, own_server
 from loadtest.report import Objectives, as_json, failures, print_table
 from loadtest.virtual_users import WorldFailedError
 
@@ -83,7 +83,7 @@ async def _measure(
             run.findings(),
             run.measured,
             settings=asdict(load) | asdict(objectives),
-            server=url or " ".join(COMMAND),
+            server=url or "its own: main.py serve",
         )
 
 

@@ -189,12 +189,23 @@ async def test_somebody_who_does_not_exist_cannot_be_invited():
 
 async def test_help_rooms_who_search_and_a_wrong_word():
     async with demo_world() as (_, url), at_terminal(url, "ada") as ada:
-        ada.types("/help", "/rooms", "/who", "/search alfama", "/dance")
+        ada.types("/help", "/rooms", "/who", "/search alfama", "/history", "/dance")
+        await ada.reads("Nothing earlier.")
         await ada.reads("/invite HANDLE")
         await ada.reads("packing")
         await ada.reads("Bob (member")
         await ada.reads("2 found.")
         await ada.reads("/dance is no command")
+
+
+async def test_what_was_shown_is_marked_as_read():
+    async with demo_world() as (server, url), at_terminal(url, "ada") as ada:
+        await ada.reads("lisbon: 4 members")
+        with trio.fail_after(5):
+            while not any(frame["type"] == "chat.read" for frame in server.received):
+                await server.received_something.wait()
+        mark = next(frame for frame in server.received if frame["type"] == "chat.read")
+        assert mark["seq"] == len(server.world.rooms[mark["roomId"]].log)
 
 
 async def test_a_person_sees_who_is_typing_once():
@@ -222,7 +233,7 @@ async def test_the_next_time_the_kept_token_is_enough():
     async with tiny_site(server) as (url, http):
         for _ in range(2):
             async with at_terminal(url, "zoe") as zoe:
-                await zoe.reads("lisbon: 1 members")
+                await zoe.reads("lisbon: 1 member,")
         logins = [call for call in http.calls if call.startswith("POST /auth/")]
         assert logins == ["POST /auth/login", "POST /auth/register", "POST /auth/refresh"]
 

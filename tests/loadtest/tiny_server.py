@@ -67,6 +67,7 @@ class TinyServer:
         self.peers: list[Peer] = []
         self.hellos: list[Frame] = []
         self.received: list[Frame] = []
+        self.received_something = trio.Event()
         self.heartbeat_ms = 25_000
         self.known_commands = Commands(self)
         self._commands_seen = 0
@@ -201,6 +202,8 @@ class TinyServer:
 
     async def _handle(self, peer: Peer, frame: Frame) -> None:
         self.received.append(frame)
+        self.received_something.set()
+        self.received_something = trio.Event()
         kind = frame["type"]
         if kind == "ping":
             peer.send({"type": "pong", "t": frame["t"], "serverTime": now_ms()})

@@ -104,6 +104,9 @@ class Embedded:
                     raise EmbeddedError(f"PostgreSQL keeps dying: see {self.places.log_file}.")
                 await trio.sleep(min(0.05 * crashes, MAX_RESTART_DELAY))
         finally:
+            if self.places.socket_dir != self.places.home:
+                with suppress(OSError):
+                    self.places.socket_dir.rmdir()
             os.close(owner)
 
     async def _become_owner(self) -> int:

@@ -83,5 +83,5 @@ def started_in_thread(server: Embedded) -> Callable[[], None]:
 async def until(claim: Callable[[], bool], *, within: float = 2.0) -> None:
     """Wait for what another process or thread will make true."""
     with trio.fail_after(within):
-        while not claim():  # noqa: ASYNC110  # nobody there could set an event
+        while not claim():  # nobody there could set an event
             await trio.sleep(0.01)

@@ -16,6 +16,7 @@ from actors_world import (
     principal,
     user_id,
 )
+from trio.testing import MockClock
 
 from core.errors import Rejected, Unavailable
 from core.ports.message_log import Append
@@ -50,11 +51,6 @@ from storage.memory.message_log import Fault, FaultPlan
 from storage.sharding import shard_of
 
 
-@pytest.fixture(autouse=True)
-def _virtual_time(autojump_clock: trio.testing.MockClock) -> None:
-    """Every test of this file runs on virtual time."""
-
-
 def post(number: int, content: str = "hello", **fields: object) -> PostMessage:
     return PostMessage(room_id=ROOM_ID, content=content, client_id=key(number), **fields)
 
@@ -71,7 +67,7 @@ async def two_in_a_room(world: World) -> tuple[FakeClient, FakeClient]:
     return ada, ben
 
 
-async def test_the_ok_of_a_message_comes_before_its_event() -> None:
+async def test_the_ok_of_a_message_comes_before_its_event(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         accepted = await world.ask(ada, post(1))
@@ -80,7 +76,9 @@ async def test_the_ok_of_a_message_comes_before_its_event() -> None:
         assert ben.of_type("chat.message")[0]["clientId"] == key(1)
 
 
-async def test_a_stranger_finds_no_room_and_an_invited_member_must_accept_first() -> None:
+async def test_a_stranger_finds_no_room_and_an_invited_member_must_accept_first(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         await world.make_room(2)
         with pytest.raises(Rejected, match="not_found"):
@@ -91,7 +89,9 @@ async def test_a_stranger_finds_no_room_and_an_invited_member_must_accept_first(
             await world.ask(world.client(2), post(1))
 
 
-async def test_accepting_is_durable_before_it_is_answered_and_repeating_it_writes_nothing() -> None:
+async def test_accepting_is_durable_before_it_is_answered_and_repeating_it_writes_nothing(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         await world.make_room(2)
         ben = world.client(2)
@@ -104,7 +104,9 @@ async def test_accepting_is_durable_before_it_is_answered_and_repeating_it_write
         assert len(world.rows()) == 2
 
 
-async def test_a_repeat_of_a_client_id_gets_the_first_ok_even_in_flight() -> None:
+async def test_a_repeat_of_a_client_id_gets_the_first_ok_even_in_flight(
+    autojump_clock: MockClock,
+) -> None:
     plan = FaultPlan(takes=lambda _: 0.05)
     async with World(plan=plan).running() as world:
         ada, _ = await two_in_a_room(world)
@@ -120,7 +122,9 @@ async def test_a_repeat_of_a_client_id_gets_the_first_ok_even_in_flight() -> Non
         assert [row.client_id for row in world.rows()].count(key(1)) == 1
 
 
-async def test_answers_of_one_connection_keep_the_order_sent_whatever_they_wait_for() -> None:
+async def test_answers_of_one_connection_keep_the_order_sent_whatever_they_wait_for(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         await world.ask(ada, post(1))
@@ -140,7 +144,9 @@ async def test_answers_of_one_connection_keep_the_order_sent_whatever_they_wait_
         assert [view.client_id for view in history.messages] == [key(1), key(2)]
 
 
-async def test_a_slow_command_of_one_connection_keeps_no_other_waiting() -> None:
+async def test_a_slow_command_of_one_connection_keeps_no_other_waiting(
+    autojump_clock: MockClock,
+) -> None:
     world = World()
     async with world.running():
         ada, ben = await two_in_a_room(world)
@@ -162,7 +168,9 @@ async def test_a_slow_command_of_one_connection_keeps_no_other_waiting() -> None
         assert isinstance(behind[0], MessageAccepted)
 
 
-async def test_edits_reactions_and_pins_change_the_message_once_and_repeat_their_seq() -> None:
+async def test_edits_reactions_and_pins_change_the_message_once_and_repeat_their_seq(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         told = await world.ask(ada, post(1))
@@ -183,7 +191,9 @@ async def test_edits_reactions_and_pins_change_the_message_once_and_repeat_their
         assert [(one.emoji, one.count, one.mine) for one in view.reactions] == [("👍", 1, False)]
 
 
-async def test_what_is_not_remembered_is_looked_up_before_it_is_judged() -> None:
+async def test_what_is_not_remembered_is_looked_up_before_it_is_judged(
+    autojump_clock: MockClock,
+) -> None:
     first = World()
     async with first.running():
         ada, _ = await two_in_a_room(first)
@@ -208,7 +218,9 @@ async def test_what_is_not_remembered_is_looked_up_before_it_is_judged() -> None
         assert (again.seq, again.message_id) == (told.seq, told.message_id)
 
 
-async def test_a_deleted_message_leaves_no_text_in_the_log_the_ring_or_history() -> None:
+async def test_a_deleted_message_leaves_no_text_in_the_log_the_ring_or_history(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         told = await world.ask(ben, post(1, "a secret"))
@@ -225,7 +237,9 @@ async def test_a_deleted_message_leaves_no_text_in_the_log_the_ring_or_history()
         assert (page.messages[0].content, page.messages[0].deleted) == ("", True)
 
 
-async def test_a_removed_member_sees_his_removal_and_nothing_later() -> None:
+async def test_a_removed_member_sees_his_removal_and_nothing_later(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         world.send(ada, post(1))
@@ -239,7 +253,9 @@ async def test_a_removed_member_sees_his_removal_and_nothing_later() -> None:
         assert repeated.seq == gone[0].seq
 
 
-async def test_when_the_owner_leaves_the_eldest_member_owns_the_room() -> None:
+async def test_when_the_owner_leaves_the_eldest_member_owns_the_room(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
@@ -255,7 +271,9 @@ async def test_when_the_owner_leaves_the_eldest_member_owns_the_room() -> None:
         assert user_id(1) not in stored
 
 
-async def test_an_unknown_user_cannot_be_invited_and_the_answer_names_the_field() -> None:
+async def test_an_unknown_user_cannot_be_invited_and_the_answer_names_the_field(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         invite = InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3), "nobody"])
@@ -265,7 +283,7 @@ async def test_an_unknown_user_cannot_be_invited_and_the_answer_names_the_field(
         assert len(world.rows()) == 2
 
 
-async def test_a_newcomer_sees_nothing_before_his_invitation() -> None:
+async def test_a_newcomer_sees_nothing_before_his_invitation(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         old = await world.ask(ada, post(1))
@@ -280,7 +298,9 @@ async def test_a_newcomer_sees_nothing_before_his_invitation() -> None:
             await world.ask(cyd, pin)
 
 
-async def test_a_short_absence_is_made_good_from_the_ring_without_the_database() -> None:
+async def test_a_short_absence_is_made_good_from_the_ring_without_the_database(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         for number in range(20):
@@ -292,7 +312,9 @@ async def test_a_short_absence_is_made_good_from_the_ring_without_the_database()
         assert late.seqs == list(range(6, 23))
 
 
-async def test_a_long_absence_is_read_from_the_log_while_others_write() -> None:
+async def test_a_long_absence_is_read_from_the_log_while_others_write(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         for number in range(600):
@@ -314,7 +336,9 @@ async def test_a_long_absence_is_read_from_the_log_while_others_write() -> None:
         assert late.seqs == list(range(3, len(world.rows()) + 1))
 
 
-async def test_whoever_is_removed_while_catching_up_sees_the_removal_as_the_last() -> None:
+async def test_whoever_is_removed_while_catching_up_sees_the_removal_as_the_last(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         for number in range(600):
@@ -341,7 +365,7 @@ async def test_whoever_is_removed_while_catching_up_sees_the_removal_as_the_last
     ("seq", "epoch"), [(1, "another"), (10_000, EPOCH)], ids=["another epoch", "beyond the head"]
 )
 async def test_what_cannot_be_continued_is_reset_and_live_from_the_head(
-    seq: int, epoch: str
+    seq: int, epoch: str, autojump_clock: MockClock
 ) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
@@ -353,7 +377,7 @@ async def test_what_cannot_be_continued_is_reset_and_live_from_the_head(
         assert (judged.verdict, judged.head) == ("reset", 3)
 
 
-async def test_more_than_a_mebibyte_behind_is_a_reset() -> None:
+async def test_more_than_a_mebibyte_behind_is_a_reset(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         for number in range(300):
@@ -368,7 +392,9 @@ async def test_more_than_a_mebibyte_behind_is_a_reset() -> None:
         assert (await world.ask(world.client(2), near)).verdict == "complete"
 
 
-async def test_a_resumed_connection_gets_what_it_missed_and_then_lives() -> None:
+async def test_a_resumed_connection_gets_what_it_missed_and_then_lives(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         await world.ask(ada, post(1))
@@ -380,7 +406,7 @@ async def test_a_resumed_connection_gets_what_it_missed_and_then_lives() -> None
             await world.ask(world.client(4), CatchUp(seq=1))
 
 
-async def test_a_history_page_is_cut_where_one_frame_ends() -> None:
+async def test_a_history_page_is_cut_where_one_frame_ends(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         for number in range(60):
@@ -397,7 +423,9 @@ async def test_a_history_page_is_cut_where_one_frame_ends() -> None:
         assert 30 in [view.seq for view in around.messages]
 
 
-async def test_read_pointers_move_forward_only_and_receipts_are_coalesced() -> None:
+async def test_read_pointers_move_forward_only_and_receipts_are_coalesced(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         for number in range(5):
@@ -414,7 +442,7 @@ async def test_read_pointers_move_forward_only_and_receipts_are_coalesced() -> N
         assert len(ada.of_type("chat.receipt")) == 2
 
 
-async def test_typing_ends_by_itself_after_eight_seconds() -> None:
+async def test_typing_ends_by_itself_after_eight_seconds(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         await world.ask(ada, SetTyping(room_id=ROOM_ID, active=True))
@@ -426,7 +454,7 @@ async def test_typing_ends_by_itself_after_eight_seconds() -> None:
         assert len(ben.of_type("typing.indicator")) == 2
 
 
-async def test_muting_is_durable_when_answered() -> None:
+async def test_muting_is_durable_when_answered(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         await world.ask(ada, MuteRoom(room_id=ROOM_ID, until=T0 + 1))
@@ -436,7 +464,7 @@ async def test_muting_is_durable_when_answered() -> None:
         assert muted == {user_id(1): T0 + 1, user_id(2): None}
 
 
-async def test_a_connection_can_join_only_so_many_rooms() -> None:
+async def test_a_connection_can_join_only_so_many_rooms(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         await world.make_room()
         ada = world.client(1)
@@ -445,7 +473,7 @@ async def test_a_connection_can_join_only_so_many_rooms() -> None:
             await world.ask(ada, join())
 
 
-async def test_a_foreign_tenant_finds_no_room() -> None:
+async def test_a_foreign_tenant_finds_no_room(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         await world.make_room()
         spy = world.client(1)
@@ -470,7 +498,7 @@ class Once:
 
 @pytest.mark.parametrize("fault", [Fault.LOST_BEFORE, Fault.LOST_AFTER, Fault.LATE])
 async def test_after_a_lost_reply_every_command_is_answered_once_and_stored_once(
-    fault: Fault,
+    fault: Fault, autojump_clock: MockClock
 ) -> None:
     plan = FaultPlan(flush=Once(fault, 2), takes=lambda _: 0.01)
     async with World(plan=plan).running() as world:
@@ -485,7 +513,9 @@ async def test_after_a_lost_reply_every_command_is_answered_once_and_stored_once
         assert ben.seqs == [3, 4, 5, 6]
 
 
-async def test_a_poison_row_is_refused_alone_and_the_later_ones_are_decided_anew() -> None:
+async def test_a_poison_row_is_refused_alone_and_the_later_ones_are_decided_anew(
+    autojump_clock: MockClock,
+) -> None:
     plan = FaultPlan(is_bad=lambda append: b"poison" in append.rows[0].body)
     async with World(plan=plan).running() as world:
         ada, ben = await two_in_a_room(world)
@@ -500,7 +530,9 @@ async def test_a_poison_row_is_refused_alone_and_the_later_ones_are_decided_anew
         assert ben.seqs == [3, 4]
 
 
-async def test_while_the_database_is_away_commands_wait_and_then_are_unavailable() -> None:
+async def test_while_the_database_is_away_commands_wait_and_then_are_unavailable(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         world.log.is_away = world.leases.is_away = True
@@ -521,7 +553,9 @@ async def test_while_the_database_is_away_commands_wait_and_then_are_unavailable
         assert ada.seqs == [2, 3, 4, 5]
 
 
-async def test_a_room_that_lost_its_shard_stops_acking_and_lives_again_where_it_is() -> None:
+async def test_a_room_that_lost_its_shard_stops_acking_and_lives_again_where_it_is(
+    autojump_clock: MockClock,
+) -> None:
     plan = FaultPlan(flush=Once(Fault.FENCE_LOST, 2))
     async with World(plan=plan).running() as world:
         ada, _ = await two_in_a_room(world)
@@ -536,7 +570,9 @@ async def test_a_room_that_lost_its_shard_stops_acking_and_lives_again_where_it_
         assert ada.seqs == [2, 3]
 
 
-async def test_what_was_durable_when_a_room_crashed_reaches_the_connections_that_stayed() -> None:
+async def test_what_was_durable_when_a_room_crashed_reaches_the_connections_that_stayed(
+    autojump_clock: MockClock,
+) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)
         whole = world.fanout.publish_nowait
@@ -552,7 +588,9 @@ async def test_what_was_durable_when_a_room_crashed_reaches_the_connections_that
         assert ben.seqs == [3, 4]
 
 
-async def test_an_answer_that_was_owed_is_given_when_the_server_drains() -> None:
+async def test_an_answer_that_was_owed_is_given_when_the_server_drains(
+    autojump_clock: MockClock,
+) -> None:
     plan = FaultPlan(takes=lambda _: 0.5)
     world = World(plan=plan)
     async with world.running():
@@ -565,7 +603,7 @@ async def test_an_answer_that_was_owed_is_given_when_the_server_drains() -> None
     assert decode_event(world.rows()[-1].body).seq == answers[0].seq
 
 
-async def test_a_room_goes_to_sleep_and_remembers() -> None:
+async def test_a_room_goes_to_sleep_and_remembers(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, _ = await two_in_a_room(world)
         told = await world.ask(ada, post(1))

@@ -59,6 +59,6 @@ def _demand_short(text: str, limit: int, field: str) -> None:
         raise Rejected(
             "too_large",
             sentence,
-            fields=[(field, sentence.format(limit=limit))],
+            fields=[(field, sentence)],
             params={"limit": limit},
         )

@@ -52,7 +52,7 @@ def plan_room(command: CreateRoom, principal: Principal) -> PlannedRoom:
         raise Rejected(
             "too_large",
             sentence,
-            fields=[("title", sentence.format(limit=MAX_TITLE_BYTES))],
+            fields=[("title", sentence)],
             params={"limit": MAX_TITLE_BYTES},
         )
     invited = tuple(id for id in dict.fromkeys(command.members) if id != principal.user_id)

@@ -107,7 +107,10 @@ class NewRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomSummary:
-    """A room in a member's list. `unread` counts events after the pointer, at most 999."""
+    """A room in a member's list. `unread` counts events after the pointer, at most 999.
+
+    `last_body` is the newest message's event, `last_edit` the newest edit of that message.
+    """
 
     id: str
     kind: str
@@ -119,6 +122,7 @@ class RoomSummary:
     unread: int
     muted_until: int | None
     last_body: bytes | None
+    last_edit: bytes | None
     created_at: int
 
 

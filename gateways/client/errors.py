@@ -39,7 +39,7 @@ OURS: Final = frozenset({"overloaded", "unavailable", "internal", "model_failed"
 def error_frame(rejected: Rejected, *, ref: int | None, locale: str) -> bytes:
     """The `error` frame of a refusal."""
     fields = [
-        FieldError(field=field, message=translate(message, locale))
+        FieldError(field=field, message=translate(message, locale, rejected.params))
         for field, message in rejected.fields
     ]
     reference = rejected.params.get("reference")

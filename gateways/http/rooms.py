@@ -150,9 +150,20 @@ def _item(room: RoomSummary) -> RoomItem:
         read=room.read,
         unread=room.unread,
         muted_until=room.muted_until,
-        last=None if room.last_body is None else msgspec.msgpack.decode(room.last_body),
+        last=_last(room),
         created_at=room.created_at,
     )
+
+
+def _last(room: RoomSummary) -> dict[str, Any] | None:
+    """The newest message in its present text (a deleted one's is empty in the log itself)."""
+    if room.last_body is None:
+        return None
+    last: dict[str, Any] = msgspec.msgpack.decode(room.last_body)
+    if room.last_edit is not None and last["content"]:
+        edit = msgspec.msgpack.decode(room.last_edit)
+        last |= {"content": edit["content"], "edited": edit["sentAt"]}
+    return last
 
 
 def _member(member: MemberRecord) -> MemberItem:

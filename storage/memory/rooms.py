@@ -138,6 +138,12 @@ class MemoryRooms:
             if row.kind is EventKind.MESSAGE and row.seq >= max(member.from_seq, head - 999)
         ]
         last = max(texts, key=lambda row: row.seq, default=None)
+        edits = [
+            row
+            for row in stored.rows.values()
+            if last is not None and row.kind is EventKind.EDITED and row.target_seq == last.seq
+        ]
+        edit = max(edits, key=lambda row: row.seq, default=None)
         return RoomSummary(
             id=room.id,
             kind=room.kind,
@@ -149,6 +155,7 @@ class MemoryRooms:
             unread=max(0, min(MAX_UNREAD, head - max(read, member.from_seq - 1))),
             muted_until=self._muted.get((room.id, user_id)),
             last_body=None if last is None else last.body,
+            last_edit=None if edit is None else edit.body,
             created_at=room.created_at,
         )
 

@@ -202,16 +202,22 @@ async def _of_user(
                 WHERE m.tenant_id = $1 AND m.user_id = $2 AND ($3::uuid IS NULL OR room.id < $3)
                 ORDER BY room.id DESC LIMIT $4)
             SELECT mine.*, greatest(0, least($5, head - greatest(read, from_seq - 1))) AS unread,
+                last.body AS last_body,
                 (SELECT body FROM message
-                 WHERE room_id = mine.id AND kind = $6 AND seq >= greatest(from_seq, head - 999)
-                 ORDER BY seq DESC LIMIT 1) AS last_body
-            FROM mine ORDER BY id DESC""",
+                 WHERE room_id = mine.id AND target_seq = last.seq AND kind = $7
+                 ORDER BY seq DESC LIMIT 1) AS last_edit
+            FROM mine LEFT JOIN LATERAL (
+                SELECT body, seq FROM message
+                WHERE room_id = mine.id AND kind = $6 AND seq >= greatest(from_seq, head - 999)
+                ORDER BY seq DESC LIMIT 1) AS last ON true
+            ORDER BY mine.id DESC""",
         tenant_id,
         user_id,
         before,
         limit,
         MAX_UNREAD,
         EventKind.MESSAGE.value,
+        EventKind.EDITED.value,
     )
     return [_summary(row) for row in rows]
 
@@ -281,5 +287,6 @@ def _summary(row: asyncpg.Record) -> RoomSummary:
         unread=row["unread"],
         muted_until=row["muted_until"],
         last_body=row["last_body"],
+        last_edit=row["last_edit"],
         created_at=row["created_at"],
     )

@@ -139,6 +139,7 @@ async def test_a_summary_counts_what_is_unread_and_shows_the_last_message(world)
     assert (summary.role, summary.state, summary.title) == ("owner", "joined", "Lisbon")
     assert (summary.head, summary.read, summary.unread) == (4, 2, 2)
     assert b"message 3" in summary.last_body
+    assert b"better" in summary.last_edit
     await world.rooms.advance_read(1, room_id, {ada: 99})
     [read] = await world.rooms.of_user(1, ada, before=None, limit=5)
     assert read.unread == 0

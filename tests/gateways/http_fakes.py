@@ -57,6 +57,7 @@ def a_room(number: int, **values: Any) -> RoomSummary:
         "unread": 2,
         "muted_until": None,
         "last_body": None,
+        "last_edit": None,
         "created_at": 1_000,
     }
     return RoomSummary(**(fields | values))

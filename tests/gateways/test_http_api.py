@@ -140,6 +140,16 @@ async def test_rooms_come_in_pages_with_unread_and_last() -> None:
     assert cursor is None
 
 
+async def test_the_last_message_of_a_room_has_its_present_text() -> None:
+    world = World()
+    last = msgspec.msgpack.encode({"type": "chat.message", "content": "helo", "seq": 3})
+    edit = msgspec.msgpack.encode({"type": "chat.edited", "content": "hello", "sentAt": 5})
+    world.rooms.summaries = [a_room(1, last_body=last, last_edit=edit)]
+    page = await world.call("GET", ROOMS, token=world.token())
+    assert page.json["items"][0]["last"]["content"] == "hello"
+    assert page.json["items"][0]["last"]["edited"] == 5
+
+
 @pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"page": "1"}])
 async def test_a_wrong_query_is_a_400(query: dict[str, str]) -> None:
     world = World()

@@ -174,8 +174,18 @@ class CrashRun:
                 await self.server.kill()
                 self._ready.append(await self.server.start())
             else:
-                os.kill(self.server.postmaster, signal.SIGKILL)
+                await self._kill_postgres()
         await self._wait_for_acks(5)
+
+    async def _kill_postgres(self) -> None:
+        """Its backends live on for a moment, and may still commit; so wait for the next one."""
+        killed, at = self.server.postmaster, trio.current_time()
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        with trio.fail_after(20):
+            while self.server.postmaster in (None, killed):
+                await trio.sleep(0.02)
+        self._ready.append(trio.current_time() - at)
 
     async def _wait_for_acks(self, more: int) -> None:
         """Until every writer has as many new ones."""

@@ -96,11 +96,14 @@ class ServerProcess:
                 await self.stop()
 
     @property
-    def postmaster(self) -> int:
-        """The pid of the embedded PostgreSQL's first process."""
+    def postmaster(self) -> int | None:
+        """The pid of the embedded PostgreSQL's first process; None while there is none."""
         dsn = json.loads((self.data_dir / "server.json").read_text())["database"]
         socket_dir = Path(parse_qs(urlsplit(dsn).query)["host"][0])
-        return int((socket_dir / ".s.PGSQL.5432.lock").read_text().split("\n", 1)[0])
+        try:
+            return int((socket_dir / ".s.PGSQL.5432.lock").read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return None
 
 
 def is_alive(pid: int) -> bool:

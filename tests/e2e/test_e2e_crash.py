@@ -19,7 +19,7 @@ async def test_acknowledged_messages_survive_kill_9(tmp_path: Path, victim: Vict
 
     print(
         f"{victim}: {ROUNDS} kills, {outcome.acked} acked, {outcome.connects} connects, "
-        f"ready again after {max(outcome.ready, default=0):.2f} s at most"
+        f"ready again after {max(outcome.ready):.2f} s at most"
     )
     assert outcome.findings == NOTHING
     assert outcome.acked >= 5 * 4 * (ROUNDS + 1)
@@ -49,6 +49,7 @@ async def test_nothing_outlives_a_killed_server(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data")
     await server.start()
     postmaster = server.postmaster
+    assert postmaster is not None
 
     await server.kill()
 

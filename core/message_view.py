@@ -4,7 +4,6 @@ Pure, and shared by a room's history and by search, so that both show the same.
 """
 
 from collections.abc import Iterable
-from typing import assert_never
 
 from core.ports.message_log import LogRow
 from protocol.chat import (
@@ -66,10 +65,8 @@ class _Fold:
                 (users.add if event.active else users.discard)(event.by)
             case MessagePinned():
                 self._is_pinned = event.active
-            case MessagePosted() | RoomChanged():
-                raise ValueError(f"{type(event).__name__} changes no message")
             case _:
-                assert_never(event)
+                raise ValueError(f"{type(event).__name__} changes no message")
 
     def view(self, viewer: str) -> MessageView:
         posted, gone = self._posted, self._is_deleted

@@ -153,7 +153,7 @@ def _change(
             return _delete(room, state, command, principal, given)
         case ReactToMessage():
             return _react(room, state, command, principal, given)
-        case PinMessage():
+        case _:
             return _pin(room, state, command, principal, given)
 
 

@@ -40,7 +40,7 @@ def decide(
             return _invite(room, command, principal, given)
         case RemoveFromRoom():
             return _remove(room, memory, command, principal, given)
-        case UpdateRoom():
+        case _:
             return _update(room, command, principal, given)
 
 

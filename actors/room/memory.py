@@ -89,7 +89,7 @@ class MessageState:
             case MessageReacted():
                 marks = self.reactions.setdefault(event.emoji, {})
                 marks[event.by] = Mark(event.active, event.seq)
-            case MessagePinned():
+            case _:
                 self.pin = Mark(event.active, event.seq)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final, Literal
 
 from protocol.chat import (
     MessageDeleted,
@@ -97,10 +97,8 @@ class RoomState:
                 return self._departed(event.by)
             case "removed":
                 return dict.fromkeys(event.user_ids or ())
-            case "updated" | "persona":
-                return {}
             case _:
-                assert_never(event.change)
+                return _unchanged(event.change)
 
     def _invited(self, event: RoomChanged, names: Mapping[str, str]) -> dict[str, Member | None]:
         return {
@@ -145,3 +143,8 @@ class RoomState:
         )
         eldest = min(others, default=None)
         return None if eldest is None else eldest[2]
+
+
+def _unchanged(_: Literal["updated", "persona"]) -> dict[str, Member | None]:
+    """Typed so that a new kind of change cannot be forgotten above."""
+    return {}

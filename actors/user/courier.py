@@ -1,6 +1,6 @@
 """Carries invitations from the rooms' logs to the inboxes of the invited."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -33,14 +33,12 @@ class Courier:
         """Raises `Unavailable` when an inbox cannot be reached: the batch comes again."""
         for event in events:
             if event.topic == "room.appended":
-                async for row in self._changes(event):
-                    for user_id in _invited(row):
-                        await self._deliver(user_id, event.key, row.seq)
+                await self._carry(event)
 
     async def rebuild(self) -> None:
         """Inboxes are kept: an invitation that comes again finds its place taken."""
 
-    async def _changes(self, event: OutboxEvent) -> AsyncIterator[LogRow]:
+    async def _carry(self, event: OutboxEvent) -> None:
         after = event.first - 1
         while after < event.last:
             rows = await self._log.read(
@@ -50,7 +48,8 @@ class Courier:
                 return
             for row in rows:
                 if row.kind is EventKind.ROOM:
-                    yield row
+                    for user_id in _invited(row):
+                        await self._deliver(user_id, event.key, row.seq)
             after = rows[-1].seq
 
     async def _deliver(self, user_id: str, room_id: str, seq: int) -> None:

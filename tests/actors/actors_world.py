@@ -20,6 +20,7 @@ from core.ids import ProcessIds
 from core.ports.fanout import Audience, FrameLane
 from core.ports.repositories import NewRoom, User
 from core.system import ActorSystem
+from protocol.chat import Sender
 from protocol.close_codes import CloseCode
 from protocol.codec import encode
 from protocol.frames import Answer
@@ -35,6 +36,9 @@ TENANT = 1
 T0 = 1_800_000_000_000
 ROOM_ID = "0190a000-0000-7000-8000-000000000001"
 EPOCH = "0190a000-0000-7000-8000-0000000000ee"
+
+
+ADA_SENDER = Sender(id="0190b000-0000-7000-8000-000000000001", kind="user", name="User 1")
 
 
 class VirtualClock:

@@ -18,8 +18,8 @@ from actors_world import (
 )
 from trio.testing import MockClock
 
-from core.errors import Rejected, Unavailable
-from core.ports.message_log import Append
+from core.errors import Rejected
+from core.ports.message_log import Append, EventKind, LogRow
 from protocol.chat import (
     DeleteMessage,
     EditMessage,
@@ -31,7 +31,7 @@ from protocol.chat import (
     ReactToMessage,
     ReadHistory,
 )
-from protocol.codec import decode_event
+from protocol.codec import decode_event, encode
 from protocol.presence import SetTyping
 from protocol.room import (
     CatchUp,
@@ -42,6 +42,7 @@ from protocol.room import (
     MuteRoom,
     RemoveFromRoom,
     RoomAnswered,
+    RoomChanged,
     SettingsPatch,
     UpdateRoom,
     ViewRoom,
@@ -610,4 +611,88 @@ async def test_a_room_goes_to_sleep_and_remembers(autojump_clock: MockClock) -> 
         await trio.sleep(400)
         assert world.system.statistics()["passivations"] == 1
         assert (await world.ask(ada, post(1))).message_id == told.message_id
-        assert isinstance(Unavailable(), Rejected)
+
+
+async def test_past_its_bound_a_room_decides_no_further_and_answers_all_in_order(
+    autojump_clock: MockClock,
+) -> None:
+    plan = FaultPlan(takes=lambda _: 0.5)
+    async with World(plan=plan).running() as world:
+        ada, ben = await two_in_a_room(world)
+        answers = []
+        for number in range(450):
+            answers.append(world.send(ada, post(number)))
+            answers.append(world.send(ben, post(number)))
+            if number % 50 == 7:
+                answers.append(world.send(ada, ReadHistory(room_id=ROOM_ID, limit=1)))
+        await trio.sleep(0.1)
+        assert not any(answers)
+        await trio.sleep(30)
+        assert all(len(one) == 1 for one in answers)
+        for client in (ada, ben):
+            oks = [one.seq for one in client.seen if isinstance(one, MessageAccepted)]
+            assert oks == sorted(oks)
+            assert len(oks) == 450
+        assert [row.seq for row in world.rows()] == list(range(1, 903))
+
+
+async def test_a_connection_that_waits_too_long_a_line_is_shed(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        gate = trio.Event()
+        whole = world.log.history
+
+        async def slow(*args: object, **kwargs: object) -> object:
+            await gate.wait()
+            return await whole(*args, **kwargs)  # type: ignore[arg-type]
+
+        world.log.history = slow  # type: ignore[method-assign, assignment]
+        world.send(ada, ReadHistory(room_id=ROOM_ID))
+        answers = [world.send(ada, post(number)) for number in range(520)]
+        await trio.sleep(1)
+        assert [one[0].code for one in answers if one] == ["overloaded"] * 8
+        await world.ask(ben, post(1))
+        gate.set()
+        await trio.sleep(5)
+        assert all(answers)
+
+
+async def test_a_key_that_only_the_database_remembers_gets_the_first_ok(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        told = await world.ask(ada, post(1))
+        await trio.sleep(400)
+        monkeypatch.setattr("actors.room.memory.Memory.may_have_forgotten", lambda *_: False)
+        monkeypatch.setattr("actors.room.actor.recall", lambda *_: None)
+        answers = [world.send(ada, post(2)), world.send(ada, post(1)), world.send(ada, post(3))]
+        await trio.sleep(5)
+        assert [one[0].seq for one in answers] == [4, told.seq, 5]
+        assert answers[1][0].message_id == told.message_id
+
+
+async def test_what_another_owner_stored_meanwhile_is_taken_in_and_told(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        newer = await world.leases.refence(ROOM_ID, seen=world.leases.fence(ROOM_ID))
+        event = RoomChanged(
+            room_id=ROOM_ID,
+            epoch=EPOCH,
+            seq=3,
+            sent_at=T0,
+            by=user_id(1),
+            change="invited",
+            user_ids=[user_id(3)],
+        )
+        row = LogRow(
+            seq=3, sent_at=T0, kind=EventKind.ROOM, sender_id=user_id(1), body=encode(event)
+        )
+        foreign = Append(tenant_id=TENANT, room_id=ROOM_ID, fence=newer, rows=(row,))
+        assert world.stored.attempt([foreign], [False]) is None
+        assert (await world.ask(ada, post(1))).seq == 4
+        assert ben.seqs == [3, 4]
+        view = await world.ask(ada, ViewRoom())
+        assert (view.room.members[-1].name, view.room.members[-1].state) == ("User 3", "invited")

@@ -1,0 +1,326 @@
+"""Opening, resuming, refreshing, searching."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import trio
+from actors_world import (
+    EPOCH,
+    ROOM_ID,
+    TENANT,
+    FakeClient,
+    World,
+    key,
+    principal,
+    user_id,
+)
+from trio.testing import MockClock
+
+from actors.session.actor import spec
+from actors.session.keeper import TOUCH_EVERY, Keeper
+from actors.session.machine import plan_inbox
+from actors.session.ports import SessionPorts
+from core.errors import Rejected, TokenRevoked, Unavailable
+from core.identity import Principal
+from protocol.chat import DeleteMessage, PostMessage, SearchMessages
+from protocol.close_codes import CloseCode
+from protocol.room import JoinRoom, RemoveFromRoom
+from protocol.session import (
+    SESSION,
+    AuthRefreshed,
+    ClientInfo,
+    Hello,
+    Position,
+    RefreshAuth,
+    Resume,
+    SocketGone,
+)
+from storage.memory.search import MemorySearch
+from storage.memory.sessions import MemorySessions
+
+
+class FakeCredentials:
+    """Tokens `user:N`, and `ticket:N`, which works once."""
+
+    def __init__(self) -> None:
+        self.spent: set[str] = set()
+
+    async def authenticate(self, token: str) -> Principal:
+        await trio.lowlevel.checkpoint()
+        kind, _, number = token.partition(":")
+        if token in self.spent:
+            raise TokenRevoked
+        if kind == "ticket":
+            self.spent.add(token)
+        if kind == "again":
+            return replace(principal(int(number)), login_id="new-login")
+        return principal(int(number))
+
+
+class Desk:
+    """A world with sessions in it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.sessions = MemorySessions(world.inboxes)
+        self.keeper = Keeper(self.sessions, world.clock)
+        ports = SessionPorts(
+            credentials=FakeCredentials(),  # type: ignore[arg-type]
+            sessions=self.sessions,
+            fanout=world.fanout,
+            search=MemorySearch(world.rooms),
+            rooms=world.rooms,
+            log=world.log,
+            clock=world.clock,
+            ids=world.ids,
+        )
+        world.system.register(spec(ports, self.keeper))
+
+    def fresh_client(self, number: int) -> FakeClient:
+        client = self.world.client(number)
+        client.principal = None
+        return client
+
+    async def hello(
+        self, client: FakeClient, token: str | None = None, resume: Resume | None = None
+    ) -> dict[str, Any]:
+        hello = Hello(
+            token=token or f"user:{client.number}",
+            client=ClientInfo(name="test", version="1"),
+            resume=resume,
+        )
+        session_id = self.world.ids.uuid7() if resume is None else resume.session_id
+        await self.world.system.ref(SESSION.at(session_id)).ask(hello, client=client)
+        welcome: dict[str, Any] = client.welcome
+        return welcome
+
+    async def ask(self, client: FakeClient, message: Any) -> Any:
+        ref = self.world.system.ref(SESSION.at(client.session_id))
+        return await ref.ask(message, principal=client.principal, client=client)
+
+    async def post(self, client: FakeClient, number: int, content: str = "hello") -> Any:
+        command = PostMessage(room_id=ROOM_ID, content=content, client_id=key(number))
+        return await self.world.ask(client, command)
+
+
+@asynccontextmanager
+async def desk() -> AsyncIterator[Desk]:
+    world = World()
+    made = Desk(world)
+    async with world.running():
+        await world.make_room(2)
+        yield made
+
+
+def resume(client: FakeClient, seq: int, *rooms: str, inbox: int | None = None) -> Resume:
+    position = Position(epoch=EPOCH, seq=seq)
+    return Resume(
+        session_id=client.session_id or "unknown",
+        inbox=inbox,
+        rooms=dict.fromkeys(rooms or (ROOM_ID,), position),
+    )
+
+
+async def test_a_new_client_is_welcomed(autojump_clock: MockClock) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        welcome = await made.hello(ada)
+        assert (welcome["resumed"], welcome["rooms"], welcome["inbox"]) == (False, {}, 0)
+        assert welcome["user"]["id"] == user_id(1)
+        assert welcome["limits"]["maxFrameBytes"] == 65_536
+        for topic in (
+            f"session:{ada.session_id}",
+            "login:login-1",
+            f"user:{user_id(1)}",
+        ):
+            assert made.world.fanout.is_subscribed(topic, ada)
+
+
+async def test_a_returning_client_gets_what_it_missed_and_replaces_its_older_socket(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        old, ben = made.fresh_client(1), made.world.client(2)
+        await made.hello(old)
+        await made.world.ask(old, JoinRoom(room_id=ROOM_ID))
+        await made.world.ask(ben, JoinRoom(room_id=ROOM_ID))
+        new = made.fresh_client(1)
+        await made.post(ben, 1)
+        welcome = await made.hello(new, resume=resume(old, 2))
+        assert welcome["resumed"]
+        assert welcome["rooms"] == {ROOM_ID: {"epoch": EPOCH, "head": 3, "verdict": "complete"}}
+        await made.post(ben, 2)
+        assert new.seqs == [3, 4]
+        assert new.seen.index(welcome) == 0
+        assert old.closed_with is CloseCode.REPLACED
+        assert new.is_open
+
+
+async def test_rooms_that_cannot_go_on_are_reset_or_gone(autojump_clock: MockClock) -> None:
+    async with desk() as made:
+        ada, ben = made.world.client(1), made.fresh_client(2)
+        await made.hello(ben)
+        await made.world.ask(ben, JoinRoom(room_id=ROOM_ID))
+        welcome = await made.hello(
+            made.fresh_client(2), resume=resume(ben, 99, ROOM_ID, "no-such-room")
+        )
+        assert welcome["rooms"][ROOM_ID]["verdict"] == "reset"
+        assert welcome["rooms"]["no-such-room"] == {"epoch": "", "head": 0, "verdict": "gone"}
+        await made.world.ask(ada, RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2)))
+        welcome = await made.hello(made.fresh_client(2), resume=resume(ben, 2))
+        assert welcome["rooms"][ROOM_ID]["verdict"] == "gone"
+
+
+async def test_an_unknown_session_becomes_a_fresh_one_and_a_ticket_is_spent_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        welcome = await made.hello(ada, "ticket:1", resume(ada, 1))
+        assert not welcome["resumed"]
+        assert welcome["sessionId"] != "unknown"
+        assert welcome["rooms"][ROOM_ID]["verdict"] == "complete"
+        with pytest.raises(TokenRevoked):
+            await made.hello(made.fresh_client(1), "ticket:1")
+
+
+async def test_another_users_session_counts_as_unknown(autojump_clock: MockClock) -> None:
+    async with desk() as made:
+        ada, spy = made.fresh_client(1), made.fresh_client(3)
+        await made.hello(ada)
+        welcome = await made.hello(spy, resume=resume(ada, 1))
+        assert not welcome["resumed"]
+        assert welcome["rooms"][ROOM_ID]["verdict"] == "gone"
+        assert ada.is_open
+
+
+async def test_when_a_room_cannot_say_the_hello_is_unavailable(autojump_clock: MockClock) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        made.world.leases.lose()
+        with pytest.raises(Unavailable):
+            await made.hello(made.fresh_client(1), resume=resume(ada, 1))
+
+
+async def test_a_client_whose_replay_cannot_begin_is_closed_not_left_deaf(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        back = made.fresh_client(1)
+        whole = made.world.inboxes.read
+
+        async def away(*args: Any, **kwargs: Any) -> Any:
+            raise Unavailable
+
+        made.world.inboxes.read = away  # type: ignore[method-assign]
+        await made.hello(back, resume=resume(ada, 1))
+        assert back.closed_with is CloseCode.RESTARTING
+        made.world.inboxes.read = whole  # type: ignore[method-assign]
+
+
+def test_an_inbox_too_far_behind_is_read_anew() -> None:
+    seen = Resume(session_id="s", inbox=5)
+    assert (plan_inbox(None, 9).after, plan_inbox(None, 9).is_reset) == (9, False)
+    assert (plan_inbox(Resume(session_id="s"), 9).after) == 9
+    assert (plan_inbox(seen, 1_005).after, plan_inbox(seen, 1_005).is_reset) == (5, False)
+    assert (plan_inbox(seen, 1_006).after, plan_inbox(seen, 1_006).is_reset) == (1_006, True)
+    assert plan_inbox(seen, 4).is_reset
+
+
+async def test_credentials_are_renewed_in_place_for_the_same_user_only(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        assert isinstance(await made.ask(ada, RefreshAuth(token="user:1")), AuthRefreshed)
+        await made.ask(ada, RefreshAuth(token="again:1"))
+        assert ada.principal is not None
+        assert ada.principal.login_id == "new-login"
+        assert "login:new-login" in ada.topics
+        assert "login:login-1" not in ada.topics
+        with pytest.raises(Rejected, match="forbidden"):
+            await made.ask(ada, RefreshAuth(token="user:2"))
+
+
+async def test_search_shows_members_what_stands_and_strangers_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        ada, cyd = made.fresh_client(1), made.fresh_client(3)
+        await made.hello(ada)
+        await made.hello(cyd)
+        told = [await made.post(ada, number, "pasteis de nata") for number in range(4)]
+        gone = DeleteMessage(room_id=ROOM_ID, message_id=told[0].message_id)
+        await made.world.ask(ada, gone)
+        found = await made.ask(ada, SearchMessages(query="nata", room_id=ROOM_ID, limit=2))
+        assert [view.seq for view in found.messages] == [told[3].seq, told[2].seq]
+        assert found.has_more
+        assert (await made.ask(cyd, SearchMessages(query="nata"))).messages == []
+        with pytest.raises(Rejected, match="not_found"):
+            await made.ask(cyd, SearchMessages(query="nata", room_id=ROOM_ID))
+
+
+async def test_a_page_of_finds_fits_one_frame(autojump_clock: MockClock) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        for number in range(40):
+            await made.post(ada, number, "nata " + "x" * 8_000)
+        found = await made.ask(ada, SearchMessages(query="nata", limit=40))
+        assert 20 < len(found.messages) < 40
+        assert found.has_more
+        whole = made.world.log.message
+
+        async def away(*args: Any) -> Any:
+            raise Unavailable
+
+        made.world.log.message = away  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            await made.ask(ada, SearchMessages(query="nata"))
+        made.world.log.message = whole  # type: ignore[method-assign]
+
+
+async def test_a_session_outlives_a_long_connection_and_then_half_an_hour(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made, trio.open_nursery() as nursery:
+        nursery.start_soon(made.keeper.run)
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        await trio.sleep(7_200)
+        ada.is_open = False
+        await made.world.system.ref(SESSION.at(ada.session_id)).ask(SocketGone())
+        await trio.sleep(1_790)
+        back = made.fresh_client(1)
+        assert (await made.hello(back, resume=resume(ada, 1)))["resumed"]
+        back.is_open = False
+        await trio.sleep(2 * TOUCH_EVERY + 1_801)
+        late = made.fresh_client(1)
+        assert not (await made.hello(late, resume=resume(back, 1)))["resumed"]
+        assert made.keeper.statistics() == {"sessions": 1}
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_old_sockets_end_does_not_forget_the_new_one(autojump_clock: MockClock) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        await made.hello(made.fresh_client(1), resume=resume(ada, 1))
+        await made.world.system.ref(SESSION.at(ada.session_id)).ask(SocketGone())
+        assert made.keeper.statistics() == {"sessions": 1}
+
+
+async def test_only_a_connection_says_hello(autojump_clock: MockClock) -> None:
+    async with desk() as made:
+        hello = Hello(token="user:1", client=ClientInfo(name="test", version="1"))
+        with pytest.raises(Rejected, match="bad_request"):
+            await made.world.system.ref(SESSION.at("s")).ask(hello)
+        record = await made.world.rooms.load(TENANT, ROOM_ID)
+        assert record is not None

@@ -1,0 +1,157 @@
+"""Making rooms, and the inbox as one dense sequence."""
+
+from typing import Any
+
+import pytest
+import trio
+from actors_world import ROOM_ID, TENANT, FakeClient, World, key, user_id
+from trio.testing import MockClock
+
+from actors.user.courier import Courier
+from core.envelope import Envelope
+from core.errors import Rejected, Unavailable
+from core.ports.outbox import OutboxEvent
+from protocol.room import CreateRoom, InviteToRoom, JoinRoom, RoomAnswered
+from protocol.user import USER, FollowInbox, InviteArrived
+
+
+async def ask(world: World, client: FakeClient, message: Any) -> Any:
+    assert client.principal is not None
+    ref = world.system.ref(USER.at(client.principal.user_id))
+    return await ref.ask(message, principal=client.principal, client=client)
+
+
+def create(number: int, **fields: Any) -> CreateRoom:
+    return CreateRoom(**{"kind": "group", "client_id": key(number)} | fields)
+
+
+def appended(room_id: str, first: int, last: int) -> OutboxEvent:
+    return OutboxEvent(
+        position=1,
+        tenant_id=TENANT,
+        topic="room.appended",
+        key=room_id,
+        first=first,
+        last=last,
+    )
+
+
+async def test_whoever_makes_a_room_has_joined_it(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        ada = world.client(1)
+        made = await ask(world, ada, create(1, title="Lisbon", members=[user_id(2), user_id(2)]))
+        assert isinstance(made, RoomAnswered)
+        assert (made.room.title, made.room.head, made.room.member_count) == ("Lisbon", 1, 2)
+        assert world.fanout.is_subscribed(f"room:{made.room.id}", ada)
+        again = await ask(world, ada, create(1, title="Porto"))
+        assert again.room.id == made.room.id
+
+
+async def test_a_direct_pair_has_one_room_from_either_side(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        ada, ben = world.client(1), world.client(2)
+        first = await ask(world, ada, create(1, kind="direct", members=[user_id(2)]))
+        second = await ask(world, ben, create(2, kind="direct", members=[user_id(1)]))
+        assert first.room.id == second.room.id
+        assert {member.state for member in second.room.members} == {"joined"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "field"),
+    [
+        ({"members": ["nobody"]}, "not_found", "members[0]"),
+        ({"kind": "direct"}, "bad_request", "members"),
+        ({"kind": "direct", "members": [user_id(1)]}, "bad_request", "members"),
+        ({"kind": "direct", "members": [user_id(2)], "title": "Us"}, "bad_request", "title"),
+        ({"title": "x" * 201}, "too_large", "title"),
+        ({"personas": ["p"]}, "unavailable", None),
+    ],
+)
+async def test_a_room_that_cannot_be_is_refused_and_not_made(
+    fields: dict[str, Any], code: str, field: str | None, autojump_clock: MockClock
+) -> None:
+    async with World().running() as world:
+        with pytest.raises(Rejected) as refused:
+            await ask(world, world.client(1), create(1, **fields))
+        assert refused.value.code == code
+        assert [name for name, _ in refused.value.fields] == ([field] if field else [])
+        assert not refused.value.temporary
+        assert await world.rooms.of_user(TENANT, user_id(1), before=None, limit=9) == []
+
+
+async def test_a_connection_in_two_hundred_rooms_makes_no_more(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        ada = world.client(1)
+        ada.topics = {f"room:{number}" for number in range(200)}
+        with pytest.raises(Rejected, match="conflict"):
+            await ask(world, ada, create(1))
+
+
+async def test_an_invitation_reaches_the_inbox_once_and_the_connection_live(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        ada, ben = world.client(1), world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        await world.ask(ada, JoinRoom(room_id=ROOM_ID))
+        invited = await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
+        courier = Courier(world.log, world.system.ref)
+        assert courier.name == "inbox"
+        events = [appended(ROOM_ID, 1, 1), appended(ROOM_ID, invited.seq, invited.seq)]
+        await courier.receive(events)
+        await courier.receive(events)
+        await courier.rebuild()
+        frame = ben.of_type("room.invited")
+        assert [(one["inbox"], one["room"]["id"]) for one in frame] == [(1, ROOM_ID)]
+        late = world.client(3)
+        await ask(world, late, FollowInbox(after=0))
+        assert [one["inbox"] for one in late.of_type("room.invited")] == [1]
+        assert await world.inboxes.head(TENANT, user_id(1)) == 0
+
+
+async def test_who_is_no_member_any_more_gets_no_invitation(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        await world.make_room()
+        delivered = await ask(world, world.client(5), InviteArrived(room_id=ROOM_ID, seq=9))
+        assert delivered.inbox == 0
+        stranger = world.system.ref(USER.at("nobody"))
+        assert (await stranger.ask(InviteArrived(room_id=ROOM_ID, seq=9))).inbox == 0
+
+
+async def test_the_courier_comes_again_when_a_room_cannot_say(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        world.leases.lose()
+        with pytest.raises(Unavailable):
+            await Courier(world.log, world.system.ref).receive([appended(ROOM_ID, 1, 1)])
+
+
+async def test_following_a_long_inbox_goes_page_by_page(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        for number in range(450):
+            await world.inboxes.append(
+                TENANT,
+                user_id(2),
+                source=str(number),
+                kind="notification",
+                at=0,
+                body=lambda seq: b"\x81\xa5inbox\xcd" + seq.to_bytes(2, "big"),
+            )
+        ben = world.client(2)
+        await ask(world, ben, FollowInbox(after=1))
+        assert [frame["inbox"] for frame in ben.events] == list(range(2, 451))
+        assert world.fanout.is_subscribed(f"user:{user_id(2)}", ben)
+        closed = world.client(2)
+        closed.is_open = False
+        await ask(world, closed, FollowInbox(after=0))
+        assert closed.events == []
+
+
+async def test_what_a_user_does_not_understand_is_a_crash(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        answers: list[Any] = []
+        envelope = Envelope(object(), reply=answers.append)
+        world.system.ref(USER.at(user_id(1))).deliver_nowait(envelope)
+        await trio.sleep(1)
+        assert answers[0].code == "internal"

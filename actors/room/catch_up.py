@@ -10,6 +10,7 @@ from actors.room.pipeline import Landing
 from actors.room.ports import RoomPorts
 from actors.room.ring import Ring
 from actors.room.state import RoomState
+from core.errors import Rejected
 from core.ports.fanout import Client
 from protocol.close_codes import CloseCode
 
@@ -81,7 +82,8 @@ class CatchUp:
 
     async def page_through(self, follower: Follower) -> None:
         """Send pages until the ring reaches the rest (a child task). A connection whose way is cut
-        short by a crash of the room is closed: it must not believe itself live."""
+        short, by a crash of the room or a log that cannot be read, is closed: it must not believe
+        itself live, and resumes."""
         is_through = False
         try:
             while not follower.is_over and follower.client.is_open:
@@ -90,6 +92,8 @@ class CatchUp:
                     break
                 await self._send_page(follower, up_to)
             is_through = True
+        except Rejected:
+            pass
         finally:
             if not is_through:
                 follower.client.close_nowait(CloseCode.RESTARTING)

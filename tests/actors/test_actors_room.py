@@ -31,6 +31,7 @@ from protocol.chat import (
     ReactToMessage,
     ReadHistory,
 )
+from protocol.close_codes import CloseCode
 from protocol.codec import decode_event, encode
 from protocol.presence import SetTyping
 from protocol.room import (
@@ -214,7 +215,7 @@ async def test_what_is_not_remembered_is_looked_up_before_it_is_judged(
         ada = second.client(1)
         pin = PinMessage(room_id=ROOM_ID, message_id=told.message_id, active=True)
         assert (await second.ask(ada, pin)).seq == len(second.rows())
-        # The same key again, a month's traffic later: found in the log, not spent twice.
+        # The same key again, long after it was forgotten: found in the log, not spent twice.
         again = await second.ask(ada, post(1))
         assert (again.seq, again.message_id) == (told.seq, told.message_id)
 
@@ -696,3 +697,24 @@ async def test_what_another_owner_stored_meanwhile_is_taken_in_and_told(
         assert ben.seqs == [3, 4]
         view = await world.ask(ada, ViewRoom())
         assert (view.room.members[-1].name, view.room.members[-1].state) == ("User 3", "invited")
+
+
+async def test_a_log_that_cannot_be_read_costs_the_connection_and_not_the_room(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        for number in range(400):
+            await world.ask(ada, post(number))
+        late = world.client(2)
+
+        async def break_log() -> None:
+            world.log.is_away = True
+
+        late.drained = break_log
+        await world.ask(late, join(2))
+        await trio.sleep(1)
+        assert late.closed_with is CloseCode.RESTARTING
+        world.log.is_away = False
+        assert (await world.ask(ada, post(1_000))).seq == 403
+        assert world.system.statistics()["crashes"] == 0

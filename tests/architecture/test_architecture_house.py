@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,26 @@ def test_only_the_bridge_says_asyncio() -> None:
                 module = node.module if isinstance(node, ast.ImportFrom) else None
                 for name in [*names, module or ""]:
                     assert name.split(".")[0] not in {"asyncio", "uvloop", "anyio"}, path
+
+
+PAGES = [
+    "README.md",
+    "docs/spec-map.md",
+    "docs/runbook.md",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs/adr").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_a_page_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    missing = [link for link in links if not ((ROOT / page).parent / link).exists()]
+    first_folders = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    for name in re.findall(r"`([A-Za-z0-9_./-]+/[A-Za-z0-9_./-]*)`", text):
+        if name.split("/")[0] in first_folders - {"web", "deploy"} and not (ROOT / name).exists():
+            missing.append(name)
+    assert missing == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -1,0 +1,53 @@
+"""One real server for all protocol tests, and four people who know each other."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from raw_client import Person, RawClient, Stage, on_stage, register
+from server_process import ServerProcess
+
+
+@pytest.fixture(scope="session")
+def protocol_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A running server with real PostgreSQL. It outlives the trio runs that start and stop it."""
+    data_dir: Path = tmp_path_factory.mktemp("protocol") / "data"
+    server = ServerProcess(data_dir)
+    trio.run(server.start)
+    yield server
+    assert trio.run(server.stop) == 0, server.last_words()
+
+
+@pytest.fixture(scope="session")
+def people(protocol_server: ServerProcess) -> dict[str, Person]:
+    return {
+        name: register(protocol_server.http, name.title())
+        for name in ("ada", "bob", "chen", "dina")
+    }
+
+
+@pytest.fixture
+async def stage(protocol_server: ServerProcess) -> AsyncIterator[Stage]:
+    async with on_stage(protocol_server.http, protocol_server.ws) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def ada(stage: Stage, people: dict[str, Person]) -> RawClient:
+    return await stage.enter(people["ada"])
+
+
+@pytest.fixture
+async def bob(stage: Stage, people: dict[str, Person]) -> RawClient:
+    return await stage.enter(people["bob"])
+
+
+@pytest.fixture
+async def chen(stage: Stage, people: dict[str, Person]) -> RawClient:
+    return await stage.enter(people["chen"])
+
+
+@pytest.fixture
+async def dina(stage: Stage, people: dict[str, Person]) -> RawClient:
+    return await stage.enter(people["dina"])

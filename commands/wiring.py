@@ -37,6 +37,7 @@ from gateways.http.server import bind_http, port_of, serve_http
 from protocol.close_codes import CloseCode
 from protocol.limits import CONNECT_PATH
 from protocol.presence import PRESENCE, AudienceChanged
+from protocol.room import ROOM, ForgetBelow
 from protocol.session import SESSION, SocketGone
 from storage.asyncio_bridge import AsyncioBridge
 from storage.credentials.credentials import StoredCredentials
@@ -139,7 +140,8 @@ class Parts:
         self._log = PostgresMessageLog(database, clock, on_stored=self._stored)
         # We hold the data directory's lock, so nobody else runs under this node's name.
         self._leases = PostgresLeases(database, node=node, reap_name=True)
-        self._users, self._rooms = PostgresUsers(database), PostgresRooms(database)
+        self._users = PostgresUsers(database)
+        self._rooms = PostgresRooms(database, on_stored=self._stored)
         self._inboxes, self._sessions = PostgresInboxes(database), PostgresSessions(database)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)
         bounds = self._config.bounds
@@ -295,7 +297,18 @@ class Parts:
         )
 
     async def _keep_house(self) -> None:
-        await housekeeping(self._database, self._clock)
+        await housekeeping(
+            self._database,
+            self._clock,
+            messages_for_months=self._config.bounds.keep_messages_months,
+            forgotten=self._messages_forgotten,
+        )
+
+    def _messages_forgotten(self, room_id: str, first: int) -> None:
+        address = ROOM.at(room_id)
+        if self._system.is_active(address):
+            with suppress(Rejected):  # it finds the gap itself, and closes whom it concerns
+                self._system.ref(address).tell_nowait(ForgetBelow(first=first))
 
     async def drain(self) -> None:
         """The gateways first, then the actors; what they appended is written by the log's end."""

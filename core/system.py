@@ -73,6 +73,10 @@ class ActorSystem:
         self._registry.spec(address.kind)
         return ActorRef(address, self)
 
+    def is_active(self, address: Address) -> bool:
+        """Whether it lives now: for news that nobody must be woken for."""
+        return self._registry.find(address) is not None
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Until `drain` is through. Cancelled, it answers what is queued and says no last word. A
         system runs once."""

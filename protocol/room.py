@@ -183,6 +183,12 @@ class CatchUp(Value, frozen=True, kw_only=True):
     seq: Seq
 
 
+class ForgetBelow(Value, frozen=True, kw_only=True):
+    """housekeeping → room: retention has moved `room.first` to here."""
+
+    first: Seq
+
+
 class EnterCreated(Value, frozen=True, kw_only=True):
     """user → room: the room was just made by the envelope's principal; join their client, answer
     with the room."""

@@ -35,7 +35,7 @@ from core.errors import Rejected
 from core.ports.message_log import Append, LogRow, Outcome
 from protocol.codec import decode_event
 from protocol.presence import SetTyping
-from protocol.room import ROOM, RoomChanged
+from protocol.room import ROOM, ForgetBelow, RoomChanged
 
 PUBLISH_PAGE: Final = 256
 
@@ -46,7 +46,7 @@ def spec(ports: RoomPorts) -> ActorSpec:
     return ActorSpec(
         kind=ROOM,
         make=lambda room_id: RoomActor(room_id, ports, traces),
-        lanes={Progress: Lane.CONTROL, SetTyping: Lane.EPHEMERAL},
+        lanes={Progress: Lane.CONTROL, ForgetBelow: Lane.CONTROL, SetTyping: Lane.EPHEMERAL},
     )
 
 
@@ -120,6 +120,7 @@ class RoomActor(Actor[Any]):
     async def _publish_unseen(self, left: Trace | None) -> None:
         """What became durable as our predecessor crashed, for connections that stayed."""
         published = self._applied.head if left is None else left.published
+        published = max(published, self._applied.first - 1)
         self._trace = self._traces.begin(
             self._room_id, fence=self._commands.fence, published=published
         )
@@ -145,9 +146,16 @@ class RoomActor(Actor[Any]):
             case ReceiptsDue():
                 self._has_receipts_timer = False
                 self._announce_reads()
+            case ForgetBelow(first=first):
+                self._forget_below(first)
             case _:
                 self._flow.take(envelope)
         await self._flow.advance()
+
+    def _forget_below(self, first: int) -> None:
+        for fold in (self._applied, self._commands.decided):
+            fold.first = max(fold.first, first)
+        self._ring.forget_below(first)
 
     def is_saturated(self) -> bool:
         return self._flow.is_saturated

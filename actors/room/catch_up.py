@@ -42,6 +42,10 @@ class Follower:
         self.is_over = False
 
 
+class _Overtaken(Exception):
+    """Retention took what should come next: whoever resumes from here again is answered `reset`."""
+
+
 class CatchUp:
     """All connections of one room that are not live yet; at most one way per connection."""
 
@@ -92,7 +96,7 @@ class CatchUp:
                     break
                 await self._send_page(follower, up_to)
             is_through = True
-        except Rejected:
+        except (Rejected, _Overtaken):
             pass
         finally:
             if not is_through:
@@ -107,8 +111,8 @@ class CatchUp:
             limit=PAGE_EVENTS,
             up_to=up_to,
         )
-        if not rows:
-            raise LookupError(f"the log of {self._room.id} ends before {up_to}")
+        if not rows or rows[0].seq != follower.sent + 1:
+            raise _Overtaken
         unsent = 0
         for row in rows:
             if follower.is_over:

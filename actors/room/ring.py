@@ -39,6 +39,11 @@ class Ring:
         frames = self._frames
         return [frames[place] for place in range(len(frames) - (self._head - seq), len(frames))]
 
+    def forget_below(self, first: int) -> None:
+        """Drop the frames of events before `first`."""
+        while self._frames and self._head - len(self._frames) + 1 < first:
+            self._bytes -= len(self._frames.popleft())
+
     def redact(self, seq: int, frame: bytes) -> None:
         """Replace an event's frame, if it is still here."""
         place = len(self._frames) - 1 - (self._head - seq)

@@ -131,11 +131,12 @@ class MemoryRooms:
     def _summary(self, room: NewRoom, user_id: str) -> RoomSummary:
         stored = self._stored.room(room.tenant_id, room.id)
         member, head = stored.members[user_id], _head(stored)
+        first = max(member.from_seq, stored.first)
         read = self._reads.get((room.id, user_id), 0)
         texts = [
             row
             for row in stored.rows.values()
-            if row.kind is EventKind.MESSAGE and row.seq >= max(member.from_seq, head - 999)
+            if row.kind is EventKind.MESSAGE and row.seq >= max(first, head - 999)
         ]
         last = max(texts, key=lambda row: row.seq, default=None)
         edits = [
@@ -152,7 +153,7 @@ class MemoryRooms:
             state=member.state or "",
             head=head,
             read=read,
-            unread=max(0, min(MAX_UNREAD, head - max(read, member.from_seq - 1))),
+            unread=max(0, min(MAX_UNREAD, head - max(read, first - 1))),
             muted_until=self._muted.get((room.id, user_id)),
             last_body=None if last is None else last.body,
             last_edit=None if edit is None else edit.body,

@@ -7,12 +7,15 @@ import structlog
 
 from core.ports.clock import Clock
 from storage.credentials.credentials import REFRESH_FOR
+from storage.months import Month
 from storage.postgres.idempotency import KEPT_FOR
 from storage.postgres.pool import Connection, Database
+from storage.postgres.retention import Forgotten, drop_old_leaves, forget_expired
 
 BITE: Final = 5_000
 MAX_BITES: Final = 20
 INBOX_FOR: Final = 365 * 86_400.0
+MESSAGES_FOR_MONTHS: Final = 12
 
 log = structlog.get_logger()
 
@@ -28,6 +31,8 @@ _DELETIONS: Final[Mapping[str, str]] = {
         SELECT scope, key FROM idempotency_key WHERE claimed_at <= $1 LIMIT $2)""",
     "inbox_items": """DELETE FROM inbox_item WHERE (tenant_id, user_id, seq) IN (
         SELECT tenant_id, user_id, seq FROM inbox_item WHERE created_at <= $1 LIMIT $2)""",
+    "search_documents": """DELETE FROM search_document WHERE (room_id, seq) IN (
+        SELECT room_id, seq FROM search_document WHERE sent_at < $1 LIMIT $2)""",
 }
 
 _CONSUMED: Final = """DELETE FROM outbox WHERE position IN (
@@ -43,13 +48,18 @@ async def housekeeping(
     *,
     refresh_for: float = REFRESH_FOR,
     inbox_for: float = INBOX_FOR,
+    messages_for_months: int = MESSAGES_FOR_MONTHS,
+    forgotten: Forgotten = lambda room_id, first: None,
 ) -> Mapping[str, int]:
-    """Remove what is over; how many rows of what. Call every few minutes, on any node.
+    """Remove what is over; how many rows of what (of `months`: leaves). Call every few minutes, on
+    any node.
 
-    At most 100,000 rows of a kind per call, 5,000 per transaction. Cancelled: some are gone. Consumed
-    outbox rows go once every subscriber has them.
+    At most about 100,000 rows of a kind per call, 5,000 per transaction. Cancelled: some are gone.
+    Consumed outbox rows go once every subscriber has them. A month of messages goes as a whole, once
+    its last day is `messages_for_months` back; `forgotten` hears of each room that lost messages.
     """
     now = clock.now_ms()
+    oldest = Month.of(now).plus(-messages_for_months)
     until = {
         "sessions": now,
         "tickets": now,
@@ -57,8 +67,14 @@ async def housekeeping(
         "refresh_tokens": now - int(refresh_for * 1_000),
         "idempotency_keys": now - int(KEPT_FOR * 1_000),
         "inbox_items": now - int(inbox_for * 1_000),
+        "search_documents": oldest.start,
     }
-    removed = {
+    months = await drop_old_leaves(database, before=oldest, forgotten=forgotten)
+    messages = await forget_expired(
+        database, now=now, bite=BITE, most=BITE * MAX_BITES, forgotten=forgotten
+    )
+    removed = {"months": months, "messages": messages}
+    removed |= {
         what: await _in_bites(database, sql, until[what]) for what, sql in _DELETIONS.items()
     }
     removed["outbox"] = await _in_bites(database, _CONSUMED)

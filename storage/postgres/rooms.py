@@ -1,6 +1,6 @@
 """The `Rooms` port over room, membership, read_pointer and the message log's rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -28,17 +28,24 @@ _MEMBERS: Final = """SELECT m.user_id, coalesce(account.name, '') AS name, m.rol
 
 
 class PostgresRooms:
-    """Rooms as rows. Each method is one crossing; a room of a foreign form of id is unknown."""
+    """Rooms as rows. Each method is one crossing; a room of a foreign form of id is unknown.
 
-    def __init__(self, database: Database) -> None:
+    `on_stored` is called in the trio thread after each room that was made: the outbox has news.
+    """
+
+    def __init__(self, database: Database, *, on_stored: Callable[[], None] = lambda: None) -> None:
         self._database = database
+        self._on_stored = on_stored
 
     async def create(self, room: NewRoom) -> tuple[str, bool]:
         try:
-            return await self._database.transaction(_create, room)
+            room_id, is_new = await self._database.transaction(_create, room)
         except asyncpg.CheckViolationError:  # no leaf for this month yet
             await self._database.call(ensure_leaves, [Month.of(room.created_at)])
-            return await self._database.transaction(_create, room)
+            room_id, is_new = await self._database.transaction(_create, room)
+        if is_new:
+            self._on_stored()
+        return room_id, is_new
 
     async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
         if not is_uuid(room_id):
@@ -196,7 +203,8 @@ async def _of_user(
     rows = await connection.fetch(
         f"""WITH mine AS (
                 SELECT room.id, room.kind, room.title, room.created_at, m.role, m.state,
-                       m.from_seq, m.muted_until, coalesce(r.seq, 0) AS read, {HEAD} AS head
+                       greatest(m.from_seq, room.first) AS from_seq, m.muted_until,
+                       coalesce(r.seq, 0) AS read, {HEAD} AS head
                 FROM membership m JOIN room ON room.id = m.room_id
                 LEFT JOIN read_pointer r ON r.room_id = m.room_id AND r.user_id = m.user_id
                 WHERE m.tenant_id = $1 AND m.user_id = $2 AND ($3::uuid IS NULL OR room.id < $3)

@@ -125,7 +125,8 @@ class People:
 
 @dataclass
 class RoomWorld:
-    """Rooms, their log, and what reads it. `store` puts rows into the log as a flush would."""
+    """Rooms, their log, and what reads it. `store` puts rows into the log as a flush would;
+    `retain_from(room, first)` takes all below `first` out, as retention does."""
 
     people: People
     rooms: Any
@@ -133,6 +134,7 @@ class RoomWorld:
     outbox: Any
     index: Any
     store: Callable[..., Awaitable[None]]
+    retain_from: Callable[[str, int], Awaitable[None]]
     database: Database | None = None
 
     def new_room(self, creator: str, *invited: str, **changes: Any) -> NewRoom:
@@ -242,6 +244,9 @@ async def world(server: Any) -> AsyncIterator[RoomWorld]:
         async def store(room_id: str, row: LogRow) -> None:
             await database.transaction(_store, room_id, row)
 
+        async def retain_from(room_id: str, first: int) -> None:
+            await database.transaction(_retain_from, room_id, first)
+
         yield RoomWorld(
             people=postgres_people(database, clock, ids),
             rooms=PostgresRooms(database),
@@ -249,6 +254,7 @@ async def world(server: Any) -> AsyncIterator[RoomWorld]:
             outbox=PostgresOutbox(database),
             index=SearchIndex(database),
             store=store,
+            retain_from=retain_from,
             database=database,
         )
 
@@ -273,6 +279,11 @@ def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
         stored.room(TENANT, room_id).rows[row.seq] = row
         stored.outbox.append(Appended(TENANT, room_id, row.seq, row.seq))
 
+    async def retain_from(room_id: str, first: int) -> None:
+        room = stored.room(TENANT, room_id)
+        room.first = first
+        room.rows = {seq: row for seq, row in room.rows.items() if seq >= first}
+
     return RoomWorld(
         people=people,
         rooms=rooms,
@@ -280,6 +291,7 @@ def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
         outbox=MemoryOutbox(stored),
         index=NoIndex(),
         store=store,
+        retain_from=retain_from,
     )
 
 
@@ -316,6 +328,11 @@ async def _store(connection: Connection, room_id: str, row: LogRow) -> None:
         room_id,
         row.seq,
     )
+
+
+async def _retain_from(connection: Connection, room_id: str, first: int) -> None:
+    await connection.execute("UPDATE room SET first = $2 WHERE id = $1", room_id, first)
+    await connection.execute("DELETE FROM message WHERE room_id = $1 AND seq < $2", room_id, first)
 
 
 @asynccontextmanager

@@ -145,6 +145,19 @@ async def test_a_summary_counts_what_is_unread_and_shows_the_last_message(world)
     assert read.unread == 0
 
 
+async def test_what_retention_took_is_not_unread(world):
+    ada = await add(world, "ada")
+    room_id = await world.room(ada)
+    for seq in range(2, 7):
+        await world.say(room_id, seq, f"message {seq}", by=ada)
+    await world.retain_from(room_id, 5)
+    [some] = await world.rooms.of_user(1, ada, before=None, limit=5)
+    assert (some.head, some.unread) == (6, 2)
+    await world.retain_from(room_id, 7)
+    [none] = await world.rooms.of_user(1, ada, before=None, limit=5)
+    assert (none.head, none.unread, none.last_body) == (6, 0, None)
+
+
 @pytest.mark.parametrize("count", [1_200])
 async def test_unread_stops_at_999(world, count):
     ada = await add(world, "ada")

@@ -44,6 +44,14 @@ async def test_a_transaction_that_commits_late_is_not_overtaken_by_its_position(
     assert [event.key for event in batch.events] == ["slow", "fast"]
 
 
+async def test_a_new_room_is_news_for_the_outbox_and_a_repeat_is_none(database):
+    news = []
+    rooms = PostgresRooms(database, on_stored=lambda: news.append("stored"))
+    for _ in range(2):
+        await rooms.create(a_room(created_at=NOW))
+    assert news == ["stored"]
+
+
 async def test_a_later_position_of_an_earlier_transaction_is_not_skipped_past_an_earlier_one(
     database,
 ):
@@ -131,6 +139,9 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
     await keys.begin("scope", "new", b"hash")
     removed = await housekeeping(database, clock)
     assert removed == {
+        "months": 0,
+        "messages": 0,
+        "search_documents": 0,
         "sessions": 1,
         "tickets": 1,
         "logins": 0,

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from core.identity import Permission
 from gateways.http.rooms import MAX_PAGE
@@ -16,7 +16,7 @@ class InboxPage(Body, frozen=True):
     counts for more than `after`."""
 
     after: Seq = 0
-    cursor: Seq | None = None
+    cursor: Seq | UnsetType = UNSET  # never None: a query's "null" would begin anew
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
 
 
@@ -31,7 +31,7 @@ class InboxItems(View, frozen=True):
 async def read_inbox(call: Call) -> Reply:
     """A page of one's events."""
     who, page = call.of(), call.query
-    after = page.after if page.cursor is None else page.cursor
+    after = page.after if page.cursor is UNSET else page.cursor
     inboxes = call.ports.inboxes
     found = await inboxes.read(who.tenant_id, who.user_id, after=after, limit=page.limit + 1)
     head = await inboxes.head(who.tenant_id, who.user_id)

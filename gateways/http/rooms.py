@@ -21,10 +21,10 @@ MAX_PAGE: Final = 100
 
 
 class Page(Body, frozen=True):
-    """Which part of a list: `cursor` is the last answer's `nextCursor`."""
+    """Which part of a list: `cursor` is the last answer's `nextCursor`, the id of its last item."""
 
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
-    cursor: Annotated[str, Meta(max_length=64)] | None = None
+    cursor: Annotated[str, Meta(pattern=UUID7_PATTERN)] | None = None
 
 
 class RoomItem(View, frozen=True):

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,14 +18,21 @@ GONE_WITHIN = 15.0
 
 
 class ServerProcess:
-    """`command` is what serves; ports are chosen at the first start and kept."""
+    """`command` is what serves, `settings` its environment beside the data directory and limits that
+    are off; ports are chosen at the first start and kept."""
 
-    def __init__(self, data_dir: Path, command: Sequence[str] = SERVE) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        command: Sequence[str] = SERVE,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.with_name(data_dir.name + ".log")
         self.http = self.ws = ""
         self.pid = 0
         self._command = command
+        self._settings = dict(settings or {})
         self._process: trio.Process | None = None
 
     async def start(self) -> float:
@@ -52,6 +59,7 @@ class ServerProcess:
             "CARAVAN_HTTP_PORT": str(urlsplit(self.http).port or 0),
             "CARAVAN_WS_PORT": str(urlsplit(self.ws).port or 0),
             "CARAVAN_RATE_LIMITS": "off",
+            **self._settings,
         }
 
     async def _ready_line(self) -> dict[str, object]:

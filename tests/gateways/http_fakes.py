@@ -47,7 +47,7 @@ def a_user(number: int, role: Role = Role.USER, **values: Any) -> User:
 
 def a_room(number: int, **values: Any) -> RoomSummary:
     fields: dict[str, Any] = {
-        "id": f"room-{number:03}",
+        "id": f"00000000-0000-7000-8000-{number:012}",
         "kind": "group",
         "title": "Lisbon",
         "role": "owner",

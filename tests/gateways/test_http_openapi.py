@@ -66,3 +66,18 @@ def test_a_set_of_answers_is_declared_for_every_status_of_the_contract() -> None
 async def test_the_page_is_served() -> None:
     answer = await World().call("GET", "/openapi.json")
     assert answer.json == msgspec.json.decode(msgspec.json.encode(PAGE))
+
+
+def test_every_pattern_is_one_of_ecmascript_too() -> None:
+    """JSON Schema's patterns are ECMA-262's, which knows no `\\Z` and `\\A`."""
+
+    def patterns(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["pattern"]] if isinstance(value.get("pattern"), str) else []
+            return own + [each for item in value.values() for each in patterns(item)]
+        if isinstance(value, list):
+            return [each for item in value for each in patterns(item)]
+        return []
+
+    assert patterns(PAGE)
+    assert not [pattern for pattern in patterns(PAGE) if "\\Z" in pattern or "\\A" in pattern]

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import Unavailable
+from storage.postgres.places import make_data_dir
 
 
 class DataDirectoryInUseError(RuntimeError):
@@ -27,10 +28,8 @@ class RunningServer:
 
 
 def prepare(path: Path) -> Path:
-    """Make the directory (0700) when it is absent; an existing one keeps its mode."""
-    path = path.resolve()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
+    """Make the directory when it is absent; an existing one keeps its mode."""
+    return make_data_dir(path.resolve())
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from commands.data_directory import (
     prepare,
     server_lock,
 )
+from commands.open_files import raise_limit
 from commands.wiring import Server, serving
 from core.config import Config, ConfigError
 from core.errors import EscalatedError, Rejected
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         config = Config.from_environment(os.environ)
         data_dir = prepare(config.data_dir)
         configure_logging()
+        raise_limit()
         with server_lock(data_dir):
             key = config.master_key or master_key(data_dir, None)
             config = replace(config, data_dir=data_dir)

@@ -53,9 +53,7 @@ class Places:
 
 def find_places(data_dir: Path) -> Places:
     """Choose the places, making folders (never changing a mode of one that exists)."""
-    data_dir = data_dir.absolute()
-    # Root's new folder lets the server's user pass through; it lists nothing, and secrets are 0600.
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    data_dir = make_data_dir(data_dir.absolute())
     home, account = _home(data_dir)
     return Places(
         account=account,
@@ -63,6 +61,13 @@ def find_places(data_dir: Path) -> Places:
         home=home,
         socket_dir=_socket_dir(home, account),
     )
+
+
+def make_data_dir(data_dir: Path) -> Path:
+    """Make it where it is absent (an existing one keeps its mode): ours alone. Root's lets the
+    server's user pass through; it lists nothing, and every secret in it is 0600."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
+    return data_dir
 
 
 def _binaries(account: Account) -> Path:

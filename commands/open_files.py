@@ -1,0 +1,30 @@
+"""How many files and sockets this process may hold open."""
+
+import resource
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+ENOUGH: Final = 21_000
+"""20,000 connections, and some for everything else."""
+
+_TRIED: Final = (1_048_576, 65_536, 10_240)
+"""What to ask for where the hard limit says "infinity" and the kernel has another opinion (macOS)."""
+
+log: Final = structlog.get_logger("caravan.open_files")
+
+
+def raise_limit() -> int:
+    """Raise this process's soft limit as far as its hard one; what it is then. Logs a low one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, *_TRIED):
+        if wanted <= soft and wanted != resource.RLIM_INFINITY:
+            break
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+            break
+    if soft != resource.RLIM_INFINITY and soft < ENOUGH:
+        log.warning("few_open_files", limit=soft, needed_for_20_000_connections=ENOUGH)
+    return soft

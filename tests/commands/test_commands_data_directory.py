@@ -1,0 +1,60 @@
+"""The folder that a server makes for itself, and the limit it raises for its sockets."""
+
+import os
+import resource
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands import open_files
+from commands.data_directory import prepare
+from storage.postgres import places
+from storage.postgres.places import find_places
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that every user may pass through, as `/srv` or a checkout below it."""
+    with tempfile.TemporaryDirectory(prefix="caravan-tests-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_data_directory_is_ours_and_holds_its_own_cluster(reachable: Path) -> None:
+    data_dir = prepare(reachable / "data")
+    assert mode(data_dir) == (0o711 if os.geteuid() == 0 else 0o700)
+    found = find_places(data_dir)
+    assert found.home.parent == data_dir
+    assert mode(found.home) == 0o700
+
+
+def test_a_directory_that_exists_keeps_its_mode(
+    reachable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SHARED", tmp_path)
+    for given in (0o700, 0o750, 0o755):
+        path = reachable / oct(given)
+        path.mkdir()
+        path.chmod(given)
+        assert mode(prepare(path)) == given
+        find_places(path)
+        assert mode(path) == given
+
+
+def test_the_limit_of_open_files_is_raised_to_the_hard_one() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        assert open_files.raise_limit() == resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
+        assert open_files.raise_limit() == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if hard != resource.RLIM_INFINITY:
+            assert open_files.raise_limit() == hard
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

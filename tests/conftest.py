@@ -1,5 +1,6 @@
 """One embedded PostgreSQL per test session, and a fresh migrated database per test that asks for one."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -7,7 +8,14 @@ from pathlib import Path
 
 import pytest
 import trio
-from postgres_for_tests import fresh_dsn, make_template, started_in_thread
+from postgres_for_tests import (
+    ANOTHER,
+    Given,
+    drop_template,
+    fresh_dsn,
+    make_template,
+    started_in_thread,
+)
 
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
@@ -15,8 +23,13 @@ from storage.postgres.pool import Database
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Embedded]:
+def postgres_server() -> Iterator[Embedded | Given]:
     """A running server with a migrated template."""
+    if given := os.environ.get(ANOTHER):
+        trio.run(make_template, given)
+        yield Given(given)
+        trio.run(drop_template, given)
+        return
     data_dir = Path(tempfile.mkdtemp(prefix="caravan-tests-"))
     data_dir.chmod(0o711)  # ours: the server's user may pass through, so nothing lands elsewhere
     server = Embedded(data_dir, settings={"fsync": "off", "shared_buffers": "32MB"})
@@ -38,7 +51,7 @@ async def bridge() -> AsyncIterator[AsyncioBridge]:
 
 
 @pytest.fixture
-async def dsn(postgres_server: Embedded, bridge: AsyncioBridge) -> AsyncIterator[str]:
+async def dsn(postgres_server: Embedded | Given, bridge: AsyncioBridge) -> AsyncIterator[str]:
     """The DSN of an empty, migrated database of the test's own."""
     async with fresh_dsn(postgres_server, bridge) as dsn:
         yield dsn

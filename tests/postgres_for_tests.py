@@ -4,7 +4,9 @@ import itertools
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from queue import SimpleQueue
+from urllib.parse import urlsplit
 
 import trio
 
@@ -14,33 +16,49 @@ from storage.postgres.migrate import migrate
 from storage.postgres.pool import Connection, Database
 
 TEMPLATE = "caravan_template"
+ANOTHER = "CARAVAN_TEST_DATABASE_URL"
+"""Names a PostgreSQL to be tested instead of the embedded one, by a user that may create databases."""
 _numbers = itertools.count(1)
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A server that somebody else runs."""
+
+    dsn: str
+
+
 @asynccontextmanager
-async def fresh_dsn(server: Embedded, bridge: AsyncioBridge) -> AsyncIterator[str]:
+async def fresh_dsn(server: Embedded | Given, bridge: AsyncioBridge) -> AsyncIterator[str]:
     """An empty, migrated database, dropped afterwards."""
     name = f"test_{next(_numbers)}"
     async with Database(server.dsn, bridge, size=1) as admin:
         await admin.call(_execute, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         try:
-            yield _named(server.dsn, name)
+            yield named(server.dsn, name)
         finally:
             with trio.CancelScope(shield=True):
                 await admin.call(_execute, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _named(dsn: str, name: str) -> str:
-    return dsn.replace("@/postgres?", f"@/{name}?")
+def named(dsn: str, name: str) -> str:
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
 
 
 async def make_template(dsn: str) -> None:
     """Migrate once; each test's database is a copy."""
     async with AsyncioBridge() as bridge:
         async with Database(dsn, bridge, size=1) as admin:
+            await admin.call(_execute, f"DROP DATABASE IF EXISTS {TEMPLATE}")
             await admin.call(_execute, f"CREATE DATABASE {TEMPLATE}")
-        async with Database(_named(dsn, TEMPLATE), bridge, size=1) as database:
+        async with Database(named(dsn, TEMPLATE), bridge, size=1) as database:
             await migrate(database)
+
+
+async def drop_template(dsn: str) -> None:
+    """Leave a server that lives on as it was."""
+    async with AsyncioBridge() as bridge, Database(dsn, bridge, size=1) as admin:
+        await admin.call(_execute, f"DROP DATABASE IF EXISTS {TEMPLATE}")
 
 
 async def _execute(connection: Connection, sql: str) -> None:

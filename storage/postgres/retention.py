@@ -76,7 +76,10 @@ async def drop_old_leaves(database: Database, *, before: Month, forgotten: Forgo
 async def _advance_rooms(database: Database, leaf: str, forgotten: Forgotten) -> None:
     after, size = "00000000-0000-0000-0000-000000000000", ROOMS_AT_ONCE
     while size == ROOMS_AT_ONCE:
-        page = await database.call(_advance, leaf, after)
+        try:
+            page = await database.call(_advance, leaf, after)
+        except asyncpg.UndefinedTableError:
+            return  # another node was faster
         for room_id, first in page:
             if first is not None:
                 forgotten(room_id, first)

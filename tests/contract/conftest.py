@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+from postgres_for_tests import named
 
 from core.identity import Principal, Role
 from core.ids import ProcessIds
@@ -339,7 +340,7 @@ async def _retain_from(connection: Connection, room_id: str, first: int) -> None
 async def fresh_database(server: Any) -> AsyncIterator[Database]:
     """An empty, migrated database of its own, with a second tenant."""
     name = f"contract_{next(_numbers)}"
-    dsn = server.dsn.replace("@/postgres?", f"@/{name}?")
+    dsn = named(server.dsn, name)
     async with AsyncioBridge() as bridge, Database(server.dsn, bridge, size=1) as admin:
         await admin.call(_execute, f"CREATE DATABASE {name} TEMPLATE caravan_template")
         async with Database(dsn, bridge, size=4) as database:

@@ -21,7 +21,7 @@ from log_worlds import (
     text,
     user,
 )
-from postgres_for_tests import fresh_dsn
+from postgres_for_tests import Given, fresh_dsn
 
 from core.errors import Overloaded, Unavailable
 from core.ports.message_log import (
@@ -50,7 +50,7 @@ async def memory_world() -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def postgres_world(server: Embedded) -> AsyncIterator[World]:
+async def postgres_world(server: Embedded | Given) -> AsyncIterator[World]:
     async with (
         AsyncioBridge() as bridge,
         fresh_dsn(server, bridge) as dsn,
@@ -69,7 +69,7 @@ def _queue() -> AppendQueue:
 
 @pytest.fixture(params=["memory", "postgres"])
 async def idle_world(
-    request: pytest.FixtureRequest, postgres_server: Embedded
+    request: pytest.FixtureRequest, postgres_server: Embedded | Given
 ) -> AsyncIterator[World]:
     """Its log's writer is not running yet."""
     opened = memory_world() if request.param == "memory" else postgres_world(postgres_server)

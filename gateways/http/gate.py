@@ -122,16 +122,23 @@ class Gate:
         return await answer_once(self.ports.idempotency, scope, call.key, call_hash, produce)
 
     async def _identify(self, route: Route, request: Request, visit: "_Visit") -> None:
-        """A wrong token counts against its address, so that guessing has an end."""
+        """A wrong token counts against its address, so that guessing has an end; that we cannot
+        look (no database) counts against nobody."""
         try:
             if route.access != "public":
                 header = request.headers.get("Authorization")
                 visit.principal = await principal_of(header, self.ports.credentials)
-        finally:
-            if visit.principal is not None:
-                visit.locale = visit.principal.locale
-            if route.is_limited:
-                visit.headers.update(self.limits.take(visit.principal, visit.address))
+        except Rejected as error:
+            if error.code == "unauthenticated":
+                self._count(route, visit)
+            raise
+        if visit.principal is not None:
+            visit.locale = visit.principal.locale
+        self._count(route, visit)
+
+    def _count(self, route: Route, visit: "_Visit") -> None:
+        if route.is_limited:
+            visit.headers.update(self.limits.take(visit.principal, visit.address))
 
     def _crashed(self, error: Exception, route: Route) -> Reply:
         reference = self.ports.ids.uuid7()

@@ -7,7 +7,7 @@ import trio
 from http_fakes import PASSWORD, FakeIdempotencyKeys, World
 
 from core.errors import Rejected, Unavailable
-from core.identity import Role
+from core.identity import Principal, Role
 from core.ports.repositories import StoredAnswer
 from gateways.http.idempotency import answer_once, fingerprint
 from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR, address_key
@@ -46,6 +46,18 @@ async def test_guessing_tokens_counts_against_the_address() -> None:
     ]
     assert statuses == [401] * PUBLIC_PER_HOUR + [429]
     assert (await world.call("GET", ME, token="gu.e.ss", client="203.0.113.8")).status == 401
+
+
+async def test_our_own_trouble_counts_against_nobody() -> None:
+    """While the database is away nobody can be recognised: that must not use up an address."""
+    world = World(limited=True)
+
+    async def away(token: str) -> Principal:
+        raise Unavailable
+
+    world.credentials.authenticate = away  # type: ignore[method-assign]
+    answer = await world.call("GET", ME, token=world.token())
+    assert (answer.status, world.rate_limits.taken) == (504, {})
 
 
 async def test_watching_and_finding_the_server_is_not_limited() -> None:

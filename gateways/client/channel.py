@@ -14,6 +14,7 @@ from gateways.client.frames import (
     Event,
     FrameParser,
     Ping,
+    Pong,
     ProtocolViolation,
     Text,
     encode_close,
@@ -114,6 +115,10 @@ class Channel:
         """A text message; only where the parser lets one through."""
         raise NotImplementedError
 
+    def take_beat(self) -> None:
+        """A ping or a pong."""
+        raise NotImplementedError
+
     def farewell(self, code: CloseCode) -> bytes | None:
         """The WebSocket frame that announces a close, if it is to be announced."""
         raise NotImplementedError
@@ -126,12 +131,16 @@ class Channel:
 
     def write_nowait(self, data: bytes) -> None:
         """Send WebSocket frames now if nothing waits, else queue them. Changes no topic."""
-        if self.stage < Stage.CLOSING:
+        if self.stage >= Stage.CLOSING:
+            return
+        try:
             flow = self._outbound.write(data)
             if flow is not Flow.SENT:
                 self._flowed(flow)
             if self._outbound.backlog and self._outbound.is_overdue:
                 self._judge()
+        except Exception:
+            self.crashed()  # a broadcast has other members
 
     def uncork(self) -> None:
         """Send what is queued, as far as the socket takes it."""
@@ -140,10 +149,13 @@ class Channel:
             self._flowed(self._outbound.flush())
 
     def _put(self, data: bytes, *, is_replay: bool = False) -> None:
-        self._outbound.put(data, is_replay=is_replay)
-        self._cork()
-        if self._outbound.is_overdue:
-            self._judge()
+        try:
+            self._outbound.put(data, is_replay=is_replay)
+            self._cork()
+            if self._outbound.is_overdue:
+                self._judge()
+        except Exception:
+            self.crashed()
 
     def _cork(self) -> None:
         # A socket that waits to be writable is flushed by the hub.
@@ -229,6 +241,9 @@ class Channel:
                 self.close_nowait(code)
             case Ping(payload) if self.is_open:
                 self._put(encode_pong(payload))
+                self.take_beat()
+            case Pong() if self.is_open:
+                self.take_beat()
             case Text(text) if self.is_open:
                 self.take_text(text)
 
@@ -280,6 +295,7 @@ class Channel:
         else:
             self.wire.close()
         self._outbound.clear()
+        self._parser.stop()
         self._wake()
         self._machinery.on_gone(self)
 
@@ -313,8 +329,8 @@ class Channel:
     def start(self, stage: Stage, leftover: bytes) -> None:
         """Be read from now on. `leftover` came behind the HTTP head."""
         self._enter(stage)
-        self._look_for(READ)
         try:
+            self._look_for(READ)
             self._take(leftover)
         except Exception:
             self.crashed()

@@ -9,7 +9,7 @@ from core.ports.clock import Clock
 from core.ports.fanout import FrameLane
 from gateways.client.channel import Channel, Machinery
 from gateways.client.deadlines import Stage
-from gateways.client.frames import FrameParser, encode_binary
+from gateways.client.frames import HEADER_BYTES, FrameParser, encode_binary
 from gateways.client.hub import READ
 from gateways.client.rate import CommandRate, RefusalCount
 from gateways.client.wire import Wire
@@ -170,7 +170,7 @@ class Connection(Channel):
         makes the client wait, so an eager one loses nothing and costs no memory."""
         if self._held is not None:
             self._held.append(message)
-            self._held_bytes += len(message)
+            self._held_bytes += len(message) + HEADER_BYTES
             if self._held_bytes >= HELD_BEFORE_WELCOME_BYTES:
                 self._look_for(self._interest & ~READ)
 
@@ -181,6 +181,15 @@ class Connection(Channel):
 
     def take_text(self, text: str) -> None:
         self._handler.received_text(self, text)
+
+    def take_beat(self) -> None:
+        """Nobody needs a hundred a second: they count with the refusals, towards 4305."""
+        if self.refusals is not None and self.refusals.is_abuse(trio.current_time()):
+            self.close_nowait(CloseCode.RATE_ABUSE)
+
+    def gone(self, *, is_reset: bool = False) -> None:
+        super().gone(is_reset=is_reset)
+        self._held = None
 
     def farewell(self, code: CloseCode) -> bytes | None:
         if not code.is_announced:

@@ -17,6 +17,8 @@ from protocol.limits import MAX_FRAME_BYTES
 
 MAX_FRAGMENTS: Final = 64
 MAX_CONTROL_BYTES: Final = 125
+HEADER_BYTES: Final = 6
+"""What the smallest frame of a client costs on the wire, beside its payload."""
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _OPCODES: Final = frozenset({_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG})
@@ -110,6 +112,10 @@ class FrameParser:
         """Bytes held of an unfinished frame and an unfinished message."""
         return len(self._buffer or b"") + sum(map(len, self._pieces))
 
+    def stop(self) -> None:
+        """Throw away what is held and all that follows."""
+        self._is_over, self._buffer, self._pieces = True, None, []
+
     def receive(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """The events that these bytes complete, in order. Keeps no reference to `data`."""
         if self._is_over:
@@ -157,8 +163,7 @@ class FrameParser:
         return events
 
     def _end(self, events: list[Event], last: Close | ProtocolViolation) -> list[Event]:
-        self._is_over = True
-        self._pieces = []
+        self.stop()
         events.append(last)
         return events
 

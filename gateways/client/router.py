@@ -79,6 +79,7 @@ class Router:
         if isinstance(frame, Ping):
             pong = Pong(t=frame.t, server_time=self._clock.now_ms())
             connection.answer_nowait(codec.encode(pong))
+            connection.take_beat()
         elif isinstance(frame, Hello):
             if connection.stage is Stage.OPENING:
                 self._greet(connection, frame)
@@ -86,7 +87,9 @@ class Router:
                 self._refuse(connection, Rejected("bad_request", "You said hello before."), None)
         elif connection.stage is Stage.OPENING:
             connection.close_nowait(CloseCode.UNAUTHENTICATED)
-        elif not isinstance(frame, Pong):
+        elif isinstance(frame, Pong):
+            connection.take_beat()
+        else:
             self._command(connection, frame)
 
     def _greet(self, connection: Connection, hello: Hello) -> None:

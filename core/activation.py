@@ -37,6 +37,7 @@ class Activation:
         self._backoff = trio.CancelScope()
         self._crashed_at: list[float] = []
         self._failed_starts = 0
+        self._must_return = False
         self._is_retiring = False
         self._is_cut = False
 
@@ -58,6 +59,8 @@ class Activation:
     def retire(self) -> None:
         """The system drains: end when the mailbox is empty."""
         self._is_retiring = True
+        if self.mailbox.is_empty:
+            self._backoff.cancel()
         if self._incarnation is not None:
             self._incarnation.retire()
 
@@ -84,6 +87,7 @@ class Activation:
         if refusal is not None:
             return await self._after_refusal(refusal)
         self._failed_starts = 0
+        self._must_return = False
         self._runtime.counts.passivations += 1
         # A tell during the handshake was held: the next incarnation is for it.
         return not self.mailbox.is_empty
@@ -104,6 +108,8 @@ class Activation:
         if len(self._crashed_at) > policy.intensity:
             return self._give_up(rest_for=policy.backoff_most)
         runtime.counts.restarts += 1
+        # What it had begun when it crashed is for its successor to end, though nobody speaks to it.
+        self._must_return = True
         await self._back_off(len(self._crashed_at))
         return True
 
@@ -135,7 +141,7 @@ class Activation:
             return False
         asks = self.mailbox.take_asks()
         self._runtime.dead_letters.bury(self.address, asks, Cause.NOT_STARTED, refusal)
-        if self.mailbox.is_empty:
+        if self.mailbox.is_empty and (self._is_retiring or not self._must_return):
             return False
         self._failed_starts += 1
         await self._back_off(self._failed_starts)

@@ -34,7 +34,6 @@ from core.envelope import Envelope, Lane
 from core.errors import Rejected
 from core.ports.message_log import Append, LogRow, Outcome
 from protocol.codec import decode_event
-from protocol.presence import SetTyping
 from protocol.room import ROOM, ForgetBelow, RoomChanged
 
 PUBLISH_PAGE: Final = 256
@@ -46,7 +45,7 @@ def spec(ports: RoomPorts) -> ActorSpec:
     return ActorSpec(
         kind=ROOM,
         make=lambda room_id: RoomActor(room_id, ports, traces),
-        lanes={Progress: Lane.CONTROL, ForgetBelow: Lane.CONTROL, SetTyping: Lane.EPHEMERAL},
+        lanes={Progress: Lane.CONTROL, ForgetBelow: Lane.CONTROL},
     )
 
 
@@ -275,8 +274,7 @@ class RoomActor(Actor[Any]):
                 row = failed.append.rows[0]
                 self._memory.remember_key(row.sender_id, row.client_id or "", truth.duplicate)
             return
-        waiting.popleft()
-        failed.envelope.answer(refusal)
+        self._flow.refuse(waiting.popleft(), refusal)
 
     # What passes by itself.
 

@@ -4,7 +4,10 @@ Pages come from the log at the speed of the socket; the last stretch comes from 
 room's own turn, together with the subscription: nothing can happen in between.
 """
 
+from collections.abc import Callable
 from typing import Final, Protocol
+
+import trio
 
 from actors.room.pipeline import Landing
 from actors.room.ports import RoomPorts
@@ -30,14 +33,15 @@ class Runner(Protocol):
 
 class Follower:
     """One connection on its way. `sent`: the last event it got. `last`: the one after which it
-    gets nothing (its user is no member any more)."""
+    gets nothing (its user is no member any more). `then`: called once, when its way is over."""
 
-    __slots__ = ("client", "is_over", "last", "sent", "user_id")
+    __slots__ = ("client", "is_over", "last", "sent", "then", "user_id")
 
-    def __init__(self, client: Client, user_id: str, sent: int) -> None:
+    def __init__(self, client: Client, user_id: str, sent: int, then: Callable[[], None]) -> None:
         self.client = client
         self.user_id = user_id
         self.sent = sent
+        self.then = then
         self.last: int | None = None
         self.is_over = False
 
@@ -60,13 +64,21 @@ class CatchUp:
     def __len__(self) -> int:
         return len(self._followers)
 
-    def follow(self, client: Client, user_id: str, after: int) -> None:
-        """Send everything after `after`, then become live. A newer way replaces the older one."""
+    def is_in(self, client: Client) -> bool:
+        """Whether it is live, or on its way."""
+        return client.id in self._followers or self._ports.fanout.is_subscribed(self._topic, client)
+
+    def follow(
+        self, client: Client, user_id: str, after: int, then: Callable[[], None] = lambda: None
+    ) -> None:
+        """Send everything after `after`, become live, call `then`. A newer way replaces the older."""
         self.abandon(client)
         self._ports.fanout.unsubscribe(self._topic, client)
-        follower = Follower(client, user_id, after)
+        follower = Follower(client, user_id, after, then)
         self._followers[client.id] = follower
         self._finish(follower)
+        if not follower.is_over:
+            self._runner.start_soon(follower)
 
     def go_live(self, client: Client) -> None:
         """Live from here, whatever was missed."""
@@ -74,9 +86,9 @@ class CatchUp:
         self._ports.fanout.subscribe(self._topic, client)
 
     def abandon(self, client: Client) -> None:
-        older = self._followers.pop(client.id, None)
+        older = self._followers.get(client.id)
         if older is not None:
-            older.is_over = True
+            self._end(older)
 
     def cut(self, user_id: str, seq: int) -> None:
         """The user is no member after event `seq`: it is the last his connections see."""
@@ -85,23 +97,37 @@ class CatchUp:
                 follower.last = seq
 
     async def page_through(self, follower: Follower) -> None:
-        """Send pages until the ring reaches the rest (a child task). A connection whose way is cut
-        short, by a crash of the room or a log that cannot be read, is closed: it must not believe
-        itself live, and resumes."""
-        is_through = False
+        """Send pages until the ring reaches the rest, and let the room's turn finish (a child task,
+        which lasts until the way is over). A connection whose way is cut short, by a crash of the
+        room or a log that cannot be read, is closed: it must not believe itself live, and resumes.
+        """
         try:
-            while not follower.is_over and follower.client.is_open:
-                up_to = self._up_to(follower)
-                if self._ring.covers(follower.sent) or follower.sent >= up_to:
-                    break
-                await self._send_page(follower, up_to)
-            is_through = True
+            while not follower.is_over:
+                await self._send_pages(follower)
+                await self._wait_finished(follower)
         except (Rejected, _Overtaken):
             pass
         finally:
-            if not is_through:
+            if not follower.is_over:
                 follower.client.close_nowait(CloseCode.RESTARTING)
-        self._runner.land(lambda: self._finish(follower))
+                self._end(follower)
+
+    async def _wait_finished(self, follower: Follower) -> None:
+        looked = trio.Event()
+
+        def look() -> None:
+            self._finish(follower)
+            looked.set()
+
+        self._runner.land(look)
+        await looked.wait()
+
+    async def _send_pages(self, follower: Follower) -> None:
+        while not follower.is_over and follower.client.is_open:
+            up_to = self._up_to(follower)
+            if self._ring.covers(follower.sent) or follower.sent >= up_to:
+                return
+            await self._send_page(follower, up_to)
 
     async def _send_page(self, follower: Follower, up_to: int) -> None:
         rows = await self._ports.log.read(
@@ -130,14 +156,13 @@ class CatchUp:
         return head if follower.last is None else min(head, follower.last)
 
     def _finish(self, follower: Follower) -> None:
-        """In the room's turn: the rest from the ring and live, or another stretch of the log."""
+        """In the room's turn: the rest from the ring and live, if the ring reaches."""
         if follower.is_over or not follower.client.is_open:
             self._end(follower)
             return
         up_to = self._up_to(follower)
         frames = self._ring.after(follower.sent)
         if frames is None and follower.sent < up_to:
-            self._runner.start_soon(follower)
             return
         for frame in (frames or [])[: max(0, up_to - follower.sent)]:
             follower.client.send_nowait(frame)
@@ -149,3 +174,4 @@ class CatchUp:
         follower.is_over = True
         if self._followers.get(follower.client.id) is follower:
             del self._followers[follower.client.id]
+        follower.then()

@@ -1,5 +1,6 @@
 """Coming into a room: the room as one member sees it, the verdict, and the way to the live events."""
 
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -117,13 +118,16 @@ class Entrance:
         envelope.answer(ResumeJudged(epoch=room.epoch, head=room.head, verdict=verdict))
 
     def resume(self, envelope: Envelope[Any], seq: int) -> None:
-        """Bring a connection in whose verdict was `complete`."""
-        user_id = envelope.of().user_id
+        """Bring a connection in whose verdict was `complete`; answer when it is live, or gone. One
+        that joined by itself meanwhile is in already, and stays where it is."""
+        client, user_id = envelope.client, envelope.of().user_id
         member = demand_joined(self._room, user_id)
-        if envelope.client is not None:
+        done = partial(envelope.answer, Done())
+        if client is None or self._catch_up.is_in(client):
+            done()
+        else:
             after = min(clipped(self._room, member, seq), self._room.head)
-            self._catch_up.follow(envelope.client, user_id, after)
-        envelope.answer(Done())
+            self._catch_up.follow(client, user_id, after, then=done)
 
     def view(self, user_id: str) -> RoomView:
         """The room as this member sees it."""

@@ -156,6 +156,12 @@ class Flow:
         for envelope in held:
             self.take(envelope)
 
+    def refuse(self, entry: Entry, refusal: Rejected) -> None:
+        """An entry that was taken out fails by its own fault; what waits behind it goes on."""
+        entry.envelope.answer(refusal)
+        if entry.turn is not None:
+            self._overflow.extend(self._gates.open(entry.key))
+
     def take_entries(self) -> list[Entry]:
         """Everything in the pipeline, which then is empty and has not failed (for recovery)."""
         return self._pipeline.take_all()

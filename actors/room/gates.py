@@ -43,6 +43,3 @@ class Gates:
         held = self._held.pop(key, deque())
         self._count -= len(held)
         return held
-
-    def open_all(self) -> Iterable[Envelope[Any]]:
-        return [envelope for key in list(self._held) for envelope in self.open(key)]

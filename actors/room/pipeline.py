@@ -12,6 +12,8 @@ from core.ports.message_log import Append, Outcome
 from protocol.frames import Answer
 
 MAX_IN_FLIGHT: Final = 256
+MAX_ENTRIES: Final = 512
+"""In flight or waiting behind what is: refusals, repeats and reads need no place in the log."""
 
 Landing = Callable[[], None]
 """What a child task found, to be dealt with in the room's own turn."""
@@ -67,7 +69,7 @@ class Pipeline:
 
     @property
     def is_full(self) -> bool:
-        return self._in_flight >= MAX_IN_FLIGHT
+        return self._in_flight >= MAX_IN_FLIGHT or len(self._entries) >= MAX_ENTRIES
 
     @property
     def has_failed(self) -> bool:

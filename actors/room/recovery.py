@@ -83,14 +83,19 @@ class Recovery:
         return Truth(fence, rows, duplicate, await self._names(rows))
 
     async def _fence(self, failed: Entry, fence: int) -> int:
+        """The number to go on under.
+
+        After an unknown outcome a newer one: nothing under the old can appear any more, and what is
+        read next is the whole truth. Fenced with the newest number that this node knows, the shard
+        was taken, or a crashed predecessor's append took ours along: asking for a newer tells.
+        """
         if failed.outcome is Outcome.UNKNOWN:
-            # Nothing under the old number can appear any more: what is read next is the whole truth.
             return await self._ports.leases.refence(self._room.id, seen=fence)
         if failed.outcome is Outcome.FENCED:
-            newer = self._ports.leases.fence(self._room.id)
-            if newer == fence:
-                raise LeaseLostError(self._room.id)
-            return newer
+            try:
+                return await self._ports.leases.refence(self._room.id, seen=fence)
+            except Unavailable:
+                raise LeaseLostError(self._room.id) from None
         return fence
 
     async def unseen(self, after: int) -> list[LogRow]:

@@ -1,5 +1,6 @@
 """One client instance: opening and resuming, refreshing, searching (§3)."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import trio
@@ -14,6 +15,7 @@ from core.errors import Rejected, Unavailable
 from core.forwarding import forward
 from core.identity import Principal
 from core.ports.fanout import Client
+from core.ports.sessions import SessionOpened
 from protocol.addresses import Address
 from protocol.chat import SearchMessages
 from protocol.close_codes import CloseCode
@@ -33,7 +35,10 @@ from protocol.session import (
 from protocol.user import USER, FollowInbox
 
 MAX_ROOMS_AT_ONCE: Final = 16
+MAX_REPLAYS_AT_ONCE: Final = 8
+"""A room sends up to 256 KiB in one go; eight of them stay within what a replay may have unsent."""
 _ROOM_WITHIN: Final = 5.0
+_REPLAY_WITHIN: Final = 300.0
 
 
 def spec(ports: SessionPorts, keeper: Keeper) -> ActorSpec:
@@ -44,6 +49,27 @@ def spec(ports: SessionPorts, keeper: Keeper) -> ActorSpec:
         idle_after=10.0,
         mailbox_limit=256,
     )
+
+
+_Job = tuple[Address, CatchUp | FollowInbox]
+
+
+def _jobs(
+    principal: Principal,
+    resume: Resume | None,
+    opened: SessionOpened,
+    verdicts: dict[str, RoomVerdict],
+) -> list[_Job]:
+    """Where a welcomed connection is brought in: its inbox first, then its rooms."""
+    inbox = plan_inbox(resume, opened.inbox_head)
+    jobs: list[_Job] = [(USER.at(principal.user_id), FollowInbox(after=inbox.after))]
+    positions = {} if resume is None else resume.rooms
+    jobs += [
+        (ROOM.at(room_id), CatchUp(seq=positions[room_id].seq))
+        for room_id, judged in verdicts.items()
+        if judged.verdict == "complete"
+    ]
+    return jobs
 
 
 class SessionActor(Actor[Any]):
@@ -80,6 +106,9 @@ class SessionActor(Actor[Any]):
             raise Rejected("bad_request", "Only a connection can say hello.")
         # A hello handed on by another session was authenticated there: a ticket works only once.
         principal = envelope.principal or await self._ports.credentials.authenticate(hello.token)
+        # Before the login is looked at again, by `open`: whenever it ends from here on, this connection
+        # is closed with the others.
+        self._ports.fanout.subscribe(f"login:{principal.login_id}", client)
         resume = hello.resume
         is_resuming = resume is not None and resume.session_id == self._session_id
         opened = await self._ports.sessions.open(
@@ -92,47 +121,41 @@ class SessionActor(Actor[Any]):
             fresh = self.context.ref_to(SESSION.at(self._ports.ids.uuid7()))
             forward(envelope, fresh, hello, principal=principal)
             return
-        self._ports.fanout.close_topic(
-            f"session:{self._session_id}", CloseCode.REPLACED, spare=client
-        )
-        await self._resume(client, principal, resume, opened.inbox_head, opened.resumed)
-        envelope.answer(Done())
+        verdicts = await self._judge(principal, {} if resume is None else resume.rooms)
+        if client.is_open and self._welcome(client, principal, resume, opened, verdicts):
+            jobs = _jobs(principal, resume, opened, verdicts)
+            self.context.start_soon(self._bring_in, envelope, client, principal, jobs)
+        else:
+            envelope.answer(Done())
 
-    async def _resume(
+    def _welcome(
         self,
         client: Client,
         principal: Principal,
         resume: Resume | None,
-        inbox_head: int,
-        resumed: bool,
-    ) -> None:
-        positions = {} if resume is None else resume.rooms
-        verdicts = await self._judge(principal, positions)
-        inbox = plan_inbox(resume, inbox_head)
+        opened: SessionOpened,
+        verdicts: dict[str, RoomVerdict],
+    ) -> bool:
+        """Replace the older socket, which a hello that was refused leaves alone. Whether the
+        connection lives."""
+        topic = f"session:{self._session_id}"
+        self._ports.fanout.close_topic(topic, CloseCode.REPLACED, spare=client)
         frame = welcome(
             session_id=self._session_id,
             principal=principal,
             now=self._ports.clock.now_ms(),
             heartbeat_ms=self._ports.heartbeat_ms,
             limits=self._ports.limits,
-            inbox_head=inbox_head,
-            inbox=inbox,
-            resumed=resumed,
+            inbox_head=opened.inbox_head,
+            inbox=plan_inbox(resume, opened.inbox_head),
+            resumed=opened.resumed,
             rooms=verdicts,
         )
         client.welcomed(self._session_id, principal, encode(frame))
-        if not client.is_open:
-            return
-        self._ports.fanout.subscribe(f"session:{self._session_id}", client)
-        self._ports.fanout.subscribe(f"login:{principal.login_id}", client)
-        self._keeper.watch(self._session_id, client)
-        jobs: list[tuple[Address, CatchUp | FollowInbox]] = [
-            (ROOM.at(room_id), CatchUp(seq=positions[room_id].seq))
-            for room_id, judged in verdicts.items()
-            if judged.verdict == "complete"
-        ]
-        jobs.append((USER.at(principal.user_id), FollowInbox(after=inbox.after)))
-        await self._bring_in(client, principal, jobs)
+        if client.is_open:
+            self._ports.fanout.subscribe(topic, client)
+            self._keeper.watch(self._session_id, client)
+        return client.is_open
 
     async def _judge(
         self, principal: Principal, positions: dict[str, Position]
@@ -172,25 +195,32 @@ class SessionActor(Actor[Any]):
         return RoomVerdict(epoch=judged.epoch, head=judged.head, verdict=judged.verdict)
 
     async def _bring_in(
-        self,
-        client: Client,
-        principal: Principal,
-        jobs: list[tuple[Address, CatchUp | FollowInbox]],
+        self, envelope: Envelope[Any], client: Client, principal: Principal, jobs: Sequence[_Job]
     ) -> None:
-        few = trio.Semaphore(MAX_ROOMS_AT_ONCE)
+        """Some at a time, at the speed of the socket (a child task). Answers the hello when all is
+        live."""
+        few = trio.Semaphore(MAX_REPLAYS_AT_ONCE)
+        is_in = False
 
         async def bring_in(address: Address, message: CatchUp | FollowInbox) -> None:
             async with few:
-                try:
+                await client.wait_drained()
+                if client.is_open:
                     await self.context.ref_to(address).ask(
-                        message, principal=principal, client=client, timeout=_ROOM_WITHIN
+                        message, principal=principal, client=client, timeout=_REPLAY_WITHIN
                     )
-                except Rejected:
-                    client.close_nowait(CloseCode.RESTARTING)
 
-        async with trio.open_nursery() as nursery:
-            for address, message in jobs:
-                nursery.start_soon(bring_in, address, message)
+        try:
+            async with trio.open_nursery() as nursery:
+                for address, message in jobs:
+                    nursery.start_soon(bring_in, address, message)
+            is_in = True
+        except* Rejected:
+            pass
+        finally:
+            if not is_in:
+                client.close_nowait(CloseCode.RESTARTING)
+        envelope.answer(Done())
 
     async def _refresh(self, envelope: Envelope[Any], token: str) -> None:
         """Renew in place. A new login of the same user is welcome, another user is not."""

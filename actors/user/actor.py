@@ -1,5 +1,6 @@
 """One person: makes rooms, and writes the inbox, one event after another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from core.forwarding import forward
 from core.identity import Principal
 from core.ports.clock import Clock, Ids
 from core.ports.fanout import Client, Fanout
-from core.ports.repositories import Inboxes, NewRoom, Rooms, Users
+from core.ports.repositories import Inboxes, InboxItem, NewRoom, Rooms, Users
+from protocol.close_codes import CloseCode
 from protocol.codec import encode
 from protocol.frames import Done
 from protocol.limits import MAX_ROOMS
@@ -19,6 +21,8 @@ from protocol.room import ROOM, CreateRoom, EnterCreated, RoomAnswered, RoomInvi
 from protocol.user import USER, Delivered, FollowInbox, InviteArrived
 
 PAGE: Final = 200
+PAGE_BYTES: Final = 131_072
+"""What is sent in one turn at most, whatever the socket does."""
 _ROOM_WITHIN: Final = 10.0
 
 
@@ -57,10 +61,11 @@ class UserActor(Actor[Any]):
                 await self._create_room(envelope, command)
             case InviteArrived() as invite:
                 envelope.answer(Delivered(inbox=await self._receive(invite)))
-            case FollowInbox(after=after):
-                if envelope.client is not None:
-                    await self._follow(envelope.client, after)
-                envelope.answer(Done())
+            case FollowInbox():
+                if envelope.client is None or not envelope.client.is_open:
+                    envelope.answer(Done())
+                else:
+                    await self._follow(envelope, envelope.client)
             case unexpected:
                 raise TypeError(f"a user understands no {type(unexpected).__name__}")
 
@@ -140,17 +145,41 @@ class UserActor(Actor[Any]):
             raise TypeError(f"a room answered {type(answer).__name__}")
         return answer
 
-    async def _follow(self, client: Client, after: int) -> None:
-        """Everything after `after`, then live: no event is written while this turn lasts."""
-        while client.is_open:
-            items = await self._ports.inboxes.read(
-                self._ports.tenant_id, self._user_id, after=after, limit=PAGE
-            )
-            for item in items:
-                client.send_nowait(item.body)
-                after = item.seq
-            if len(items) < PAGE:
-                break
-            await client.wait_drained()
-        if client.is_open:
-            self._ports.fanout.subscribe(self._topic, client)
+    async def _follow(self, envelope: Envelope[FollowInbox], client: Client) -> None:
+        """Everything after a place, then live: no event is written while this turn lasts. What is
+        much is sent outside of it first, so that a slow socket keeps nobody else waiting."""
+        items = await self._read(envelope.message.after)
+        if len(items) == PAGE or sum(len(item.body) for item in items) > PAGE_BYTES:
+            self.context.start_soon(self._page_through, envelope, client, items)
+            return
+        for item in items:
+            client.send_nowait(item.body)
+        self._ports.fanout.subscribe(self._topic, client)
+        envelope.answer(Done())
+
+    async def _page_through(
+        self, envelope: Envelope[FollowInbox], client: Client, items: Sequence[InboxItem]
+    ) -> None:
+        """At the speed of the socket (a child task); the rest is for a turn again. A connection whose
+        way is cut short is closed: it must not believe itself live, and resumes."""
+        after = envelope.message.after
+        is_through = False
+        try:
+            while client.is_open and items:
+                for item in items:
+                    await client.wait_drained()
+                    client.send_nowait(item.body)
+                    after = item.seq
+                items = await self._read(after) if len(items) == PAGE else ()
+            forward(envelope, self.context.ref, FollowInbox(after=after))
+            is_through = True
+        except Rejected as refusal:
+            envelope.answer(refusal)
+        finally:
+            if not is_through:
+                client.close_nowait(CloseCode.RESTARTING)
+
+    async def _read(self, after: int) -> Sequence[InboxItem]:
+        return await self._ports.inboxes.read(
+            self._ports.tenant_id, self._user_id, after=after, limit=PAGE
+        )

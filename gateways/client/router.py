@@ -143,7 +143,8 @@ class Router:
             self._answer(connection, ref, answer)
 
         envelope = Envelope(command, principal=principal, client=connection, reply=reply)
-        if isinstance(command, SetTyping):
+        if isinstance(command, SetTyping) and ref is None:
+            # Whoever asks for an answer gets it in the order sent; nobody misses a lost one of these.
             envelope.lane, envelope.key = Lane.EPHEMERAL, (SetTyping, principal.user_id)
         self._system.ref(_address(connection, principal, command)).deliver_nowait(envelope)
 

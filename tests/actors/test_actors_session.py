@@ -25,6 +25,7 @@ from actors.session.machine import plan_inbox
 from actors.session.ports import SessionPorts
 from core.errors import Rejected, TokenRevoked, Unavailable
 from core.identity import Principal
+from core.ports.fanout import FrameLane
 from protocol.chat import DeleteMessage, PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
 from protocol.room import JoinRoom, RemoveFromRoom
@@ -87,15 +88,21 @@ class Desk:
     async def hello(
         self, client: FakeClient, token: str | None = None, resume: Resume | None = None
     ) -> dict[str, Any]:
+        await self.say_hello(client, token, resume)
+        welcome: dict[str, Any] = client.welcome
+        return welcome
+
+    async def say_hello(
+        self, client: FakeClient, token: str | None = None, resume: Resume | None = None
+    ) -> None:
         hello = Hello(
             token=token or f"user:{client.number}",
             client=ClientInfo(name="test", version="1"),
             resume=resume,
         )
         session_id = self.world.ids.uuid7() if resume is None else resume.session_id
-        await self.world.system.ref(SESSION.at(session_id)).ask(hello, client=client)
-        welcome: dict[str, Any] = client.welcome
-        return welcome
+        session = self.world.system.ref(SESSION.at(session_id))
+        await session.ask(hello, client=client, timeout=600)
 
     async def ask(self, client: FakeClient, message: Any) -> Any:
         ref = self.world.system.ref(SESSION.at(client.session_id))
@@ -222,6 +229,119 @@ async def test_a_client_whose_replay_cannot_begin_is_closed_not_left_deaf(
         await made.hello(back, resume=resume(ada, 1))
         assert back.closed_with is CloseCode.RESTARTING
         made.world.inboxes.read = whole  # type: ignore[method-assign]
+
+
+async def test_a_login_that_ends_during_a_hello_takes_the_connection_with_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        ada, other = made.fresh_client(1), made.fresh_client(1)
+        await made.hello(ada)
+        whole = made.world.leases.fence
+
+        def revoked_meanwhile(room_id: str) -> int:
+            """The rooms are being asked."""
+            made.world.fanout.close_topic("login:login-1", CloseCode.TOKEN_REVOKED)
+            return whole(room_id)
+
+        made.world.leases.fence = revoked_meanwhile  # type: ignore[method-assign]
+        await made.say_hello(other, resume=resume(ada, 1))
+        assert other.closed_with is CloseCode.TOKEN_REVOKED
+        assert other.welcome is None
+
+
+async def test_a_takeover_that_is_refused_leaves_the_older_socket_alone(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        old = made.fresh_client(1)
+        await made.hello(old)
+        made.world.leases.lose()
+        with pytest.raises(Unavailable):
+            await made.hello(made.fresh_client(1), resume=resume(old, 1))
+        assert old.is_open
+
+
+async def test_the_older_socket_is_closed_before_the_new_one_is_welcomed(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        old, new = made.fresh_client(1), made.fresh_client(1)
+        await made.hello(old)
+        whole, closed_by_then = new.welcomed, []
+
+        def welcomed(*args: Any) -> None:
+            closed_by_then.append(old.closed_with)
+            whole(*args)
+
+        new.welcomed = welcomed  # type: ignore[method-assign]
+        await made.hello(new, resume=resume(old, 1))
+        assert closed_by_then == [CloseCode.REPLACED]
+
+
+async def test_a_connection_that_closes_during_its_hello_takes_no_session_over_and_leaves_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        old, gone = made.fresh_client(1), made.fresh_client(1)
+        await made.hello(old)
+        whole = made.world.leases.fence
+
+        def closes(room_id: str) -> int:
+            gone.is_open = False
+            return whole(room_id)
+
+        made.world.leases.fence = closes  # type: ignore[method-assign]
+        await made.say_hello(gone, resume=resume(old, 1))
+        assert gone.welcome is None
+        assert old.is_open
+        assert gone.topics <= {"login:login-1"}  # which the fan-out clears by itself
+        assert made.keeper.statistics() == {"sessions": 1}
+
+
+class Socket(FakeClient):
+    """Takes 256 KiB a second; `most`: the most that was ever unsent."""
+
+    unsent = most = looked_at = 0.0
+
+    def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+        self._drain()
+        self.unsent += len(frame)
+        self.most = max(self.most, self.unsent)
+        super().send_nowait(frame, lane)
+
+    async def wait_drained(self) -> None:
+        self._drain()
+        while self.unsent > 65_536:
+            await trio.sleep(0.1)
+            self._drain()
+
+    def _drain(self) -> None:
+        now = trio.current_time()
+        self.unsent = max(0.0, self.unsent - 262_144 * (now - self.looked_at))
+        self.looked_at = now
+
+
+async def test_a_return_to_many_busy_rooms_goes_at_the_speed_of_the_socket(
+    autojump_clock: MockClock,
+) -> None:
+    """Four mebibytes unsent are the end of a connection, also of one that replays."""
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        rooms = [f"0190a000-0000-7000-8000-{number:012x}" for number in range(100, 140)]
+        for room_id in rooms:
+            await made.world.make_room(room_id=room_id)
+            for number in range(30):
+                command = PostMessage(room_id=room_id, content="x" * 8_000, client_id=key(number))
+                await made.world.ask(ada, command, room_id=room_id)
+        back = Socket(id=999, number=1)
+        hello = trio.current_time()
+        await made.say_hello(back, resume=resume(ada, 1, *rooms))
+        assert back.is_open
+        assert trio.current_time() - hello > 10
+        assert len(back.of_type("chat.message")) == 40 * 30
+        assert back.most < 3 * 1_048_576
 
 
 def test_an_inbox_too_far_behind_is_read_anew() -> None:

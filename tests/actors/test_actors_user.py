@@ -11,8 +11,9 @@ from actors.user.courier import Courier
 from core.envelope import Envelope
 from core.errors import Rejected, Unavailable
 from core.ports.outbox import OutboxEvent
+from protocol.codec import encode
 from protocol.room import CreateRoom, InviteToRoom, JoinRoom, RoomAnswered
-from protocol.user import USER, FollowInbox, InviteArrived
+from protocol.user import USER, FollowInbox, InviteArrived, Notified
 
 
 async def ask(world: World, client: FakeClient, message: Any) -> Any:
@@ -146,6 +147,34 @@ async def test_following_a_long_inbox_goes_page_by_page(autojump_clock: MockCloc
         closed.is_open = False
         await ask(world, closed, FollowInbox(after=0))
         assert closed.events == []
+
+
+async def test_a_slow_socket_that_reads_its_inbox_keeps_no_invitation_waiting(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        for number in range(450):
+            await world.inboxes.append(
+                TENANT,
+                user_id(2),
+                source=str(number),
+                kind="notification",
+                at=0,
+                body=lambda seq: encode(Notified(inbox=seq, kind="test", title="", body="")),
+            )
+        await world.make_room(2)
+        slow = world.client(2)
+        gate = trio.Event()
+        slow.drained = gate.wait
+        courier = Courier(world.log, world.system.ref)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, world, slow, FollowInbox(after=0))
+            await trio.sleep(1)
+            with trio.fail_after(1):
+                await courier.receive([appended(ROOM_ID, 1, 1)])
+            gate.set()
+        assert [frame["inbox"] for frame in slow.events] == list(range(1, 452))
+        assert world.fanout.is_subscribed(f"user:{user_id(2)}", slow)
 
 
 async def test_what_a_user_does_not_understand_is_a_crash(autojump_clock: MockClock) -> None:

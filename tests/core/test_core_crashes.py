@@ -218,6 +218,37 @@ async def test_a_start_that_is_unavailable_ends_when_nothing_is_queued(
         assert stage.count("active") == 0
 
 
+async def test_whoever_crashed_comes_back_though_nobody_speaks_to_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """What it had begun is for its successor to end; a drain does not wait for that."""
+    is_away = False
+
+    async def fail(player: Player) -> None:
+        if is_away:
+            raise Unavailable
+
+    async with a_stage() as stage:
+        stage.on_start = fail
+        await stage.ref().ask("hello")
+        is_away = True
+        stage.ref().tell_nowait(crash)
+        await trio.sleep(60)
+        assert stage.count("active") == 1
+        is_away = False
+        await trio.sleep(10)
+        assert stage.words()[-1] == "started"
+        count = len(stage.players)
+        await trio.sleep(60)
+        assert len(stage.players) == count
+
+        is_away = True
+        stage.ref().tell_nowait(crash)
+        await trio.sleep(60)
+        began = trio.current_time()
+    assert trio.current_time() - began < 1
+
+
 async def test_a_start_that_is_refused_answers_everybody_and_ends(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

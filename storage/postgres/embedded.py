@@ -155,29 +155,31 @@ class Embedded:
         cluster = self.places.cluster
         partial = cluster.with_name("data.partial")
         await trio.to_thread.run_sync(lambda: shutil.rmtree(partial, ignore_errors=True))
-        command: list[str | Path] = [
-            self.places.binaries / "initdb",
-            "-D",
-            partial,
-            "-U",
-            "postgres",
-            "--auth=trust",
-        ]
+        command = self._watched("initdb", "-D", str(partial), "-U", "postgres", "--auth=trust")
         command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options = self.places.account.popen_options()
-        with trio.CancelScope(shield=True):
-            done = await trio.run_process(
-                command, capture_stdout=True, capture_stderr=True, check=False,
-                pass_fds=(lock,), **options,
-            )  # fmt: skip
+        watched, held = os.pipe()
+        try:
+            with trio.CancelScope(shield=True):
+                done = await trio.run_process(
+                    command, stdin=watched, capture_stdout=True, capture_stderr=True, check=False,
+                    pass_fds=(lock,), start_new_session=True, **options,
+                )  # fmt: skip
+        finally:
+            os.close(watched)
+            os.close(held)
         if done.returncode != 0:
             raise EmbeddedError(f"initdb failed: {done.stderr.decode(errors='replace')[-2_000:]}")
         partial.rename(cluster)
 
+    def _watched(self, program: str, *args: str) -> list[str]:
+        """The command line of a program that ends when the other end of its stdin is let go."""
+        watchdog = ["/bin/sh", "-c", WATCHDOG.read_text(), "caravan-postgres-watchdog"]
+        return [*watchdog, str(self.places.binaries / program), *args]
+
     async def _spawn(self, lock: int) -> "_Running":
         places = self.places
-        command = ["/bin/sh", "-c", WATCHDOG.read_text(), "caravan-postgres-watchdog"]
-        command += [str(places.binaries / "postgres"), "-D", str(places.cluster)]
+        command = self._watched("postgres", "-D", str(places.cluster))
         settings = {**self._settings, "unix_socket_directories": str(places.socket_dir)}
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]

@@ -17,7 +17,7 @@ from postgres_for_tests import until
 
 from core.errors import Unavailable
 from storage.asyncio_bridge import AsyncioBridge
-from storage.postgres import embedded, places
+from storage.postgres import account, embedded, places
 from storage.postgres.embedded import Embedded
 from storage.postgres.file_lock import lock_file
 from storage.postgres.places import EmbeddedError
@@ -47,6 +47,14 @@ def data_dir(template: Path) -> Iterator[Path]:
     subprocess.run(["cp", "-a", str(template), str(path)], check=True)
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def new_dir() -> Iterator[Path]:
+    """A data directory that is not there yet, where the server's user may come."""
+    with tempfile.TemporaryDirectory(prefix="caravan-tests-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "data"
 
 
 @asynccontextmanager
@@ -169,6 +177,42 @@ async def test_an_orphan_whose_watchdog_was_killed_too_is_ended(
                 assert server.postmaster_pid != postmaster
 
 
+async def test_kill_9_during_the_first_initdb_leaves_nothing_and_the_next_start_works(
+    new_dir: Path,
+) -> None:
+    owner = await trio.lowlevel.open_process(
+        [sys.executable, str(OWNER), str(new_dir)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        await until(lambda: bool(initdb_of(new_dir)), within=20)
+        for pid in initdb_of(new_dir):
+            os.kill(pid, signal.SIGSTOP)  # as if the disk were slow
+        owner.kill()
+        assert await nothing_is_left(new_dir, within=3)
+    finally:
+        for pid in initdb_of(new_dir):
+            os.kill(pid, signal.SIGKILL)
+        owner.kill()
+        await owner.wait()
+    async with (
+        running(new_dir) as server,
+        AsyncioBridge() as bridge,
+        Database(server.dsn, bridge) as database,
+    ):
+        await database.call(answers)
+
+
+def initdb_of(data_dir: Path) -> list[int]:
+    listed = subprocess.check_output(["ps", "-A", "-ww", "-o", "pid=,args="], text=True)
+    processes = [line.split(None, 2) for line in listed.splitlines()]
+    return [
+        int(pid)
+        for pid, command, *rest in processes
+        if command.endswith("/initdb") and str(data_dir) in str(rest)
+    ]
+
+
 def parents() -> dict[int, int]:
     listed = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid="], text=True)
     return {int(pid): int(parent) for pid, parent in map(str.split, listed.splitlines())}
@@ -266,6 +310,24 @@ async def test_as_root_a_cluster_is_run_by_its_owner(data_dir: Path) -> None:
         asked = ["ps", "-o", "uid=", "-p", str(server.postmaster_pid)]
         answer = await trio.run_process(asked, capture_stdout=True)
         assert int(answer.stdout) == 65534
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+async def test_where_root_can_make_no_user_nobody_runs_the_server(
+    new_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "_existing", lambda name: None)
+    monkeypatch.setattr(account, "_made", lambda name: None)
+    for _ in range(2):
+        async with (
+            running(new_dir) as server,
+            AsyncioBridge() as bridge,
+            Database(server.dsn, bridge) as database,
+        ):
+            await database.call(answers)
+            asked = ["ps", "-o", "user=", "-p", str(server.postmaster_pid)]
+            answer = await trio.run_process(asked, capture_stdout=True)
+            assert answer.stdout.decode().strip() == "nobody"
 
 
 async def test_a_path_too_long_for_a_socket_gets_a_short_folder(data_dir: Path) -> None:

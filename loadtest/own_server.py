@@ -31,6 +31,8 @@ async def own_server() -> AsyncIterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="caravan-loadtest-") as folder:
         data = Path(folder)
+        # The database's own user may pass through, so that all of it goes with the folder.
+        await trio.Path(folder).chmod(0o711)
         log = data / "server.log"
         with log.open("wb") as stderr:
             process = await trio.lowlevel.open_process(

@@ -19,7 +19,19 @@ from postgres_for_tests import (
 
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
+from storage.postgres.places import ORIGIN, SHARED
 from storage.postgres.pool import Database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_stays_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """As root, a server whose data directory lies below pytest's private folder keeps its cluster in
+    `/var/lib/caravan`. What this session left there goes with it."""
+    yield
+    ours = tmp_path_factory.getbasetemp()
+    for origin in SHARED.glob(f"*/{ORIGIN}"):
+        if Path(origin.read_text()).is_relative_to(ours):
+            shutil.rmtree(origin.parent)
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,20 @@ PATIENCE: Final = 5.0
 PASSWORD: Final = "a long enough password"
 
 
-def uuid7() -> str:
-    """A client's id, as RFC 9562 lays it out."""
-    value = time.time_ns() // 1_000_000 << 80 | 7 << 76 | random.getrandbits(12) << 64
+ERROR_CODES: Final = {
+    *("bad_request", "unauthenticated", "forbidden", "not_found", "conflict", "too_large"),
+    *("rate_limited", "overloaded", "unavailable", "model_failed", "gds_timeout"),
+    *("payment_declined", "price_changed", "persona_limit", "internal"),
+}
+ERROR_FIELDS: Final = {
+    *("type", "ref", "code", "message", "temporary", "retryAfterMs", "fields", "reference"),
+}
+DURABLE_FIELDS: Final = {"type", "roomId", "epoch", "seq", "sentAt"}
+
+
+def uuid7(age_ms: int = 0) -> str:
+    """A client's id, as RFC 9562 lays it out; of a clock that is `age_ms` late."""
+    value = time.time_ns() // 1_000_000 - age_ms << 80 | 7 << 76 | random.getrandbits(12) << 64
     return str(uuid.UUID(int=value | 2 << 62 | random.getrandbits(62)))
 
 
@@ -60,6 +71,11 @@ def login(http: str, person: Person) -> Person:
     return _person(_post(http, "auth/login", body), 200)
 
 
+def renewed(http: str, person: Person) -> Person:
+    """The same login with new tokens."""
+    return _person(_post(http, "auth/refresh", {"refreshToken": person.refresh}), 200)
+
+
 def _post(http: str, path: str, body: Frame) -> httpx.Response:
     return httpx.post(f"{http}/api/v1/{path}", json=body, timeout=30, trust_env=False)
 
@@ -84,6 +100,23 @@ def call(http: str, method: str, path: str, person: Person) -> httpx.Response:
     return httpx.request(
         method, f"{http}/api/v1/{path}", headers=headers, timeout=30, trust_env=False
     )
+
+
+def demand_conformance(frame: Frame, size: int) -> None:
+    """What holds for every frame of a server (§1, §4, §7)."""
+    assert isinstance(frame, dict)
+    assert isinstance(frame["type"], str)
+    assert size <= 256 * 1024
+    if frame["type"] == "error":
+        assert {"type", "code", "message", "temporary"} <= set(frame) <= ERROR_FIELDS
+        assert frame["code"] in ERROR_CODES
+        assert frame["message"]
+        assert isinstance(frame["temporary"], bool)
+        assert all(set(field) == {"field", "message"} for field in frame.get("fields", ()))
+    if "epoch" in frame:
+        assert set(frame) >= DURABLE_FIELDS
+        assert isinstance(frame["sentAt"], int)
+        assert len(frame["epoch"].encode()) <= 36
 
 
 class Closed(Exception):
@@ -159,8 +192,7 @@ class RawClient:
             raise Closed(closed.reason.code if closed.reason else None) from None
         assert isinstance(data, bytes), "the server sent a text message"
         frame = msgpack.unpackb(data)
-        assert isinstance(frame, dict)
-        assert len(data) <= 256 * 1024
+        demand_conformance(frame, len(data))
         self.log.append(frame)
         self.sizes.append(len(data))
         return frame
@@ -370,12 +402,14 @@ class RawSocket:
 
 
 @asynccontextmanager
-async def raw_socket(ws: str) -> AsyncIterator[RawSocket]:
+async def raw_socket(ws: str, *, buffer: int | None = None) -> AsyncIterator[RawSocket]:
+    """Connected; nothing sent yet. `buffer`: how many bytes the kernel may take for us unread."""
     address = urlsplit(ws)
-    assert address.hostname
-    assert address.port
-    async with await trio.open_tcp_stream(address.hostname, address.port) as stream:
-        yield RawSocket(stream)
+    with trio.socket.socket() as socket:
+        if buffer is not None:
+            socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_RCVBUF, buffer)
+        await socket.connect((address.hostname, address.port))
+        yield RawSocket(trio.SocketStream(socket))
 
 
 def ws_frame(first: int, payload: bytes = b"", *, mask: bool = True, size: int = -1) -> bytes:

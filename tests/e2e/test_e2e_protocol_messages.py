@@ -120,6 +120,27 @@ async def test_what_is_too_large_or_wrong_names_its_field_and_changes_nothing(
     assert (await ada.ask("room.join", roomId=room["id"]))["room"]["head"] == said["seq"]
 
 
+async def test_two_connections_with_one_client_id_write_one_message(
+    stage: Stage, ada: RawClient
+) -> None:
+    assert ada.person
+    other = await stage.enter(ada.person)
+    room = await stage.room(ada)
+    await other.ask("room.join", roomId=room["id"])
+    seqs_of: dict[str, set[int]] = {}
+    for _ in range(20):
+        fields = {"roomId": room["id"], "clientId": uuid7()}
+        refs = [
+            (client, await client.send("chat.message", **fields, content="x"))
+            for client in (ada, other)
+        ]
+        seqs_of[fields["clientId"]] = {(await client.answer(ref))["seq"] for client, ref in refs}
+    assert all(len(seqs) == 1 for seqs in seqs_of.values())
+    for client in (ada, other):
+        await client.event("chat.message", seq=21)
+        assert client.durable(room) == list(range(2, 22))
+
+
 async def test_the_largest_text_goes_through(stage: Stage, ada: RawClient) -> None:
     room = await stage.room(ada)
     await ada.say(room, "é" * 4_096)

@@ -189,7 +189,9 @@ async def test_inviting_leaving_and_removing_are_events_and_harmless_to_repeat(
     event = await ada.event("room.changed", **at, change="removed")
     assert (event["seq"], event["by"], event["userIds"]) == (removed["seq"], ada.id, [bob.id])
 
-    # Who left or was removed receives nothing any more.
+    # Who left or was removed sees that he did, and receives nothing any more.
+    assert (await bob.event("room.changed", **at, change="removed"))["seq"] == removed["seq"]
+    assert (await chen.event("room.changed", **at, change="left"))["seq"] == left["seq"]
     await ada.say(room, "among us")
     for gone in (bob, chen):
         await gone.settled()

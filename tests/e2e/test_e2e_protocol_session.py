@@ -2,8 +2,22 @@
 
 import time
 
+import msgpack
 import trio
-from raw_client import Frame, Person, RawClient, Stage, call, hello, login, register, uuid7
+from raw_client import (
+    Frame,
+    Person,
+    RawClient,
+    Stage,
+    call,
+    hello,
+    login,
+    raw_socket,
+    register,
+    renewed,
+    uuid7,
+    ws_frame,
+)
 
 LIMITS = {
     "maxFrameBytes": 65_536,
@@ -184,6 +198,50 @@ async def test_a_replay_holds_at_most_a_thousand_events_and_a_mebibyte(
     assert refused["verdict"] == "reset"
 
 
+async def test_a_position_ahead_of_the_log_is_reset(stage: Stage, ada: RawClient) -> None:
+    room = await stage.room(ada)
+    assert ada.person
+    for seq, verdict in ((1, "complete"), (2, "reset")):
+        after = {"epoch": room["epoch"], "seq": seq}
+        assert (await ada.ask("room.join", roomId=room["id"], after=after))["verdict"] == verdict
+        other = await stage.enter(ada.person, resume={"sessionId": uuid7(), "rooms": at(room, seq)})
+        assert other.welcome["rooms"][room["id"]]["verdict"] == verdict
+
+
+# A slow client.
+
+
+async def test_a_client_that_does_not_read_is_closed_with_4002_and_resumes(
+    stage: Stage, ada: RawClient, bob: RawClient
+) -> None:
+    room = await stage.room(ada, bob)
+    assert bob.person
+    slow_session = await stage.enter(bob.person)
+    async with raw_socket(stage.ws, buffer=4_096) as slow:
+        await slow.upgrade("/v1/connect")
+        said = {"type": "hello", **hello(bob.person.token, resume(slow_session))}
+        join = {"type": "room.join", "roomId": room["id"], "ref": 1}
+        for frame in (said, join):
+            await slow.send(ws_frame(0x82, msgpack.packb(frame)))
+        while msgpack.unpackb((await slow.frame())[1]).get("ref") != 1:
+            pass
+        for _ in range(14):
+            for _ in range(100):
+                await ada.tell(
+                    "chat.message", roomId=room["id"], content="x" * 8_000, clientId=uuid7()
+                )
+            head = (await ada.say(room, "and on"))["seq"]
+            await bob.event("chat.message", seq=head)
+        assert await slow.close_code() == 4002
+    assert bob.durable(room) == list(range(3, head + 1))
+
+    behind = resume(slow_session, rooms=at(room, head - 50))
+    back = await stage.enter(bob.person, resume=behind)
+    assert back.welcome["resumed"] is True
+    await back.event("chat.message", seq=head)
+    assert back.durable(room) == list(range(head - 49, head + 1))
+
+
 # The inbox.
 
 
@@ -239,6 +297,29 @@ async def test_credentials_are_renewed_in_place(stage: Stage, people: dict[str, 
     foreign = await client.refused("auth.refresh", token=people["ada"].token)
     assert foreign["code"] in ("forbidden", "unauthenticated")
     await client.settled()
+
+
+async def test_a_session_outlives_the_renewal_of_its_tokens(
+    stage: Stage, people: dict[str, Person]
+) -> None:
+    mine = login(stage.http, people["dina"])
+    client = await stage.enter(mine)
+    fresh = renewed(stage.http, mine)
+    await client.ask("auth.refresh", token=fresh.token)
+    again = await stage.enter(fresh, resume=resume(client))
+    assert again.welcome["resumed"] is True
+
+
+async def test_after_a_refresh_the_new_login_counts(
+    stage: Stage, people: dict[str, Person]
+) -> None:
+    first, second = (login(stage.http, people["dina"]) for _ in range(2))
+    client = await stage.enter(first)
+    await client.ask("auth.refresh", token=second.token)
+    await trio.to_thread.run_sync(call, stage.http, "POST", "auth/logout", first)
+    await client.settled()
+    await trio.to_thread.run_sync(call, stage.http, "POST", "auth/logout", second)
+    assert (await client.ending())[1] == 4201
 
 
 async def test_a_session_dies_with_its_login_within_a_second(

@@ -184,6 +184,19 @@ async def test_anything_but_ping_before_hello_is_4303(stage: Stage) -> None:
     assert (code, [frame["code"] for frame in frames]) == (4303, ["unauthenticated"])
 
 
+async def test_a_hello_with_wrong_fields_may_be_said_again(
+    stage: Stage, people: dict[str, Person]
+) -> None:
+    """The rules are applied in their order: ③ comes before ④."""
+    client = await stage.connect()
+    await client.tell("hello", token=people["ada"].token)
+    await client.tell("chat.shout", ref=4)
+    assert (await client.error())["fields"][0]["field"] == "client"
+    assert (await client.answer(4))["code"] == "bad_request"
+    await client.tell("hello", **hello(people["ada"].token))
+    assert (await client.receive())["type"] == "welcome"
+
+
 async def test_a_second_hello_is_a_bad_request(ada: RawClient) -> None:
     assert ada.person
     await ada.tell("hello", **hello(ada.person.token))
@@ -249,31 +262,43 @@ async def test_commands_for_one_room_take_effect_and_are_answered_in_order(
 ) -> None:
     room = await stage.room(ada, bob)
     message_id = (await ada.say(room, "first"))["messageId"]
-    refs, writes = [], []
-    for round_ in range(40):
-        at = {"roomId": room["id"]}
-        writes += [
-            await ada.send("chat.message", **at, content=f"m{round_}", clientId=uuid7()),
-            await ada.send("chat.edit", **at, messageId=message_id, content=f"e{round_}"),
-        ]
-        refs += [
-            *writes[-2:],
-            await ada.send("chat.history", **at, limit=1),
-            await ada.send("chat.react", **at, messageId="nothing", emoji="👍", active=True),
-            await ada.send("chat.read", **at, seq=1),
-            await ada.send("room.mute", **at, until=None),
-            await ada.send("room.join", **at),
-        ]
+    refs: list[int] = []
+    for number in range(ROUNDS):
+        for kind, fields in one_round(number, message_id, bob.id):
+            refs.append(await ada.send(kind, roomId=room["id"], **fields))
     answers = [await ada.answer(ref) for ref in refs]
     assert [frame["ref"] for frame in ada.log if frame.get("ref") in refs] == refs
 
-    by_ref = dict(zip(refs, answers, strict=True))
-    seqs = [by_ref[ref]["seq"] for ref in writes]
-    assert seqs == list(range(seqs[0], seqs[0] + 80))
-    for round_ in range(40):
-        history = answers[round_ * 7 + 2]["messages"]
-        assert [message["content"] for message in history] == [f"m{round_}"]
-        assert answers[round_ * 7 + 3]["code"] == "not_found"
+    size = len(refs) // ROUNDS
+    written = [answer["seq"] for place, answer in enumerate(answers) if place % size < 4]
+    assert written == list(range(written[0], written[0] + 4 * ROUNDS))
+    for number in range(ROUNDS):
+        history, *others = answers[number * size + 4 : (number + 1) * size]
+        texts = [message["content"] for message in history["messages"]]
+        assert texts == [f"old {number}", f"new {number}"]
+        assert [other.get("code", "ok") for other in others] == ROUND_ENDS
+
+
+ROUNDS = 30
+ROUND_ENDS = ["not_found", "not_found", "ok", "ok", "ok", "ok"]
+
+
+def one_round(number: int, message_id: str, other: str) -> list[tuple[str, dict[str, Any]]]:
+    """Four that write, one that reads them, two that look in vain, and what writes no event."""
+    reaction = {"emoji": "👍", "active": number % 2 == 0}
+    return [
+        ("chat.message", {"content": f"old {number}", "clientId": uuid7(age_ms=10**10)}),
+        ("chat.edit", {"messageId": message_id, "content": f"edited {number}"}),
+        ("chat.message", {"content": f"new {number}", "clientId": uuid7()}),
+        ("chat.react", {"messageId": message_id, **reaction}),
+        ("chat.history", {"limit": 2}),
+        ("chat.pin", {"messageId": uuid7(), "active": True}),
+        ("room.invite", {"userIds": [uuid7()]}),
+        ("chat.read", {"seq": number}),
+        ("typing.indicator", {"active": number % 2 == 0}),
+        ("room.mute", {"until": None}),
+        ("room.join", {}),
+    ]
 
 
 async def test_the_ok_of_a_message_comes_before_its_event(

@@ -12,6 +12,8 @@ from core.ports.outbox import OutboxEvent, Subscriber
 BATCH: Final = 500
 MAX_LAG_COUNTED: Final = 10_000
 POLL_EVERY: Final = 1.0
+REST_FOR: Final = 0.25
+"""Between two looks for more: under load each look then finds a batch, not a message."""
 BACKOFF_FIRST: Final = 0.1
 BACKOFF_MOST: Final = 30.0
 
@@ -75,11 +77,13 @@ class OutboxDispatcher:
         subscribers: Sequence[Subscriber],
         *,
         poll_every: float = POLL_EVERY,
+        rest_for: float = REST_FOR,
         backoff_most: float = BACKOFF_MOST,
     ) -> None:
         self._source = source
         self._couriers = [
-            _Courier(source, subscriber, poll_every, backoff_most) for subscriber in subscribers
+            _Courier(source, subscriber, poll_every, rest_for, backoff_most)
+            for subscriber in subscribers
         ]
 
     async def run(self) -> None:
@@ -113,10 +117,16 @@ class _Courier:
     """One subscriber's task."""
 
     def __init__(
-        self, source: OutboxSource, subscriber: Subscriber, poll_every: float, backoff_most: float
+        self,
+        source: OutboxSource,
+        subscriber: Subscriber,
+        poll_every: float,
+        rest_for: float,
+        backoff_most: float,
     ) -> None:
         self._source, self._subscriber = source, subscriber
-        self._poll_every, self._backoff_most = poll_every, backoff_most
+        self._poll_every, self._rest_for = poll_every, rest_for
+        self._backoff_most = backoff_most
         self._nudged = trio.Event()
         self._delivered = self._failures = self.lag_events = 0
         self._oldest_at: float | None = None
@@ -128,7 +138,8 @@ class _Courier:
         backoff = BACKOFF_FIRST
         while True:
             try:
-                await self._deliver_all()
+                if await self._deliver_all():
+                    await trio.sleep(self._rest_for)
                 backoff = BACKOFF_FIRST
                 with trio.move_on_after(self._poll_every):
                     await self._nudged.wait()
@@ -144,8 +155,9 @@ class _Courier:
                 await trio.sleep(backoff)
                 backoff = min(backoff * 2, self._backoff_most)
 
-    async def _deliver_all(self) -> None:
-        """Until nothing is left that may be read."""
+    async def _deliver_all(self) -> bool:
+        """What is there now; whether that was anything."""
+        is_anything = False
         while True:
             # A nudge from here on is for what this batch may have missed.
             self._nudged = trio.Event()
@@ -157,8 +169,10 @@ class _Courier:
             elif batch.events:
                 await self._receive(batch.events)
                 await self._source.move(self._subscriber.name, batch.place)
-            else:
-                return
+                self.lag_events -= len(batch.events)
+            if not batch.rebuilding and len(batch.events) < BATCH:
+                return is_anything or bool(batch.events)
+            is_anything = True
 
     async def _rebuild(self) -> None:
         """The place is taken before the logs are read: what is appended meanwhile comes twice."""

@@ -7,7 +7,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEvent:
-    """Something committed. `room.appended`: `key` is the room, rows `first`..`last` were added."""
+    """Something committed. `room.appended`: `key` is the room, rows `first`..`last` were added.
+    `room.said`: the same, where it is known that none of them changes who or what the room is.
+    """
 
     position: int
     tenant_id: int

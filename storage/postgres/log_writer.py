@@ -5,7 +5,7 @@ from typing import Final
 
 import asyncpg
 
-from core.ports.message_log import Append, Outcome
+from core.ports.message_log import Append, EventKind, Outcome
 from storage.append_queue import Flush
 from storage.months import Month
 from storage.postgres import log_columns
@@ -30,10 +30,11 @@ WITH own AS MATERIALIZED (
              body, shard_id, fence)
       JOIN own ON own.shard_id = u.shard_id AND own.fence = u.fence
     ON CONFLICT (room_id, sender_id, client_id) WHERE client_id IS NOT NULL DO NOTHING
-    RETURNING tenant_id, room_id, seq
+    RETURNING tenant_id, room_id, seq, kind
 ), announced AS (
     INSERT INTO outbox (tenant_id, topic, key, first, last)
-    SELECT tenant_id, 'room.appended', room_id::text, min(seq), max(seq)
+    SELECT tenant_id, CASE WHEN bool_or(kind = {room_kind}) THEN 'room.appended' ELSE 'room.said' END,
+           room_id::text, min(seq), max(seq)
       FROM stored GROUP BY tenant_id, room_id
 )
 SELECT count(*) FROM stored"""
@@ -118,7 +119,7 @@ async def _attempt(connection: Connection, appends: Sequence[Append]) -> dict[in
 async def _write(connection: Connection, appends: Sequence[Append]) -> None:
     owned = log_columns.fences(appends)
     for leaf in log_columns.rows_by_leaf(appends):
-        sql = INSERT.format(leaf=leaf.month.leaf)
+        sql = INSERT.format(leaf=leaf.month.leaf, room_kind=EventKind.ROOM.value)
         if await connection.fetchval(sql, *leaf.columns, *owned) != len(leaf.owners):
             raise _Hole
     standing, ended = log_columns.memberships(appends)

@@ -14,6 +14,7 @@ from storage.postgres.pool import Connection, Database
 
 MAX_UNREAD: Final = 999
 APPENDED: Final = "room.appended"
+SAID: Final = "room.said"
 
 HEAD: Final = """greatest(room.first - 1,
     (SELECT coalesce(max(seq), 0) FROM message WHERE message.room_id = room.id))"""

@@ -4,8 +4,8 @@ A document is never changed by an event: it is made anew from the message's row 
 changed it. So events may come again, in any pieces, and the document is right after each.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 import structlog
@@ -18,7 +18,7 @@ from protocol.chat import MessageEdited, MessagePosted
 from protocol.codec import decode_event
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
-from storage.postgres.rooms import APPENDED
+from storage.postgres.rooms import APPENDED, SAID
 
 PAGE: Final = 500
 FIND_WITHIN: Final = 2.0
@@ -27,6 +27,24 @@ LOCK: Final = 0x53656172  # any constant; transaction-scoped
 log = structlog.get_logger()
 
 _TEXT_KINDS: Final = (EventKind.MESSAGE, EventKind.EDITED, EventKind.DELETED)
+_KEPT: Final = ("room_id", "seq", "sent_at", "message_id", "tenant_id", "sender_id")
+
+INSERT: Final = """
+INSERT INTO search_document (room_id, seq, sent_at, message_id, tenant_id, sender_id, words)
+SELECT room_id, seq, sent_at, message_id, tenant_id, sender_id, to_tsvector('simple', content)
+  FROM unnest($1::uuid[], $2::int8[], $3::int8[], $4::uuid[], $5::int4[], $6::text[], $7::text[])
+    AS u(room_id, seq, sent_at, message_id, tenant_id, sender_id, content)"""
+
+Place = tuple[str, int]
+Columns = list[list[Any]]
+
+
+class Span(NamedTuple):
+    """The seqs of a room in (after, up_to]."""
+
+    room_id: str
+    after: int
+    up_to: int
 
 
 class SearchIndex:
@@ -39,12 +57,8 @@ class SearchIndex:
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
         """Bring the documents of every message that these events touch up to date."""
-        for room, (first, last) in _spans(events).items():
-            after = first - 1
-            while after < last:
-                after = await self._database.transaction(
-                    _index, room, after, min(last, after + PAGE)
-                )
+        for portion in _portions(_spans(events)):
+            await self._database.transaction(_index, portion)
 
     async def rebuild(self) -> None:
         """Forget every document."""
@@ -82,86 +96,101 @@ class PostgresSearch:
         ]
 
 
-def _spans(events: Iterable[OutboxEvent]) -> Mapping[str, tuple[int, int]]:
+def _spans(events: Iterable[OutboxEvent]) -> Iterator[Span]:
     """Per room the seqs from its first to its last event. One batch's events of a room are next to
     each other, so little is read that need not be."""
     spans: dict[str, tuple[int, int]] = {}
     for event in events:
-        if event.topic == APPENDED:
+        if event.topic in (APPENDED, SAID):
             first, last = spans.get(event.key, (event.first, event.last))
             spans[event.key] = (min(first, event.first), max(last, event.last))
-    return spans
+    for room_id, (first, last) in spans.items():
+        for after in range(first - 1, last, PAGE):
+            yield Span(room_id, after, min(last, after + PAGE))
 
 
-async def _index(connection: Connection, room_id: str, after: int, up_to: int) -> int:
-    """The documents of the messages that the events in (after, up_to] are or change. The lock
-    comes first: two nodes would else write what they had read before the other's newer state."""
+def _portions(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    """One transaction's worth each: at most a page of seqs, or one span."""
+    portion: list[Span] = []
+    size = 0
+    for span in spans:
+        size += span.up_to - span.after
+        if portion and size > PAGE:
+            yield portion
+            portion, size = [], span.up_to - span.after
+        portion.append(span)
+    if portion:
+        yield portion
+
+
+async def _index(connection: Connection, spans: Sequence[Span]) -> None:
+    """The documents of the messages that the events in these spans are or change. The lock comes
+    first: two nodes would else write what they had read before the other's newer state."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
     targets = await connection.fetch(
-        """SELECT DISTINCT coalesce(target_seq, seq) AS seq FROM message
-           WHERE room_id = $1 AND seq > $2 AND seq <= $3 AND kind = ANY($4::int2[])""",
-        room_id,
-        after,
-        up_to,
+        """SELECT DISTINCT m.room_id, coalesce(m.target_seq, m.seq) AS seq
+           FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS s(room_id, after, up_to)
+           JOIN message m ON m.room_id = s.room_id AND m.seq > s.after AND m.seq <= s.up_to
+           WHERE m.kind = ANY($4::int2[])""",
+        *_columns(spans),
         [kind.value for kind in _TEXT_KINDS],
     )
     if targets:
-        await _refresh(connection, room_id, [row["seq"] for row in targets])
-    return up_to
+        await _refresh(connection, _columns([(row["room_id"], row["seq"]) for row in targets]))
 
 
-async def _refresh(connection: Connection, room_id: str, seqs: Sequence[int]) -> None:
+async def _refresh(connection: Connection, places: Columns) -> None:
+    """Make the documents at these (rooms, seqs) anew."""
     messages = await connection.fetch(
-        """SELECT seq, sent_at, message_id, tenant_id, sender_id, body FROM message
-           WHERE room_id = $1 AND seq = ANY($2::int8[]) AND kind = $3""",
-        room_id,
-        seqs,
+        """SELECT m.room_id, m.seq, sent_at, message_id, tenant_id, sender_id, body
+           FROM unnest($1::uuid[], $2::int8[]) AS p(room_id, seq)
+           JOIN message m ON m.room_id = p.room_id AND m.seq = p.seq
+           WHERE kind = $3""",
+        *places,
         EventKind.MESSAGE.value,
     )
     changes = await connection.fetch(
-        """SELECT target_seq, kind, body FROM message
-           WHERE room_id = $1 AND target_seq = ANY($2::int8[]) AND kind = ANY($3::int2[])
-           ORDER BY target_seq, seq""",
-        room_id,
-        seqs,
+        """SELECT m.room_id, target_seq AS seq, kind, body
+           FROM unnest($1::uuid[], $2::int8[]) AS p(room_id, seq)
+           JOIN message m ON m.room_id = p.room_id AND m.target_seq = p.seq
+           WHERE kind = ANY($3::int2[])
+           ORDER BY m.room_id, target_seq, m.seq""",
+        *places,
         [EventKind.EDITED.value, EventKind.DELETED.value],
     )
     texts = _present_texts(messages, changes)
+    documents = [
+        (*(row[name] for name in _KEPT), text) for row in messages if (text := texts[_place(row)])
+    ]
     await connection.execute(
-        "DELETE FROM search_document WHERE room_id = $1 AND seq = ANY($2::int8[])", room_id, seqs
+        """DELETE FROM search_document d USING unnest($1::uuid[], $2::int8[]) AS p(room_id, seq)
+           WHERE d.room_id = p.room_id AND d.seq = p.seq""",
+        *places,
     )
-    await connection.executemany(
-        """INSERT INTO search_document (room_id, seq, sent_at, message_id, tenant_id, sender_id,
-                                        words)
-           VALUES ($1, $2, $3, $4, $5, $6, to_tsvector('simple', $7))""",
-        [
-            (
-                room_id,
-                row["seq"],
-                row["sent_at"],
-                row["message_id"],
-                row["tenant_id"],
-                row["sender_id"],
-                texts[row["seq"]],
-            )
-            for row in messages
-            if texts[row["seq"]]
-        ],
-    )
+    if documents:
+        await connection.execute(INSERT, *_columns(documents))
 
 
 def _present_texts(
     messages: Iterable[asyncpg.Record], changes: Iterable[asyncpg.Record]
-) -> Mapping[int, str]:
-    """By seq, what a reader sees now; empty for a deleted message."""
-    texts = {row["seq"]: _text(row["body"]) for row in messages}
+) -> Mapping[Place, str]:
+    """What a reader sees now; empty for a deleted message."""
+    texts = {_place(row): _text(row["body"]) for row in messages}
     deleted = set()
     for row in changes:
         if row["kind"] == EventKind.DELETED.value:
-            deleted.add(row["target_seq"])
-        elif row["target_seq"] in texts:
-            texts[row["target_seq"]] = _text(row["body"])
+            deleted.add(_place(row))
+        elif _place(row) in texts:
+            texts[_place(row)] = _text(row["body"])
     return texts | dict.fromkeys(deleted, "")
+
+
+def _place(row: asyncpg.Record) -> Place:
+    return row["room_id"], row["seq"]
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> Columns:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _text(body: bytes) -> str:

@@ -14,14 +14,12 @@ from actors.room.lookups import LookUps
 from actors.room.memory import Memory
 from actors.room.messages import (
     PROGRESS,
-    RECEIPTS_DUE,
-    TYPING_OVER,
     Progress,
     ReceiptsDue,
     TypingOver,
 )
 from actors.room.pipeline import Entry, Landing
-from actors.room.pointers import RECEIPTS_EVERY, Pointers, Receipts
+from actors.room.pointers import Pointers, Receipts
 from actors.room.ports import RoomPorts
 from actors.room.recovery import Recovery, Truth
 from actors.room.ring import Ring
@@ -64,8 +62,6 @@ class RoomActor(Actor[Any]):
         self._traces = traces
         self._is_woken = False
         self._woken = trio.Event()
-        self._has_typing_timer = False
-        self._has_receipts_timer = False
 
     async def started(self) -> None:
         """Become the room we were. Raises `Rejected("not_found")` where there is none."""
@@ -89,8 +85,8 @@ class RoomActor(Actor[Any]):
         self._ring = Ring(room.head - len(recent))
         recall(self._memory, self._ring, recent)
         self._pointers = Pointers(ports, room, reads)
-        self._receipts = Receipts(ports, room)
-        self._typing = TypingUsers(room.id, ports.fanout, ports.clock)
+        self._receipts = Receipts(ports, room, self.context.after)
+        self._typing = TypingUsers(room.id, ports.fanout, ports.clock, self.context.after)
         self._lookups = LookUps(ports, room, self._memory)
         self._recovery = Recovery(ports, room, self._lookups)
         self._catch_up = CatchUp(ports, room, self._ring, self)
@@ -112,8 +108,8 @@ class RoomActor(Actor[Any]):
             lookups=self._lookups,
             flow=self._flow,
             fence=fence,
-            typed=self._typed,
-            read=self._read,
+            typing=self._typing,
+            receipts=self._receipts,
         )
 
     async def _publish_unseen(self, left: Trace | None) -> None:
@@ -131,6 +127,8 @@ class RoomActor(Actor[Any]):
                 limit=PUBLISH_PAGE,
                 up_to=self._applied.head,
             )
+            if not rows:
+                raise LookupError(f"the log of {self._room_id} ends before its head")
             for row in rows:
                 self._tell(decode_event(row.body), row.body)
 
@@ -139,12 +137,9 @@ class RoomActor(Actor[Any]):
             case Progress():
                 self._is_woken = False
             case TypingOver():
-                self._has_typing_timer = False
                 self._typing.end_overdue()
-                self._arm_typing()
             case ReceiptsDue():
-                self._has_receipts_timer = False
-                self._announce_reads()
+                self._receipts.announce()
             case ForgetBelow(first=first):
                 self._forget_below(first)
             case _:
@@ -256,6 +251,9 @@ class RoomActor(Actor[Any]):
 
     def _take_in(self, rows: deque[LogRow], truth: Truth) -> None:
         """Rows that another owner of this room stored meanwhile."""
+        if rows:
+            # He may have taken the text out of an event that the ring still holds.
+            self._ring.forget_below(self._applied.head + 1)
         for row in rows:
             event = decode_event(row.body)
             self._applied.apply(event, truth.names)
@@ -275,29 +273,6 @@ class RoomActor(Actor[Any]):
                 self._memory.remember_key(row.sender_id, row.client_id or "", truth.duplicate)
             return
         self._flow.refuse(waiting.popleft(), refusal)
-
-    # What passes by itself.
-
-    def _typed(self, user_id: str, active: bool) -> None:
-        self._typing.set(user_id, active)
-        self._arm_typing()
-
-    def _arm_typing(self) -> None:
-        seconds = self._typing.next_after()
-        if seconds is not None and not self._has_typing_timer:
-            self._has_typing_timer = True
-            self.context.after(seconds, TYPING_OVER)
-
-    def _read(self, user_id: str, seq: int) -> None:
-        self._receipts.add(user_id, seq)
-        if not self._has_receipts_timer:
-            self._announce_reads()
-
-    def _announce_reads(self) -> None:
-        if self._receipts.are_due:
-            self._receipts.publish()
-            self._has_receipts_timer = True
-            self.context.after(RECEIPTS_EVERY, RECEIPTS_DUE)
 
 
 def _is_durable(entry: Entry, rows: deque[LogRow]) -> bool:

@@ -11,12 +11,13 @@ from actors.room.lookups import LookUps
 from actors.room.machine import LogCommand, decide
 from actors.room.memory import Memory
 from actors.room.pipeline import Entry, Job, Landing, Turn
-from actors.room.pointers import Pointers
+from actors.room.pointers import Pointers, Receipts
 from actors.room.ports import RoomPorts
 from actors.room.reading import read_history
 from actors.room.rows import append_of
 from actors.room.rules import demand_joined, demand_member, unknown
 from actors.room.state import RoomState
+from actors.room.typing_users import TypingUsers
 from core.envelope import Envelope
 from protocol.chat import MarkRead, PostMessage, ReadHistory
 from protocol.frames import Answer, Done
@@ -34,10 +35,7 @@ from protocol.room import (
 
 
 class Commands:
-    """Judges by `decided`; reads and views come from `applied`, in their turn.
-
-    `typed(user, active)` and `read(user, seq)` announce what passes by itself.
-    """
+    """Judges by `decided`; reads and views come from `applied`, in their turn."""
 
     def __init__(
         self,
@@ -51,8 +49,8 @@ class Commands:
         lookups: LookUps,
         flow: Flow,
         fence: int,
-        typed: Callable[[str, bool], None],
-        read: Callable[[str, int], None],
+        typing: TypingUsers,
+        receipts: Receipts,
     ) -> None:
         self.decided = decided
         self.fence = fence
@@ -63,8 +61,8 @@ class Commands:
         self._pointers = pointers
         self._lookups = lookups
         self._flow = flow
-        self._typed = typed
-        self._read = read
+        self._typing = typing
+        self._receipts = receipts
 
     def judge(self, envelope: Envelope[Any], key: int) -> Entry:
         """Raises `Rejected`."""
@@ -75,7 +73,7 @@ class Commands:
         match message:
             case SetTyping():
                 demand_joined(self.decided, principal.user_id)
-                self._typed(principal.user_id, message.active)
+                self._typing.set(principal.user_id, message.active)
                 return Entry(envelope=envelope, key=key, answer=Done())
             case ReadHistory() | MarkRead() | MuteRoom() | ViewRoom() | JudgeResume():
                 demand_member(self.decided, principal.user_id)
@@ -197,7 +195,7 @@ class Commands:
 
         def land() -> None:
             envelope.answer(Done())
-            self._read(user_id, seq)
+            self._receipts.add(user_id, seq)
 
         return mark
 

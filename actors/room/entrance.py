@@ -2,7 +2,7 @@
 
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from actors.room.catch_up import CatchUp
 from actors.room.pipeline import Job, Landing
@@ -25,6 +25,10 @@ from protocol.room import (
     RoomView,
 )
 from protocol.session import Position, Verdict
+
+MAX_AWAITED: Final = 256
+"""Resumes whose end somebody waits for. A crowd that returns at once is told before its end: an actor
+owes a bounded number of answers."""
 
 
 class Entrance:
@@ -125,9 +129,11 @@ class Entrance:
         done = partial(envelope.answer, Done())
         if client is None or self._catch_up.is_in(client):
             done()
-        else:
-            after = min(clipped(self._room, member, seq), self._room.head)
-            self._catch_up.follow(client, user_id, after, then=done)
+            return
+        if len(self._catch_up) >= MAX_AWAITED:
+            done()
+        after = min(clipped(self._room, member, seq), self._room.head)
+        self._catch_up.follow(client, user_id, after, then=done)
 
     def view(self, user_id: str) -> RoomView:
         """The room as this member sees it."""

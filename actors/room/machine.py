@@ -17,7 +17,7 @@ from typing import Final
 from actors.room import membership
 from actors.room.decisions import Decision, Given, KnowKey, KnowMessage, Need
 from actors.room.memory import Mark, Memory, MessageState, Stored, digest
-from actors.room.rules import checked_content, checked_emoji, demand_joined, demand_member, unknown
+from actors.room.rules import checked_content, checked_emoji, demand_joined, unknown
 from actors.room.state import Member, RoomState
 from core.errors import Rejected
 from core.identity import Permission, Principal, authorize
@@ -252,6 +252,3 @@ def _pin(
 def _demand_present(state: MessageState) -> None:
     if state.deleted_seq is not None:
         raise Rejected("conflict", "This message was deleted.")
-
-
-__all__ = ["LogCommand", "accepted", "decide", "demand_member"]

@@ -1,5 +1,6 @@
 """What a room tells itself."""
 
+from collections.abc import Callable
 from typing import Final
 
 from protocol.frames import Value
@@ -16,6 +17,9 @@ class TypingOver(Value, frozen=True, kw_only=True):
 class ReceiptsDue(Value, frozen=True, kw_only=True):
     """A second has passed since receipts were announced."""
 
+
+After = Callable[[float, object], object]
+"""`Context.after`: tell oneself something after so many seconds."""
 
 PROGRESS: Final = Progress()
 TYPING_OVER: Final = TypingOver()

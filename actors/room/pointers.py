@@ -5,6 +5,7 @@ from typing import Final
 
 import trio
 
+from actors.room.messages import RECEIPTS_DUE, After
 from actors.room.ports import RoomPorts
 from actors.room.state import RoomState
 from core.ports.fanout import FrameLane
@@ -57,23 +58,30 @@ class Pointers:
 
 
 class Receipts:
-    """Announces moved pointers, at most one per second and user, in rooms of up to 100 members."""
+    """Announces moved pointers, at most one per second and user, in rooms of up to 100 members.
 
-    def __init__(self, ports: RoomPorts, room: RoomState) -> None:
+    `after(seconds, RECEIPTS_DUE)` brings the room a turn in which to call `announce`.
+    """
+
+    def __init__(self, ports: RoomPorts, room: RoomState, after: After) -> None:
         self._ports = ports
         self._room = room
+        self._after = after
+        self._is_armed = False
         self._due: dict[str, int] = {}
-
-    @property
-    def are_due(self) -> bool:
-        return bool(self._due)
 
     def add(self, user_id: str, seq: int) -> None:
         if self._room.settings.receipts and len(self._room.members) <= MAX_RECEIPT_MEMBERS:
             self._due[user_id] = max(seq, self._due.get(user_id, 0))
+            if not self._is_armed:
+                self.announce()
 
-    def publish(self) -> None:
+    def announce(self) -> None:
+        """Tell what is due; the next time in a second."""
         due, self._due = self._due, {}
+        self._is_armed = bool(due)
+        if due:
+            self._after(RECEIPTS_EVERY, RECEIPTS_DUE)
         for user_id, seq in due.items():
             frame = encode(ReadMarked(room_id=self._room.id, user_id=user_id, seq=seq))
             self._ports.fanout.publish_nowait(f"room:{self._room.id}", frame, FrameLane.EPHEMERAL)

@@ -4,14 +4,17 @@ from typing import Any
 
 import pytest
 import trio
-from actors_world import EPOCH, ROOM_ID, FakeClient, World, key
+from actors_world import EPOCH, ROOM_ID, TENANT, FakeClient, World, key, user_id
+from msgspec.structs import replace
 from trio.testing import MockClock
 
 from actors.room.actor import RoomActor
+from actors.room.entrance import MAX_AWAITED
 from actors.room.pipeline import MAX_ENTRIES
-from core.ports.message_log import Outcome
-from protocol.chat import MessageAccepted, PostMessage, ReadHistory
+from core.ports.message_log import Append, EventKind, LogRow, Outcome, Redaction
+from protocol.chat import MessageAccepted, MessageDeleted, MessagePosted, PostMessage, ReadHistory
 from protocol.close_codes import CloseCode
+from protocol.codec import decode_event, encode
 from protocol.presence import SetTyping
 from protocol.room import CatchUp, JoinRoom, ViewRoom
 from protocol.session import Position
@@ -185,3 +188,61 @@ async def test_what_became_durable_as_a_room_crashed_is_told_as_soon_as_the_data
         world.log.is_away = world.leases.is_away = False
         await trio.sleep(10)
         assert ben.seqs == [3]
+
+
+async def test_a_text_that_another_owner_deleted_is_not_shown_from_memory(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await world.make_room()
+        ada, late = world.client(1), world.client(1)
+        told = await world.ask(ada, post(1, "a secret"))
+        newer = await world.leases.refence(ROOM_ID, seen=world.leases.fence(ROOM_ID))
+        posted = decode_event(world.rows()[-1].body)
+        assert isinstance(posted, MessagePosted)
+        deleted = MessageDeleted(
+            room_id=ROOM_ID,
+            epoch=EPOCH,
+            seq=3,
+            sent_at=posted.sent_at,
+            message_id=told.message_id,
+            by=user_id(1),
+        )
+        row = LogRow(
+            seq=3,
+            sent_at=posted.sent_at,
+            kind=EventKind.DELETED,
+            sender_id=user_id(1),
+            body=encode(deleted),
+            target_seq=2,
+        )
+        blank = Redaction(seq=2, sent_at=posted.sent_at, body=encode(replace(posted, content="")))
+        foreign = Append(
+            tenant_id=TENANT, room_id=ROOM_ID, fence=newer, rows=(row,), redactions=(blank,)
+        )
+        assert world.stored.attempt([foreign], [False]) is None
+        await world.ask(ada, post(2))
+        await world.ask(late, join(1))
+        await trio.sleep(1)
+        assert late.seqs == [2, 3, 4]
+        assert "secret" not in str(late.events)
+
+
+async def test_a_crowd_that_returns_at_once_is_not_waited_for_to_the_last(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await world.make_room()
+        ada = world.client(1)
+        await fill(world, ada, 400)
+        gate = trio.Event()
+        crowd = [world.client(1) for _ in range(MAX_AWAITED + 9)]
+        for client in crowd:
+            client.drained = gate.wait
+        answers = [world.send(client, CatchUp(seq=1)) for client in crowd]
+        await trio.sleep(1)
+        assert [len(one) for one in answers] == [0] * MAX_AWAITED + [1] * 9
+        gate.set()
+        await trio.sleep(1)
+        assert all(len(one) == 1 for one in answers)
+        assert all(client.seqs == list(range(2, 402)) for client in crowd)

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 import trio
 
 from commands.data_directory import find_server, prepare
-from core.config import Config, ConfigError
-from core.errors import Rejected
+from commands.troubles import TROUBLES, sentence_of
+from core.config import Config
 from core.identity import Role
+from core.telemetry import configure_logging
 from gateways.http.ports import DEFAULT_TENANT
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
-from storage.postgres.migrate import MigrationError, migrate
-from storage.postgres.places import EmbeddedError
+from storage.postgres.migrate import migrate
 from storage.postgres.pool import Database
 from storage.postgres.users import PostgresUsers
 
@@ -39,15 +39,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: granted; 1: no such user, or no database."""
+    configure_logging("warning")
+    sentence = ""
     try:
         config = Config.from_environment(os.environ)
         user = trio.run(_grant, config, args.handle, Role(args.role))
-    except (Rejected, ConfigError, MigrationError, EmbeddedError) as error:
-        sentence = error.text if isinstance(error, Rejected) else str(error)
+        print(f"{user} is {args.role} now.")
+    except* TROUBLES as group:
+        sentence = sentence_of(group)
         print(sentence, file=sys.stderr)
-        return 1
-    print(f"{user} is {args.role} now.")
-    return 0
+    return 1 if sentence else 0
 
 
 async def _grant(config: Config, handle: str, role: Role) -> str:
@@ -66,6 +67,7 @@ async def _database(config: Config) -> AsyncIterator[Database]:
         if dsn is None:
             dsn = str(await nursery.start(Embedded(data_dir).run))
         async with Database(dsn, bridge, size=1) as database:
+            await database.reach()
             await migrate(database)
             yield database
         nursery.cancel_scope.cancel()

@@ -5,6 +5,10 @@ import importlib
 from collections.abc import Sequence
 from typing import Final
 
+from loadtest.causes import first_cause
+
+INTERRUPTED: Final = 130
+
 COMMANDS: Final = {
     "serve": ("commands.serve", "start the server (the database comes along)"),
     "chat": ("commands.chat", "talk in a room from this terminal"),
@@ -14,7 +18,7 @@ COMMANDS: Final = {
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parse and run one command. Returns its exit status: 0 done, 1 failed, 2 misuse."""
+    """Parse and run one command. Returns its exit status: 0 done, 1 failed, 2 misuse, 130 Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="main.py",
         description="Caravan: the server for people who travel together.",
@@ -28,4 +32,9 @@ def main(argv: Sequence[str]) -> int:
             importlib.import_module(module_name).configure(subparser)
     args = parser.parse_args(argv)
     module = importlib.import_module(COMMANDS[args.command][0])
-    return int(module.run(args))
+    try:
+        return int(module.run(args))
+    except BaseException as error:
+        if isinstance(first_cause(error), KeyboardInterrupt):
+            return INTERRUPTED
+        raise

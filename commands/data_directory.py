@@ -13,7 +13,11 @@ from core.errors import Unavailable
 from storage.postgres.places import make_data_dir
 
 
-class DataDirectoryInUseError(RuntimeError):
+class DataDirectoryError(RuntimeError):
+    """The data directory cannot be used; the sentence says why and what to do."""
+
+
+class DataDirectoryInUseError(DataDirectoryError):
     """Another server holds this directory's lock."""
 
 
@@ -28,8 +32,25 @@ class RunningServer:
 
 
 def prepare(path: Path) -> Path:
-    """Make the directory when it is absent; an existing one keeps its mode."""
-    return make_data_dir(path.resolve())
+    """Make the directory when it is absent; an existing one keeps its mode.
+
+    Raises `DataDirectoryError` when it cannot be made, or be written to.
+    """
+    path = path.resolve()
+    try:
+        make_data_dir(path)
+    except OSError as error:
+        raise _unusable(path, error.strerror or "it cannot be made") from None
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        raise _unusable(path, "not ours to write to")
+    return path
+
+
+def _unusable(path: Path, why: str) -> DataDirectoryError:
+    return DataDirectoryError(
+        f"{path} cannot be the data directory ({why}). "
+        "Set CARAVAN_DATA_DIR to a directory that we can make or write to."
+    )
 
 
 @contextlib.contextmanager

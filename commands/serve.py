@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,6 @@ import structlog
 import trio
 
 from commands.data_directory import (
-    DataDirectoryInUseError,
     RunningServer,
     announce_server,
     forget_server,
@@ -23,26 +23,15 @@ from commands.data_directory import (
     server_lock,
 )
 from commands.open_files import raise_limit
+from commands.troubles import TROUBLES, sentence_of
 from commands.wiring import Server, serving
-from core.config import Config, ConfigError
-from core.errors import EscalatedError, Rejected
+from core.config import Config
 from core.telemetry import configure_logging
-from storage.credentials.master_key import MasterKeyError, master_key
-from storage.postgres.migrate import MigrationError
-from storage.postgres.places import EmbeddedError
+from storage.credentials.master_key import master_key
 
 log: Final = structlog.get_logger("caravan.serve")
 
 MISUSE: Final = 2
-CANNOT_GO_ON: Final = (
-    EmbeddedError,
-    EscalatedError,
-    MasterKeyError,
-    MigrationError,
-    OSError,
-    Rejected,
-)
-"""What ends a server with a sentence; anything else is a defect and ends it with its trace."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -64,34 +53,22 @@ def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. 0: drained; 2: it could not start, or not go on."""
     if platform.system() == "Windows":
         return _refuse("Caravan's server runs on Linux and macOS; on Windows use WSL.")
-    try:
-        config = Config.from_environment(os.environ)
-        data_dir = prepare(config.data_dir)
-        configure_logging()
-        raise_limit()
-        with server_lock(data_dir):
-            key = config.master_key or master_key(data_dir, None)
-            config = replace(config, data_dir=data_dir)
-            return _served(config, key, demo=args.demo)
-    except (ConfigError, DataDirectoryInUseError, MasterKeyError, OSError) as error:
-        return _refuse(str(error))
-
-
-def _served(config: Config, key: bytes, *, demo: bool) -> int:
     sentence = ""
     try:
-        trio.run(_serve, config, key, demo)
-    except* CANNOT_GO_ON as group:
-        sentence = _first(group)
+        _serve_from(os.environ, demo=args.demo)
+    except* TROUBLES as group:
+        sentence = sentence_of(group)
     return _refuse(sentence) if sentence else 0
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> str:
-    """The sentence of a group's first error."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)
+def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
+    config = Config.from_environment(environ)
+    data_dir = prepare(config.data_dir)
+    configure_logging()
+    raise_limit()
+    with server_lock(data_dir):
+        key = config.master_key or master_key(data_dir, None)
+        trio.run(_serve, replace(config, data_dir=data_dir), key, demo)
 
 
 async def _serve(config: Config, key: bytes, demo: bool) -> None:

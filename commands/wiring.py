@@ -1,8 +1,9 @@
 """The composition root: builds every part, joins them by their ports, starts and stops them in order."""
 
+import os
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ from actors.user import actor as user
 from actors.user.courier import Courier
 from commands.children import endless, escalating, every
 from core.clock import SystemClock
-from core.config import Config
+from core.config import Config, ConfigError
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
 from core.ids import ProcessIds
@@ -96,6 +97,7 @@ async def serving(config: Config, *, node: str, key: bytes) -> AsyncIterator[Ser
         embedded = None if config.database_url else Embedded(config.data_dir)
         dsn = config.database_url or str(await nursery.start(_embedded(embedded).run))
         async with Database(dsn, bridge) as database:
+            await database.reach()
             await migrate(database)
             parts = Parts(config, database, node=node, key=key, embedded=embedded)
             await parts.keys.load()
@@ -213,7 +215,8 @@ class Parts:
     def _build_gateways(self) -> None:
         config, bounds = self._config, self._config.bounds
         limited = config.rate_limits
-        self._listener = bind_http(config.host, config.http_port)
+        with _listening("CARAVAN_HTTP_PORT", config.host, config.http_port):
+            self._listener = bind_http(config.host, config.http_port)
         self.http_url = _url("http", config.host, port_of(self._listener))
         admission = Admission(
             AdmissionBounds(
@@ -285,7 +288,8 @@ class Parts:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         async with trio.open_nursery() as nursery:
-            self._ws_port = await nursery.start(self._clients.run)
+            with _listening("CARAVAN_WS_PORT", self._config.host, self._config.ws_port):
+                self._ws_port = await nursery.start(self._clients.run)
             self.ws_url = _url("ws", self._config.host, self._ws_port) + CONNECT_PATH
             task_status.started()
 
@@ -359,6 +363,18 @@ class Parts:
         if self._embedded is not None:
             figures["postgres"] = self._embedded.statistics()
         return figures
+
+
+@contextmanager
+def _listening(variable: str, host: str, port: int) -> Iterator[None]:
+    """An address that cannot be listened on is a wrong setting: raises `ConfigError`."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"Nothing can listen on {host}, port {port} ({os.strerror(error.errno or 0)}). "
+            f"Set CARAVAN_HOST or {variable} to another."
+        ) from error
 
 
 async def _ping(connection: Connection) -> None:

@@ -35,6 +35,10 @@ AWAY: Final = (
 """What the database raises when it is not there, not yet, or not for us now."""
 
 
+class DatabaseUnusableError(RuntimeError):
+    """No database can be used at the address given; the sentence says why, and no password."""
+
+
 class Database:
     """A pool of connections on the other side of the bridge.
 
@@ -55,6 +59,15 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         with trio.CancelScope(shield=True):  # it waits for nothing
             await self._bridge.call(_close, self._open_pool)
+
+    async def reach(self) -> None:
+        """First contact, for who cannot begin without. Raises `DatabaseUnusableError`."""
+        try:
+            await self.call(_greet)
+        except Unavailable as error:
+            raise _unusable(error.__cause__) from error
+        except (asyncpg.PostgresError, ValueError) as error:
+            raise _unusable(error) from error
 
     async def call(
         self,
@@ -197,6 +210,19 @@ async def _open(dsn: str, size: int) -> "asyncpg.Pool[asyncpg.Record]":
 
 async def _as_it_is(_: Connection) -> None:
     """The usual reset costs a second round trip for each use."""
+
+
+async def _greet(connection: Connection) -> None:
+    await connection.execute("SELECT 1")
+
+
+def _unusable(error: BaseException | None) -> DatabaseUnusableError:
+    """A ValueError is about the address itself, and may quote its password."""
+    if isinstance(error, ValueError):
+        why = "this is no address"
+    else:
+        why = (isinstance(error, OSError) and error.strerror) or str(error) or "no answer"
+    return DatabaseUnusableError(f"The database cannot be used ({why}). Check DATABASE_URL.")
 
 
 async def _with_connection(

@@ -81,6 +81,10 @@ class ServerProcess:
         """kill -9; what the server started must end by itself."""
         await self._signal(signal.SIGKILL)
 
+    async def interrupt(self) -> int:
+        """Ctrl-C, and the exit status."""
+        return await self._signal(signal.SIGINT)
+
     async def stop(self) -> int:
         """SIGTERM, and the exit status."""
         return await self._signal(signal.SIGTERM)

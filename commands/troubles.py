@@ -1,0 +1,30 @@
+"""What ends a command with a sentence. Anything else is a defect and ends it with its trace."""
+
+from typing import Final
+
+from commands.data_directory import DataDirectoryError
+from core.config import ConfigError
+from core.errors import EscalatedError, Rejected
+from loadtest.causes import first_cause
+from storage.credentials.master_key import MasterKeyError
+from storage.postgres.migrate import MigrationError
+from storage.postgres.places import EmbeddedError
+from storage.postgres.pool import DatabaseUnusableError
+
+TROUBLES: Final = (
+    ConfigError,
+    DataDirectoryError,
+    DatabaseUnusableError,
+    EmbeddedError,
+    EscalatedError,
+    MasterKeyError,
+    MigrationError,
+    OSError,
+    Rejected,
+)
+
+
+def sentence_of(trouble: BaseException) -> str:
+    """What the first of a group's errors says to a person."""
+    cause = first_cause(trouble)
+    return cause.text.format(**cause.params) if isinstance(cause, Rejected) else str(cause)

@@ -1,0 +1,350 @@
+"""The command line as an operator meets it: granting a role, settings that cannot work, Ctrl-C."""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import trio
+from http_client import Caller, call, claims, refusal
+from raw_client import Person, login, register
+from server_process import ROOT, ServerProcess, is_alive
+
+QUICKLY = 10.0
+
+
+def environment(data_dir: Path, **settings: str) -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if "CARAVAN" not in name and name != "DATABASE_URL"
+    }
+    ports = {"CARAVAN_HTTP_PORT": "0", "CARAVAN_WS_PORT": "0"}
+    return inherited | ports | {"CARAVAN_DATA_DIR": str(data_dir)} | settings
+
+
+def main(
+    *arguments: str, data_dir: Path, within: float = QUICKLY, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """`python main.py …`, to its end."""
+    return subprocess.run(
+        [sys.executable, "main.py", *arguments],
+        cwd=ROOT,
+        env=environment(data_dir, **settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
+
+
+def sentence(ended: subprocess.CompletedProcess[str], *, status: int) -> str:
+    """What a command that could not do its work says: one sentence, no trace, nothing else."""
+    assert ended.returncode == status, ended.stderr
+    assert ended.stdout == ""
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("{")]
+    assert len(said) == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Errno" not in ended.stderr
+    return said[0]
+
+
+# Granting a role.
+
+
+@pytest.fixture
+def grantee(protocol_server: ServerProcess) -> Person:
+    return register(protocol_server.http, "Gil")
+
+
+def test_a_granted_role_is_in_the_next_token_and_counts_at_once(
+    protocol_server: ServerProcess, grantee: Person
+) -> None:
+    def metrics(token: str) -> int:
+        from_afar = call(
+            protocol_server.http, "GET", "/metrics", token=token, X_Forwarded_For="203.0.113.9"
+        )
+        return from_afar.status_code
+
+    assert metrics(grantee.token) == 403
+
+    granted = main(
+        "admin", "grant", grantee.handle.upper(), "admin", data_dir=protocol_server.data_dir
+    )
+
+    assert (granted.returncode, granted.stderr) == (0, "")
+    assert granted.stdout == f"{grantee.handle} is admin now.\n"
+    assert metrics(grantee.token) == 200
+    refreshed = Caller(protocol_server.http).post("auth/refresh", {"refreshToken": grantee.refresh})
+    assert claims(refreshed.json()["accessToken"])["role"] == "admin"
+    assert refreshed.json()["user"]["role"] == "admin"
+
+
+def test_a_service_is_no_person(protocol_server: ServerProcess, grantee: Person) -> None:
+    main("admin", "grant", grantee.handle, "service", data_dir=protocol_server.data_dir)
+
+    caller = Caller(protocol_server.http, login(protocol_server.http, grantee))
+    refusal(caller.get("chat/rooms"), 403, "forbidden")
+    assert caller.get("users/me").json()["role"] == "service"
+
+
+def test_an_unknown_handle_is_a_sentence(protocol_server: ServerProcess) -> None:
+    ended = main("admin", "grant", "nobody-here", "admin", data_dir=protocol_server.data_dir)
+
+    assert sentence(ended, status=1) == "There is no such user."
+
+
+def test_an_unknown_role_is_misuse(protocol_server: ServerProcess) -> None:
+    ended = main("admin", "grant", "ada", "king", data_dir=protocol_server.data_dir)
+
+    assert ended.returncode == 2
+    assert "invalid choice: 'king'" in ended.stderr
+
+
+def test_a_database_of_ones_own_is_granted_in_too(
+    protocol_server: ServerProcess, grantee: Person, tmp_path: Path
+) -> None:
+    """Whatever server runs from the data directory: what is configured comes first."""
+    ended = main(
+        "admin",
+        "grant",
+        grantee.handle,
+        "professional",
+        data_dir=tmp_path / "elsewhere",
+        DATABASE_URL=database_of(protocol_server),
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    again = login(protocol_server.http, grantee)
+    assert claims(again.token)["role"] == "professional"
+
+
+def database_of(server: ServerProcess) -> str:
+    from commands.data_directory import find_server
+
+    running = find_server(server.data_dir)
+    assert running is not None
+    return running.database
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Iterator[tuple[ServerProcess, Person]]:
+    """A server that has ended, and somebody who registered there."""
+    server = ServerProcess(tmp_path / "data")
+    trio.run(server.start)
+    person = register(server.http, "Gil")
+    assert trio.run(server.stop) == 0
+    yield server, person
+    trio.run(server.end)
+
+
+def test_without_a_server_the_database_comes_along_and_leaves(
+    stopped: tuple[ServerProcess, Person],
+) -> None:
+    server, person = stopped
+
+    granted = main("admin", "grant", person.handle, "admin", data_dir=server.data_dir, within=30)
+
+    assert (granted.returncode, granted.stderr) == (0, "")
+    trio.run(server.start)
+    assert login(server.http, person).token
+    assert claims(login(server.http, person).token)["role"] == "admin"
+
+
+# What cannot work ends quickly, with a sentence.
+
+
+@pytest.fixture
+def taken_port() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield str(taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"CARAVAN_HTTP_PORT": "http"}, ["CARAVAN_HTTP_PORT", "0 to 65535"]),
+        (
+            {"CARAVAN_RATE_LIMITS": "off", "CARAVAN_HOST": "0.0.0.0"},
+            ["CARAVAN_RATE_LIMITS", "0.0.0.0"],
+        ),
+        ({"DATABASE_URL": "postgresql://u:secret-word@127.0.0.1:1/x"}, ["DATABASE_URL"]),
+        ({"DATABASE_URL": "postgresql://u:secret-word#@127.0.0.1/x"}, ["DATABASE_URL"]),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    tmp_path: Path, settings: dict[str, str], words: list[str]
+) -> None:
+    said = sentence(main("serve", data_dir=tmp_path / "data", **settings), status=2)
+
+    assert [word for word in words if word not in said] == []
+    assert "secret-word" not in said
+
+
+def test_a_database_that_does_not_exist_is_named(
+    protocol_server: ServerProcess, tmp_path: Path
+) -> None:
+    parts = urlsplit(database_of(protocol_server))
+    socket_dir = parse_qs(parts.query)["host"][0]
+    url = f"postgresql://{parts.username}@/nowhere?host={socket_dir}"
+
+    for command, status in ((("serve",), 2), (("admin", "grant", "ada", "admin"), 1)):
+        said = sentence(main(*command, data_dir=tmp_path / "d", DATABASE_URL=url), status=status)
+        assert "DATABASE_URL" in said
+        assert "nowhere" in said
+
+
+@pytest.mark.parametrize("variable", ["CARAVAN_HTTP_PORT", "CARAVAN_WS_PORT"])
+def test_a_port_in_use_is_named(tmp_path: Path, taken_port: str, variable: str) -> None:
+    ended = main("serve", data_dir=tmp_path / "data", **{variable: taken_port})
+
+    said = sentence(ended, status=2)
+    assert variable in said
+    assert taken_port in said
+
+
+def test_a_second_server_on_a_data_directory_is_told_of_the_first(
+    protocol_server: ServerProcess,
+) -> None:
+    said = sentence(main("serve", data_dir=protocol_server.data_dir), status=2)
+
+    assert str(protocol_server.data_dir) in said
+    assert str(protocol_server.pid) in said
+    assert call(protocol_server.http, "GET", "/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("command", "place", "status"),
+    [(["serve"], "file", 2), (["admin", "grant", "ada", "admin"], "file/below", 1)],
+)
+def test_a_data_directory_that_cannot_be_is_named(
+    tmp_path: Path, command: list[str], place: str, status: int
+) -> None:
+    (tmp_path / "file").touch()
+
+    said = sentence(main(*command, data_dir=tmp_path / place), status=status)
+
+    assert str(tmp_path / place) in said
+    assert "CARAVAN_DATA_DIR" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_data_directory_that_is_not_ours_to_write_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    said = sentence(main("serve", data_dir=tmp_path), status=2)
+
+    assert "CARAVAN_DATA_DIR" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "mode", "words"),
+    [("rubbish", 0o600, "32 bytes"), (base64.b64encode(b"k" * 32).decode(), 0o644, "chmod 600")],
+)
+def test_a_broken_master_key_is_named(tmp_path: Path, key: str, mode: int, words: str) -> None:
+    file = tmp_path / "master.key"
+    file.write_text(key)
+    file.chmod(mode)
+
+    said = sentence(main("serve", data_dir=tmp_path), status=2)
+
+    assert str(file) in said
+    assert words in said
+
+
+def test_another_master_key_than_the_databases_is_named(
+    protocol_server: ServerProcess, tmp_path: Path
+) -> None:
+    ended = main(
+        "serve",
+        data_dir=tmp_path / "data",
+        DATABASE_URL=database_of(protocol_server),
+        CARAVAN_MASTER_KEY=base64.b64encode(b"k" * 32).decode(),
+    )
+
+    assert "master key" in sentence(ended, status=2)
+
+
+# Help, and Ctrl-C.
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["chat"], ["seed"], ["admin"], ["admin", "grant"]]
+)
+def test_every_command_explains_itself(tmp_path: Path, command: list[str]) -> None:
+    ended = main(*command, "--help", data_dir=tmp_path / "data")
+
+    assert ended.returncode == 0
+    assert ended.stdout.startswith(f"usage: main.py {' '.join(command)}".strip())
+    assert ended.stderr == ""
+    assert not (tmp_path / "data").exists()
+
+
+async def test_ctrl_c_drains_a_server(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data")
+    await server.start()
+    postmaster = server.postmaster
+    assert postmaster is not None
+
+    assert await server.interrupt() == 0
+
+    assert not is_alive(postmaster)
+    assert "Traceback" not in server.last_words()
+    assert '"stopping"' in server.last_words()
+
+
+def test_ctrl_c_ends_a_chat(protocol_server: ServerProcess, tmp_path: Path) -> None:
+    arguments = ["--plain", "--user", "ctrl", "--room", "c", "--url", protocol_server.http]
+    with subprocess.Popen(
+        [sys.executable, "main.py", "chat", *arguments],
+        cwd=ROOT,
+        env=environment(tmp_path, XDG_STATE_HOME=str(tmp_path)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        while "/invite" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["seed", "admin"])
+def test_ctrl_c_ends_a_command_that_waits(command: str, tmp_path: Path) -> None:
+    """Both wait for somebody who listens and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        arguments = {
+            "seed": ["seed", "--url", f"http://127.0.0.1:{port}"],
+            "admin": ["admin", "grant", "ada", "admin"],
+        }
+        process = subprocess.Popen(
+            [sys.executable, "main.py", *arguments[command]],
+            cwd=ROOT,
+            env=environment(tmp_path / "data", DATABASE_URL=f"postgresql://u@127.0.0.1:{port}/x"),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        silent.settimeout(QUICKLY)
+        connection, _ = silent.accept()
+        with connection:
+            process.send_signal(signal.SIGINT)
+            began = time.monotonic()
+            _, errors = process.communicate(timeout=20)
+
+    assert time.monotonic() - began < 4
+    assert errors == ""
+    assert process.returncode == 130
+    assert not is_alive(process.pid)

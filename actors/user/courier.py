@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
+import trio
 
 from core.errors import Rejected
 from core.ports.message_log import EventKind, LogRow, MessageLog
@@ -17,6 +18,9 @@ from protocol.user import USER, InviteArrived
 log = structlog.get_logger()
 
 PAGE: Final = 500
+TRIES: Final = 3
+TRY_AGAIN_AFTER: Final = 2.0
+"""Seconds; far enough apart that trying is not what makes an actor give up."""
 _DELIVER_WITHIN: Final = 30.0
 
 
@@ -53,14 +57,22 @@ class Courier:
             after = rows[-1].seq
 
     async def _deliver(self, user_id: str, room_id: str, seq: int) -> None:
-        try:
-            await self._ref_to(USER.at(user_id)).ask(
-                InviteArrived(room_id=room_id, seq=seq), timeout=_DELIVER_WITHIN
-            )
-        except Rejected as refusal:
-            if refusal.temporary:
-                raise
-            log.warning("invitation_refused", room_id=room_id, seq=seq, code=refusal.code)
+        """One that makes an actor crash again and again is given up: all others wait behind it."""
+        code = ""
+        for _ in range(TRIES):
+            try:
+                await self._ref_to(USER.at(user_id)).ask(
+                    InviteArrived(room_id=room_id, seq=seq), timeout=_DELIVER_WITHIN
+                )
+                return
+            except Rejected as refusal:
+                code = refusal.code
+                if code != "internal" and refusal.temporary:
+                    raise
+            if code != "internal":
+                break
+            await trio.sleep(TRY_AGAIN_AFTER)
+        log.error("invitation_given_up", room_id=room_id, seq=seq, code=code)
 
 
 def _invited(row: LogRow) -> Iterable[str]:

@@ -128,6 +128,40 @@ async def test_the_courier_comes_again_when_a_room_cannot_say(autojump_clock: Mo
             await Courier(world.log, world.system.ref).receive([appended(ROOM_ID, 1, 1)])
 
 
+async def test_an_invitation_that_crashes_its_reader_again_and_again_is_given_up(
+    autojump_clock: MockClock,
+) -> None:
+    """Everybody else's invitations wait behind it."""
+    async with World().running() as world:
+        await world.make_room(2, 3)
+        whole, tries = world.inboxes.append, []
+
+        async def broken(tenant_id: int, of: str, **fields: Any) -> Any:
+            if of == user_id(2):
+                tries.append(trio.current_time())
+                raise ValueError("a bug")
+            return await whole(tenant_id, of, **fields)
+
+        world.inboxes.append = broken  # type: ignore[method-assign]
+        await Courier(world.log, world.system.ref).receive([appended(ROOM_ID, 1, 1)] * 3)
+        assert len(tries) == 9
+        assert await world.inboxes.head(TENANT, user_id(3)) == 1
+
+
+async def test_an_invitation_whose_reader_crashed_once_arrives(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        whole = world.inboxes.append
+
+        async def broken_once(*args: Any, **fields: Any) -> Any:
+            world.inboxes.append = whole  # type: ignore[method-assign]
+            raise ValueError("a bug")
+
+        world.inboxes.append = broken_once  # type: ignore[method-assign]
+        await Courier(world.log, world.system.ref).receive([appended(ROOM_ID, 1, 1)])
+        assert await world.inboxes.head(TENANT, user_id(2)) == 1
+
+
 async def test_following_a_long_inbox_goes_page_by_page(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         for number in range(450):

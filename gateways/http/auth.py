@@ -19,7 +19,8 @@ from gateways.http.profile import (
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from gateways.http.users import OwnUser
 
-EMAIL_PATTERN: Final = r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+(?!\n)$"
+_UNFIT: Final = r"@\s\x00-\x1f\x7f\x85\ufeff\ud800-\udfff"  # what `\s` is differs by language
+EMAIL_PATTERN: Final = rf"^[^{_UNFIT}]{{1,64}}@[^.{_UNFIT}]+(\.[^.{_UNFIT}]+)+(?!\n)$"
 MAX_PASSWORD_LENGTH: Final = 128
 
 Password = Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD_LENGTH)]

@@ -6,8 +6,10 @@ from typing import Final
 
 import structlog
 
-ENOUGH: Final = 21_000
-"""20,000 connections, and some for everything else."""
+from gateways.client.admission import MAX_CONNECTIONS
+
+ENOUGH: Final = MAX_CONNECTIONS + 1_000
+"""All connections, and some for everything else."""
 
 _TRIED: Final = (1_048_576, 65_536, 10_240)
 """What to ask for where the hard limit says "infinity" and the kernel has another opinion (macOS)."""
@@ -28,3 +30,12 @@ def raise_limit() -> int:
     if soft != resource.RLIM_INFINITY and soft < ENOUGH:
         log.warning("few_open_files", limit=soft, needed_for_20_000_connections=ENOUGH)
     return soft
+
+
+def connections_that_fit() -> int:
+    """How many clients may connect so that the database, HTTP and files still find descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    kept_back = min(ENOUGH - MAX_CONNECTIONS, soft // 2)
+    return min(MAX_CONNECTIONS, soft - kept_back)

@@ -19,6 +19,7 @@ from actors.session.ports import SessionPorts
 from actors.user import actor as user
 from actors.user.courier import Courier
 from commands.children import endless, escalating, every
+from commands.open_files import connections_that_fit
 from core.clock import SystemClock
 from core.config import Config, ConfigError
 from core.envelope import Envelope, Lane
@@ -220,6 +221,7 @@ class Parts:
         self.http_url = _url("http", config.host, port_of(self._listener))
         admission = Admission(
             AdmissionBounds(
+                total=connections_that_fit(),
                 per_address=bounds.max_connections_per_address if limited else None,
                 per_user=bounds.max_connections_per_user if limited else None,
             )

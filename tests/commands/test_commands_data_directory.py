@@ -48,6 +48,16 @@ def test_a_directory_that_exists_keeps_its_mode(
         assert mode(path) == given
 
 
+@pytest.mark.parametrize(
+    ("limit", "connections"), [(256, 128), (1_024, 512), (4_096, 3_096), (60_000, 20_000)]
+)
+def test_clients_leave_descriptors_for_everything_else(
+    limit: int, connections: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    assert open_files.connections_that_fit() == connections
+
+
 def test_the_limit_of_open_files_is_raised_to_the_hard_one() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:

@@ -8,13 +8,17 @@ from protocol.session import Position, Verdict
 
 
 def judge_position(room: RoomState, ring: Ring, member: Member, after: Position) -> Verdict | None:
-    """The verdict as far as it needs no database; None: what was missed must be measured."""
-    if after.epoch != room.epoch or not room.first - 1 <= after.seq <= room.head:
+    """The verdict as far as it needs no database; None: what was missed must be measured.
+
+    A member who was away meanwhile may not read what he missed: his log would have a hole, and to a
+    client a hole is something to ask for again.
+    """
+    first = room.first_readable(member)
+    if after.epoch != room.epoch or not first - 1 <= after.seq <= room.head:
         return "reset"
-    seq = clipped(room, member, after.seq)
-    if room.head - seq > MAX_REPLAY_EVENTS:
+    if room.head - after.seq > MAX_REPLAY_EVENTS:
         return "reset"
-    return "complete" if ring.covers(seq) else None
+    return "complete" if ring.covers(after.seq) else None
 
 
 def judge_missed(missed: Missed) -> Verdict:

@@ -291,7 +291,9 @@ async def test_a_newcomer_sees_nothing_before_his_invitation(autojump_clock: Moc
         old = await world.ask(ada, post(1))
         invited = await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
         cyd = world.client(3)
-        await world.ask(cyd, join(0))
+        assert (await world.ask(cyd, join(0))).verdict == "reset"
+        assert cyd.seqs == []
+        assert (await world.ask(cyd, join(invited.seq - 1))).verdict == "complete"
         assert cyd.seqs == [invited.seq, invited.seq + 1]
         page = await world.ask(cyd, ReadHistory(room_id=ROOM_ID))
         assert page.messages == []

@@ -19,7 +19,7 @@ from gateways.http.profile import (
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from gateways.http.users import OwnUser
 
-_UNFIT: Final = r"@\s\x00-\x1f\x7f\x85\ufeff\ud800-\udfff"  # what `\s` is differs by language
+_UNFIT: Final = r"@\s\x00-\x1f\x7f\x85\ufeff"  # what `\s` is differs by language
 EMAIL_PATTERN: Final = rf"^[^{_UNFIT}]{{1,64}}@[^.{_UNFIT}]+(\.[^.{_UNFIT}]+)+(?!\n)$"
 MAX_PASSWORD_LENGTH: Final = 128
 

@@ -36,9 +36,9 @@ def test_a_new_data_directory_is_ours_and_holds_its_own_cluster(reachable: Path)
 
 
 def test_a_directory_that_exists_keeps_its_mode(
-    reachable: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    reachable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(places, "SHARED", tmp_path)
+    monkeypatch.setattr(places, "SHARED", reachable / "shared")
     for given in (0o700, 0o750, 0o755):
         path = reachable / oct(given)
         path.mkdir()

@@ -19,6 +19,15 @@ COMMANDS: Final = {
 
 def main(argv: Sequence[str]) -> int:
     """Parse and run one command. Returns its exit status: 0 done, 1 failed, 2 misuse, 130 Ctrl-C."""
+    try:
+        return _carried_out(argv)
+    except BaseException as error:
+        if isinstance(first_cause(error), KeyboardInterrupt):
+            return INTERRUPTED
+        raise
+
+
+def _carried_out(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="main.py",
         description="Caravan: the server for people who travel together.",
@@ -32,9 +41,4 @@ def main(argv: Sequence[str]) -> int:
             importlib.import_module(module_name).configure(subparser)
     args = parser.parse_args(argv)
     module = importlib.import_module(COMMANDS[args.command][0])
-    try:
-        return int(module.run(args))
-    except BaseException as error:
-        if isinstance(first_cause(error), KeyboardInterrupt):
-            return INTERRUPTED
-        raise
+    return int(module.run(args))

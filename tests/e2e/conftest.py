@@ -1,11 +1,12 @@
 """One real server for all protocol tests, and four people who know each other."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import trio
-from raw_client import Person, RawClient, Stage, on_stage, register
+from raw_client import PASSWORD, Person, RawClient, Stage, on_stage, register
 from server_process import ServerProcess
 
 
@@ -17,6 +18,14 @@ def protocol_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     trio.run(server.start)
     yield server
     assert trio.run(server.stop) == 0, server.last_words()
+    demand_clean_log(server.log.read_text())
+
+
+def demand_clean_log(log: str) -> None:
+    """Nothing crashed, whatever clients sent; and no log tells what people say or prove."""
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line for line in lines if line["level"] in ("error", "critical")] == []
+    assert [word for word in (PASSWORD, "my secret", "zanzibar", "eyJ") if word in log] == []
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """How long a client's frame takes to parse and a server's to encode, against wsproto.
 
-Run: python -m benchmarks.frame_parser. Prints microseconds per frame and their ratio, the median of
+Run: .venv/bin/python -m benchmarks.frame_parser. Prints microseconds per frame and their ratio, the median of
 interleaved rounds in one process: trust the ratio, not the microseconds.
 """
 

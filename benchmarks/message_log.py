@@ -1,6 +1,6 @@
 """What the message log costs: an open loop offers messages at a rate, to 200 rooms.
 
-    python benchmarks/message_log.py [--rate 10000] [--seconds 5]
+    .venv/bin/python -m benchmarks.message_log [--rate 10000] [--seconds 5]
 
 Prints what was offered, acked, the latency of an ack from its intended time, rows per flush, and
 CPU per message of this process (queue, both threads) without the database's own.

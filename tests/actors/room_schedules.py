@@ -7,19 +7,30 @@ the room now and then. Everything follows from the seed.
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import trio
 from actors_world import EPOCH, ROOM_ID, TENANT, FakeClient, World, key, user_id
 from trio.testing import MockClock
 
+from actors.room.ring import Ring
 from core.errors import Rejected
 from core.ports.message_log import Append
 from protocol.chat import MessageAccepted, MessagePosted, PostMessage, ReactToMessage, ReadHistory
 from protocol.codec import decode_event
-from protocol.room import InviteToRoom, JoinRoom, RemoveFromRoom, RoomChanged
+from protocol.room import (
+    CatchUp,
+    InviteToRoom,
+    JoinRoom,
+    JudgeResume,
+    RemoveFromRoom,
+    RoomChanged,
+)
 from protocol.session import Position
 from storage.memory.message_log import Fault, FaultPlan
 
@@ -63,6 +74,17 @@ class Schedule:
         fault = self.chance.choice(FAULTS)
         self.history.faults[fault.value] += 1
         return fault
+
+    @contextmanager
+    def small_bounds(self) -> Iterator[None]:
+        """Half of the rooms keep and recall so little that most of it comes from the log."""
+        few = self.chance.choice((3, 256))
+        with (
+            patch("actors.room.actor.Ring", partial(Ring, max_events=few)),
+            patch("actors.room.actor.MAX_RECALLED", few),
+            patch("actors.room.catch_up.PAGE_EVENTS", few),
+        ):
+            yield
 
     async def run(self) -> History:
         with trio.fail_after(3_600):
@@ -165,17 +187,30 @@ class Schedule:
 
     def _connection(self, number: int) -> FakeClient:
         client = self.world.client(number)
+        client.drained = self._take_its_time
         self.history.clients.append(client)
         return client
 
+    async def _take_its_time(self) -> None:
+        await trio.sleep(self.chance.choice((0.0, 0.01, 0.1)))
+
     async def _enter(self, number: int, after: int) -> FakeClient:
         """A new connection that goes on where the last one stopped."""
-        client = self._connection(number)
-        join = JoinRoom(room_id=ROOM_ID, after=Position(epoch=EPOCH, seq=after))
-        answer = await self._insist(client, join)
+        client, position = self._connection(number), Position(epoch=EPOCH, seq=after)
+        if self.chance.random() < 0.5:
+            answer = await self._insist(client, JoinRoom(room_id=ROOM_ID, after=position))
+        else:
+            answer = await self._resume(client, position)
         if not isinstance(answer, Rejected):
             self.history.starts[client.id] = after
         return client
+
+    async def _resume(self, client: FakeClient, position: Position) -> Any:
+        """As a session does after a hello; by an invitation's first visit it joins."""
+        judged = await self._insist(client, JudgeResume(after=position))
+        if isinstance(judged, Rejected):
+            return await self._insist(client, JoinRoom(room_id=ROOM_ID, after=position))
+        return await self._insist(client, CatchUp(seq=position.seq))
 
     def _last(self, client: FakeClient) -> int:
         return max([self.history.starts.get(client.id, 0), *client.seqs])
@@ -193,7 +228,8 @@ def run_schedule(seed: int) -> tuple[list[str], History]:
     """The problems of one seed, and its history."""
     schedule = Schedule(seed)
     try:
-        history = trio.run(schedule.run, clock=MockClock(autojump_threshold=0))
+        with schedule.small_bounds():
+            history = trio.run(schedule.run, clock=MockClock(autojump_threshold=0))
     except (ExceptionGroup, trio.TooSlowError) as stuck:
         return [f"never ends: {stuck!r}"], schedule.history
     return check(schedule.world, history), history
@@ -243,6 +279,12 @@ def _check_sights(world: World, rows: Sequence[Any], history: History) -> list[s
     problems += [
         f"live connection {client.id} stopped at {client.seqs[-1:]}"
         for client in history.live
+        if client.seqs[-1:] != [len(rows)]
+    ]
+    problems += [
+        f"open connection {client.id} is deaf after {client.seqs[-1:]}"
+        for client in history.clients
+        if client.number != VICTIM and client.is_open and client.id in history.starts
         if client.seqs[-1:] != [len(rows)]
     ]
     if not history.live:

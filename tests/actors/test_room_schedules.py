@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import pytest
 import structlog
-from actors_world import FakeFanout
+from actors_world import FakeClient, FakeFanout
 from room_schedules import run_schedule
 
 from actors.room.actor import RoomActor
@@ -91,3 +91,9 @@ def test_the_checker_sees_events_that_a_crash_swallowed(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(RoomActor, "_publish_unseen", forget)
     assert sees("saw [")
+
+
+def test_the_checker_sees_a_connection_that_was_left_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its way in ended with a crash, and nobody told it."""
+    monkeypatch.setattr(FakeClient, "close_nowait", lambda *_: None)
+    assert sees("is deaf")

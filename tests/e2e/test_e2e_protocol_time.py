@@ -6,15 +6,8 @@ from pathlib import Path
 
 import trio
 import trio_websocket
-from raw_client import Frame, Person, RawClient, Stage, call, on_stage, register, uuid7
+from raw_client import Frame, Person, RawClient, Stage, call, on_stage, raw_socket, register, uuid7
 from server_process import ServerProcess
-
-
-class LimitedServer(ServerProcess):
-    """Rate limits as they are by default."""
-
-    def _environment(self) -> dict[str, str]:
-        return {**super()._environment(), "CARAVAN_RATE_LIMITS": "on"}
 
 
 async def test_what_takes_its_time(
@@ -128,12 +121,15 @@ async def an_inbox_a_thousand_behind_is_reset(stage: Stage, people: dict[str, Pe
 
 
 async def too_many_commands_and_the_drain(tmp_path: Path) -> None:
-    server = LimitedServer(tmp_path / "limited")
+    settings = {"CARAVAN_RATE_LIMITS": "on", "CARAVAN_ORIGINS": "https://app.example"}
+    server = ServerProcess(tmp_path / "limited", settings=settings)
     try:
         await server.start()
         ada = await trio.to_thread.run_sync(register, server.http, "Ada")
         async with on_stage(server.http, server.ws) as stage:
             await commands_are_limited(stage, ada)
+            assert await status_for_origin(server.ws, "https://app.example") == "101"
+            assert await status_for_origin(server.ws, "https://app.example.evil") == "403"
             client = await stage.enter(ada)
             room = await stage.room(client)
             said = await client.say(room, "before the end")
@@ -149,6 +145,11 @@ async def too_many_commands_and_the_drain(tmp_path: Path) -> None:
             assert (await back.event("chat.message"))["seq"] == said["seq"]
     finally:
         await server.end()
+
+
+async def status_for_origin(ws: str, origin: str) -> str:
+    async with raw_socket(ws) as socket:
+        return (await socket.upgrade("/v1/connect", headers={"Origin": origin})).split()[1]
 
 
 async def commands_are_limited(stage: Stage, person: Person) -> None:

@@ -206,9 +206,9 @@ class Schedule:
         return client
 
     async def _resume(self, client: FakeClient, position: Position) -> Any:
-        """As a session does after a hello; by an invitation's first visit it joins."""
+        """As a session does after a hello; where that cannot go on, join."""
         judged = await self._insist(client, JudgeResume(after=position))
-        if isinstance(judged, Rejected):
+        if isinstance(judged, Rejected) or judged.verdict != "complete":
             return await self._insist(client, JoinRoom(room_id=ROOM_ID, after=position))
         return await self._insist(client, CatchUp(seq=position.seq))
 

@@ -4,20 +4,8 @@ import time
 
 import msgpack
 import trio
-from raw_client import (
-    Frame,
-    Person,
-    RawClient,
-    Stage,
-    call,
-    hello,
-    login,
-    raw_socket,
-    register,
-    renewed,
-    uuid7,
-    ws_frame,
-)
+from raw_client import Frame, Person, RawClient, Stage, call, hello, login, register, renewed, uuid7
+from raw_socket import raw_socket, ws_frame
 
 LIMITS = {
     "maxFrameBytes": 65_536,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import trio
 import trio_websocket
-from raw_client import Frame, Person, RawClient, Stage, call, on_stage, raw_socket, register, uuid7
+from raw_client import Frame, Person, RawClient, Stage, call, on_stage, register, uuid7
+from raw_socket import raw_socket
 from server_process import ServerProcess
 
 

@@ -4,19 +4,8 @@ from typing import Any
 
 import msgpack
 import pytest
-from raw_client import (
-    NAN,
-    SUBPROTOCOL,
-    Closed,
-    Person,
-    RawClient,
-    Stage,
-    hello,
-    raw_socket,
-    register,
-    uuid7,
-    ws_frame,
-)
+from raw_client import SUBPROTOCOL, Closed, Person, RawClient, Stage, hello, register, uuid7
+from raw_socket import raw_socket, ws_frame
 
 BINARY, TEXT, CLOSE, PING, PONG = 0x82, 0x81, 0x88, 0x89, 0x8A
 
@@ -147,7 +136,7 @@ async def test_what_is_no_frame_closes_with_4300(stage: Stage, name: str) -> Non
         ({"type": "room.leave", "roomId": 7}, "roomId"),
         ({"type": "typing.indicator", "roomId": "r", "active": 1}, "active"),
         ({"type": "chat.read", "roomId": "r", "seq": 1.0}, "seq"),
-        ({"type": "chat.read", "roomId": "r", "seq": NAN}, "seq"),
+        ({"type": "chat.read", "roomId": "r", "seq": float("nan")}, "seq"),
         ({"type": "chat.read", "roomId": "r", "seq": float("inf")}, "seq"),
         ({"type": "chat.read", "roomId": "r", "seq": -1}, "seq"),
         ({"type": "chat.read", "roomId": "r", "seq": msgpack.ExtType(4, b"x")}, "seq"),

@@ -44,7 +44,8 @@ async def test_who_floods_with_words_of_life_is_sent_away_for_abuse(frame: bytes
     async with world.running():
         client = await world.welcomed()
         await client.stream.send_all(frame * 1_500)
-        _, code = await client.ending()
+        with trio.fail_after(10):
+            _, code = await client.ending()
         assert code == 4305
         await world.welcomed("bob")
 
@@ -70,7 +71,8 @@ async def test_a_fault_in_one_members_queue_spoils_nobody_elses_broadcast() -> N
 
         broken._outbound._send = fail
         world.publish("room:r", n=1)
-        assert (await bob.receive())["n"] == 1
+        with trio.fail_after(10):
+            assert (await bob.receive())["n"] == 1
         assert server.statistics()["crashed"] >= 1
         assert broken not in world.fanout._topics["room:r"].members
         await ada.stream.aclose()
@@ -91,7 +93,8 @@ async def test_a_connection_that_cannot_be_watched_is_counted_out_once(
 
         monkeypatch.setattr(hub, "watch", fail)
         client = await world.upgraded()
-        await client.ending()
+        with trio.fail_after(10):
+            await client.ending()
         await until(lambda: server.statistics()["sockets"] == 0)
         assert server.statistics()["connections"] == 0
         await world.welcomed("bob")

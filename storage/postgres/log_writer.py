@@ -88,7 +88,12 @@ async def store(connection: Connection, appends: Sequence[Append]) -> list[Outco
     """
     flush = Flush(appends)
     while left := flush.left:
-        culprits = await _attempt(connection, left)
+        try:
+            culprits = await _attempt(connection, left)
+        except asyncpg.UndefinedTableError:  # a month without its leaf; made once, or it is no leaf
+            months = [leaf.month for leaf in log_columns.rows_by_leaf(left)]
+            await ensure_leaves(connection, months)
+            culprits = await _attempt(connection, left)
         if culprits is None:
             break
         flush.refuse(culprits)
@@ -108,9 +113,6 @@ async def _attempt(connection: Connection, appends: Sequence[Append]) -> dict[in
             await _write(connection, appends)
     except (_Hole, asyncpg.UniqueViolationError):
         return await _clashes(connection, appends)
-    except asyncpg.UndefinedTableError:
-        await ensure_leaves(connection, [leaf.month for leaf in log_columns.rows_by_leaf(appends)])
-        return await _attempt(connection, appends)
     except REFUSED_VALUES:
         return dict.fromkeys(await _bad(connection, appends, range(len(appends))), Outcome.BAD_DATA)
     return None

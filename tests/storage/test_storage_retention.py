@@ -1,14 +1,15 @@
 """Fourteen months of two rooms, and what is kept of them."""
 
+import asyncpg
 import pytest
 import trio
 
-from core.ports.message_log import EventKind, LogRow
+from core.ports.message_log import Append, EventKind, LogRow
 from core.ports.repositories import NewRoom
 from protocol.chat import MessagePosted, Sender
 from protocol.codec import encode
 from storage.months import Month
-from storage.postgres import retention
+from storage.postgres import log_writer, retention
 from storage.postgres.housekeeping import housekeeping
 from storage.postgres.message_log import PostgresMessageLog
 from storage.postgres.outbox import PostgresOutbox
@@ -197,3 +198,14 @@ def _settings(room_id: str, settings: bytes) -> str:
 
 async def _execute(connection: Connection, sql: str) -> None:
     await connection.execute(sql)
+
+
+async def test_a_missing_table_that_is_no_leaf_fails_an_append_once(database: Database) -> None:
+    years = Years(database)
+    await years.make(TALK)
+    await database.call(_execute, "DROP TABLE outbox")
+    append = Append(
+        tenant_id=1, room_id=TALK, fence=0, rows=(_message(TALK, 2, years.clock.at_ms),)
+    )
+    with pytest.raises(asyncpg.UndefinedTableError, match="outbox"):
+        await database.call(log_writer.store, [append])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import islice
 from typing import Any, Final, NamedTuple, NoReturn, get_args
@@ -14,8 +15,9 @@ from protocol.booking import NameTraveller
 from protocol.consultation import SignalConsultation
 from protocol.dissection import nests_deeper, pairs
 from protocol.errors import ErrorCode
+from protocol.frames import RoomCommand
 from protocol.free_form import fault_in_values
-from protocol.ids import Ref
+from protocol.ids import Id, Ref
 from protocol.limits import MAX_FREE_BYTES, MAX_NESTING
 from protocol.plan import ApplyPlan
 from protocol.text_rules import TOO_LONG, Fault, fault_in, normalised
@@ -32,6 +34,7 @@ _FRAMES: Final[Decoder[ClientFrame]] = Decoder(ClientFrame)
 _EVENTS: Final[Decoder[DurableRoomEvent]] = Decoder(DurableRoomEvent)
 _STRING: Final = Decoder(str)
 _REF: Final[Decoder[int]] = Decoder(Ref)
+_ID: Final[Decoder[str]] = Decoder(Id)
 _PLACE: Final = re.compile(r" - at (?:`key` in )?`\$([^`]*)`\Z")
 _MISSING: Final = re.compile(r"Object missing required field `([^`]*)`")
 _ENCODER: Final = Encoder()
@@ -53,6 +56,7 @@ class Refused(Exception):
 
     `text` is an English sentence and catalogue key with `{placeholders}` filled from `params`, and
     so are the sentences of `fields`, (camelCase path, sentence) pairs: `attachments[0].url`.
+    `room_id`: the room that the command names, so that it is answered in that room's order (§2).
     """
 
     def __init__(
@@ -61,10 +65,12 @@ class Refused(Exception):
         text: str,
         *,
         ref: int | None,
+        room_id: str | None = None,
         fields: Sequence[tuple[str, str]] = (),
         params: dict[str, object] | None = None,
     ) -> None:
         super().__init__(code, text)
+        self.room_id = room_id
         self.code: ErrorCode = code
         self.text = text
         self.ref = ref
@@ -99,7 +105,7 @@ def decode(data: bytes) -> ClientFrame:
     except ValueError:
         _explain(split or _split(data))
     if fault := fault or fault_in(frame):
-        _refuse([fault], ref)
+        _refuse([fault], ref, frame.room_id if isinstance(frame, RoomCommand) else None)
     return normalised(frame)
 
 
@@ -143,7 +149,7 @@ def _check_free_form(split: _Split) -> None:
     _check_nesting(values)
     if sum(len(bytes(value)) for value in values) > MAX_FREE_BYTES:
         fault = Fault(name.decode(), TOO_LONG, "too_large", MAX_FREE_BYTES)
-        _refuse([fault], _ref_of(split))
+        _refuse([fault], _ref_of(split), _room_of(split))
 
 
 def _explain(split: _Split) -> NoReturn:
@@ -154,7 +160,8 @@ def _explain(split: _Split) -> NoReturn:
     given = [(key, value) for key, value in split.pairs if key in known]
     _check_nesting([value for _, value in given])
     ref = _ref_of(split)
-    _refuse(list(islice(_wrong_fields(split.kind, given), MAX_FAULTS_NAMED)), ref)
+    faults = list(islice(_wrong_fields(split.kind, given), MAX_FAULTS_NAMED))
+    _refuse(faults, ref, _room_of(split))
 
 
 def _check_nesting(values: list[Raw]) -> None:
@@ -171,7 +178,16 @@ def _ref_of(split: _Split) -> int | None:
     try:
         return _REF.decode(refs[-1])
     except ValueError:
-        _refuse([Fault("ref", WRONG_REF)], None)
+        _refuse([Fault("ref", WRONG_REF)], None, _room_of(split))
+
+
+def _room_of(split: _Split) -> str | None:
+    """The room that a refused command names, if it is one that names a room."""
+    if split.kind is None or not issubclass(split.kind, RoomCommand):
+        return None
+    with suppress(ValueError, RecursionError):
+        return next((_ID.decode(value) for key, value in split.pairs if key == b"roomId"), None)
+    return None
 
 
 def _wrong_fields(kind: type, given: list[tuple[bytes, Raw]]) -> Iterator[Fault]:
@@ -202,12 +218,13 @@ def _decoders(kind: type) -> dict[bytes, Decoder[Any]]:
     return {field.encode_name.encode(): Decoder(field.type) for field in fields}
 
 
-def _refuse(faults: Sequence[Fault], ref: int | None) -> NoReturn:
+def _refuse(faults: Sequence[Fault], ref: int | None, room_id: str | None = None) -> NoReturn:
     first = faults[0]
     raise Refused(
         first.code,
         first.text,
         ref=ref,
+        room_id=room_id,
         fields=[(fault.field, fault.text) for fault in faults],
         params={} if first.limit is None else {"limit": first.limit},
     )

@@ -198,4 +198,10 @@ class ViewRoom(Value, frozen=True, kw_only=True):
     """Anybody inside → room: the room as the envelope's principal sees it, without joining."""
 
 
-InternalRoomCommand = JudgeResume | CatchUp | EnterCreated | ViewRoom
+class AwaitTurn(Value, frozen=True, kw_only=True):
+    """gateway → room: a command that names this room was refused before it got here; answer `Done`
+    when everything that its connection sent before is answered, so that the refusal keeps its
+    place."""
+
+
+InternalRoomCommand = JudgeResume | CatchUp | EnterCreated | ViewRoom | AwaitTurn

@@ -23,14 +23,15 @@ from protocol.chat import MarkRead, PostMessage, ReadHistory
 from protocol.frames import Answer, Done
 from protocol.presence import SetTyping
 from protocol.room import (
-    CatchUp as CatchUpFrom,
-)
-from protocol.room import (
+    AwaitTurn,
     EnterCreated,
     JoinRoom,
     JudgeResume,
     MuteRoom,
     ViewRoom,
+)
+from protocol.room import (
+    CatchUp as CatchUpFrom,
 )
 
 
@@ -71,6 +72,8 @@ class Commands:
             raise unknown()
         message = envelope.message
         match message:
+            case AwaitTurn():
+                return Entry(envelope=envelope, key=key, answer=Done())
             case SetTyping():
                 demand_joined(self.decided, principal.user_id)
                 self._typing.set(principal.user_id, message.active)

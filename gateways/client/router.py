@@ -21,7 +21,7 @@ from protocol.chat import SearchMessages
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Command, Done, Ping, Pong, RoomCommand
 from protocol.presence import SetPresence, SetTyping
-from protocol.room import ROOM, CreateRoom
+from protocol.room import ROOM, AwaitTurn, CreateRoom
 from protocol.session import SESSION, Hello, RefreshAuth
 from protocol.user import USER
 from protocol.wire import UNBUILT, ClientFrame
@@ -58,7 +58,7 @@ class Router:
         except codec.Malformed:
             connection.close_nowait(CloseCode.MALFORMED_FRAME)
         except codec.Refused as refused:
-            self._refuse(connection, _rejected(refused), refused.ref)
+            self._refuse_in_turn(connection, _rejected(refused), refused.ref, refused.room_id)
         else:
             self._judge(connection, frame)
 
@@ -124,9 +124,33 @@ class Router:
     def _command(self, connection: Connection, command: Command) -> None:
         try:
             _limit(connection)
-            self._deliver(connection, command)
+            if isinstance(command, UNBUILT):
+                room_id = command.room_id if isinstance(command, RoomCommand) else None
+                self._refuse_in_turn(connection, _unbuilt(), command.ref, room_id)
+            else:
+                self._deliver(connection, command)
         except Rejected as rejected:
             self._refuse(connection, rejected, command.ref)
+
+    def _refuse_in_turn(
+        self, connection: Connection, rejected: Rejected, ref: int | None, room_id: str | None
+    ) -> None:
+        """A command that names a room is answered after those sent before it to the same room (§2),
+        also when it never gets there: the room holds the refusal's place."""
+        if room_id is None or connection.principal is None:
+            self._refuse(connection, rejected, ref)
+            return
+
+        def reply(_: Answer | Rejected) -> None:
+            self._refuse(connection, rejected, ref)
+
+        envelope = Envelope(
+            AwaitTurn(), principal=connection.principal, client=connection, reply=reply
+        )
+        try:
+            self._system.ref(ROOM.at(room_id)).deliver_nowait(envelope)
+        except Rejected:
+            self._refuse(connection, rejected, ref)
 
     def _deliver(self, connection: Connection, command: Command) -> None:
         """Queue a command at its actor. Raises `Rejected` when it goes nowhere."""
@@ -171,13 +195,17 @@ class Router:
 
 def _address(connection: Connection, principal: Principal, command: Command) -> Address:
     """Who answers a command. What nobody answers yet is refused."""
-    if isinstance(command, RoomCommand) and not isinstance(command, UNBUILT):
+    if isinstance(command, RoomCommand):
         return ROOM.at(command.room_id)
     if isinstance(command, RefreshAuth | SearchMessages):
         return SESSION.at(connection.session_id)
     if isinstance(command, CreateRoom):
         return USER.at(principal.user_id)
-    raise Rejected("unavailable", "This server does not offer that yet.", temporary=False)
+    raise _unbuilt()
+
+
+def _unbuilt() -> Rejected:
+    return Rejected("unavailable", "This server does not offer that yet.", temporary=False)
 
 
 def _limit(connection: Connection) -> None:

@@ -8,7 +8,14 @@ from raw_client import Frame, RawClient, Stage, uuid7
 
 COMMANDS: Final = 300
 AT_ONCE: Final = 10
-REFUSALS: Final = {"conflict", "forbidden", "not_found"}
+REFUSALS: Final = {
+    "bad_request",
+    "conflict",
+    "forbidden",
+    "not_found",
+    "too_large",
+    "unavailable",
+}
 
 
 class Talker:
@@ -50,6 +57,9 @@ class Talker:
                 ("room.update", {"title": f"{number}"}),
                 ("room.invite", {"userIds": [uuid7()]}),
                 ("room.join", {}),
+                ("chat.message", {"content": 7, "clientId": uuid7()}),
+                ("chat.message", {"content": "x" * 9_000, "clientId": uuid7()}),
+                ("plan.open", {}),
             ]
         )
 

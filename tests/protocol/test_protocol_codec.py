@@ -196,3 +196,21 @@ def test_free_form_passes_exactly_when_every_value_in_it_is_plain(value: Any) ->
 def test_frames_without_rules_have_no_fault() -> None:
     frame: ClientFrame = decode(msgpack.packb({"type": "ping", "t": 1}))
     assert fault_in(frame) is None
+
+
+@pytest.mark.parametrize(
+    ("frame", "room_id"),
+    [
+        ({"type": "chat.message", "roomId": "r1", "content": 7, "clientId": CLIENT_ID}, "r1"),
+        ({"type": "chat.message", "roomId": "r1", "content": " ", "clientId": CLIENT_ID}, "r1"),
+        ({"type": "chat.message", "roomId": "r1", "ref": -1}, "r1"),
+        ({"type": "chat.message", "roomId": 7, "content": "x", "clientId": CLIENT_ID}, None),
+        ({"type": "chat.message", "content": "x", "clientId": CLIENT_ID}, None),
+        ({"type": "chat.search", "roomId": "r1", "query": 7}, None),
+        ({"type": "unheard.of", "roomId": "r1"}, None),
+    ],
+)
+def test_a_refusal_says_which_rooms_order_it_belongs_to(
+    frame: dict[str, Any], room_id: str | None
+) -> None:
+    assert refusal(frame).room_id == room_id

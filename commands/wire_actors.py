@@ -1,0 +1,97 @@
+"""Everything that lives: the actor system with every kind, the fan-out, and what feeds them news."""
+
+from contextlib import suppress
+
+from actors.presence import actor as presence
+from actors.room import actor as room
+from actors.room.ports import RoomPorts
+from actors.session import actor as session
+from actors.session.keeper import Keeper
+from actors.session.ports import SessionPorts
+from actors.user import actor as user
+from actors.user.courier import Courier
+from commands.wire_storage import Storage
+from core.envelope import Envelope, Lane
+from core.errors import Rejected
+from core.ports.clock import Chance, Clock, Ids
+from core.system import ActorSystem
+from gateways.client.connection import Connection
+from gateways.client.fanout import TopicFanout
+from gateways.http.ports import DEFAULT_TENANT
+from protocol.limits import Limits
+from protocol.presence import PRESENCE, AudienceChanged
+from protocol.room import ROOM, ForgetBelow
+from protocol.session import SESSION, SocketGone
+from storage.outbox import OutboxDispatcher
+from storage.postgres.outbox import PostgresOutbox
+from storage.postgres.search import SearchIndex
+
+
+class Actors:
+    """Owns: the system, the fan-out, the keeper of sessions, the outbox. Borrows: storage."""
+
+    def __init__(
+        self, storage: Storage, *, clock: Clock, ids: Ids, chance: Chance, limits: Limits
+    ) -> None:
+        self.system = ActorSystem(chance=chance, ids=ids)
+        self.fanout = TopicFanout(self._audience_changed)
+        self.fanout.on_ended = self._connection_ended
+        self.keeper = Keeper(storage.sessions, clock)
+        self.outbox = OutboxDispatcher(
+            PostgresOutbox(storage.database),
+            [SearchIndex(storage.database), Courier(storage.log, self.system.ref)],
+        )
+        rooms = RoomPorts(
+            tenant_id=DEFAULT_TENANT,
+            log=storage.log,
+            leases=storage.leases,
+            rooms=storage.rooms,
+            users=storage.users,
+            fanout=self.fanout,
+            clock=clock,
+            ids=ids,
+        )
+        sessions = SessionPorts(
+            credentials=storage.credentials,
+            sessions=storage.sessions,
+            fanout=self.fanout,
+            search=storage.search,
+            rooms=storage.rooms,
+            log=storage.log,
+            clock=clock,
+            ids=ids,
+            limits=limits,
+        )
+        users = user.UserPorts(
+            tenant_id=DEFAULT_TENANT,
+            users=storage.users,
+            rooms=storage.rooms,
+            inboxes=storage.inboxes,
+            fanout=self.fanout,
+            clock=clock,
+            ids=ids,
+        )
+        for spec in (
+            room.spec(rooms),
+            session.spec(sessions, self.keeper),
+            user.spec(users),
+            presence.spec(self.fanout),
+        ):
+            self.system.register(spec)
+
+    def forget_messages(self, room_id: str, first: int) -> None:
+        """Retention took what a room had below `first`."""
+        address = ROOM.at(room_id)
+        if self.system.is_active(address):
+            with suppress(Rejected):  # it finds the gap itself, and closes whom it concerns
+                self.system.ref(address).tell_nowait(ForgetBelow(first=first))
+
+    def _audience_changed(self, topic: str) -> None:
+        envelope = Envelope(AudienceChanged(), lane=Lane.EPHEMERAL, key=AudienceChanged)
+        with suppress(Rejected):  # level-triggered: the next change tells it all
+            self.system.ref(PRESENCE.at(topic.removeprefix("room:"))).deliver_nowait(envelope)
+
+    def _connection_ended(self, connection: Connection) -> None:
+        if connection.session_id:
+            with suppress(Rejected):  # the keeper touched it at most ten minutes ago
+                self.system.ref(SESSION.at(connection.session_id)).tell_nowait(SocketGone())

@@ -1,0 +1,140 @@
+"""Where the outside comes in: the WebSocket server and the HTTP server."""
+
+import os
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import trio
+
+from commands.open_files import connections_that_fit
+from commands.wire_actors import Actors
+from commands.wire_storage import Storage
+from core.config import Config, ConfigError
+from core.ports.clock import Clock, Ids
+from gateways.client.admission import Admission, Bounds
+from gateways.client.router import Router
+from gateways.client.server import ClientServer, Policy
+from gateways.http.app import GATE, create_app
+from gateways.http.ports import HttpPorts, Statistics
+from gateways.http.server import bind_http, port_of, serve_http
+from protocol.limits import CONNECT_PATH
+from storage.rate_limits import ProcessRateLimits
+
+VERSION: Final = "0.1.0"
+
+
+class Gateways:
+    """Owns: both listeners. Borrows: storage and actors.
+
+    `http_url` is known at once, `ws_url` once `run_clients` has started. `readiness` and
+    `statistics` answer `/readyz` and `/metrics`. Raises `ConfigError` when a port cannot be had.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        storage: Storage,
+        actors: Actors,
+        *,
+        clock: Clock,
+        ids: Ids,
+        readiness: Callable[[], Awaitable[Mapping[str, bool]]],
+        statistics: Callable[[], Statistics],
+    ) -> None:
+        self._config = config
+        self.stopping = trio.Event()
+        self._ws_port = 0
+        self.ws_url = ""
+        with _listening("CARAVAN_HTTP_PORT", config.host, config.http_port):
+            self._listener = bind_http(config.host, config.http_port)
+        self.http_url = _url("http", config.host, port_of(self._listener))
+        self.clients = self._client_server(actors, clock, ids)
+        self.app = create_app(
+            HttpPorts(
+                credentials=storage.credentials,
+                users=storage.users,
+                rooms=storage.rooms,
+                inboxes=storage.inboxes,
+                idempotency=storage.idempotency,
+                rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,
+                ids=ids,
+                ref=actors.system.ref,
+                readiness=readiness,
+                statistics=statistics,
+                ws_port=lambda: self._ws_port,
+                version=VERSION,
+                public_ws_url=config.public_ws_url,
+            )
+        )
+
+    def _client_server(self, actors: Actors, clock: Clock, ids: Ids) -> ClientServer:
+        config, bounds, limited = self._config, self._config.bounds, self._config.rate_limits
+        admission = Admission(
+            Bounds(
+                total=connections_that_fit(),
+                per_address=bounds.max_connections_per_address if limited else None,
+                per_user=bounds.max_connections_per_user if limited else None,
+            )
+        )
+        fanout = actors.fanout
+        return ClientServer(
+            handler=Router(actors.system, fanout=fanout, admission=admission, clock=clock, ids=ids),
+            fanout=fanout,
+            admission=admission,
+            clock=clock,
+            host=config.host,
+            port=config.ws_port,
+            origins=self._origins(),
+            policy=Policy() if limited else Policy(command_rate=None),
+        )
+
+    def _origins(self) -> frozenset[str]:
+        """The web origins that may open a socket: our own pages and the configured ones."""
+        port = port_of(self._listener)
+        own = {_url("http", host, port) for host in (self._config.host, "localhost", "127.0.0.1")}
+        public = {self._config.public_url} if self._config.public_url else set()
+        return frozenset(own | public | set(self._config.origins))
+
+    async def run_clients(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The WebSocket server, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            with _listening("CARAVAN_WS_PORT", self._config.host, self._config.ws_port):
+                self._ws_port = await nursery.start(self.clients.run)
+            self.ws_url = _url("ws", self._config.host, self._ws_port) + CONNECT_PATH
+            task_status.started()
+
+    async def run_http(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """The HTTP server, until `drain`."""
+        await serve_http(self.app, self._listener, stopping=self.stopping, task_status=task_status)
+
+    async def drain(self) -> None:
+        """Nothing new; who is connected is told to come back."""
+        self.stopping.set()
+        await self.clients.drain(jitter_ms=2_000, within=1.0)
+
+    def statistics(self) -> dict[str, Mapping[str, int | float]]:
+        return {
+            "clients": self.clients.statistics(),
+            "http": self.app.extensions[GATE].statistics(),
+        }
+
+
+@contextmanager
+def _listening(variable: str, host: str, port: int) -> Iterator[None]:
+    """An address that cannot be listened on is a wrong setting: raises `ConfigError`."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"Nothing can listen on {host}, port {port} ({os.strerror(error.errno or 0)}). "
+            f"Set CARAVAN_HOST or {variable} to another."
+        ) from error
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

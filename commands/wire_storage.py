@@ -1,0 +1,62 @@
+"""Everything durable, over one database."""
+
+from collections.abc import Callable
+
+from core.config import Bounds
+from core.ports.clock import Clock, Ids
+from storage.credentials.credentials import StoredCredentials
+from storage.credentials.keys import SigningKeys
+from storage.credentials.passwords import Passwords
+from storage.credentials.tokens import AccessTokens
+from storage.postgres.idempotency import PostgresIdempotencyKeys
+from storage.postgres.inboxes import PostgresInboxes
+from storage.postgres.logins import PostgresLogins
+from storage.postgres.message_log import PostgresMessageLog
+from storage.postgres.pool import Database
+from storage.postgres.rooms import PostgresRooms
+from storage.postgres.search import PostgresSearch
+from storage.postgres.sessions import PostgresSessions
+from storage.postgres.shards import PostgresLeases
+from storage.postgres.signing_keys import PostgresKeys
+from storage.postgres.users import PostgresUsers
+
+
+class Storage:
+    """The ports' PostgreSQL implementations, joined where they need one another.
+
+    `node`: this node's lasting name; `key`: the master key. `on_stored`: the outbox has news;
+    `on_revoked`: this login has ended.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Clock,
+        ids: Ids,
+        bounds: Bounds,
+        node: str,
+        key: bytes,
+        on_stored: Callable[[], None],
+        on_revoked: Callable[[str], None],
+    ) -> None:
+        self.database = database
+        self.log = PostgresMessageLog(database, clock, on_stored=on_stored)
+        # We hold the data directory's lock, so nobody else runs under this node's name.
+        self.leases = PostgresLeases(database, node=node, reap_name=True)
+        self.users = PostgresUsers(database)
+        self.rooms = PostgresRooms(database, on_stored=on_stored)
+        self.inboxes = PostgresInboxes(database)
+        self.sessions = PostgresSessions(database)
+        self.search = PostgresSearch(database)
+        self.idempotency = PostgresIdempotencyKeys(database, clock)
+        self.keys = SigningKeys(PostgresKeys(database), key, clock)
+        self.credentials = StoredCredentials(
+            PostgresLogins(database),
+            Passwords(threads=bounds.hashing_threads, max_waiting=bounds.max_queued_hashings),
+            self.keys,
+            AccessTokens(self.keys, clock),
+            clock=clock,
+            ids=ids,
+            on_revoked=on_revoked,
+        )

@@ -120,7 +120,7 @@ class Server:
             escalating("clients", gateways.run_clients),
             escalating("http", gateways.run_http),
             every("keys", KEYS_TENDED_EVERY, storage.keys.tend),
-            every("housekeeping", HOUSEKEEPING_EVERY, self._keep_house),
+            every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
 
     async def drain(self) -> None:
@@ -129,7 +129,8 @@ class Server:
         await self.gateways.drain()
         await self.actors.system.drain(DRAIN_ACTORS_WITHIN)
 
-    async def _keep_house(self) -> None:
+    async def keep_house(self) -> None:
+        """Remove what is over; done every few minutes by itself."""
         await housekeeping(
             self._database,
             self._clock,

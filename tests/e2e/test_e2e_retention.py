@@ -40,7 +40,7 @@ async def test_what_a_room_may_not_keep_is_gone_while_people_talk(
         await ada.ask("room.update", roomId=room["id"], settings={"retentionDays": 1})
         await database.call(age, room["id"], last_old)
 
-        await server.parts._keep_house()
+        await server.keep_house()
 
         page = await ada.ask("chat.history", roomId=room["id"])
         assert [message["seq"] for message in page["messages"]] == [s["seq"] for s in said[3:]]

@@ -14,7 +14,7 @@ import trio
 ROOT = Path(__file__).parents[2]
 SERVE = (sys.executable, "main.py", "serve")
 READY_WITHIN = 60.0
-GONE_WITHIN = 15.0
+GONE_WITHIN = 30.0
 
 
 class ServerProcess:

@@ -73,6 +73,8 @@ def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
 
 async def _serve(config: Config, key: bytes, demo: bool) -> None:
     data_dir = config.data_dir
+    if config.redis_url is not None:
+        log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
             _announce(data_dir, server)

@@ -1,5 +1,6 @@
 """What an actor is: one task, one mailbox, one message at a time."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -41,7 +42,7 @@ class Context(Protocol):
         """Go as soon as nothing is queued, running or armed, without waiting for the idle time."""
 
 
-class Actor(Generic[M]):
+class Actor(ABC, Generic[M]):
     """One thing that lives. Subclasses state in their docstring what they own, borrow, let crash.
 
     The runtime calls `started`, then `handle` once per envelope, then `stopping`; never two at a
@@ -56,9 +57,9 @@ class Actor(Generic[M]):
         """Become what one was before: load state. Raising `Unavailable` fails the waiting asks and
         tries again with backoff; `Rejected` fails them and ends the activation."""
 
+    @abstractmethod
     async def handle(self, envelope: Envelope[M]) -> None:
         """Deal with one message."""
-        raise NotImplementedError
 
     async def stopping(self) -> None:
         """Last words at passivation and ordered shutdown (not after a crash), within the spec's

@@ -1,5 +1,6 @@
 """One WebSocket after its handshake: what comes in, what goes out, how it ends."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -56,7 +57,7 @@ class Machinery:
     max_backlog: int = MAX_BACKLOG
 
 
-class Channel:
+class Channel(ABC):
     """A socket of the hub: no task of its own, and its life is `Stage`.
 
     Owns: its wire, parser and unsent bytes. A subclass gives messages a meaning; whatever that
@@ -107,25 +108,25 @@ class Channel:
 
     # For subclasses.
 
+    @abstractmethod
     def take_message(self, message: bytes) -> None:
         """A binary message, in the order received."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_text(self, text: str) -> None:
         """A text message; only where the parser lets one through."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_beat(self) -> None:
         """A ping or a pong."""
-        raise NotImplementedError
 
+    @abstractmethod
     def farewell(self, code: CloseCode) -> bytes | None:
         """The WebSocket frame that announces a close, if it is to be announced."""
-        raise NotImplementedError
 
+    @abstractmethod
     def enforce_open(self, now: float) -> float:
         """Do what is due at `now` on an open channel; when to look again."""
-        raise NotImplementedError
 
     # Going out.
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 import trio
@@ -22,7 +22,7 @@ from gateways.client.frames import (
     encode_pong,
     may_travel,
 )
-from gateways.client.hub import READ, WRITE, Hub
+from gateways.client.hub import READ, WRITE
 from gateways.client.outbound import MAX_BACKLOG, Flow, Outbound
 from gateways.client.tick import Tick
 from gateways.client.wire import Wire
@@ -44,11 +44,24 @@ class Counters:
     closed: dict[int, int] = field(default_factory=dict)
 
 
+class Poller(Protocol):
+    """Tells channels when their wires are ready; `gateways.client.hub.Hub` for real sockets."""
+
+    def watch(self, connection: "Channel", events: int) -> None:
+        """Watch for `events` (`READ | WRITE`; 0: nothing) from now on."""
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+    def close(self) -> None:
+        """Let go of everything. Nothing may be watched any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machinery:
     """What moves all channels of one server. `on_gone` hears of each whose socket is closed."""
 
-    hub: Hub
+    hub: Poller
     tick: Tick
     deadlines: Deadlines
     timing: Timing

@@ -10,7 +10,7 @@ from core.ports.fanout import FrameLane
 from gateways.client.connection import Connection
 from gateways.client.errors import farewell_frame
 from gateways.client.frames import encode_binary, encode_text
-from gateways.client.server import Policy
+from gateways.client.policy import Policy
 from protocol import codec
 from protocol.close_codes import CloseCode
 from protocol.frames import Ping

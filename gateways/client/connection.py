@@ -78,7 +78,7 @@ class Connection(Channel):
         self.principal: Principal | None = None
         self.is_away = False
         self.room_count = 0
-        self.topics: set[Topic] = set()
+        self.topics: dict[Topic, None] = {}
         self.address = address
         self.locale = "en"
         self.command_rate: CommandRate | None = None
@@ -152,12 +152,12 @@ class Connection(Channel):
 
     def entered(self, topic: "Topic", *, is_room: bool) -> None:
         """The connection is a member of `topic` now."""
-        self.topics.add(topic)
+        self.topics[topic] = None
         self.room_count += is_room
 
     def departed(self, topic: "Topic", *, is_room: bool) -> None:
         """The connection is a member of `topic` no longer."""
-        self.topics.discard(topic)
+        self.topics.pop(topic, None)
         self.room_count -= is_room
 
     def greet(self) -> None:

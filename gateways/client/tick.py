@@ -34,7 +34,7 @@ class Tick:
     ) -> None:
         self._on_ended = on_ended
         self._members_per_step = members_per_step
-        self._unsettled: set[Topic] = set()
+        self._unsettled: dict[Topic, None] = {}
         self._ready: deque[Topic] = deque()
         self._corked: list[Channel] = []
         self._ended: list[Channel] = []
@@ -48,7 +48,7 @@ class Tick:
     def touch(self, topic: Topic) -> None:
         """The topic has something pending."""
         if topic not in self._unsettled:
-            self._unsettled.add(topic)
+            self._unsettled[topic] = None
             self._ready.append(topic)
             self._lot.unpark_all()
         elif topic.pending_bytes > MAX_PENDING_BYTES:
@@ -72,7 +72,8 @@ class Tick:
     def catch_up(self, connection: "Connection") -> None:
         """Queue what the connection's topics have pending for it."""
         if self._unsettled and connection.topics:
-            for topic in self._unsettled & connection.topics:
+            few, many = sorted((self._unsettled, connection.topics), key=len)
+            for topic in [topic for topic in few if topic in many]:
                 topic.catch_up(connection)
 
     def flush(self) -> None:
@@ -85,7 +86,7 @@ class Tick:
             topic = self._ready.popleft()
             budget -= len(topic.members)
             if topic.step(self._members_per_step):
-                self._unsettled.discard(topic)
+                self._unsettled.pop(topic, None)
             else:
                 self._ready.append(topic)
             if budget <= 0:

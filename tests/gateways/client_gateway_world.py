@@ -17,8 +17,9 @@ from core.ports.fanout import FrameLane
 from gateways.client.admission import Admission, Bounds
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
+from gateways.client.policy import Policy
 from gateways.client.router import Router
-from gateways.client.server import ClientServer, Policy
+from gateways.client.server import ClientServer
 from protocol import codec
 from protocol.addresses import Address
 from protocol.chat import MessageAccepted, PostMessage

@@ -9,7 +9,7 @@ from client_gateway_world import PING, PONG, World, hello, masked, until
 
 from gateways.client.deadlines import Timing
 from gateways.client.hub import READ
-from gateways.client.server import Policy
+from gateways.client.policy import Policy
 from protocol.limits import HELD_BEFORE_WELCOME_BYTES, MAX_FRAME_BYTES
 
 
@@ -22,8 +22,8 @@ async def test_even_empty_messages_are_held_only_up_to_a_bound() -> None:
         held = 2 * HELD_BEFORE_WELCOME_BYTES // len(masked(b""))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.stream.send_all, masked(b"") * 10 * held)
-            await until(lambda: len(server._connections) == 1)
-            [connection] = server._connections.values()
+            await until(lambda: len(server.connections) == 1)
+            [connection] = server.connections
             await until(lambda: not connection._interest & READ)
             assert server.statistics()["received"] <= held
             nursery.cancel_scope.cancel()
@@ -64,7 +64,7 @@ async def test_a_fault_in_one_members_queue_spoils_nobody_elses_broadcast() -> N
     world = World()
     async with world.running() as server:
         ada, bob = await world.welcomed("ada", "r"), await world.welcomed("bob", "r")
-        broken = next(c for c in server._connections.values() if c.user_id == "ada")
+        broken = next(c for c in server.connections if c.user_id == "ada")
 
         def fail(data: Any) -> int:
             raise RuntimeError("a bug")
@@ -84,7 +84,7 @@ async def test_a_connection_that_cannot_be_watched_is_counted_out_once(
     timing = Timing(part_within=0.05, linger=0.05)
     world = World(policy=Policy(command_rate=None, timing=timing))
     async with world.running() as server:
-        hub = server._machinery.hub
+        hub = server.connections._machinery.hub
         watch = hub.watch
 
         def fail(connection: Any, events: int) -> None:
@@ -107,10 +107,10 @@ async def test_who_left_in_the_middle_of_a_frame_leaves_no_bytes_behind() -> Non
         client = await world.upgraded()
         await client.send(**hello())
         await client.stream.send_all(masked(b"held") + masked(b"x" * MAX_FRAME_BYTES)[:-1])
-        await until(lambda: len(server._connections) == 1)
-        [connection] = server._connections.values()
+        await until(lambda: len(server.connections) == 1)
+        [connection] = server.connections
         await until(lambda: connection._parser.buffered_bytes > 60_000)
         await client.stream.aclose()
-        await until(lambda: not server._connections)
+        await until(lambda: not server.connections)
         assert connection._parser.buffered_bytes == 0
         assert not connection._held

@@ -11,7 +11,7 @@ from client_gateway_world import RawClient, World, event, hello, masked, until, 
 from core.ports.fanout import FrameLane
 from gateways.client.admission import Admission, Bounds, is_loopback
 from gateways.client.outbound import MAX_BACKLOG
-from gateways.client.server import Policy
+from gateways.client.policy import Policy
 from gateways.client.tick import MEMBERS_PER_STEP
 from protocol.close_codes import CloseCode
 

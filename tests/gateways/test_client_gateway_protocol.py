@@ -20,8 +20,8 @@ from client_gateway_world import (
 )
 
 from core.errors import Overloaded, Rejected, TokenExpired, TokenRevoked
+from gateways.client.policy import Policy
 from gateways.client.rate import Rate
-from gateways.client.server import Policy
 from protocol.addresses import Address
 from protocol.close_codes import CloseCode
 from protocol.room import JoinRoom

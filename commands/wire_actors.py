@@ -18,28 +18,25 @@ from core.system import ActorSystem
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
 from gateways.http.ports import DEFAULT_TENANT
-from protocol.limits import Limits
 from protocol.presence import PRESENCE, AudienceChanged
 from protocol.room import ROOM, ForgetBelow
 from protocol.session import SESSION, SocketGone
 from storage.outbox import OutboxDispatcher
-from storage.postgres.outbox import PostgresOutbox
-from storage.postgres.search import SearchIndex
 
 
 class Actors:
     """Owns: the system, the fan-out, the keeper of sessions, the outbox. Borrows: storage."""
 
     def __init__(
-        self, storage: Storage, *, clock: Clock, ids: Ids, chance: Chance, limits: Limits
+        self, storage: Storage, *, clock: Clock, ids: Ids, chance: Chance, bounds: Bounds
     ) -> None:
         self.system = ActorSystem(chance=chance, ids=ids)
         self.fanout = TopicFanout(self._audience_changed)
         self.fanout.on_ended = self._connection_ended
         self.keeper = Keeper(storage.sessions, clock)
         self.outbox = OutboxDispatcher(
-            PostgresOutbox(storage.database),
-            [SearchIndex(storage.database), Courier(storage.log, self.system.ref)],
+            storage.outbox,
+            [*storage.read_models, Courier(storage.log, self.system.ref)],
         )
         rooms = RoomPorts(
             tenant_id=DEFAULT_TENANT,
@@ -60,7 +57,8 @@ class Actors:
             log=storage.log,
             clock=clock,
             ids=ids,
-            limits=limits,
+            limits=bounds.limits,
+            heartbeat_ms=round(bounds.heartbeat_every * 1_000),
         )
         users = user.UserPorts(
             tenant_id=DEFAULT_TENANT,

@@ -12,9 +12,10 @@ from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
 from storage.postgres.message_log import PostgresMessageLog
+from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.pool import Database
 from storage.postgres.rooms import PostgresRooms
-from storage.postgres.search import PostgresSearch
+from storage.postgres.search import PostgresSearch, SearchIndex
 from storage.postgres.sessions import PostgresSessions
 from storage.postgres.shards import PostgresLeases
 from storage.postgres.signing_keys import PostgresKeys
@@ -49,6 +50,8 @@ class Storage:
         self.inboxes = PostgresInboxes(database)
         self.sessions = PostgresSessions(database)
         self.search = PostgresSearch(database)
+        self.outbox = PostgresOutbox(database)
+        self.read_models = [SearchIndex(database)]
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)
         self.credentials = StoredCredentials(

@@ -11,6 +11,7 @@ from actors.session.ports import SessionPorts
 from actors.user import actor as user
 from actors.user.courier import Courier
 from commands.wire_storage import Storage
+from core.config import Bounds
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
 from core.ports.clock import Chance, Clock, Ids

@@ -13,8 +13,11 @@ from commands.wire_storage import Storage
 from core.config import Config, ConfigError
 from core.ports.clock import Clock, Ids
 from gateways.client.admission import Admission, Bounds
+from gateways.client.deadlines import Timing
+from gateways.client.policy import Policy
+from gateways.client.rate import Rate
 from gateways.client.router import Router
-from gateways.client.server import ClientServer, Policy
+from gateways.client.server import ClientServer
 from gateways.http.app import GATE, create_app
 from gateways.http.ports import HttpPorts, Statistics
 from gateways.http.server import bind_http, port_of, serve_http
@@ -47,7 +50,9 @@ class Gateways:
         self._ws_port = 0
         self.ws_url = ""
         with _listening("CARAVAN_HTTP_PORT", config.host, config.http_port):
-            self._listener = bind_http(config.host, config.http_port)
+            self._listener = bind_http(
+                config.host, config.http_port, send_within=config.bounds.http_send_within
+            )
         self.http_url = _url("http", config.host, port_of(self._listener))
         self.clients = self._client_server(actors, clock, ids)
         self.app = create_app(
@@ -65,7 +70,8 @@ class Gateways:
                 ws_port=lambda: self._ws_port,
                 version=VERSION,
                 public_ws_url=config.public_ws_url,
-            )
+            ),
+            body_within=config.bounds.http_body_within,
         )
 
     def _client_server(self, actors: Actors, clock: Clock, ids: Ids) -> ClientServer:
@@ -86,7 +92,7 @@ class Gateways:
             host=config.host,
             port=config.ws_port,
             origins=self._origins(),
-            policy=Policy() if limited else Policy(command_rate=None),
+            policy=_policy(config),
         )
 
     def _origins(self) -> frozenset[str]:
@@ -110,7 +116,13 @@ class Gateways:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """The HTTP server, until `drain`."""
-        await serve_http(self.app, self._listener, stopping=self.stopping, task_status=task_status)
+        await serve_http(
+            self.app,
+            self._listener,
+            stopping=self.stopping,
+            head_within=self._config.bounds.http_head_within,
+            task_status=task_status,
+        )
 
     async def drain(self) -> None:
         """Nothing new; who is connected is told to come back."""
@@ -122,6 +134,24 @@ class Gateways:
             "clients": self.clients.statistics(),
             "http": self.app.extensions[GATE].statistics(),
         }
+
+
+def _policy(config: Config) -> Policy:
+    """What one connection may do."""
+    bounds, limits = config.bounds, config.bounds.limits
+    rate = Rate(limits.commands_per_second, limits.burst)
+    return Policy(
+        command_rate=rate if config.rate_limits else None,
+        max_message_bytes=limits.max_frame_bytes,
+        max_backlog=bounds.max_backlog_bytes,
+        handshake_within=bounds.handshake_within,
+        timing=Timing(
+            heartbeat=bounds.heartbeat_every,
+            send_within=bounds.send_within,
+            hello_within=bounds.hello_within,
+            part_within=bounds.part_within,
+        ),
+    )
 
 
 @contextmanager

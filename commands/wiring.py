@@ -81,7 +81,7 @@ class Server:
             on_revoked=self._revoked,
         )
         self.actors = Actors(
-            self.storage, clock=clock, ids=ids, chance=chance, limits=config.bounds.limits
+            self.storage, clock=clock, ids=ids, chance=chance, bounds=config.bounds
         )
         self.gateways = Gateways(
             config,

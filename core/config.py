@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from protocol.limits import DEFAULT_LIMITS, HELLO_WITHIN, SESSION_FOR, Limits
+from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, HELLO_WITHIN, SESSION_FOR, Limits
 
 T = TypeVar("T")
 
@@ -26,9 +26,14 @@ class Bounds:
     max_backlog_bytes: int = 1_048_576
     max_in_flight_per_room: int = 256
     max_queued_rows: int = 20_000
+    handshake_within: float = 10.0
     hello_within: float = HELLO_WITHIN
-    heartbeat_every: float = 25.0
+    heartbeat_every: float = HEARTBEAT_MS / 1_000
     send_within: float = 5.0
+    part_within: float = 2.0
+    http_head_within: float = 5.0
+    http_body_within: float = 10.0
+    http_send_within: float = 30.0
     max_connections_per_address: int = 50
     max_connections_per_user: int = 20
     max_personas_per_user: int = 5

@@ -13,7 +13,7 @@ from core.errors import Rejected
 from core.telemetry import bind_request, clear_request
 from core.texts import first_spoken
 from gateways.http import auth, health, inbox, info, rooms, users
-from gateways.http.bodies import MAX_BODY_BYTES
+from gateways.http.bodies import BODY_WITHIN, MAX_BODY_BYTES
 from gateways.http.gate import Gate
 from gateways.http.openapi import openapi_route
 from gateways.http.ports import HttpPorts
@@ -45,8 +45,9 @@ View = Callable[..., Awaitable[Response]]
 log = structlog.get_logger("caravan.http")
 
 
-def create_app(ports: HttpPorts) -> QuartTrio:
-    """The application. `app.extensions[GATE].statistics()` are its numbers."""
+def create_app(ports: HttpPorts, *, body_within: float = BODY_WITHIN) -> QuartTrio:
+    """The application. `app.extensions[GATE].statistics()` are its numbers. `body_within`: seconds in
+    which a request's body must be here."""
     app = QuartTrio("caravan", static_folder=None)
     app.config.update(
         BODY_TIMEOUT=None,  # `bodies.read_raw` has the deadline
@@ -54,7 +55,7 @@ def create_app(ports: HttpPorts) -> QuartTrio:
         RESPONSE_TIMEOUT=60,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
-    gate = app.extensions[GATE] = Gate(ports)
+    gate = app.extensions[GATE] = Gate(ports, body_within)
     _frame(app, ports)
     for route in (*DECLARED, openapi_route(DECLARED, ports.version)):
         for path in _paths(route.path):

@@ -40,11 +40,11 @@ _PLACE: Final = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 _NAMED: Final = re.compile(r"field `([^`]*)`")
 
 
-async def read_raw(request: Request) -> bytes:
-    """The body's bytes: at most 64 KiB, all of it within 10 s (the HTTP server below us has a
-    deadline for silence only, so a body of one byte a second would stay for ever)."""
+async def read_raw(request: Request, *, within: float) -> bytes:
+    """The body's bytes: at most 64 KiB, all of it `within` so many seconds (the HTTP server below us
+    has a deadline for silence only: a body of one byte a second would stay for ever)."""
     try:
-        with trio.fail_after(BODY_WITHIN):
+        with trio.fail_after(within):
             return await request.get_data(cache=True, as_text=False, parse_form_data=False)
     except RequestEntityTooLarge:
         raise Rejected(

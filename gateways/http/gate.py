@@ -14,7 +14,7 @@ from quart import Request
 from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Principal
 from core.texts import first_spoken
-from gateways.http.bodies import SlowBody, decode_body, decode_query, read_raw
+from gateways.http.bodies import BODY_WITHIN, SlowBody, decode_body, decode_query, read_raw
 from gateways.http.idempotency import answer_once, fingerprint, key_of
 from gateways.http.limits import Limits, RateLimited, is_loopback
 from gateways.http.ports import HttpPorts, Statistics
@@ -32,10 +32,11 @@ log = structlog.get_logger("caravan.http")
 class Gate:
     """Owns: the number of calls in flight and the counts of answers. Borrows: the ports."""
 
-    def __init__(self, ports: HttpPorts) -> None:
+    def __init__(self, ports: HttpPorts, body_within: float = BODY_WITHIN) -> None:
         self.ports = replace(ports, statistics=self._all_statistics)
         self._others = ports.statistics
         self.limits = Limits(ports.rate_limits)
+        self._body_within = body_within
         self._in_flight = 0
         self._answers: Counter[int] = Counter()
 
@@ -99,7 +100,7 @@ class Gate:
         await self._identify(route, request, visit)
         admit(route.access, visit.principal, is_local=visit.is_local)
         _check_ids(path)
-        raw = await read_raw(request)
+        raw = await read_raw(request, within=self._body_within)
         call = Call(
             ports=self.ports,
             limits=self.limits,

@@ -60,10 +60,12 @@ async def serve_http(
     *,
     stopping: trio.Event,
     drain_within: float = DRAIN_WITHIN,
+    head_within: float = HEAD_WITHIN,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `stopping` is set: then nothing new is accepted, what is in flight has
-    `drain_within` seconds, and this returns. Cancelled, it ends at once. Owns the listener.
+    `drain_within` seconds, and this returns. Cancelled, it ends at once. Owns the listener. A
+    request's head must be here `head_within` seconds after the connection or the last answer.
 
     `task_status` is started once connections are answered.
     """
@@ -74,7 +76,7 @@ async def serve_http(
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.h11_max_incomplete_size = MAX_HEAD_BYTES
-    config.keep_alive_timeout = HEAD_WITHIN
+    config.keep_alive_timeout = head_within
     config.read_timeout = SILENCE_AFTER
     config.graceful_timeout = drain_within
     config.websocket_max_message_size = 0

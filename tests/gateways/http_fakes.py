@@ -308,7 +308,7 @@ def members_only(address: Address, message: Any) -> Any:
 class World:
     """An application on fakes, with one user per role; `user-1` is an ordinary user."""
 
-    def __init__(self, *, limited: bool = False, **ports: Any) -> None:
+    def __init__(self, *, limited: bool = False, body_within: float = 10.0, **ports: Any) -> None:
         self.users = FakeUsers([a_user(number, role) for number, role in enumerate(Role, 1)])
         self.credentials = FakeCredentials(self.users)
         self.rooms = FakeRooms()
@@ -331,7 +331,7 @@ class World:
             "ws_port": lambda: 8081,
             "version": "0.1.0",
         }
-        self.app = create_app(HttpPorts(**(made | ports)))
+        self.app = create_app(HttpPorts(**(made | ports)), body_within=body_within)
         self.client = self.app.test_client(use_cookies=False)
 
     async def _readiness(self) -> Mapping[str, bool]:

@@ -10,7 +10,6 @@ import pytest
 import trio
 from http_fakes import World, a_room
 
-from gateways.http import bodies
 from gateways.http.server import bind_http, port_of, serve_http
 
 
@@ -58,11 +57,8 @@ async def test_metrics_are_for_this_machine_unless_a_proxy_speaks_for_another() 
     assert "message_log_queued_rows 3\n" in near.text
 
 
-async def test_a_body_that_trickles_is_cut_off_at_its_deadline(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(bodies, "BODY_WITHIN", 0.2)
-    async with served(World()) as (port, _):
+async def test_a_body_that_trickles_is_cut_off_at_its_deadline() -> None:
+    async with served(World(body_within=0.2)) as (port, _):
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         await stream.send_all(head + b"Content-Length: 500\r\n\r\n{")

@@ -1,0 +1,190 @@
+"""Clients that mean harm, against a real server: each is ended by its documented deadline, and costs
+neither memory nor descriptors for longer than that.
+
+The server's deadlines are shortened, its limits of rates are on. What others notice of all this is
+measured by `benchmarks/harm.py`: the processors of a test machine are too noisy for a verdict.
+"""
+
+import json
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import trio
+from hostile_clients import KINDS, Ending, Target
+from raw_client import on_stage, register
+from server_process import ROOT, ServerProcess
+
+from core.config import Bounds
+from gateways.client.deadlines import Timing
+
+IMPATIENT = str(Path(__file__).with_name("impatient_server.py"))
+SHORT = {
+    "handshake_within": 1.0,
+    "hello_within": 1.2,
+    "heartbeat_every": 0.8,
+    "send_within": 1.0,
+    "part_within": 0.5,
+    "http_head_within": 1.0,
+    "http_body_within": 1.4,
+}
+NEVER = 3_600.0
+LINGER = Timing().linger
+LATE = 2.5
+"""Seconds by which a busy machine may be late."""
+
+ENDINGS: dict[str, tuple[float, int | None]] = {
+    "half_open": (SHORT["handshake_within"], None),
+    "slow_handshake": (SHORT["handshake_within"], None),
+    "half_open_http": (SHORT["http_head_within"], None),
+    "slow_head": (SHORT["http_head_within"], None),
+    "slow_body": (SHORT["http_body_within"], 400),
+    "no_body": (SHORT["http_body_within"], 400),
+    "no_hello": (SHORT["hello_within"], 4302),
+    "half_a_hello": (SHORT["hello_within"], 4302),
+    "half_a_frame": (2 * SHORT["heartbeat_every"], 4003),
+    "deaf": (SHORT["send_within"], None),
+    "unread_close": (SHORT["part_within"] + LINGER, 4300),
+    "huge_length": (0.0, 4304),
+    "ping_flood": (0.0, 4305),
+    "empty_fragments": (0.0, 4304),
+}
+"""When each kind is ended at the earliest, and the server's last word."""
+
+BY_BOUND = {"huge_length", "empty_fragments"}
+"""Ended by what they do, not by time. (A flood of pings too; but its socket is kept until the close is
+answered, and `part_within` is the deadline of that.)"""
+
+
+@asynccontextmanager
+async def serving(folder: Path, bounds: dict[str, float]) -> AsyncIterator[ServerProcess]:
+    command = (sys.executable, IMPATIENT, json.dumps(bounds))
+    server = ServerProcess(folder / "data", command, {"CARAVAN_RATE_LIMITS": "on"})
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.end()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """Outlives the trio runs that start and stop it."""
+    data_dir = tmp_path_factory.mktemp("hostile") / "data"
+    command = (sys.executable, IMPATIENT, json.dumps(SHORT))
+    server = ServerProcess(data_dir, command, {"CARAVAN_RATE_LIMITS": "on"})
+    trio.run(server.start)
+    yield server
+    assert trio.run(server.stop) == 0, server.last_words()
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert [line for line in lines if line["level"] in ("error", "critical")] == []
+
+
+async def target_of(server: ServerProcess) -> Target:
+    """An account with a room whose history is worth a megabyte."""
+    person = await trio.to_thread.run_sync(register, server.http, "Mallory")
+    async with on_stage(server.http, server.ws) as stage:
+        client = await stage.enter(person)
+        room = await stage.room(client)
+        for _ in range(40):
+            await client.say(room, "x" * 8_000)
+    return Target(server.http, server.ws, person.token, room["id"])
+
+
+async def endings(target: Target, kinds: list[str], *, within: float) -> dict[str, list[Ending]]:
+    """How each ended; who did not end `within` so many seconds is missing."""
+    found: dict[str, list[Ending]] = {kind: [] for kind in kinds}
+
+    async def suffer(kind: str) -> None:
+        found[kind].append(await KINDS[kind](target))
+
+    with trio.move_on_after(within):
+        async with trio.open_nursery() as nursery:
+            for kind in kinds:
+                nursery.start_soon(suffer, kind)
+    return found
+
+
+def broken_promises(found: dict[str, list[Ending]]) -> set[str]:
+    """The kinds that were ended too early, too late, with another word, or not at all."""
+    broken = set()
+    for kind, ends in found.items():
+        due, word = ENDINGS[kind]
+        good = [e for e in ends if e.word == word and due - 0.1 <= e.after <= due + LATE]
+        if not ends or len(good) < len(ends):
+            broken.add(kind)
+    return broken
+
+
+def open_files(server: ServerProcess) -> int:
+    return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
+
+
+def resident_mb(server: ServerProcess) -> float:
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+async def wait_files(server: ServerProcess, most: int) -> None:
+    with trio.fail_after(2 * LATE):
+        while open_files(server) > most:
+            await trio.sleep(0.05)
+
+
+async def test_each_kind_of_harm_is_ended_by_its_deadline_with_its_last_word(
+    server: ServerProcess,
+) -> None:
+    assert set(ENDINGS) == set(KINDS)
+    target = await target_of(server)
+    found = await endings(target, [*KINDS, *KINDS], within=10)
+    assert broken_promises(found) == set(), found
+
+
+async def test_a_thousand_half_open_sockets_are_gone_by_their_deadline_and_leave_nothing(
+    server: ServerProcess,
+) -> None:
+    target = await target_of(server)
+    before, idle = open_files(server), resident_mb(server)
+    peaks = []
+    for _ in range(3):
+        crowd = ["half_open"] * 900 + ["half_open_http"] * 100
+        async with trio.open_nursery() as nursery:
+            for kind in crowd:
+                nursery.start_soon(KINDS[kind], target)
+            with trio.fail_after(LATE):
+                while open_files(server) < before + 900:
+                    await trio.sleep(0.01)
+            peaks.append(resident_mb(server))
+            async with on_stage(server.http, server.ws) as stage:
+                await (await stage.connect()).tell("ping", t=1)
+        await wait_files(server, before)
+    assert peaks[0] < idle + 64, (idle, peaks)
+    assert peaks[-1] < peaks[0] + 4, (idle, peaks)
+    print(f"resident: {idle:.0f} MB idle, {peaks} MB with a thousand half-open")
+
+
+async def test_without_deadlines_nobody_is_ended_and_the_promises_are_seen_to_be_broken(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, dict.fromkeys(SHORT, NEVER)) as server:
+        target = await target_of(server)
+        found = await endings(target, [*KINDS], within=3.5)
+    assert broken_promises(found) == set(KINDS) - BY_BOUND, found
+
+
+def test_the_deadlines_are_those_of_the_runbook() -> None:
+    told = dict(
+        re.findall(r"`(\w+)` \| (\d+) s \|", (ROOT / "docs" / "runbook.md").read_text()),
+    )
+    bounds = asdict(Bounds())
+    assert set(told) == {*SHORT, "http_send_within"}
+    assert {name: float(seconds) for name, seconds in told.items()} == {
+        name: bounds[name] for name in told
+    }
+    assert (Timing().heartbeat, Timing().hello_within) == (25.0, 10.0)

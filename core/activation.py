@@ -11,6 +11,7 @@ from core.dead_letters import Cause
 from core.errors import Rejected, Unavailable
 from core.incarnation import Incarnation
 from core.mailbox import Mailbox
+from core.monitors import Ending
 from core.restart_policy import Restart
 from core.runtime import Runtime
 from protocol.addresses import Address
@@ -54,6 +55,7 @@ class Activation:
     def close(self) -> None:
         """Leave the registry; what is still queued will not be handled."""
         self._runtime.registry.remove(self)
+        self._tell_monitors(Ending.SHUT_DOWN)
         self._bury(Cause.SHUT_DOWN, Unavailable())
 
     def retire(self) -> None:
@@ -90,7 +92,11 @@ class Activation:
         self._must_return = False
         self._runtime.counts.passivations += 1
         # A tell during the handshake was held: the next incarnation is for it.
-        return not self.mailbox.is_empty
+        is_wanted = not self.mailbox.is_empty
+        is_over = self._is_cut or self._is_retiring
+        reason = Ending.SHUT_DOWN if is_over else Ending.PASSIVATED
+        self._tell_monitors(reason, will_restart=is_wanted)
+        return is_wanted
 
     async def _after_crash(self, incarnation: Incarnation, crash: Exception) -> bool:
         runtime, policy = self._runtime, self.spec.restart
@@ -100,14 +106,19 @@ class Activation:
         incarnation.settle(_internal(reference))
         if incarnation.is_leaving:
             # It was on its way out: nothing to restart but for what was told meanwhile.
-            return not self.mailbox.is_empty
+            is_wanted = not self.mailbox.is_empty
+            self._tell_monitors(Ending.CRASHED, will_restart=is_wanted, reference=reference)
+            return is_wanted
         now = trio.current_time()
         self._crashed_at = [at for at in self._crashed_at if now - at < policy.period] + [now]
         if policy.restart is Restart.TEMPORARY:
+            self._tell_monitors(Ending.CRASHED, reference=reference)
             return self._give_up(rest_for=0.0)
         if len(self._crashed_at) > policy.intensity:
+            self._tell_monitors(Ending.GAVE_UP, reference=reference)
             return self._give_up(rest_for=policy.backoff_most)
         runtime.counts.restarts += 1
+        self._tell_monitors(Ending.CRASHED, will_restart=True, reference=reference)
         # What it had begun when it crashed is for its successor to end, though nobody speaks to it.
         self._must_return = True
         await self._back_off(len(self._crashed_at))
@@ -137,11 +148,14 @@ class Activation:
     async def _after_refusal(self, refusal: Rejected) -> bool:
         self._runtime.counts.failed_starts += 1
         if not isinstance(refusal, Unavailable):
+            self._tell_monitors(Ending.REFUSED)
             self._bury(Cause.NOT_STARTED, refusal)
             return False
         asks = self.mailbox.take_asks()
         self._runtime.dead_letters.bury(self.address, asks, Cause.NOT_STARTED, refusal)
-        if self.mailbox.is_empty and (self._is_retiring or not self._must_return):
+        is_wanted = not self.mailbox.is_empty or (self._must_return and not self._is_retiring)
+        self._tell_monitors(Ending.REFUSED, will_restart=is_wanted)
+        if not is_wanted:
             return False
         self._failed_starts += 1
         await self._back_off(self._failed_starts)
@@ -153,6 +167,16 @@ class Activation:
             await trio.sleep(delay)
         if not self._is_cut:
             self._backoff = trio.CancelScope()
+
+    def _tell_monitors(
+        self, reason: Ending, *, will_restart: bool = False, reference: str | None = None
+    ) -> None:
+        self._runtime.monitors.ended(
+            self.address,
+            reason,
+            will_restart=will_restart and not self._is_cut,
+            reference=reference,
+        )
 
     def _bury(self, cause: Cause, answer: Rejected) -> None:
         self._runtime.dead_letters.bury(self.address, self.mailbox.take_all(), cause, answer)

@@ -9,6 +9,7 @@ from core.envelope import Envelope, Lane
 from core.restart_policy import RestartPolicy
 
 if TYPE_CHECKING:
+    from core.monitors import Monitor
     from core.reference import Ref
 
 M = TypeVar("M")
@@ -33,6 +34,13 @@ class Context(Protocol):
     def after(self, seconds: float, message: object) -> Timer:
         """Tell oneself `message` on the control lane after `seconds` (monotonic). While armed, the
         actor does not passivate."""
+
+    def monitor(self, address: Any) -> "Monitor":
+        """Be told `Down` on the control lane when the instance that now has this name is gone; at
+        once (`noproc`), waking nobody, when there is none. Between a crash and the restart it is
+        the successor that is watched. A monitor neither holds passivation back nor survives its
+        own instance. Raises `LookupError` for an unknown kind, `Overloaded` when there are too
+        many."""
 
     def start_soon(self, job: Callable[..., Awaitable[None]], *args: Any) -> None:
         """Run a child task. Its crash is the actor's crash; while it runs, no passivation. It is

@@ -12,6 +12,7 @@ from core.dead_letters import Cause
 from core.envelope import AnyEnvelope, Envelope, Lane
 from core.errors import Overloaded, Rejected, Unavailable
 from core.mailbox import Mailbox
+from core.monitors import Monitor
 from core.reference import Ref, Turn, current_turn
 from core.timers import Alarm
 from protocol.addresses import Address
@@ -77,6 +78,7 @@ class Incarnation:
             self._has_ended = True
             for timer in list(self._armed):
                 timer.cancel()
+            self._runtime.monitors.forget(self)
         return refusal
 
     # The context of the actor.
@@ -95,6 +97,12 @@ class Incarnation:
             timer.arm(seconds)
         return timer
 
+    def monitor(self, address: Address) -> Monitor:
+        self._runtime.registry.spec(address.kind)
+        if self._has_ended:
+            return Monitor(self._runtime.monitors, self, address, 0)
+        return self._runtime.monitors.watch(self, address)
+
     def start_soon(self, job: Callable[..., Awaitable[None]], *args: Any) -> None:
         if self._nursery is None:
             raise RuntimeError("an actor has child tasks from `started` on")
@@ -106,6 +114,10 @@ class Incarnation:
         self._mailbox.wake()
 
     # What the runtime asks of it.
+
+    @property
+    def mailbox(self) -> Mailbox:
+        return self._mailbox
 
     def ask_to_go(self) -> None:
         """Idle for long, or evicted: passivate now, unless something came up."""
@@ -126,7 +138,9 @@ class Incarnation:
         if self._actor is None or not self._mailbox.is_empty:
             return False
         is_held = not self._is_retiring and (self._children > 0 or bool(self._armed))
-        return not is_held and not self._actor.has_work()
+        if is_held or self._runtime.monitors.owes(self):
+            return False
+        return not self._actor.has_work()
 
     def settle(self, answer: Rejected) -> int:
         """Answer whoever still waits for this incarnation; how many those were."""

@@ -145,6 +145,13 @@ class Mailbox:
         self._ephemeral.clear()
         return taken
 
+    def withdraw(self, is_unwanted: Callable[[AnyEnvelope], bool]) -> None:
+        """Take such envelopes out of the control lane; nobody is told."""
+        kept = [envelope for envelope in self._control if not is_unwanted(envelope)]
+        if len(kept) < len(self._control):
+            self._control.clear()
+            self._control.extend(kept)
+
     def statistics(self) -> Mapping[str, int | float]:
         """Depth per lane, and what was replaced and refused since the mailbox was made."""
         return {

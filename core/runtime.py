@@ -6,6 +6,7 @@ from typing import Any
 
 from core.dead_letters import DeadLetters
 from core.idleness import Idleness
+from core.monitors import Monitors
 from core.places import Places
 from core.ports.clock import Chance, Ids
 from core.reference import Ref
@@ -36,5 +37,6 @@ class Runtime:
     places: Places
     registry: Registry
     dead_letters: DeadLetters
+    monitors: Monitors
     counts: Counts
     ref_to: Callable[[Address], Ref[Any]]

@@ -13,6 +13,7 @@ from core.dead_letters import Cause, DeadLetters
 from core.envelope import AnyEnvelope, Lane
 from core.errors import Unavailable
 from core.idleness import Idleness
+from core.monitors import Monitors
 from core.places import Places
 from core.ports.clock import Chance, Ids
 from core.reference import ActorRef, Ref, current_turn
@@ -38,6 +39,7 @@ class ActorSystem:
         self._dead_letters = DeadLetters()
         self._registry = Registry(max_resting=max_active)
         self._counts = Counts()
+        self._monitors = Monitors(is_active=self.is_active)
         self._idleness = Idleness(self._timers, on_idle=self._make_room)
         self._places = Places(
             most=max_active,
@@ -53,6 +55,7 @@ class ActorSystem:
             places=self._places,
             registry=self._registry,
             dead_letters=self._dead_letters,
+            monitors=self._monitors,
             counts=self._counts,
             ref_to=self.ref,
         )
@@ -85,6 +88,7 @@ class ActorSystem:
         try:
             async with trio.open_nursery() as clockwork:
                 clockwork.start_soon(self._timers.run)
+                clockwork.start_soon(self._monitors.run)
                 async with trio.open_nursery() as self._nursery:
                     task_status.started()
                     await self._closing.wait()
@@ -154,6 +158,7 @@ class ActorSystem:
             "queued": sum(depths),
             "deepest_mailbox": max(depths, default=0),
             **{f"timers_{name}": n for name, n in self._timers.statistics().items()},
+            **{f"monitors_{name}": n for name, n in self._monitors.statistics().items()},
             **{f"dead_{name}": n for name, n in self._dead_letters.statistics().items()},
         }
 

@@ -31,6 +31,10 @@ class Stage:
     on_start: Callable[["Player"], Awaitable[None]] | None = None
     on_stop: Callable[["Player"], Awaitable[None]] | None = None
 
+    def spec(self, player: type["Player"] | None = None, **spec: Any) -> ActorSpec:
+        make = player or Player
+        return ActorSpec(kind=PLAYER, make=lambda key: make(key, self), **spec)
+
     def ref(self, key: str = "a") -> Ref[Any]:
         return self.system.ref(PLAYER.at(key))
 
@@ -80,7 +84,12 @@ class Player(Actor[Any]):
 
 @asynccontextmanager
 async def a_stage(
-    *, max_active: int = 50_000, max_waiting: int = 1_024, drain_within: float = 10.0, **spec: Any
+    *,
+    max_active: int = 50_000,
+    max_waiting: int = 1_024,
+    drain_within: float = 10.0,
+    player: type["Player"] | None = None,
+    **spec: Any,
 ) -> AsyncIterator[Stage]:
     chance = random.Random(1)
     system = ActorSystem(
@@ -90,7 +99,7 @@ async def a_stage(
         max_waiting=max_waiting,
     )
     stage = Stage(system)
-    system.register(ActorSpec(kind=PLAYER, make=lambda key: Player(key, stage), **spec))
+    system.register(stage.spec(player, **spec))
     async with system.running(drain_within=drain_within):
         yield stage
 

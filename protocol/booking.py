@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from protocol.frames import Command, Event, Money, Value
-from protocol.ids import ClientId, Id, Millis
+from protocol.frames import Answer, Command, Event, Money, Value
+from protocol.ids import ClientId, Date, Id, Millis
+from protocol.limits import MAX_FREE_BYTES
 
-Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}\Z")]
 TravellerType = Literal["adult", "child", "infant"]
 BookingStatus = Literal[
     "collecting", "action_needed", "booking", "booked", "cancelling", "cancelled", "manual"
@@ -80,7 +80,9 @@ class NameTraveller(Command, frozen=True, kw_only=True, tag="booking.traveller")
     gender: Annotated[str, Meta(max_length=16)]
     email: Annotated[str, Meta(max_length=254)]
     phone: Annotated[str, Meta(max_length=32)] | None = None
-    document: dict[str, Any] | None = None
+    document: (
+        Annotated[dict[str, Any], Meta(extra_json_schema={"x-max-bytes": MAX_FREE_BYTES})] | None
+    ) = None
 
 
 class ApproveBooking(Command, frozen=True, kw_only=True, tag="booking.approve"):
@@ -159,6 +161,37 @@ class PaymentAction(Value, frozen=True, kw_only=True):
     url: str | None = None
     client_secret: str | None = None
     expires_at: Millis
+
+
+class BookingView(Value, frozen=True, kw_only=True):
+    """A booking in its present state; the higher `version` wins."""
+
+    booking_id: str
+    room_id: str | None = None
+    version: int
+    status: BookingStatus
+    step: str
+    participants: list[ParticipantView]
+    travellers: list[TravellerView]
+    total: Money
+    deadline: int | None = None
+    question: Question | None = None
+    action: PaymentAction | None = None
+
+
+class QuoteAnswered(Answer, kw_only=True, tag="ok"):
+    """What the trip costs now. What an item holds is decided with the feature."""
+
+    quote_id: str
+    items: list[dict[str, Any]]
+    total: Money
+    expires_at: Millis
+
+
+class BookingAnswered(Answer, kw_only=True, tag="ok"):
+    """The decision is durable; this is the booking after it."""
+
+    booking: BookingView
 
 
 class BookingUpdated(Event, frozen=True, kw_only=True, tag="booking.update"):

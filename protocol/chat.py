@@ -4,11 +4,23 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from protocol.cards import CARDS
 from protocol.frames import Answer, Command, Event, RoomCommand, Value
-from protocol.ids import ClientId, Id, Millis, Seq
-from protocol.limits import DEFAULT_HISTORY, MAX_ATTACHMENTS, MAX_HISTORY, MAX_MENTIONS
+from protocol.ids import ClientId, Id, Millis, Seq, at_most_bytes
+from protocol.limits import (
+    DEFAULT_HISTORY,
+    MAX_ATTACHMENTS,
+    MAX_CONTENT_BYTES,
+    MAX_EMOJI_BYTES,
+    MAX_HISTORY,
+    MAX_MENTIONS,
+    MAX_QUERY_BYTES,
+)
 
 SenderKind = Literal["user", "persona", "agent", "system"]
+Content = Annotated[str, at_most_bytes(MAX_CONTENT_BYTES, not_empty=True)]
+Emoji = Annotated[str, at_most_bytes(MAX_EMOJI_BYTES, not_empty=True)]
+Query = Annotated[str, at_most_bytes(MAX_QUERY_BYTES, not_empty=True)]
 
 
 class Sender(Value, frozen=True, kw_only=True):
@@ -42,7 +54,7 @@ class AiOrigin(Value, frozen=True, kw_only=True):
 class PostMessage(RoomCommand, frozen=True, kw_only=True, tag="chat.message"):
     """Say something. A repeated `client_id` gets the first answer, whatever its content."""
 
-    content: str
+    content: Content
     client_id: ClientId
     reply_to: Id | None = None
     mentions: Annotated[list[Id], Meta(max_length=MAX_MENTIONS)] | None = None
@@ -53,7 +65,7 @@ class EditMessage(RoomCommand, frozen=True, kw_only=True, tag="chat.edit"):
     """Replace one's own text."""
 
     message_id: Id
-    content: str
+    content: Content
 
 
 class DeleteMessage(RoomCommand, frozen=True, kw_only=True, tag="chat.delete"):
@@ -66,7 +78,7 @@ class ReactToMessage(RoomCommand, frozen=True, kw_only=True, tag="chat.react"):
     """Set or clear one's own reaction."""
 
     message_id: Id
-    emoji: str
+    emoji: Emoji
     active: bool
 
 
@@ -95,7 +107,7 @@ class ReadHistory(RoomCommand, frozen=True, kw_only=True, tag="chat.history"):
 class SearchMessages(Command, frozen=True, kw_only=True, tag="chat.search"):
     """Find words in the rooms one is a member of. `from` is a user id; `before` a time."""
 
-    query: str
+    query: Query
     room_id: Id | None = None
     from_: Id | None = None
     before: Millis | None = None
@@ -123,7 +135,7 @@ class MessagePosted(Event, frozen=True, kw_only=True, tag="chat.message"):
     client_id: str | None = None
     reply_to: str | None = None
     attachments: list[Attachment] | None = None
-    cards: list[dict[str, Any]] | None = None
+    cards: Annotated[list[dict[str, Any]], CARDS] | None = None
     ai: AiOrigin | None = None
 
 
@@ -204,7 +216,7 @@ class MessageView(Value, frozen=True, kw_only=True, tag_field="type", tag="chat.
     client_id: str | None = None
     reply_to: str | None = None
     attachments: list[Attachment] | None = None
-    cards: list[dict[str, Any]] | None = None
+    cards: Annotated[list[dict[str, Any]], CARDS] | None = None
     ai: AiOrigin | None = None
     edited: int | None = None
     deleted: bool | None = None

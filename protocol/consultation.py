@@ -1,9 +1,12 @@
 """Consultations (§6): the contract's types. Their commands answer `unavailable` until built."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from protocol.frames import Command, Event
 from protocol.ids import Id
+from protocol.limits import MAX_FREE_BYTES
 
 
 class JoinConsultation(Command, frozen=True, kw_only=True, tag="consult.join"):
@@ -17,7 +20,7 @@ class SignalConsultation(Command, frozen=True, kw_only=True, tag="consult.signal
 
     consultation_id: Id
     to: Id
-    data: Any
+    data: Annotated[Any, Meta(extra_json_schema={"x-max-bytes": MAX_FREE_BYTES})]
 
 
 class LeaveConsultation(Command, frozen=True, kw_only=True, tag="consult.leave"):

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from protocol.ids import Id, Millis, Ref
+from protocol.errors import ErrorCode
+from protocol.ids import Currency, Id, Millis, Ref
 
 
 class Value(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -60,9 +61,9 @@ class FieldError(Value, frozen=True, kw_only=True):
 
 
 class ErrorFrame(Response, kw_only=True, tag="error"):
-    """Failure. `code` is a stable word (`protocol.errors`), `message` is in the user's language."""
+    """Failure. `code` is a stable word, `message` is in the user's language."""
 
-    code: str
+    code: ErrorCode
     message: str
     temporary: bool
     retry_after_ms: int | None = None
@@ -87,4 +88,4 @@ class Money(Value, frozen=True, kw_only=True):
     """An amount in minor units of an ISO 4217 currency."""
 
     amount: Annotated[int, Meta(ge=-(2**53), le=2**53)]
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+    currency: Currency

@@ -27,3 +27,16 @@ Millis = Annotated[int, Meta(ge=-(2**62), le=2**62)]
 
 Epoch = Annotated[str, Meta(max_length=64)]
 """One life of a room's log: opaque, compared for equality only. An unknown value is no error."""
+
+Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\n)$")]
+"""A day of the calendar, `YYYY-MM-DD`."""
+
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$")]
+"""A code of ISO 4217."""
+
+
+def at_most_bytes(limit: int, *, not_empty: bool = False) -> Meta:
+    """Tells the machine-readable contract a bound that `text_rules` or the codec enforces: JSON
+    Schema counts characters, and a text has at most as many of them as it has bytes."""
+    schema = {"maxLength": limit, "x-max-bytes": limit}
+    return Meta(extra_json_schema={"minLength": 1, **schema} if not_empty else schema)

@@ -6,8 +6,8 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from protocol.addresses import Kind
 from protocol.frames import Answer, Command, Event, RoomCommand, Value
-from protocol.ids import ClientId, Epoch, Id, Millis, Seq
-from protocol.limits import MAX_INVITES
+from protocol.ids import ClientId, Epoch, Id, Millis, Seq, at_most_bytes
+from protocol.limits import MAX_INVITES, MAX_TITLE_BYTES
 from protocol.session import Position, Verdict
 
 ROOM: Final = Kind("room")
@@ -18,6 +18,7 @@ MemberState = Literal["invited", "joined"]
 HistoryFor = Literal["invited", "all"]
 Speaking = Literal["auto", "mention", "roundRobin", "silent"]
 Change = Literal["created", "invited", "joined", "left", "removed", "updated", "persona"]
+Title = Annotated[str, at_most_bytes(MAX_TITLE_BYTES)]
 UserIds = Annotated[list[Id], Meta(max_length=MAX_INVITES)]
 
 
@@ -83,7 +84,7 @@ class CreateRoom(Command, frozen=True, kw_only=True, tag="room.create"):
 
     kind: RoomKind
     client_id: ClientId
-    title: str | None = None
+    title: Title | None = None
     members: UserIds = field(default_factory=list)
     personas: Annotated[list[Id], Meta(max_length=10)] = field(default_factory=list)
     history: HistoryFor = "invited"
@@ -114,7 +115,7 @@ class RemoveFromRoom(RoomCommand, frozen=True, kw_only=True, tag="room.remove"):
 class UpdateRoom(RoomCommand, frozen=True, kw_only=True, tag="room.update"):
     """Change title or settings (owner only)."""
 
-    title: str | None = None
+    title: Title | None = None
     settings: SettingsPatch | None = None
 
 

@@ -9,7 +9,9 @@ from typing import Any, get_args
 
 import msgspec
 
-from protocol import chat, frames, room, session, wire
+from protocol import frames, wire
+from protocol.answers import ANSWERS
+from protocol.cards import Card
 from protocol.codec import MISSING, UNKNOWN_TYPE, WRONG, WRONG_REF
 from protocol.free_form import NOT_PLAIN, ZERO_CHARACTER
 from protocol.text_rules import EMPTY, ONE_DIRECTION, ONE_MEMBER, TOO_LONG
@@ -17,10 +19,6 @@ from protocol.text_rules import EMPTY, ONE_DIRECTION, ONE_MEMBER, TOO_LONG
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 CLIENT = get_args(wire.ClientFrame)
 SERVER = (*get_args(wire.ServerEvent), frames.Ping, frames.Pong, frames.ErrorFrame)
-ANSWERS = (
-    *(frames.Done, session.AuthRefreshed, room.Sequenced, room.RoomAnswered),
-    *(chat.MessageAccepted, chat.HistoryRead, chat.MessagesFound),
-)
 SENTENCES = (
     *(EMPTY, MISSING, NOT_PLAIN, ONE_DIRECTION, ONE_MEMBER, TOO_LONG),
     *(UNKNOWN_TYPE, WRONG, WRONG_REF, ZERO_CHARACTER),
@@ -55,6 +53,8 @@ def structs_in(info: Any) -> Iterator[type]:
             yield from structs_in(info.item_type)
         case msgspec.inspect.DictType():
             yield from structs_in(info.value_type)
+        case msgspec.inspect.Metadata():
+            yield from structs_in(info.type)
 
 
 def maps_in(kinds: Iterable[type]) -> list[type]:
@@ -76,7 +76,7 @@ def rows() -> list[str]:
         *table(CLIENT, by_tag=True),
         *table(SERVER, by_tag=True),
         *table(ANSWERS, by_tag=False),
-        *table(maps_in((*CLIENT, *SERVER, *ANSWERS)), by_tag=False),
+        *table(maps_in((*CLIENT, *SERVER, *ANSWERS, Card)), by_tag=False),
     ]
 
 

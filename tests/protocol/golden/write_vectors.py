@@ -44,6 +44,38 @@ LIMITS = {
     "commandsPerSecond": 50,
     "burst": 200,
 }
+BOOKING = {
+    "bookingId": A,
+    "version": 2,
+    "status": "action_needed",
+    "step": "authorize",
+    "participants": [{"userId": A, "amount": EUR, "state": "invited"}],
+    "travellers": [{"id": "1", "payerId": A, "type": "adult", "complete": False}],
+    "total": EUR,
+    "question": {
+        "id": "q",
+        "kind": "refund",
+        "options": [{"id": "o", "text": "Refund", "shares": [{"userId": A, "amount": EUR}]}],
+        "to": [A],
+        "expiresAt": AT,
+    },
+    "action": {"kind": "redirect", "url": "https://x.test", "expiresAt": AT},
+}
+CARDS = [
+    {
+        "kind": "hotel.offer",
+        "id": "c1",
+        "title": "Hotel Tejo, two nights",
+        "offerId": A,
+        "price": EUR,
+        "expiresAt": AT,
+    },
+    {"kind": "flight.offer", "id": "c2", "title": "BER to LIS", "offerId": B, "price": EUR},
+    {"kind": "place", "id": "c3", "title": "Belém"},
+    {"kind": "poll", "id": "c4", "title": "Which hotel?", "expiresAt": AT},
+    {"kind": "booking", "id": "c5", "title": "Hotel Tejo", "price": EUR},
+]
+ADD_STOP = {"op": "add", "id": "x", "kind": "stop", "fields": {"name": "Sintra", "at": 1.5}}
 SHOWN = {"type": "chat.message", **IN_LOG, "messageId": MESSAGE, "sender": ADA, "content": "Olá"}
 
 CLIENT: list[dict[str, Any]] = [
@@ -154,7 +186,7 @@ CLIENT: list[dict[str, Any]] = [
         "ref": 1,
         "roomId": ROOM,
         "version": 3,
-        "ops": [{"op": "add", "id": "x", "kind": "stop", "fields": {"name": "Sintra", "at": 1.5}}],
+        "ops": [ADD_STOP],
         "clientId": CLIENT_ID,
     },
     {"type": "consult.join", "ref": 1, "consultationId": A},
@@ -249,10 +281,26 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
             **SHOWN,
             "clientId": CLIENT_ID,
             "replyTo": MESSAGE,
-            "cards": [{"kind": "place", "id": "c1", "title": "Belém"}],
+            "cards": CARDS,
             "ai": {"model": "m", "version": "1", "personaId": B, "tier": "generated"},
         },
     ),
+    (
+        "QuoteAnswered",
+        {"type": "ok", "ref": 1, "quoteId": A, "items": [], "total": EUR, "expiresAt": AT},
+    ),
+    ("BookingAnswered", {"type": "ok", "ref": 1, "booking": BOOKING}),
+    (
+        "PlanOpened",
+        {
+            "type": "ok",
+            "ref": 1,
+            "version": 4,
+            "items": [{"id": "x", "kind": "stop", "fields": {"name": "Sintra", "at": 1.5}}],
+        },
+    ),
+    ("PlanOpened", {"type": "ok", "ref": 1, "version": 4, "ops": [ADD_STOP]}),
+    ("PlanApplied", {"type": "ok", "ref": 1, "version": 5, "ops": [ADD_STOP]}),
     (
         "MessageEdited",
         {"type": "chat.edited", **IN_LOG, "messageId": MESSAGE, "by": A, "content": "Hi"},
@@ -298,21 +346,7 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
         "BookingUpdated",
         {
             "type": "booking.update",
-            "bookingId": A,
-            "version": 2,
-            "status": "action_needed",
-            "step": "authorize",
-            "participants": [{"userId": A, "amount": EUR, "state": "invited"}],
-            "travellers": [{"id": "1", "payerId": A, "type": "adult", "complete": False}],
-            "total": EUR,
-            "question": {
-                "id": "q",
-                "kind": "refund",
-                "options": [{"id": "o", "text": "Refund"}],
-                "to": [A],
-                "expiresAt": AT,
-            },
-            "action": {"kind": "redirect", "url": "https://x.test", "expiresAt": AT},
+            **BOOKING,
             "inbox": 4,
         },
     ),
@@ -351,6 +385,17 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
 ]
 
 PING = {"type": "ping", "t": AT}
+TRAVELLER = {
+    "type": "booking.traveller",
+    "ref": 7,
+    "bookingId": A,
+    "travellerId": "1",
+    "givenName": "Ada",
+    "familyName": "Byron",
+    "bornOn": "1990-12-10",
+    "gender": "f",
+    "email": "ada@x.test",
+}
 POST = {"type": "chat.message", "ref": 7, "roomId": ROOM, "content": "Hi", "clientId": CLIENT_ID}
 SIGNAL = {"type": "consult.signal", "ref": 7, "consultationId": A, "to": B, "data": 0}
 
@@ -651,6 +696,18 @@ REFUSED: dict[str, tuple[bytes, str, int | None, str]] = {
         "bad_request",
         7,
         "status",
+    ),
+    "a date in digits that are not ASCII": (
+        changed(TRAVELLER, bornOn="١٩٩٠-١٢-١٠"),
+        "bad_request",
+        7,
+        "bornOn",
+    ),
+    "a date with a line end": (
+        changed(TRAVELLER, bornOn="1990-12-10\n"),
+        "bad_request",
+        7,
+        "bornOn",
     ),
     "NaN in free form": (
         changed(SIGNAL, data={"a": [1.5, float("nan")]}),

@@ -16,6 +16,7 @@ from protocol.frames import Answer
 if TYPE_CHECKING:
     from core.actor import ActorSpec
 
+_NORMAL: Final = Lane.NORMAL  # a member looked up by name costs more than the comparison
 _BURST: Final = 16
 """Envelopes taken before others get a turn: a checkpoint per envelope would cost more than most
 envelopes do."""
@@ -70,7 +71,7 @@ class Mailbox:
     def put_nowait(self, envelope: AnyEnvelope) -> None:
         """Queue in the envelope's lane. Raises `Overloaded` when that is full: nothing changed."""
         lane = envelope.lane
-        if lane is Lane.NORMAL:
+        if lane is _NORMAL:
             depth = len(self._normal)
             if depth >= self._normal_limit or depth + len(self._control) >= self._limit:
                 self._refuse()
@@ -111,10 +112,17 @@ class Mailbox:
         if self._taken % _BURST == 0:
             await trio.lowlevel.checkpoint()
         envelope = self.get_nowait(control_only=control_only)
-        if envelope is None and self._is_woken:
-            self._is_woken = False
-        elif envelope is None:
-            await self._wait(control_only)
+        if envelope is None:
+            if self._is_woken:
+                self._is_woken = False
+                return None
+            if self._reader is not None:
+                raise trio.BusyResourceError("a mailbox has one reader")
+            self._reader = current_task()
+            self._control_only = control_only
+            await wait_task_rescheduled(self._abort)
+            # The others had their turn meanwhile.
+            self._taken = 1
             envelope = self.get_nowait(control_only=control_only)
         return envelope
 
@@ -182,16 +190,9 @@ class Mailbox:
             self._replaced += 1
         self._ephemeral[key] = envelope
 
-    async def _wait(self, control_only: bool) -> None:
-        def abort(_: Callable[[], None]) -> Abort:
-            self._reader = None
-            return Abort.SUCCEEDED
-
-        if self._reader is not None:
-            raise trio.BusyResourceError("a mailbox has one reader")
-        self._reader = current_task()
-        self._control_only = control_only
-        await wait_task_rescheduled(abort)
+    def _abort(self, _: Callable[[], None]) -> Abort:
+        self._reader = None
+        return Abort.SUCCEEDED
 
 
 class _Replies(list[Reply]):

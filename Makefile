@@ -4,7 +4,7 @@ PY := .venv/bin/python
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup test check format soak constraints clean
+.PHONY: help run dev setup test check format soak conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -27,12 +27,14 @@ setup: .venv/ready  ## the virtual environment with everything in it
 test: setup      ## every test, with the ten slowest printed
 	@$(PY) -m pytest
 
-check: setup     ## lint, types, import contracts, dependencies
+check: setup     ## lint, types, import contracts, dependencies, the contract for machines
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/deptry .
+	@$(PY) tools/write_asyncapi.py --check
+	@$(PY) -m pytest --durations=1 tests/protocol/test_protocol_asyncapi.py tests/protocol/test_protocol_asyncapi_codec.py
 
 format: setup    ## lay out the code
 	@.venv/bin/ruff format .
@@ -40,6 +42,9 @@ format: setup    ## lay out the code
 
 soak: setup      ## the long versions of the property and crash tests
 	@CARAVAN_SCHEDULES=10000 CARAVAN_CRASH_ROUNDS=10 $(PY) -m pytest tests/actors tests/e2e
+
+conformance: setup  ## the Autobahn suite against the gateway (Debian or Ubuntu; fetches its Python 2 once)
+	@tools/autobahn.sh
 
 constraints: setup  ## write constraints.txt anew from pyproject.toml
 	@.venv/bin/pip-compile --quiet --upgrade --extra dev --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --output-file constraints.txt pyproject.toml

@@ -1,0 +1,80 @@
+"""The contract as a stranger reads it: docs/asyncapi.json and nothing of ours beside it."""
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT7
+
+Json = dict[str, Any]
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "asyncapi.json"
+
+
+class Contract:
+    """An AsyncAPI document that can be asked. Messages go by their key in `components`."""
+
+    def __init__(self, document: Json) -> None:
+        self.document = document
+        whole = Resource.from_contents(document, default_specification=DRAFT7)
+        self._registry: Registry[Any] = Registry().with_resource("urn:contract", whole)
+        self._validators: dict[str, Draft7Validator] = {}
+
+    def validator(self, message: str) -> Draft7Validator:
+        if message not in self._validators:
+            schema = {"$ref": f"urn:contract#/components/messages/{message}/payload"}
+            self._validators[message] = Draft7Validator(schema, registry=self._registry)
+        return self._validators[message]
+
+    def accepts(self, message: str, payload: Any) -> bool:
+        return self.validator(message).is_valid(payload)
+
+    def why_not(self, message: str, payload: Any) -> list[str]:
+        return [
+            f"{error.json_path}: {error.message}"
+            for error in self.validator(message).iter_errors(payload)
+        ]
+
+    def at(self, ref: str) -> Any:
+        """What a reference within the document points to. Raises KeyError."""
+        found: Any = self.document
+        for part in ref.removeprefix("#/").split("/"):
+            found = found[part]
+        return found
+
+    def messages_in(self, channel: str) -> list[str]:
+        return list(self.document["channels"][channel]["messages"])
+
+    def matching(self, channel: str, payload: Any) -> list[str]:
+        """The messages of a channel that a payload is valid against. AsyncAPI wants one."""
+        return [name for name in self.messages_in(channel) if self.accepts(name, payload)]
+
+    def operation(self, action: str, name: str) -> Json:
+        """The operation whose message has this `name` on the wire."""
+        found: list[Json] = [
+            operation
+            for operation in self.document["operations"].values()
+            if operation["action"] == action and self.named(operation["messages"][0]) == name
+        ]
+        assert len(found) == 1, f"{action} {name}: {len(found)} operations"
+        return found[0]
+
+    def named(self, reference: Json) -> str:
+        """The wire name of a message in a channel."""
+        return str(self.at(self.at(reference["$ref"])["$ref"])["name"])
+
+    def closed(self) -> "Contract":
+        """The same, but no map may hold a key that is not listed: for what we wrote ourselves."""
+        document = copy.deepcopy(self.document)
+        for schema in document["components"]["schemas"].values():
+            if "properties" in schema:
+                schema["additionalProperties"] = False
+        return Contract(document)
+
+
+@cache
+def contract() -> Contract:
+    return Contract(json.loads(DOCUMENT.read_text(encoding="utf-8")))

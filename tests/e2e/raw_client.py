@@ -14,6 +14,7 @@ import httpx
 import msgpack
 import trio
 import trio_websocket
+from asyncapi_reader import closed_contract
 
 Frame = dict[str, Any]
 SUBPROTOCOL: Final = "caravan.v1.msgpack"
@@ -139,6 +140,7 @@ class RawClient:
         self.sizes: list[int] = []
         self._unread: list[Frame] = []
         self._ref = 0
+        self._asked: dict[object, str] = {}
 
     @property
     def id(self) -> str:
@@ -152,6 +154,7 @@ class RawClient:
 
     async def tell(self, kind: str, /, **fields: object) -> None:
         """Send a command without `ref`, unless one is given."""
+        self._asked[fields.get("ref")] = kind
         await self.send_bytes(msgpack.packb({"type": kind, **fields}))
 
     async def send(self, kind: str, /, **fields: object) -> int:
@@ -191,6 +194,8 @@ class RawClient:
         assert isinstance(data, bytes), "the server sent a text message"
         frame = msgpack.unpackb(data)
         demand_conformance(frame, len(data))
+        asked = self._asked.get(frame.get("ref"))
+        assert closed_contract().problems_of_server(frame, asked) == []
         self.log.append(frame)
         self.sizes.append(len(data))
         return frame

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 import asyncapi_reader
 import pytest
 import stranger as stranger_module
-from asyncapi_reader import Contract, Json, contract
+from asyncapi_reader import Contract, Json, closed_contract
 from raw_client import Person, uuid7
 from server_process import ServerProcess
 from stranger import Stranger, Unexpected, stranger
 
 Entering = Callable[..., AbstractAsyncContextManager[Stranger]]
 # Our own server sends nothing that the document does not list.
-STRICT = contract().closed()
+STRICT = closed_contract()
 
 
 @pytest.fixture

@@ -52,6 +52,17 @@ class Contract:
         """The messages of a channel that a payload is valid against. AsyncAPI wants one."""
         return [name for name in self.messages_in(channel) if self.accepts(name, payload)]
 
+    def problems_of_server(self, frame: Json, command: str | None) -> list[str]:
+        """What is wrong with a frame from a server; `command` is the wire name of what it answers,
+        if it answers something."""
+        for name in self.messages_in("toClient"):
+            if self.document["components"]["messages"][name]["name"] == frame["type"]:
+                return self.why_not(name, frame)
+        if command is None:
+            return [f"nothing was asked, and {frame['type']} is no event"]
+        answer = self.operation("send", command)["reply"]["messages"][0]["$ref"]
+        return self.why_not(answer.rsplit("/", 1)[1], frame)
+
     def operation(self, action: str, name: str) -> Json:
         """The operation whose message has this `name` on the wire."""
         found: list[Json] = [
@@ -77,4 +88,11 @@ class Contract:
 
 @cache
 def contract() -> Contract:
+    """The one in docs/."""
     return Contract(json.loads(DOCUMENT.read_text(encoding="utf-8")))
+
+
+@cache
+def closed_contract() -> Contract:
+    """The one in docs/, closed: what our own server is held to."""
+    return contract().closed()

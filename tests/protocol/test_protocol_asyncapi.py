@@ -12,7 +12,7 @@ import pytest
 import write_asyncapi
 from asyncapi_document import document, is_offered
 from asyncapi_golden import ANSWERING, CLIENT, GOLDEN, SERVER
-from asyncapi_reader import Contract, Json, contract
+from asyncapi_reader import Contract, Json, closed_contract, contract
 from jsonschema import Draft7Validator
 
 from protocol import wire
@@ -20,7 +20,7 @@ from protocol import wire
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 META_SHA256 = "d4571a420e6ffb7fcc7066c95a6db1202f299a3c51daa103d0706bf30f95e626"
-CLOSED = contract().closed()
+CLOSED = closed_contract()
 golden = pytest.mark.parametrize(("message", "channel", "payload"), GOLDEN)
 
 

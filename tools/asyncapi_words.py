@@ -27,6 +27,9 @@ What a server demands beyond the schemas:
 5. Containers nest at most 16 deep in a field; a frame has at most 64 KiB; a second `type` is an
    error.
 
+`x-limits`, `x-error-codes` and `x-close-codes` list what their names say; `then` of a close code is
+what a client should do.
+
 Parts marked `x-offered: false` are in the contract but not in this server: their commands are
 answered with `error unavailable, temporary:false`, their events are not sent.
 """

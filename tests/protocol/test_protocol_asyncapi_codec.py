@@ -10,9 +10,11 @@ import pytest
 from asyncapi_golden import ANSWERING, CLIENT, GOLDEN, NAMES, SERVER, vectors
 from asyncapi_oracle import changes, disagreement, disagreements, refusal
 from asyncapi_reader import Contract, Json, contract
+from asyncapi_schemas import READ_BY_SERVER
 from asyncapi_values import payloads
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from write_asyncapi import PAGE
 
 from protocol.codec import decode
 
@@ -70,6 +72,33 @@ def test_a_contract_that_says_something_else_is_seen(sabotage: str) -> None:
     change(changed)
     wrong = Contract(changed)
     assert any(disagreements(wrong, message, p) for name, _, p in GOLDEN if name == message)
+
+
+def may_be_nil(field: Json) -> bool:
+    return "null" in str(field.get("type", "")) or {"type": "null"} in field.get("anyOf", [])
+
+
+def test_an_optional_field_may_be_nil_where_a_client_sends_it_and_nowhere_else() -> None:
+    schemas = contract().document["components"]["schemas"]
+    read = {kind.__name__ for kind in READ_BY_SERVER}
+    sent = {
+        f"{owner}.{name}"
+        for owner in schemas.keys() - read
+        for name, field in schemas[owner]["properties"].items()
+        if may_be_nil(field)
+    }
+    # The one field of ours that says "the server's default" with nil.
+    assert sent == {"Settings.retentionDays"}
+    never = {
+        name
+        for owner in schemas.keys() & read
+        for name, field in schemas[owner]["properties"].items()
+        if name not in schemas[owner].get("required", []) and field and not may_be_nil(field)
+    }
+    page = PAGE.read_text(encoding="utf-8")
+    words = page.partition("An optional field may be nil")[2].partition("may not. ")[0]
+    told = {name.rsplit(".", 1)[-1] for name in words.split("`")[1::2]}
+    assert never - {"ref"} == told
 
 
 ID = "0198f0a0-0000-7000-8000-000000000001"

@@ -19,6 +19,11 @@ class MemoryInboxes:
         """As `head`; for who opens a session."""
         return len(self._items.get((tenant_id, user_id), ()))
 
+    def sources(self, tenant_id: int, user_id: str) -> set[str]:
+        """What the items came from; for who checks that none is missing and none came twice."""
+        mine = (tenant_id, user_id)
+        return {source for *owner, source in self._places if tuple(owner) == mine}
+
     async def read(
         self, tenant_id: int, user_id: str, *, after: int, limit: int
     ) -> Sequence[InboxItem]:

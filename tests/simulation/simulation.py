@@ -1,0 +1,324 @@
+"""A whole journey on virtual time: people, a network, processes that die, one database that remembers.
+
+`play(seed)` gives a `Journey` for `judge.judge`. Same seed, same trace.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import trio
+from people import Agenda, Frame, Person
+from simulated_node import TENANT, Database, Node, Totals, VirtualClock
+from virtual_network import Link, Network
+from virtual_time import dice, run_seeded
+from weather import Weather, choose
+
+from actors.room.ring import Ring
+from core.identity import Role
+from core.ports.repositories import User
+from gateways.client.policy import Policy
+
+PEOPLE = 5
+STEPS = 9
+ROOMS = 2
+BAD_FOR = 60.0
+"""Virtual seconds after which the weather is good, though people may not be through."""
+CALM_FOR = 150.0
+"""Virtual seconds of quiet before anybody judges: two missed heartbeats, the longest wait before a
+reconnect, and the time to say what was left to say."""
+
+
+@dataclass
+class Journey:
+    """What happened, as outsiders and the database know it."""
+
+    seed: int
+    database: Database
+    weather: Weather
+    totals: Totals
+    people: list[Person] = field(default_factory=list)
+    rooms: list[str] = field(default_factory=list)
+    left_behind: dict[str, float] = field(default_factory=dict)
+    troubles: list[str] = field(default_factory=list)
+    error: BaseException | None = None
+
+    @property
+    def deliveries(self) -> int:
+        return sum(len(person.events) for person in self.people)
+
+    def rows(self, room_id: str) -> list[Any]:
+        rows = self.database.stored.room(TENANT, room_id).rows
+        return [rows[seq] for seq in sorted(rows)]
+
+    def digest(self) -> str:
+        """Of every frame that every client sent and received, in order."""
+        trace = hashlib.sha256()
+        for person in self.people:
+            for socket in person.sockets:
+                for direction, frame in socket.passed:
+                    trace.update(f"{person.name} {direction} {_without_time(frame)}".encode())
+        return trace.hexdigest()
+
+
+def _without_time(frame: Frame) -> Frame:
+    """A reference client's ping carries the real clock."""
+    return {} if frame["type"] in ("ping", "pong") else frame
+
+
+class Simulation:
+    """Runs one seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = dice(seed, "journey")
+        self.weather = Weather(seed)
+        self.network = Network(dice(seed, "network"))
+        self.database = Database()
+        self.totals = Totals()
+        self.journey = Journey(seed, self.database, self.weather, self.totals)
+        self.agenda = Agenda()
+        self.clock = VirtualClock()
+        self.policy = Policy(
+            command_rate=None, max_backlog=self.chance.choice((16_384, 65_536, 1_048_576))
+        )
+        self._seed = seed
+        self._nodes = 0
+        self._node: Node | None = None
+        self._zombies: list[Node] = []
+        self._is_over = False
+
+    async def run(self) -> Journey:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.network.run)
+            nursery.start_soon(self._operate, nursery)
+            nursery.start_soon(self._disturb)
+            nursery.start_soon(self._clear_up)
+            people = [self._person(number) for number in range(1, PEOPLE + 1)]
+            self.journey.people = people
+            with suppress(trio.Cancelled):
+                async with trio.open_nursery() as sessions:
+                    for person in people:
+                        sessions.start_soon(person.run)
+                    await self._travel(people)
+                    self.weather.is_calm = True
+                    await trio.sleep(CALM_FOR)
+                    await self._part_with(people)
+                    sessions.cancel_scope.cancel()
+            await self._go_home()
+            nursery.cancel_scope.cancel()
+        return self.journey
+
+    # People
+
+    def _person(self, number: int) -> Person:
+        """The last two are the same user with two devices."""
+        user_number = min(number, PEOPLE - 1) if PEOPLE > 2 else number
+        user_id = f"0190b000-0000-7000-8000-00000000000{user_number}"
+        self.database.users.add(
+            User(
+                id=user_id,
+                tenant_id=TENANT,
+                handle=f"user{user_number}",
+                name=f"User {user_number}",
+                email=f"user{user_number}@caravan.test",
+                role=Role.USER,
+                locale="en",
+                time_zone="UTC",
+                currency="EUR",
+                preferences={},
+                created_at=0,
+            )
+        )
+        person = Person(
+            user_number,
+            user_id,
+            f"device {number}",
+            chance=dice(self._seed, f"person {number}"),
+            now_ms=self.clock.now_ms,
+            connect=self._connect,
+            agenda=self.agenda,
+        )
+        person.naps = self.chance.choice((0.0, 0.0, 0.05, 1.0))
+        return person
+
+    async def _travel(self, people: list[Person]) -> None:
+        async with trio.open_nursery() as nursery:
+            for person in people:
+                nursery.start_soon(self._live, person)
+
+    async def _live(self, person: Person) -> None:
+        if person.number <= ROOMS:
+            await self._make_room(person)
+        await self.agenda.ready.wait()
+        for room_id in self.agenda.rooms:
+            await person.enter(room_id)
+        await person.live(STEPS)
+        # Who goes away for good in the middle leaves no retry behind to repair anything.
+        if person.number == PEOPLE - 1 and person.chance.random() < 0.3:
+            with trio.move_on_after(person.chance.random() * 0.05):
+                await person.step()
+            person.has_quit = True
+
+    async def _make_room(self, person: Person) -> None:
+        others = {other.user_id for other in self.journey.people if other.number != person.number}
+        answer = await person.insist(
+            "room.create",
+            kind="group",
+            clientId=person.session.new_id(),
+            title="Lisbon",
+            members=sorted(others),
+        )
+        if not isinstance(answer, dict):
+            raise AssertionError(f"no room was made: {answer}")
+        self.agenda.rooms.append(answer["room"]["id"])
+        self.journey.rooms.append(answer["room"]["id"])
+        if len(self.agenda.rooms) == ROOMS:
+            self.agenda.ready.set()
+
+    async def _part_with(self, people: list[Person]) -> None:
+        """One more word in each room in quiet times; whoever is in it must hear it."""
+        for owner, room_id in zip(people, self._rooms_by_owner(people), strict=False):
+            if room_id not in owner.session.positions:
+                await owner.enter(room_id)
+            await owner.post(room_id, owner.session.new_id(), "the end")
+        await trio.sleep(20)
+        for person in people:
+            if not person.session.is_connected:
+                self.journey.troubles.append(f"{person.name} is not connected in quiet times")
+
+    def _rooms_by_owner(self, people: list[Person]) -> list[str]:
+        """The room that the first, the second … made."""
+        owners = {room_id: self.journey.rows(room_id)[0].sender_id for room_id in self.agenda.rooms}
+        return sorted(self.agenda.rooms, key=lambda room_id: owners[room_id])
+
+    # The network between
+
+    async def _connect(self) -> Link:
+        await trio.sleep(0.001 + self.network.chance.random() * 0.01)
+        link = Link(self.network, self.weather.quality())
+        nodes = [node for node in (self._node, *self._zombies) if node is not None and node.is_open]
+        if not nodes:
+            raise ConnectionRefusedError
+        node = nodes[0] if self.weather.is_calm else self.network.chance.choice(nodes)
+        if not node.accept(link):
+            raise ConnectionRefusedError
+        self._links = [old for old in getattr(self, "_links", []) if not old.is_cut] + [link]
+        return link
+
+    async def _disturb(self) -> None:
+        """Cut links, silence links, land late writes."""
+        weather = self.weather
+        while True:
+            await trio.sleep(0.5)
+            if self.network.chance.random() < 0.3:
+                self.database.land_late()
+                self.database.shards.free("another node")
+                if self._node is not None:
+                    self._node.take_free_shards()
+            for link in getattr(self, "_links", []):
+                if weather.strikes("cut", weather.rates.cut / 2):
+                    link.cut()
+                elif weather.strikes("silence", weather.rates.silence / 2):
+                    link.go_silent()
+
+    async def _clear_up(self) -> None:
+        await trio.sleep(BAD_FOR)
+        self.weather.is_calm = True
+
+    # The processes
+
+    async def _operate(self, nursery: trio.Nursery) -> None:
+        """Keep one process running; end it in every way there is."""
+        while not self._is_over:
+            node = self._node = self._new_node()
+            await nursery.start(node.run)
+            while not node.ended.is_set():
+                with trio.move_on_after(0.5):
+                    await node.ended.wait()
+                if self.weather.strikes("end", self.weather.rates.end / 2):
+                    await self._end(node, nursery)
+                    break
+            await trio.sleep(self.chance.random() * 2)
+
+    async def _end(self, node: Node, nursery: trio.Nursery) -> None:
+        how = choose(self.chance, {"kill": 5, "leave": 2, "depose": 2})
+        self.weather.counts[how] += 1
+        if how == "kill":
+            node.kill()
+            await node.ended.wait()
+        elif how == "leave":
+            await node.leave()
+            await node.ended.wait()
+        else:
+            node.depose()
+            self._zombies.append(node)
+            nursery.start_soon(self._tell_later, node)
+
+    async def _tell_later(self, node: Node) -> None:
+        await trio.sleep(self.chance.random() * 6)
+        node.hear_of_it()
+        await node.ended.wait()
+        self._zombies.remove(node)
+
+    def _new_node(self) -> Node:
+        """It owns every shard: the earlier ones are dead, or were declared so."""
+        self._nodes += 1
+        for node in (self._node, *self._zombies):
+            if node is not None:
+                self.database.shards.free(node.name)
+        return Node(
+            self._seed,
+            self._nodes,
+            self.database,
+            self.network,
+            self.weather,
+            self.policy,
+            self.totals,
+        )
+
+    async def _go_home(self) -> None:
+        """All have left: a last process must have nothing left over, and stop in order."""
+        node = self._node
+        self._is_over = True
+        if node is None or node.ended.is_set():
+            self.journey.troubles.append("no process runs in quiet times")
+            return
+        await trio.sleep(20)
+        self.journey.left_behind = {
+            "connections": len(node.connections),
+            "topics": node.actors.fanout.statistics()["topics"],
+            "crashed connections": node.connections.statistics()["crashed"],
+        }
+        await node.leave()
+        await node.ended.wait()
+        self.journey.left_behind["actors"] = node.actors.system.statistics()["active"]
+
+
+@contextmanager
+def _small_bounds(seed: int) -> Iterator[None]:
+    """Half of the worlds keep and recall so little that most of it comes from the log."""
+    few = dice(seed, "bounds").choice((3, 256))
+    with (
+        patch("actors.room.actor.Ring", partial(Ring, max_events=few)),
+        patch("actors.room.actor.MAX_RECALLED", few),
+        patch("actors.room.catch_up.PAGE_EVENTS", few),
+    ):
+        yield
+
+
+def play(seed: int) -> Journey:
+    """One seed from its beginning to its end; what goes wrong in it is among its troubles."""
+    simulation = Simulation(seed)
+    try:
+        with _small_bounds(seed):
+            return run_seeded(seed, simulation.run)
+    except (Exception, BaseExceptionGroup) as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        simulation.journey.error = error
+        simulation.journey.troubles.append(f"it never ended well: {error!r}")
+        return simulation.journey

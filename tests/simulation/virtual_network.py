@@ -1,0 +1,238 @@
+"""TCP as it may be: late, in pieces, with little room, cut or silent without a word."""
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import trio
+
+from gateways.client.hub import READ, WRITE
+from gateways.client.wire import Buffer
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Of one connection. `delay`: the longest way of a piece, in seconds; `room`: unread bytes that
+    one direction holds; `piece`: the longest piece that arrives at once."""
+
+    delay: float = 0.0
+    room: int = 262_144
+    piece: int = 65_536
+
+
+class Network:
+    """Brings every piece to its end in time. One task, whatever the number of connections."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.cuts = 0
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._sooner = trio.Event()
+
+    def later(self, seconds: float, deed: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (trio.current_time() + seconds, next(self._order), deed))
+        self._sooner.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._sooner = trio.Event()
+            with trio.move_on_at(self._due[0][0] if self._due else float("inf")):
+                await self._sooner.wait()
+            while self._due and self._due[0][0] <= trio.current_time():
+                heapq.heappop(self._due)[2]()
+
+
+class Pipe:
+    """One direction: what was written arrives later, in order, in pieces."""
+
+    def __init__(self, network: Network, quality: Quality, on_change: Callable[[], None]) -> None:
+        self._network, self._quality, self._on_change = network, quality, on_change
+        self._arrived = bytearray()
+        self._under_way = 0
+        self._last_at = 0.0
+        self.is_finished = False
+        self.is_lost = False
+
+    @property
+    def room(self) -> int:
+        return self._quality.room - self._under_way - len(self._arrived)
+
+    @property
+    def is_readable(self) -> bool:
+        return bool(self._arrived) or self.is_finished
+
+    def write(self, data: Buffer) -> int:
+        """Bytes taken."""
+        taken = bytes(data[: max(0, self.room)])
+        self._under_way += len(taken)
+        start = 0
+        while start < len(taken):
+            size = self._network.chance.randint(1, self._quality.piece)
+            self._send(taken[start : start + size])
+            start += size
+        return len(taken)
+
+    def finish(self) -> None:
+        """No more bytes: the reader learns it after the last of them."""
+        self._later(self._finished)
+
+    def read(self, most: int) -> bytes:
+        data = bytes(self._arrived[:most])
+        if data:
+            del self._arrived[:most]
+            self._on_change()
+        return data
+
+    def lose(self) -> None:
+        """What is under way never arrives."""
+        self.is_lost = True
+
+    def _send(self, piece: bytes) -> None:
+        self._later(lambda: self._arrive(piece))
+
+    def _later(self, deed: Callable[[], None]) -> None:
+        now = trio.current_time()
+        delay = self._network.chance.random() * self._quality.delay
+        self._last_at = max(self._last_at, now + delay)
+        self._network.later(self._last_at - now, deed)
+
+    def _arrive(self, piece: bytes) -> None:
+        if not self.is_lost:
+            self._under_way -= len(piece)
+            self._arrived += piece
+            self._on_change()
+
+    def _finished(self) -> None:
+        if not self.is_lost:
+            self.is_finished = True
+            self._on_change()
+
+
+class Link:
+    """A connection between a client and a server: `server_end` is the server's `Wire`."""
+
+    def __init__(self, network: Network, quality: Quality) -> None:
+        self._network = network
+        self.changed = trio.Event()
+        self.wake_server: Callable[[], None] = lambda: None
+        self.to_server = Pipe(network, quality, self._wake)
+        self.to_client = Pipe(network, quality, self._wake)
+        self.is_cut = False
+        self.server_end = ServerEnd(self)
+
+    def cut(self) -> None:
+        """Both ends find the connection reset; what was under way is lost."""
+        if not self.is_cut:
+            self._network.cuts += 1
+            self.is_cut = True
+            self.go_silent()
+            self._wake()
+
+    def go_silent(self) -> None:
+        """Nothing arrives any more, and nobody is told."""
+        self.to_server.lose()
+        self.to_client.lose()
+
+    def _wake(self) -> None:
+        self.changed.set()
+        self.changed = trio.Event()
+        self.wake_server()
+
+
+class ServerEnd:
+    """Implements `gateways.client.wire.Wire`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._is_closed = False
+
+    def fileno(self) -> int:
+        return -1
+
+    @property
+    def readiness(self) -> int:
+        link = self._link
+        readable = link.is_cut or link.to_server.is_readable
+        writable = link.is_cut or link.to_client.room > 0
+        return (READ if readable else 0) | (WRITE if writable else 0)
+
+    def receive_into(self, buffer: bytearray) -> int:
+        self._require_whole()
+        pipe = self._link.to_server
+        if not pipe.is_readable:
+            raise BlockingIOError
+        data = pipe.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def send(self, data: Buffer, /) -> int:
+        self._require_whole()
+        taken = self._link.to_client.write(data)
+        if not taken:
+            raise BlockingIOError
+        return taken
+
+    def send_many(self, parts: Sequence[Buffer], /) -> int:
+        return self.send(b"".join(parts))
+
+    def finish(self) -> None:
+        self._link.to_client.finish()
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._link.to_client.finish()
+            self._link.to_server.lose()
+
+    def reset(self) -> None:
+        self._is_closed = True
+        self._link.cut()
+
+    def _require_whole(self) -> None:
+        if self._link.is_cut:
+            raise ConnectionResetError
+
+
+class VirtualPoller:
+    """Implements `gateways.client.channel.Poller` over links."""
+
+    def __init__(self, end_of_tick: Callable[[], None], chance: random.Random) -> None:
+        self._end_of_tick = end_of_tick
+        self._chance = chance
+        self._watched: dict[Any, int] = {}
+        self._changed = trio.Event()
+        self._buffer = bytearray(65_536)
+
+    def watch(self, connection: Any, events: int) -> None:
+        if events:
+            self._watched[connection] = events
+            self._changed.set()
+        else:
+            self._watched.pop(connection, None)
+
+    def wake(self) -> None:
+        """Some link is not as it was."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed = trio.Event()
+            await trio.lowlevel.checkpoint()
+            now = trio.current_time()
+            watched = list(self._watched)
+            self._chance.shuffle(watched)
+            for connection in watched:
+                events = self._watched.get(connection, 0)
+                if ready := connection.wire.readiness & events:
+                    connection.ready(ready, self._buffer, now)
+                    self._changed.set()
+            self._end_of_tick()
+
+    def close(self) -> None:
+        self._watched.clear()

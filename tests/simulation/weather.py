@@ -1,0 +1,135 @@
+"""How much goes wrong in one seed, and when: some seeds are calm, some savage."""
+
+import inspect
+import random
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+from virtual_network import Quality
+from virtual_time import dice
+
+from core.errors import Unavailable
+from storage.memory.message_log import Fault
+
+FLUSH_FAULTS = (Fault.LOST_BEFORE, Fault.LOST_AFTER, Fault.LATE, Fault.FENCE_LOST)
+
+
+class PlannedCrash(Exception):
+    """A bug that the weather put there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Chances: of a flush to go wrong, of a database call to fail before and after its effect, of a
+    turn to crash. Per virtual second: of a cut link, a silent one, an end of the process."""
+
+    flush: float
+    call: float
+    turn: float
+    cut: float
+    silence: float
+    end: float
+
+
+class Weather:
+    """Judges each thing that could go wrong. `is_calm`: nothing does any more."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = dice(seed, "weather")
+        self.is_calm = False
+        self.counts: Counter[str] = Counter()
+        self.rates = self._rates()
+        self._slowness = self._one_of(0.0, 0.001, 0.02)
+        self._quality = [
+            Quality(),
+            Quality(delay=0.02, piece=64),
+            Quality(delay=0.3, room=4_096, piece=700),
+        ]
+
+    def _one_of(self, *values: float) -> float:
+        return self.chance.choice(values)
+
+    def _rates(self) -> Rates:
+        if self.chance.random() < 0.1:
+            return Rates(flush=0, call=0, turn=0, cut=0, silence=0, end=0)
+        return Rates(
+            flush=self._one_of(0, 0.1, 0.3),
+            call=self._one_of(0, 0.01, 0.05),
+            turn=self._one_of(0, 0.01, 0.05),
+            cut=self._one_of(0, 0.1, 0.5),
+            silence=self._one_of(0, 0.02),
+            end=self._one_of(0, 0.05, 0.2),
+        )
+
+    def strikes(self, what: str, rate: float) -> bool:
+        """Whether it goes wrong now; counted."""
+        if self.is_calm or self.chance.random() >= rate:
+            return False
+        self.counts[what] += 1
+        return True
+
+    def quality(self) -> Quality:
+        return Quality() if self.is_calm else self.chance.choice(self._quality)
+
+    def flush(self) -> Fault:
+        if not self.strikes("flush", self.rates.flush):
+            return Fault.NONE
+        fault = self.chance.choice(FLUSH_FAULTS)
+        self.counts[fault.value] += 1
+        return fault
+
+    def takes(self) -> float:
+        return self.chance.random() * self._slowness
+
+    def crash(self) -> None:
+        """Raises `PlannedCrash`, sometimes."""
+        if self.strikes("turn", self.rates.turn):
+            raise PlannedCrash
+
+
+class Mortal:
+    """A database as one process sees it: calls take time, fail, or succeed without a word; a dead
+    process has no effect (a kill is no cancellation: `finally` blocks still run, and write nothing).
+    """
+
+    def __init__(self, target: Any, life: "Life", weather: Weather) -> None:
+        self._target, self._life, self._weather = target, life, weather
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._target, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            weather = self._weather
+            await trio.sleep(weather.takes())
+            self._life.require()
+            weather.crash()
+            if weather.strikes("call_before", weather.rates.call):
+                raise Unavailable
+            result = await method(*args, **kwargs)
+            self._life.require()
+            if weather.strikes("call_after", weather.rates.call):
+                raise Unavailable
+            return result
+
+        self.__dict__[name] = call
+        return call
+
+
+class Life:
+    """Whether a process lives."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def require(self) -> None:
+        if self.is_over:
+            raise Unavailable
+
+
+def choose(chance: random.Random, options: dict[str, float]) -> str:
+    """One name, by weight."""
+    return chance.choices(list(options), list(options.values()))[0]

@@ -17,6 +17,7 @@ from loadtest.wire import Frame, is_durable
 
 MAX_EVENTS: Final = 1_000
 REFRESH_BEFORE: Final = 90.0
+JOIN_AGAIN_AFTER: Final = 0.5
 VERSION: Final = "1"
 
 __all__ = ["Credentials", "Refused", "Session", "SessionStopped", "open_session"]
@@ -74,6 +75,7 @@ class Session:
         self._emitted, self.events = trio.open_memory_channel[Frame](MAX_EVENTS)
         self._commands = PendingCommands()
         self._connection: Connection | None = None
+        self._while_connected: trio.Nursery | None = None
         self._connected = trio.Event()
         self._acted = trio.Event()
 
@@ -173,6 +175,7 @@ class Session:
         self._connection = connection
         try:
             async with trio.open_nursery() as nursery:
+                self._while_connected = nursery
                 nursery.start_soon(self._keep_token_fresh, token)
                 ended = await connection.run(self._dial, self._hello(token, resume))
                 nursery.cancel_scope.cancel()
@@ -240,11 +243,10 @@ class Session:
             return
         kind, room_id = pending.frame["type"], pending.frame.get("roomId", "")
         if frame["type"] == "error":
-            pending.settle(Refused(frame))
+            refusal = Refused(frame)
+            pending.settle(refusal)
             if kind == "room.join" and room_id in self.positions:
-                self.positions[room_id].is_healing = False
-                if frame.get("code") == "not_found":
-                    await self._lost_room(room_id)
+                await self._not_joined(room_id, refusal, is_ours=not pending.awaited)
             return
         if kind in ("room.join", "room.create"):
             was_reset = self.positions.joined(frame["room"], frame.get("verdict"))
@@ -310,6 +312,20 @@ class Session:
     async def _lost_room(self, room_id: str) -> None:
         self.positions.left(room_id)
         await self._emit("local.room_gone", roomId=room_id)
+
+    async def _not_joined(self, room_id: str, refusal: Refused, *, is_ours: bool) -> None:
+        """A room we believed to be in. Our own join, which nobody else repeats, is tried again."""
+        self.positions[room_id].is_healing = False
+        if refusal.code == "not_found":
+            await self._lost_room(room_id)
+        elif is_ours and refusal.is_temporary and self._while_connected is not None:
+            self.positions[room_id].is_healing = True
+            self._while_connected.start_soon(self._rejoin_later, room_id, refusal.retry_after)
+
+    async def _rejoin_later(self, room_id: str, wait: float) -> None:
+        await trio.sleep(max(wait, JOIN_AGAIN_AFTER) * self._rng.uniform(1, 2))
+        if room_id in self.positions:
+            self._rejoin(room_id, self.positions.after(room_id))
 
     def _rejoin(self, room_id: str, after: Frame | None) -> None:
         frame = {"type": "room.join", "roomId": room_id, "after": after}

@@ -170,6 +170,19 @@ async def test_a_forgotten_session_joins_its_rooms_by_position(autojump_clock):
         assert (await next_event(ada, "chat.message"))["content"] == "missed"
 
 
+async def test_a_join_of_its_own_that_is_refused_for_now_is_tried_again(autojump_clock):
+    server = TinyServer()
+    async with connected(a_session(server)) as ada:
+        room = await a_room(ada)
+        server.world.sessions.clear()
+        server.faults.refuse_joins = 3
+        server.world.rooms[room].append(
+            "chat.message", messageId="m", sender={}, content="missed", clientId="c"
+        )
+        await server.close_all(1001, "going away")
+        assert (await next_event(ada, "chat.message"))["content"] == "missed"
+
+
 async def test_a_jump_in_seq_heals_by_joining_again_after_what_was_seen(autojump_clock):
     server = TinyServer(faults=Faults(drop_every=3))
     async with connected(a_session(server)) as ada:

@@ -34,6 +34,7 @@ class Faults:
     refuse_connections: bool = False
     close_at_hello: list[int] = field(default_factory=list)
     cut_at_hello: int = 0
+    refuse_joins: int = 0
     is_silent: bool = False
     answers: bool = True
 
@@ -225,6 +226,9 @@ class TinyServer:
 
     def _answer(self, peer: Peer, frame: Frame) -> Frame:
         try:
+            if frame["type"] == "room.join" and self.faults.refuse_joins:
+                self.faults.refuse_joins -= 1
+                raise Problem("unavailable")
             return {"type": "ok", **self.known_commands.carry_out(peer, frame)}
         except Problem as problem:
             return {"type": "error", **problem.frame}

@@ -33,8 +33,8 @@ class Network:
         self._order = count()
         self._sooner = trio.Event()
 
-    def later(self, seconds: float, deed: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (trio.current_time() + seconds, next(self._order), deed))
+    def call_at(self, at: float, deed: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (at, next(self._order), deed))
         self._sooner.set()
 
     async def run(self) -> None:
@@ -96,10 +96,9 @@ class Pipe:
         self._later(lambda: self._arrive(piece))
 
     def _later(self, deed: Callable[[], None]) -> None:
-        now = trio.current_time()
         delay = self._network.chance.random() * self._quality.delay
-        self._last_at = max(self._last_at, now + delay)
-        self._network.later(self._last_at - now, deed)
+        self._last_at = max(self._last_at, trio.current_time() + delay)
+        self._network.call_at(self._last_at, deed)
 
     def _arrive(self, piece: bytes) -> None:
         if not self.is_lost:

@@ -21,13 +21,17 @@ OTHERS: Final = (None, True, "", "x", "x" * 5_000, -1, 0, 5, 1.5, 2**33, 2**63, 
 
 
 def changes(payload: Json) -> Iterator[tuple[str, Json]]:
-    """The payload with one key taken out, or one value replaced, at any depth; and what was done."""
+    """The payload with one key taken out or added, one value replaced, or one list or map made long,
+    at any depth; and what was done."""
     yield from _changes(payload, "$")
 
 
 def _changes(value: Any, place: str) -> Iterator[tuple[str, Any]]:
     match value:
         case dict():
+            for item in list(value.values())[:1]:
+                yield f"{place} with an empty key", {**value, "": item}
+                yield f"{place} with 201 more", {**{f"k{n}": item for n in range(201)}, **value}
             for key in value:
                 without = {name: item for name, item in value.items() if name != key}
                 yield f"{place}.{key} taken out", without

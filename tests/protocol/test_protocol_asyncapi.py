@@ -157,6 +157,16 @@ def test_what_is_not_offered_yet_is_marked() -> None:
         assert is_offered(kind) == (f"{name}(" in code), name
 
 
+def test_answers_are_found_by_ref_and_pongs_by_t() -> None:
+    for name, message in contract().document["components"]["messages"].items():
+        schema = contract().at(message["payload"]["$ref"])
+        correlated = [key for key in ("ref", "t") if key in schema["properties"]]
+        places = [f"$message.payload#/{key}" for key in correlated]
+        assert [message.get("correlationId", {}).get("location")] == (places or [None]), name
+        # Without a ref there is no answer; an error may come unasked.
+        assert ("ref" in schema["required"]) == (name in ANSWERING), name
+
+
 # The golden vectors
 
 

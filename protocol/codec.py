@@ -192,9 +192,9 @@ def _room_of(split: _Split) -> str | None:
 
 def _wrong_fields(kind: type, given: list[tuple[bytes, Raw]]) -> Iterator[Fault]:
     names = {key for key, _ in given}
-    for field in msgspec.structs.fields(kind):
-        if field.required and field.encode_name.encode() not in names:
-            yield Fault(field.encode_name, MISSING)
+    for name in _required(kind):
+        if name.encode() not in names:
+            yield Fault(name, MISSING)
     known = _decoders(kind)
     for key, value in given:
         try:
@@ -209,6 +209,13 @@ def _fault_at(field: str, problem: str) -> Fault:
     path = field + (where[1] if where else "")
     missing = _MISSING.match(problem)
     return Fault(f"{path}.{missing[1]}", MISSING) if missing else Fault(path, WRONG)
+
+
+@cache
+def _required(kind: type) -> tuple[str, ...]:
+    """The names of the fields that a frame must have. To find them costs as much as a refusal."""
+    fields = msgspec.structs.fields(kind)
+    return tuple(field.encode_name for field in fields if field.required)
 
 
 @cache

@@ -1,0 +1,107 @@
+"""Many cases through one gateway, counted; what is left at the end is nothing."""
+
+import gc
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+import trio.testing
+from cases import Case
+from frame_oracle import Oracle
+from memory_gateway import MemoryGateway
+
+from gateways.client.policy import Policy
+
+CASES_PER_SECOND: Final = 500
+"""Of virtual time: what clients leave to the deadlines is ended by them."""
+
+
+@dataclass
+class Tally:
+    """What was sent and what came of it. `blocks`, `resident`: memory at each tenth of the way."""
+
+    sent: Counter[tuple[str, str]] = field(default_factory=Counter)
+    came: Counter[tuple[str, str]] = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)
+    stages: Counter[str] = field(default_factory=Counter)
+    blocks: list[int] = field(default_factory=list)
+    resident: list[int] = field(default_factory=list)
+    leftovers: dict[str, int | float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return self.sent.total()
+
+    def count(self, case: Case, outcome: str) -> None:
+        self.sent[case.group, case.name] += 1
+        self.came[case.group, outcome] += 1
+        self.ways[case.way] += 1
+        self.stages[case.stage] += 1
+
+    def weigh(self) -> None:
+        """Note how much memory is in use."""
+        gc.collect()
+        self.blocks.append(sys.getallocatedblocks())
+        self.resident.append(resident_bytes())
+
+    def lines(self) -> Iterable[str]:
+        """Everything, for people."""
+        yield f"{self.total:,} frames"
+        for title, counter in (("sent", self.sent), ("came", self.came)):
+            for (group, name), number in sorted(counter.items()):
+                yield f"  {title} {group:>9} {number:>9,}  {name}"
+        yield f"  carried {dict(self.ways.most_common())}"
+        yield f"  stages {dict(self.stages.most_common())}"
+        yield f"  memory blocks {self.blocks}, resident MiB {[r >> 20 for r in self.resident]}"
+        yield f"  left {self.leftovers}"
+
+
+def run(cases: Iterable[Case], *, count: int) -> Tally:
+    """All `cases` (`count` of them), on virtual time. Raises `frame_oracle.Broken`."""
+    clock = trio.testing.MockClock()
+    tally = Tally()
+
+    async def main() -> None:
+        gateway = MemoryGateway(Policy(command_rate=None))
+        async with gateway.running():
+            with structlog.testing.capture_logs() as logs:
+                tasks = trio.lowlevel.current_statistics().tasks_living
+                await _send(cases, count, gateway, Oracle(gateway, logs), clock, tally)
+            tally.leftovers = gateway.leftovers() | {
+                "tasks": trio.lowlevel.current_statistics().tasks_living - tasks,
+                "logged": len(logs),
+            }
+
+    trio.run(main, clock=clock)
+    return tally
+
+
+async def _send(
+    cases: Iterable[Case],
+    count: int,
+    gateway: MemoryGateway,
+    oracle: Oracle,
+    clock: trio.testing.MockClock,
+    tally: Tally,
+) -> None:
+    for number, case in enumerate(cases, 1):
+        tally.count(case, oracle.judge(case))
+        if number % CASES_PER_SECOND == 0:
+            await gateway.let_time_pass(clock, 1.0)
+        if number % max(1, count // 10) == 0:
+            tally.weigh()
+    oracle.hang_up()
+    await gateway.let_time_pass(clock, 120.0)
+
+
+def resident_bytes() -> int:
+    """What the process holds of the machine's memory; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4_096
+    except OSError:
+        return 0

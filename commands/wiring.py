@@ -7,7 +7,13 @@ from typing import Final
 
 import trio
 
-from commands.children import endless, escalating, every
+from commands.children import (
+    endless,
+    escalating,
+    every,
+    jobs_supervisor,
+    server_supervisor,
+)
 from commands.wire_actors import Actors
 from commands.wire_gateways import Gateways
 from commands.wire_storage import Storage
@@ -15,7 +21,7 @@ from core.clock import SystemClock
 from core.config import Config
 from core.errors import Rejected
 from core.ids import ProcessIds
-from core.supervisor import ChildSpec, Supervisor
+from core.supervisor import ChildSpec
 from protocol.close_codes import CloseCode
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
@@ -92,7 +98,8 @@ class Server:
             readiness=self._readiness,
             statistics=self._statistics,
         )
-        self.supervisor = Supervisor("server", self._children(), chance=chance)
+        self.jobs = jobs_supervisor(self._jobs(), chance=chance)
+        self.supervisor = server_supervisor(self._parts(), chance=chance)
 
     @property
     def dsn(self) -> str:
@@ -107,7 +114,7 @@ class Server:
     def ws_url(self) -> str:
         return self.gateways.ws_url
 
-    def _children(self) -> list[ChildSpec]:
+    def _parts(self) -> list[ChildSpec]:
         """In start order; stopped in reverse."""
         storage, actors, gateways = self.storage, self.actors, self.gateways
         return [
@@ -115,11 +122,16 @@ class Server:
             # It writes what is queued before it ends.
             escalating("message_log", storage.log.run, shutdown_after=12.0),
             escalating("actors", actors.system.run),
-            endless("outbox", actors.outbox.run),
-            endless("sessions", actors.keeper.run),
+            self.jobs.spec(),
             escalating("clients", gateways.run_clients),
             escalating("http", gateways.run_http),
-            every("keys", KEYS_TENDED_EVERY, storage.keys.tend),
+        ]
+
+    def _jobs(self) -> list[ChildSpec]:
+        return [
+            endless("outbox", self.actors.outbox.run),
+            endless("sessions", self.actors.keeper.run),
+            every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
 
@@ -160,6 +172,7 @@ class Server:
             "actors": self.actors.system.statistics(),
             "database": self._database.statistics(),
             "fanout": self.actors.fanout.statistics(),
+            "jobs": self.jobs.statistics(),
             "leases": self.storage.leases.statistics(),
             "message_log": self.storage.log.statistics(),
             "outbox": self.actors.outbox.statistics(),

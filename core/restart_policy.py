@@ -1,11 +1,15 @@
-"""How often a child may crash, and how long it waits before it lives again."""
+"""How often something may crash, and how long it waits before it lives again."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Restart(StrEnum):
-    """OTP's restart types (erlang.org, Supervisor Behaviour)."""
+    """OTP's restart types (erlang.org, Supervisor Behaviour, "Child Specification").
+
+    Permanent: always started again. Transient: only after a crash. Temporary: never, not even when a
+    sibling's crash was what stopped it.
+    """
 
     PERMANENT = "permanent"
     TRANSIENT = "transient"
@@ -13,14 +17,13 @@ class Restart(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestartPolicy:
+class RestartIntensity:
     """At most `intensity` restarts within `period` seconds; then the failure escalates.
 
     The n-th restart in the period waits `backoff_first * 2**(n-1)`, at most `backoff_most`
     seconds, times a random factor in [0.5, 1].
     """
 
-    restart: Restart = Restart.PERMANENT
     intensity: int = 3
     period: float = 5.0
     backoff_first: float = 0.05
@@ -31,3 +34,10 @@ class RestartPolicy:
         return float(min(self.backoff_first * 2.0 ** (crashes - 1), self.backoff_most)) * (
             0.5 + 0.5 * jitter
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy(RestartIntensity):
+    """What restarts one actor: nobody shares its intensity."""
+
+    restart: Restart = Restart.PERMANENT

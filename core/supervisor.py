@@ -1,72 +1,70 @@
 """The static tree: infrastructure that starts in order, lives on after a crash, stops in reverse."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-import structlog
 import trio
 
-from core.crash_record import describe
+from core.child import Child, ChildSpec, ChildTask, Life
 from core.errors import EscalatedError
 from core.ports.clock import Chance
-from core.restart_policy import Restart, RestartPolicy
+from core.restart_policy import Restart, RestartIntensity
+from core.restart_rules import Decision, RestartRules, Strategy
 
-log: Final = structlog.get_logger("core.supervisor")
+__all__ = ["ChildSpec", "ChildTask", "Strategy", "Supervisor"]
 
-
-class ChildTask(Protocol):
-    """A child's life. It calls `task_status.started()` when those after it may rely on it; it is
-    stopped by cancellation, and does in a shielded `finally` what must still be done."""
-
-    async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildSpec:
-    """How a child is started, restarted and stopped. Lives beside the child.
-
-    `shutdown_after`: seconds that the next one's stop waits for this one's.
-    """
-
-    name: str
-    run: ChildTask
-    restart: RestartPolicy = field(default_factory=RestartPolicy)
-    shutdown_after: float = 5.0
+DEFAULT: Final = RestartIntensity()
 
 
 class Supervisor:
-    """One-for-one: a crash restarts the child that crashed and no other.
+    """OTP's supervisor (erlang.org, "Supervisor Behaviour"): keeps its children as the strategy and
+    their restart types say, one decision at a time, in the order in which they ended.
 
-    A child that cannot start the first time ends the supervisor with the child's own error; one that
-    crashes more often than its policy allows ends it with `EscalatedError`. Either way, and when
-    cancelled, the children stop in reverse order.
+    A child that cannot start the first time ends it with the child's own error; more restarts than
+    its intensity allows, counted over all children, end it with `EscalatedError`. Either way, and
+    when cancelled at any point, the children stop in reverse order and no task stays.
+
+    Owns: its children's tasks. Borrows: chance. `run` may be run again after it has ended, so that a
+    supervisor can be another one's child (`spec`): to its parent, an escalation is a crash.
     """
 
-    def __init__(self, name: str, children: Sequence[ChildSpec], *, chance: Chance) -> None:
+    def __init__(
+        self,
+        name: str,
+        children: Sequence[ChildSpec],
+        *,
+        chance: Chance,
+        strategy: Strategy = Strategy.ONE_FOR_ONE,
+        intensity: RestartIntensity = DEFAULT,
+    ) -> None:
         self._name = name
-        self._children = [_Child(spec, chance, self._escalate) for spec in children]
-        self._escalated = trio.Event()
-        self._error: EscalatedError | None = None
+        self._children = [Child(spec) for spec in children]
+        self._strategy = strategy
+        self._intensity = intensity
+        self._chance = chance
+
+    def spec(self, restart: Restart = Restart.PERMANENT) -> ChildSpec:
+        """It as a child, with time for each of its children to start and to stop."""
+        specs = [child.spec for child in self._children]
+        return ChildSpec(
+            name=self._name,
+            run=self.run,
+            restart=restart,
+            start_within=sum(spec.start_within for spec in specs) + 1.0,
+            shutdown_after=sum(spec.shutdown_after for spec in specs) + 1.0,
+        )
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start all in order, then keep them until cancelled. Raises what ended it."""
-        failure: Exception | None = None
+        types = [child.spec.restart for child in self._children]
+        rules = RestartRules(types, self._strategy, self._intensity)
         async with trio.open_nursery() as nursery:
-            try:
-                failure = await self._start(nursery)
-                if failure is None:
-                    task_status.started()
-                    await self._escalated.wait()
-            finally:
-                with trio.CancelScope(shield=True):
-                    await self._stop()
-        ended_by = failure or self._error
-        if ended_by is not None:
-            raise ended_by
+            watch = _Watch(self._name, self._children, rules, self._chance, nursery)
+            failure = await watch.keep(task_status)
+        raise failure
 
     def statistics(self) -> Mapping[str, int | float]:
-        """Totals, and restarts by child."""
+        """Totals since it was made, and restarts by child (a sibling's crash may cause one, too)."""
         return {
             "children": len(self._children),
             "running": sum(child.is_running for child in self._children),
@@ -75,97 +73,92 @@ class Supervisor:
             **{f"restarts_{child.spec.name}": child.restarts for child in self._children},
         }
 
-    async def _start(self, nursery: trio.Nursery) -> Exception | None:
-        for child in self._children:
-            try:
-                await nursery.start(child.keep)
-            except Exception as error:
-                return error
-            child.scope.shield = True
+
+class _Watch:
+    """One life of a supervisor: performs what the rules decide."""
+
+    def __init__(
+        self,
+        name: str,
+        children: Sequence[Child],
+        rules: RestartRules,
+        chance: Chance,
+        nursery: trio.Nursery,
+    ) -> None:
+        self._name = name
+        self._children = children
+        self._rules = rules
+        self._chance = chance
+        self._nursery = nursery
+        # A child starts only after every end was judged, so each has at most one end in here.
+        self._tell_end, self._ends = trio.open_memory_channel[Life](len(children))
+
+    async def keep(self, task_status: trio.TaskStatus[None]) -> Exception:
+        """Returns what ended it, once all have been stopped."""
+        try:
+            failure = await self._start_all()
+            if failure is None:
+                task_status.started()
+                failure = await self._watch()
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._stop(reversed(range(len(self._children))))
+        return failure
+
+    async def _start_all(self) -> Exception | None:
+        for number in range(len(self._children)):
+            failure = await self._start(number)
+            if failure is not None:
+                return failure
         return None
 
-    async def _stop(self) -> None:
-        for child in reversed(self._children):
-            if not child.is_kept:
-                continue
-            child.stop()
-            with trio.move_on_after(child.spec.shutdown_after) as patience:
-                await child.ended.wait()
-            if patience.cancelled_caught:
-                log.error("child does not stop", supervisor=self._name, child=child.spec.name)
+    async def _watch(self) -> EscalatedError:
+        while True:
+            life = await self._next_end()
+            if life is None:
+                await self._start_due()
+            elif not life.is_dismissed:
+                decision = self._judge(life)
+                if decision.escalates:
+                    return self._escalated_by(life)
+                await self._stop(decision.stop)
 
-    def _escalate(self, child: str) -> None:
-        self._error = EscalatedError(f"{self._name}: {child} crashed too often")
-        self._escalated.set()
-
-
-class _Child:
-    """One child and the task that keeps it."""
-
-    def __init__(self, spec: ChildSpec, chance: Chance, escalate: "_Escalate") -> None:
-        self.spec = spec
-        self.scope = trio.CancelScope()
-        self.ended = trio.Event()
-        self.is_kept = False
-        self.is_running = False
-        self.crashes = 0
-        self.restarts = 0
-        self._chance = chance
-        self._escalate = escalate
-        self._restarted_at: list[float] = []
-
-    async def keep(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run the child, again and again as its policy says."""
-        status = _FirstStart(self, task_status)
+    async def _next_end(self) -> Life | None:
+        """In the order in which they came. None: a restart is due, and no end is left to judge."""
         try:
-            with self.scope:
-                while await self._run_once(status) and await self._back_off():
-                    pass
-        finally:
-            self.ended.set()
+            return self._ends.receive_nowait()
+        except trio.WouldBlock:
+            with trio.move_on_at(self._rules.next_due):
+                return await self._ends.receive()
+        return None
 
-    def stop(self) -> None:
-        self.scope.cancel()
+    def _judge(self, life: Life) -> Decision:
+        now, jitter = trio.current_time(), self._chance.random()
+        if life.crash is None or life.has_started:
+            crashed = life.crash is not None
+            return self._rules.ended(life.number, crashed=crashed, now=now, jitter=jitter)
+        self._children[life.number].note_crash(life.crash)
+        return self._rules.failed_to_start(life.number, now=now, jitter=jitter)
 
-    async def _run_once(self, status: "_FirstStart") -> bool:
-        """Whether the child should live again."""
-        self.is_running = True
-        try:
-            await self.spec.run(task_status=status)
-        except Exception as crash:
-            if not self.is_kept:
-                raise
-            self.crashes += 1
-            log.error("child crashed", child=self.spec.name, **describe(crash))
-            return self.spec.restart.restart is not Restart.TEMPORARY
-        finally:
-            self.is_running = False
-        return self.spec.restart.restart is Restart.PERMANENT
+    async def _start_due(self) -> None:
+        """A group whose member cannot start is not started further: that end is judged like others,
+        after those that came before it."""
+        for number in self._rules.take_due():
+            self._children[number].restarts += 1
+            if await self._start(number) is not None:
+                return
 
-    async def _back_off(self) -> bool:
-        """Wait before the restart. False: too many, it escalated."""
-        policy, now = self.spec.restart, trio.current_time()
-        self._restarted_at = [at for at in self._restarted_at if now - at < policy.period] + [now]
-        if len(self._restarted_at) > policy.intensity:
-            self._escalate(self.spec.name)
-            return False
-        await trio.sleep(policy.delay(len(self._restarted_at), self._chance.random()))
-        self.restarts += 1
-        return True
+    async def _start(self, number: int) -> Exception | None:
+        return await self._children[number].start(number, self._nursery, self._tell_end.send_nowait)
 
+    async def _stop(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            await self._children[number].stop()
 
-class _Escalate(Protocol):
-    def __call__(self, child: str) -> None: ...
-
-
-class _FirstStart:
-    """Passes on that a child has started, the first time."""
-
-    def __init__(self, child: _Child, task_status: trio.TaskStatus[None]) -> None:
-        self._child = child
-        self._task_status = task_status
-
-    def started(self, value: None = None) -> None:
-        if not self._child.is_kept:
-            self._child.is_kept = True
-            self._task_status.started()
+    def _escalated_by(self, life: Life) -> EscalatedError:
+        crash = life.crash
+        child = self._children[life.number].spec.name
+        path = str(crash) if isinstance(crash, EscalatedError) else f"{child} crashed too often"
+        escalated = EscalatedError(f"{self._name}: {path}")
+        escalated.__cause__ = crash
+        return escalated

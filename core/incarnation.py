@@ -13,6 +13,7 @@ from core.envelope import AnyEnvelope, Envelope, Lane
 from core.errors import Overloaded, Rejected, Unavailable
 from core.mailbox import Mailbox
 from core.monitors import Monitor
+from core.ports.crash_records import MAX_ENVELOPES
 from core.reference import Ref, Turn, current_turn
 from core.timers import Alarm
 from protocol.addresses import Address
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 log: Final = structlog.get_logger("core.incarnation")
 
-_RECENT: Final = 8
+_NEVER: Final = float("inf")
 _RING_AGAIN_AFTER: Final = 0.05
 
 
@@ -44,7 +45,7 @@ class Incarnation:
         self._turn = Turn(address)
         self._owed: list[AnyEnvelope] = []
         self._prune_at = 64
-        self._recent: list[str] = []
+        self._recent: list[AnyEnvelope] = []
         self._armed: dict[SelfTimer, None] = {}
         self._children = 0
         self._nursery: trio.Nursery | None = None
@@ -152,8 +153,8 @@ class Incarnation:
         self._owed, self._turn.envelope = [], None
         return len(waiting)
 
-    def recent_messages(self) -> list[str]:
-        """The types of the last messages, the one in hand last."""
+    def recent(self) -> list[AnyEnvelope]:
+        """The last envelopes, the one in hand last."""
         return list(self._recent)
 
     def redacted_state(self) -> object:
@@ -181,8 +182,16 @@ class Incarnation:
                     idleness.discard(self)
             else:
                 envelope = await mailbox.get(control_only=control_only)
-            if envelope is not None:
-                await self._take_turn(actor, envelope)
+            if envelope is None or not self._take(envelope):
+                continue
+            try:
+                await actor.handle(envelope)
+            except Rejected as refusal:
+                envelope.answer(refusal)
+            if envelope.reply is not None:
+                self._owe(envelope)
+            # Not in a `finally`: after a crash or a cut, the envelope in hand is among those to settle.
+            self._turn.envelope = None
 
     def _should_go(self) -> bool:
         if not (self._wants_rest or self._is_retiring or self._is_asked_to_go):
@@ -194,22 +203,17 @@ class Incarnation:
             self._runtime.places.stays(self)
         return False
 
-    async def _take_turn(self, actor: Actor[Any], envelope: AnyEnvelope) -> None:
-        if envelope.deadline <= trio.current_time():
+    def _take(self, envelope: AnyEnvelope) -> bool:
+        """Have it in hand, unless nobody waits for it any more."""
+        # Most have no deadline: the clock is read for the others.
+        if envelope.deadline != _NEVER and envelope.deadline <= trio.current_time():
             self._runtime.dead_letters.bury(self.address, [envelope], Cause.EXPIRED, Unavailable())
-            return
-        self._recent.append(type(envelope.message).__name__)
-        if len(self._recent) > _RECENT:
+            return False
+        self._recent.append(envelope)
+        if len(self._recent) > MAX_ENVELOPES:
             del self._recent[0]
         self._turn.envelope = envelope
-        try:
-            await actor.handle(envelope)
-        except Rejected as refusal:
-            envelope.answer(refusal)
-        if envelope.reply is not None:
-            self._owe(envelope)
-        # Not in a `finally`: after a crash or a cut, the envelope in hand is among those to settle.
-        self._turn.envelope = None
+        return True
 
     def _owe(self, envelope: AnyEnvelope) -> None:
         """Remember whom the actor will answer later, so that a crash leaves nobody waiting.

@@ -23,47 +23,24 @@ class HeadStream(trio.abc.Stream):
     """Gives trio-websocket the HTTP head and nothing more, so that its reader, which reads ahead
     before the request is accepted, cannot take bytes that belong to the frame parser.
 
-    Borrows: the socket. `leftover` is what came behind the head. `ended` is set when trio-websocket
-    gives up on the request.
+    Borrows: the socket. `ended` is set when trio-websocket gives up on the request.
     """
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, head: bytes) -> None:
         self._socket = connected
-        self._is_read = False
-        self.leftover = b""
+        self._head = head
         self.ended = trio.Event()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """The whole head, once; then nothing ever. Raises BrokenResourceError past 16 KiB."""
-        if self._is_read:
+        """The whole head, once; then nothing ever."""
+        if not self._head:
             await trio.sleep_forever()
-        try:
-            return await self._read_head()
-        except trio.BrokenResourceError:
-            self.ended.set()
-            raise
-
-    async def _read_head(self) -> bytes:
-        head = bytearray()
-        while (end := head.find(_END)) < 0:
-            if len(head) >= MAX_HEAD_BYTES:
-                await self.send_all(_TOO_LARGE)
-                raise trio.BrokenResourceError("request head too large")
-            received = await self._receive(MAX_HEAD_BYTES - len(head))
-            if not received:
-                self.ended.set()
-                return b""
-            head += received
-        self._is_read = True
-        self.leftover = bytes(head[end + len(_END) :])
-        return bytes(head[: end + len(_END)])
+        head, self._head = self._head, b""
+        await trio.lowlevel.checkpoint()
+        return head
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        rest = memoryview(data)
-        while rest:
-            await trio.lowlevel.wait_writable(self._socket)
-            with contextlib.suppress(BlockingIOError), _broken_as_trio_says():
-                rest = rest[self._socket.send(rest) :]
+        await _send(self._socket, data)
 
     async def wait_send_all_might_not_block(self) -> None:
         await trio.lowlevel.wait_writable(self._socket)
@@ -73,11 +50,35 @@ class HeadStream(trio.abc.Stream):
         self.ended.set()
         await trio.lowlevel.checkpoint()
 
-    async def _receive(self, most: int) -> bytes:
-        while True:
-            await trio.lowlevel.wait_readable(self._socket)
-            with contextlib.suppress(BlockingIOError), _broken_as_trio_says():
-                return self._socket.recv(most)
+
+async def _read_head(connected: socket.socket) -> tuple[bytes, bytes] | None:
+    """The head and what came behind it. None when the client went away, or was told 431."""
+    head = bytearray()
+    while (end := head.find(_END)) < 0:
+        if len(head) >= MAX_HEAD_BYTES:
+            await _send(connected, _TOO_LARGE)
+            return None
+        received = await _receive(connected, MAX_HEAD_BYTES - len(head))
+        if not received:
+            return None
+        head += received
+    end += len(_END)
+    return bytes(head[:end]), bytes(head[end:])
+
+
+async def _send(connected: socket.socket, data: bytes | bytearray | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        await trio.lowlevel.wait_writable(connected)
+        with contextlib.suppress(BlockingIOError), _broken_as_trio_says():
+            rest = rest[connected.send(rest) :]
+
+
+async def _receive(connected: socket.socket, most: int) -> bytes:
+    while True:
+        await trio.lowlevel.wait_readable(connected)
+        with contextlib.suppress(BlockingIOError), _broken_as_trio_says():
+            return connected.recv(most)
 
 
 @contextlib.contextmanager
@@ -99,7 +100,12 @@ async def upgrade(
     `origins`: those of browsers that may connect, beside clients that send none. Waits as long as
     the client takes: the caller has the deadline. Raises trio's resource errors.
     """
-    stream = HeadStream(connected)
+    # Only who has sent a whole head is worth trio-websocket's tasks and buffers.
+    read = await _read_head(connected)
+    if read is None:
+        return None
+    head, leftover = read
+    stream = HeadStream(connected, head)
     is_accepted = False
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_after, stream.ended, nursery.cancel_scope)
@@ -113,7 +119,7 @@ async def upgrade(
             await request.reject(refusal, extra_headers=[(b"Content-Length", b"0")])
         # From here on ping, pong and close are ours: its reader and buffers go.
         nursery.cancel_scope.cancel()
-    return stream.leftover if is_accepted else None
+    return leftover if is_accepted else None
 
 
 async def part(connected: socket.socket, *, within: float) -> None:

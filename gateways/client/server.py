@@ -13,6 +13,7 @@ from gateways.client import handshake
 from gateways.client.admission import Admission
 from gateways.client.connection import Handler
 from gateways.client.connections import Connections
+from gateways.client.expiry import Expiry
 from gateways.client.fanout import TopicFanout
 from gateways.client.hub import Hub
 from gateways.client.policy import Policy
@@ -59,6 +60,7 @@ class ClientServer:
         )
         self._handshakes = trio.Semaphore(self._policy.max_handshakes)
         self._accepting = trio.CancelScope()
+        self._expiry = Expiry(self._policy.handshake_within)
 
     async def run(self, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; `task_status` gets the bound port. Raises OSError when the
@@ -67,6 +69,7 @@ class ClientServer:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.connections.run)
+                nursery.start_soon(self._expiry.run)
                 nursery.start_soon(self._accept_all, listeners)
                 task_status.started(listeners[0].getsockname()[1])
         finally:
@@ -115,7 +118,7 @@ class ClientServer:
         is_counted = is_ours = False
         try:
             is_counted = self._admission.enter_address(address)
-            with trio.move_on_after(self._policy.handshake_within):
+            with self._expiry.limited():
                 is_ours = is_counted and await self._upgrade(connected, address)
                 if not is_counted:
                     connected.send(handshake.OVERLOADED)

@@ -1,11 +1,17 @@
 """Clients that mean harm. Each kind does one thing to a server until the server ends it.
 
-`python hostile_clients.py HTTP WS TOKEN KIND…` does it again and again, until standard input ends (the
-benchmark of what this costs others); what ended is counted on standard output.
+`python hostile_clients.py HTTP WS TOKEN ROOM`, for the benchmark of what this costs others
+(`benchmarks/harm.py`): each line of standard input says how many of which kinds there are from now on
+(`{"half_open": 1000}`; `{}`: peace), and is answered by a line that counts what ended before, by kind
+and last word. Who is ended comes back at once, but no more than once a second.
 """
 
+import json
+import os
 import select
 import socket
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,18 +24,20 @@ import trio
 PATH: Final = "/v1/connect"
 SUBPROTOCOL: Final = "caravan.v1.msgpack"
 BINARY, CONTINUED, PING, PONG, CLOSE = 0x82, 0x00, 0x89, 0x8A, 0x88
-BYTE_EVERY: Final = 0.05
+AGAIN_AFTER: Final = 1.0
 LOOK_EVERY: Final = 0.02
 
 
 @dataclass(frozen=True)
 class Target:
-    """A server, and an access token of an account that is ours. `room_id`: one to ask for."""
+    """A server, and an access token of an account that is ours. `room_id`: one to ask for.
+    `byte_every`: seconds between two bytes of who sends them one at a time."""
 
     http: str
     ws: str
     token: str
     room_id: str = ""
+    byte_every: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -207,20 +215,20 @@ async def half_open_http(target: Target) -> Ending:
 async def slow_handshake(target: Target) -> Ending:
     """Asks for an upgrade a byte at a time."""
     async with dialled(target.ws) as peer:
-        return await _while(peer, peer.trickle(UPGRADE * 20, BYTE_EVERY), peer.refused)
+        return await _while(peer, peer.trickle(UPGRADE * 20, target.byte_every), peer.refused)
 
 
 async def slow_head(target: Target) -> Ending:
     """Sends the head of an HTTP request a byte at a time."""
     async with dialled(target.http) as peer:
-        return await _while(peer, peer.trickle(HTTP_HEAD, BYTE_EVERY), peer.refused)
+        return await _while(peer, peer.trickle(HTTP_HEAD, target.byte_every), peer.refused)
 
 
 async def slow_body(target: Target) -> Ending:
     """Sends the body of an HTTP request a byte at a time."""
     async with dialled(target.http) as peer:
         await peer.send(_post(target, 4_000))
-        return await _while(peer, peer.trickle(b"{" * 4_000, BYTE_EVERY), peer.refused)
+        return await _while(peer, peer.trickle(b"{" * 4_000, target.byte_every), peer.refused)
 
 
 async def no_body(target: Target) -> Ending:
@@ -316,3 +324,39 @@ async def _while(
         ended = await ending()
         nursery.cancel_scope.cancel()
     return ended
+
+
+async def besiege(target: Target) -> None:
+    """Do what standard input says, until it ends."""
+    orders = trio.lowlevel.FdStream(os.dup(sys.stdin.fileno()))
+    ended: Counter[str] = Counter()
+
+    async def again_and_again(kind: str) -> None:
+        while True:
+            not_before = trio.current_time() + AGAIN_AFTER
+            with suppress(OSError, EOFError):
+                ended[f"{kind} {(await KINDS[kind](target)).word}"] += 1
+            await trio.sleep_until(not_before)
+
+    async with trio.open_nursery() as nursery:
+        siege = trio.CancelScope()
+
+        async def crowd(numbers: dict[str, int]) -> None:
+            with siege:
+                async with trio.open_nursery() as clients:
+                    for kind, number in numbers.items():
+                        for _ in range(number):
+                            clients.start_soon(again_and_again, kind)
+
+        async for line in orders:  # each far shorter than a pipe's buffer, and answered
+            siege.cancel()
+            siege = trio.CancelScope()
+            nursery.start_soon(crowd, json.loads(line))
+            print(json.dumps(ended), flush=True)
+            ended.clear()
+        siege.cancel()
+
+
+if __name__ == "__main__":
+    os.nice(19)  # what is to be measured is the server, not the machine
+    trio.run(besiege, Target(*sys.argv[1:], byte_every=0.5))

@@ -1,0 +1,80 @@
+"""What many half-open connections at once cost everybody else."""
+
+import trio
+import trio.testing
+from client_gateway_world import World, until, upgrade_head
+
+from gateways.client.expiry import Expiry
+from gateways.client.policy import Policy
+
+
+async def test_many_that_are_due_together_end_a_few_at_a_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    expiry = Expiry(10.0, per_turn=4)
+    ended = 0
+    at_once: list[int] = []
+
+    async def wait() -> None:
+        nonlocal ended
+        with expiry.limited():
+            await trio.sleep_forever()
+        ended += 1
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(expiry.run)
+        async with trio.open_nursery() as crowd:
+            for _ in range(100):
+                crowd.start_soon(wait)
+            await trio.sleep(9.9)
+            assert ended == 0
+            await trio.sleep_until(10.0)
+            while ended < 100:
+                before = ended
+                await trio.lowlevel.checkpoint()
+                at_once.append(ended - before)
+        nursery.cancel_scope.cancel()
+    # Within a turn trio's order is by chance: two lots may fall between two of our looks.
+    assert max(at_once) <= 2 * 4
+    assert trio.current_time() == 10.0
+
+
+async def test_who_is_done_in_time_is_forgotten(autojump_clock: trio.testing.MockClock) -> None:
+    expiry = Expiry(1.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(expiry.run)
+        for _ in range(3):
+            with expiry.limited():
+                await trio.sleep(0.9)
+            await trio.sleep(0.9)
+        assert not expiry._due
+        with expiry.limited():
+            await trio.sleep_forever()
+        assert trio.current_time() == 3 * 1.8 + 1.0
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_connection_without_a_head_is_one_task() -> None:
+    world = World()
+    async with world.running() as server:
+        await trio.testing.wait_all_tasks_blocked()
+        before = trio.lowlevel.current_statistics().tasks_living
+        for _ in range(20):
+            stream = await world.connected()
+            await stream.send_all(upgrade_head()[:-1])
+        await until(lambda: server.statistics()["sockets"] == 20)
+        assert trio.lowlevel.current_statistics().tasks_living == before + 20
+
+
+async def test_a_handshake_that_takes_too_long_is_over(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    world = World(policy=Policy(handshake_within=3.0))
+    async with world.running() as server:
+        begun_at = trio.current_time()
+        stream = await world.connected()
+        await stream.send_all(upgrade_head()[:-1])
+        assert await stream.receive_some() == b""
+        assert 3.0 <= trio.current_time() - begun_at < 3.5
+        await until(lambda: server.statistics()["handshakes"] == 1)  # the next one's place
+        assert server.statistics()["sockets"] == 0

@@ -52,17 +52,18 @@ class Mailbox:
         self._normal_limit = spec.mailbox_limit - spec.control_reserve
         self._persona_limit = spec.persona_limit
         self._ephemeral_limit = spec.ephemeral_limit
-        self._control: deque[AnyEnvelope] = deque()
-        self._normal: deque[AnyEnvelope] = deque()
-        self._persona: deque[AnyEnvelope] = deque()
-        self._ephemeral: OrderedDict[Hashable, AnyEnvelope] = OrderedDict()
+        # None until used, and the usual lane again before a wait: an empty deque has 760 bytes.
+        self._control: deque[AnyEnvelope] | None = None
+        self._normal: deque[AnyEnvelope] | None = None
+        self._persona: deque[AnyEnvelope] | None = None
+        self._ephemeral: OrderedDict[Hashable, AnyEnvelope] | None = None
         self._reader: Task | None = None
         self._control_only = False
         self._is_woken = False
         self._taken = self._replaced = self._overloaded = 0
 
     def __len__(self) -> int:
-        return len(self._control) + len(self._normal) + len(self._persona) + len(self._ephemeral)
+        return sum(len(lane) for lane in self._queues()) + len(self._ephemeral or ())
 
     @property
     def is_empty(self) -> bool:
@@ -72,15 +73,21 @@ class Mailbox:
         """Queue in the envelope's lane. Raises `Overloaded` when that is full: nothing changed."""
         lane = envelope.lane
         if lane is _NORMAL:
+            if self._normal is None:
+                self._normal = deque()
             depth = len(self._normal)
-            if depth >= self._normal_limit or depth + len(self._control) >= self._limit:
+            if depth >= self._normal_limit or depth + len(self._control or ()) >= self._limit:
                 self._refuse()
             self._normal.append(envelope)
         elif lane is Lane.CONTROL:
-            if len(self._control) + len(self._normal) >= self._limit:
+            if self._control is None:
+                self._control = deque()
+            if len(self._control) + len(self._normal or ()) >= self._limit:
                 self._refuse()
             self._control.append(envelope)
         elif lane is Lane.PERSONA:
+            if self._persona is None:
+                self._persona = deque()
             if len(self._persona) >= self._persona_limit:
                 self._refuse()
             self._persona.append(envelope)
@@ -120,6 +127,8 @@ class Mailbox:
                 raise trio.BusyResourceError("a mailbox has one reader")
             self._reader = current_task()
             self._control_only = control_only
+            if not self._normal:
+                self._normal = None
             await wait_task_rescheduled(self._abort)
             # The others had their turn meanwhile.
             self._taken = 1
@@ -137,48 +146,52 @@ class Mailbox:
     def take_asks(self) -> list[AnyEnvelope]:
         """Take out every envelope that somebody waits for; the others keep their places."""
         asks = [envelope for envelope in self._all() if envelope.reply is not None]
-        for lane in (self._control, self._normal, self._persona):
+        for lane in self._queues():
             tells = [envelope for envelope in lane if envelope.reply is None]
             lane.clear()
             lane.extend(tells)
-        for key in [key for key, envelope in self._ephemeral.items() if envelope.reply is not None]:
-            del self._ephemeral[key]
+        if self._ephemeral is not None:
+            tells_by_key = [item for item in self._ephemeral.items() if item[1].reply is None]
+            self._ephemeral = OrderedDict(tells_by_key)
         return asks
 
     def take_all(self) -> list[AnyEnvelope]:
         """Take out everything, in order."""
         taken = list(self._all())
-        for lane in (self._control, self._normal, self._persona):
-            lane.clear()
-        self._ephemeral.clear()
+        self._control = self._normal = self._persona = self._ephemeral = None
         return taken
 
     def withdraw(self, is_unwanted: Callable[[AnyEnvelope], bool]) -> None:
         """Take such envelopes out of the control lane; nobody is told."""
-        kept = [envelope for envelope in self._control if not is_unwanted(envelope)]
-        if len(kept) < len(self._control):
-            self._control.clear()
-            self._control.extend(kept)
+        kept = [envelope for envelope in self._control or () if not is_unwanted(envelope)]
+        if len(kept) < len(self._control or ()):
+            self._control = deque(kept)
 
     def statistics(self) -> Mapping[str, int | float]:
         """Depth per lane, and what was replaced and refused since the mailbox was made."""
         return {
-            "control": len(self._control),
-            "normal": len(self._normal),
-            "persona": len(self._persona),
-            "ephemeral": len(self._ephemeral),
+            "control": len(self._control or ()),
+            "normal": len(self._normal or ()),
+            "persona": len(self._persona or ()),
+            "ephemeral": len(self._ephemeral or ()),
             "replaced": self._replaced,
             "overloaded": self._overloaded,
         }
 
     def _all(self) -> chain[AnyEnvelope]:
-        return chain(self._control, self._normal, self._persona, self._ephemeral.values())
+        return chain(*self._queues(), (self._ephemeral or {}).values())
+
+    def _queues(self) -> list[deque[AnyEnvelope]]:
+        """Those in use, in their order."""
+        return [lane for lane in (self._control, self._normal, self._persona) if lane]
 
     def _refuse(self) -> None:
         self._overloaded += 1
         raise Overloaded
 
     def _put_ephemeral(self, envelope: AnyEnvelope) -> None:
+        if self._ephemeral is None:
+            self._ephemeral = OrderedDict()
         key = object() if envelope.key is None else envelope.key
         replaced = self._ephemeral.get(key)
         if replaced is None:

@@ -192,6 +192,33 @@ async def test_a_busy_mailbox_lets_others_run() -> None:
     assert others >= 19
 
 
+async def test_waiting_gives_the_others_their_turn_and_begins_a_new_burst() -> None:
+    mailbox = a_mailbox()
+    taken_at: list[int] = []
+    others = 0
+
+    async def read() -> None:
+        while len(taken_at) < 33:
+            await mailbox.get()
+            taken_at.append(others)
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        for _ in range(7):
+            # Not counted with what follows: each was waited for.
+            await trio.testing.wait_all_tasks_blocked()
+            mailbox.put_nowait(Envelope("single"))
+        await trio.testing.wait_all_tasks_blocked()
+        for n in range(33):
+            mailbox.put_nowait(Envelope(n))
+        while True:
+            others += 1
+            await trio.lowlevel.checkpoint()
+    burst = taken_at[7:]
+    assert [burst.count(turn) for turn in dict.fromkeys(burst)] == [15, 11]
+
+
 async def test_a_mailbox_has_one_reader() -> None:
     mailbox = a_mailbox()
     with pytest.RaisesGroup(trio.BusyResourceError):

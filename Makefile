@@ -1,10 +1,11 @@
 # `make run` and `make test` do all the set-up they need on a machine with Python >= 3.11 and make.
 PYTHON ?= python3
 PY := .venv/bin/python
+JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py) $(addprefix tests/gateways/,test_ws_frames.py test_client_gateway_protocol.py test_client_gateway_dispatch.py)
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup test check format soak conformance constraints clean
+.PHONY: help run dev setup test coverage check format soak conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -24,8 +25,12 @@ setup: .venv/ready  ## the virtual environment with everything in it
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
 	@touch $@
 
-test: setup      ## every test, with the ten slowest printed
-	@$(PY) -m pytest
+test: coverage   ## every test, with the ten slowest printed
+	@$(PY) -m pytest $(JUDGING:%=--ignore=%)
+
+coverage: setup  ## the tests of codec and dispatch: every branch is taken
+	@$(PY) -m coverage run -m pytest $(JUDGING)
+	@$(PY) -m coverage report
 
 check: setup     ## lint, types, import contracts, dependencies, the contract for machines
 	@.venv/bin/ruff format --check .
@@ -41,7 +46,7 @@ format: setup    ## lay out the code
 	@.venv/bin/ruff check --fix .
 
 soak: setup      ## the long versions of the property and crash tests
-	@CARAVAN_SCHEDULES=10000 CARAVAN_CRASH_ROUNDS=10 $(PY) -m pytest tests/actors tests/e2e
+	@CARAVAN_SCHEDULES=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest tests/actors tests/e2e tests/fuzz
 
 conformance: setup  ## the Autobahn suite against the gateway (Debian or Ubuntu; fetches its Python 2 once)
 	@tools/autobahn.sh

@@ -19,12 +19,12 @@ from protocol import codec
 from protocol.addresses import Address
 from protocol.chat import SearchMessages
 from protocol.close_codes import CloseCode
-from protocol.frames import Answer, Command, Done, Ping, Pong, RoomCommand
+from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
 from protocol.presence import SetPresence, SetTyping
 from protocol.room import ROOM, AwaitTurn, CreateRoom
 from protocol.session import SESSION, Hello, RefreshAuth
 from protocol.user import USER
-from protocol.wire import UNBUILT, ClientFrame
+from protocol.wire import ClientFrame, RoomLogCommand, SessionCommand, UnbuiltCommand
 
 
 class System(Protocol):
@@ -85,12 +85,12 @@ class Router:
                 self._greet(connection, frame)
             else:
                 self._refuse(connection, Rejected("bad_request", "You said hello before."), None)
-        elif connection.stage is Stage.OPENING:
+        elif connection.principal is None:
             connection.close_nowait(CloseCode.UNAUTHENTICATED)
         elif isinstance(frame, Pong):
             connection.take_beat()
         else:
-            self._command(connection, frame)
+            self._command(connection, connection.principal, frame)
 
     def _greet(self, connection: Connection, hello: Hello) -> None:
         """Hand the hello to its session, which answers by `welcomed` or a refusal."""
@@ -121,14 +121,19 @@ class Router:
         error = error_frame(rejected, ref=None, locale=connection.locale)
         connection.close_with(code, encode_binary(error))
 
-    def _command(self, connection: Connection, command: Command) -> None:
+    def _command(
+        self,
+        connection: Connection,
+        principal: Principal,
+        command: RoomLogCommand | SessionCommand | UnbuiltCommand,
+    ) -> None:
         try:
             _limit(connection)
-            if isinstance(command, UNBUILT):
+            if isinstance(command, UnbuiltCommand):
                 room_id = command.room_id if isinstance(command, RoomCommand) else None
                 self._refuse_in_turn(connection, _unbuilt(), command.ref, room_id)
             else:
-                self._deliver(connection, command)
+                self._deliver(connection, principal, command)
         except Rejected as rejected:
             self._refuse(connection, rejected, command.ref)
 
@@ -152,15 +157,17 @@ class Router:
         except Rejected:
             self._refuse(connection, rejected, ref)
 
-    def _deliver(self, connection: Connection, command: Command) -> None:
+    def _deliver(
+        self,
+        connection: Connection,
+        principal: Principal,
+        command: RoomLogCommand | SessionCommand,
+    ) -> None:
         """Queue a command at its actor. Raises `Rejected` when it goes nowhere."""
         if isinstance(command, SetPresence):
             self._fanout.set_away(connection, command.status == "away")
             self._answer(connection, command.ref, Done())
             return
-        principal = connection.principal
-        if principal is None:
-            raise Rejected("unauthenticated", "Say hello with a valid token first.")
         ref = command.ref
 
         def reply(answer: Answer | Rejected) -> None:
@@ -193,15 +200,17 @@ class Router:
             connection.close_nowait(CloseCode.RATE_ABUSE)
 
 
-def _address(connection: Connection, principal: Principal, command: Command) -> Address:
-    """Who answers a command. What nobody answers yet is refused."""
+def _address(
+    connection: Connection,
+    principal: Principal,
+    command: RoomLogCommand | RefreshAuth | SearchMessages | CreateRoom,
+) -> Address:
+    """Who answers a command."""
     if isinstance(command, RoomCommand):
         return ROOM.at(command.room_id)
     if isinstance(command, RefreshAuth | SearchMessages):
         return SESSION.at(connection.session_id)
-    if isinstance(command, CreateRoom):
-        return USER.at(principal.user_id)
-    raise _unbuilt()
+    return USER.at(principal.user_id)
 
 
 def _unbuilt() -> Rejected:

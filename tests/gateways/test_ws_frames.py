@@ -177,6 +177,7 @@ def test_wsprotos_client_reads_our_control_frames(payload: bytes, code: int, rea
 
 def test_a_close_without_a_code_is_empty_on_the_wire() -> None:
     assert frames.encode_close() == b"\x88\x00"
+    assert read(frame(FINAL | CLOSE)) == [Close(None, "")]
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2999, 5000])

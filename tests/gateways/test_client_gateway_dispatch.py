@@ -1,0 +1,144 @@
+"""Who answers a command, and whose answers and refusals reach whom."""
+
+from typing import Any
+
+import msgpack
+import pytest
+import trio
+from client_gateway_world import TEXT, UUID, World, hello, masked, upgrade_head
+
+from core.envelope import Envelope
+from core.errors import Overloaded, Rejected, Unavailable
+from gateways.client.conformance import ECHO_POLICY
+from gateways.client.policy import Policy
+from protocol.addresses import Address
+from protocol.chat import PostMessage
+from protocol.frames import Done
+from protocol.room import AwaitTurn
+from protocol.session import Hello
+
+POST = {"type": "chat.message", "roomId": "r", "content": "hi", "clientId": UUID}
+
+
+class Slow:
+    """Actors that answer when the test says."""
+
+    def __init__(self, world: World) -> None:
+        self.envelopes: list[Envelope[Any]] = []
+        self._act = world.act
+        world.system.behaviour = self.take
+
+    def take(self, address: Address, envelope: Envelope[Any]) -> None:
+        if isinstance(envelope.message, Hello):
+            self._act(address, envelope)
+        else:
+            self.envelopes.append(envelope)
+
+
+async def test_a_refused_command_is_answered_in_its_rooms_turn() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(**POST, ref=1)
+        await client.send(**{**POST, "content": 7}, ref=2)
+        await client.send(type="plan.open", roomId="r", ref=3)
+        await trio.testing.wait_all_tasks_blocked()
+        assert [type(e.message) for e in actors.envelopes] == [PostMessage, AwaitTurn, AwaitTurn]
+        for envelope in actors.envelopes:
+            envelope.answer(Done())
+        answers = [await client.receive() for _ in range(3)]
+    assert [(a["type"], a["ref"]) for a in answers] == [("ok", 1), ("error", 2), ("error", 3)]
+    assert [a["code"] for a in answers[1:]] == ["bad_request", "unavailable"]
+
+
+async def test_a_refusal_whose_room_takes_nothing_any_more_is_told_at_once() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        world.system.refusal = Overloaded()
+        await client.send(**{**POST, "content": 7}, ref=2)
+        error = await client.receive()
+    assert (error["code"], error["ref"]) == ("bad_request", 2)
+
+
+async def test_an_actors_refusal_carries_the_ref_of_its_command() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        refusal = Rejected("not_found", "This room does not exist.")
+        world.system.behaviour = lambda address, envelope: envelope.answer(refusal)
+        await client.send(**POST, ref=5)
+        error = await client.receive()
+    assert (error["code"], error["ref"]) == ("not_found", 5)
+
+
+async def test_pongs_that_nobody_asked_for_count_towards_abuse() -> None:
+    world = World(policy=Policy(most_refusals=3))
+    async with world.running():
+        client = await world.welcomed()
+        for _ in range(2):
+            await client.send(type="pong", t=1)
+        await client.send(type="ping", t=1)
+        assert (await client.receive())["type"] == "pong"
+        frames, code = await client.ending()
+    assert ([f["code"] for f in frames], code) == (["rate_limited"], 4305)
+
+
+@pytest.mark.parametrize("answer", [Done(), Rejected("conflict", "No.")])
+async def test_an_answer_that_comes_after_the_end_goes_nowhere(answer: Any) -> None:
+    world = World()
+    async with world.running() as server:
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(**POST, ref=1)
+        await client.stream.send_all(masked(b"\xc1junk"))
+        frames, code = await client.ending()
+        actors.envelopes[0].answer(answer)
+        await trio.testing.wait_all_tasks_blocked()
+        assert server.statistics()["crashed"] == 0
+    assert ([f["code"] for f in frames], code) == (["bad_request"], 4300)
+
+
+@pytest.mark.parametrize(("refusal", "code"), [(Overloaded(), 4004), (Unavailable(), 4004)])
+async def test_a_hello_that_no_session_takes_closes_with_come_back(
+    refusal: Rejected, code: int
+) -> None:
+    world = World()
+    world.system.refusal = refusal
+    async with world.running():
+        client = await world.upgraded()
+        await client.send(**hello())
+        frames, closed = await client.ending()
+    assert ([f["code"] for f in frames], closed) == ([refusal.code], code)
+
+
+async def test_a_session_that_changes_its_mind_after_the_welcome_changes_nothing() -> None:
+    world = World()
+    act = world.act
+
+    def welcome_and_refuse(address: Address, envelope: Envelope[Any]) -> None:
+        act(address, envelope)
+        envelope.answer(Rejected("forbidden", "No."))
+
+    world.system.behaviour = welcome_and_refuse
+    async with world.running():
+        client = await world.upgraded()
+        await client.send(**hello())
+        assert (await client.receive())["type"] == "welcome"
+        await client.send(type="ping", t=1)
+        assert (await client.receive())["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(masked(b"{}", TEXT), 4300), (masked(msgpack.packb(POST)), 4303)]
+)
+async def test_where_a_policy_opens_without_hello_there_is_still_no_text_and_no_command(
+    data: bytes, code: int
+) -> None:
+    world = World(policy=ECHO_POLICY)
+    async with world.running():
+        client = await world.upgraded(upgrade_head() + data)
+        _, closed = await client.ending()
+    assert closed == code
+    assert world.system.envelopes == []

@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "chat": ("commands.chat", "talk in a room from this terminal"),
     "seed": ("commands.seed", "make a small demo world on a running server"),
     "admin": ("commands.admin", "give a user a role, from this machine"),
+    "crashes": ("commands.crashes", "list, show or replay what crashed"),
 }
 
 

@@ -6,7 +6,7 @@ import structlog
 import trio
 
 from core.actor import ActorSpec
-from core.crash_record import describe
+from core.crash_record import describe, record_of, summary_of
 from core.dead_letters import Cause
 from core.errors import Rejected, Unavailable
 from core.incarnation import Incarnation
@@ -125,6 +125,7 @@ class Activation:
         return True
 
     def _record(self, incarnation: Incarnation, crash: Exception, reference: str) -> None:
+        recent = incarnation.recent()
         try:
             state = incarnation.redacted_state()
         except Exception as error:
@@ -135,9 +136,18 @@ class Activation:
             key=self.address.key,
             reference=reference,
             **describe(crash),
-            recent_messages=incarnation.recent_messages(),
-            state=state,
+            recent_messages=[type(envelope.message).__name__ for envelope in recent],
+            state=summary_of(state),
         )
+        records = self._runtime.crash_records
+        if records is None or not records.has_room:
+            return
+        try:
+            records.keep_nowait(
+                record_of(self.address, crash, reference=reference, recent=recent, state=state)
+            )
+        except Exception as error:
+            log.error("crash not recorded", reference=reference, error=type(error).__name__)
 
     def _give_up(self, *, rest_for: float) -> bool:
         if rest_for > 0:

@@ -1,13 +1,25 @@
-"""What a log may say about a crash: types and places, never texts.
+"""What may be said and kept of a crash: types, places and shapes, never texts.
 
 An exception's own text may quote what somebody wrote (a `KeyError`, a database's detail line).
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from core.crash_shapes import fields_of, shaped
+from core.envelope import AnyEnvelope
+from core.identity import Principal
+from core.ports.crash_records import VERSION, CrashRecord, RecordedEnvelope, RecordedPrincipal
+from protocol.addresses import Address
+
 _MAX_CAUSES: Final = 8
+_MAX_FRAMES: Final = 64
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_FOREIGN: Final = "site-packages"
 
 
 def describe(crash: BaseException) -> Mapping[str, object]:
@@ -36,3 +48,83 @@ def _causes(crash: BaseException) -> list[str]:
 
 def _cause(error: BaseException) -> BaseException | None:
     return error.__cause__ if error.__suppress_context__ else error.__context__
+
+
+def place_of(crash: BaseException) -> str:
+    """The innermost frame of our own code, `path:line function` below the project's root; the
+    innermost of all, by its file's name, where there is none."""
+    while isinstance(crash, BaseExceptionGroup):
+        crash = crash.exceptions[0]
+    frames = traceback.extract_tb(crash.__traceback__)
+    for frame in reversed(frames):
+        path = Path(frame.filename)
+        if path.is_relative_to(_ROOT) and _FOREIGN not in path.parts:
+            return f"{path.relative_to(_ROOT)}:{frame.lineno} {frame.name}"
+    return (
+        f"{Path(frames[-1].filename).name}:{frames[-1].lineno} {frames[-1].name}" if frames else ""
+    )
+
+
+def record_of(
+    address: Address,
+    crash: BaseException,
+    *,
+    reference: str,
+    recent: Sequence[AnyEnvelope],
+    state: object,
+) -> CrashRecord:
+    """What is kept of a crash. `reference`: a UUIDv7, whose time is the crash's; `recent`: the last
+    envelopes."""
+    described = describe(crash)
+    return CrashRecord(
+        version=VERSION,
+        reference=reference,
+        kind=str(address.kind),
+        key=address.key,
+        at=int(reference[:8] + reference[9:13], 16),
+        error=type(crash).__name__,
+        causes=_causes(crash),
+        place=place_of(crash),
+        frames=list(described["frames"])[-_MAX_FRAMES:],  # type: ignore[call-overload]
+        envelopes=[_recorded(envelope) for envelope in recent],
+        state=msgspec.to_builtins(
+            state, str_keys=True, enc_hook=lambda value: type(value).__name__
+        ),
+    )
+
+
+def summary_of(state: object) -> object:
+    """A state as a log line shows it: how much of everything, not what."""
+    if not isinstance(state, Mapping):
+        return state
+    return {
+        name: len(value)
+        if isinstance(value, Mapping | Sequence) and not isinstance(value, str)
+        else value
+        for name, value in state.items()
+    }
+
+
+def _recorded(envelope: AnyEnvelope) -> RecordedEnvelope:
+    message = envelope.message
+    return RecordedEnvelope(
+        type=f"{type(message).__module__}.{type(message).__qualname__}",
+        fields=fields_of(message),
+        lane=envelope.lane,
+        was_asked=envelope.was_asked,
+        principal=None if envelope.principal is None else _principal(envelope.principal),
+        connection=None if envelope.client is None else envelope.client.id,
+    )
+
+
+def _principal(principal: Principal) -> RecordedPrincipal:
+    return RecordedPrincipal(
+        tenant_id=principal.tenant_id,
+        user_id=principal.user_id,
+        login_id=principal.login_id,
+        role=principal.role.value,
+        locale=principal.locale,
+        expires_at=principal.expires_at,
+        name=shaped(principal.name),
+        handle=shaped(principal.handle),
+    )

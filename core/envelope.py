@@ -1,7 +1,7 @@
 """What travels between actors: a message and what must not be forgotten about it."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
@@ -44,10 +44,25 @@ class Envelope(Generic[M]):
     path: tuple[Address, ...] = ()
     lane: Lane = Lane.NORMAL
     key: Hashable | None = None
+    _is_settled: bool = field(init=False, repr=False, compare=False)
+    """Unset until somebody was answered: most envelopes are tells, and pay nothing for it."""
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether somebody waited for an answer, be it given or not."""
+        return self.reply is not None or hasattr(self, "_is_settled")
+
+    def take_reply(self) -> Reply | None:
+        """Whoever takes it owes the answer from here on."""
+        reply = self.reply
+        if reply is not None:
+            self.reply = None
+            self._is_settled = True
+        return reply
 
     def answer(self, answer: Answer | Rejected) -> None:
         """Answer once; later answers, and answers nobody asked for, go nowhere."""
-        reply, self.reply = self.reply, None
+        reply = self.take_reply()
         if reply is not None:
             reply(answer)
 

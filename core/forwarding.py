@@ -22,4 +22,4 @@ def forward(
             path=envelope.path,
         )
     )
-    envelope.reply = None
+    envelope.take_reply()

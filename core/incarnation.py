@@ -80,6 +80,8 @@ class Incarnation:
             for timer in list(self._armed):
                 timer.cancel()
             self._runtime.monitors.forget(self)
+        # The actor knows us: without this the pair, and the task with it, would wait for the collector.
+        self._actor = None
         return refusal
 
     # The context of the actor.

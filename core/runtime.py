@@ -9,6 +9,7 @@ from core.idleness import Idleness
 from core.monitors import Monitors
 from core.places import Places
 from core.ports.clock import Chance, Ids
+from core.ports.crash_records import CrashRecords
 from core.reference import Ref
 from core.registry import Registry
 from core.timers import Timers
@@ -39,4 +40,5 @@ class Runtime:
     dead_letters: DeadLetters
     monitors: Monitors
     counts: Counts
+    crash_records: CrashRecords | None
     ref_to: Callable[[Address], Ref[Any]]

@@ -16,6 +16,7 @@ from core.idleness import Idleness
 from core.monitors import Monitors
 from core.places import Places
 from core.ports.clock import Chance, Ids
+from core.ports.crash_records import CrashRecords
 from core.reference import ActorRef, Ref, current_turn
 from core.registry import Registry
 from core.runtime import Counts, Runtime
@@ -28,12 +29,19 @@ _LOOK_EVERY: Final = 0.02
 class ActorSystem:
     """Finds, makes, restarts and passivates actors; one task for each that is active.
 
-    Owns: the activations, the timers. Borrows: chance (for jitter) and ids (for crash references).
+    Owns: the activations, the timers. Borrows: chance (for jitter), ids (for crash
+    references) and where crashes are recorded (None: in the log alone).
     Register every kind, then `run`. Before `run` and from `drain` on, deliveries are `Unavailable`.
     """
 
     def __init__(
-        self, *, chance: Chance, ids: Ids, max_active: int = 50_000, max_waiting: int = 1_024
+        self,
+        *,
+        chance: Chance,
+        ids: Ids,
+        crash_records: CrashRecords | None = None,
+        max_active: int = 50_000,
+        max_waiting: int = 1_024,
     ) -> None:
         self._timers = Timers()
         self._dead_letters = DeadLetters()
@@ -57,6 +65,7 @@ class ActorSystem:
             dead_letters=self._dead_letters,
             monitors=self._monitors,
             counts=self._counts,
+            crash_records=crash_records,
             ref_to=self.ref,
         )
         self._nursery: trio.Nursery | None = None

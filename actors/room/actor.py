@@ -24,6 +24,7 @@ from actors.room.ports import RoomPorts
 from actors.room.recovery import Recovery, Truth
 from actors.room.ring import Ring
 from actors.room.rules import unknown
+from actors.room.snapshot import snapshot
 from actors.room.state import RoomEvent, RoomState
 from actors.room.traces import Trace, Traces
 from actors.room.typing_users import TypingUsers
@@ -60,6 +61,7 @@ class RoomActor(Actor[Any]):
         self._topic = f"room:{room_id}"
         self._ports = ports
         self._traces = traces
+        self._is_assembled = False
         self._is_woken = False
         self._woken = trio.Event()
 
@@ -111,6 +113,7 @@ class RoomActor(Actor[Any]):
             typing=self._typing,
             receipts=self._receipts,
         )
+        self._is_assembled = True
 
     async def _publish_unseen(self, left: Trace | None) -> None:
         """What became durable as our predecessor crashed, for connections that stayed."""
@@ -167,13 +170,15 @@ class RoomActor(Actor[Any]):
         self._traces.end(self._room_id)
 
     def redacted_state(self) -> object:
-        room = self._applied
+        """By `decided`, which commands are judged by. None: it crashed as it started."""
+        if not self._is_assembled:
+            return None
         return {
-            "head": room.head,
-            "members": len(room.members),
+            **snapshot(self._commands.decided, self._memory, self._pointers),
+            "applied": self._applied.head,
             "in_flight": self._flow.in_flight,
             "following": len(self._catch_up),
-            **self._memory.statistics(),
+            "keys": self._memory.statistics()["keys"],
         }
 
     # What child tasks and the log call.

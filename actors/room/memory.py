@@ -125,6 +125,11 @@ class Memory:
             self._messages.move_to_end(message_id)
         return state
 
+    def newest(self, most: int) -> list[MessageState]:
+        """The last `most` messages that are remembered, ascending."""
+        states = sorted(self._messages.values(), key=lambda state: state.blank.seq)
+        return states[-most:]
+
     def departure(self, user_id: str) -> int | None:
         """The event by which a user left or was removed, if it is remembered."""
         return self._departures.get(user_id)

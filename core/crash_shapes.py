@@ -1,0 +1,150 @@
+"""Values as a crash record may keep them: texts lose their words and keep their shape.
+
+A shaped text has the length of the old one in characters and in bytes, and each character its
+class, so that what hangs on sizes happens again. Ids, numbers and the words of a closed vocabulary
+stay; secrets go wholly, by name.
+"""
+
+import dataclasses
+import re
+import unicodedata
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from core.telemetry import REDACTED, SECRET_KEYS
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"https?://")
+_WRITTEN: Final = frozenset({"content", "emoji", "handle", "name", "query", "text", "title"})
+"""Fields that people fill: shaped even where they look like an id."""
+_SECRET: Final = SECRET_KEYS - _WRITTEN
+_MAX_DEPTH: Final = 16
+_MAX_KNOWN: Final = 4_096
+
+
+def shaped(text: str) -> str:
+    """Another text of the same shape: letters for letters, digits for digits; spaces, marks of
+    punctuation and what is invisible stay."""
+    return text.translate(_STAND_INS)
+
+
+def redacted(
+    value: object, name: str = "", words: frozenset[str] = frozenset(), depth: int = _MAX_DEPTH
+) -> Any:
+    """Plain data for `value`, redacted. `name`: of the field it stands in; `words`: the closed
+    vocabulary of that field."""
+    plain = name.lower().replace("_", "").replace("-", "")
+    if plain in _SECRET or depth == 0:
+        return None if value is None else REDACTED
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return _redacted_text(value, plain, words)
+    if isinstance(value, bytes):
+        return bytes(len(value))
+    if isinstance(value, Mapping):
+        return {
+            str(redacted(key)): redacted(item, str(key), words, depth - 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(item, name, words, depth - 1) for item in value]
+    return fields_of(value, depth - 1)
+
+
+def fields_of(value: object, depth: int = _MAX_DEPTH) -> dict[str, Any] | None:
+    """A struct's or dataclass's fields, redacted, as `msgspec.convert` reads them. None for
+    anything else: its content is nobody's business."""
+    if isinstance(value, msgspec.Struct):
+        config = type(value).__struct_config__
+        fields: dict[str, Any] = {config.tag_field: config.tag} if config.tag_field else {}
+        for field in msgspec.structs.fields(value):
+            item = getattr(value, field.name)
+            if item is not msgspec.UNSET:
+                words = _vocabulary(type(value)).get(field.name, frozenset())
+                fields[field.encode_name] = redacted(item, field.name, words, depth)
+        return fields
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: redacted(getattr(value, field.name), field.name, depth=depth)
+            for field in dataclasses.fields(value)
+        }
+    return None
+
+
+def _redacted_text(text: str, name: str, words: frozenset[str]) -> str:
+    if text in words or (name not in _WRITTEN and _ID.fullmatch(text)):
+        return text
+    scheme = _SCHEME.match(text)
+    kept = scheme.end() if scheme else 0
+    return text[:kept] + shaped(text[kept:])
+
+
+@cache
+def _vocabulary(struct: type[msgspec.Struct]) -> dict[str, frozenset[str]]:
+    """The words that each field's type allows by name, for fields whose type does that."""
+    info = msgspec.inspect.type_info(struct)
+    fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
+    return {field.name: frozenset(_literals(field.type)) for field in fields}
+
+
+def _literals(kind: msgspec.inspect.Type) -> list[str]:
+    match kind:
+        case msgspec.inspect.LiteralType(values=values):
+            return [value for value in values if isinstance(value, str)]
+        case msgspec.inspect.UnionType(types=types):
+            return [word for each in types for word in _literals(each)]
+        case msgspec.inspect.ListType(item_type=item) | msgspec.inspect.SetType(item_type=item):
+            return _literals(item)
+    return []
+
+
+class _StandIns(dict[int, str]):
+    """For `str.translate`: the character that stands for one of its class and size."""
+
+    def __missing__(self, code: int) -> str:
+        stand_in = _stand_in(chr(code))
+        if len(self) < _MAX_KNOWN:
+            self[code] = stand_in
+        return stand_in
+
+
+_STAND_INS: Final = _StandIns()
+
+_BY_CLASS: Final = {
+    "lower": "xä語𠀀",
+    "upper": "XÄ語𠀀",
+    "right to left": "xאﬡ𐤀",
+    "digit": "0٠०𝟎",
+    "mark": "x\u0301\u20d0\U0001d165",
+    "symbol": "x©☺🙂",
+    "modifier": "x´゛🏻",
+}
+"""One character for each length in UTF-8, from one byte to four."""
+
+
+def _stand_in(char: str) -> str:
+    name = _class_of(char)
+    return char if name is None else _BY_CLASS[name][len(char.encode()) - 1]
+
+
+def _class_of(char: str) -> str | None:
+    """None: it stays."""
+    category = unicodedata.category(char)
+    if category[0] == "L":
+        if unicodedata.bidirectional(char) in ("R", "AL"):
+            return "right to left"
+        return "upper" if category in ("Lu", "Lt") else "lower"
+    if category[0] == "N":
+        return "digit"
+    if category[0] == "M":
+        return None if unicodedata.name(char, "").startswith("VARIATION SELECTOR") else "mark"
+    if category == "So":
+        return "symbol"
+    return "modifier" if category == "Sk" and not char.isascii() else None

@@ -1,0 +1,23 @@
+"""The `CrashRecords` port in memory."""
+
+from collections import deque
+from collections.abc import Mapping
+
+from core.ports.crash_records import CrashRecord
+
+
+class MemoryCrashRecords:
+    """Keeps the newest `most`, the oldest first in `records`."""
+
+    def __init__(self, *, most: int = 100) -> None:
+        self.records: deque[CrashRecord] = deque(maxlen=most)
+
+    @property
+    def has_room(self) -> bool:
+        return True
+
+    def keep_nowait(self, record: CrashRecord) -> None:
+        self.records.append(record)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {"queued": 0, "written": len(self.records), "dropped": 0, "failed": 0}

@@ -1,5 +1,7 @@
 """Passivation: idle, asked for, or evicted; a tell at any point of the handshake is never lost."""
 
+import gc
+import weakref
 from itertools import pairwise
 from typing import Any
 
@@ -248,6 +250,23 @@ async def test_a_tell_at_any_point_of_the_handshake_is_handled_once(
             assert what_follows == "stopped"
         if stopping == "stopped":
             assert what_follows == "started"
+
+
+async def test_who_went_is_freed_at_once_and_leaves_no_cycle_to_the_collector(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage(idle_after=300) as stage:
+        await stage.ref().ask("hello")
+        gc.collect()
+        gc.disable()
+        try:
+            player = weakref.ref(stage.players.pop())
+            assert player() is not None
+            await rest(stage)
+            assert stage.count("active") == 0
+            assert player() is None
+        finally:
+            gc.enable()
 
 
 async def test_a_last_word_that_takes_too_long_is_cut(

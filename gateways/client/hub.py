@@ -1,6 +1,8 @@
 """One task that reads every connection."""
 
 import selectors
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -9,8 +11,14 @@ import trio
 if TYPE_CHECKING:
     from gateways.client.channel import Channel
 
-RECEIVE_BYTES: Final = 65_536
+RECEIVE_BYTES: Final = 8_192
+"""Read from one connection in one round: some forty commands, or a flood of the smallest frames for
+about two milliseconds."""
+
 EVENTS_PER_STEP: Final = 128
+STEP_WITHIN: Final = 0.002
+"""Seconds of the loop that a step takes, plus one connection's turn."""
+
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
@@ -18,7 +26,8 @@ WRITE: Final = selectors.EVENT_WRITE
 class Hub:
     """Waits for all sockets at once: the poller is itself a file descriptor that trio waits on.
 
-    `end_of_tick` runs after each round: what the round produced leaves together.
+    `end_of_tick` runs after each step of a round: what the step produced leaves together. In a round
+    each ready connection has one turn, so that a flood takes no more of the loop than anybody else.
     Owns: the poller. Borrows: the connections. A connection must be removed before its wire closes,
     or a reused descriptor would speak for the wrong one.
     """
@@ -43,15 +52,21 @@ class Hub:
         """Until cancelled."""
         while True:
             await trio.lowlevel.wait_readable(self._selector.fileno())
-            ready = self._selector.select(0)
-            for start in range(0, len(ready), EVENTS_PER_STEP):
-                if start:
-                    await trio.lowlevel.checkpoint()
-                now = trio.current_time()
-                for key, events in ready[start : start + EVENTS_PER_STEP]:
-                    connection: Channel = key.data
-                    connection.ready(events, self._buffer, now)
+            ready = deque(self._selector.select(0))
+            while ready:
+                self._step(ready)
                 self._end_of_tick()
+                if ready:
+                    await trio.lowlevel.checkpoint()
+
+    def _step(self, ready: deque[tuple[selectors.SelectorKey, int]]) -> None:
+        now, enough = trio.current_time(), time.perf_counter() + STEP_WITHIN
+        for _ in range(min(EVENTS_PER_STEP, len(ready))):
+            key, events = ready.popleft()
+            connection: Channel = key.data
+            connection.ready(events, self._buffer, now)
+            if time.perf_counter() >= enough:
+                break
 
     def close(self) -> None:
         """Let the poller go. Nothing may be watched any more."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateways.client.channel import Channel
 
 NEVER: Final = float("inf")
+PER_TURN: Final = 32
 
 
 class Stage(IntEnum):
@@ -80,8 +81,11 @@ class Deadlines:
         heappush(self._heap, (due, next(self._order), connection))
 
     def expire(self, now: float) -> None:
-        """Look at every connection that is due."""
-        while self._heap and self._heap[0][0] <= now:
+        """Look at the connections that are due, `PER_TURN` at most: thousands may be due together,
+        and others have deadlines of a few milliseconds."""
+        for _ in range(PER_TURN):
+            if not self._heap or self._heap[0][0] > now:
+                return
             due, _, connection = heappop(self._heap)
             if due == connection.due_at:
                 connection.due_at = NEVER

@@ -1,9 +1,12 @@
 """What many half-open connections at once cost everybody else."""
 
+from typing import Any
+
 import trio
 import trio.testing
 from client_gateway_world import World, until, upgrade_head
 
+from gateways.client.deadlines import NEVER, PER_TURN, Deadlines
 from gateways.client.expiry import Expiry
 from gateways.client.policy import Policy
 
@@ -78,3 +81,31 @@ async def test_a_handshake_that_takes_too_long_is_over(
         assert 3.0 <= trio.current_time() - begun_at < 3.5
         await until(lambda: server.statistics()["handshakes"] == 1)  # the next one's place
         assert server.statistics()["sockets"] == 0
+
+
+async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    deadlines: Any = Deadlines()
+    looked: list[float] = []
+    at_once: list[int] = []
+
+    class Due:
+        due_at = NEVER
+
+        def enforce(self, now: float) -> float:
+            looked.append(now)
+            return NEVER
+
+    for _ in range(500):
+        deadlines.schedule(Due(), 10.0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(deadlines.run)
+        await trio.sleep(10.0)
+        while len(looked) < 500:
+            before = len(looked)
+            await trio.lowlevel.checkpoint()
+            at_once.append(len(looked) - before)
+        nursery.cancel_scope.cancel()
+    assert set(looked) == {10.0}
+    assert max(at_once) <= 2 * PER_TURN

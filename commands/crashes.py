@@ -12,7 +12,7 @@ from commands.replay import UnreplayableError, replay
 from core.config import Config, ConfigError
 from core.ports.crash_records import CrashRecord
 from core.telemetry import configure_logging
-from storage.crash_files import UnreadableRecordError, find, load, stored
+from storage.crash_files import CRASHES, UnreadableRecordError, find, load, stored
 
 NOT_REPRODUCED = 1
 MISUSE = 2
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """0: done, or reproduced; 1: not reproduced; 2: no such record, or one that cannot be used."""
     configure_logging("critical")
     try:
-        directory = Config.from_environment(os.environ).data_dir / "crashes"
+        directory = Config.from_environment(os.environ).data_dir / CRASHES
         if args.action == "list":
             return _list(directory)
         record = load(find(directory, args.reference))

@@ -15,6 +15,7 @@ from core.config import Bounds
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
 from core.ports.clock import Chance, Clock, Ids
+from core.ports.crash_records import CrashRecords
 from core.system import ActorSystem
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
@@ -29,9 +30,16 @@ class Actors:
     """Owns: the system, the fan-out, the keeper of sessions, the outbox. Borrows: storage."""
 
     def __init__(
-        self, storage: Storage, *, clock: Clock, ids: Ids, chance: Chance, bounds: Bounds
+        self,
+        storage: Storage,
+        *,
+        clock: Clock,
+        ids: Ids,
+        chance: Chance,
+        bounds: Bounds,
+        crash_records: CrashRecords | None = None,
     ) -> None:
-        self.system = ActorSystem(chance=chance, ids=ids)
+        self.system = ActorSystem(chance=chance, ids=ids, crash_records=crash_records)
         self.fanout = TopicFanout(self._audience_changed)
         self.fanout.on_ended = self._connection_ended
         self.keeper = Keeper(storage.sessions, clock)

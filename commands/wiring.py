@@ -24,6 +24,7 @@ from core.ids import ProcessIds
 from core.supervisor import ChildSpec
 from protocol.close_codes import CloseCode
 from storage.asyncio_bridge import AsyncioBridge
+from storage.crash_files import CRASHES, CrashFiles
 from storage.postgres.embedded import Embedded
 from storage.postgres.housekeeping import housekeeping
 from storage.postgres.migrate import migrate
@@ -86,8 +87,14 @@ class Server:
             on_stored=self._stored,
             on_revoked=self._revoked,
         )
+        self.crash_files = CrashFiles(config.data_dir / CRASHES)
         self.actors = Actors(
-            self.storage, clock=clock, ids=ids, chance=chance, bounds=config.bounds
+            self.storage,
+            clock=clock,
+            ids=ids,
+            chance=chance,
+            bounds=config.bounds,
+            crash_records=self.crash_files,
         )
         self.gateways = Gateways(
             config,
@@ -118,6 +125,7 @@ class Server:
         """In start order; stopped in reverse."""
         storage, actors, gateways = self.storage, self.actors, self.gateways
         return [
+            endless("crash_records", self.crash_files.run),
             escalating("leases", storage.leases.run),
             # It writes what is queued before it ends.
             escalating("message_log", storage.log.run, shutdown_after=12.0),
@@ -170,6 +178,7 @@ class Server:
     def _statistics(self) -> Mapping[str, Mapping[str, int | float]]:
         return {
             "actors": self.actors.system.statistics(),
+            "crash_records": self.crash_files.statistics(),
             "database": self._database.statistics(),
             "fanout": self.actors.fanout.statistics(),
             "jobs": self.jobs.statistics(),

@@ -140,7 +140,7 @@ class Activation:
             state=summary_of(state),
         )
         records = self._runtime.crash_records
-        if records is None or not records.has_room:
+        if records is None or not records.may_keep():
             return
         try:
             records.keep_nowait(

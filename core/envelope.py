@@ -52,19 +52,17 @@ class Envelope(Generic[M]):
         """Whether somebody waited for an answer, be it given or not."""
         return self.reply is not None or hasattr(self, "_is_settled")
 
-    def take_reply(self) -> Reply | None:
-        """Whoever takes it owes the answer from here on."""
-        reply = self.reply
-        if reply is not None:
-            self.reply = None
-            self._is_settled = True
-        return reply
-
     def answer(self, answer: Answer | Rejected) -> None:
         """Answer once; later answers, and answers nobody asked for, go nowhere."""
-        reply = self.take_reply()
+        reply = self.reply
         if reply is not None:
+            self.settle()
             reply(answer)
+
+    def settle(self) -> None:
+        """Somebody else owes the answer from here on."""
+        self.reply = None
+        self._is_settled = True
 
     def of(self) -> Principal:
         """The principal of a command that cannot come from the system itself."""

@@ -22,4 +22,5 @@ def forward(
             path=envelope.path,
         )
     )
-    envelope.take_reply()
+    if envelope.reply is not None:
+        envelope.settle()

@@ -15,6 +15,8 @@ from core.ports.crash_records import VERSION, CrashRecord
 
 log: Final = structlog.get_logger("storage.crash_files")
 
+CRASHES: Final = "crashes"
+"""The directory's name in the data directory."""
 MAX_FILES: Final = 100
 MAX_BYTES: Final = 262_144
 MAX_QUEUED: Final = 16
@@ -45,19 +47,16 @@ class CrashFiles:
         self._has_news = trio.Event()
         self._written = self._dropped = self._failed = 0
 
-    @property
-    def has_room(self) -> bool:
+    def may_keep(self) -> bool:
         if len(self._queue) < MAX_QUEUED:
             return True
         self._dropped += 1
         return False
 
     def keep_nowait(self, record: CrashRecord) -> None:
-        if len(self._queue) >= MAX_QUEUED:
-            self._dropped += 1
-            return
-        self._queue.append(record)
-        self._has_news.set()
+        if self.may_keep():
+            self._queue.append(record)
+            self._has_news.set()
 
     async def run(self) -> None:
         """Write what comes, in a thread, until cancelled; then what is left, for two seconds."""
@@ -80,7 +79,8 @@ class CrashFiles:
 
     async def _write_queued(self) -> None:
         while self._queue:
-            record = self._queue.popleft()
+            # It leaves the queue when it was tried: cancelled before that, it is written at the end.
+            record = self._queue[0]
             try:
                 await trio.to_thread.run_sync(self._write, record)
             except Exception as error:
@@ -93,6 +93,7 @@ class CrashFiles:
                 )
             else:
                 self._written += 1
+            self._queue.popleft()
 
     def _write(self, record: CrashRecord) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

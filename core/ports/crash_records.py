@@ -66,11 +66,10 @@ class CrashRecord(Struct, frozen=True, kw_only=True):
 class CrashRecords(Protocol):
     """Keeps the newest records. Bounded; never blocks, never raises: a crash is trouble enough."""
 
-    @property
-    def has_room(self) -> bool:
-        """False: what is kept now would be dropped; do not even make it."""
+    def may_keep(self) -> bool:
+        """Ask before a record is made. False: it would be dropped, and is counted as that."""
 
     def keep_nowait(self, record: CrashRecord) -> None:
-        """Keep it, or drop and count it when too many wait to be written."""
+        """Keep it; dropped and counted when too many wait to be written."""
 
     def statistics(self) -> Mapping[str, int | float]: ...

@@ -12,8 +12,7 @@ class MemoryCrashRecords:
     def __init__(self, *, most: int = 100) -> None:
         self.records: deque[CrashRecord] = deque(maxlen=most)
 
-    @property
-    def has_room(self) -> bool:
+    def may_keep(self) -> bool:
         return True
 
     def keep_nowait(self, record: CrashRecord) -> None:

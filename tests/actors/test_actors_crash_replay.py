@@ -1,12 +1,14 @@
 """A crash that was recorded happens again, offline, from the record alone."""
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import structlog
 import trio
 import trio.testing
 from actors_world import ROOM_ID, FakeClient, World, key, user_id
@@ -23,6 +25,16 @@ from storage.crash_files import CrashFiles, fitted, load, stored
 CANARY = "marmalade Übergrößenträger 4711 🦊"
 FATAL = "quince " * 6
 decide = room_commands.decide
+
+
+@pytest.fixture(autouse=True)
+def _quiet_again() -> Iterator[None]:
+    """A command configures the logs of its process, which here is everybody's."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.configure(**before)
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture

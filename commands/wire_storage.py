@@ -8,6 +8,7 @@ from storage.credentials.credentials import StoredCredentials
 from storage.credentials.keys import SigningKeys
 from storage.credentials.passwords import Passwords
 from storage.credentials.tokens import AccessTokens
+from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
@@ -26,7 +27,7 @@ class Storage:
     """The ports' PostgreSQL implementations, joined where they need one another.
 
     `node`: this node's lasting name; `key`: the master key. `on_stored`: the outbox has news;
-    `on_revoked`: this login has ended.
+    `on_revoked`: this login has ended; `on_timer_set`: a durable timer was set to this time.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Storage:
         key: bytes,
         on_stored: Callable[[], None],
         on_revoked: Callable[[str], None],
+        on_timer_set: Callable[[int], None],
     ) -> None:
         self.database = database
         self.log = PostgresMessageLog(database, clock, on_stored=on_stored)
@@ -52,6 +54,7 @@ class Storage:
         self.search = PostgresSearch(database)
         self.outbox = PostgresOutbox(database)
         self.read_models = [SearchIndex(database)]
+        self.timers = PostgresDurableTimers(database, on_set=on_timer_set)
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)
         self.credentials = StoredCredentials(

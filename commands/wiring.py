@@ -19,6 +19,7 @@ from commands.wire_gateways import Gateways
 from commands.wire_storage import Storage
 from core.clock import SystemClock
 from core.config import Config
+from core.durable_timers import DurableTimerService
 from core.errors import Rejected
 from core.ids import ProcessIds
 from core.supervisor import ChildSpec
@@ -86,6 +87,7 @@ class Server:
             key=key,
             on_stored=self._stored,
             on_revoked=self._revoked,
+            on_timer_set=self._timer_set,
         )
         self.crash_files = CrashFiles(config.data_dir / CRASHES)
         self.actors = Actors(
@@ -95,6 +97,13 @@ class Server:
             chance=chance,
             bounds=config.bounds,
             crash_records=self.crash_files,
+        )
+        self.timers = DurableTimerService(
+            self.storage.timers,
+            leases=self.storage.leases,
+            ref=self.actors.system.ref,
+            clock=clock,
+            chance=chance,
         )
         self.gateways = Gateways(
             config,
@@ -139,6 +148,7 @@ class Server:
         return [
             endless("outbox", self.actors.outbox.run),
             endless("sessions", self.actors.keeper.run),
+            endless("timers", self.timers.run),
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
@@ -160,6 +170,9 @@ class Server:
 
     def _stored(self) -> None:
         self.actors.outbox.nudge()
+
+    def _timer_set(self, due_at: int) -> None:
+        self.timers.nudge(due_at)
 
     def _revoked(self, login_id: str) -> None:
         self.actors.fanout.close_topic(f"login:{login_id}", CloseCode.TOKEN_REVOKED)
@@ -186,6 +199,7 @@ class Server:
             "message_log": self.storage.log.statistics(),
             "outbox": self.actors.outbox.statistics(),
             "sessions": self.actors.keeper.statistics(),
+            "timers": self.timers.statistics(),
             "supervisor": self.supervisor.statistics(),
             **self.gateways.statistics(),
             **({"postgres": self._embedded.statistics()} if self._embedded else {}),

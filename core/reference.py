@@ -5,7 +5,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import trio
 
-from core.envelope import AnyEnvelope, Envelope
+from core.envelope import AnyEnvelope, Envelope, Lane
 from core.errors import CallCycleError, Rejected, Unavailable
 from core.identity import Principal
 from core.ports.fanout import Client
@@ -36,6 +36,7 @@ class Ref(Protocol, Generic[M_contra]):
         principal: Principal | None = None,
         client: Client | None = None,
         timeout: float = 10.0,
+        lane: Lane = Lane.NORMAL,
     ) -> Answer:
         """Wait for the answer, at most `timeout` seconds and the caller's own deadline (which
         travels). Raises `Rejected` as answered, `Unavailable` when time is up (a late answer is
@@ -109,6 +110,7 @@ class ActorRef(Generic[M_contra]):
         principal: Principal | None = None,
         client: Client | None = None,
         timeout: float = 10.0,
+        lane: Lane = Lane.NORMAL,
     ) -> Answer:
         now = trio.current_time()
         deadline = min(now + timeout, trio.current_effective_deadline())
@@ -124,7 +126,7 @@ class ActorRef(Generic[M_contra]):
             raise Unavailable
         asker = _Asker(self._post)
         self.deliver_nowait(
-            Envelope(message, principal, client, asker, deadline=deadline, path=path)
+            Envelope(message, principal, client, asker, deadline=deadline, path=path, lane=lane)
         )
         return await asker.wait(deadline)
 

@@ -1,6 +1,6 @@
 """Who owns which shard of the rooms: the fence that a stale owner's writes bounce off."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 
@@ -15,5 +15,8 @@ class Leases(Protocol):
         """Take a number newer than `seen` for the room's shard. When this returns, no write
         under `seen` can appear any more. Raises `Unavailable` when this node is no longer the owner
         or the database is away."""
+
+    def owned_shards(self) -> Collection[int]:
+        """Those that this node owns; none when it could not confirm that for too long."""
 
     def statistics(self) -> Mapping[str, int | float]: ...

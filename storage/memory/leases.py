@@ -1,6 +1,6 @@
 """Shard ownership in memory: `MemoryShards` is what the database would know, `MemoryLeases` one node."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import trio
 
@@ -85,6 +85,9 @@ class MemoryLeases:
         self._refences += 1
         self._fences[shard] = self.shards.take(shard, self._node)
         return self._fences[shard]
+
+    def owned_shards(self) -> Collection[int]:
+        return tuple(self._fences)
 
     def lose(self) -> None:
         """Learn that this node was declared dead."""

@@ -5,7 +5,7 @@ fence does; every write of the message log checks the fence in its own transacti
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import structlog
@@ -120,6 +120,9 @@ class PostgresLeases:
             self._refences += 1
             self._fences[shard] = new
             return self.fence(room_id)
+
+    def owned_shards(self) -> Collection[int]:
+        return tuple(self._fences) if trio.current_time() < self._confirmed_until else ()
 
     async def give_up(self) -> None:
         """Own nothing any more, so that another node need not wait for our end. Idempotent.

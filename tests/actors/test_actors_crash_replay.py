@@ -180,6 +180,7 @@ def test_no_word_that_anybody_wrote_is_in_the_file_and_sizes_are_the_same(
     assert record.state["member_count"] == 3
     assert [each["state"] for each in record.state["members"]].count("invited") == 2
 
+    capsys.readouterr()
     assert main(["crashes", "show", record.reference]) == 0
     shown = capsys.readouterr().out
     assert msgspec.json.decode(shown, type=CrashRecord) == record

@@ -11,6 +11,7 @@ import trio
 from core.actor import Actor, ActorSpec
 from core.clock import SystemClock
 from core.ids import ProcessIds
+from core.ports.crash_records import CrashRecords
 from core.reference import Ref
 from core.system import ActorSystem
 from protocol.addresses import Kind
@@ -89,12 +90,14 @@ async def a_stage(
     max_waiting: int = 1_024,
     drain_within: float = 10.0,
     player: type["Player"] | None = None,
+    crash_records: CrashRecords | None = None,
     **spec: Any,
 ) -> AsyncIterator[Stage]:
     chance = random.Random(1)
     system = ActorSystem(
         chance=chance,
         ids=ProcessIds(SystemClock(), chance),
+        crash_records=crash_records,
         max_active=max_active,
         max_waiting=max_waiting,
     )

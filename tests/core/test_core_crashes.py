@@ -2,6 +2,8 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -9,12 +11,21 @@ import pytest
 import structlog.testing
 import trio
 import trio.testing
-from core_stage import Player, a_stage, crash, wait_for
+from core_stage import PLAYER, Player, a_stage, crash, wait_for
 
 from core.errors import Rejected, Unavailable
 from core.restart_policy import Restart, RestartPolicy
+from storage.memory.crash_records import MemoryCrashRecords
 
 OFTEN = RestartPolicy(intensity=100)
+
+
+@contextmanager
+def mock_state(state: Callable[[Player], object]) -> Iterator[None]:
+    """Players say this of their state for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Player, "redacted_state", state)
+        yield
 
 
 async def test_the_reference_and_the_mailbox_survive_and_the_message_does_not_come_back(
@@ -51,6 +62,56 @@ async def test_the_asker_gets_internal_with_a_reference_that_the_log_knows(
     assert entry["error"] == "ValueError"
     assert entry["recent_messages"] == ["function"]
     assert "xyzzy" not in str(logs)
+
+
+async def test_a_crash_is_recorded_with_the_last_eight_envelopes_and_the_state(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    records = MemoryCrashRecords()
+
+    def state(player: Player) -> object:
+        return {"said": len(stage.seen), "kind": PLAYER, "odd": player}
+
+    async with a_stage(crash_records=records) as stage:
+        for number in range(10):
+            stage.ref().tell_nowait(f"word {number}")
+        await stage.ref().ask("asked and answered")
+        with mock_state(state), pytest.raises(Rejected) as caught:
+            await stage.ref().ask(crash)
+    (record,) = records.records
+    assert record.reference == caught.value.params["reference"]
+    assert (record.kind, record.key, record.error) == ("player", "a", "ValueError")
+    assert record.place.startswith("tests/core/core_stage.py:")
+    assert record.place.endswith(" crash")
+    assert record.state == {"said": 12, "kind": "player", "odd": "Player"}
+    assert [each.type for each in record.envelopes] == ["builtins.str"] * 7 + ["builtins.function"]
+    assert [each.was_asked for each in record.envelopes] == [False] * 6 + [True] * 2
+    assert {each.fields for each in record.envelopes} == {None}
+
+
+async def test_a_record_that_cannot_be_made_or_kept_harms_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Broken(MemoryCrashRecords):
+        def keep_nowait(self, record: object) -> None:
+            raise OSError
+
+    class Full(MemoryCrashRecords):
+        def may_keep(self) -> bool:
+            return False
+
+    def unreadable(player: Player) -> object:
+        raise LookupError
+
+    for records in (Broken(), Full()):
+        async with a_stage(crash_records=records) as stage:
+            stage.ref().tell_nowait(crash)
+            await stage.ref().ask("alive")
+            with mock_state(unreadable):
+                stage.ref().tell_nowait(crash)
+                await stage.ref().ask("alive again")
+        assert stage.count("crashes") == 2
+        assert not records.records
 
 
 async def test_whoever_still_waits_for_a_crashed_actor_is_told(

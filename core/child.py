@@ -70,6 +70,8 @@ class Child:
         if life is None:
             return
         life.dismiss(trio.current_time() + self.spec.shutdown_after)
+        if life.ended.is_set():
+            return
         with trio.move_on_at(life.stop_by) as patience:
             await life.ended.wait()
         if patience.cancelled_caught:
@@ -98,7 +100,9 @@ class Life:
         self._scope = trio.CancelScope(shield=True)
 
     def started(self, value: None = None) -> None:
-        """Those after it may rely on it."""
+        """Those after it may rely on it; unless its time is already over."""
+        if self._scope.cancel_called:
+            return
         self.has_started = True
         self._scope.deadline = float("inf")
         self.begun.set()

@@ -75,8 +75,8 @@ async def test_too_many_restarts_escalate_after_an_ordered_stop(autojump_clock: 
 
 async def test_the_restarts_of_all_children_add_up(autojump_clock: MockClock) -> None:
     stage = Stage()
-    for name in "abc":
-        stage.child(name, first(ValueError()))
+    for number, name in enumerate("abc"):
+        stage.child(name, first(number + 0.5))
     with pytest.raises(EscalatedError, match="top: c"):
         await stage.supervisor().run()
 
@@ -169,6 +169,18 @@ async def test_a_start_that_takes_too_long_has_failed(autojump_clock: MockClock)
         await stage.supervisor().run()
     assert trio.current_time() - began == pytest.approx(7)
     assert stage.seen == ["a starts", "a ends"]
+
+
+async def test_a_start_that_says_so_too_late_has_failed(autojump_clock: MockClock) -> None:
+    async def late(*, task_status: trio.TaskStatus[None]) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(8)
+        task_status.started()
+        await trio.sleep_forever()
+
+    specs = [ChildSpec(name="a", run=late, start_within=7)]
+    with pytest.raises(trio.TooSlowError):
+        await Supervisor("top", specs, chance=random.Random(1)).run()
 
 
 async def test_a_first_start_that_hangs_can_be_cancelled(autojump_clock: MockClock) -> None:

@@ -261,7 +261,8 @@ async def measure(options: argparse.Namespace) -> float:
 async def _compare_all(good: GoodClients, hostile: Hostile, options: argparse.Namespace) -> float:
     print("kind, milliseconds   p50     harm   ratio     p99     harm   ratio  lag p99")
     for kind in options.kinds or (CROWD if options.each else ()):
-        await compare(kind, {kind: CROWD[kind]}, good, hostile, options)
+        crowd = CROWD if kind == "all" else {kind: CROWD[kind]}
+        await compare(kind, crowd, good, hostile, options)
     if options.kinds:
         return 0.0
     await compare("nobody (control)", {}, good, hostile, options)
@@ -273,7 +274,9 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--each", action="store_true", help="every kind by itself too")
-    parser.add_argument("--kinds", nargs="+", choices=[*CROWD], help="these alone, without verdict")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=[*CROWD, "all"], help="these alone, without verdict"
+    )
     parser.add_argument("--verbose", action="store_true", help="each pair, and who ended how")
     ratio = trio.run(measure, parser.parse_args())
     sys.exit(ratio > MOST)

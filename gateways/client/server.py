@@ -21,6 +21,10 @@ from gateways.client.wire import PlainWire
 
 _log = structlog.get_logger()
 BACKLOG: Final = 1_024
+ACCEPT_EVERY: Final = 0.001
+"""Seconds between two connections: who comes with a thousand at once leaves the loop to those who are
+here. Three times what a client needs to be welcomed, so nobody honest waits for it."""
+
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -112,6 +116,7 @@ class ClientServer:
                 self._handshakes.release()
                 raise
             nursery.start_soon(self._welcome, connected, str(address[0]) if address else "")
+            await trio.sleep(ACCEPT_EVERY)
 
     async def _welcome(self, connected: socket.socket, address: str) -> None:
         """One upgrade, from accept to a connection of the hub. Never raises."""

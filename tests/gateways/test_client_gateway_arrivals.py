@@ -9,6 +9,7 @@ from client_gateway_world import World, until, upgrade_head
 from gateways.client.deadlines import NEVER, PER_TURN, Deadlines
 from gateways.client.expiry import Expiry
 from gateways.client.policy import Policy
+from gateways.client.server import ACCEPT_EVERY
 
 
 async def test_many_that_are_due_together_end_a_few_at_a_time(
@@ -109,3 +110,15 @@ async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
         nursery.cancel_scope.cancel()
     assert set(looked) == {10.0}
     assert max(at_once) <= 2 * PER_TURN
+
+
+async def test_a_crowd_is_let_in_one_at_a_time(mock_clock: trio.testing.MockClock) -> None:
+    world = World()
+    async with world.running() as server:
+        for _ in range(3):
+            await world.connected()
+        for let_in in (1, 2, 3):
+            await until(lambda n=let_in: server.statistics()["sockets"] >= n)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert server.statistics()["sockets"] == let_in
+            mock_clock.jump(ACCEPT_EVERY)

@@ -87,10 +87,13 @@ def record_of(
         place=place_of(crash),
         frames=list(described["frames"])[-_MAX_FRAMES:],  # type: ignore[call-overload]
         envelopes=[_recorded(envelope) for envelope in recent],
-        state=msgspec.to_builtins(
-            state, str_keys=True, enc_hook=lambda value: type(value).__name__
-        ),
+        state=msgspec.to_builtins(state, str_keys=True, enc_hook=_plain),
     )
+
+
+def _plain(value: object) -> str:
+    """For what is no data: a name's own text, else its type."""
+    return str(value) if isinstance(value, str) else type(value).__name__
 
 
 def summary_of(state: object) -> object:

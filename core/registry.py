@@ -1,7 +1,7 @@
 """Which kinds there are, which actors are active, and which rest after too many crashes."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import trio
@@ -57,6 +57,10 @@ class Registry:
         self._resting.move_to_end(address)
         if len(self._resting) > self._max_resting:
             self._resting.popitem(last=False)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """How many are remembered as resting; their time may be over."""
+        return {"resting": len(self._resting)}
 
     def rests_for(self, address: Address) -> float:
         """Seconds until it may be activated; 0: now."""

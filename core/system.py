@@ -159,6 +159,7 @@ class ActorSystem:
         return {
             **self._places.statistics(),
             **self._idleness.statistics(),
+            **self._registry.statistics(),
             "activations": self._counts.activations,
             "passivations": self._counts.passivations,
             "crashes": self._counts.crashes,

@@ -14,12 +14,15 @@ import trio.testing
 from actors_world import ROOM_ID, FakeClient, World, key, user_id
 
 from actors.room import commands as room_commands
+from actors.user.actor import UserActor
 from commands.command_line import main
+from core.envelope import Envelope
 from core.errors import Rejected
 from core.ports.crash_records import CrashRecord
 from core.system import ActorSystem
 from protocol.chat import EditMessage, PostMessage
-from protocol.room import InviteToRoom, JoinRoom
+from protocol.room import CreateRoom, InviteToRoom, JoinRoom
+from protocol.user import USER
 from storage.crash_files import CrashFiles, fitted, load, stored
 
 CANARY = "marmalade Übergrößenträger 4711 🦊"
@@ -116,6 +119,33 @@ def test_a_crash_that_hangs_on_an_earlier_message_is_reproduced_too(
         return EditMessage(room_id=ROOM_ID, message_id=message_id, content=FATAL)
 
     record = crash_a_room(directory, fatal=edit)
+    assert main(["crashes", "replay", record.reference]) == 0
+
+
+def test_a_crash_of_a_user_is_reproduced_with_the_people_that_its_messages_name(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(self: Any, envelope: Any, command: CreateRoom) -> None:
+        known = await self._ports.users.many(1, command.members)
+        raise ArithmeticError(len(known) / (len(known) - 1))
+
+    async def talk() -> None:
+        world, files = World(), CrashFiles(directory)
+        world.system = ActorSystem(chance=world.chance, ids=world.ids, crash_records=files)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(files.run)
+            async with world.running():
+                ada = world.client(1)
+                command = CreateRoom(kind="group", client_id=key(1), members=[user_id(2)])
+                envelope: Envelope[Any] = Envelope(command, principal=ada.principal, client=ada)
+                world.system.ref(USER.at(user_id(1))).deliver_nowait(envelope)
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    monkeypatch.setattr(UserActor, "_create_room", broken)
+    trio.run(talk, clock=trio.testing.MockClock(autojump_threshold=0))
+    record = load(stored(directory)[0])
+    assert (record.kind, record.error) == ("user", "ZeroDivisionError")
     assert main(["crashes", "replay", record.reference]) == 0
 
 

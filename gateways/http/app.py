@@ -55,6 +55,8 @@ def create_app(ports: HttpPorts, *, body_within: float = BODY_WITHIN) -> QuartTr
         RESPONSE_TIMEOUT=60,
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
+    # No path has two spellings: werkzeug would redirect `a//b`, to whatever host the request names.
+    app.url_map.merge_slashes = False
     gate = app.extensions[GATE] = Gate(ports, body_within)
     _frame(app, ports)
     for route in (*DECLARED, openapi_route(DECLARED, ports.version)):

@@ -134,8 +134,13 @@ def _surrogate(rng: random.Random, info: Any, value: Any) -> Sample:
 
 
 def _control(rng: random.Random, info: Any, value: Any) -> Sample:
-    sign = rng.choice(("\0", "\u202e", "\u2066", "\ufeff", "\u200b", "\x1b[31m", "\x7f", "\u0085"))
+    sign = rng.choice(("\u202e", "\u2066", "\ufeff", "\u200b", "\x1b[31m", "\x7f", "\u0085"))
     return sample((value if isinstance(value, str) else CANARY) + sign)
+
+
+def _zero(rng: random.Random, info: Any, value: Any) -> Sample:
+    text = f"{value}\0" if isinstance(value, str) else f"{CANARY}\0"
+    return sample(rng.choice((text, text, [text], {"a": text}, {text: 1})))
 
 
 def _nested(rng: random.Random, info: Any, value: Any) -> Sample:
@@ -162,6 +167,7 @@ REPLACEMENTS: Final = {
     "not UTF-8": _not_utf8,
     "surrogate": _surrogate,
     "control character": _control,
+    "zero character": _zero,
     "nested": _nested,
 }
 OTHERS: Final = ("missing", "twice", "number for a key", "bytes for a key", "unknown beside it")
@@ -234,8 +240,8 @@ def _twice(
     if place.path == ("ref",):
         return data, "twice", Expect(ANY)  # of two, the last one is answered
     expect = _expected(tag, place, other, ref)
-    is_text = isinstance(other.value, str)
-    if (tag, place.path[0]) in FREE_FORM or (is_first and is_text):
+    may_hold_text = isinstance(other.value, str | list | dict)
+    if (tag, place.path[0]) in FREE_FORM or (is_first and may_hold_text):
         # The sum of free form is measured. What is overridden is judged by its type alone.
         expect = Expect(expect.verdicts | REFUSED | ACCEPTED, expect.shown, ref)
     return data, "twice", expect

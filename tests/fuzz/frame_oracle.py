@@ -12,6 +12,7 @@ from memory_gateway import NOW_MS, ROOM, MemoryGateway, Peer, Received
 from valid_frames import CANARY
 from verdicts import Verdict, compare, verdict_of
 
+from protocol.addresses import Address
 from protocol.close_codes import CloseCode
 from protocol.errors import ERROR_CODES
 from protocol.frames import Ping, Pong
@@ -88,9 +89,13 @@ class Oracle:
     def _open_peer(self) -> Peer:
         if self.peer is None or not self.peer.connection.is_open:
             self.peer = Peer(self.gateway)
+            self.gateway.delivered.clear()
             self.peer.send_map(HELLO, self.rng)
             joined = self.peer.send_map({"type": "room.join", "roomId": ROOM, "ref": 1}, self.rng)
-            assert joined.maps == [{"type": "ok", "ref": 1}]
+            assert joined.maps == [{"type": "ok", "ref": 1}], (
+                "a good client's connection does not open"
+            )
+            assert len(self.gateway.delivered) == 2, "a good client's connection does not open"
         return self.peer
 
     def _let_go(self, peer: Peer) -> None:
@@ -108,6 +113,8 @@ class Oracle:
             peer.hang_up(self.rng, politely=False)
             assert peer.wire.is_closed
             return "gone"
+        if case.stage == "greeting" and [m["type"] for m in got.maps[:1]] == ["welcome"]:
+            del got.maps[0], got.raw[0]  # a large frame ends after its session has answered
         return self._closed(got, case.close_code)
 
     def _after_message(self, case: Case, peer: Peer, got: Received, payload: bytes) -> str:
@@ -126,7 +133,7 @@ class Oracle:
             return self._closed(got, CloseCode.MALFORMED_FRAME)
         refused = verdict.refused
         if refused is None:
-            return self._accepted(verdict.frame, got, is_opening=is_opening)
+            return self._accepted(peer, verdict.frame, got, is_opening=is_opening)
         assert not self.gateway.delivered, "refused and delivered"
         error = self._one_error(got, refused.code, refused.ref)
         named = [fault["field"] for fault in error["fields"]]
@@ -145,33 +152,35 @@ class Oracle:
             assert _leads_to(field, expect.shown), f"{field} is named, not {expect.shown}"
             assert refused.ref == expect.ref, f"ref {refused.ref}, not {expect.ref}"
 
-    def _accepted(self, frame: Any, got: Received, *, is_opening: bool) -> str:
-        delivered = [message for _, message in self.gateway.delivered]
+    def _accepted(self, peer: Peer, frame: Any, got: Received, *, is_opening: bool) -> str:
         ref = getattr(frame, "ref", None)
+        if isinstance(frame, Hello):
+            return self._greeted(frame, got, is_opening=is_opening)
+        if not _goes_to_an_actor(frame) or is_opening:
+            assert not self.gateway.delivered, "delivered"
         if isinstance(frame, Ping):
             assert got == ([{"type": "pong", "t": frame.t, "serverTime": NOW_MS}], got.raw, None)
-        elif isinstance(frame, Hello) and is_opening:
-            assert delivered == [frame]
-            assert [message["type"] for message in got.maps] == ["welcome"]
-            return "dispatched"
-        elif isinstance(frame, Hello):
-            self._one_error(got, "bad_request", None)
-            return "refused bad_request"
-        elif is_opening:
-            assert not delivered, "delivered before hello"
+            return "answered"
+        if is_opening:
             return self._closed(got, CloseCode.UNAUTHENTICATED)
-        elif isinstance(frame, UNBUILT):
+        if isinstance(frame, UNBUILT):
             assert not self._one_error(got, "unavailable", ref)["temporary"]
             return "refused unavailable"
-        elif isinstance(frame, Pong):
-            assert got == ([], [], None)
-        else:
-            assert got == ([{"type": "ok", "ref": ref}] if ref is not None else [], got.raw, None)
-            if not isinstance(frame, SetPresence):
-                assert delivered == [frame], "one frame is one message to an actor"
-                return "dispatched"
-        assert not delivered, "delivered"
-        return "answered"
+        answers = [] if ref is None else [{"type": "ok", "ref": ref}]
+        assert got == (answers, got.raw, None), "not answered once"
+        if not _goes_to_an_actor(frame):
+            return "answered"
+        assert self.gateway.delivered == [(_address(peer, frame), frame)], "not one message"
+        return "dispatched"
+
+    def _greeted(self, hello: Hello, got: Received, *, is_opening: bool) -> str:
+        if not is_opening:
+            assert not self.gateway.delivered, "a second hello went on"
+            self._one_error(got, "bad_request", None)
+            return "refused bad_request"
+        assert [message for _, message in self.gateway.delivered] == [hello]
+        assert [message["type"] for message in got.maps] == ["welcome"]
+        return "dispatched"
 
     def _closed(self, got: Received, code: int) -> str:
         assert got.close_code == code, f"closed with {got.close_code}, not {code}"
@@ -184,6 +193,7 @@ class Oracle:
     def _one_error(self, got: Received, code: str = "", ref: int | None = None) -> dict[str, Any]:
         """The one refusal that came, in the contract's shape and none of the client's words."""
         assert got.close_code is None, f"closed with {got.close_code}"
+        assert got.maps, "is refused in silence"
         assert [message["type"] for message in got.maps] == ["error"], got.maps
         (error,), (raw,) = got.maps, got.raw
         assert set(error) <= ERROR_FIELDS
@@ -210,6 +220,18 @@ class Oracle:
 def encoded(message: dict[str, Any], rng: random.Random) -> bytes:
     """A map in one honest WebSocket frame."""
     return frame(FINAL | BINARY, msgpack.packb(message), rng)
+
+
+def _goes_to_an_actor(frame: Any) -> bool:
+    return not isinstance(frame, (Ping, Pong, SetPresence, *UNBUILT))
+
+
+def _address(peer: Peer, frame: Any) -> Address:
+    """Whose a command is, by the contract: a room's, the user's (a new room), the session's."""
+    kind = type(frame).__struct_config__.tag
+    if kind in ("chat.search", "auth.refresh"):
+        return Address("session", peer.connection.session_id)
+    return Address("user", "ada") if kind == "room.create" else Address("room", frame.room_id)
 
 
 def _leads_to(field: str, shown: str) -> bool:

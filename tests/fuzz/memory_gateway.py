@@ -18,7 +18,7 @@ from gateways.client.admission import Admission, Bounds
 from gateways.client.channel import Channel
 from gateways.client.connections import Connections
 from gateways.client.fanout import TopicFanout
-from gateways.client.hub import READ, RECEIVE_BYTES, WRITE
+from gateways.client.hub import READ, WRITE
 from gateways.client.policy import Policy
 from gateways.client.router import Router
 from protocol import codec
@@ -30,6 +30,8 @@ from protocol.session import Hello, Self, Welcome
 
 NOW_MS: Final = 1_760_000_000_000
 ROOM: Final = "fuzz"
+READ_BYTES: Final = 65_536
+"""Given to the gateway at once: whatever the hub reads at most, a case stays what it is."""
 
 
 class MemoryWire:
@@ -79,7 +81,7 @@ class MemoryPoller:
 
     def __init__(self) -> None:
         self.interest: dict[Channel, int] = {}
-        self._buffer = bytearray(RECEIVE_BYTES)
+        self._buffer = bytearray(READ_BYTES)
 
     def watch(self, connection: Channel, events: int) -> None:
         if events:
@@ -117,14 +119,12 @@ class Peer:
     def __init__(self, gateway: "MemoryGateway") -> None:
         self._gateway = gateway
         self.wire = MemoryWire()
-        self.connection = gateway.take_in(self.wire)
+        self.connection: Any = gateway.take_in(self.wire)
 
     def send(self, reads: list[bytes]) -> Received:
         """Let these bytes arrive, everything settle, and see what came back."""
         self.wire.unread.extend(
-            read[at : at + RECEIVE_BYTES]
-            for read in reads
-            for at in range(0, len(read), RECEIVE_BYTES)
+            read[at : at + READ_BYTES] for read in reads for at in range(0, len(read), READ_BYTES)
         )
         self._gateway.settle(self.connection)
         return self.received()

@@ -9,7 +9,7 @@ from field_mutations import Expect, mutant
 from raw_attacks import ATTACKS
 
 MUTATED, RAW, WEBSOCKET = "mutated", "raw", "websocket"
-SHARES: Final = ((MUTATED, 0.62), (RAW, 0.3), (WEBSOCKET, 0.08))
+SHARES: Final = ((MUTATED, 0.7), (RAW, 0.22), (WEBSOCKET, 0.08))
 RAW_SHARES: Final = {
     "noise": 30,
     "spliced": 33,

@@ -33,6 +33,8 @@ ERROR_FIELDS: Final = {
     "reference",
 }
 HELLO: Final = {"type": "hello", "token": "t", "client": {"name": "fuzz", "version": "1"}}
+JOIN: Final = {"type": "room.join", "roomId": ROOM, "ref": 1}
+OPENS: Final = "a good client's connection does not open"
 
 
 class Broken(AssertionError):
@@ -90,12 +92,9 @@ class Oracle:
         if self.peer is None or not self.peer.connection.is_open:
             self.peer = Peer(self.gateway)
             self.gateway.delivered.clear()
-            self.peer.send_map(HELLO, self.rng)
-            joined = self.peer.send_map({"type": "room.join", "roomId": ROOM, "ref": 1}, self.rng)
-            assert joined.maps == [{"type": "ok", "ref": 1}], (
-                "a good client's connection does not open"
-            )
-            assert len(self.gateway.delivered) == 2, "a good client's connection does not open"
+            got = self.peer.send([encoded(HELLO, self.rng) + encoded(JOIN, self.rng)])
+            assert got.maps[1:] == [{"type": "ok", "ref": 1}], OPENS
+            assert len(self.gateway.delivered) == 2, OPENS
         return self.peer
 
     def _let_go(self, peer: Peer) -> None:

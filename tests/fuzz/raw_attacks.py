@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import msgpack
-from valid_frames import CANARY, TAGS, valid_map
+from valid_frames import TAGS, valid_map
 
 from protocol.limits import MAX_FRAME_BYTES
 
@@ -98,6 +98,3 @@ def _with(rng: random.Random, name: str, value: bytes) -> bytes:
     body = b"".join(msgpack.packb(key) + msgpack.packb(item) for key, item in frame.items())
     extra = msgpack.packb(name) + value
     return b"\xde" + (len(frame) + 1).to_bytes(2, "big") + body + extra
-
-
-__all__ = ["ATTACKS", "CANARY"]

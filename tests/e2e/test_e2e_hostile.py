@@ -24,7 +24,7 @@ from gateways.client.deadlines import Timing
 
 IMPATIENT = str(Path(__file__).with_name("impatient_server.py"))
 SHORT = {
-    "handshake_within": 2.4,
+    "handshake_within": 3.2,
     "hello_within": 1.2,
     "heartbeat_every": 0.8,
     "send_within": 1.0,
@@ -143,7 +143,7 @@ async def test_each_kind_of_harm_is_ended_by_its_deadline_with_its_last_word(
     assert set(ENDINGS) == set(KINDS)
     target = await target_of(server)
     found = await endings(target, [*KINDS, *KINDS], within=10)
-    assert broken_promises(found) == set(), found
+    assert {kind: found[kind] for kind in broken_promises(found)} == {}
 
 
 async def test_a_thousand_half_open_sockets_are_gone_by_their_deadline_and_leave_nothing(

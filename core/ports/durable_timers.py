@@ -130,4 +130,4 @@ class TimerSource(Protocol):
         """The actor has it: remove this generation. One that was set meanwhile stays."""
 
     async def put_off(self, claimed: ClaimedTimer, *, until: int) -> None:
-        """Not now. Does nothing when it was set, cancelled or claimed by another meanwhile."""
+        """Not now, and never before its time. Does nothing when it was set, cancelled or claimed by another meanwhile."""

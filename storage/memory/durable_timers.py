@@ -109,7 +109,7 @@ class MemoryDurableTimers:
         def move() -> None:
             row = self.table.rows.get(_place(claimed.timer))
             if row and (row.generation, row.attempts) == (claimed.generation, claimed.attempts):
-                row.wake_at = until
+                row.wake_at = max(row.timer.due_at, until)
 
         await self._cross("put_off", move)
 

@@ -125,7 +125,7 @@ async def _finish(connection: Connection, claimed: ClaimedTimer) -> None:
 
 async def _put_off(connection: Connection, claimed: ClaimedTimer, until: int) -> None:
     await connection.execute(
-        """UPDATE durable_timer SET wake_at = $5
+        """UPDATE durable_timer SET wake_at = greatest(due_at, $5)
             WHERE tenant_id = $1 AND kind = $2 AND key = $3 AND name = $4
               AND generation = $6 AND attempts = $7""",
         *_place(claimed.timer),

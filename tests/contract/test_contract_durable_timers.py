@@ -97,6 +97,15 @@ async def test_what_is_put_off_comes_when_that_is_over(timers: Any) -> None:
     assert await names(timers, T0 + 1_000) == ["payment"]
 
 
+async def test_no_put_off_lets_one_fire_before_its_time(timers: Any) -> None:
+    """The clock was ahead when it was claimed, and is back when it is put off."""
+    await timers.apply(timer(at=T0))
+    [claimed] = await claim(timers, T0)
+    await timers.put_off(claimed, until=T0 - 86_400_000)
+    assert await claim(timers, T0 - 1) == []
+    assert await names(timers, T0) == ["payment"]
+
+
 async def test_the_last_set_wins(timers: Any) -> None:
     await timers.apply(timer(at=T0), timer(at=T0 + 5_000))
     await timers.apply(timer(at=T0 + 9_000, payload=b"new"))

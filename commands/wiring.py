@@ -148,7 +148,7 @@ class Server:
         return [
             endless("outbox", self.actors.outbox.run),
             endless("sessions", self.actors.keeper.run),
-            endless("timers", self.timers.run),
+            endless("durable_timers", self.timers.run),
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
@@ -193,13 +193,13 @@ class Server:
             "actors": self.actors.system.statistics(),
             "crash_records": self.crash_files.statistics(),
             "database": self._database.statistics(),
+            "durable_timers": self.timers.statistics(),
             "fanout": self.actors.fanout.statistics(),
             "jobs": self.jobs.statistics(),
             "leases": self.storage.leases.statistics(),
             "message_log": self.storage.log.statistics(),
             "outbox": self.actors.outbox.statistics(),
             "sessions": self.actors.keeper.statistics(),
-            "timers": self.timers.statistics(),
             "supervisor": self.supervisor.statistics(),
             **self.gateways.statistics(),
             **({"postgres": self._embedded.statistics()} if self._embedded else {}),

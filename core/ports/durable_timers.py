@@ -80,7 +80,7 @@ class DurableTimers(Protocol):
         fired sets it again.
 
         Once a cancel (or another set) is confirmed, no delivery of the old timer begins; one that
-        had been claimed before may still reach the actor, at most `ASK_WITHIN` seconds later.
+        had been claimed before may still reach the actor, at most ten seconds later.
         Raises `Rejected` when an actor would have more than 64 timers (two setters at the same
         moment may pass that by one each), and `Unavailable`: then, as after a cancellation, it may
         or may not have happened, and may still happen; repeat it, or check when the timer fires.

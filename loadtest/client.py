@@ -290,8 +290,7 @@ class Session:
                     self.positions[room_id].seq = event["seq"]
                     await self._deliver(event)
                 elif not self.positions[room_id].is_healing:
-                    self.positions[room_id].is_healing = True
-                    self._rejoin(room_id, self.positions.after(room_id))
+                    self._heal(room_id)
             case Judgement.SEEN | Judgement.UNKNOWN_ROOM:
                 pass
 
@@ -312,6 +311,17 @@ class Session:
     async def _lost_room(self, room_id: str) -> None:
         self.positions.left(room_id)
         await self._emit("local.room_gone", roomId=room_id)
+
+    def _heal(self, room_id: str) -> None:
+        """Join again after what was seen: at once, and ever later while that closes no gap."""
+        position = self.positions[room_id]
+        position.is_healing = True
+        position.heals += 1
+        if position.heals == 1:
+            self._rejoin(room_id, position.wire())
+        elif self._while_connected is not None:
+            wait = JOIN_AGAIN_AFTER * 2.0 ** min(position.heals - 2, 6)
+            self._while_connected.start_soon(self._rejoin_later, room_id, wait)
 
     async def _not_joined(self, room_id: str, refusal: Refused, *, is_ours: bool) -> None:
         """A room we believed to be in. Our own join, which nobody else repeats, is tried again."""

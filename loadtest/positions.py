@@ -21,11 +21,13 @@ class Judgement(Enum):
 
 @dataclass(slots=True)
 class Position:
-    """The last event seen of one room. `is_healing`: a join that closes a gap is under way."""
+    """The last event seen of one room. `is_healing`: a join that closes a gap is under way;
+    `heals`: how many there were since the log last went on."""
 
     epoch: str
     seq: int
     is_healing: bool = False
+    heals: int = 0
 
     def wire(self) -> dict[str, object]:
         """As `resume` and `after` want it."""
@@ -74,6 +76,7 @@ class Positions:
         if seq > position.seq + 1:
             return Judgement.GAP
         position.seq = seq
+        position.heals = 0
         return Judgement.NEXT
 
     def joined(self, room: Mapping[str, Any], verdict: str | None) -> bool:

@@ -22,6 +22,9 @@ class MemoryRooms:
         self._reads: dict[tuple[str, str], int] = {}
         self._muted: dict[tuple[str, str], int | None] = {}
 
+    def __len__(self) -> int:
+        return len(self._rooms)
+
     async def create(self, room: NewRoom) -> tuple[str, bool]:
         known = self._existing(room)
         if known is not None:

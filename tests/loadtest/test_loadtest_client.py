@@ -193,6 +193,19 @@ async def test_a_jump_in_seq_heals_by_joining_again_after_what_was_seen(autojump
         assert heard == [str(n) for n in range(7)]
 
 
+async def test_a_hole_that_no_join_can_close_is_not_hammered_at(autojump_clock):
+    server = TinyServer()
+    async with connected(a_session(server)) as ada:
+        room = await a_room(ada)
+        await ada.send(room, "before")
+        log = server.world.rooms[room].log
+        log.append({**log[-1], "seq": log[-1]["seq"] + 2})
+        server.publish(log[-1])
+        await trio.sleep(60)
+        joins = [frame for frame in server.received if frame["type"] == "room.join"]
+        assert 3 <= len(joins) <= 12
+
+
 async def test_three_failed_resumes_lead_to_a_hello_without_resume(autojump_clock):
     server = TinyServer()
     async with connected(a_session(server)) as ada:

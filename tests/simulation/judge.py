@@ -26,6 +26,10 @@ EXCUSED = frozenset({"rate_limited", "overloaded", "unavailable", "internal"})
 def judge(journey: Journey) -> list[str]:
     """Every broken promise, in words; none is the right answer."""
     problems = list(journey.troubles)
+    if journey.rooms and (made := len(journey.database.rooms)) != len(journey.rooms):
+        problems.append(f"{made} rooms were made where {len(journey.rooms)} were asked for")
+    if any(log.statistics()["seq_taken"] for log in journey.database.logs):
+        problems.append("two owners of one room wrote at the same seq")
     for room_id in journey.rooms:
         events = [decode_event(row.body) for row in journey.rows(room_id)]
         problems += _log(room_id, events)

@@ -15,7 +15,7 @@ from loadtest.client import Refused, Session, SessionStopped
 from loadtest.uuid7 import Uuid7
 
 Frame = dict[str, Any]
-ANSWERED_WITHIN = 600.0
+ANSWERED_WITHIN = 240.0
 EMOJI = ("👍", "🏖", "❤")
 
 

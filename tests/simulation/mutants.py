@@ -1,0 +1,240 @@
+"""Rules of the server broken on purpose, one at a time, to see that the judge notices.
+
+Each mutant names within how many seeds it must be found, and a word of the problem that finds it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from actors.room.actor import RoomActor
+from actors.room.catch_up import CatchUp
+from actors.room.gates import Gates
+from actors.room.memory import Memory
+from actors.room.pipeline import Entry, Pipeline
+from actors.room.recovery import Recovery
+from gateways.client.connection import Connection
+from gateways.client.fanout import TopicFanout
+from gateways.client.topic import Topic
+from loadtest.client import Session
+from protocol.close_codes import CloseCode
+from storage.memory.inboxes import MemoryInboxes
+from storage.memory.leases import MemoryShards
+from storage.memory.outbox import MemoryOutbox
+from storage.memory.rooms import MemoryRooms
+from storage.memory.stored_log import StoredLog
+from storage.outbox import Batch
+
+Patches = Iterator[tuple[type, str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`within` seeds it must be found by a problem that has `word` in it."""
+
+    break_it: Callable[[], Patches]
+    within: int
+    word: str
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        with ExitStack() as patches:
+            for target, name, replacement in self.break_it():
+                patches.enter_context(patch.object(target, name, replacement))
+            yield
+
+
+def ack_before_commit() -> Patches:
+    """The sender hears `ok` when the event is decided."""
+    push = Pipeline.push
+
+    def eager(self: Pipeline, entry: Entry) -> None:
+        if entry.answer is not None:
+            entry.envelope.answer(entry.answer)
+        push(self, entry)
+
+    yield Pipeline, "push", eager
+
+
+def no_dedupe() -> Patches:
+    """A repeated clientId is a new message, for the room and for the database."""
+    yield Memory, "stored", lambda *_: None
+    yield StoredLog, "_clash", lambda *_: None
+
+
+def burnt_seq() -> Patches:
+    """After a refused append one number is never used."""
+    recover = RoomActor._recover
+
+    async def wasteful(self: Any, failed: Entry) -> None:
+        await recover(self, failed)
+        self._commands.decided.head += 1
+
+    yield RoomActor, "_recover", wasteful
+
+
+def forgotten_join() -> Patches:
+    """A client's own join that is refused for now is not repeated."""
+
+    async def forget(self: Session, room_id: str, *_: object, **__: object) -> None:
+        self.positions[room_id].is_healing = False
+
+    yield Session, "_not_joined", forget
+
+
+def deaf_after_a_crash() -> Patches:
+    """A connection whose way into a room was cut short is left believing that it is in."""
+    close = Connection.close_nowait
+
+    def leave_open(self: Connection, code: CloseCode) -> None:
+        if code is not CloseCode.RESTARTING:
+            close(self, code)
+
+    yield Connection, "close_nowait", leave_open
+
+
+def no_catch_up() -> Patches:
+    """What became durable as a room crashed is published to nobody."""
+
+    async def forget(self: Any, left: object) -> None:
+        self._trace = self._traces.begin(
+            self._room_id, fence=self._commands.fence, published=self._applied.head
+        )
+
+    yield RoomActor, "_publish_unseen", forget
+
+
+class _AnyFence(int):
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __eq__ = int.__eq__
+    __hash__ = int.__hash__
+
+
+def stale_fence() -> Patches:
+    """The database takes writes of whoever owned the shard once."""
+    yield MemoryShards, "fence", lambda *_: _AnyFence()
+
+
+def lost_broadcast() -> Patches:
+    """Every thirtieth frame of a topic goes nowhere."""
+    publish = Topic.publish
+    count = 0
+
+    def forgetful(self: Topic, *args: Any) -> None:
+        nonlocal count
+        count += 1
+        if count % 30:
+            publish(self, *args)
+
+    yield Topic, "publish", forgetful
+
+
+def restart_without_reload() -> Patches:
+    """A room that crashed goes on with what its predecessor had in memory."""
+    assemble = RoomActor._assemble
+    kept: dict[tuple[int, str], Any] = {}
+
+    def reuse(self: Any, room: Any, *args: Any) -> None:
+        mine = (id(self._traces), self._room_id)
+        is_crashed = self._traces.find(self._room_id) is not None
+        kept[mine] = kept.get(mine, room) if is_crashed else room
+        assemble(self, kept[mine], *args)
+
+    yield RoomActor, "_assemble", reuse
+
+
+def event_before_ok() -> Patches:
+    """The room publishes first and answers then."""
+
+    def swapped(self: Any, entry: Entry) -> None:
+        if entry.event is not None:
+            self._applied.apply(entry.event, entry.names)
+        if entry.event is not None and entry.append is not None:
+            self._publish(entry.event, entry.append)
+        if entry.answer is not None:
+            entry.envelope.answer(entry.answer)
+
+    yield RoomActor, "_settle", swapped
+
+
+def removed_listen_on() -> Patches:
+    """Whoever is no member any more stays subscribed."""
+    yield TopicFanout, "unsubscribe_user", lambda *_: None
+
+
+def trusted_silence() -> Patches:
+    """After a lost reply the room goes on under its old number: a late write may still land."""
+
+    async def same(self: Recovery, failed: Entry, fence: int) -> int:
+        return fence
+
+    yield Recovery, "_fence", same
+
+
+def replay_from_one_later() -> Patches:
+    """Who comes back misses one event."""
+    follow = CatchUp.follow
+
+    def later(self: CatchUp, client: Any, user_id: str, after: int, **then: Any) -> None:
+        follow(self, client, user_id, min(after + 1, self._room.head), **then)
+
+    yield CatchUp, "follow", later
+
+
+def invited_twice() -> Patches:
+    """The inbox takes a source again when the courier repeats it."""
+    append = MemoryInboxes.append
+
+    async def forgetful(self: Any, *args: Any, **more: Any) -> Any:
+        self._places.pop((*args, more["source"]), None)
+        return await append(self, *args, **more)
+
+    yield MemoryInboxes, "append", forgetful
+
+
+def outbox_moves_first() -> Patches:
+    """A subscriber's place is moved before it has dealt with the batch."""
+    next_batch = MemoryOutbox.next_batch
+
+    async def careless(self: MemoryOutbox, name: str) -> Batch:
+        batch = await next_batch(self, name)
+        if not batch.rebuilding:
+            await self.move(name, batch.place)
+        return batch
+
+    yield MemoryOutbox, "next_batch", careless
+
+
+def answers_overtake() -> Patches:
+    """What needs a read holds nobody of its connection back."""
+    yield Gates, "is_closed", lambda *_: False
+
+
+def rooms_made_twice() -> Patches:
+    """A repeated `room.create` makes another room."""
+    yield MemoryRooms, "_existing", lambda *_: None
+
+
+MUTANTS: Mapping[str, Mutant] = {
+    "ack_before_commit": Mutant(ack_before_commit, 20, "was acked at"),
+    "no_dedupe": Mutant(no_dedupe, 20, "is stored 2 times"),
+    "burnt_seq": Mutant(burnt_seq, 20, "not 1..n"),
+    "forgotten_join": Mutant(forgotten_join, 400, "is deaf"),
+    "deaf_after_a_crash": Mutant(deaf_after_a_crash, 100, "is deaf"),
+    "no_catch_up": Mutant(no_catch_up, 50, "and not"),
+    "stale_fence": Mutant(stale_fence, 100, "two owners"),
+    "lost_broadcast": Mutant(lost_broadcast, 10, "and not"),
+    "restart_without_reload": Mutant(restart_without_reload, 50, "two owners"),
+    "event_before_ok": Mutant(event_before_ok, 10, "before the answer"),
+    "removed_listen_on": Mutant(removed_listen_on, 50, "without being a member"),
+    "trusted_silence": Mutant(trusted_silence, 100, "two owners"),
+    "replay_from_one_later": Mutant(replay_from_one_later, 20, "and not"),
+    "invited_twice": Mutant(invited_twice, 50, "came twice"),
+    "outbox_moves_first": Mutant(outbox_moves_first, 50, "never came"),
+    "answers_overtake": Mutant(answers_overtake, 100, "was answered"),
+    "rooms_made_twice": Mutant(rooms_made_twice, 100, "rooms"),
+}

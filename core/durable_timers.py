@@ -58,8 +58,8 @@ class DurableTimerService:
         backoff = BACKOFF_FIRST
         async with trio.open_nursery() as nursery:
             while True:
-                # A nudge from here on is for what this look may have missed.
-                self._nudged = trio.Event()
+                # Every nudge from here on is for what this look may have missed.
+                self._nudged, self._wakes_at = trio.Event(), None
                 try:
                     wait, backoff = await self._look(nursery), BACKOFF_FIRST
                 # A database that is away, or refuses: the rows are still there afterwards.
@@ -97,6 +97,8 @@ class DurableTimerService:
         """Claim what is due and begin its delivery; the seconds until there may be more."""
         most = min(BATCH, MAX_IN_FLIGHT - self._in_flight)
         shards = self._leases.owned_shards()
+        if not shards:
+            self._outlook = Outlook()
         if most <= 0 or not shards:
             return self._poll_every
         # The deadline counts from before the claim: a late reply must not outlive it.
@@ -109,9 +111,10 @@ class DurableTimerService:
             nursery.start_soon(self._deliver, timer, deadline)
         if len(claimed) == most:
             return 0.0
-        return self._until_next(now)
+        return self._until_next()
 
-    def _until_next(self, now: int) -> float:
+    def _until_next(self) -> float:
+        now = self._clock.now_ms()
         poll_at = now + _ms(self._poll_every)
         self._wakes_at = min(poll_at, self._outlook.next_at or poll_at)
         # What is due and was not claimed is held by somebody else for a moment.

@@ -230,6 +230,28 @@ async def test_a_timer_that_another_set_is_found_by_polling(
         assert world.names() == ["poll"]
 
 
+async def test_one_that_is_set_while_the_service_looks_is_not_overlooked(
+    autojump_clock: MockClock, world: World
+) -> None:
+    class Interrupted(MemoryDurableTimers):
+        async def claim(self, *args: object, **kwargs: object) -> object:
+            claimed, outlook = await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+            if [each.timer.name for each in claimed] == ["first"]:
+                await self.apply(world.timer("second", at=2 * SECOND, key="b"))
+            return claimed, outlook
+
+    async def linger(actor: Sleeper, due: TimerDue) -> None:
+        if due.name == "first":  # its end would be a reason to look again
+            await trio.sleep(8)
+
+    world.behave = linger
+    async with running(world, source=Interrupted) as node:
+        await trio.sleep(0.1)
+        await node.timers.apply(world.timer("first", at=SECOND))
+        await trio.sleep(3)
+        assert world.names() == ["first", "second"]
+
+
 class Counting(MemoryDurableTimers):
     claims = 0
 
@@ -244,7 +266,7 @@ async def test_nothing_to_do_costs_twelve_looks_a_minute_and_none_without_shards
 ) -> None:
     Counting.claims = 0
     async with running(world, source=Counting) as node:
-        await trio.sleep(600)
+        await trio.sleep(602)  # between two looks
         assert Counting.claims <= 121
         before = Counting.claims
         for n in range(60):

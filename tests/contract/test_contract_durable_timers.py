@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from conftest import fresh_database
+from postgres_for_tests import fresh_dsn
 
 from core.errors import Rejected
 from core.ports.durable_timers import (
@@ -18,8 +18,10 @@ from core.ports.durable_timers import (
 )
 from core.reminders import Reminders
 from protocol.addresses import Kind
+from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.durable_timers import MemoryDurableTimers
 from storage.postgres.durable_timers import PostgresDurableTimers, apply_changes
+from storage.postgres.pool import Connection, Database
 from storage.sharding import SHARDS, shard_of
 
 BOOKING = Kind("booking")
@@ -38,7 +40,11 @@ async def timers(server: Any, nudges: list[int]) -> AsyncIterator[Any]:
     if server is None:
         yield MemoryDurableTimers(on_set=nudges.append)
         return
-    async with fresh_database(server) as database:
+    async with (
+        AsyncioBridge() as bridge,
+        fresh_dsn(server, bridge) as dsn,
+        Database(dsn, bridge, size=4) as database,
+    ):
         yield PostgresDurableTimers(database, on_set=nudges.append)
 
 
@@ -253,17 +259,16 @@ async def test_an_actor_reminds_itself_and_forgets_by_name(timers: Any) -> None:
     assert claimed.timer == timer("payment", payload=b"\xc0")
 
 
-async def test_a_timer_is_part_of_whatever_transaction_sets_it(postgres_server: Any) -> None:
-    async with fresh_database(postgres_server) as database:
-        timers = PostgresDurableTimers(database)
+async def test_a_timer_is_part_of_whatever_transaction_sets_it(database: Database) -> None:
+    timers = PostgresDurableTimers(database)
 
-        async def decide(connection: Any, *, fails: bool) -> None:
-            await apply_changes(connection, [timer("with it")])
-            if fails:
-                raise RuntimeError("the journal refused")
+    async def decide(connection: Connection, *, fails: bool) -> None:
+        await apply_changes(connection, [timer("with it")])
+        if fails:
+            raise RuntimeError("the journal refused")
 
-        with pytest.raises(RuntimeError):
-            await database.transaction(decide, fails=True)
-        assert await claim(timers) == []
-        await database.transaction(decide, fails=False)
-        assert await names(timers) == ["with it"]
+    with pytest.raises(RuntimeError):
+        await database.transaction(decide, fails=True)
+    assert await claim(timers) == []
+    await database.transaction(decide, fails=False)
+    assert await names(timers) == ["with it"]

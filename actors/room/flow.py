@@ -44,11 +44,15 @@ class Flow:
         self._overflow: deque[Envelope[Any]] = deque()
         self._landed: deque[Landing] = deque()
         self._reads = trio.Semaphore(MAX_READS)
+        self._is_recovering = False
 
     @property
     def is_saturated(self) -> bool:
-        """Nothing more is to be decided for now."""
-        return self._pipeline.is_full or self._pipeline.has_failed or bool(self._overflow)
+        """Nothing more is to be decided for now: while the room recovers, what is decided by the old
+        fold would be thrown away with it."""
+        pipeline = self._pipeline
+        is_busy = pipeline.is_full or pipeline.has_failed or self._is_recovering
+        return is_busy or bool(self._overflow)
 
     @property
     def has_work(self) -> bool:
@@ -105,7 +109,9 @@ class Flow:
                 failed = self._pipeline.first_failed()
                 if failed is None:
                     return
+                self._is_recovering = True
                 await self._recover(failed)
+                self._is_recovering = False
             elif self._landed:
                 self._landed.popleft()()
             elif self._overflow and not self._pipeline.is_full:

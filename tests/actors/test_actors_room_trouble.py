@@ -18,7 +18,7 @@ from protocol.codec import decode_event, encode
 from protocol.presence import SetTyping
 from protocol.room import CatchUp, JoinRoom, ViewRoom
 from protocol.session import Position
-from storage.memory.message_log import FaultPlan
+from storage.memory.message_log import Fault, FaultPlan
 
 
 def post(number: int, content: str = "hello") -> PostMessage:
@@ -49,6 +49,22 @@ async def test_a_join_that_cannot_be_stored_leaves_its_connection_free(
         assert behind[0].room.head == 1
         await trio.sleep(400)
         assert world.system.statistics()["active"] == 0
+
+
+async def test_what_waited_behind_a_join_is_not_decided_while_the_room_recovers(
+    autojump_clock: MockClock,
+) -> None:
+    """The join turns out to be stored, and frees what waited behind it; the fold of decisions is
+    about to be thrown away, and a message decided by it would be forgotten with it."""
+    faults = iter([Fault.LOST_AFTER, Fault.NONE, Fault.LOST_BEFORE])
+    async with World(plan=FaultPlan(flush=lambda _: next(faults, Fault.NONE))).running() as world:
+        await world.make_room(2)
+        ben = world.client(2)
+        world.send(ben, join())
+        first = await world.ask(ben, post(1))
+        second = await world.ask(ben, post(2))
+        assert (first.seq, second.seq) == (3, 4)
+        assert [row.client_id for row in world.rows()] == [None, None, key(1), key(2)]
 
 
 async def test_a_connection_that_has_caught_up_as_its_room_crashes_is_closed_not_left_deaf(

@@ -15,6 +15,7 @@ from actors.room.gates import Gates
 from actors.room.memory import Memory
 from actors.room.pipeline import Entry, Pipeline
 from actors.room.recovery import Recovery
+from core.ports.message_log import Outcome
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
 from gateways.client.topic import Topic
@@ -169,8 +170,10 @@ def removed_listen_on() -> Patches:
 def trusted_silence() -> Patches:
     """After a lost reply the room goes on under its old number: a late write may still land."""
 
+    whole = Recovery._fence
+
     async def same(self: Recovery, failed: Entry, fence: int) -> int:
-        return fence
+        return fence if failed.outcome is Outcome.UNKNOWN else await whole(self, failed, fence)
 
     yield Recovery, "_fence", same
 

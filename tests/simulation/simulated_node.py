@@ -239,7 +239,7 @@ class Node:
         async def life() -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
-                while True:
+                while not self._weather.is_calm:
                     await trio.sleep(1)
                     if self._weather.strikes("part", PART_CRASHES):
                         raise PlannedCrash

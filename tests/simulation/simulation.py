@@ -86,6 +86,8 @@ class Simulation:
             command_rate=None, max_backlog=self.chance.choice((16_384, 65_536, 1_048_576))
         )
         self._seed = seed
+        self._links: list[Link] = []
+        self._shards_given_back = 0
         self._nodes = 0
         self._node: Node | None = None
         self._zombies: list[Node] = []
@@ -104,7 +106,7 @@ class Simulation:
                     for person in people:
                         sessions.start_soon(person.run)
                     await self._travel(people)
-                    self.weather.is_calm = True
+                    self.weather.calmed.set()
                     await trio.sleep(CALM_FOR)
                     await self._part_with(people)
                     sessions.cancel_scope.cancel()
@@ -206,28 +208,34 @@ class Simulation:
         node = nodes[0] if self.weather.is_calm else self.network.chance.choice(nodes)
         if not node.accept(link):
             raise ConnectionRefusedError
-        self._links = [old for old in getattr(self, "_links", []) if not old.is_cut] + [link]
+        self._links = [old for old in self._links if not old.is_cut] + [link]
         return link
 
     async def _disturb(self) -> None:
-        """Cut links, silence links, land late writes."""
+        """Cut links, silence links, until the weather is good; land late writes, free shards."""
         weather = self.weather
-        while True:
+        while not weather.is_calm:
             await trio.sleep(0.5)
-            if self.network.chance.random() < 0.3:
-                self.database.land_late()
-                self.database.shards.free("another node")
-                if self._node is not None:
-                    self._node.take_free_shards()
-            for link in getattr(self, "_links", []):
+            for link in self._links:
                 if weather.strikes("cut", weather.rates.cut / 2):
                     link.cut()
                 elif weather.strikes("silence", weather.rates.silence / 2):
                     link.go_silent()
+            if self.network.chance.random() < 0.3:
+                self._settle_database()
+        self._settle_database()
+
+    def _settle_database(self) -> None:
+        self.database.land_late()
+        if self.weather.counts["fence_lost"] > self._shards_given_back:
+            self._shards_given_back = self.weather.counts["fence_lost"]
+            self.database.shards.free("another node")
+            if self._node is not None:
+                self._node.take_free_shards()
 
     async def _clear_up(self) -> None:
         await trio.sleep(BAD_FOR)
-        self.weather.is_calm = True
+        self.weather.calmed.set()
 
     # The processes
 
@@ -236,12 +244,13 @@ class Simulation:
         while not self._is_over:
             node = self._node = self._new_node()
             await nursery.start(node.run)
-            while not node.ended.is_set():
-                with trio.move_on_after(0.5):
-                    await node.ended.wait()
+            while not (node.ended.is_set() or self.weather.is_calm):
+                await trio.sleep(0.5)
                 if self.weather.strikes("end", self.weather.rates.end / 2):
                     await self._end(node, nursery)
                     break
+            else:
+                await node.ended.wait()
             await trio.sleep(self.chance.random() * 2)
 
     async def _end(self, node: Node, nursery: trio.Nursery) -> None:

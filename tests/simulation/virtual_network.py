@@ -222,7 +222,6 @@ class VirtualPoller:
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
-            await trio.lowlevel.checkpoint()
             now = trio.current_time()
             watched = list(self._watched)
             self._chance.shuffle(watched)

@@ -17,17 +17,39 @@ T = TypeVar("T")
 
 LONGEST = 600.0
 """Virtual seconds after which a simulation hangs."""
+MOST_STEPS = 1_000_000
+"""Turns of tasks after which it runs in circles, however little time passes; usual are 50,000."""
+
+
+class StuckError(Exception):
+    """A simulation that never ends."""
+
+
+class _StepCounter(trio.abc.Instrument):
+    """Gives up on what runs in circles."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.scope = trio.CancelScope()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.steps += 1
+        if self.steps == MOST_STEPS:
+            self.scope.cancel()
 
 
 def run_seeded(seed: int, main: Callable[[], Awaitable[T]]) -> T:
-    """Run `main` to its end on virtual time. Raises `trio.TooSlowError` when it hangs."""
+    """Run `main` to its end on virtual time. Raises `StuckError` when there is none."""
+    counter = _StepCounter()
 
     async def bounded() -> T:
-        with trio.fail_after(LONGEST):
+        with counter.scope, trio.move_on_after(LONGEST):
             return await main()
+        raise StuckError(f"after {trio.current_time():.0f} s and {counter.steps} steps")
 
+    clock = MockClock(autojump_threshold=0)
     with _seeded_scheduler(seed):
-        return trio.run(bounded, clock=MockClock(autojump_threshold=0))
+        return trio.run(bounded, clock=clock, instruments=[counter])
 
 
 @contextmanager

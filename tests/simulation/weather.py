@@ -34,19 +34,23 @@ class Rates:
 
 
 class Weather:
-    """Judges each thing that could go wrong. `is_calm`: nothing does any more."""
+    """Judges each thing that could go wrong. Once `calmed`, nothing does any more."""
 
     def __init__(self, seed: int) -> None:
         self.chance = dice(seed, "weather")
-        self.is_calm = False
+        self.calmed = trio.Event()
         self.counts: Counter[str] = Counter()
         self.rates = self._rates()
         self._slowness = self._one_of(0.0, 0.001, 0.02)
         self._quality = [
             Quality(),
-            Quality(delay=0.02, piece=64),
-            Quality(delay=0.3, room=4_096, piece=700),
+            Quality(delay=0.02, piece=500),
+            Quality(delay=0.3, room=4_096, piece=2_000),
         ]
+
+    @property
+    def is_calm(self) -> bool:
+        return self.calmed.is_set()
 
     def _one_of(self, *values: float) -> float:
         return self.chance.choice(values)
@@ -57,7 +61,7 @@ class Weather:
         return Rates(
             flush=self._one_of(0, 0.1, 0.3),
             call=self._one_of(0, 0.01, 0.05),
-            turn=self._one_of(0, 0.01, 0.05),
+            turn=self._one_of(0, 0.01, 0.05, 0.15),
             cut=self._one_of(0, 0.1, 0.5),
             silence=self._one_of(0, 0.02),
             end=self._one_of(0, 0.05, 0.2),
@@ -83,9 +87,16 @@ class Weather:
     def takes(self) -> float:
         return self.chance.random() * self._slowness
 
-    def crash(self) -> None:
+    async def pass_time(self) -> None:
+        """What a call to another machine costs."""
+        if seconds := self.takes():
+            await trio.sleep(seconds)
+        else:
+            await trio.lowlevel.checkpoint()
+
+    def crash(self, rate: float | None = None) -> None:
         """Raises `PlannedCrash`, sometimes."""
-        if self.strikes("turn", self.rates.turn):
+        if self.strikes("turn", self.rates.turn if rate is None else rate):
             raise PlannedCrash
 
 
@@ -104,9 +115,9 @@ class Mortal:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             weather = self._weather
-            await trio.sleep(weather.takes())
+            await weather.pass_time()
             self._life.require()
-            weather.crash()
+            weather.crash(rate=weather.rates.turn / 5)
             if weather.strikes("call_before", weather.rates.call):
                 raise Unavailable
             result = await method(*args, **kwargs)

@@ -18,9 +18,6 @@ from protocol.addresses import Address
 
 log: Final = structlog.get_logger("core.activation")
 
-_SLOWEST: Final = 32
-"""Restarts after which the backoff has long reached its most."""
-
 
 class Activation:
     """A name's mailbox, and one incarnation after another that reads it.
@@ -101,6 +98,7 @@ class Activation:
     async def _after_crash(self, incarnation: Incarnation, crash: Exception) -> bool:
         runtime, policy = self._runtime, self.spec.restart
         runtime.counts.crashes += 1
+        self._failed_starts = 0
         reference = runtime.ids.uuid7()
         self._record(incarnation, crash, reference)
         incarnation.settle(_internal(reference))
@@ -110,7 +108,7 @@ class Activation:
             self._tell_monitors(Ending.CRASHED, will_restart=is_wanted, reference=reference)
             return is_wanted
         now = trio.current_time()
-        self._crashed_at = [at for at in self._crashed_at if now - at < policy.period] + [now]
+        self._crashed_at = [*(at for at in self._crashed_at if policy.counts(at, now)), now]
         if policy.restart is Restart.TEMPORARY:
             self._tell_monitors(Ending.CRASHED, reference=reference)
             return self._give_up(rest_for=0.0)
@@ -172,7 +170,7 @@ class Activation:
         return True
 
     async def _back_off(self, attempts: int) -> None:
-        delay = self.spec.restart.delay(min(attempts, _SLOWEST), self._runtime.chance.random())
+        delay = self.spec.restart.delay(attempts, self._runtime.chance.random())
         with self._backoff:
             await trio.sleep(delay)
         if not self._is_cut:

@@ -124,6 +124,8 @@ class Life:
                     await spec.run(task_status=self)
             if not (self.has_started or self.is_dismissed):
                 raise _no_start(spec.name, in_time=not self._scope.cancelled_caught)
+            if spec.restart is Restart.PERMANENT and not self.is_dismissed:
+                log.warning("child ended", child=spec.name)
         except Exception as crash:
             self.crash = crash
             # Who started it hears of a start that failed, and knows whether that is an error.

@@ -27,11 +27,23 @@ def describe(crash: BaseException) -> Mapping[str, object]:
     return {
         "error": type(crash).__name__,
         "causes": _causes(crash),
-        "frames": [
-            f"{frame.filename}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(crash.__traceback__)
-        ],
+        "place": place_of(crash),
+        "frames": frames_of(crash),
     }
+
+
+def frames_of(crash: BaseException) -> list[str]:
+    """The innermost 64 at most, `file:line function`; of a group's first error below its own."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in _stack(crash)][
+        -_MAX_FRAMES:
+    ]
+
+
+def _stack(crash: BaseException) -> list[traceback.FrameSummary]:
+    # No source lines: nobody reads them, and they would be read from disk.
+    frames = traceback.walk_tb(crash.__traceback__)
+    stack = list(traceback.StackSummary.extract(frames, lookup_lines=False))
+    return stack + _stack(crash.exceptions[0]) if isinstance(crash, BaseExceptionGroup) else stack
 
 
 def _causes(crash: BaseException) -> list[str]:
@@ -55,7 +67,7 @@ def place_of(crash: BaseException) -> str:
     innermost of all, by its file's name, where there is none."""
     while isinstance(crash, BaseExceptionGroup):
         crash = crash.exceptions[0]
-    frames = traceback.extract_tb(crash.__traceback__)
+    frames = _stack(crash)
     for frame in reversed(frames):
         path = Path(frame.filename)
         if path.is_relative_to(_ROOT) and _FOREIGN not in path.parts:
@@ -75,7 +87,6 @@ def record_of(
 ) -> CrashRecord:
     """What is kept of a crash. `reference`: a UUIDv7, whose time is the crash's; `recent`: the last
     envelopes."""
-    described = describe(crash)
     return CrashRecord(
         version=VERSION,
         reference=reference,
@@ -85,7 +96,7 @@ def record_of(
         error=type(crash).__name__,
         causes=_causes(crash),
         place=place_of(crash),
-        frames=list(described["frames"])[-_MAX_FRAMES:],  # type: ignore[call-overload]
+        frames=frames_of(crash),
         envelopes=[_recorded(envelope) for envelope in recent],
         state=msgspec.to_builtins(state, str_keys=True, enc_hook=_plain),
     )

@@ -73,8 +73,8 @@ class Incarnation:
                 if self._has_started:
                     await self._stop(actor)
                 self._nursery.cancel_scope.cancel()
-        except ExceptionGroup as group:
-            raise _sole(group) from None
+        except BaseExceptionGroup as group:
+            raise _crash_in(group) from None
         finally:
             self._has_ended = True
             for timer in list(self._armed):
@@ -294,9 +294,14 @@ class SelfTimer:
             self._incarnation.disarm(self)
 
 
-def _sole(group: ExceptionGroup[Exception]) -> Exception:
-    """The one exception that the nursery wrapped, or the group when there are several."""
-    error: Exception = group
+def _crash_in(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What is a crash: the one exception that the nursery wrapped, or a group when there are several.
+    The group itself when it holds what is no crash of an actor's."""
+    others = group.split(trio.Cancelled)[1]
+    # Cancelled besides, it is cancelled again at its next wait; the crash would go by unrecorded.
+    if not isinstance(others, ExceptionGroup):
+        return group
+    error: Exception = others
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error

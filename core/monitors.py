@@ -168,7 +168,8 @@ class Monitors:
 
     def owes(self, watcher: "Incarnation") -> bool:
         """Whether a `Down` still waits for its place in that mailbox."""
-        return watcher in self._ringing
+        watch = self._watches.get(watcher)
+        return watch is not None and bool(watch.pending)
 
     async def run(self) -> None:
         """Bring what found a full mailbox, until cancelled: a `Down` is never lost."""

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+_DOUBLINGS: Final = 64
+"""After so many, every wait has long been the longest; a float ends at 1,023."""
 
 
 class Restart(StrEnum):
@@ -29,11 +33,14 @@ class RestartIntensity:
     backoff_first: float = 0.05
     backoff_most: float = 5.0
 
+    def counts(self, crashed_at: float, now: float) -> bool:
+        """Whether a crash still adds up with one that happens now: to the end of the period."""
+        return now - crashed_at <= self.period
+
     def delay(self, crashes: int, jitter: float) -> float:
         """Seconds before restart number `crashes` (from 1), with `jitter` in [0, 1)."""
-        return float(min(self.backoff_first * 2.0 ** (crashes - 1), self.backoff_most)) * (
-            0.5 + 0.5 * jitter
-        )
+        most = self.backoff_first * 2.0 ** min(crashes - 1, _DOUBLINGS)
+        return min(most, self.backoff_most) * (0.5 + 0.5 * jitter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

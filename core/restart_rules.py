@@ -76,7 +76,7 @@ class RestartRules:
 
     def _restart(self, child: int, now: float, jitter: float) -> Decision:
         policy = self._intensity
-        self._recent = [one for one in self._recent if now - one[0] <= policy.period]
+        self._recent = [one for one in self._recent if policy.counts(one[0], now)]
         self._recent.append((now, child))
         if len(self._recent) > policy.intensity:
             return Decision(escalates=True)

@@ -100,10 +100,13 @@ class ActorSystem:
                 clockwork.start_soon(self._monitors.run)
                 async with trio.open_nursery() as self._nursery:
                     task_status.started()
-                    await self._closing.wait()
+                    try:
+                        await self._closing.wait()
+                    finally:
+                        # Who is let in now would keep a cancelled system from its end.
+                        self._is_closed = True
                 clockwork.cancel_scope.cancel()
         finally:
-            self._is_closed = True
             for activation in self._places.take_waiting():
                 activation.close()
             self._gone.set()

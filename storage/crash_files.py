@@ -22,6 +22,7 @@ MAX_BYTES: Final = 262_144
 MAX_QUEUED: Final = 16
 FLUSH_WITHIN: Final = 2.0
 SUFFIX: Final = ".crash"
+DRAFT: Final = "draft"
 
 _REFERENCE: Final = re.compile(r"[0-9a-f-]{1,36}")
 
@@ -98,7 +99,8 @@ class CrashFiles:
     def _write(self, record: CrashRecord) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self._directory / (record.reference + SUFFIX)
-        draft = file.with_suffix(".new")
+        # One name for all: what a killed process left half written is written over.
+        draft = self._directory / DRAFT
         try:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
                 out.write(fitted(record))
@@ -123,9 +125,9 @@ def fitted(record: CrashRecord) -> bytes:
         elif record.state is not None:
             record = msgspec.structs.replace(record, state=None)
         else:
-            record = msgspec.structs.replace(
-                record, envelopes=[], frames=[], left_out=record.left_out + 1
-            )
+            left_out = record.left_out + len(record.envelopes)
+            bare = msgspec.structs.replace(record, envelopes=[], frames=[], left_out=left_out)
+            return msgspec.msgpack.encode(bare)
     return body
 
 

@@ -173,6 +173,46 @@ async def test_too_many_crashes_stop_it_and_it_wakes_after_the_longest_backoff(
         assert stage.words() == ["started", "started", "started", "fresh"]
 
 
+@pytest.mark.parametrize(("apart", "code"), [(10.0, "unavailable"), (10.001, "internal")])
+async def test_crashes_add_up_until_the_period_is_over(
+    apart: float, code: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with a_stage(restart=RestartPolicy(intensity=1, period=10)) as stage:
+        await stage.ref().ask("alive")
+        with pytest.raises(Rejected, match="internal"):
+            await stage.ref().ask(crash)
+        await trio.sleep(apart)
+        stage.ref().tell_nowait(crash)
+        with pytest.raises(Rejected, match=code):
+            await stage.ref().ask(crash)
+
+
+async def test_a_start_that_succeeded_ends_the_waits_for_those_that_failed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    starts: list[float] = []
+    is_away = True
+
+    async def fail(player: Player) -> None:
+        starts.append(trio.current_time())
+        if is_away:
+            raise Unavailable
+
+    policy = RestartPolicy(backoff_first=1, backoff_most=60)
+    async with a_stage(restart=policy) as stage:
+        stage.on_start = fail
+        stage.ref().tell_nowait("kept")
+        await trio.sleep(40)
+        is_away = False
+        await stage.ref().ask("alive", timeout=100)
+        is_away = True
+        starts.clear()
+        stage.ref().tell_nowait(crash)
+        stage.ref().tell_nowait("kept")
+        await trio.sleep(4)
+        assert len(starts) >= 2  # after the crash, and after one refusal
+
+
 async def test_crashes_far_apart_never_add_up(autojump_clock: trio.testing.MockClock) -> None:
     async with a_stage(restart=RestartPolicy(intensity=1, period=5)) as stage:
         for _ in range(10):

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+import structlog.testing
 import trio
 import trio.testing
-from core_stage import PLAYER, Player, a_stage, crash, wait_for
+from core_stage import PLAYER, Player, Stage, a_stage, crash, wait_for
 
 from core.actor import Actor, ActorSpec
 from core.envelope import Lane
@@ -178,6 +179,50 @@ async def test_a_cancelled_system_tells_whoever_waits(
                 scope.cancel()
                 await trio.lowlevel.checkpoint()
     assert outcomes == ["told"]
+    assert stage.count("active") == 0
+
+
+async def test_a_cancelled_system_refuses_whoever_comes_while_it_ends(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    refused: list[int] = []
+
+    async def knock(stage: Stage) -> None:
+        for key in range(50):
+            try:
+                stage.ref(str(key)).tell_nowait("hello")
+            except Unavailable:
+                refused.append(key)
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as outer:
+        with trio.CancelScope() as scope:
+            async with a_stage() as stage:
+                outer.start_soon(knock, stage)
+                scope.cancel()
+                await trio.lowlevel.checkpoint()
+    assert refused[-1] == 49
+    assert stage.count("active") == stage.count("queued") == 0
+
+
+async def test_an_actor_that_crashes_as_the_system_is_cancelled_ends_nothing_else(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def crash_in_the_end(player: Player, envelope: Any) -> None:
+        player.context.start_soon(trio.sleep_forever)
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError
+
+    with structlog.testing.capture_logs() as logs, trio.CancelScope() as scope:
+        async with a_stage() as stage:
+            stage.ref().tell_nowait(crash_in_the_end)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+            await trio.lowlevel.checkpoint()
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("actor crashed", "ValueError")]
+    assert stage.count("crashes") == 1
     assert stage.count("active") == 0
 
 

@@ -4,6 +4,7 @@ import itertools
 import random
 
 import pytest
+import structlog.testing
 import trio
 from supervision_stage import FOREVER, NoStart, Stage, ends, first, run_for, starts
 from trio.testing import MockClock
@@ -284,3 +285,37 @@ async def test_cancelled_at_any_point_it_stops_in_reverse_order_and_leaves_no_ta
         assert alive == sum(word.endswith("ends") for word in stage.seen)
         last = [stage.seen[::-1].index(f"{name} ends") for name in "ac"]
         assert last[0] < last[1], f"a stopped before c when cancelled at {moment / 8}"
+
+
+async def test_the_log_says_where_a_child_crashed_though_tasks_lay_between(
+    autojump_clock: MockClock,
+) -> None:
+    async def fall(depth: int) -> None:
+        if depth:
+            await fall(depth - 1)
+        raise LookupError("what somebody wrote")
+
+    async def run(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fall, 200)
+
+    spec = ChildSpec(name="deep", run=run, restart=Restart.TEMPORARY)
+    with structlog.testing.capture_logs() as logs:
+        await run_for(Supervisor("top", [spec], chance=random.Random(1)), 10)
+    (entry,) = logs
+    assert (entry["event"], entry["child"]) == ("child crashed", "deep")
+    assert (entry["error"], entry["causes"]) == ("ExceptionGroup", ["LookupError"])
+    assert entry["place"].startswith("tests/core/test_core_supervisor.py:")
+    assert entry["place"].endswith(" fall")
+    assert len(entry["frames"]) == 64
+    assert "what somebody wrote" not in str(entry)
+
+
+async def test_a_permanent_child_that_ends_by_itself_is_news(autojump_clock: MockClock) -> None:
+    stage = Stage()
+    for restart in Restart:
+        stage.child(restart.value, first(1), restart=restart)
+    with structlog.testing.capture_logs() as logs:
+        await run_for(stage.supervisor(), 10)
+    assert [(entry["event"], entry["child"]) for entry in logs] == [("child ended", "permanent")]

@@ -27,6 +27,13 @@ def test_a_restart_counts_until_the_period_is_over(at: float, escalates: bool) -
     assert both.ended(1, crashed=True, now=at, jitter=0.0).escalates is escalates
 
 
+def test_the_wait_before_the_ten_thousandth_restart_is_the_longest() -> None:
+    one = rules(PERMANENT, intensity=20_000, period=1e9)
+    for _ in range(10_000):
+        one.ended(0, crashed=True, now=0.0, jitter=0.0)
+    assert one.next_due == 2.0
+
+
 def test_the_jitter_takes_at_most_half_of_the_wait() -> None:
     for jitter, wait in ((0.0, 0.5), (0.5, 0.75)):
         one = rules(PERMANENT)

@@ -124,6 +124,29 @@ def test_a_record_that_is_too_large_loses_its_oldest_envelopes_first() -> None:
     assert (kept.left_out, kept.state) == (4, record.state)
 
 
+async def test_what_killed_processes_left_half_written_does_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        for number in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                CrashFiles(tmp_path)._write(a_record(number))
+    assert len(os.listdir(tmp_path)) == 1
+    CrashFiles(tmp_path)._write(a_record())
+    assert os.listdir(tmp_path) == [a_record().reference + ".crash"]
+
+
+def test_what_did_not_fit_is_counted() -> None:
+    body = fitted(a_record(frames=["x" * 300_000]))
+    assert msgspec.msgpack.decode(body, type=CrashRecord).left_out == 0
+    body = fitted(a_record(envelopes=[an_envelope(200_000), an_envelope(300_000)]))
+    assert msgspec.msgpack.decode(body, type=CrashRecord).left_out == 2
+
+
 @pytest.mark.parametrize(
     "too_much",
     [

@@ -22,6 +22,7 @@ from commands.data_directory import (
     prepare,
     server_lock,
 )
+from commands.garbage import keep_pauses_short
 from commands.open_files import raise_limit
 from commands.troubles import TROUBLES, sentence_of
 from commands.wiring import Server, serving
@@ -77,6 +78,7 @@ async def _serve(config: Config, key: bytes, demo: bool) -> None:
         log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
+            keep_pauses_short()
             _announce(data_dir, server)
             async with trio.open_nursery() as nursery:
                 if demo:

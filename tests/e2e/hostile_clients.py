@@ -341,8 +341,8 @@ async def besiege(target: Target) -> None:
     async with trio.open_nursery() as nursery:
         siege = trio.CancelScope()
 
-        async def crowd(numbers: dict[str, int]) -> None:
-            with siege:
+        async def crowd(numbers: dict[str, int], until: trio.CancelScope) -> None:
+            with until:
                 async with trio.open_nursery() as clients:
                     for kind, number in numbers.items():
                         for _ in range(number):
@@ -351,12 +351,12 @@ async def besiege(target: Target) -> None:
         async for line in orders:  # each far shorter than a pipe's buffer, and answered
             siege.cancel()
             siege = trio.CancelScope()
-            nursery.start_soon(crowd, json.loads(line))
+            nursery.start_soon(crowd, json.loads(line), siege)
             print(json.dumps(ended), flush=True)
             ended.clear()
         siege.cancel()
 
 
 if __name__ == "__main__":
-    os.nice(19)  # what is to be measured is the server, not the machine
+    os.setpriority(os.PRIO_PROCESS, 0, 19)  # what is to be measured is the server, not the machine
     trio.run(besiege, Target(*sys.argv[1:], byte_every=0.5))

@@ -1,0 +1,174 @@
+"""The clients of one contender: plain sockets that read, count and throw away. A process of its own.
+
+    python -m benchmarks.fanout.clients DIALECT PORT
+
+Orders: `{"join": room, "members": n}`; `{"learn": room}`, after one broadcast: how many bytes it was for each
+member, who must have got it whole and unharmed; `{"expect": room, "bytes": n}`: wait until each member has
+got so many bytes since the last time, and no more.
+"""
+
+import base64
+import os
+import selectors
+import socket
+import sys
+import time
+from typing import Any, Final
+
+from benchmarks.fanout.words import PAYLOAD, heard, say
+
+WITHIN: Final = 20.0
+PATHS: Final = {
+    "caravan": "/v1/connect",
+    "websocket": "/",
+    "socketio": "/socket.io/?EIO=4&transport=websocket",
+}
+
+
+class Client:
+    """One socket. `got`: bytes since the last time that they were as expected."""
+
+    __slots__ = ("got", "kept", "socket")
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self.got = 0
+        self.kept: bytearray | None = bytearray()
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    mask = os.urandom(4)
+    body = bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload))
+    return bytes([0x80 | opcode, 0x80 | len(payload)]) + mask + body
+
+
+def exactly(connected: socket.socket, size: int) -> bytes:
+    data = connected.recv(size, socket.MSG_WAITALL)
+    if len(data) != size:
+        raise ConnectionError("the server went")
+    return data
+
+
+def text(connected: socket.socket) -> bytes:
+    """A short text frame."""
+    first, size = exactly(connected, 2)
+    if first != 0x81 or size > 125:
+        raise ValueError("not a short text frame")
+    return exactly(connected, size)
+
+
+def upgraded(connected: socket.socket, path: str) -> None:
+    key = base64.b64encode(os.urandom(16)).decode()
+    connected.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += exactly(connected, 1)
+    if b" 101 " not in head.split(b"\r\n", 1)[0]:
+        raise ConnectionError(head.decode())
+
+
+def joined(dialect: str, port: int, room: str) -> Client:
+    """A client that asked to be in the room."""
+    connected = socket.create_connection(("127.0.0.1", port), timeout=WITHIN)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if dialect == "bare":
+        connected.sendall(room.encode())
+    else:
+        upgraded(connected, PATHS[dialect])
+        if dialect == "socketio":
+            assert text(connected).startswith(b"0")
+            connected.sendall(masked(0x1, b"40"))
+            assert text(connected).startswith(b"40")
+            connected.sendall(masked(0x1, f'42["join","{room}"]'.encode()))
+        else:
+            connected.sendall(masked(0x2, room.encode()))
+    connected.setblocking(False)
+    return Client(connected)
+
+
+class Crowd:
+    """All clients by room, and the loop that reads them."""
+
+    def __init__(self, dialect: str, port: int) -> None:
+        self._dialect, self._port = dialect, port
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(0, selectors.EVENT_READ)
+        self._rooms: dict[str, list[Client]] = {}
+        self._buffer = bytearray(262_144)
+
+    def obey(self) -> None:
+        while True:
+            if self.read(None):
+                self.answer(heard())
+
+    def read(self, within: float | None) -> bool:
+        """Read what is there; whether there is an order, too."""
+        is_ordered, buffer = False, self._buffer
+        for key, _ in self._selector.select(within):
+            client = key.data
+            if client is None:
+                is_ordered = True
+            else:
+                received = client.socket.recv_into(buffer)
+                if not received:
+                    raise ConnectionError("the server closed a connection")
+                client.got += received
+                if client.kept is not None:
+                    client.kept += buffer[:received]
+        return is_ordered
+
+    def answer(self, order: dict[str, Any]) -> None:
+        if "join" in order:
+            self.join(str(order["join"]), order["members"])
+            say(done=True)
+        elif "learn" in order:
+            say(bytes=self.learn(self._rooms[str(order["learn"])]))
+        else:
+            self.settle(self._rooms[str(order["expect"])], order["bytes"])
+            say(done=True)
+
+    def join(self, room: str, members: int) -> None:
+        self._rooms[room] = [joined(self._dialect, self._port, room) for _ in range(members)]
+        for client in self._rooms[room]:
+            self._selector.register(client.socket, selectors.EVENT_READ, client)
+
+    def learn(self, clients: list[Client]) -> int:
+        """The size of one broadcast on the wire; from here on nothing is kept."""
+        self.wait(lambda: all(is_whole(client.kept) for client in clients))
+        size, whole = clients[0].got, clients[0].kept
+        for client in clients:
+            assert client.kept == whole, "members of a room got different bytes"
+            client.kept = None
+        self.settle(clients, size)
+        return size
+
+    def settle(self, clients: list[Client], expected: int) -> None:
+        self.wait(lambda: all(client.got >= expected for client in clients))
+        surplus = max(client.got for client in clients) - expected
+        if surplus:
+            raise ValueError(f"{surplus} bytes more than expected")
+        for client in clients:
+            client.got = 0
+
+    def wait(self, claim: Any) -> None:
+        end = time.monotonic() + WITHIN
+        while not claim():
+            if time.monotonic() > end:
+                raise TimeoutError("the broadcasts have not come")
+            self.read(0.05)
+
+
+def is_whole(data: bytearray | None) -> bool:
+    """Whether these bytes are one unmasked final frame (RFC 6455 §5.2) with the payload in it."""
+    if data is None or len(data) < 4 or data[1] != 126:
+        return False
+    size = int.from_bytes(data[2:4], "big")
+    assert len(data) <= 4 + size, "more than one frame"
+    return data[0] in (0x81, 0x82) and len(data) == 4 + size and PAYLOAD in data
+
+
+if __name__ == "__main__":
+    Crowd(sys.argv[1], int(sys.argv[2])).obey()

@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 from timer_world import DAY, SECOND, T0, JumpingClock, Node, Sleeper, Woken, World
-from trio.testing import MockClock
+from virtual_time import StuckError, run_seeded
 
 from core.durable_timers import ASK_WITHIN, BACKOFF_MOST, CLAIM_FOR, DurableTimerService
 from core.errors import Rejected, Unavailable
@@ -251,12 +251,7 @@ def run_schedule(seed: int, **broken: Any) -> History:
     """The history of one seed, with its problems."""
     schedule = Schedule(seed, **broken)
     try:
-        return trio.run(_bounded, schedule, clock=MockClock(autojump_threshold=0))
-    except (ExceptionGroup, trio.TooSlowError) as stuck:
+        return run_seeded(seed, schedule.run, longest=10 * 3_600)
+    except (ExceptionGroup, StuckError) as stuck:
         schedule.history.problems.append(f"never ends: {stuck!r}")
         return schedule.history
-
-
-async def _bounded(schedule: Schedule) -> History:
-    with trio.fail_after(10 * 3_600):
-        return await schedule.run()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import trio
-import trio.testing
 from supervision_model import Model, Node
+from virtual_time import run_seeded
 
 from core.errors import EscalatedError
 from core.restart_policy import Restart, RestartIntensity
@@ -167,5 +167,5 @@ def play_all(seeds: range) -> Counter[str]:
             for seed in seeds:
                 nursery.start_soon(play, seed, seen)
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    run_seeded(seeds.start, main)
     return seen

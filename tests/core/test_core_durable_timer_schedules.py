@@ -108,5 +108,9 @@ def test_a_claim_that_outlives_a_clock_that_was_ahead_is_seen(
     assert any(is_seen(seed, "lost") for seed in range(CONTROL_SEEDS))
 
 
+def test_a_seed_is_one_schedule() -> None:
+    assert run_schedule(3) == run_schedule(3)
+
+
 def is_seen(seed: int, word: str, **broken: Any) -> bool:
     return any(word in problem for problem in run_schedule(seed, **broken).problems)

@@ -38,12 +38,12 @@ class _StepCounter(trio.abc.Instrument):
             self.scope.cancel()
 
 
-def run_seeded(seed: int, main: Callable[[], Awaitable[T]]) -> T:
+def run_seeded(seed: int, main: Callable[[], Awaitable[T]], *, longest: float = LONGEST) -> T:
     """Run `main` to its end on virtual time. Raises `StuckError` when there is none."""
     counter = _StepCounter()
 
     async def bounded() -> T:
-        with counter.scope, trio.move_on_after(LONGEST):
+        with counter.scope, trio.move_on_after(longest):
             return await main()
         raise StuckError(f"after {trio.current_time():.0f} s and {counter.steps} steps")
 

@@ -84,12 +84,12 @@ class Channel(ABC):
         "_is_corked",
         "_is_peer_done",
         "_machinery",
-        "_outbound",
         "_parser",
         "_unsent_at",
         "due_at",
         "heard_at",
         "id",
+        "outbound",
         "stage",
         "wire",
     )
@@ -102,7 +102,7 @@ class Channel(ABC):
         self.due_at = NEVER
         self._parser = parser
         self._machinery = machinery
-        self._outbound = Outbound(wire, machinery.max_backlog)
+        self.outbound = Outbound(wire, machinery.max_backlog)
         self._interest = 0
         self._deadline = NEVER
         self._unsent_at = NEVER
@@ -117,7 +117,7 @@ class Channel(ABC):
     @property
     def is_drained(self) -> bool:
         """Whether nothing waits to be sent."""
-        return self._outbound.is_empty
+        return self.outbound.is_empty
 
     # For subclasses.
 
@@ -143,30 +143,36 @@ class Channel(ABC):
 
     # Going out.
 
-    def write_nowait(self, data: bytes) -> None:
-        """Send WebSocket frames now if nothing waits, else queue them. Changes no topic."""
-        if self.stage >= Stage.CLOSING:
-            return
+    def sent_partly(self, data: bytes, sent: int) -> None:
+        """The wire took `sent` bytes of what a broadcast sent directly. Changes no topic."""
         try:
-            flow = self._outbound.write(data)
-            if flow is not Flow.SENT:
-                self._flowed(flow)
-            if self._outbound.backlog and self._outbound.is_overdue:
+            self.outbound.keep(data, sent)
+            self._flowed(Flow.WAITING)
+            if self.outbound.is_overdue:
                 self._judge()
         except Exception:
             self.crashed()  # a broadcast has other members
 
+    def not_sent(self, error: Exception) -> None:
+        """Sending directly failed: the peer went, or something of ours did. Changes no topic."""
+        try:
+            if not isinstance(error, OSError):
+                raise error
+            self.gone()
+        except Exception:
+            self.crashed()
+
     def uncork(self) -> None:
         """Send what is queued, as far as the socket takes it."""
         self._is_corked = False
-        if self.stage is not Stage.CLOSED and not self._outbound.is_empty:
-            self._flowed(self._outbound.flush())
+        if self.stage is not Stage.CLOSED and not self.outbound.is_empty:
+            self._flowed(self.outbound.flush())
 
     def _put(self, data: bytes, *, is_replay: bool = False) -> None:
         try:
-            self._outbound.put(data, is_replay=is_replay)
+            self.outbound.put(data, is_replay=is_replay)
             self._cork()
-            if self._outbound.is_overdue:
+            if self.outbound.is_overdue:
                 self._judge()
         except Exception:
             self.crashed()
@@ -180,8 +186,8 @@ class Channel(ABC):
     def _judge(self) -> None:
         """Too much is queued: either nobody tried to send it yet, or the peer is slow."""
         if not self._interest & WRITE:
-            self._flowed(self._outbound.flush())
-        if self._outbound.is_overdue:
+            self._flowed(self.outbound.flush())
+        if self.outbound.is_overdue:
             self.close_nowait(CloseCode.SLOW_CONSUMER)
 
     def _flowed(self, flow: Flow) -> None:
@@ -195,12 +201,12 @@ class Channel(ABC):
             if self.stage is Stage.CLOSING:
                 self._farewell_sent()
         else:
-            if self._outbound.take_progress() or self._unsent_at == NEVER:
+            if self.outbound.take_progress() or self._unsent_at == NEVER:
                 now = trio.current_time()
                 self._unsent_at = now
                 self._machinery.deadlines.schedule(self, now + self._machinery.timing.send_within)
             self._look_for(self._interest | WRITE)
-            if self._outbound.is_low:
+            if self.outbound.is_low:
                 self._wake()
 
     def _wake(self) -> None:
@@ -214,7 +220,7 @@ class Channel(ABC):
         """The socket is readable or writable."""
         try:
             if events & WRITE and self.stage is not Stage.CLOSED:
-                self._flowed(self._outbound.flush())
+                self._flowed(self.outbound.flush())
             if events & READ and self.stage is not Stage.CLOSED:
                 self._read(buffer, now)
         except Exception:
@@ -282,9 +288,9 @@ class Channel(ABC):
             return
         if code is CloseCode.SLOW_CONSUMER:
             self._machinery.counters.slow += 1
-            self._outbound.abandon()
+            self.outbound.abandon()
         if farewell is not None:
-            self._outbound.put(farewell)
+            self.outbound.put(farewell)
         closed = self._machinery.counters.closed
         closed[code] = closed.get(code, 0) + 1
         self._begin_closing(encode_close(code, code.reason))
@@ -308,7 +314,8 @@ class Channel(ABC):
             self.wire.reset()
         else:
             self.wire.close()
-        self._outbound.clear()
+        self.outbound.clear()
+        self.outbound.end()
         self._parser.stop()
         self._wake()
         self._machinery.on_gone(self)
@@ -320,7 +327,8 @@ class Channel(ABC):
             self._linger()
 
     def _begin_closing(self, close_frame: bytes) -> None:
-        self._outbound.put(close_frame)
+        self.outbound.put(close_frame)
+        self.outbound.end()
         self._enter(Stage.CLOSING)
         self._machinery.tick.end(self)
         self._cork()

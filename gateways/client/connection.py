@@ -109,7 +109,7 @@ class Connection(Channel):
     async def wait_drained(self) -> None:
         """Wait until at most 64 KiB are unsent, or the connection is closing."""
         self.uncork()
-        while self.is_open and not self._outbound.is_low:
+        while self.is_open and not self.outbound.is_low:
             if self._drained is None:
                 self._drained = trio.Event()
             await self._drained.wait()
@@ -221,7 +221,7 @@ class Connection(Channel):
         return now + left
 
     def _send(self, data: bytes, lane: FrameLane, *, is_replay: bool = False) -> None:
-        if self._outbound.admits(lane):
+        if self.outbound.admits(lane):
             self._put(data, is_replay=is_replay)
         else:
             self._machinery.counters.dropped += 1

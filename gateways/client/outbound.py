@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 from core.ports.fanout import FrameLane
-from gateways.client.wire import Buffer, Wire
+from gateways.client.wire import Buffer, Send, Wire
 
 MAX_BACKLOG: Final = 1_048_576
 REPLAY_FACTOR: Final = 4
@@ -40,21 +40,25 @@ class Outbound:
         "_progressed",
         "_queue",
         "_replayed",
-        "_send",
+        "_when_empty",
         "_wire",
         "backlog",
+        "direct",
     )
 
     def __init__(self, wire: Wire, most: int = MAX_BACKLOG) -> None:
         self._most = most
         self._wire = wire
-        self._send = wire.send
         self._queue: deque[Buffer] | None = None
         self._is_partial = False
         self._replayed = 0
         self.backlog = 0
         """Unsent bytes."""
         self._progressed = False
+        self._when_empty: Send | None = wire.send
+        self.direct: Send | None = wire.send
+        """The wire's `send` while nothing waits, else None: to `put` behind what waits. A broadcast
+        has no time to ask. Whoever calls it sees to it that `keep` gets what the wire did not take."""
 
     @property
     def is_empty(self) -> bool:
@@ -81,34 +85,27 @@ class Outbound:
         """Queue without sending: whoever puts also sees to `flush`."""
         if self._queue is None:
             self._queue = deque()
+            self.direct = None
         self._queue.append(data)
         self.backlog += len(data)
         if is_replay:
             self._replayed += len(data)
 
-    def write(self, data: bytes) -> Flow:
-        """Send at once when nothing waits, else queue. The fan-out's inner loop."""
-        if self._queue is not None:
-            self.put(data)
-            return Flow.SENT  # whoever made the queue sees to its flush
-        try:
-            sent = self._send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return Flow.BROKEN
-        if sent == len(data):
-            return Flow.SENT
+    def keep(self, data: bytes, sent: int) -> None:
+        """Queue the rest of what was sent directly, of which the wire took `sent` bytes."""
         self._is_partial = sent > 0
         self.put(memoryview(data)[sent:] if sent else data)
-        return Flow.WAITING
+
+    def end(self) -> None:
+        """Nothing goes out directly any more; what is queued still leaves by `flush`."""
+        self._when_empty = self.direct = None
 
     def flush(self) -> Flow:
         """Send what is queued until it is gone or the wire is full."""
         while (queue := self._queue) is not None:
             parts = list(islice(queue, PARTS_PER_CALL))
             try:
-                sent = self._send(parts[0]) if len(parts) == 1 else self._wire.send_many(parts)
+                sent = self._wire.send(parts[0]) if len(parts) == 1 else self._wire.send_many(parts)
             except BlockingIOError:
                 return Flow.WAITING
             except OSError:
@@ -134,6 +131,7 @@ class Outbound:
     def clear(self) -> None:
         """Forget everything."""
         self._queue, self._is_partial = None, False
+        self.direct = self._when_empty
         self.backlog = self._replayed = 0
 
     def _took(self, queue: deque[Buffer], sent: int) -> None:
@@ -149,3 +147,4 @@ class Outbound:
             self._is_partial = True
         if not queue:
             self._queue = None
+            self.direct = self._when_empty

@@ -3,12 +3,13 @@
 import contextlib
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import trio
 
 Buffer = bytes | memoryview
+Send = Callable[[Buffer], int]
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 

@@ -69,7 +69,7 @@ async def test_a_fault_in_one_members_queue_spoils_nobody_elses_broadcast() -> N
         def fail(data: Any) -> int:
             raise RuntimeError("a bug")
 
-        broken._outbound._send = fail
+        broken.outbound.direct = fail
         world.publish("room:r", n=1)
         with trio.fail_after(10):
             assert (await bob.receive())["n"] == 1

@@ -140,14 +140,14 @@ async def test_a_full_backlog_drops_typing_before_deltas_and_never_what_is_durab
     async with world.running() as server:
         client = await world.welcomed("ada", "r")
         connection = connection_of(world)
-        while connection._outbound.backlog < 300_000:
+        while connection.outbound.backlog < 300_000:
             world.publish("room:r", n="fill", content="x" * 20_000)
             world.fanout.tick.flush()
         world.publish("room:r", FrameLane.EPHEMERAL, n="typing")
         world.publish("room:r", FrameLane.STREAM, n="delta")
         world.publish("room:r", FrameLane.CONTROL, n="control")
         world.fanout.tick.flush()
-        while connection._outbound.backlog < 600_000:
+        while connection.outbound.backlog < 600_000:
             world.publish("room:r", n="fill", content="x" * 20_000)
             world.fanout.tick.flush()
         world.publish("room:r", FrameLane.STREAM, n="late delta")
@@ -188,7 +188,7 @@ async def test_even_a_replay_that_never_waits_has_a_bound() -> None:
         for _ in range(1_000):
             connection.send_nowait(event(content="x" * 60_000))
         assert not connection.is_open
-        assert connection._outbound.backlog < MAX_BACKLOG
+        assert connection.outbound.backlog < MAX_BACKLOG
 
 
 async def test_waiting_for_a_connection_that_closes_ends() -> None:
@@ -196,7 +196,7 @@ async def test_waiting_for_a_connection_that_closes_ends() -> None:
     async with world.running():
         await world.welcomed("ada")
         connection = connection_of(world)
-        while connection._outbound.backlog < 200_000:
+        while connection.outbound.backlog < 200_000:
             connection.send_nowait(event(content="x" * 60_000))
             connection.uncork()
         async with trio.open_nursery() as nursery:

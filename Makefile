@@ -46,7 +46,7 @@ format: setup    ## lay out the code
 	@.venv/bin/ruff check --fix .
 
 soak: setup      ## the long versions of the property and crash tests
-	@CARAVAN_SCHEDULES=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest tests/actors tests/e2e tests/fuzz
+	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest tests/simulation tests/e2e tests/fuzz
 
 conformance: setup  ## the Autobahn suite against the gateway (Debian or Ubuntu; fetches its Python 2 once)
 	@tools/autobahn.sh

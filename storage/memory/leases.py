@@ -34,6 +34,11 @@ class MemoryShards:
         self._fences[shard] += 1
         return self._fences[shard]
 
+    def take_all(self, node: str) -> None:
+        """Give every shard to `node`."""
+        for shard in range(SHARDS):
+            self.take(shard, node)
+
     def free(self, node: str) -> None:
         """The node owns nothing any more; fences stay."""
         self._owners = {shard: owner for shard, owner in self._owners.items() if owner != node}

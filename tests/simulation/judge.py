@@ -10,8 +10,8 @@ from itertools import takewhile
 from typing import Any
 
 from people import Frame, Person
-from simulation import Journey
 from simulated_node import TENANT
+from simulation import Journey
 
 from actors.room.state import RoomEvent
 from loadtest.wire import is_durable
@@ -109,9 +109,7 @@ def _is_stored(event: Frame, rows: Mapping[int, bytes]) -> bool:
     return event["type"] != "chat.message"
 
 
-def _removals(
-    room_id: str, events: Sequence[RoomEvent], people: Sequence[Person]
-) -> Iterator[str]:
+def _removals(room_id: str, events: Sequence[RoomEvent], people: Sequence[Person]) -> Iterator[str]:
     """Between an end of a membership and the next invitation its user sees nothing of the room."""
     for person in people:
         hidden: set[int] = set()
@@ -141,9 +139,7 @@ def _is_end(event: RoomChanged, user_id: str) -> bool:
     return event.change == "removed" and user_id in (event.user_ids or ())
 
 
-def _invitations(
-    room_id: str, events: Sequence[RoomEvent], journey: Journey
-) -> Iterator[str]:
+def _invitations(room_id: str, events: Sequence[RoomEvent], journey: Journey) -> Iterator[str]:
     """Who was invited and is still a member has it in the inbox, each invitation once at most."""
     members = journey.database.stored.room(TENANT, room_id).members
     for user_id in sorted({person.user_id for person in journey.people}):

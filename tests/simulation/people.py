@@ -4,6 +4,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import trio
@@ -127,7 +128,11 @@ class Person:
             self.agenda.messages.setdefault(room_id, []).append(answer["messageId"])
 
     async def enter(self, room_id: str) -> None:
-        await self.insist("room.join", roomId=room_id)
+        """Join; often a word follows at once, behind the join on the same connection."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(self.insist, "room.join", roomId=room_id))
+            if self.chance.random() < 0.5:
+                nursery.start_soon(self._say, room_id)
 
     async def live(self, steps: int) -> None:
         """A day of the journey."""
@@ -144,6 +149,7 @@ class Person:
             (0.5, self._say),
             (0.1, self._repeat),
             (0.06, self._say_much_at_once),
+            (0.04, self._say_twice),
             (0.08, self._react),
             (0.06, self._change_own),
             (0.05, self._look_back),
@@ -174,6 +180,13 @@ class Person:
         async with trio.open_nursery() as nursery:
             for _ in range(self.chance.randint(2, 6)):
                 nursery.start_soon(self._say, room_id)
+
+    async def _say_twice(self, room_id: str) -> None:
+        """The same thing at once: the network repeated it."""
+        client_id = self.session.new_id()
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(self.post, room_id, client_id, "said once")
 
     def _some_message(self, room_id: str) -> str | None:
         messages = self.agenda.messages.get(room_id)

@@ -7,16 +7,17 @@ from typing import Any
 
 import trio
 from virtual_network import Link, Network, VirtualPoller
+from virtual_time import dice
 from weather import Life, Mortal, PlannedCrash, Weather
 
 from commands.children import endless, escalating, jobs_supervisor, server_supervisor
 from commands.wire_actors import Actors
+from core.config import Bounds
 from core.errors import EscalatedError
 from core.identity import Principal, Role
 from core.ids import ProcessIds
 from core.ports.message_log import Append
 from core.ports.repositories import User
-from core.config import Bounds
 from gateways.client import admission
 from gateways.client.connections import Connections
 from gateways.client.policy import Policy
@@ -30,7 +31,6 @@ from storage.memory.search import MemorySearch
 from storage.memory.sessions import MemorySessions
 from storage.memory.stored_log import StoredLog
 from storage.memory.users import MemoryUsers
-from virtual_time import dice
 
 TENANT = 1
 T0 = 1_800_000_000_000

@@ -4,10 +4,11 @@
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -26,6 +27,7 @@ from gateways.client.policy import Policy
 PEOPLE = 5
 STEPS = 9
 ROOMS = 2
+FOREIGN = "another node"
 BAD_FOR = 60.0
 """Virtual seconds after which the weather is good, though people may not be through."""
 CALM_FOR = 150.0
@@ -73,9 +75,9 @@ def _without_time(frame: Frame) -> Frame:
 class Simulation:
     """Runs one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, climate: Mapping[str, float]) -> None:
         self.chance = dice(seed, "journey")
-        self.weather = Weather(seed)
+        self.weather = Weather(seed, climate)
         self.network = Network(dice(seed, "network"))
         self.database = Database()
         self.totals = Totals()
@@ -88,6 +90,7 @@ class Simulation:
         self._seed = seed
         self._links: list[Link] = []
         self._shards_given_back = 0
+        self._shards_back_at = 0.0
         self._nodes = 0
         self._node: Node | None = None
         self._zombies: list[Node] = []
@@ -216,6 +219,10 @@ class Simulation:
         weather = self.weather
         while not weather.is_calm:
             await trio.sleep(0.5)
+            weather.pass_by()
+            if weather.strikes("coup", weather.rates.coup / 2):
+                self.database.shards.take_all(FOREIGN)
+                self._shards_back_at = trio.current_time() + 12 * self.chance.random()
             for link in self._links:
                 if weather.strikes("cut", weather.rates.cut / 2):
                     link.cut()
@@ -223,13 +230,15 @@ class Simulation:
                     link.go_silent()
             if self.network.chance.random() < 0.3:
                 self._settle_database()
+        await trio.sleep_until(self._shards_back_at)
         self._settle_database()
 
     def _settle_database(self) -> None:
         self.database.land_late()
-        if self.weather.counts["fence_lost"] > self._shards_given_back:
-            self._shards_given_back = self.weather.counts["fence_lost"]
-            self.database.shards.free("another node")
+        lost = self.weather.counts["fence_lost"] + self.weather.counts["coup"]
+        if lost > self._shards_given_back and trio.current_time() >= self._shards_back_at:
+            self._shards_given_back = lost
+            self.database.shards.free(FOREIGN)
             if self._node is not None:
                 self._node.take_free_shards()
 
@@ -309,9 +318,12 @@ class Simulation:
 
 @contextmanager
 def _small_bounds(seed: int) -> Iterator[None]:
-    """Half of the worlds keep and recall so little that most of it comes from the log."""
-    few = dice(seed, "bounds").choice((3, 256))
+    """Half of the worlds keep and recall so little that most of it comes from the log; half replay so
+    little that many resumes are answered `reset`."""
+    bounds = dice(seed, "bounds")
+    few = bounds.choice((3, 256))
     with (
+        patch("actors.room.verdicts.MAX_REPLAY_EVENTS", bounds.choice((4, 1_000))),
         patch("actors.room.actor.Ring", partial(Ring, max_events=few)),
         patch("actors.room.actor.MAX_RECALLED", few),
         patch("actors.room.catch_up.PAGE_EVENTS", few),
@@ -319,9 +331,10 @@ def _small_bounds(seed: int) -> Iterator[None]:
         yield
 
 
-def play(seed: int) -> Journey:
-    """One seed from its beginning to its end; what goes wrong in it is among its troubles."""
-    simulation = Simulation(seed)
+def play(seed: int, climate: Mapping[str, float] = MappingProxyType({})) -> Journey:
+    """One seed from its beginning to its end; what goes wrong in it is among its troubles.
+    `climate` fixes rates of `weather.Rates` that the seed would choose."""
+    simulation = Simulation(seed, climate)
     try:
         with _small_bounds(seed):
             return run_seeded(seed, simulation.run)

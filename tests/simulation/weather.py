@@ -3,7 +3,8 @@
 import inspect
 import random
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import trio
@@ -23,7 +24,8 @@ class PlannedCrash(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """Chances: of a flush to go wrong, of a database call to fail before and after its effect, of a
-    turn to crash. Per virtual second: of a cut link, a silent one, an end of the process."""
+    turn to crash. Per virtual second: of a cut link, a silent one, an end of the process, that the
+    database goes away for a while, that another node takes every shard for a while."""
 
     flush: float
     call: float
@@ -31,17 +33,20 @@ class Rates:
     cut: float
     silence: float
     end: float
+    outage: float
+    coup: float
 
 
 class Weather:
     """Judges each thing that could go wrong. Once `calmed`, nothing does any more."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, climate: Mapping[str, float]) -> None:
         self.chance = dice(seed, "weather")
         self.calmed = trio.Event()
         self.counts: Counter[str] = Counter()
-        self.rates = self._rates()
-        self._slowness = self._one_of(0.0, 0.001, 0.02)
+        self._back_at = 0.0
+        self.rates = replace(self._rates(), **climate)
+        self._slowness = self._one_of(0.0, 0.001, 0.02, 0.2)
         self._quality = [
             Quality(),
             Quality(delay=0.02, piece=500),
@@ -57,7 +62,7 @@ class Weather:
 
     def _rates(self) -> Rates:
         if self.chance.random() < 0.1:
-            return Rates(flush=0, call=0, turn=0, cut=0, silence=0, end=0)
+            return Rates(flush=0, call=0, turn=0, cut=0, silence=0, end=0, outage=0, coup=0)
         return Rates(
             flush=self._one_of(0, 0.1, 0.3),
             call=self._one_of(0, 0.01, 0.05),
@@ -65,6 +70,8 @@ class Weather:
             cut=self._one_of(0, 0.1, 0.5),
             silence=self._one_of(0, 0.02),
             end=self._one_of(0, 0.05, 0.2),
+            outage=self._one_of(0, 0.05),
+            coup=self._one_of(0, 0.05),
         )
 
     def strikes(self, what: str, rate: float) -> bool:
@@ -77,7 +84,19 @@ class Weather:
     def quality(self) -> Quality:
         return Quality() if self.is_calm else self.chance.choice(self._quality)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the database answers nobody."""
+        return not self.is_calm and trio.current_time() < self._back_at
+
+    def pass_by(self) -> None:
+        """A part of a second passed: perhaps the database goes away, for up to ten."""
+        if not self.is_away and self.strikes("outage", self.rates.outage / 2):
+            self._back_at = trio.current_time() + 10 * self.chance.random()
+
     def flush(self) -> Fault:
+        if self.is_away:
+            return Fault.LOST_BEFORE
         if not self.strikes("flush", self.rates.flush):
             return Fault.NONE
         fault = self.chance.choice(FLUSH_FAULTS)
@@ -118,7 +137,7 @@ class Mortal:
             await weather.pass_time()
             self._life.require()
             weather.crash(rate=weather.rates.turn / 5)
-            if weather.strikes("call_before", weather.rates.call):
+            if weather.is_away or weather.strikes("call_before", weather.rates.call):
                 raise Unavailable
             result = await method(*args, **kwargs)
             self._life.require()

@@ -1,0 +1,57 @@
+"""Play seeds and judge them: `python tests/simulation/play.py FIRST [COUNT] [--mutant NAME]`.
+
+Prints each broken promise with its seed, then one line of JSON with what happened in all. Exit
+status 1 when a promise was broken.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from typing import NoReturn
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import structlog
+from judge import judge
+from mutants import MUTANTS
+from simulation import play
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("first", type=int)
+    parser.add_argument("count", type=int, nargs="?", default=1)
+    parser.add_argument("--mutant", choices=MUTANTS, help="break this rule, in its climate")
+    parser.add_argument("--log", action="store_true", help="show the server's log")
+    options = parser.parse_args()
+    if not options.log:
+        structlog.configure(processors=[drop])
+    totals: Counter[str] = Counter()
+    mutant = MUTANTS[options.mutant] if options.mutant else None
+    failed = 0
+    for seed in range(options.first, options.first + options.count):
+        with mutant.broken() if mutant else nullcontext():
+            journey = play(seed, mutant.climate if mutant else {})
+            problems = judge(journey)
+        failed += bool(problems)
+        for problem in problems:
+            print(f"seed {seed}: {problem}", file=sys.stderr)
+        totals.update(journey.weather.counts)
+        totals.update({name: int(number) for name, number in journey.totals.figures.items()})
+        totals["parts_restarted"] += int(journey.totals.parts_restarted)
+        totals["messages"] += sum(len(journey.rows(room_id)) for room_id in journey.rooms)
+        totals["received"] += journey.deliveries
+    print(json.dumps({"seeds": options.count, "failed": failed, **dict(sorted(totals.items()))}))
+    return int(failed > 0)
+
+
+def drop(*_: object) -> NoReturn:
+    """Planned crashes are logged by the thousand otherwise."""
+    raise structlog.DropEvent
+
+
+if __name__ == "__main__":
+    sys.exit(main())

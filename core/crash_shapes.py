@@ -19,7 +19,12 @@ from core.telemetry import REDACTED, SECRET_KEYS
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"https?://")
-_WRITTEN: Final = frozenset({"content", "emoji", "handle", "name", "query", "text", "title"})
+_WRITTEN: Final = frozenset(
+    {
+        *("body", "content", "document", "email", "emoji", "familyname", "gender", "givenname"),
+        *("handle", "name", "note", "phone", "query", "reason", "text", "title"),
+    }
+)
 """Fields that people fill: shaped even where they look like an id."""
 _SECRET: Final = SECRET_KEYS - _WRITTEN
 _MAX_DEPTH: Final = 16
@@ -96,6 +101,8 @@ def _vocabulary(struct: type[msgspec.Struct]) -> dict[str, frozenset[str]]:
 
 def _literals(kind: msgspec.inspect.Type) -> list[str]:
     match kind:
+        case msgspec.inspect.Metadata(type=inner):
+            return _literals(inner)
         case msgspec.inspect.LiteralType(values=values):
             return [value for value in values if isinstance(value, str)]
         case msgspec.inspect.UnionType(types=types):

@@ -1,7 +1,9 @@
 """What is kept of a crash has the shape of what was there, and none of its words."""
 
 import unicodedata
+from typing import Annotated, Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,13 @@ def test_ids_numbers_and_the_words_of_a_vocabulary_stay() -> None:
     assert kept is not None
     assert kept["title"] == "xxx"
     assert kept["settings"] == {"speaking": "silent"}
+
+
+def test_a_vocabulary_stays_however_it_is_annotated() -> None:
+    class Choice(msgspec.Struct):
+        pace: Annotated[Literal["slow", "fast"], msgspec.Meta(extra_json_schema={"title": "Pace"})]
+
+    assert fields_of(Choice(pace="slow")) == {"pace": "slow"}
 
 
 def test_a_text_that_looks_like_an_id_is_a_text() -> None:

@@ -141,7 +141,7 @@ def report(phases: list[tuple[str | None, Phase]], options: argparse.Namespace) 
 async def calm() -> None:
     """Wait, but not for ever, until others leave half a processor and more."""
     with trio.move_on_after(CALM_WITHIN):
-        while os.getloadavg()[0] > CALM * (os.cpu_count() or 1):  # noqa: ASYNC110
+        while os.getloadavg()[0] > CALM * (os.cpu_count() or 1):
             await trio.sleep(1)
 
 

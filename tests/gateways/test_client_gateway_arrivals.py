@@ -1,12 +1,15 @@
 """What many half-open connections at once cost everybody else."""
 
+from collections import Counter
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from client_gateway_world import World, until, upgrade_head
 
-from gateways.client.deadlines import NEVER, PER_TURN, Deadlines
+from gateways.client import expiry as expiring
+from gateways.client.deadlines import LOT_EVERY, NEVER, PER_LOT, Deadlines
 from gateways.client.expiry import Expiry
 from gateways.client.policy import Policy
 from gateways.client.server import ACCEPT_EVERY
@@ -15,32 +18,23 @@ from gateways.client.server import ACCEPT_EVERY
 async def test_many_that_are_due_together_end_a_few_at_a_time(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    expiry = Expiry(10.0, per_turn=4)
-    ended = 0
-    at_once: list[int] = []
+    expiry = Expiry(10.0, per_lot=4)
+    ended: list[float] = []
 
     async def wait() -> None:
-        nonlocal ended
         with expiry.limited():
             await trio.sleep_forever()
-        ended += 1
+        ended.append(trio.current_time())
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(expiry.run)
         async with trio.open_nursery() as crowd:
             for _ in range(100):
                 crowd.start_soon(wait)
-            await trio.sleep(9.9)
-            assert ended == 0
-            await trio.sleep_until(10.0)
-            while ended < 100:
-                before = ended
-                await trio.lowlevel.checkpoint()
-                at_once.append(ended - before)
         nursery.cancel_scope.cancel()
-    # Within a turn trio's order is by chance: two lots may fall between two of our looks.
-    assert max(at_once) <= 2 * 4
-    assert trio.current_time() == 10.0
+    lots = Counter(ended)
+    assert set(lots.values()) == {4}
+    assert [at - 10.0 for at in lots] == pytest.approx([n * expiring.LOT_EVERY for n in range(25)])
 
 
 async def test_who_is_done_in_time_is_forgotten(autojump_clock: trio.testing.MockClock) -> None:
@@ -89,7 +83,6 @@ async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
 ) -> None:
     deadlines: Any = Deadlines()
     looked: list[float] = []
-    at_once: list[int] = []
 
     class Due:
         due_at = NEVER
@@ -102,14 +95,12 @@ async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
         deadlines.schedule(Due(), 10.0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(deadlines.run)
-        await trio.sleep(10.0)
-        while len(looked) < 500:
-            before = len(looked)
-            await trio.lowlevel.checkpoint()
-            at_once.append(len(looked) - before)
+        await trio.sleep(11.0)
         nursery.cancel_scope.cancel()
-    assert set(looked) == {10.0}
-    assert max(at_once) <= 2 * PER_TURN
+    lots = Counter(looked)
+    assert set(lots.values()) == {PER_LOT}
+    every = [n * LOT_EVERY for n in range(500 // PER_LOT)]
+    assert [at - 10.0 for at in lots] == pytest.approx(every)
 
 
 async def test_a_crowd_is_let_in_one_at_a_time(mock_clock: trio.testing.MockClock) -> None:

@@ -1,5 +1,6 @@
 """The end of a tick: what was published and queued since the last one leaves together."""
 
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     from gateways.client.channel import Channel
     from gateways.client.connection import Connection
 
-MEMBERS_PER_STEP: Final = 256
-"""Sends between two checkpoints: about 1.5 ms of the loop."""
+MEMBERS_PER_STEP: Final = 128
+"""Sends of one topic before another has its turn: about half a millisecond."""
+
+FLUSH_WITHIN: Final = 0.001
+"""Seconds of the loop that a flush takes, plus one step."""
 
 MAX_PENDING_BYTES: Final = 262_144
 """A topic with more than this is sent at once, whatever its size."""
@@ -22,7 +26,9 @@ MAX_PENDING_BYTES: Final = 262_144
 class Tick:
     """Collects and, at the end of the hub's round or in the next turn of the loop, sends.
 
-    What actors publish in one turn of the loop is joined; nothing waits for a timer. The order per
+    What actors publish in one turn of the loop is joined; nothing waits for a timer. So the window
+    for joining is nothing while the loop keeps up, and as long as it is behind when it is not: what
+    is published to a topic under way waits for the end of that and leaves in one piece. The order per
     connection is that of the calls: whoever is sent a frame directly is first sent what its topics
     have pending.
 
@@ -30,10 +36,17 @@ class Tick:
     """
 
     def __init__(
-        self, on_ended: "Callable[[Channel], None]", members_per_step: int = MEMBERS_PER_STEP
+        self,
+        on_ended: "Callable[[Channel], None]",
+        *,
+        members_per_step: int = MEMBERS_PER_STEP,
+        flush_within: float = FLUSH_WITHIN,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._on_ended = on_ended
         self._members_per_step = members_per_step
+        self._flush_within = flush_within
+        self._clock = clock
         self._unsettled: dict[Topic, None] = {}
         self._ready: deque[Topic] = deque()
         self._corked: list[Channel] = []
@@ -77,20 +90,13 @@ class Tick:
                 topic.catch_up(connection)
 
     def flush(self) -> None:
-        """Send topics until a step's worth is sent, then every queue, then part with who is gone.
+        """Send topics, a step of each in turn, until all is sent or a millisecond has passed; then
+        every queue; then part with who is gone.
 
         What is left is sent in the loop's next turns, joined with what is published until then.
         """
-        budget = self._members_per_step
-        for _ in range(len(self._ready)):
-            topic = self._ready.popleft()
-            budget -= len(topic.members)
-            if topic.step(self._members_per_step):
-                self._unsettled.pop(topic, None)
-            else:
-                self._ready.append(topic)
-            if budget <= 0:
-                break
+        if self._ready:
+            self._send_topics(self._clock() + self._flush_within)
         while self._corked:
             corked, self._corked = self._corked, []
             for connection in corked:
@@ -99,6 +105,16 @@ class Tick:
             ended, self._ended = self._ended, []
             for connection in ended:
                 self._on_ended(connection)
+
+    def _send_topics(self, enough: float) -> None:
+        while self._ready:
+            topic = self._ready.popleft()
+            if topic.step(self._members_per_step):
+                self._unsettled.pop(topic, None)
+            else:
+                self._ready.append(topic)
+            if self._clock() >= enough:
+                return
 
     async def run(self) -> None:
         """Flush whatever is left by others, until cancelled."""

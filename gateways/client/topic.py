@@ -15,13 +15,11 @@ Frames = list[tuple[bytes, FrameLane]]
 class Batch:
     """WebSocket frames of one topic, joined once for everybody who gets all of them."""
 
-    __slots__ = ("_data", "_frames", "_parts")
+    __slots__ = ("_data", "_frames")
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
         self._data = frames[0][0] if len(frames) == 1 else b"".join(data for data, _ in frames)
-        is_droppable = any(lane >= FrameLane.STREAM for _, lane in frames)
-        self._parts = frames if is_droppable else [(self._data, FrameLane.DURABLE)]
 
     def write_to(self, connections: "Iterable[Connection]") -> None:
         """Send the whole batch to each, now where nothing waits, else behind what does.
@@ -32,7 +30,7 @@ class Batch:
         for connection in connections:
             send = connection.outbound.direct
             if send is None:
-                put(self._parts, connection)
+                self._queue_to(connection)
                 continue
             try:
                 sent = send(data)
@@ -43,6 +41,12 @@ class Batch:
                 continue
             if sent != size:
                 connection.sent_partly(data, sent)
+
+    def _queue_to(self, connection: "Connection") -> None:
+        if any(lane >= FrameLane.STREAM for _, lane in self._frames):
+            put(self._frames, connection)
+        else:
+            connection.put_nowait(self._data, FrameLane.DURABLE)
 
     def rest_to(self, connection: "Connection", start: int) -> None:
         """Queue the frames from `start` on."""

@@ -71,6 +71,7 @@ async def test_a_joiner_sees_what_comes_after_and_a_leaver_what_came_before() ->
 
 async def test_a_large_room_is_sent_in_steps_and_everybody_keeps_their_order() -> None:
     world = World()
+    world.fanout.tick._flush_within = 0.0
     members = MEMBERS_PER_STEP + 40
     async with world.running():
         clients = [await world.welcomed(f"u{n}", "r") for n in range(members)]

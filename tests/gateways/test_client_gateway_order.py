@@ -94,7 +94,7 @@ def test_every_connection_sees_its_frames_once_and_in_order(
 
 async def _check(operations: list[tuple[Any, ...]], scripts: list[list[int]]) -> None:
     fanout = TopicFanout()
-    fanout.tick = Tick(fanout._left, members_per_step=2)
+    fanout.tick = Tick(fanout._left, members_per_step=2, flush_within=0)
     connections = [_connection(fanout, script) for script in scripts]
     model = Model()
     for number, (name, *arguments) in enumerate(operations):

@@ -43,13 +43,16 @@ _SET_RIGHT: Final = """
     UPDATE durable_timer SET wake_at = due_at
      WHERE attempts > 0 AND wake_at > greatest(due_at, $2) AND shard = ANY($1)"""
 
+# Chosen in a WITH, which is computed once: below an IN, a nested loop would choose anew for each row.
 _CLAIM: Final = """
-    UPDATE durable_timer SET attempts = attempts + 1, wake_at = $3
-     WHERE (tenant_id, kind, key, name) IN (
+    WITH next AS MATERIALIZED (
         SELECT tenant_id, kind, key, name FROM durable_timer
          WHERE wake_at <= $2 AND shard = ANY($1)
          ORDER BY wake_at LIMIT $4 FOR UPDATE SKIP LOCKED)
-    RETURNING tenant_id, kind, key, name, due_at, payload, generation, attempts"""
+    UPDATE durable_timer AS timer SET attempts = timer.attempts + 1, wake_at = $3 FROM next
+     WHERE (timer.tenant_id, timer.kind, timer.key, timer.name)
+         = (next.tenant_id, next.kind, next.key, next.name)
+    RETURNING timer.*"""
 
 _OUTLOOK: Final = """
     SELECT count(*) AS armed, min(wake_at) AS next_at, count(*) FILTER (WHERE due_at <= $2) AS due,

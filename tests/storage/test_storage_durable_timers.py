@@ -68,6 +68,21 @@ async def test_looking_reads_the_index_and_not_the_far_future(database: Database
     assert "Seq Scan" not in plan
 
 
+async def test_a_claim_takes_no_more_than_it_may_whatever_the_plan(database: Database) -> None:
+    await database.call(fill, 200)
+    assert await database.call(claim_by_nested_loops) == 10
+
+
+async def claim_by_nested_loops(connection: Connection) -> int:
+    async with connection.transaction():
+        for plan in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
+            await connection.execute(f"SET LOCAL enable_{plan} = off")
+        rows = await connection.fetch(
+            durable_timers._CLAIM, list(range(1024)), 2 * 10**12, 2 * 10**12 + 15_000, 10
+        )
+    return len(rows)
+
+
 async def fill(connection: Connection, rows: int) -> None:
     await connection.execute(
         """INSERT INTO durable_timer (due_at, wake_at, tenant_id, shard, kind, key, name)

@@ -1,147 +1,175 @@
-"""`python -m loadtest chat`: load a server, audit it, say whether it kept its promises."""
+"""`python -m loadtest SCENARIO`: load a server, audit it, say whether it kept its promises."""
 
 import argparse
 import json
-import signal
+import shlex
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import trio
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
-from loadtest.accounts import Api, ApiError, UnreachableError
+from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.causes import first_cause
-from loadtest.chat import ChatRun, Load, report_progress
-from loadtest.own_server import ServerFailedError, own_server
-from loadtest.report import Objectives, as_json, failures, print_table
-from loadtest.virtual_users import WorldFailedError
+from loadtest.client import Refused
+from loadtest.crew import usual_count
+from loadtest.html_report import html_page
+from loadtest.knee import find_knee, print_knee
+from loadtest.link import LinkBrokenError
+from loadtest.measurement import Played, Wish, measure, report_of
+from loadtest.options import at_least_one, zero_or_more
+from loadtest.own_server import ServerFailedError
+from loadtest.progress import watched
+from loadtest.report import Report, print_table
+from loadtest.scenarios import SCENARIOS
+from loadtest.virtual_users import MAX_ACCOUNTS, WorldFailedError
 
 FAILED, COULD_NOT_RUN = 1, 2
-EPILOG = """
-Virtual users are sessions of at most 20 accounts (hashing is slow on purpose). User n sits in room
-n mod ROOMS, so a room has USERS / ROOMS members, and each message that many recipients, its sender
-among them. Latency runs from the intended send time to the receipt at each recipient. An ok that
-does not come within 10 s is lost. Exit status: 0 all objectives met, 1 one missed, 2 no run.
+EPILOG: Final = """
+Virtual users are sessions of at most 20 accounts (hashing is slow on purpose), or of as many as
+--accounts or --tokens give. Latency runs from the intended send time to the receipt at each recipient;
+send times are fixed before the run (open loop). An ok that does not come within 10 s is lost. Every
+acknowledged message is looked for at every recipient, whichever process he lives in. Exit status: 0 all
+objectives met, 1 one missed, 2 no run.
 """
+TROUBLES: Final = (
+    ApiError,
+    LinkBrokenError,
+    LoginRefusedError,
+    Refused,
+    ServerFailedError,
+    UnreachableError,
+    WorldFailedError,
+)
 
 
 def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     scenarios = whole.add_subparsers(dest="scenario", required=True, metavar="SCENARIO")
-    chat = scenarios.add_parser("chat", help="people talk in rooms", epilog=EPILOG)
-    load, most = Load(), Objectives()
-    chat.add_argument("--users", type=_at_least_one, default=load.users, help="sessions (200)")
-    chat.add_argument(
-        "--rooms", type=_at_least_one, default=load.rooms, help="rooms, at most 200 (20)"
-    )
-    chat.add_argument("--rate", type=_positive, default=load.rate, help="messages/s overall (200)")
-    chat.add_argument("--seconds", type=_positive, default=load.seconds, help="duration (20)")
-    chat.add_argument("--size", type=_at_least_one, default=load.size, help="bytes of text (120)")
-    chat.add_argument("--url", help="a running server's HTTP address; without it, one is started")
-    chat.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
-    chat.add_argument("--p99-ms", type=_positive, default=most.p99_ms, help="delivery p99 (200)")
-    chat.add_argument("--loss", type=int, default=most.loss, help="lost messages allowed (0)")
-    chat.add_argument("--dup", type=int, default=most.dup, help="duplicates allowed (0)")
-    chat.add_argument("--reorder", type=int, default=most.reorder, help="out of order allowed (0)")
+    for name, scenario in SCENARIOS.items():
+        one = scenarios.add_parser(
+            name,
+            help=scenario.summary,
+            description=scenario.summary + ". " + scenario.about,
+            epilog=EPILOG,
+        )
+        scenario.configure(one.add_argument_group("the load"))
+        _configure_server(one.add_argument_group("the server"))
+        _configure_harness(one.add_argument_group("the load test"))
+        objectives = one.add_argument_group("objectives: the most that may be")
+        for objective in scenario.objectives:
+            objectives.add_argument(
+                objective.option,
+                type=zero_or_more,
+                default=objective.most,
+                metavar="N",
+                help=objective.help,
+            )
     return whole
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    whole = parser()
-    args = whole.parse_args(argv)
-    if args.rooms > min(args.users, 200):
-        whole.error("--rooms: at most one per user, and at most 200")
-    load = Load(
-        users=args.users, rooms=args.rooms, rate=args.rate, seconds=args.seconds, size=args.size
+def _configure_server(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--url", help="a running server's HTTP address; without it, one is started")
+    group.add_argument(
+        "--accounts",
+        type=at_least_one,
+        metavar="N",
+        help=f"users are sessions of N accounts (at most {MAX_ACCOUNTS} over HTTP; of a server that "
+        "the load test starts, or of --tokens, any number)",
     )
-    most = Objectives(p99_ms=args.p99_ms, loss=args.loss, dup=args.dup, reorder=args.reorder)
+    group.add_argument(
+        "--tokens", type=Path, metavar="FILE", help="accounts made by `main.py seed --tokens FILE`"
+    )
+
+
+def _configure_harness(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--processes",
+        type=at_least_one,
+        default=usual_count(),
+        metavar="N",
+        help=f"worker processes; at most one per account ({usual_count()} here: one fewer than "
+        "processors)",
+    )
+    group.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    group.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a report with plots to FILE"
+    )
+    group.add_argument(
+        "--find-knee",
+        action="store_true",
+        help="raise the rate from --rate until an objective breaks, and report the curve",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    words = list(sys.argv[1:] if argv is None else argv)
+    whole = parser()
+    args = whole.parse_args(words)
+    try:
+        wish = _wish(args, words)
+    except ValueError as error:
+        whole.error(str(error))
     console = Console(stderr=True)
     report = None
     try:
-        report = trio.run(_measure, load, most, args.url, console)
-    except* (ServerFailedError, UnreachableError, WorldFailedError, ApiError) as group:
+        report = trio.run(_measured, wish, args.find_knee, console)
+    except* TROUBLES as group:
         console.print(str(first_cause(group)), markup=False, style="red")
     except* KeyboardInterrupt:
         console.print("Interrupted before anything was measured.")
-    return COULD_NOT_RUN if report is None else _judge(report, most, args.json, console)
+    return COULD_NOT_RUN if report is None else _told(report, args, console)
 
 
-async def _measure(
-    load: Load, objectives: Objectives, url: str | None, console: Console
-) -> dict[str, Any]:
-    async with nullcontext(url) if url else own_server() as address, Api(str(address)) as api:
-        run = ChatRun(load, api)
-        async with _watched(run, console):
-            await run.run()
-        return as_json(
-            run.findings(),
-            run.measured,
-            settings=asdict(load) | asdict(objectives),
-            server=url or "its own: main.py serve",
+def _wish(args: argparse.Namespace, words: list[str]) -> Wish:
+    """Raises `ValueError` with a sentence."""
+    scenario = SCENARIOS[args.scenario]
+    if args.accounts is not None and args.url and not args.tokens and args.accounts > MAX_ACCOUNTS:
+        raise ValueError(f"--accounts: more than {MAX_ACCOUNTS} at --url need --tokens")
+    if args.tokens and not args.url:
+        raise ValueError(
+            "--tokens: they belong to a running server; say --url, or --accounts alone"
         )
+    if args.find_knee and scenario.rounds != ("load",):
+        raise ValueError(f"--find-knee: {scenario.name} compares rounds of one rate")
+    return Wish(
+        scenario=scenario,
+        load=scenario.load_of(args),
+        limits={one.name: getattr(args, one.name) for one in scenario.objectives},
+        processes=args.processes,
+        command=shlex.join(["python", "-m", "loadtest", *words]),
+        url=args.url,
+        accounts=args.accounts,
+        tokens=args.tokens,
+    )
 
 
-def _judge(
-    report: dict[str, Any], objectives: Objectives, out: Path | None, console: Console
-) -> int:
-    if out is not None:
-        out.write_text(json.dumps(report, indent=2) + "\n")
-    print_table(report, Console())
-    missed = failures(report, objectives)
-    if missed:
-        console.print("FAILED: " + "; ".join(missed) + ".", markup=False, style="red")
-    return FAILED if missed else 0
+async def _measured(wish: Wish, knee: bool, console: Console) -> Report:
+    async def once(played: Played) -> None:
+        await played.run.play_all()
+
+    if knee:
+        return await find_knee(wish, watched(console))
+    return report_of(wish, await measure(wish, watched(console), once))
 
 
-@asynccontextmanager
-async def _watched(run: ChatRun, console: Console) -> AsyncIterator[None]:
-    """Show progress on standard error, and let Ctrl-C end the offering instead of the process."""
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_interruptible, run)
-        if console.is_terminal:
-            with Live(console=console, auto_refresh=False, transient=True) as live:
-                show = lambda line: live.update(Text(line), refresh=True)  # noqa: E731
-                nursery.start_soon(report_progress, run, show, 0.5)
-                yield
-                nursery.cancel_scope.cancel()
-        else:
-            nursery.start_soon(report_progress, run, lambda line: print(line, file=sys.stderr), 5.0)
-            yield
-            nursery.cancel_scope.cancel()
-
-
-async def _interruptible(
-    run: ChatRun, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for _ in signals:
-            if (
-                run.phase not in ("offering", "waiting for the last")
-                or run.measured.was_interrupted
-            ):
-                raise KeyboardInterrupt
-            run.interrupt()
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
-
-
-def _at_least_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+def _told(report: Report, args: argparse.Namespace, console: Console) -> int:
+    """Write and print a report; the exit status."""
+    try:
+        if args.json is not None:
+            args.json.write_text(json.dumps(report, indent=2) + "\n")
+        if args.html is not None:
+            args.html.write_text(html_page(report), encoding="utf-8")
+    except OSError as error:
+        console.print(f"{error.filename} cannot be written: {error.strerror}.", style="red")
+        return COULD_NOT_RUN
+    (print_knee if "knee" in report else print_table)(report, Console())
+    if report["failures"]:
+        text = "FAILED: " + "; ".join(report["failures"]) + "."
+        console.print(text, markup=False, style="red")
+    return FAILED if report["failures"] else 0
 
 
 if __name__ == "__main__":

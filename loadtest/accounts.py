@@ -87,6 +87,14 @@ class Api:
         info: Frame = await self.call("GET", "/info")
         return info
 
+    async def metrics(self) -> str:
+        """The server's `/metrics`, or nothing when they are not for us."""
+        try:
+            answer = await self._client.get("/metrics")
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise UnreachableError(f"No Caravan server answers at {self.url}.") from error
+        return answer.text if answer.is_success else ""
+
     async def user_by_handle(self, token: str, handle: str) -> Frame | None:
         """The user of that handle, or None."""
         return await self._user(token, "/users", {"handle": handle})
@@ -171,6 +179,23 @@ class Account:
                 raise LoginRefusedError(error.message) from None
             raise
         self._password = password
+
+    def adopt(self, grant: Frame) -> None:
+        """Go on with a login that another process made (its `grant`)."""
+        self.user = grant["user"]
+        self._access, self._refresh = grant["accessToken"], grant["refreshToken"]
+        self._expires_at = trio.current_time() + grant["expiresIn"]
+
+    @property
+    def grant(self) -> Frame:
+        """All of this login, for the one process that goes on with it: a refresh token that is
+        used twice ends the login."""
+        return {
+            "user": self.user,
+            "accessToken": self._access,
+            "refreshToken": self._refresh,
+            "expiresIn": self.lives_for,
+        }
 
     async def restore(self) -> bool:
         """Log in with the kept refresh token. False when there is none or it was refused."""

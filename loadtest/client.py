@@ -38,7 +38,7 @@ class Session:
     Events arrive in `events` (bounded: who does not read stops the socket, as TCP would), each
     room's durable ones in order and once; or in `on_event`, which must not block. Beside the
     server's there are our own: `local.connected {resumed}`, `local.disconnected {reason,
-    retryAfter}`, `local.waiting {reason}` (until the user acts), `local.stopped {reason}`,
+    code, retryAfter}` (`code` None: cut), `local.waiting {reason}` (until the user acts), `local.stopped {reason}`,
     `local.room_reset {room}` (read its history anew), `local.room_gone {roomId}`,
     `local.inbox_reset`.
     Owns: its positions and pending commands. Borrows: credentials, `dial`, and `on_raw(frame,
@@ -129,6 +129,11 @@ class Session:
         """The user did something: a session that waits for that connects again (§3.5)."""
         self._acted.set()
 
+    async def cut(self) -> None:
+        """End the socket without a word, as a lost network does; it connects again by the rules."""
+        if self._connection is not None:
+            await self._connection.cut()
+
     async def wait_connected(self) -> None:
         """Until there is a welcome."""
         await self._connected.wait()
@@ -167,7 +172,12 @@ class Session:
                     resume, stale = False, None
                 case Retry(after=after, resume=resume, new_token=new_token):
                     stale = token if new_token else None
-                    await self._emit("local.disconnected", reason=ended.reason, retryAfter=after)
+                    await self._emit(
+                        "local.disconnected",
+                        reason=ended.reason,
+                        code=ended.code,
+                        retryAfter=after,
+                    )
                     await trio.sleep(after)
 
     async def _connect(self, token: str, resume: bool) -> Ended:

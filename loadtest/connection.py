@@ -27,8 +27,9 @@ MISSED_BEATS: Final = 2
 REFUSED_FOR_GOOD: Final = frozenset({400, 401, 403, 404, 426})
 
 
-def dial_url(url: str) -> Dial:
-    """Dial a `ws://` or `wss://` address with this protocol's subprotocol."""
+def dial_url(url: str, through: Callable[[trio.abc.Stream], trio.abc.Stream] | None = None) -> Dial:
+    """Dial a `ws://` or `wss://` address with this protocol's subprotocol. `through` may put
+    another stream around each socket's."""
 
     async def dial(nursery: trio.Nursery) -> tuple[WebSocketConnection, trio.abc.Stream]:
         parts = urlsplit(url)
@@ -38,6 +39,8 @@ def dial_url(url: str) -> Dial:
         stream: trio.abc.Stream = await trio.open_tcp_stream(
             parts.hostname, parts.port or (443 if is_secure else 80)
         )
+        if through is not None:
+            stream = through(stream)
         if is_secure:
             context = ssl.create_default_context()
             stream = trio.SSLStream(stream, context, server_hostname=parts.hostname)
@@ -88,6 +91,7 @@ class Connection:
         self._welcomed_at: float | None = None
         self._verdict: tuple[int | None, str] = (None, "the connection was cut")
         self._last_error = ""
+        self._stream: trio.abc.Stream | None = None
 
     def send_nowait(self, frame: Frame) -> None:
         """Queue a frame. Raises `trio.WouldBlock` when the queue is full."""
@@ -98,6 +102,11 @@ class Connection:
         if self._send.statistics().current_buffer_used < MAX_OUTGOING // 2:
             self._send.send_nowait(frame)
 
+    async def cut(self) -> None:
+        """End the socket without a word, when there is one."""
+        if self._stream is not None:
+            await trio.aclose_forcefully(self._stream)
+
     async def run(self, dial: Dial, hello: Frame) -> Ended:
         """Dial, greet, and serve until the socket ends. Says how it ended; raises nothing of it."""
         opened = False
@@ -106,6 +115,7 @@ class Connection:
             if pair is not None:
                 opened = True
                 websocket, stream = pair
+                self._stream = stream
                 nursery.start_soon(self._write, websocket)
                 self.send_nowait(hello)
                 try:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +24,18 @@ class ServerFailedError(Exception):
     """The child process did not become ready."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnServer:
+    """A running server. `url` of its HTTP API; the process and where its data is."""
+
+    url: str
+    pid: int
+    data_dir: Path
+
+
 @asynccontextmanager
-async def own_server() -> AsyncIterator[str]:
-    """Start `main.py serve` on free ports without rate limits; yields its HTTP address.
+async def own_server() -> AsyncIterator[OwnServer]:
+    """Start `main.py serve` on free ports without rate limits.
 
     SIGTERM at the end, SIGKILL after 20 s. Raises `ServerFailedError`.
     """
@@ -38,7 +48,7 @@ async def own_server() -> AsyncIterator[str]:
             process = await trio.lowlevel.open_process(
                 list(COMMAND),
                 cwd=REPOSITORY,
-                env=_environment(data / "data"),
+                env=environment_of(data / "data"),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -46,13 +56,15 @@ async def own_server() -> AsyncIterator[str]:
                 start_new_session=True,
             )
         try:
-            yield await _ready(process, log)
+            url = await _ready(process, log)
+            yield OwnServer(url=url, pid=process.pid, data_dir=data / "data")
         finally:
             with trio.CancelScope(shield=True):
                 await _end(process)
 
 
-def _environment(data: Path) -> dict[str, str]:
+def environment_of(data: Path) -> dict[str, str]:
+    """What `main.py` is started with to serve from, or to work beside a server of, `data`."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("CARAVAN_")}
     return {
         **inherited,

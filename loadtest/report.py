@@ -1,47 +1,28 @@
 """What a run found: as JSON, as a table, and as a verdict on its objectives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-from loadtest.auditor import Findings
-from loadtest.latencies import Latencies
+from loadtest.evidence import Findings
+from loadtest.measured import Measured
+from loadtest.scenario import Scenario
 
-LATE_HARNESS_MS: Final = 20.0
+LATE_SHARE: Final = 0.2
+LATE_MS: Final = 1.0
+"""A harness that is late by more than a fifth of the p99 that it reports, and by more than what
+any scheduler does, has measured itself."""
+BUSY_PROCESSOR: Final = 0.9
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objectives:
-    """The most that may be. Broken promises other than these four fail a run always."""
-
-    p99_ms: float = 200.0
-    loss: int = 0
-    dup: int = 0
-    reorder: int = 0
+Report = dict[str, Any]
 
 
-@dataclass(slots=True, kw_only=True)
-class Measured:
-    """All a run has measured, while it runs and afterwards."""
-
-    deliveries: Latencies = field(default_factory=Latencies)
-    acknowledgements: Latencies = field(default_factory=Latencies)
-    lag: Latencies = field(default_factory=Latencies)
-    offering_for: float = 0.0
-    reconnects: int = 0
-    stopped: list[str] = field(default_factory=list)
-    refusals: dict[str, int] = field(default_factory=dict)
-    was_interrupted: bool = False
-
-
-def as_json(
-    findings: Findings, measured: Measured, *, settings: Mapping[str, Any], server: str
-) -> dict[str, Any]:
+def as_json(findings: Findings, measured: Measured) -> Report:
     """The keys of the contract first, then what explains them."""
     rate = findings.offered / measured.offering_for if measured.offering_for else 0.0
+    received = measured.deliveries.count / measured.offering_for if measured.offering_for else 0.0
     return {
         "sent": findings.offered,
         "acked": findings.acked,
@@ -60,54 +41,69 @@ def as_json(
         "unexpected": findings.unexpected,
         **measured.acknowledgements.summary("ok_"),
         **measured.lag.summary("harness_lag_"),
+        "harness_cpu": [round(share, 3) for share in measured.processors],
         "offered_per_second": round(rate, 1),
+        "delivered_per_second": round(received, 1),
         "reconnects": measured.reconnects,
+        "closes": measured.closes,
         "refusals": measured.refusals,
         "interrupted": measured.was_interrupted,
-        "settings": dict(settings),
-        "server": server,
-        "warnings": warnings(measured),
+        "percentiles": measured.deliveries.curve(),
+        "timeline": measured.timeline.rows(),
     }
 
 
-def warnings(measured: Measured) -> list[str]:
+def warnings(report: Report, stopped: list[str], *, cuts_are_meant: bool) -> list[str]:
     """What should make a reader doubt the figures."""
     found = []
-    if (lag := measured.lag.percentile_ms(99)) > LATE_HARNESS_MS:
+    lag, p99 = report["harness_lag_p99_ms"], report["p99_ms"]
+    if lag > LATE_MS and lag > LATE_SHARE * p99:
         found.append(
-            f"The load test itself was late (p99 {lag:.0f} ms behind its own schedule): "
-            "latencies contain its own delay. Offer less, or give it a processor of its own."
+            f"The load test itself was late (p99 {lag:.0f} ms behind its own schedule, of a delivery "
+            f"p99 of {p99:.0f} ms): latencies contain its own delay. Offer less, or give it more "
+            "--processes and processors of its own."
         )
-    if measured.reconnects:
-        found.append(f"Virtual users had to reconnect {measured.reconnects} times.")
-    found += [f"A virtual user was stopped by the server: {why}" for why in measured.stopped[:3]]
-    if measured.was_interrupted:
+    if (busiest := max(report["harness_cpu"], default=0.0)) > BUSY_PROCESSOR:
+        found.append(
+            f"The load test was the bottleneck: a process of it used {busiest:.0%} of a processor. "
+            "Give it more --processes, or offer less."
+        )
+    if report["reconnects"] and not cuts_are_meant:
+        found.append(f"Virtual users had to reconnect {report['reconnects']} times.")
+    found += [f"A virtual user was stopped by the server: {why}" for why in stopped[:3]]
+    if report["interrupted"]:
         found.append("Interrupted: this is what was measured until then.")
     return found
 
 
-def failures(report: Mapping[str, Any], objectives: Objectives) -> list[str]:
-    """One sentence per objective that was missed."""
+def failures(
+    report: Mapping[str, Any], scenario: Scenario, limits: Mapping[str, float | None]
+) -> list[str]:
+    """One sentence per objective that was missed. `limits` by the objectives' names."""
     found = []
-    for key, limit, text in (
-        ("lost", objectives.loss, "{} lost"),
-        ("duplicated", objectives.dup, "{} received more than once"),
-        ("reordered", objectives.reorder, "{} received out of order"),
-        ("conflicting", 0, "{} places of a log held different messages for different people"),
-        ("unexpected", 0, "{} delivered although refused or never sent"),
+    for objective in scenario.objectives:
+        limit, value = limits.get(objective.name, objective.most), report.get(objective.key)
+        if limit is None:
+            continue
+        if value is None:
+            found.append(f"{objective.option} cannot be judged: the run did not get so far")
+        elif value > limit:
+            unit = " ms" if objective.key.endswith("_ms") else ""
+            found.append(f"{objective.text.format(value)} (allowed: {limit:g}{unit})")
+    for key, text in (
+        ("conflicting", "{} places of a log held different messages for different people"),
+        ("unexpected", "{} delivered although refused or never sent"),
     ):
-        if report[key] > limit:
-            found.append(text.format(report[key]) + f" (allowed: {limit})")
-    if report["p99_ms"] > objectives.p99_ms:
-        found.append(f"p99 was {report['p99_ms']:.1f} ms (allowed: {objectives.p99_ms:g} ms)")
+        if report[key]:
+            found.append(text.format(report[key]) + " (allowed: 0)")
     if not report["acked"]:
         found.append("nothing was acknowledged")
-    return found
+    return found + scenario.failures(report)
 
 
 def print_table(report: Mapping[str, Any], console: Console) -> None:
     """The figures that matter, for people."""
-    table = Table(title="Caravan load test: chat", title_justify="left")
+    table = Table(title=f"Caravan load test: {report['scenario']}", title_justify="left")
     table.add_column("messages")
     table.add_column("", justify="right")
     table.add_column("milliseconds")
@@ -121,5 +117,19 @@ def print_table(report: Mapping[str, Any], console: Console) -> None:
         times = [f"{report[prefix + p]:.1f}" for p in points] if prefix is not None else []
         table.add_row(count, str(report[count]), title, *times)
     console.print(table)
+    for line in (*report["lines"], server_line(report)):
+        console.print(line, markup=False, highlight=False)
     for warning in report["warnings"]:
         console.print(f"Warning: {warning}", markup=False)
+
+
+def server_line(report: Mapping[str, Any]) -> str:
+    """What the server used."""
+    used = report["server_load"]
+    if not used:
+        return "Server: processor and memory are not known."
+    database = f", its database {used['database_cpu']:.2f}" if "database_cpu" in used else ""
+    return (
+        f"Server: {used['server_cpu']:.2f} of one processor{database}; "
+        f"{used['server_memory_mb']:.0f} MB."
+    )

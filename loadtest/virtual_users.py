@@ -1,5 +1,6 @@
 """Virtual users: sessions of at most twenty accounts, spread over rooms."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -23,19 +24,22 @@ class WorldFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Virtual user `number` is a session of account `account`, in room `room`."""
+    """Virtual user `number` is a session of account `account`, the `place`-th in room `room`."""
 
     number: int
     account: int
     room: int
+    place: int = 0
 
 
-def seats(users: int, rooms: int) -> list[Seat]:
+def seats(users: int, rooms: int, accounts: int = MAX_ACCOUNTS) -> list[Seat]:
     """User n sits in room n mod `rooms`, so each room has users / rooms of them; the k-th of a
     room belongs to account (k + room) mod accounts: a room mixes as many accounts as it can.
     """
-    accounts = min(users, MAX_ACCOUNTS)
-    return [Seat(n, (n // rooms + n % rooms) % accounts, n % rooms) for n in range(users)]
+    accounts = min(users, accounts)
+    return [
+        Seat(n, (n // rooms + n % rooms) % accounts, n % rooms, n // rooms) for n in range(users)
+    ]
 
 
 async def make_accounts(api: Api, count: int) -> list[Account]:
@@ -58,8 +62,10 @@ async def make_accounts(api: Api, count: int) -> list[Account]:
 async def make_rooms(owner: Session, accounts: list[Account], plan: list[Seat]) -> list[str]:
     """The rooms of a plan, each with its accounts invited. Owned by `owner`'s account."""
     made = []
-    for room in range(max(seat.room for seat in plan) + 1):
-        people = {accounts[seat.account].user["id"] for seat in plan if seat.room == room}
+    members: dict[int, set[str]] = defaultdict(set)
+    for seat in plan:
+        members[seat.room].add(accounts[seat.account].user["id"])
+    for room, people in sorted(members.items()):
         invited = sorted(people - {owner.user["id"]})
         answer = await owner.ask(
             "room.create",
@@ -68,7 +74,11 @@ async def make_rooms(owner: Session, accounts: list[Account], plan: list[Seat]) 
             clientId=owner.new_id(),
             members=invited[:INVITED_AT_ONCE],
         )
-        made.append(str(answer["room"]["id"]))
+        room_id = str(answer["room"]["id"])
+        for first in range(INVITED_AT_ONCE, len(invited), INVITED_AT_ONCE):
+            more = invited[first : first + INVITED_AT_ONCE]
+            await owner.ask("room.invite", roomId=room_id, userIds=more)
+        made.append(room_id)
     return made
 
 

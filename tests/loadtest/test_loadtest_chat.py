@@ -5,48 +5,38 @@ from functools import partial
 
 import pytest
 import trio
+from plays import a_wish, playing, reported
 from tiny_http import tiny_site
 from tiny_server import Faults, TinyServer
 
 from loadtest import __main__ as command
 from loadtest.accounts import Api
-from loadtest.auditor import Auditor
-from loadtest.chat import ChatRun, Load
-from loadtest.latencies import Latencies
-from loadtest.report import Measured, Objectives, as_json, failures
+from loadtest.link import memory_links
+from loadtest.measurement import report_of
+from loadtest.run import Run
+from loadtest.scenario import Load
 from loadtest.virtual_users import WorldFailedError, seats
 
-LOAD = Load(users=8, rooms=2, rate=80, seconds=0.5)
+ONE_AND_THREE = pytest.mark.parametrize("processes", [1, 3])
 
 
-async def measured(faults: Faults, load: Load = LOAD) -> dict:
-    async with tiny_site(TinyServer(faults=faults)) as (url, _), Api(url) as api:
-        run = ChatRun(load, api)
-        await run.run()
-        return as_json(run.findings(), run.measured, settings={}, server="tiny")
+@pytest.fixture
+def quick_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second instead of ten is long enough for an answer of the tiny server."""
+    monkeypatch.setattr("loadtest.play.ACKNOWLEDGED_WITHIN", 0.5)
+    monkeypatch.setattr("loadtest.evidence.ACKNOWLEDGED_WITHIN", 0.5)
 
 
-class UntilTwenty(Latencies):
-    """Interrupts a run at its twentieth delivery."""
-
-    def __init__(self, run: ChatRun) -> None:
-        super().__init__()
-        self._run = run
-
-    def record(self, seconds: float) -> None:
-        super().record(seconds)
-        if self.count == 20:
-            self._run.interrupt()
-
-
-async def test_an_honest_server_keeps_its_promises():
-    report = await measured(Faults())
-    assert failures(report, Objectives(p99_ms=5_000)) == []
+@ONE_AND_THREE
+async def test_an_honest_server_keeps_its_promises(processes: int):
+    report = await reported(processes=processes)
+    assert report["failures"] == []
     assert (report["sent"], report["acked"], report["rejected"]) == (40, 40, 0)
     assert report["delivered"] == 40 * 4
     assert 0 < report["p50_ms"] <= report["p95_ms"] <= report["p99_ms"] <= report["max_ms"]
 
 
+@ONE_AND_THREE
 @pytest.mark.parametrize(
     ("faults", "key", "sentence"),
     [
@@ -54,24 +44,53 @@ async def test_an_honest_server_keeps_its_promises():
         (Faults(duplicate_every=7), "duplicated", "more than once"),
         (Faults(swap_every=7), "reordered", "out of order"),
         (Faults(ack_unstored_every=13), "lost", "lost"),
+        (Faults(store_twice_every=7), "duplicated", "more than once"),
+        (Faults(forge_every=7), "conflicting", "different messages"),
+        (Faults(refuse_stored_every=7), "unexpected", "although refused"),
     ],
-    ids=["drops", "duplicates", "reorders", "acknowledges what it never stores"],
+    ids=[
+        "drops",
+        "duplicates",
+        "reorders",
+        "acknowledges what it never stores",
+        "stores twice",
+        "tells different people different things",
+        "delivers what it refused",
+    ],
 )
 async def test_the_audit_names_what_a_dishonest_server_does(
-    monkeypatch: pytest.MonkeyPatch, faults: Faults, key: str, sentence: str
+    quick_judge, faults: Faults, key: str, sentence: str, processes: int
 ):
-    monkeypatch.setattr("loadtest.chat.ACKNOWLEDGED_WITHIN", 0.5)
-    monkeypatch.setattr("loadtest.auditor.ACKNOWLEDGED_WITHIN", 0.5)
-    report = await measured(faults)
+    report = await reported(faults, processes=processes)
     assert report[key] > 0
     assert any(
-        why.startswith(f"{report[key]} ") and sentence in why
-        for why in failures(report, Objectives(p99_ms=5_000))
-    )
+        why.startswith(f"{report[key]} ") and sentence in why for why in report["failures"]
+    ), report["failures"]
+
+
+async def test_a_server_that_is_slow_misses_the_objective_of_latency():
+    report = await reported(Faults(deliver_after=0.15), a_wish(p99_ms=100))
+    assert report["p50_ms"] >= 150
+    assert any(why.startswith("p99 was") for why in report["failures"])
+
+
+async def test_a_message_lost_only_towards_another_process_is_found(quick_judge):
+    """Sender and recipient live in different workers, and the recipient's next message never comes:
+    neither worker alone could know."""
+    load = Load(users=4, rooms=1, rate=40, seconds=0.5, speakers=1)
+    server = TinyServer()
+    async with playing(server, a_wish(load=load), processes=2) as played:
+        play = played.run.play("load", load.rate, load.seconds)
+        speaker = server.world.rooms.copy().popitem()[1].owner
+        server.faults.drop_last_to_others_of = (speaker, 20)
+        await play
+        report = report_of(a_wish(load=load), played)
+    assert (report["acked"], report["lost_missing"], report["lost_holes"]) == (20, 3, 0)
+    assert report["failures"] == ["3 lost (allowed: 0)"]
 
 
 async def test_cut_sockets_lose_nothing_because_clients_resume():
-    report = await measured(Faults(cut_every=9))
+    report = await reported(Faults(cut_every=9))
     assert (report["lost"], report["duplicated"], report["reordered"]) == (0, 0, 0)
     assert report["reconnects"] > 0
     assert any("reconnect" in warning for warning in report["warnings"])
@@ -80,21 +99,25 @@ async def test_cut_sockets_lose_nothing_because_clients_resume():
 async def test_a_limited_registration_is_explained():
     async with tiny_site(TinyServer()) as (url, http), Api(url) as api:
         http.refuse_with = 429
+        wish, (line, _) = a_wish(), memory_links()
         with pytest.raises(
             WorldFailedError, match=r"limits registrations for 7 s.*RATE_LIMITS=off"
         ):
-            await ChatRun(LOAD, api).run()
+            await Run(wish.scenario, wish.load, api, [line]).set_up()
 
 
 async def test_an_interrupt_keeps_what_was_measured():
-    async with tiny_site(TinyServer()) as (url, _), Api(url) as api:
-        run = ChatRun(Load(users=4, rooms=1, rate=50, seconds=60), api)
-        run.measured.deliveries = UntilTwenty(run)
-        await run.run()
-        report = as_json(run.findings(), run.measured, settings={}, server="tiny")
-        assert report["interrupted"]
-        assert report["acked"] + report["pending"] == report["sent"]
-        assert (report["acked"] > 0, report["lost"]) == (True, 0)
+    wish = a_wish(load=Load(users=4, rooms=1, rate=50, seconds=60))
+    async with playing(TinyServer(), wish, processes=2) as played:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(played.run.play_all)
+            while "delivered" not in played.run.progress():
+                await trio.sleep(0.01)
+            await played.run.interrupt()
+        report = report_of(wish, played)
+    assert report["interrupted"]
+    assert report["acked"] + report["pending"] == report["sent"]
+    assert (report["acked"] > 0, report["lost"]) == (True, 0)
 
 
 async def run_command(*words: str) -> int:
@@ -102,20 +125,31 @@ async def run_command(*words: str) -> int:
     return await trio.to_thread.run_sync(partial(command.main, list(words)))
 
 
-async def test_the_command_writes_the_contracts_keys(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "_interruptible", _never_interrupted)
-    out = tmp_path / "out.json"
+@pytest.fixture
+def no_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals belong to the main thread, which a test keeps."""
+
+    async def never(run) -> None:
+        await trio.sleep_forever()
+
+    monkeypatch.setattr("loadtest.progress.hear_signals", never)
+
+
+async def test_the_command_writes_the_contracts_keys(tmp_path, no_signals, capsys):
+    out, page = tmp_path / "out.json", tmp_path / "out.html"
     async with tiny_site(TinyServer()) as (url, _):
         words = ["--users=4", "--rooms=2", "--rate=40", "--seconds=0.3", "--p99-ms=5000"]
+        words += ["--processes=2", f"--html={page}"]
         assert await run_command("chat", *words, "--url", url, "--json", str(out)) == 0
     report = json.loads(out.read_text())
     keys = "sent acked rejected delivered lost duplicated reordered p50_ms p95_ms p99_ms max_ms"
     assert list(report)[:11] == keys.split()
+    assert report["settings"]["processes"] == 2
     assert "p99" in capsys.readouterr().out
+    assert "--processes=2" in page.read_text()
 
 
-async def test_a_missed_objective_exits_with_one_and_a_sentence(monkeypatch, capsys):
-    monkeypatch.setattr(command, "_interruptible", _never_interrupted)
+async def test_a_missed_objective_exits_with_one_and_a_sentence(no_signals, capsys):
     async with tiny_site(TinyServer()) as (url, _):
         words = ["--users=2", "--rooms=1", "--rate=20", "--seconds=0.2", "--p99-ms=0.001"]
         assert await run_command("chat", *words, "--url", url) == 1
@@ -127,23 +161,40 @@ def test_a_server_that_is_not_there_is_one_sentence(capsys):
     assert "No Caravan server answers at http://127.0.0.1:9" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["chat", "--users=2", "--rooms=3"], "--rooms: at most one per user"),
+        (["chat", "--rate=0"], "must be more than 0"),
+        (["chat", "--loss=-1"], "must not be below 0"),
+        (["bigroom", "--users=5001"], "at most 5000 members"),
+        (["bigroom", "--rooms=2"], "has one room"),
+        (["chat", "--tokens=x"], "belong to a running server"),
+        (["chat", "--url=http://127.0.0.1:9", "--accounts=21"], "need --tokens"),
+        (["slow", "--find-knee"], "compares rounds"),
+        (["market"], "invalid choice"),
+    ],
+)
+def test_misuse_is_one_sentence_and_exit_status_two(words, sentence, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        command.main(words)
+    assert exit_.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["chat", "bigroom", "storm", "slow", "resume"])
+def test_every_scenario_explains_itself(name, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        command.main([name, "--help"])
+    told = capsys.readouterr().out
+    assert exit_.value.code == 0
+    for option in ("--users", "--rate", "--url", "--tokens", "--find-knee", "--html", "--loss"):
+        assert option in told
+
+
 def test_a_room_mixes_accounts_and_everybody_has_a_room():
     plan = seats(users=200, rooms=20)
     for room in range(20):
         accounts = [seat.account for seat in plan if seat.room == room]
         assert len(accounts) == len(set(accounts)) == 10
     assert {seat.account for seat in plan} == set(range(20))
-
-
-def test_a_late_harness_is_said():
-    measured_late = Measured()
-    for _ in range(100):
-        measured_late.lag.record(0.05)
-    report = as_json(Auditor().findings(now=0), measured_late, settings={}, server="")
-    assert "The load test itself was late" in report["warnings"][0]
-
-
-async def _never_interrupted(run, task_status=trio.TASK_STATUS_IGNORED) -> None:
-    """Signals belong to the main thread, which a test keeps."""
-    task_status.started()
-    await trio.sleep_forever()

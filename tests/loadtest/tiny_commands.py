@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from tiny_server import Peer, TinyServer
 
 
+def due(count: int, every: int) -> bool:
+    return every > 0 and count % every == 0
+
+
 class Commands:
     """One method per command; effects that follow the answer wait in `_afterwards`."""
 
@@ -104,9 +108,18 @@ class Commands:
         if not frame["content"].strip():
             raise Problem("bad_request", "Say something.")
         self._stored += 1
-        every = self._server.faults.ack_unstored_every
-        if every and self._stored % every == 0:
+        if due(self._stored, self._server.faults.ack_unstored_every):
             return {"seq": len(room.log) + 1, "messageId": new_id(), "sentAt": now_ms()}
+        event = self._store(room, peer, frame)
+        if due(self._stored, self._server.faults.store_twice_every):
+            self._store(room, peer, frame)
+        if due(self._stored, self._server.faults.refuse_stored_every):
+            raise Problem("overloaded")
+        answer = {key: event[key] for key in ("seq", "messageId", "sentAt")}
+        room.answered[key] = answer
+        return answer
+
+    def _store(self, room: Room, peer: Peer, frame: Frame) -> Frame:
         event = room.append(
             "chat.message",
             messageId=new_id(),
@@ -115,9 +128,7 @@ class Commands:
             clientId=frame["clientId"],
         )
         self._publish(event)
-        answer = {key: event[key] for key in ("seq", "messageId", "sentAt")}
-        room.answered[key] = answer
-        return answer
+        return event
 
     def _change(self, peer: Peer, frame: Frame, kind: str, **fields: object) -> Frame:
         room = self._world.room_of(peer.user, frame["roomId"])

@@ -12,7 +12,7 @@ from functools import partial
 
 import trio
 import trio_websocket
-from tiny_commands import Commands
+from tiny_commands import Commands, due
 from tiny_world import Frame, Problem, User, World, new_id, now_ms
 from trio.testing import memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection
@@ -24,12 +24,21 @@ from protocol.limits import SUBPROTOCOL
 
 @dataclass
 class Faults:
-    """Every how many deliveries (or commands) something goes wrong; 0 never."""
+    """Every how many deliveries (or commands) something goes wrong; 0 never.
+
+    `drop_last_to_others_of`: a user, and which of his messages reaches his own sockets alone.
+    `deliver_after`: seconds that every frame waits, one after the other.
+    """
 
     drop_every: int = 0
     duplicate_every: int = 0
     swap_every: int = 0
     ack_unstored_every: int = 0
+    store_twice_every: int = 0
+    refuse_stored_every: int = 0
+    forge_every: int = 0
+    drop_last_to_others_of: tuple[str, int] | None = None
+    deliver_after: float = 0.0
     cut_every: int = 0
     refuse_connections: bool = False
     close_at_hello: list[int] = field(default_factory=list)
@@ -37,10 +46,6 @@ class Faults:
     refuse_joins: int = 0
     is_silent: bool = False
     answers: bool = True
-
-
-def due(count: int, every: int) -> bool:
-    return every > 0 and count % every == 0
 
 
 @dataclass(eq=False)
@@ -156,6 +161,8 @@ class TinyServer:
         async for frame in outgoing:
             if self.faults.is_silent:
                 continue
+            if self.faults.deliver_after and frame["type"] == "chat.message":
+                await trio.sleep(self.faults.deliver_after)
             try:
                 await websocket.send_message(pack(frame))
             except ConnectionClosed:
@@ -249,8 +256,10 @@ class TinyServer:
     def _deliver(self, peer: Peer, event: Frame) -> None:
         if event["type"] == "chat.message":
             peer.delivered += 1
-            if due(peer.delivered, self.faults.drop_every):
+            if due(peer.delivered, self.faults.drop_every) or self._is_last_to_others(peer, event):
                 return
+            if due(peer.delivered, self.faults.forge_every):
+                event = {**event, "messageId": new_id()}
             if due(peer.delivered, self.faults.swap_every):
                 peer.held = event
                 return
@@ -260,3 +269,12 @@ class TinyServer:
         held, peer.held = peer.held, None
         if held is not None:
             peer.send(held)
+
+    def _is_last_to_others(self, peer: Peer, event: Frame) -> bool:
+        """Counted by the recipient: all of the user's messages in one room."""
+        user_id, number = self.faults.drop_last_to_others_of or ("", 0)
+        return (
+            event["sender"]["id"] == user_id
+            and peer.user.id != user_id
+            and peer.delivered == number
+        )

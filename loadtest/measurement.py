@@ -1,0 +1,115 @@
+"""From a command line's wish to a report: start what is needed, play, put everything together."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from loadtest.accounts import Account, Api
+from loadtest.crew import workers
+from loadtest.host import about_host
+from loadtest.own_server import own_server
+from loadtest.report import Report, as_json, failures, warnings
+from loadtest.run import Round, Run
+from loadtest.scenario import Load, Scenario
+from loadtest.seeded import read_tokens, seeded_accounts
+from loadtest.server_load import ServerLoad
+from loadtest.virtual_users import MAX_ACCOUNTS
+
+Watch = Callable[[Run], Awaitable[None]]
+"""Runs beside a run, until cancelled: shows progress, hears signals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """`url` None: start a server. `accounts`: how many, made by that server's own seed; `tokens`: a
+    file of such. `limits`: the objectives by name, None where not judged."""
+
+    scenario: Scenario
+    load: Load
+    limits: Mapping[str, float | None]
+    processes: int
+    command: str
+    url: str | None = None
+    accounts: int | None = None
+    tokens: Path | None = None
+
+    def known_limits(self) -> dict[str, float]:
+        return {name: limit for name, limit in self.limits.items() if limit is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A finished run and what the server used meanwhile."""
+
+    run: Run
+    server: ServerLoad
+    version: str
+
+
+async def measure(wish: Wish, watch: Watch, play: Callable[[Played], Awaitable[None]]) -> Played:
+    """Set up, `play`, take down. Raises what keeps a run from being."""
+    async with AsyncExitStack() as stack:
+        ours = None if wish.url else await stack.enter_async_context(own_server())
+        url = wish.url or (ours.url if ours else "")
+        api = await stack.enter_async_context(Api(url))
+        version = str((await api.info()).get("version", "not known"))
+        accounts: list[Account] | None = None
+        if wish.tokens is not None:
+            accounts = read_tokens(wish.tokens, api, wish.accounts, wish.load.seconds)
+        elif wish.accounts is not None and ours is not None:
+            accounts = await seeded_accounts(api, ours.data_dir, wish.accounts)
+        most = min(wish.load.users, len(accounts) if accounts else MAX_ACCOUNTS)
+        links = await stack.enter_async_context(workers(min(wish.processes, most)))
+        run = Run(
+            wish.scenario, wish.load, api, links, limits=wish.known_limits(), accounts=accounts
+        )
+        played = Played(run, ServerLoad(api, ours.pid if ours else None), version)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, run)
+            await run.set_up()
+            nursery.start_soon(played.server.watch)
+            await play(played)
+            await run.end()
+            nursery.cancel_scope.cancel()
+        return played
+
+
+def report_of(wish: Wish, played: Played) -> Report:
+    """Everything about a run whose last round is judged."""
+    last = played.run.rounds[-1]
+    report: dict[str, Any] = {"scenario": wish.scenario.name}
+    report = as_json(last.findings, last.measured) | report
+    rounds = {one.name: one.measured for one in played.run.rounds}
+    if set(wish.scenario.rounds) <= set(rounds):
+        report |= wish.scenario.figures(rounds, last.findings.excused)
+        report["lines"] = wish.scenario.lines(report)
+    report.setdefault("lines", [])
+    report |= common_part(wish, played)
+    report["server_load"] = usage_of(played, last)
+    report["server_timeline"] = played.server.rows(last.begun, last.measured.offering_for)
+    report["warnings"] = warnings(
+        report, last.measured.stopped, cuts_are_meant=wish.scenario.cuts_are_meant
+    )
+    report["failures"] = failures(report, wish.scenario, wish.limits)
+    return report
+
+
+def common_part(wish: Wish, played: Played) -> dict[str, Any]:
+    """How it was measured: the same for every kind of report."""
+    return {
+        "settings": wish.load.settings() | {"processes": played.run.processes} | dict(wish.limits),
+        "server": wish.url or "its own: main.py serve",
+        "server_version": played.version,
+        "server_load_source": played.server.source,
+        "command": wish.command,
+        **about_host(),
+    }
+
+
+def usage_of(played: Played, one: Round) -> dict[str, Any]:
+    """What the server used in a round; empty when that is not known."""
+    return played.server.summary(one.begun, one.measured.offering_for)

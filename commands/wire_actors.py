@@ -11,6 +11,7 @@ from actors.session.ports import SessionPorts
 from actors.user import actor as user
 from actors.user.courier import Courier
 from commands.wire_storage import Storage
+from core.actor import ActorSpec
 from core.config import Bounds
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
@@ -47,6 +48,11 @@ class Actors:
             storage.outbox,
             [*storage.read_models, Courier(storage.log, self.system.ref)],
         )
+        for spec in self._specs(storage, clock, ids, bounds):
+            self.system.register(spec)
+
+    def _specs(self, storage: Storage, clock: Clock, ids: Ids, bounds: Bounds) -> list[ActorSpec]:
+        """Every kind, with the ports that it needs."""
         rooms = RoomPorts(
             tenant_id=DEFAULT_TENANT,
             log=storage.log,
@@ -78,13 +84,12 @@ class Actors:
             clock=clock,
             ids=ids,
         )
-        for spec in (
+        return [
             room.spec(rooms),
             session.spec(sessions, self.keeper),
             user.spec(users),
             presence.spec(self.fanout),
-        ):
-            self.system.register(spec)
+        ]
 
     def forget_messages(self, room_id: str, first: int) -> None:
         """Retention took what a room had below `first`."""

@@ -116,7 +116,8 @@ class DurableTimerService:
     def _until_next(self) -> float:
         now = self._clock.now_ms()
         poll_at = now + _ms(self._poll_every)
-        self._wakes_at = min(poll_at, self._outlook.next_at or poll_at)
+        next_at = self._outlook.next_at
+        self._wakes_at = poll_at if next_at is None else min(poll_at, next_at)
         # What is due and was not claimed is held by somebody else for a moment.
         return max(REST_FOR, (self._wakes_at - now) / 1_000)
 

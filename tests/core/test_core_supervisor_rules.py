@@ -27,9 +27,9 @@ def test_a_restart_counts_until_the_period_is_over(at: float, escalates: bool) -
     assert both.ended(1, crashed=True, now=at, jitter=0.0).escalates is escalates
 
 
-def test_the_wait_before_the_ten_thousandth_restart_is_the_longest() -> None:
-    one = rules(PERMANENT, intensity=20_000, period=1e9)
-    for _ in range(10_000):
+def test_the_wait_before_the_two_thousandth_restart_is_the_longest() -> None:
+    one = rules(PERMANENT, intensity=2_000, period=1e9)
+    for _ in range(2_000):
         one.ended(0, crashed=True, now=0.0, jitter=0.0)
     assert one.next_due == 2.0
 

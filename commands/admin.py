@@ -3,21 +3,15 @@
 import argparse
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import trio
 
-from commands.data_directory import find_server, prepare
+from commands.database import database_of
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
 from core.identity import Role
 from core.telemetry import configure_logging
 from gateways.http.ports import DEFAULT_TENANT
-from storage.asyncio_bridge import AsyncioBridge
-from storage.postgres.embedded import Embedded
-from storage.postgres.migrate import migrate
-from storage.postgres.pool import Database
 from storage.postgres.users import PostgresUsers
 
 
@@ -52,22 +46,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _grant(config: Config, handle: str, role: Role) -> str:
-    async with _database(config) as database:
+    async with database_of(config) as database:
         user = await PostgresUsers(database).set_role(DEFAULT_TENANT, handle, role)
     return user.handle
-
-
-@asynccontextmanager
-async def _database(config: Config) -> AsyncIterator[Database]:
-    """A migrated database: a running server's, the configured one, or our own for a while."""
-    data_dir = prepare(config.data_dir)
-    running = find_server(data_dir)
-    dsn = config.database_url or (running.database if running else None)
-    async with AsyncioBridge() as bridge, trio.open_nursery() as nursery:
-        if dsn is None:
-            dsn = str(await nursery.start(Embedded(data_dir).run))
-        async with Database(dsn, bridge, size=1) as database:
-            await database.reach()
-            await migrate(database)
-            yield database
-        nursery.cancel_scope.cancel()

@@ -81,13 +81,13 @@ def node_id(path: Path, given: str | None) -> str:
         if name := file.read_text().strip():
             return name
     name = uuid.uuid4().hex
-    _write_whole(file, name + "\n")
+    write_private(file, name + "\n")
     return name
 
 
 def announce_server(path: Path, server: RunningServer) -> None:
     """Write `server.json` whole, readable by its owner alone."""
-    _write_whole(path / "server.json", json.dumps(asdict(server)) + "\n")
+    write_private(path / "server.json", json.dumps(asdict(server)) + "\n")
 
 
 def forget_server(path: Path) -> None:
@@ -115,9 +115,11 @@ def require_server(path: Path) -> RunningServer:
     return server
 
 
-def _write_whole(file: Path, text: str) -> None:
+def write_private(file: Path, text: str) -> None:
+    """Whole or not at all, and readable by its owner alone, whatever was there before."""
     draft = file.with_name(file.name + ".new")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())

@@ -1,10 +1,14 @@
-"""`main.py seed`: a small demo world on a running server. Run again, it adds only what is absent."""
+"""`main.py seed`: a small demo world on a running server. Run again, it adds only what is absent.
+
+With `--tokens FILE` accounts for a load test instead: see `commands.seed_tokens`.
+"""
 
 import argparse
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import trio
@@ -19,6 +23,7 @@ DEFAULT_URL: Final = "http://127.0.0.1:8080"
 DEMO_PASSWORD: Final = "caravan-demo"  # noqa: S105  # printed on the README's first page
 PEOPLE: Final = {"ada": "Ada", "bob": "Bob", "chen": "Chen", "dina": "Dina"}
 SEEDED_WITHIN: Final = 60.0
+DEFAULT_ACCOUNTS: Final = 1_000
 
 Line = tuple[str, str]
 ROOMS: Final[dict[str, tuple[Line, ...]]] = {
@@ -45,10 +50,26 @@ class SeedFailedError(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", default=DEFAULT_URL, help=f"the server ({DEFAULT_URL})")
+    parser.add_argument(
+        "--tokens",
+        type=Path,
+        metavar="FILE",
+        help="no demo world: make accounts without passwords straight in the database of the server "
+        "that runs from CARAVAN_DATA_DIR (or DATABASE_URL), and write their access tokens, good for "
+        "15 minutes, to FILE (one JSON object a line; mode 600)",
+    )
+    parser.add_argument(
+        "--accounts", type=int, metavar="N", help=f"with --tokens: how many ({DEFAULT_ACCOUNTS})"
+    )
     parser.epilog = "The password is CARAVAN_PASSWORD, or caravan-demo."
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.tokens is not None:
+        return _run_tokens(args.tokens, args.accounts)
+    if args.accounts is not None:
+        print("--accounts goes with --tokens.", file=sys.stderr)
+        return 2
     try:
         password = trio.run(seed_over_http, args.url)
     except SeedFailedError as error:
@@ -58,6 +79,26 @@ def run(args: argparse.Namespace) -> int:
     print(f"People: {', '.join(PEOPLE)} (password: {shown}). Rooms: {', '.join(ROOMS)}.")
     print("Talk: .venv/bin/python main.py chat --user ada --room lisbon")
     return 0
+
+
+def _run_tokens(file: Path, accounts: int | None) -> int:
+    from commands.seed_tokens import MAX_ACCOUNTS, seed_tokens
+    from commands.troubles import TROUBLES, sentence_of
+    from core.telemetry import configure_logging
+
+    count = DEFAULT_ACCOUNTS if accounts is None else accounts
+    if not 1 <= count <= MAX_ACCOUNTS:
+        print(f"--accounts: between 1 and {MAX_ACCOUNTS}.", file=sys.stderr)
+        return 2
+    configure_logging("warning")
+    sentence = ""
+    try:
+        seed_tokens(file, count)
+        print(f"{count} accounts; their tokens are in {file}, good for 15 minutes.")
+    except* TROUBLES as group:
+        sentence = sentence_of(group)
+        print(sentence, file=sys.stderr)
+    return 1 if sentence else 0
 
 
 async def seed_over_http(url: str) -> str:

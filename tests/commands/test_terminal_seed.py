@@ -47,11 +47,11 @@ async def test_somebody_elses_ada_is_said_to_be_so():
 
 async def test_the_command_says_whom_to_be(capsys):
     async with tiny_site(TinyServer()) as (url, _):
-        args = argparse.Namespace(url=url)
+        args = argparse.Namespace(url=url, tokens=None, accounts=None)
         assert await trio.to_thread.run_sync(partial(seed.run, args)) == 0
     assert "ada, bob, chen, dina" in capsys.readouterr().out
 
 
 def test_without_a_server_the_command_says_how_to_start_one(capsys):
-    assert seed.run(argparse.Namespace(url="http://127.0.0.1:9")) == 1
+    assert seed.run(argparse.Namespace(url="http://127.0.0.1:9", tokens=None, accounts=None)) == 1
     assert "Start one with `make run`" in capsys.readouterr().err

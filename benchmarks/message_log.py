@@ -93,7 +93,7 @@ async def offer_all(load: Load, rate: int, seconds: float) -> None:
             await trio.lowlevel.checkpoint()
         load.offer(intended)
     with trio.move_on_after(10):
-        while len(load.waits) + load.shed + load.refused < load.offered:  # noqa: ASYNC110
+        while len(load.waits) + load.shed + load.refused < load.offered:
             await trio.sleep(0.01)
 
 

@@ -26,14 +26,17 @@ ENVIRONMENT = {"CARAVAN_HTTP_PORT": "0", "CARAVAN_WS_PORT": "0", "CARAVAN_RATE_L
 class Server:
     """A running server and what it has used."""
 
-    def __init__(self, checkout: Path, process: subprocess.Popen[str], url: str) -> None:
-        self.checkout, self.url, self._process = checkout, url, process
+    def __init__(
+        self, checkout: Path, process: subprocess.Popen[str], ready: dict[str, str]
+    ) -> None:
+        self.checkout = checkout
+        self.pid, self.url, self.ws_url = process.pid, ready["http"], ready["ws"]
 
     def used(self) -> dict[str, float]:
         """Seconds of processor time so far."""
-        pid = self._process.pid
-        whole, loop = _seconds(Path(f"/proc/{pid}")), _seconds(Path(f"/proc/{pid}/task/{pid}"))
-        database = sum(_seconds(Path(f"/proc/{child}")) for child in _descendants(pid))
+        pid = self.pid
+        whole, loop = seconds(Path(f"/proc/{pid}")), seconds(Path(f"/proc/{pid}/task/{pid}"))
+        database = sum(seconds(Path(f"/proc/{child}")) for child in descendants(pid))
         return {"loop": loop, "other threads": whole - loop, "database": database}
 
 
@@ -50,7 +53,7 @@ def serving(checkout: Path) -> Iterator[Server]:
         )
         try:
             assert process.stdout is not None
-            yield Server(checkout, process, json.loads(process.stdout.readline())["http"])
+            yield Server(checkout, process, json.loads(process.stdout.readline()))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
@@ -96,7 +99,7 @@ def show(name: str, rate: float, report: dict[str, float], idle: dict[str, float
     )
 
 
-def _seconds(process: Path) -> float:
+def seconds(process: Path) -> float:
     """User and system time, proc(5) fields 14 and 15; nothing of a process that has ended."""
     try:
         fields = (process / "stat").read_text().rpartition(")")[2].split()
@@ -105,11 +108,11 @@ def _seconds(process: Path) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     found = []
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, children.read_text().split()):
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
 
 

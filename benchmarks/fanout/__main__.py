@@ -1,6 +1,8 @@
 """What a broadcast costs the server, beside what others' servers pay for the same.
 
     .venv/bin/python -m benchmarks.fanout [--quick] [--json FILE] [--plot FILE] [--rounds 21]
+    .venv/bin/python -m benchmarks.fanout --scaling     # ours alone: 2 to 5,000 members, 100 to 10,000 rooms
+    .venv/bin/python -m benchmarks.fanout --whole       # frame in to frames out, ours with PostgreSQL
     .venv/bin/python -m benchmarks.fanout --install     # once: what is compared, beside the checkout's own
 
 Rooms of 10, 100 and 1,000 members, payloads of 350 bytes, one and four messages in flight: the next are
@@ -19,12 +21,12 @@ import sys
 import tomllib
 from pathlib import Path
 
-from benchmarks.fanout import report
+from benchmarks.fanout import report, scaling, whole
 from benchmarks.fanout.contenders import NODE, OURS, PYTHON_PACKAGES, REPOSITORY, THEIRS
 from benchmarks.fanout.rounds import measure
 from benchmarks.fanout.words import ROOMS
 
-DESCRIPTORS = 4_096
+DESCRIPTORS = 8_192
 
 
 def install() -> None:
@@ -50,12 +52,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="(21)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="ratios and medians")
     parser.add_argument("--plot", type=Path, metavar="FILE", default=Path("out/fanout.svg"))
+    parser.add_argument("--scaling", action="store_true", help="ours alone, many sizes")
+    parser.add_argument("--whole", action="store_true", help="frame in to frames out")
     parser.add_argument("--install", action="store_true", help="fetch the contenders and end")
     options = parser.parse_args()
     if options.install:
         install()
         return
     raise_descriptors()
+    if options.scaling:
+        print(scaling.table(progress))
+        return
+    if options.whole:
+        print(whole.table(progress))
+        return
     results = measure(
         [OURS, *(contender for contender in THEIRS if contender.is_installed)],
         [report.JSON_ROOM] if options.quick else ROOMS,
@@ -73,7 +83,7 @@ def main() -> None:
 
 
 def raise_descriptors() -> None:
-    """A process holds up to 1,110 sockets; children inherit the limit."""
+    """A process holds up to 1,110 sockets, for `--scaling` 6,112; children inherit the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < DESCRIPTORS:
         most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)

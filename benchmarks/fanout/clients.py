@@ -1,28 +1,24 @@
 """The clients of one contender: plain sockets that read, count and throw away. A process of its own.
 
-    python -m benchmarks.fanout.clients DIALECT PORT
+    python -m benchmarks.fanout.clients PORT DIALECT ARGUMENTS
 
 Orders: `{"join": room, "members": n}`; `{"learn": room}`, after one broadcast: how many bytes it was for each
 member, who must have got it whole and unharmed; `{"expect": room, "bytes": n}`: wait until each member has
-got so many bytes since the last time, and no more.
+got so many bytes since the last time, and no more; `{"send": room, "messages": n, "flight": k}`: a member
+sends k messages at a time, the next when everybody has got the last.
 """
 
-import base64
-import os
+import json
 import selectors
 import socket
 import sys
 import time
 from typing import Any, Final
 
+from benchmarks.fanout.dialects import DIALECTS, Dialect
 from benchmarks.fanout.words import PAYLOAD, heard, say
 
 WITHIN: Final = 20.0
-PATHS: Final = {
-    "caravan": "/v1/connect",
-    "websocket": "/",
-    "socketio": "/socket.io/?EIO=4&transport=websocket",
-}
 
 
 class Client:
@@ -36,63 +32,10 @@ class Client:
         self.kept: bytearray | None = bytearray()
 
 
-def masked(opcode: int, payload: bytes) -> bytes:
-    mask = os.urandom(4)
-    body = bytes(byte ^ mask[n % 4] for n, byte in enumerate(payload))
-    return bytes([0x80 | opcode, 0x80 | len(payload)]) + mask + body
-
-
-def exactly(connected: socket.socket, size: int) -> bytes:
-    data = connected.recv(size, socket.MSG_WAITALL)
-    if len(data) != size:
-        raise ConnectionError("the server went")
-    return data
-
-
-def text(connected: socket.socket) -> bytes:
-    """A short text frame."""
-    first, size = exactly(connected, 2)
-    if first != 0x81 or size > 125:
-        raise ValueError("not a short text frame")
-    return exactly(connected, size)
-
-
-def upgraded(connected: socket.socket, path: str) -> None:
-    key = base64.b64encode(os.urandom(16)).decode()
-    connected.sendall(
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
-    )
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += exactly(connected, 1)
-    if b" 101 " not in head.split(b"\r\n", 1)[0]:
-        raise ConnectionError(head.decode())
-
-
-def joined(dialect: str, port: int, room: str) -> Client:
-    """A client that asked to be in the room."""
-    connected = socket.create_connection(("127.0.0.1", port), timeout=WITHIN)
-    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if dialect == "bare":
-        connected.sendall(room.encode())
-    else:
-        upgraded(connected, PATHS[dialect])
-        if dialect == "socketio":
-            assert text(connected).startswith(b"0")
-            connected.sendall(masked(0x1, b"40"))
-            assert text(connected).startswith(b"40")
-            connected.sendall(masked(0x1, f'42["join","{room}"]'.encode()))
-        else:
-            connected.sendall(masked(0x2, room.encode()))
-    connected.setblocking(False)
-    return Client(connected)
-
-
 class Crowd:
     """All clients by room, and the loop that reads them."""
 
-    def __init__(self, dialect: str, port: int) -> None:
+    def __init__(self, dialect: Dialect, port: int) -> None:
         self._dialect, self._port = dialect, port
         self._selector = selectors.DefaultSelector()
         self._selector.register(0, selectors.EVENT_READ)
@@ -126,14 +69,35 @@ class Crowd:
             say(done=True)
         elif "learn" in order:
             say(bytes=self.learn(self._rooms[str(order["learn"])]))
+        elif "send" in order:
+            self.send(self._rooms[str(order["send"])], order["messages"], order["flight"])
+            say(done=True)
         else:
             self.settle(self._rooms[str(order["expect"])], order["bytes"])
             say(done=True)
 
     def join(self, room: str, members: int) -> None:
-        self._rooms[room] = [joined(self._dialect, self._port, room) for _ in range(members)]
+        self._rooms[room] = [self.entered(room) for _ in range(members)]
         for client in self._rooms[room]:
             self._selector.register(client.socket, selectors.EVENT_READ, client)
+
+    def entered(self, room: str) -> Client:
+        connected = socket.create_connection(("127.0.0.1", self._port), timeout=WITHIN)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._dialect.enter(connected, room)
+        connected.setblocking(False)
+        return Client(connected)
+
+    def send(self, clients: list[Client], messages: int, flight: int) -> None:
+        """Everybody gets each message once: payloads are counted, whatever is around them."""
+        for _ in range(0, messages, flight):
+            for client in clients:
+                client.kept = bytearray()
+            data = b"".join(self._dialect.message() for _ in range(flight))
+            if clients[0].socket.send(data) != len(data):
+                raise ValueError("a message was sent in part")
+            self.wait(lambda: all(payloads(client) >= flight for client in clients))
+            assert all(payloads(client) == flight for client in clients), "a message came twice"
 
     def learn(self, clients: list[Client]) -> int:
         """The size of one broadcast on the wire; from here on nothing is kept."""
@@ -170,5 +134,9 @@ def is_whole(data: bytearray | None) -> bool:
     return data[0] in (0x81, 0x82) and len(data) == 4 + size and PAYLOAD in data
 
 
+def payloads(client: Client) -> int:
+    return client.kept.count(PAYLOAD) if client.kept is not None else 0
+
+
 if __name__ == "__main__":
-    Crowd(sys.argv[1], int(sys.argv[2])).obey()
+    Crowd(DIALECTS[sys.argv[2]](**json.loads(sys.argv[3])), int(sys.argv[1])).obey()

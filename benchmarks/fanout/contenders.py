@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from protocol.limits import CONNECT_PATH
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PYTHON_PACKAGES: Final = REPOSITORY / "benchmarks" / ".contenders"
@@ -29,6 +31,9 @@ class Contender:
     needs: str | None = None
     """A Python module, or the folder of a Node package."""
 
+    arguments: dict[str, str] = field(default_factory=dict)
+    """Of the dialect."""
+
     @property
     def is_installed(self) -> bool:
         if self.needs is None:
@@ -42,7 +47,13 @@ def _python(module: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"benchmarks.fanout.{module}")
 
 
-OURS: Final = Contender("ours", "Caravan", "caravan", _python("server_ours"))
+OURS: Final = Contender(
+    "ours",
+    "Caravan",
+    "websocket",
+    _python("server_ours"),
+    arguments={"path": CONNECT_PATH},
+)
 THEIRS: Final = (
     Contender("floor", "bare loop of send", "bare", _python("server_bare")),
     Contender(
@@ -123,20 +134,41 @@ class Match:
         self.clients.ask(expect=room, bytes=broadcasts * self._frame_bytes[room])
         return used
 
+    def scatter(self, rooms: int, members: int) -> None:
+        """From now on `run_scattered` publishes to `rooms` rooms with `members` of the same connections."""
+        self.server.ask(scatter=rooms, room=members)
+
+    def run_scattered(
+        self, room: int, members: int, broadcasts: int, flight: int
+    ) -> dict[str, float]:
+        """As `run`, where `broadcasts` times `members` is the same number of frames for each of `room`."""
+        used = self.server.ask(room=room, broadcasts=broadcasts, flight=flight)
+        frames, rest = divmod(broadcasts * members, room)
+        assert not rest
+        self.clients.ask(expect=room, bytes=frames * self._frame_bytes[room])
+        return used
+
 
 @contextmanager
 def match(contender: Contender) -> Iterator[Match]:
     """Server and clients, started; they end with the block."""
     server = Child(contender.command)
     try:
-        port = str(server.answer()["port"])
-        clients = Child([*_python("clients"), contender.dialect, port])
-        try:
+        port = server.answer()["port"]
+        with crowd(port, contender.dialect, contender.arguments) as clients:
             yield Match(contender, server, clients)
-        finally:
-            clients.end()
     finally:
         server.end()
+
+
+@contextmanager
+def crowd(port: int, dialect: str, arguments: dict[str, str]) -> Iterator[Child]:
+    """The process of a server's clients; it ends with the block."""
+    clients = Child([*_python("clients"), str(port), dialect, json.dumps(arguments)])
+    try:
+        yield clients
+    finally:
+        clients.end()
 
 
 def _finds(module: str) -> bool:

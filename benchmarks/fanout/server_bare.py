@@ -1,5 +1,6 @@
 """The floor: sockets, and a loop that sends the same bytes to each. No handshake, no protocol, no loop of events."""
 
+import contextlib
 import selectors
 import socket
 import sys
@@ -8,6 +9,7 @@ from benchmarks.fanout.words import PAYLOAD, Stopwatch, heard, say
 from gateways.client.frames import encode_binary
 
 FRAME = encode_binary(PAYLOAD)
+Rooms = dict[str, list[socket.socket]]
 
 
 def broadcast(members: list[socket.socket], broadcasts: int) -> None:
@@ -19,8 +21,23 @@ def broadcast(members: list[socket.socket], broadcasts: int) -> None:
                 sys.exit("the kernel took a part of a frame: the clients are too slow")
 
 
+def enter(listener: socket.socket, selector: selectors.BaseSelector, rooms: Rooms) -> None:
+    member, _ = listener.accept()
+    name = member.recv(64).decode()
+    rooms.setdefault(name, []).append(member)
+    member.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    member.setblocking(False)
+    selector.register(member, selectors.EVENT_READ, name)
+
+
+def say_on(member: socket.socket, name: str, rooms: Rooms) -> None:
+    """What comes from a member goes to all. Whole payloads arrive: they are sent in one go."""
+    with contextlib.suppress(BlockingIOError):
+        broadcast(rooms[name], len(member.recv(65_536)) // len(PAYLOAD))
+
+
 def main() -> None:
-    rooms: dict[str, list[socket.socket]] = {}
+    rooms: Rooms = {}
     with socket.create_server(("127.0.0.1", 0), backlog=1_024) as listener:
         say(port=listener.getsockname()[1])
         selector = selectors.DefaultSelector()
@@ -29,10 +46,9 @@ def main() -> None:
         while True:
             for key, _ in selector.select():
                 if key.fileobj is listener:
-                    member, _ = listener.accept()
-                    rooms.setdefault(member.recv(64).decode(), []).append(member)
-                    member.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    member.setblocking(False)
+                    enter(listener, selector, rooms)
+                elif isinstance(key.fileobj, socket.socket):
+                    say_on(key.fileobj, key.data, rooms)
                 elif "broadcasts" in (order := heard()):
                     watch = Stopwatch()
                     broadcast(rooms[str(order["room"])], order["broadcasts"])

@@ -1,8 +1,11 @@
 """Our gateway as it is served, with a handler in the place of the actors: who sends a room's name is in it.
 
-A task publishes as a room's actor does, and waits until the fan-out has nothing left. With an order that has
-`rooms`, it first makes that many rooms of `room` members each, and publishes to each in turn.
+A task publishes as a room's actor does, and waits until the fan-out has nothing left. After an order to
+`scatter`, it publishes to that many rooms of the same connections, one after the other.
 """
+
+from collections.abc import Iterator
+from itertools import cycle
 
 import trio
 
@@ -54,26 +57,28 @@ class Rooms:
                 self._fanout.subscribe(f"room:s{number}", connection)
 
 
-async def broadcast(fanout: TopicFanout, topics: list[str], broadcasts: int, flight: int) -> None:
-    tick, count = fanout.tick, len(topics)
-    for first in range(0, broadcasts, flight):
+async def broadcast(
+    fanout: TopicFanout, topics: Iterator[str], broadcasts: int, flight: int
+) -> None:
+    tick = fanout.tick
+    for _ in range(0, broadcasts, flight):
         for _ in range(flight):
-            fanout.publish_nowait(topics[(first // flight) % count], PAYLOAD, FrameLane.DURABLE)
+            fanout.publish_nowait(next(topics), PAYLOAD, FrameLane.DURABLE)
         while tick.unsettled:
             await trio.lowlevel.checkpoint()
 
 
 async def obey(fanout: TopicFanout, rooms: Rooms) -> None:
-    scattered: list[str] = []
+    scattered: Iterator[str] | None = None
     while True:
         await trio.lowlevel.wait_readable(0)
         order = heard()
         if "scatter" in order:
             rooms.scatter(order["scatter"], order["room"])
-            scattered = [f"room:s{number}" for number in range(order["scatter"])]
+            scattered = cycle([f"room:s{number}" for number in range(order["scatter"])])
             say(done=True)
         elif "broadcasts" in order:
-            topics = scattered or [f"room:{order['room']}"]
+            topics = scattered or cycle([f"room:{order['room']}"])
             watch = Stopwatch()
             await broadcast(fanout, topics, order["broadcasts"], order["flight"])
             watch.report()

@@ -27,6 +27,12 @@ async def join(sid: str, name: str) -> None:
     rooms.setdefault(name, []).append(server.manager.eio_sid_from_sid(sid, "/"))
 
 
+@server.on("say")
+async def say_on(sid: str, message: str) -> None:
+    [name] = (room for room in server.rooms(sid) if room != sid)
+    await server.emit("m", message, room=name)
+
+
 async def publish(name: str, broadcasts: int, flight: int) -> None:
     queues = [server.eio.sockets[sid].queue for sid in rooms[name]]
     for _ in range(0, broadcasts, flight):

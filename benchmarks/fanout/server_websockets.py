@@ -14,7 +14,8 @@ rooms: dict[str, set[ServerConnection]] = {str(size): set() for size in ROOMS}
 async def member(connection: ServerConnection) -> None:
     name = bytes(await connection.recv(decode=False)).decode()
     rooms[name].add(connection)
-    await connection.wait_closed()
+    async for message in connection:
+        broadcast(rooms[name], message)
 
 
 async def publish(members: set[ServerConnection], broadcasts: int, flight: int) -> None:

@@ -15,6 +15,7 @@ io.on("connection", (socket) => {
     const members = rooms.get(name) ?? [];
     members.push(socket.conn);
     rooms.set(name, members);
+    socket.on("say", (message) => io.to(name).emit("m", message));
   });
 });
 

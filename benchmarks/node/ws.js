@@ -11,6 +11,9 @@ server.on("connection", (client) => {
     const members = rooms.get(String(name)) ?? [];
     members.push(client);
     rooms.set(String(name), members);
+    client.on("message", (message, isBinary) => {
+      for (const member of members) member.send(message, { binary: isBinary });
+    });
   });
 });
 

@@ -21,6 +21,9 @@ Dial = Callable[[trio.Nursery], Awaitable[tuple[WebSocketConnection, trio.abc.St
 trio-websocket leaves it open when the other side vanished.
 """
 
+Through = Callable[[trio.abc.Stream], trio.abc.Stream]
+"""Puts another stream around a socket's."""
+
 MAX_OUTGOING: Final = 2_048
 CLOSE_WITHIN: Final = 0.1
 MISSED_BEATS: Final = 2

@@ -18,7 +18,7 @@ import trio
 from loadtest.accounts import Account, Api
 from loadtest.auditor import Auditor
 from loadtest.client import Refused, Session, SessionStopped, open_session
-from loadtest.connection import Dial, dial_url
+from loadtest.connection import Dial, Through, dial_url
 from loadtest.evidence import ACKNOWLEDGED_WITHIN
 from loadtest.link import Link, Word
 from loadtest.measured import Measured
@@ -39,7 +39,8 @@ MICROSECONDS: Final = 1e6
 class Play:
     """Owns: the sessions of its seats, the audit and the measurements of the round.
 
-    `now` is the clock that all processes of the run share; `begun` the round's begin on trio's.
+    `now` is the clock that all processes of the run share; `begun` the round's begin on trio's. `dials`
+    makes a user's dial (None: of the address in `part`).
     `away`: users whose socket has ended, until they are back; `away_until`: when they last were.
     """
 
@@ -50,7 +51,7 @@ class Play:
         link: Link,
         *,
         now: Callable[[], float] = time.perf_counter,
-        dial: Dial | None = None,
+        dials: Callable[[Through], Dial] | None = None,
     ) -> None:
         self.scenario = scenario
         self.load = Load(**part["load"])
@@ -70,11 +71,14 @@ class Play:
         self.is_throttling, self.opened = False, trio.Event()
         self.away: dict[int, trio.Event] = {}
         self.away_until: dict[int, float] = {}
-        self._part, self._link, self._now, self._dial = part, link, now, dial
+        self._part, self._link, self._now = part, link, now
+        self._dials = dials or partial(dial_url, part["ws"])
         self._new_id = Uuid7(random.Random())
         self._offering = trio.CancelScope()
         self._weather_over = trio.Event()
         self._answered = 0
+        self._disturbed: set[str] = set()
+        self._held: list[tuple[str, float, float]] = []
 
     async def run(self, orders: trio.MemoryReceiveChannel[Word]) -> None:
         """Connect, join, play every round that is ordered, until told to end."""
@@ -139,9 +143,8 @@ class Play:
         await session.join(self.rooms[seat.room], within=JOINED_WITHIN)
 
     def _session(self, account: Account, seat: Seat, *, is_heard: bool) -> Session:
-        through = partial(self.scenario.stream, self, seat)
         return Session(
-            dial=self._dial or dial_url(self._part["ws"], through),
+            dial=self._dials(partial(self.scenario.stream, self, seat)),
             credentials=account,
             name="caravan-loadtest",
             on_event=partial(self._noticed, seat.number),
@@ -161,6 +164,8 @@ class Play:
         self.measured.count("excused", len(self.excused))
         self.over, self._weather_over = trio.Event(), trio.Event()
         self._offering, self._answered = trio.CancelScope(), 0
+        self._disturbed.clear()
+        self.away_until.clear()
         # The harness's own garbage collections would show up as the server's latency.
         gc.collect()
         gc.freeze()
@@ -217,12 +222,15 @@ class Play:
         with trio.move_on_at(deadline):
             while not self.auditor.is_answered():  # noqa: ASYNC110
                 await trio.sleep(0.1)
-        await self._link.send({"say": "answered", "heads": self.auditor.heads()})
-        heads = (await orders.receive())["heads"]
+        await self._link.send(
+            {"say": "answered", "heads": self.auditor.heads(), "disturbed": list(self._disturbed)}
+        )
+        expected = await orders.receive()
         with trio.move_on_at(max(deadline, trio.current_time() + 1.0)):
-            while not self.auditor.has_all(heads):  # noqa: ASYNC110
+            while not self.auditor.has_all(expected["heads"]):  # noqa: ASYNC110
                 await trio.sleep(0.1)
             await trio.sleep(SETTLED_FOR)
+        self._release(set(expected["disturbed"]))
 
     async def _weather(self) -> None:
         await self.scenario.weather(self)
@@ -243,6 +251,8 @@ class Play:
             now = trio.current_time() - self.begun
             self.measured.acknowledgements.record(now - intended)
             self.auditor.acknowledged(client_id, ok["seq"], ok["messageId"], now)
+            if self.away_until.get(seat.number, -1.0) >= intended:
+                self._disturbed.add(client_id)
         self._answered += 1
 
     # What is heard
@@ -266,11 +276,25 @@ class Play:
         )
         if is_first and intended is not None:
             group = self.scenario.group(self, recipient, intended)
-            if group is None:
-                self.measured.deliveries.record(received - intended)
-                self.measured.timeline.deliver(intended, received)
-            else:
+            if group is not None:
                 self.measured.record_apart(group, received - intended)
+            elif self.scenario.disturbed is None:
+                self._delivered(intended, received)
+            else:
+                self._held.append((event.get("clientId") or "", intended, received))
+
+    def _delivered(self, intended: float, received: float) -> None:
+        self.measured.deliveries.record(received - intended)
+        self.measured.timeline.deliver(intended, received)
+
+    def _release(self, disturbed: set[str]) -> None:
+        """Judge what was held, now that it is known whose sender was away meanwhile."""
+        for client_id, intended, received in self._held:
+            if client_id in disturbed and self.scenario.disturbed is not None:
+                self.measured.record_apart(self.scenario.disturbed, received - intended)
+            else:
+                self._delivered(intended, received)
+        self._held.clear()
 
     def _noticed(self, number: int, event: Frame) -> None:
         match event["type"]:
@@ -290,7 +314,7 @@ class Play:
                 {
                     "say": "progress",
                     "answered": self._answered,
-                    "delivered": self.measured.deliveries.count,
+                    "delivered": self.measured.deliveries.count + len(self._held),
                     "p99_ms": self.measured.deliveries.percentile_ms(99),
                     "lag_ms": self.measured.lag.percentile_ms(99),
                 }

@@ -100,11 +100,12 @@ class Run:
         )
         answered = await self._everyone("answered")
         heads: dict[str, int] = {}
+        disturbed = [client_id for word in answered for client_id in word["disturbed"]]
         for word in answered:
             for room_id, seq in word["heads"].items():
                 heads[room_id] = max(seq, heads.get(room_id, 0))
         self.phase = "waiting for the last"
-        await self._order({"say": "expect", "heads": heads})
+        await self._order({"say": "expect", "heads": heads, "disturbed": disturbed})
         done = await self._everyone("done")
         evidence = [Evidence.of_wire(word["evidence"]) for word in done]
         measured = together(seconds, (word["measured"] for word in done))

@@ -95,6 +95,9 @@ class Scenario:
     rounds: ClassVar[tuple[str, ...]] = ("load",)
     """Played one after the other on the same connections; the last one is judged."""
     cuts_are_meant: ClassVar[bool] = False
+    disturbed: ClassVar[str | None] = None
+    """Messages whose sender lost his socket on the way: their latencies' name. They are known only
+    afterwards, so every delivery is held until then. None: they are judged like any other."""
 
     def configure(self, parser: argparse._ActionsContainer) -> None:
         """Add the options that describe the load. Defaults are the scenario's own."""

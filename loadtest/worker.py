@@ -10,7 +10,7 @@ import trio
 from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.causes import first_cause
 from loadtest.client import Refused, SessionStopped
-from loadtest.connection import Dial
+from loadtest.connection import Dial, Through
 from loadtest.link import Link, LinkBrokenError, StreamLink, Word
 from loadtest.play import Play
 from loadtest.scenarios import SCENARIOS
@@ -28,11 +28,14 @@ MAX_ORDERS = 16
 
 
 async def work(
-    link: Link, *, now: Callable[[], float] = time.perf_counter, dial: Dial | None = None
+    link: Link,
+    *,
+    now: Callable[[], float] = time.perf_counter,
+    dials: Callable[[Through], Dial] | None = None,
 ) -> None:
     """Take a part, play it, end. What goes wrong in a known way is told to the parent."""
     part = await link.receive()
-    play = Play(part, SCENARIOS[part["scenario"]], link, now=now, dial=dial)
+    play = Play(part, SCENARIOS[part["scenario"]], link, now=now, dials=dials)
     send, orders = trio.open_memory_channel[Word](MAX_ORDERS)
     try:
         async with trio.open_nursery() as nursery:

@@ -1,12 +1,14 @@
 """A whole run in one process: its workers are tasks, its server is tiny."""
 
 from contextlib import asynccontextmanager
+from functools import partial
 
+import h11
 import trio
-from tiny_http import tiny_site
+from tiny_http import TinyHttp
 from tiny_server import Faults, TinyServer
 
-from loadtest.accounts import Api
+from loadtest.accounts import Api, ApiError
 from loadtest.link import memory_links
 from loadtest.measurement import Played, Wish, report_of
 from loadtest.run import Run
@@ -31,16 +33,35 @@ def a_wish(name: str = "chat", load: Load | None = None, **limits: float | None)
     )
 
 
+class MemoryApi(Api):
+    """The tiny HTTP routes without sockets, so that time may be virtual."""
+
+    def __init__(self, http: TinyHttp) -> None:
+        super().__init__("http://tiny")
+        self._http = http
+
+    async def call(self, method, path, *, body=None, token=None, query=None):
+        headers = [("Host", "tiny"), ("Authorization", f"Bearer {token}")]
+        request = h11.Request(method=method, target=f"/api/v1{path}", headers=headers)
+        status, answer = self._http._answer(request, body or {})
+        if status >= 300:
+            raise ApiError(status, answer["error"], retry_after=7.0)
+        return answer
+
+    async def metrics(self) -> str:
+        return ""
+
+
 @asynccontextmanager
-async def playing(server: TinyServer, wish: Wish, processes: int = 1, *, over_tcp: bool = True):
-    """A run that is set up; its workers end with the block. Not over TCP, time may be virtual."""
-    async with tiny_site(server) as (url, _), Api(url) as api, trio.open_nursery() as nursery:
-        dial = None if over_tcp else server.dial
+async def playing(server: TinyServer, wish: Wish, processes: int = 1):
+    """A run that is set up, all in memory; its workers end with the block."""
+    api = MemoryApi(TinyHttp(server, "ws://tiny/v1/connect"))
+    async with trio.open_nursery() as nursery:
         links = []
         for _ in range(processes):
             ours, theirs = memory_links()
             links.append(ours)
-            nursery.start_soon(_work, theirs, dial)
+            nursery.start_soon(partial(work, theirs, now=trio.current_time, dials=server.dials))
         run = Run(
             wish.scenario,
             wish.load,
@@ -48,15 +69,11 @@ async def playing(server: TinyServer, wish: Wish, processes: int = 1, *, over_tc
             links,
             limits=wish.known_limits(),
             now=trio.current_time,
-            dial=dial,
+            dial=server.dial,
         )
         await run.set_up()
         yield Played(run, ServerLoad(api, None), "tiny")
         nursery.cancel_scope.cancel()
-
-
-async def _work(link, dial) -> None:
-    await work(link, now=trio.current_time, dial=dial)
 
 
 async def reported(

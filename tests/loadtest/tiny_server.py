@@ -14,10 +14,10 @@ import trio
 import trio_websocket
 from tiny_commands import Commands, due
 from tiny_world import Frame, Problem, User, World, new_id, now_ms
-from trio.testing import memory_stream_pair
+from trio.testing import lockstep_stream_pair, memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from loadtest.connection import wrap_stream
+from loadtest.connection import Dial, Through, wrap_stream
 from loadtest.wire import pack, unpack
 from protocol.limits import SUBPROTOCOL
 
@@ -39,6 +39,11 @@ class Faults:
     forge_every: int = 0
     drop_last_to_others_of: tuple[str, int] | None = None
     deliver_after: float = 0.0
+    waits_for_slow: bool = False
+    keeps_slow: bool = False
+    forgets_missed: bool = False
+    replays_twice: bool = False
+    replays_backwards: bool = False
     cut_every: int = 0
     refuse_connections: bool = False
     close_at_hello: list[int] = field(default_factory=list)
@@ -65,7 +70,8 @@ class Peer:
 
 
 class TinyServer:
-    """Owns the world and its peers. `hellos` are all hello frames received, for assertions."""
+    """Owns the world and its peers. `hellos` are all hello frames received, for assertions. Who
+    has `slow_at` frames waiting is closed with 4002 (0: nobody is)."""
 
     def __init__(self, world: World | None = None, faults: Faults | None = None) -> None:
         self.world = world or World()
@@ -75,6 +81,7 @@ class TinyServer:
         self.received: list[Frame] = []
         self.received_something = trio.Event()
         self.heartbeat_ms = 25_000
+        self.slow_at = 0
         self.known_commands = Commands(self)
         self._commands_seen = 0
 
@@ -82,11 +89,20 @@ class TinyServer:
 
     async def dial(self, nursery: trio.Nursery) -> tuple[WebSocketConnection, trio.abc.Stream]:
         """A client's socket over memory: no network, so virtual time is exact."""
-        if self.faults.refuse_connections:
-            raise ConnectionRefusedError("refused")
-        ours, theirs = memory_stream_pair()
-        nursery.start_soon(self.serve_stream, theirs)
-        return await wrap_stream(nursery, ours, "tiny", "/v1/connect"), ours
+        return await self.dials(lambda stream: stream)(nursery)
+
+    def dials(self, through: Through) -> Dial:
+        """As `loadtest.connection.dial_url`. What the client does not read waits at the server."""
+
+        async def dial(nursery: trio.Nursery) -> tuple[WebSocketConnection, trio.abc.Stream]:
+            if self.faults.refuse_connections:
+                raise ConnectionRefusedError("refused")
+            ours, theirs = (lockstep_stream_pair if self.slow_at else memory_stream_pair)()
+            nursery.start_soon(self.serve_stream, theirs)
+            stream = through(ours)
+            return await wrap_stream(nursery, stream, "tiny", "/v1/connect"), stream
+
+        return dial
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
         try:
@@ -140,7 +156,7 @@ class TinyServer:
             return
         send, outgoing = trio.open_memory_channel[Frame](math.inf)
         peer = Peer(websocket, user, "", send)
-        nursery.start_soon(self._write, websocket, outgoing)
+        nursery.start_soon(self._write, websocket, outgoing, peer)
         self._welcome(peer, hello)
         self.peers.append(peer)
         try:
@@ -156,17 +172,31 @@ class TinyServer:
         await websocket.aclose(code, "closed")
 
     async def _write(
-        self, websocket: WebSocketConnection, outgoing: trio.MemoryReceiveChannel[Frame]
+        self,
+        websocket: WebSocketConnection,
+        outgoing: trio.MemoryReceiveChannel[Frame],
+        peer: Peer,
     ) -> None:
         async for frame in outgoing:
             if self.faults.is_silent:
                 continue
             if self.faults.deliver_after and frame["type"] == "chat.message":
                 await trio.sleep(self.faults.deliver_after)
+            while self._has_to_wait(peer):
+                await trio.sleep(0.05)
             try:
                 await websocket.send_message(pack(frame))
+                if self._is_slow(peer) and not self.faults.keeps_slow:
+                    await websocket.aclose(4002, "slow_consumer")
             except ConnectionClosed:
                 return
+
+    def _is_slow(self, peer: Peer) -> bool:
+        return 0 < self.slow_at <= peer.outbox.statistics().current_buffer_used
+
+    def _has_to_wait(self, peer: Peer) -> bool:
+        others_are_slow = any(map(self._is_slow, self.peers))
+        return self.faults.waits_for_slow and others_are_slow and not self._is_slow(peer)
 
     def _welcome(self, peer: Peer, hello: Frame) -> None:
         resume: Frame = hello.get("resume") or {}
@@ -205,7 +235,12 @@ class TinyServer:
         return {"epoch": room.epoch, "head": len(room.log), "verdict": word}
 
     def replay(self, peer: Peer, room_id: str, after: int) -> None:
-        for event in self.world.rooms[room_id].log[after:]:
+        missed = self.world.rooms[room_id].log[after:]
+        if self.faults.forgets_missed:
+            missed = []
+        if self.faults.replays_backwards:
+            missed = missed[::-1]
+        for event in missed * 2 if self.faults.replays_twice else missed:
             peer.send(event)
 
     async def _handle(self, peer: Peer, frame: Frame) -> None:

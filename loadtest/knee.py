@@ -52,33 +52,36 @@ class Search:
 
 
 async def find_knee(wish: Wish, watch: Watch) -> Report:
-    """Search, and report the curve. `failures` when not even the first rate kept the objectives."""
-    search = Search(wish.load.rate)
-    steps: list[Report] = []
+    """Search, and report the curve. Raises what keeps a run from being."""
+    found: list[Report] = []
 
     async def play(played: Played) -> None:
-        rate: float | None = search.rate
-        while rate is not None and not played.run.was_interrupted:
-            name = f"step {len(steps) + 1}"
-            one = await played.run.play(name, rate, wish.load.seconds)
-            steps.append(_step(wish, played, one))
-            kept = not steps[-1]["failures"]
-            rate = search.judged(kept=kept)
-            if not kept:
-                await trio.sleep(REST_AFTER_BROKEN)
+        found.append(await find_knee_of(wish, played))
 
-    played = await measure(wish, watch, play)
+    await measure(wish, watch, play)
+    return found[0]
+
+
+async def find_knee_of(wish: Wish, played: Played) -> Report:
+    """The same with a run that is set up. `failures` when the first rate breaks an objective."""
+    search = Search(wish.load.rate)
+    steps: list[Report] = []
+    rate: float | None = search.rate
+    while rate is not None and not played.run.was_interrupted:
+        one = await played.run.play(f"step {len(steps) + 1}", rate, wish.load.seconds)
+        steps.append(_step(wish, played, one))
+        is_kept = not steps[-1]["failures"]
+        rate = search.judged(kept=is_kept)
+        if not is_kept:
+            await trio.sleep(REST_AFTER_BROKEN)
+    first = f"the first rate, {wish.load.rate:g}/s, breaks already: "
     return {
         "scenario": wish.scenario.name,
         "knee": search.best,
         "steps": steps,
         **common_part(wish, played),
         "warnings": [f"At {s['rate']:g}/s: {text}" for s in steps for text in s["warnings"]],
-        "failures": []
-        if search.best is not None
-        else [
-            f"the first rate, {wish.load.rate:g}/s, breaks already: {'; '.join(steps[0]['failures'])}"
-        ],
+        "failures": [] if search.best else [first + "; ".join(steps[0]["failures"])],
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from loadtest.accounts import Account, Api
+from loadtest.accounts import Api
 from loadtest.crew import workers
 from loadtest.host import about_host
 from loadtest.own_server import own_server
@@ -17,7 +17,7 @@ from loadtest.run import Round, Run
 from loadtest.scenario import Load, Scenario
 from loadtest.seeded import read_tokens, seeded_accounts
 from loadtest.server_load import ServerLoad
-from loadtest.virtual_users import MAX_ACCOUNTS
+from loadtest.virtual_users import MAX_ACCOUNTS, make_accounts
 
 Watch = Callable[[Run], Awaitable[None]]
 """Runs beside a run, until cancelled: shows progress, hears signals."""
@@ -57,12 +57,13 @@ async def measure(wish: Wish, watch: Watch, play: Callable[[Played], Awaitable[N
         url = wish.url or (ours.url if ours else "")
         api = await stack.enter_async_context(Api(url))
         version = str((await api.info()).get("version", "not known"))
-        accounts: list[Account] | None = None
         if wish.tokens is not None:
             accounts = read_tokens(wish.tokens, api, wish.accounts, wish.load.seconds)
         elif wish.accounts is not None and ours is not None:
             accounts = await seeded_accounts(api, ours.data_dir, wish.accounts)
-        most = min(wish.load.users, len(accounts) if accounts else MAX_ACCOUNTS)
+        else:
+            accounts = await make_accounts(api, min(wish.load.users, wish.accounts or MAX_ACCOUNTS))
+        most = min(wish.load.users, len(accounts))
         links = await stack.enter_async_context(workers(min(wish.processes, most)))
         run = Run(
             wish.scenario, wish.load, api, links, limits=wish.known_limits(), accounts=accounts

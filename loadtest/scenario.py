@@ -36,7 +36,8 @@ class Load:
     def settings(self) -> dict[str, Any]:
         """Flat, for a report."""
         flat = asdict(self)
-        return {**flat, **flat.pop("more")}
+        more = flat.pop("more")
+        return {**flat, **more}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ every task by the processor's clock, and names those that held the loop for long
 import gc
 import json
 import os
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -97,6 +98,7 @@ async def _answer(probe: Probe, steps: Steps | None) -> None:
         if steps is not None:
             figures["steps"] = steps.take()
         print(json.dumps(figures), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)  # who asked is gone, however it ended
 
 
 async def _probed(config: Config, key: bytes, demo: bool) -> None:

@@ -61,6 +61,9 @@ class Timing:
         object.__setattr__(self, "stages", stages)
 
 
+LOTS: Final = 1_000
+
+
 class Deadlines:
     """A heap with one live entry per connection: its earliest deadline, or an earlier look at it.
 
@@ -83,9 +86,10 @@ class Deadlines:
         heappush(self._heap, (due, next(self._order), connection))
 
     def expire(self, now: float) -> None:
-        """Look at the connections that are due, `PER_LOT` at most: thousands may be due together,
-        and a message passes through the loop many times on its way."""
-        for _ in range(PER_LOT):
+        """Look at the connections that are due, few at a time: thousands may be due together, and a
+        message passes through the loop many times on its way. The more there are, the more at a
+        time, so that all of them have their turn within two seconds."""
+        for _ in range(max(PER_LOT, len(self._heap) // LOTS)):
             if not self._heap or self._heap[0][0] > now:
                 return
             due, _, connection = heappop(self._heap)

@@ -19,6 +19,7 @@ DAY_MS: Final = 86_400_000
 ROOMS_AT_ONCE: Final = 500
 MAX_DUE_ROOMS: Final = 1_000
 LEAF_WITHIN: Final = 120.0  # the first page of a great leaf
+LOCK: Final = 0x52657465  # any constant; transaction-scoped
 LOCK_WITHIN: Final = "500ms"  # less than `deadlock_timeout`: it is us who give way
 
 Forgotten = Callable[[str, int], None]
@@ -123,8 +124,10 @@ async def _advance(connection: Connection, leaf: str, after: str) -> list[asyncp
 
 async def _drop(connection: Connection, leaf: str) -> None:
     """Takes the parent for itself for a moment; whoever reads or writes messages would queue behind
-    us, so we do not wait long for our turn."""
+    us, so we do not wait long for our turn. One node at a time: PostgreSQL may lose sight of a leaf
+    that another is detaching ("could not find tuple for parent")."""
     await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_WITHIN}'")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
     await connection.execute(f"DROP TABLE IF EXISTS {leaf}")
 
 

@@ -192,17 +192,28 @@ async def test_a_busy_mailbox_lets_others_run() -> None:
     assert others >= 19
 
 
+class Turns(trio.abc.Instrument):
+    """Counts the turns of one task."""
+
+    def __init__(self) -> None:
+        self.task: trio.lowlevel.Task | None = None
+        self.count = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.count += task is self.task
+
+
 async def test_waiting_gives_the_others_their_turn_and_begins_a_new_burst() -> None:
-    mailbox = a_mailbox()
-    taken_at: list[int] = []
-    others = 0
+    mailbox, turns = a_mailbox(), Turns()
+    taken_in: list[int] = []
 
     async def read() -> None:
-        while len(taken_at) < 33:
+        turns.task = trio.lowlevel.current_task()
+        while len(taken_in) < 33:
             await mailbox.get()
-            taken_at.append(others)
-        nursery.cancel_scope.cancel()
+            taken_in.append(turns.count)
 
+    trio.lowlevel.add_instrument(turns)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
         for _ in range(7):
@@ -210,12 +221,10 @@ async def test_waiting_gives_the_others_their_turn_and_begins_a_new_burst() -> N
             await trio.testing.wait_all_tasks_blocked()
             mailbox.put_nowait(Envelope("single"))
         await trio.testing.wait_all_tasks_blocked()
-        for n in range(33):
+        for n in range(26):
             mailbox.put_nowait(Envelope(n))
-        while True:
-            others += 1
-            await trio.lowlevel.checkpoint()
-    burst = taken_at[7:]
+    trio.lowlevel.remove_instrument(turns)
+    burst = taken_in[7:]
     assert [burst.count(turn) for turn in dict.fromkeys(burst)] == [15, 11]
 
 

@@ -28,6 +28,9 @@ class Figures:
     cpu_us: list[float] = field(default_factory=list)
     """Processor time per delivery."""
 
+    user_us: list[float] = field(default_factory=list)
+    """Of it, what the kernel did not use."""
+
     rate: list[float] = field(default_factory=list)
     """Deliveries per second, while the clients and all else on the machine run beside it."""
 
@@ -80,4 +83,5 @@ def _turn(one: Match, case: Case, figures: Figures) -> None:
     used = [one.run(room, BROADCASTS[room], flight) for _ in range(TURNS[room])]
     deliveries = room * BROADCASTS[room] * TURNS[room]
     figures.cpu_us.append(sum(turn["cpu"] for turn in used) / deliveries * 1e6)
+    figures.user_us.append(sum(turn["user"] for turn in used) / deliveries * 1e6)
     figures.rate.append(deliveries / sum(turn["wall"] for turn in used))

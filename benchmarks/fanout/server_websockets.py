@@ -1,9 +1,11 @@
 """`websockets.broadcast`, asyncio: no compression, no pings of its own."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.fanout.words import PAYLOAD, ROOMS, Stopwatch, heard, say
 
@@ -14,8 +16,9 @@ rooms: dict[str, set[ServerConnection]] = {str(size): set() for size in ROOMS}
 async def member(connection: ServerConnection) -> None:
     name = bytes(await connection.recv(decode=False)).decode()
     rooms[name].add(connection)
-    async for message in connection:
-        broadcast(rooms[name], message)
+    with suppress(ConnectionClosed):  # the clients end without a goodbye
+        async for message in connection:
+            broadcast(rooms[name], message)
 
 
 async def publish(members: set[ServerConnection], broadcasts: int, flight: int) -> None:

@@ -20,7 +20,11 @@ function obey(members, publish) {
     const wall = process.hrtime.bigint(), cpu = process.cpuUsage();
     await publish(String(order.room), order.broadcasts, order.flight);
     const used = process.cpuUsage(cpu);
-    say({ cpu: (used.user + used.system) / 1e6, wall: Number(process.hrtime.bigint() - wall) / 1e9 });
+    say({
+      user: used.user / 1e6,
+      cpu: (used.user + used.system) / 1e6,
+      wall: Number(process.hrtime.bigint() - wall) / 1e9,
+    });
   });
 }
 

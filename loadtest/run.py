@@ -25,7 +25,7 @@ from loadtest.virtual_users import (
 from loadtest.wire import Frame
 
 ROOMS_WITHIN: Final = 60.0
-FIRST_SEND_AFTER: Final = 0.25
+FIRST_SEND_AFTER: Final = 0.5
 MANY_MEMBERS: Final = 100
 """In rooms of more members everybody becomes a member before anybody listens: each joining is an
 event to all who do."""

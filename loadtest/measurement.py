@@ -94,7 +94,7 @@ def report_of(wish: Wish, played: Played) -> Report:
     report["server_timeline"] = played.server.rows(last.begun, last.measured.offering_for)
     report["warnings"] = warnings(
         report, last.measured.stopped, cuts_are_meant=wish.scenario.cuts_are_meant
-    )
+    ) + wish.scenario.warnings(report)
     report["failures"] = failures(report, wish.scenario, wish.limits)
     return report
 

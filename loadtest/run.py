@@ -12,8 +12,9 @@ from loadtest.client import Session, open_session
 from loadtest.connection import Dial, dial_url
 from loadtest.evidence import Evidence, Findings, judge
 from loadtest.link import Link, LinkBrokenError, Word
-from loadtest.measured import Measured, together
+from loadtest.measured import SERVER_CLOSED, Measured, together
 from loadtest.scenario import Load, Scenario
+from loadtest.server_load import closed_as_slow
 from loadtest.virtual_users import (
     MAX_ACCOUNTS,
     Seat,
@@ -94,6 +95,7 @@ class Run:
         """One round. Its figures are kept in `rounds` too."""
         self.phase = f"offering {rate:g}/s" if name == "load" else f"{name}: offering {rate:g}/s"
         self._told = [{} for _ in self._links]
+        closed_before = await closed_as_slow(self._api)
         begun = self._now() + FIRST_SEND_AFTER
         await self._order(
             {"say": "begin", "round": name, "rate": rate, "seconds": seconds, "at": begun}
@@ -109,6 +111,9 @@ class Run:
         done = await self._everyone("done")
         evidence = [Evidence.of_wire(word["evidence"]) for word in done]
         measured = together(seconds, (word["measured"] for word in done))
+        closed = await closed_as_slow(self._api)
+        if closed is not None and closed_before is not None:
+            measured.count(SERVER_CLOSED, closed - closed_before)
         findings = judge(evidence, max(word["ended"] for word in done))
         self.rounds.append(
             Round(name=name, rate=rate, measured=measured, findings=findings, begun=begun)

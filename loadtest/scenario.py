@@ -174,6 +174,10 @@ class Scenario:
         """Sentences on broken promises that no option allows."""
         return []
 
+    def warnings(self, report: Mapping[str, Any]) -> list[str]:
+        """What should make a reader doubt the scenario's own figures."""
+        return []
+
     def lines(self, report: Mapping[str, Any]) -> list[str]:
         """Sentences for people on the scenario's own figures."""
         return []

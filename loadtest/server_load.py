@@ -12,6 +12,7 @@ from typing import Any, Final
 import trio
 
 from loadtest.accounts import Api, UnreachableError
+from protocol.close_codes import CloseCode
 
 SAMPLE_EVERY: Final = 0.5
 MAX_SAMPLES: Final = 20_000
@@ -106,6 +107,19 @@ class ServerLoad:
         except (KeyError, ValueError):
             return None
         return Usage(at=self._now(), cpu=cpu, memory=memory)
+
+
+async def closed_as_slow(api: Api) -> int | None:
+    """How many sockets the server has closed with 4002 so far, by its /metrics; None: not known."""
+    try:
+        lines = (await api.metrics()).splitlines()
+    except UnreachableError:
+        return None
+    numbers = dict(line.rsplit(" ", 1) for line in lines if " " in line)
+    wanted = f"_closed_{int(CloseCode.SLOW_CONSUMER)}"
+    counts = [int(number) for name, number in numbers.items() if name.endswith(wanted)]
+    # The server names only codes that it has used.
+    return sum(counts) if numbers else None
 
 
 def _from_proc(pid: int, at: float) -> Usage | None:

@@ -49,7 +49,7 @@ class MemoryApi(Api):
         return answer
 
     async def metrics(self) -> str:
-        return ""
+        return f"clients_closed_4002 {self._http._server.closed_as_slow}\n"
 
 
 @asynccontextmanager

@@ -81,7 +81,7 @@ class TinyServer:
         self.received: list[Frame] = []
         self.received_something = trio.Event()
         self.heartbeat_ms = 25_000
-        self.slow_at = 0
+        self.slow_at = self.closed_as_slow = 0
         self.known_commands = Commands(self)
         self._commands_seen = 0
 
@@ -187,6 +187,7 @@ class TinyServer:
             try:
                 await websocket.send_message(pack(frame))
                 if self._is_slow(peer) and not self.faults.keeps_slow:
+                    self.closed_as_slow += 1
                     await websocket.aclose(4002, "slow_consumer")
             except ConnectionClosed:
                 return

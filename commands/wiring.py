@@ -1,6 +1,5 @@
 """The composition root: builds every part, starts them in order, stops them in reverse."""
 
-import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -17,6 +16,7 @@ from commands.children import (
 from commands.wire_actors import Actors
 from commands.wire_gateways import Gateways
 from commands.wire_storage import Storage
+from core.chance import SystemChance
 from core.clock import SystemClock
 from core.config import Config
 from core.durable_timers import DurableTimerService
@@ -76,7 +76,7 @@ class Server:
         self._database, self._embedded = database, embedded
         self._keep_months = config.bounds.keep_messages_months
         self._clock = clock = SystemClock()
-        chance = random.SystemRandom()
+        chance = SystemChance()
         ids = ProcessIds(clock, chance)
         self.storage = Storage(
             database,

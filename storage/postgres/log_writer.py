@@ -1,7 +1,7 @@
 """Writes a batch of appends: one transaction for all that may be stored. Runs in the asyncio thread."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 import asyncpg
 
@@ -37,7 +37,8 @@ WITH own AS MATERIALIZED (
            room_id::text, min(seq), max(seq)
       FROM stored GROUP BY tenant_id, room_id
 )
-SELECT count(*) FROM stored"""
+SELECT 1 / (count(*) = $15)::int FROM stored"""
+"""Divides by nothing, which undoes the statement, unless it stores as many rows as it was given."""
 
 STAND: Final = """
 INSERT INTO membership (tenant_id, room_id, user_id, role, state, from_seq)
@@ -76,9 +77,11 @@ REFUSED_VALUES: Final = (
     ValueError,
 )
 
+NOT_ALL: Final = (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError)
+"""Rows that were not inserted, for whatever reason: `_clashes` finds it."""
 
-class _Hole(Exception):
-    """Not every row was inserted: the transaction must not commit."""
+Statement = tuple[str, Sequence[Any]]
+"""SQL and its arguments."""
 
 
 async def store(connection: Connection, appends: Sequence[Append]) -> list[Outcome]:
@@ -109,9 +112,8 @@ async def ensure_leaves(connection: Connection, months: Sequence[Month]) -> None
 async def _attempt(connection: Connection, appends: Sequence[Append]) -> dict[int, Outcome] | None:
     """None: committed, all of them. Otherwise nothing was stored, because of these (by place)."""
     try:
-        async with connection.transaction():
-            await _write(connection, appends)
-    except (_Hole, asyncpg.UniqueViolationError):
+        await _write(connection, appends)
+    except NOT_ALL:
         return await _clashes(connection, appends)
     except REFUSED_VALUES:
         return dict.fromkeys(await _bad(connection, appends, range(len(appends))), Outcome.BAD_DATA)
@@ -119,11 +121,23 @@ async def _attempt(connection: Connection, appends: Sequence[Append]) -> dict[in
 
 
 async def _write(connection: Connection, appends: Sequence[Append]) -> None:
-    owned = log_columns.fences(appends)
+    """All or nothing. Nearly always it is one statement, and that is a transaction by itself: one
+    round trip, where BEGIN and COMMIT would be two more."""
+    statements = list(_statements(appends))
+    if len(statements) == 1:
+        [(sql, arguments)] = statements
+        await connection.fetchval(sql, *arguments)
+        return
+    async with connection.transaction():
+        for sql, arguments in statements:
+            await connection.fetchval(sql, *arguments)
+
+
+def _statements(appends: Sequence[Append]) -> Iterator[Statement]:
+    shards, fences = log_columns.fences(appends)
     for leaf in log_columns.rows_by_leaf(appends):
         sql = INSERT.format(leaf=leaf.month.leaf, room_kind=EventKind.ROOM.value)
-        if await connection.fetchval(sql, *leaf.columns, *owned) != len(leaf.owners):
-            raise _Hole
+        yield sql, [*leaf.columns, shards, fences, len(leaf.owners)]
     standing, ended = log_columns.memberships(appends)
     for sql, columns in (
         (STAND, standing),
@@ -132,7 +146,7 @@ async def _write(connection: Connection, appends: Sequence[Append]) -> None:
         (REDACT, log_columns.redactions(appends)),
     ):
         if columns:
-            await connection.execute(sql, *columns)
+            yield sql, columns
 
 
 async def _clashes(connection: Connection, appends: Sequence[Append]) -> dict[int, Outcome]:
@@ -188,7 +202,7 @@ async def _is_writable(connection: Connection, appends: Sequence[Append]) -> boo
     await rehearsal.start()
     try:
         await _write(connection, appends)
-    except (_Hole, asyncpg.UniqueViolationError):
+    except NOT_ALL:
         return True
     except REFUSED_VALUES:
         return False

@@ -5,7 +5,7 @@ JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup test coverage check format soak conformance constraints clean
+.PHONY: help run dev setup test coverage check format soak bench conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -47,6 +47,9 @@ format: setup    ## lay out the code
 
 soak: setup      ## the long versions of the property and crash tests
 	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest tests/simulation tests/e2e tests/fuzz
+
+bench: setup     ## every benchmark in its short form, about ten minutes
+	@$(PY) -m benchmarks
 
 conformance: setup  ## the Autobahn suite against the gateway (Debian or Ubuntu; fetches its Python 2 once)
 	@tools/autobahn.sh

@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import trio
 
 from protocol.limits import HEARTBEAT_MS, HELLO_WITHIN
-
-if TYPE_CHECKING:
-    from gateways.client.channel import Channel
 
 NEVER: Final = float("inf")
 PER_LOT: Final = 4
@@ -64,38 +61,50 @@ class Timing:
 LOTS: Final = 1_000
 
 
+class Dated(Protocol):
+    """What has deadlines; `due_at` is the heap's: `NEVER` to begin with."""
+
+    due_at: float
+
+    def enforce(self, now: float) -> float:
+        """Do what is due at `now`; when to look again (`NEVER`: no more)."""
+
+    def crashed(self) -> None:
+        """What was due failed."""
+
+
 class Deadlines:
-    """A heap with one live entry per connection: its earliest deadline, or an earlier look at it.
+    """A heap with one live entry for each: its earliest deadline, or an earlier look at it.
 
     Moving a deadline later (each received byte does) costs nothing: when the entry is due, the
     connection says what is due next. Moving it earlier adds an entry, and the old one goes stale.
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Channel]] = []
+        self._heap: list[tuple[float, int, Dated]] = []
         self._order = count()
         self._sooner = trio.Event()
 
-    def schedule(self, connection: "Channel", due: float) -> None:
-        """Look at the connection at `due` (trio time) at the latest."""
-        if due >= connection.due_at:
+    def schedule(self, dated: Dated, due: float) -> None:
+        """Look at it at `due` (trio time) at the latest."""
+        if due >= dated.due_at:
             return
-        connection.due_at = due
+        dated.due_at = due
         if not self._heap or due < self._heap[0][0]:
             self._sooner.set()
-        heappush(self._heap, (due, next(self._order), connection))
+        heappush(self._heap, (due, next(self._order), dated))
 
     def expire(self, now: float) -> None:
-        """Look at the connections that are due, few at a time: thousands may be due together, and a
+        """Look at those that are due, few at a time: thousands may be due together, and a
         message passes through the loop many times on its way. The more there are, the more at a
         time, so that all of them have their turn within two seconds."""
         for _ in range(max(PER_LOT, len(self._heap) // LOTS)):
             if not self._heap or self._heap[0][0] > now:
                 return
-            due, _, connection = heappop(self._heap)
-            if due == connection.due_at:
-                connection.due_at = NEVER
-                self.schedule(connection, _enforced(connection, now))
+            due, _, dated = heappop(self._heap)
+            if due == dated.due_at:
+                dated.due_at = NEVER
+                self.schedule(dated, _enforced(dated, now))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -112,10 +121,10 @@ class Deadlines:
         return {"deadlines": len(self._heap)}
 
 
-def _enforced(connection: "Channel", now: float) -> float:
-    """When to look again. A fault in one connection must not end the others' deadlines."""
+def _enforced(dated: Dated, now: float) -> float:
+    """When to look again. A fault in one must not end the others' deadlines."""
     try:
-        return connection.enforce(now)
+        return dated.enforce(now)
     except Exception:
-        connection.crashed()
+        dated.crashed()
         return now + 1.0

@@ -1,18 +1,17 @@
 """The upgrade from HTTP, by trio-websocket, which is then let go."""
 
-import contextlib
-import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 
 import trio
 import trio_websocket
 
+from gateways.client.wire import Wire
 from protocol.limits import CONNECT_PATH, SUBPROTOCOL
 
 MAX_HEAD_BYTES: Final = 16_384
 _END: Final = b"\r\n\r\n"
-_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 OVERLOADED: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Length: 0\r\n\r\n"
@@ -23,11 +22,11 @@ class HeadStream(trio.abc.Stream):
     """Gives trio-websocket the HTTP head and nothing more, so that its reader, which reads ahead
     before the request is accepted, cannot take bytes that belong to the frame parser.
 
-    Borrows: the socket. `ended` is set when trio-websocket gives up on the request.
+    Borrows: the wire. `ended` is set when trio-websocket gives up on the request.
     """
 
-    def __init__(self, connected: socket.socket, head: bytes) -> None:
-        self._socket = connected
+    def __init__(self, wire: Wire, head: bytes) -> None:
+        self._wire = wire
         self._head = head
         self.ended = trio.Event()
 
@@ -40,10 +39,18 @@ class HeadStream(trio.abc.Stream):
         return head
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await _send(self._socket, data)
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self._wire.send(rest) :]
+                await trio.lowlevel.checkpoint()
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._wire.fileno())
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
 
     async def wait_send_all_might_not_block(self) -> None:
-        await trio.lowlevel.wait_writable(self._socket)
+        await trio.lowlevel.wait_writable(self._wire.fileno())
 
     async def aclose(self) -> None:
         """The socket stays open: a refusal must still reach the client."""
@@ -51,62 +58,26 @@ class HeadStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
 
-async def _read_head(connected: socket.socket) -> tuple[bytes, bytes] | None:
-    """The head and what came behind it. None when the client went away, or was told 431."""
-    head = bytearray()
-    while (end := head.find(_END)) < 0:
-        if len(head) >= MAX_HEAD_BYTES:
-            await _send(connected, _TOO_LARGE)
-            return None
-        received = await _receive(connected, MAX_HEAD_BYTES - len(head))
-        if not received:
-            return None
-        head += received
-    end += len(_END)
-    return bytes(head[:end]), bytes(head[end:])
-
-
-async def _send(connected: socket.socket, data: bytes | bytearray | memoryview) -> None:
-    rest = memoryview(data)
-    while rest:
-        await trio.lowlevel.wait_writable(connected)
-        with contextlib.suppress(BlockingIOError), _broken_as_trio_says():
-            rest = rest[connected.send(rest) :]
-
-
-async def _receive(connected: socket.socket, most: int) -> bytes:
-    while True:
-        await trio.lowlevel.wait_readable(connected)
-        with contextlib.suppress(BlockingIOError), _broken_as_trio_says():
-            return connected.recv(most)
-
-
-@contextlib.contextmanager
-def _broken_as_trio_says() -> Iterator[None]:
-    try:
-        yield
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        raise trio.BrokenResourceError(str(error)) from error
+def end_of(received: bytearray) -> int:
+    """Where the head ends in what came in: -1 while it does not, beyond `MAX_HEAD_BYTES` when it is
+    too long, whether it ends or not."""
+    end = received.find(_END)
+    if end < 0:
+        return -1 if len(received) < MAX_HEAD_BYTES else MAX_HEAD_BYTES + 1
+    return end + len(_END)
 
 
 async def upgrade(
-    connected: socket.socket, *, origins: Collection[str], needs_subprotocol: bool = True
-) -> bytes | None:
-    """Answer one upgrade request on a non-blocking socket. Returns the bytes that came behind the
-    head, or None when it was refused (or was no request at all); the refusal has been sent then.
+    wire: Wire, head: bytes, *, origins: Collection[str], needs_subprotocol: bool = True
+) -> bool:
+    """Answer one upgrade request; whether it was accepted.
 
-    `origins`: those of browsers that may connect, beside clients that send none. Waits as long as
-    the client takes: the caller has the deadline. Raises trio's resource errors.
+    `head`: the whole of it. `origins`: those of browsers that may connect, beside clients that send
+    none. Waits as long as the client takes to read: the caller has the deadline. Raises trio's
+    resource errors.
     """
-    # Only who has sent a whole head is worth trio-websocket's tasks and buffers.
-    read = await _read_head(connected)
-    if read is None:
-        return None
-    head, leftover = read
-    stream = HeadStream(connected, head)
     is_accepted = False
+    stream = HeadStream(wire, head)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_after, stream.ended, nursery.cancel_scope)
         request = await trio_websocket.wrap_server_stream(nursery, stream)
@@ -119,18 +90,7 @@ async def upgrade(
             await request.reject(refusal, extra_headers=[(b"Content-Length", b"0")])
         # From here on ping, pong and close are ours: its reader and buffers go.
         nursery.cancel_scope.cancel()
-    return leftover if is_accepted else None
-
-
-async def part(connected: socket.socket, *, within: float) -> None:
-    """Say that nothing follows and wait for the client to read it: closing with unread bytes would
-    reset the connection and take the refusal with it."""
-    with contextlib.suppress(OSError), trio.move_on_after(within):
-        connected.shutdown(socket.SHUT_WR)
-        while True:
-            await trio.lowlevel.wait_readable(connected)
-            if not connected.recv(4_096):
-                return
+    return is_accepted
 
 
 async def _cancel_after(ended: trio.Event, scope: trio.CancelScope) -> None:

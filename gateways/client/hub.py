@@ -4,12 +4,11 @@ import selectors
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 import trio
 
-if TYPE_CHECKING:
-    from gateways.client.channel import Channel
+from gateways.client.wire import Wire
 
 RECEIVE_BYTES: Final = 8_192
 """Read from one connection in one round: some forty commands, or a flood of the smallest frames for
@@ -21,6 +20,18 @@ STEP_WITHIN: Final = 0.002
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
+
+
+class Watched(Protocol):
+    """What has a socket in the hub."""
+
+    @property
+    def wire(self) -> Wire:
+        """Its socket."""
+
+    def ready(self, events: int, buffer: bytearray, now: float) -> None:
+        """The socket is readable or writable (`events`: `READ | WRITE`). Raises nothing. `buffer` is
+        lent for the call; `now` is trio's time."""
 
 
 class Hub:
@@ -37,16 +48,16 @@ class Hub:
         self._selector = selectors.DefaultSelector()
         self._buffer = bytearray(RECEIVE_BYTES)
 
-    def watch(self, connection: "Channel", events: int) -> None:
+    def watch(self, watched: Watched, events: int) -> None:
         """Watch for `events` (`READ | WRITE`; 0: nothing) from now on."""
-        fileno = connection.wire.fileno()
+        fileno = watched.wire.fileno()
         if fileno in self._selector.get_map():
             if events:
-                self._selector.modify(fileno, events, connection)
+                self._selector.modify(fileno, events, watched)
             else:
                 self._selector.unregister(fileno)
         elif events:
-            self._selector.register(fileno, events, connection)
+            self._selector.register(fileno, events, watched)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -63,8 +74,8 @@ class Hub:
         now, enough = trio.current_time(), time.perf_counter() + STEP_WITHIN
         for _ in range(min(EVENTS_PER_STEP, len(ready))):
             key, events = ready.popleft()
-            connection: Channel = key.data
-            connection.ready(events, self._buffer, now)
+            watched: Watched = key.data
+            watched.ready(events, self._buffer, now)
             if time.perf_counter() >= enough:
                 break
 

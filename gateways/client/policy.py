@@ -25,7 +25,7 @@ class Policy:
     max_message_bytes: int = MAX_FRAME_BYTES
     max_fragments: int = MAX_FRAGMENTS
     max_backlog: int = MAX_BACKLOG
-    max_handshakes: int = 1_024
+    max_handshakes: int = 4_096
     handshake_within: float = 10.0
     is_conformance: bool = False
     timing: Timing = field(default_factory=Timing)

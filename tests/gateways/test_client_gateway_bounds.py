@@ -7,6 +7,8 @@ import pytest
 import trio
 from client_gateway_world import PING, PONG, World, hello, masked, until
 
+from gateways.client.arrivals import Newcomer
+from gateways.client.connection import Connection
 from gateways.client.deadlines import Timing
 from gateways.client.hub import READ
 from gateways.client.policy import Policy
@@ -78,8 +80,9 @@ async def test_a_fault_in_one_members_queue_spoils_nobody_elses_broadcast() -> N
         await ada.stream.aclose()
 
 
+@pytest.mark.parametrize("kind", [Newcomer, Connection])
 async def test_a_connection_that_cannot_be_watched_is_counted_out_once(
-    monkeypatch: pytest.MonkeyPatch,
+    kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timing = Timing(part_within=0.05, linger=0.05)
     world = World(policy=Policy(command_rate=None, timing=timing))
@@ -87,9 +90,11 @@ async def test_a_connection_that_cannot_be_watched_is_counted_out_once(
         hub = server.connections._machinery.hub
         watch = hub.watch
 
-        def fail(connection: Any, events: int) -> None:
-            monkeypatch.setattr(hub, "watch", watch)
-            raise OSError("no more watches")
+        def fail(watched: Any, events: int) -> None:
+            if isinstance(watched, kind):
+                monkeypatch.setattr(hub, "watch", watch)
+                raise OSError("no more watches")
+            watch(watched, events)
 
         monkeypatch.setattr(hub, "watch", fail)
         client = await world.upgraded()

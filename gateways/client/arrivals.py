@@ -1,0 +1,206 @@
+"""From an accepted socket to a connection: who has not asked yet is an object of the hub, not a task."""
+
+import contextlib
+import math
+from collections.abc import Callable, Collection
+from enum import Enum, auto
+from typing import Final
+
+import structlog
+import trio
+
+from gateways.client import handshake
+from gateways.client.admission import Admission
+from gateways.client.deadlines import NEVER, Deadlines
+from gateways.client.hub import READ, Hub
+from gateways.client.policy import Policy
+from gateways.client.wire import Wire
+
+_log = structlog.get_logger()
+UPGRADERS: Final = 8
+"""Upgrades under way at a time: a crowd that comes with whole requests takes no more steps than that of
+a turn of the loop."""
+
+
+class Step(Enum):
+    """A newcomer's life."""
+
+    ASKING = auto()  # the head of its request is not whole yet
+    UPGRADING = auto()  # in line, or being answered
+    REFUSED = auto()  # a close before it has read the refusal would take that with it
+    LEFT = auto()  # closed, or a connection
+
+
+class Newcomer:
+    """A client that is connected and not upgraded. Owns: its wire, until that is a connection's.
+
+    `is_counted`: whether its address is counted as entered. `deadline`: when it is to leave (trio
+    time).
+    """
+
+    __slots__ = ("_arrivals", "address", "deadline", "due_at", "head", "is_counted", "step", "wire")
+
+    def __init__(self, arrivals: "Arrivals", wire: Wire, address: str, *, is_counted: bool) -> None:
+        self._arrivals = arrivals
+        self.wire = wire
+        self.address = address
+        self.is_counted = is_counted
+        self.step = Step.ASKING
+        self.head = bytearray()
+        self.deadline = self.due_at = NEVER
+
+    def ready(self, events: int, buffer: bytearray, now: float) -> None:
+        """The socket is readable."""
+        try:
+            received = self.wire.receive_into(buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = 0
+        if not received:
+            self._arrivals.leave(self)
+        elif self.step is Step.ASKING:
+            self.head += memoryview(buffer)[:received]
+            self._arrivals.heard(self)
+
+    def enforce(self, now: float) -> float:
+        """Leave when it is time; when to look again."""
+        if now < self.deadline:
+            return self.deadline
+        self._arrivals.leave(self)
+        return NEVER
+
+    def crashed(self) -> None:
+        """Something of ours failed."""
+        self._arrivals.leave(self)
+
+
+class Arrivals:
+    """Everybody between accept and upgrade: bounded, each with a deadline.
+
+    Owns: the newcomers. Borrows: the hub. `take_in` gets each wire that is upgraded, its address and
+    what came behind the head. `origins` is read at every upgrade.
+    """
+
+    def __init__(
+        self,
+        *,
+        hub: Hub,
+        admission: Admission,
+        policy: Policy,
+        origins: Collection[str],
+        take_in: Callable[[Wire, str, bytes], None],
+    ) -> None:
+        self._hub = hub
+        self._admission = admission
+        self._policy = policy
+        self._origins = origins
+        self._take_in = take_in
+        self._deadlines = Deadlines()
+        self._newcomers: set[Newcomer] = set()
+        self._has_left = trio.Event()
+        self._line, self._next = trio.open_memory_channel[Newcomer](math.inf)
+
+    def __len__(self) -> int:
+        return len(self._newcomers)
+
+    async def run(self) -> None:
+        """Until cancelled; then who is still here is dropped."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._deadlines.run)
+                for _ in range(UPGRADERS):
+                    nursery.start_soon(self._upgrade_all)
+        finally:
+            for newcomer in self._newcomers:
+                newcomer.wire.close()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody may enter now."""
+        return len(self._newcomers) >= self._policy.max_handshakes
+
+    async def place(self) -> None:
+        """Wait until somebody may enter."""
+        while self.is_full:
+            self._has_left = trio.Event()
+            await self._has_left.wait()
+
+    def enter(self, wire: Wire, address: str) -> None:
+        """A newcomer, from here on; refused at once when too many come from there."""
+        is_counted = self._admission.enter_address(address)
+        newcomer = Newcomer(self, wire, address, is_counted=is_counted)
+        self._newcomers.add(newcomer)
+        try:
+            self._hub.watch(newcomer, READ)
+        except OSError as error:
+            _log.warning("client.watch_failed", error=str(error))
+            self.leave(newcomer)
+            return
+        if is_counted:
+            self._leaves_at(newcomer, trio.current_time() + self._policy.handshake_within)
+        else:
+            self._refuse(newcomer, handshake.OVERLOADED)
+
+    def heard(self, newcomer: Newcomer) -> None:
+        """More of its request came in."""
+        end = handshake.end_of(newcomer.head)
+        if end > handshake.MAX_HEAD_BYTES:
+            self._refuse(newcomer, handshake.TOO_LARGE)
+        elif end >= 0:
+            newcomer.step = Step.UPGRADING
+            newcomer.deadline = NEVER  # how long it waits now is ours to answer for
+            self._hub.watch(newcomer, 0)
+            self._line.send_nowait(newcomer)
+
+    def leave(self, newcomer: Newcomer) -> None:
+        """It went, or has to."""
+        if newcomer.step is not Step.LEFT:
+            if newcomer.step is not Step.UPGRADING:
+                self._hub.watch(newcomer, 0)
+            newcomer.wire.close()
+            self._has_gone(newcomer)
+            if newcomer.is_counted:
+                self._admission.leave_address(newcomer.address)
+
+    async def _upgrade_all(self) -> None:
+        async for newcomer in self._next:
+            try:
+                with trio.move_on_after(self._policy.handshake_within):
+                    await self._upgrade(newcomer)
+            except Exception as error:
+                _log.debug("client.handshake_failed", error=type(error).__name__)
+            if newcomer.step is Step.UPGRADING:
+                self.leave(newcomer)
+
+    async def _upgrade(self, newcomer: Newcomer) -> None:
+        end = handshake.end_of(newcomer.head)
+        is_accepted = await handshake.upgrade(
+            newcomer.wire,
+            bytes(newcomer.head[:end]),
+            origins=self._origins,
+            needs_subprotocol=not self._policy.is_conformance,
+        )
+        if is_accepted:
+            self._has_gone(newcomer)
+            self._take_in(newcomer.wire, newcomer.address, bytes(newcomer.head[end:]))
+        else:
+            self._hub.watch(newcomer, READ)
+            self._refuse(newcomer, b"")
+
+    def _refuse(self, newcomer: Newcomer, answer: bytes) -> None:
+        """Say so, that nothing follows, and wait until it hangs up."""
+        newcomer.step = Step.REFUSED
+        with contextlib.suppress(OSError):
+            newcomer.wire.send(answer)
+        newcomer.wire.finish()
+        self._leaves_at(newcomer, trio.current_time() + self._policy.timing.linger)
+
+    def _leaves_at(self, newcomer: Newcomer, deadline: float) -> None:
+        newcomer.deadline = deadline
+        self._deadlines.schedule(newcomer, deadline)
+
+    def _has_gone(self, newcomer: Newcomer) -> None:
+        newcomer.step = Step.LEFT
+        self._newcomers.discard(newcomer)
+        self._has_left.set()

@@ -23,7 +23,6 @@ from gateways.client.fanout import TopicFanout
 from gateways.http.ports import DEFAULT_TENANT
 from protocol.presence import PRESENCE, AudienceChanged
 from protocol.room import ROOM, ForgetBelow
-from protocol.session import SESSION, SocketGone
 from storage.outbox import OutboxDispatcher
 
 
@@ -105,5 +104,4 @@ class Actors:
 
     def _connection_ended(self, connection: Connection) -> None:
         if connection.session_id:
-            with suppress(Rejected):  # the keeper touched it at most ten minutes ago
-                self.system.ref(SESSION.at(connection.session_id)).tell_nowait(SocketGone())
+            self.keeper.leave(connection.session_id)

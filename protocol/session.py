@@ -93,10 +93,3 @@ class Draining(Event, frozen=True, kw_only=True, tag="session.draining"):
 
 class AuthRefreshed(Answer, kw_only=True, tag="ok"):
     """The connection's credentials are renewed."""
-
-
-# Between actors; never on the wire.
-
-
-class SocketGone(Value, frozen=True, kw_only=True):
-    """gateway → session: its connection closed; it lives 30 minutes from here."""

@@ -30,7 +30,6 @@ from protocol.session import (
     RefreshAuth,
     Resume,
     RoomVerdict,
-    SocketGone,
 )
 from protocol.user import USER, FollowInbox
 
@@ -46,7 +45,6 @@ def spec(ports: SessionPorts, keeper: Keeper) -> ActorSpec:
     return ActorSpec(
         kind=SESSION,
         make=lambda session_id: SessionActor(session_id, ports, keeper),
-        idle_after=10.0,
         mailbox_limit=256,
     )
 
@@ -85,6 +83,8 @@ class SessionActor(Actor[Any]):
         self._keeper = keeper
 
     async def handle(self, envelope: Envelope[Any]) -> None:
+        # There is nothing to remember, and ten thousand may come together: none stays when it is done.
+        self.context.passivate_soon()
         match envelope.message:
             case Hello() as hello:
                 await self._open(envelope, hello)
@@ -92,11 +92,6 @@ class SessionActor(Actor[Any]):
                 await self._refresh(envelope, token)
             case SearchMessages() as command:
                 envelope.answer(await search_messages(self._ports, envelope.of(), command))
-            case SocketGone():
-                if self._keeper.forget(self._session_id):
-                    now = self._ports.clock.now_ms()
-                    await self._ports.sessions.touch(self._session_id, now=now)
-                envelope.answer(Done())
             case unexpected:
                 raise TypeError(f"a session understands no {type(unexpected).__name__}")
 
@@ -138,8 +133,7 @@ class SessionActor(Actor[Any]):
     ) -> bool:
         """Replace the older socket, which a hello that was refused leaves alone. Whether the
         connection lives."""
-        topic = f"session:{self._session_id}"
-        self._ports.fanout.close_topic(topic, CloseCode.REPLACED, spare=client)
+        self._keeper.replace(self._session_id, client)
         frame = welcome(
             session_id=self._session_id,
             principal=principal,
@@ -153,7 +147,6 @@ class SessionActor(Actor[Any]):
         )
         client.welcomed(self._session_id, principal, encode(frame))
         if client.is_open:
-            self._ports.fanout.subscribe(topic, client)
             self._keeper.watch(self._session_id, client)
         return client.is_open
 

@@ -73,7 +73,7 @@ class Audience:
 
 
 class Fanout(Protocol):
-    """Topics and their connections: `room:ID`, `user:ID`, `session:ID`, `login:ID`.
+    """Topics and their connections: `room:ID`, `user:ID`, `login:ID`.
 
     Everything is immediate and in the trio thread. Frames of one topic reach each connection in the
     order published; a connection sees what is published after its subscription and nothing before.

@@ -1,5 +1,6 @@
 """Client instances that outlive their sockets."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,5 +26,6 @@ class Sessions(Protocol):
         """Make the session, or (when `resuming`) take a known one of this very login over. None:
         `session_id` is unknown, expired or another's; open a fresh id instead."""
 
-    async def touch(self, session_id: str, *, now: int) -> None:
-        """Its socket is gone now (or still there): it lives 30 minutes from here."""
+    async def touch(self, session_ids: Collection[str], *, now: int) -> None:
+        """Their sockets are gone now (or still there): they live 30 minutes from here. Those that
+        are being resumed or removed at this moment are left to that; waits for nobody."""

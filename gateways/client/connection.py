@@ -1,5 +1,6 @@
 """One client, as actors see it: a channel with a session, credentials and topics."""
 
+from sys import intern
 from typing import TYPE_CHECKING, Protocol
 
 import trio
@@ -78,8 +79,8 @@ class Connection(Channel):
         self.principal: Principal | None = None
         self.is_away = False
         self.room_count = 0
-        self.topics: dict[Topic, None] = {}
-        self.address = address
+        self.topics: list[Topic] = []
+        self.address = intern(address)
         self.locale = "en"
         self.command_rate: CommandRate | None = None
         self.refusals: RefusalCount | None = None
@@ -152,12 +153,12 @@ class Connection(Channel):
 
     def entered(self, topic: "Topic", *, is_room: bool) -> None:
         """The connection is a member of `topic` now."""
-        self.topics[topic] = None
+        self.topics.append(topic)
         self.room_count += is_room
 
     def departed(self, topic: "Topic", *, is_room: bool) -> None:
         """The connection is a member of `topic` no longer."""
-        self.topics.pop(topic, None)
+        self.topics.remove(topic)
         self.room_count -= is_room
 
     def greet(self) -> None:

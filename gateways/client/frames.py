@@ -98,7 +98,7 @@ class FrameParser:
         self._buffer: bytearray | None = None
         self._missing = 0  # length the buffer must reach before another look is worth it
         self._opcode = 0  # of the fragmented message under way
-        self._pieces: list[bytes] = []
+        self._pieces: list[bytes] | None = None  # made for a message in parts: few are
         self._room = max_message_bytes  # bytes the message under way may still have
         self._decoder: IncrementalDecoder | None = None  # of the text message under way
 
@@ -110,11 +110,11 @@ class FrameParser:
     @property
     def buffered_bytes(self) -> int:
         """Bytes held of an unfinished frame and an unfinished message."""
-        return len(self._buffer or b"") + sum(map(len, self._pieces))
+        return len(self._buffer or b"") + sum(map(len, self._pieces or ()))
 
     def stop(self) -> None:
         """Throw away what is held and all that follows."""
-        self._is_over, self._buffer, self._pieces = True, None, []
+        self._is_over, self._buffer, self._pieces = True, None, None
 
     def receive(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """The events that these bytes complete, in order. Keeps no reference to `data`."""
@@ -186,7 +186,7 @@ class FrameParser:
             return _fault("new message inside a message" if opcode else "nothing to continue")
         if _TEXT in (opcode, self._opcode) and not self._allow_text:
             return ProtocolViolation(CloseCode.MALFORMED_FRAME, "text message")
-        if len(self._pieces) >= self._max_fragments:
+        if self._pieces is not None and len(self._pieces) >= self._max_fragments:
             return ProtocolViolation(CloseCode.FRAME_TOO_LARGE, "too many fragments")
         return None
 
@@ -207,6 +207,8 @@ class FrameParser:
         if opcode == _TEXT:
             self._decoder = _Utf8Decoder()
         self._opcode = self._opcode or opcode
+        if self._pieces is None:
+            self._pieces = []
         self._pieces.append(payload)
         self._room -= len(payload)
         is_final = first >= _FINAL
@@ -215,11 +217,11 @@ class FrameParser:
                 self._decoder.decode(payload, is_final)
             except UnicodeDecodeError:
                 return ProtocolViolation(CloseCode.INVALID_PAYLOAD, "text is not UTF-8")
-        return self._finish() if is_final else None
+        return self._finish(self._pieces) if is_final else None
 
-    def _finish(self) -> Event:
-        message, opcode = b"".join(self._pieces), self._opcode
-        self._opcode, self._pieces, self._decoder = 0, [], None
+    def _finish(self, pieces: list[bytes]) -> Event:
+        message, opcode = b"".join(pieces), self._opcode
+        self._opcode, self._pieces, self._decoder = 0, None, None
         self._room = self._max_message_bytes
         return message if opcode == _BINARY else Text(message.decode())
 

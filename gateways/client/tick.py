@@ -85,8 +85,12 @@ class Tick:
     def catch_up(self, connection: "Connection") -> None:
         """Queue what the connection's topics have pending for it."""
         if self._unsettled and connection.topics:
-            few, many = sorted((self._unsettled, connection.topics), key=len)
-            for topic in [topic for topic in few if topic in many]:
+            unsettled, topics = self._unsettled, connection.topics
+            if len(topics) <= len(unsettled):
+                behind = [topic for topic in topics if topic in unsettled]
+            else:
+                behind = [topic for topic in unsettled if connection in topic.members]
+            for topic in behind:
                 topic.catch_up(connection)
 
     def flush(self) -> None:

@@ -1,5 +1,6 @@
 """The `Sessions` port in memory."""
 
+from collections.abc import Collection
 from typing import Final
 
 from core.errors import TokenRevoked
@@ -36,10 +37,11 @@ class MemorySessions:
         head = self._inboxes.head_nowait(principal.tenant_id, principal.user_id)
         return SessionOpened(session_id=session_id, resumed=resuming, inbox_head=head)
 
-    async def touch(self, session_id: str, *, now: int) -> None:
-        session = self._sessions.get(session_id)
-        if session is not None:
-            session.expires_at = max(session.expires_at, now + LIFE_MS)
+    async def touch(self, session_ids: Collection[str], *, now: int) -> None:
+        for session_id in session_ids:
+            session = self._sessions.get(session_id)
+            if session is not None:
+                session.expires_at = max(session.expires_at, now + LIFE_MS)
 
     @property
     def _sessions(self) -> dict[str, StoredSession]:

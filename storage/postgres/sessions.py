@@ -1,5 +1,6 @@
 """The `Sessions` port over the table `session`."""
 
+from collections.abc import Collection
 from typing import Final
 
 from core.errors import TokenRevoked
@@ -28,9 +29,10 @@ class PostgresSessions:
             _resume if resuming else _begin, principal, session_id, now
         )
 
-    async def touch(self, session_id: str, *, now: int) -> None:
-        if is_uuid(session_id):
-            await self._database.call(_touch, session_id, now)
+    async def touch(self, session_ids: Collection[str], *, now: int) -> None:
+        known = [session_id for session_id in session_ids if is_uuid(session_id)]
+        if known:
+            await self._database.call(_touch, known, now)
 
 
 async def _begin(
@@ -85,9 +87,12 @@ async def _opened(
     return SessionOpened(session_id=session_id, resumed=resumed, inbox_head=head or 0)
 
 
-async def _touch(connection: Connection, session_id: str, now: int) -> None:
+async def _touch(connection: Connection, session_ids: list[str], now: int) -> None:
+    """SKIP LOCKED: many rows, locked in no order that others keep to, must not wait for one another."""
     await connection.execute(
-        "UPDATE session SET expires_at = greatest(expires_at, $2) WHERE id = $1",
-        session_id,
+        """WITH mine AS (SELECT id FROM session WHERE id = ANY($1::uuid[]) FOR UPDATE SKIP LOCKED)
+           UPDATE session SET expires_at = greatest(expires_at, $2)
+           FROM mine WHERE session.id = mine.id""",
+        session_ids,
         now + LIFE_MS,
     )

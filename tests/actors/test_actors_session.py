@@ -17,7 +17,7 @@ from actors_world import (
     principal,
     user_id,
 )
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.session.actor import spec
 from actors.session.keeper import TOUCH_EVERY, Keeper
@@ -37,7 +37,6 @@ from protocol.session import (
     Position,
     RefreshAuth,
     Resume,
-    SocketGone,
 )
 from storage.memory.search import MemorySearch
 from storage.memory.sessions import MemorySessions
@@ -138,11 +137,7 @@ async def test_a_new_client_is_welcomed(autojump_clock: MockClock) -> None:
         assert (welcome["resumed"], welcome["rooms"], welcome["inbox"]) == (False, {}, 0)
         assert welcome["user"]["id"] == user_id(1)
         assert welcome["limits"]["maxFrameBytes"] == 65_536
-        for topic in (
-            f"session:{ada.session_id}",
-            "login:login-1",
-            f"user:{user_id(1)}",
-        ):
+        for topic in ("login:login-1", f"user:{user_id(1)}"):
             assert made.world.fanout.is_subscribed(topic, ada)
 
 
@@ -164,6 +159,19 @@ async def test_a_returning_client_gets_what_it_missed_and_replaces_its_older_soc
         assert new.seen.index(welcome) == 0
         assert old.closed_with is CloseCode.REPLACED
         assert new.is_open
+
+
+async def test_a_session_has_an_actor_only_while_there_is_something_to_do(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        address = SESSION.at(ada.session_id)
+        await wait_all_tasks_blocked()
+        assert not made.world.system.is_active(address)
+        await made.ask(ada, RefreshAuth(token="user:1"))
+        assert ada.is_open
 
 
 async def test_rooms_that_cannot_go_on_are_reset_or_gone(autojump_clock: MockClock) -> None:
@@ -296,7 +304,7 @@ async def test_a_connection_that_closes_during_its_hello_takes_no_session_over_a
         assert gone.welcome is None
         assert old.is_open
         assert gone.topics <= {"login:login-1"}  # which the fan-out clears by itself
-        assert made.keeper.statistics() == {"sessions": 1}
+        assert made.keeper.statistics()["sessions"] == 1
 
 
 class Socket(FakeClient):
@@ -416,7 +424,7 @@ async def test_a_session_outlives_a_long_connection_and_then_half_an_hour(
         await made.hello(ada)
         await trio.sleep(7_200)
         ada.is_open = False
-        await made.world.system.ref(SESSION.at(ada.session_id)).ask(SocketGone())
+        made.keeper.leave(ada.session_id)
         await trio.sleep(1_790)
         back = made.fresh_client(1)
         assert (await made.hello(back, resume=resume(ada, 1)))["resumed"]
@@ -424,7 +432,7 @@ async def test_a_session_outlives_a_long_connection_and_then_half_an_hour(
         await trio.sleep(2 * TOUCH_EVERY + 1_801)
         late = made.fresh_client(1)
         assert not (await made.hello(late, resume=resume(back, 1)))["resumed"]
-        assert made.keeper.statistics() == {"sessions": 1}
+        assert made.keeper.statistics()["sessions"] == 1
         nursery.cancel_scope.cancel()
 
 
@@ -433,8 +441,8 @@ async def test_an_old_sockets_end_does_not_forget_the_new_one(autojump_clock: Mo
         ada = made.fresh_client(1)
         await made.hello(ada)
         await made.hello(made.fresh_client(1), resume=resume(ada, 1))
-        await made.world.system.ref(SESSION.at(ada.session_id)).ask(SocketGone())
-        assert made.keeper.statistics() == {"sessions": 1}
+        made.keeper.leave(ada.session_id)
+        assert made.keeper.statistics()["sessions"] == 1
 
 
 async def test_only_a_connection_says_hello(autojump_clock: MockClock) -> None:

@@ -31,7 +31,7 @@ async def test_a_session_ends_half_an_hour_after_its_last_socket(people):
     session_id = people.ids.uuid7()
     await begin(people, ada, session_id)
     people.clock.advance(600)
-    await people.sessions.touch(session_id, now=people.clock.now_ms())
+    await people.sessions.touch([session_id], now=people.clock.now_ms())
     people.clock.advance(HALF_AN_HOUR - 1)
     assert (await resume(people, ada, session_id)).resumed
     people.clock.advance(HALF_AN_HOUR)
@@ -71,7 +71,7 @@ async def test_a_revoked_logins_sessions_are_gone_and_no_new_one_begins(people):
 
 
 async def test_touching_what_is_gone_does_nothing(people):
-    await people.sessions.touch(people.ids.uuid7(), now=people.clock.now_ms())
+    await people.sessions.touch([people.ids.uuid7()], now=people.clock.now_ms())
 
 
 async def begin(people, principal, session_id):
@@ -87,4 +87,4 @@ async def resume(people, principal, session_id):
 
 
 async def test_touching_an_id_of_a_foreign_form_does_nothing(people):
-    await people.sessions.touch("x", now=people.clock.now_ms())
+    await people.sessions.touch(["x"], now=people.clock.now_ms())

@@ -18,7 +18,7 @@ from typing import Final
 
 from benchmarks.fanout.contenders import REPOSITORY, THEIRS
 
-ENDS_WITHIN: Final = 10.0
+ENDS_WITHIN: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def run(benchmark: Benchmark) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """With all that it started; a server has its time to take down its database."""
+    """With all that it started: it is asked to, for it takes down its servers and their folders."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
         try:
             process.wait(ENDS_WITHIN)
         except subprocess.TimeoutExpired:
@@ -78,6 +78,8 @@ def main() -> int:
     if unknown := set(options.only) - set(names):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # takes down what runs
+    # Whoever runs us in the background may have it ignored, and who we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = {}
     for number, benchmark in enumerate(ALL, 1):
         if options.only and benchmark.module not in options.only:

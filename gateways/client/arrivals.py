@@ -1,10 +1,8 @@
 """From an accepted socket to a connection: who has not asked yet is an object of the hub, not a task."""
 
 import contextlib
-import math
 from collections.abc import Callable, Collection
 from enum import Enum, auto
-from typing import Final
 
 import structlog
 import trio
@@ -17,16 +15,12 @@ from gateways.client.policy import Policy
 from gateways.client.wire import Wire
 
 _log = structlog.get_logger()
-UPGRADERS: Final = 8
-"""Upgrades under way at a time: a crowd that comes with whole requests takes no more steps than that of
-a turn of the loop."""
 
 
 class Step(Enum):
     """A newcomer's life."""
 
     ASKING = auto()  # the head of its request is not whole yet
-    UPGRADING = auto()  # in line, or being answered
     REFUSED = auto()  # a close before it has read the refusal would take that with it
     LEFT = auto()  # closed, or a connection
 
@@ -99,7 +93,6 @@ class Arrivals:
         self._deadlines = Deadlines()
         self._newcomers: set[Newcomer] = set()
         self._has_left = trio.Event()
-        self._line, self._next = trio.open_memory_channel[Newcomer](math.inf)
 
     def __len__(self) -> int:
         return len(self._newcomers)
@@ -107,10 +100,7 @@ class Arrivals:
     async def run(self) -> None:
         """Until cancelled; then who is still here is dropped."""
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._deadlines.run)
-                for _ in range(UPGRADERS):
-                    nursery.start_soon(self._upgrade_all)
+            await self._deadlines.run()
         finally:
             for newcomer in self._newcomers:
                 newcomer.wire.close()
@@ -143,50 +133,37 @@ class Arrivals:
             self._refuse(newcomer, handshake.OVERLOADED)
 
     def heard(self, newcomer: Newcomer) -> None:
-        """More of its request came in."""
-        end = handshake.end_of(newcomer.head)
-        if end > handshake.MAX_HEAD_BYTES:
-            self._refuse(newcomer, handshake.TOO_LARGE)
-        elif end >= 0:
-            newcomer.step = Step.UPGRADING
-            newcomer.deadline = NEVER  # how long it waits now is ours to answer for
-            self._hub.watch(newcomer, 0)
-            self._line.send_nowait(newcomer)
+        """More of its request came in. Raises nothing."""
+        try:
+            end = handshake.end_of(newcomer.head)
+            if end > handshake.MAX_HEAD_BYTES:
+                self._refuse(newcomer, handshake.TOO_LARGE)
+            elif end >= 0:
+                self._answer(newcomer, bytes(newcomer.head[:end]), bytes(newcomer.head[end:]))
+        except Exception as error:
+            _log.debug("client.handshake_failed", error=type(error).__name__)
+            self.leave(newcomer)
 
     def leave(self, newcomer: Newcomer) -> None:
         """It went, or has to."""
         if newcomer.step is not Step.LEFT:
-            if newcomer.step is not Step.UPGRADING:
-                self._hub.watch(newcomer, 0)
-            newcomer.wire.close()
             self._has_gone(newcomer)
+            newcomer.wire.close()
             if newcomer.is_counted:
                 self._admission.leave_address(newcomer.address)
 
-    async def _upgrade_all(self) -> None:
-        async for newcomer in self._next:
-            try:
-                with trio.move_on_after(self._policy.handshake_within):
-                    await self._upgrade(newcomer)
-            except Exception as error:
-                _log.debug("client.handshake_failed", error=type(error).__name__)
-            if newcomer.step is Step.UPGRADING:
-                self.leave(newcomer)
-
-    async def _upgrade(self, newcomer: Newcomer) -> None:
-        end = handshake.end_of(newcomer.head)
-        is_accepted = await handshake.upgrade(
-            newcomer.wire,
-            bytes(newcomer.head[:end]),
-            origins=self._origins,
-            needs_subprotocol=not self._policy.is_conformance,
+    def _answer(self, newcomer: Newcomer, head: bytes, leftover: bytes) -> None:
+        answer, is_accepted = handshake.answer(
+            head, origins=self._origins, needs_subprotocol=not self._policy.is_conformance
         )
-        if is_accepted:
-            self._has_gone(newcomer)
-            self._take_in(newcomer.wire, newcomer.address, bytes(newcomer.head[end:]))
-        else:
-            self._hub.watch(newcomer, READ)
-            self._refuse(newcomer, b"")
+        if not is_accepted:
+            self._refuse(newcomer, answer)
+            return
+        # The first bytes on a new connection: the kernel takes them whole, or it is broken.
+        if newcomer.wire.send(answer) != len(answer):
+            raise OSError("no room for the answer to an upgrade")
+        self._has_gone(newcomer)
+        self._take_in(newcomer.wire, newcomer.address, leftover)
 
     def _refuse(self, newcomer: Newcomer, answer: bytes) -> None:
         """Say so, that nothing follows, and wait until it hangs up."""
@@ -202,5 +179,6 @@ class Arrivals:
 
     def _has_gone(self, newcomer: Newcomer) -> None:
         newcomer.step = Step.LEFT
+        self._hub.watch(newcomer, 0)
         self._newcomers.discard(newcomer)
         self._has_left.set()

@@ -1,61 +1,22 @@
-"""The upgrade from HTTP, by trio-websocket, which is then let go."""
+"""The upgrade from HTTP, judged and answered by wsproto: a whole head in, bytes out, no waiting."""
 
 from collections.abc import Collection
 from typing import Final
 
-import trio
-import trio_websocket
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, RejectConnection, Request
+from wsproto.utilities import RemoteProtocolError
 
-from gateways.client.wire import Wire
 from protocol.limits import CONNECT_PATH, SUBPROTOCOL
 
 MAX_HEAD_BYTES: Final = 16_384
 _END: Final = b"\r\n\r\n"
-TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_CLOSE: Final = (b"Connection", b"close")
 OVERLOADED: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Length: 0\r\n\r\n"
 )
-
-
-class HeadStream(trio.abc.Stream):
-    """Gives trio-websocket the HTTP head and nothing more, so that its reader, which reads ahead
-    before the request is accepted, cannot take bytes that belong to the frame parser.
-
-    Borrows: the wire. `ended` is set when trio-websocket gives up on the request.
-    """
-
-    def __init__(self, wire: Wire, head: bytes) -> None:
-        self._wire = wire
-        self._head = head
-        self.ended = trio.Event()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """The whole head, once; then nothing ever."""
-        if not self._head:
-            await trio.sleep_forever()
-        head, self._head = self._head, b""
-        await trio.lowlevel.checkpoint()
-        return head
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[self._wire.send(rest) :]
-                await trio.lowlevel.checkpoint()
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._wire.fileno())
-            except OSError as error:
-                raise trio.BrokenResourceError(str(error)) from error
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await trio.lowlevel.wait_writable(self._wire.fileno())
-
-    async def aclose(self) -> None:
-        """The socket stays open: a refusal must still reach the client."""
-        self.ended.set()
-        await trio.lowlevel.checkpoint()
+TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 def end_of(received: bytearray) -> int:
@@ -67,54 +28,52 @@ def end_of(received: bytearray) -> int:
     return end + len(_END)
 
 
-async def upgrade(
-    wire: Wire, head: bytes, *, origins: Collection[str], needs_subprotocol: bool = True
-) -> bool:
-    """Answer one upgrade request; whether it was accepted.
+def answer(
+    head: bytes, *, origins: Collection[str], needs_subprotocol: bool = True
+) -> tuple[bytes, bool]:
+    """What to send for one upgrade request (RFC 6455 §4.2), and whether that accepts it.
 
-    `head`: the whole of it. `origins`: those of browsers that may connect, beside clients that send
-    none. Waits as long as the client takes to read: the caller has the deadline. Raises trio's
-    resource errors.
+    `head`: the whole of it, with the empty line. `origins`: those of browsers that may connect,
+    beside clients that send none. No extension is accepted.
     """
-    is_accepted = False
-    stream = HeadStream(wire, head)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_cancel_after, stream.ended, nursery.cancel_scope)
-        request = await trio_websocket.wrap_server_stream(nursery, stream)
-        refusal = _refusal(request, origins, needs_subprotocol)
-        if refusal is None:
-            offered = SUBPROTOCOL in request.proposed_subprotocols
-            await request.accept(subprotocol=SUBPROTOCOL if offered else None)
-            is_accepted = True
-        else:
-            await request.reject(refusal, extra_headers=[(b"Content-Length", b"0")])
-        # From here on ping, pong and close are ours: its reader and buffers go.
-        nursery.cancel_scope.cancel()
-    return is_accepted
+    websocket = WSConnection(ConnectionType.SERVER)
+    try:
+        websocket.receive_data(head)
+        request = next(websocket.events(), None)
+    except RemoteProtocolError as error:
+        hint = error.event_hint
+        return websocket.send(hint if isinstance(hint, RejectConnection) else _refusal(400)), False
+    except UnicodeError:  # a host that is no name
+        return websocket.send(_refusal(400)), False
+    if not isinstance(request, Request):
+        return websocket.send(_refusal(400)), False
+    status = _judged(request, origins, needs_subprotocol)
+    if status != 101:
+        return websocket.send(_refusal(status)), False
+    offered = SUBPROTOCOL in request.subprotocols
+    return websocket.send(AcceptConnection(subprotocol=SUBPROTOCOL if offered else None)), True
 
 
-async def _cancel_after(ended: trio.Event, scope: trio.CancelScope) -> None:
-    await ended.wait()
-    scope.cancel()
+def _refusal(status: int) -> RejectConnection:
+    return RejectConnection(status_code=status, headers=[_CLOSE])
 
 
-def _refusal(
-    request: trio_websocket.WebSocketRequest, origins: Collection[str], needs_subprotocol: bool
-) -> int | None:
-    """The HTTP status that refuses the request, or None. A query is refused because tokens do not
-    belong into addresses, which proxies log."""
-    path, question, _ = request.path.partition("?")
+def _judged(request: Request, origins: Collection[str], needs_subprotocol: bool) -> int:
+    """The HTTP status. A query is refused because tokens do not belong into addresses, which proxies
+    log."""
+    path, question, _ = request.target.partition("?")
     if path != CONNECT_PATH:
         return 404
     if question:
         return 400
     if any(
-        name == b"origin" and not _is_allowed(value, origins) for name, value in request.headers
+        name == b"origin" and not _is_allowed(value, origins)
+        for name, value in request.extra_headers
     ):
         return 403
-    if needs_subprotocol and SUBPROTOCOL not in request.proposed_subprotocols:
+    if needs_subprotocol and SUBPROTOCOL not in request.subprotocols:
         return 400
-    return None
+    return 101
 
 
 def _is_allowed(origin: bytes, origins: Collection[str]) -> bool:

@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from client_gateway_world import RawClient, World, until, upgrade_head
+from client_gateway_world import World, until, upgrade_head
 
 from gateways.client import server as server_of
-from gateways.client.arrivals import UPGRADERS
 from gateways.client.deadlines import LOT_EVERY, NEVER, PER_LOT, Deadlines, Timing
 from gateways.client.policy import Policy
 
@@ -37,26 +36,6 @@ async def test_a_handshake_that_takes_too_long_is_over(
         assert await stream.receive_some() == b""
         assert 3.0 <= trio.current_time() - begun_at < 3.5
         assert server.statistics()["handshakes"] == server.statistics()["sockets"] == 0
-
-
-async def test_a_crowd_with_whole_requests_is_upgraded_a_few_at_a_time() -> None:
-    world = World()
-    async with world.running() as server:
-        await trio.testing.wait_all_tasks_blocked()
-        before = trio.lowlevel.current_statistics().tasks_living
-        most = 0
-        clients = [RawClient(await world.connected()) for _ in range(5 * UPGRADERS)]
-        await until(lambda: server.statistics()["handshakes"] == len(clients))
-        for client in clients:
-            await client.stream.send_all(upgrade_head())
-        while server.statistics()["handshakes"]:
-            await trio.lowlevel.checkpoint()
-            most = max(most, trio.lowlevel.current_statistics().tasks_living - before)
-        tasks_of_an_upgrade = 4
-        assert 0 < most <= tasks_of_an_upgrade * UPGRADERS
-        for client in clients:
-            client.head = await client.read_head()
-            assert client.status == 101
 
 
 async def test_a_refused_client_that_does_not_hang_up_is_hung_up_on(

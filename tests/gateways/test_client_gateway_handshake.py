@@ -1,0 +1,66 @@
+"""The answer to an upgrade: RFC 6455 §4.2, and what Caravan asks beyond it."""
+
+import pytest
+from client_gateway_world import upgrade_head
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateways.client.handshake import MAX_HEAD_BYTES, answer, end_of
+
+ORIGINS = frozenset({"https://caravan.example"})
+
+
+def status_of(head: bytes, **more: bool) -> int:
+    sent, is_accepted = answer(head, origins=ORIGINS, **more)
+    status = int(sent.split()[1])
+    assert is_accepted == (status == 101)
+    assert sent.endswith(b"\r\n\r\n")
+    assert status == 101 or b"content-length: 0" in sent.lower()
+    return status
+
+
+def test_the_key_of_the_rfc_has_the_answer_of_the_rfc() -> None:
+    lines = upgrade_head().split(b"\r\n")
+    lines = [line for line in lines if not line.startswith(b"Sec-WebSocket-Key")]
+    lines.insert(1, b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+    sent, _ = answer(b"\r\n".join(lines), origins=ORIGINS)
+    assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in sent
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status"),
+    [
+        ("", "", 101),
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8", 426),
+        ("Sec-WebSocket-Version: 13", "X: y", 400),
+        ("Upgrade: websocket", "Upgrade: h2c", 400),
+        ("Upgrade: websocket", "upgrade: WebSocket", 101),
+        ("Connection: Upgrade", "Connection: keep-alive, upgrade", 101),
+        ("Connection: Upgrade", "Connection: close", 400),
+        ("Sec-WebSocket-Key:", "Sec-WebSocket-Kez:", 400),
+        ("Host: 127.0.0.1", "Host: \xff", 400),
+        ("Host: 127.0.0.1", "Hose: 127.0.0.1", 400),
+        ("GET", "POST", 400),
+        ("GET", "GET GET", 400),
+        ("/v1/connect", "http://127.0.0.1/v1/connect", 404),
+        ("Host: 127.0.0.1", "Host: 127.0.0.1\r\nOrigin: https://Caravan.example/", 101),
+        ("Host: 127.0.0.1", "Host: 127.0.0.1\r\nOrigin: https://caravan.example.evil", 403),
+    ],
+)
+def test_a_request_is_accepted_whole_or_refused(old: str, new: str, status: int) -> None:
+    assert status_of(upgrade_head().replace(old.encode(), new.encode("latin-1"))) == status
+
+
+@given(st.binary(max_size=300), st.integers(0, 300), st.integers(0, 300))
+def test_no_bytes_whatever_make_it_fail(noise: bytes, start: int, length: int) -> None:
+    head = upgrade_head()[:-4]
+    status_of(head[:start] + noise + head[start + length :] + b"\r\n\r\n")
+    status_of(noise + b"\r\n\r\n")
+
+
+def test_a_head_ends_at_its_empty_line_or_is_too_long() -> None:
+    head = upgrade_head()
+    for size in range(len(head)):
+        assert end_of(bytearray(head[:size])) == -1
+    assert end_of(bytearray(head + b"more")) == len(head)
+    assert end_of(bytearray(MAX_HEAD_BYTES)) > MAX_HEAD_BYTES

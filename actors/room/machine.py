@@ -83,13 +83,13 @@ def _post(
     room: RoomState, memory: Memory, command: PostMessage, principal: Principal, given: Given
 ) -> Decision | Need:
     member = demand_joined(room, principal.user_id)
-    client_id = command.client_id.lower()
-    stored = memory.stored(principal.user_id, client_id)
+    sender_id, client_id = principal.user_id, command.client_id.lower()
+    stored = memory.stored(sender_id, client_id)
     if stored is not None:
         return Decision(answer=accepted(stored))
     content = checked_content(command.content)
-    if not given.key_is_new and memory.may_have_forgotten(client_id, given.now):
-        return KnowKey(principal.user_id, client_id)
+    if not given.key_is_new and memory.may_have_forgotten(sender_id, client_id, given.now):
+        return KnowKey(sender_id, client_id)
     if command.reply_to is not None:
         target = _target(room, memory, command.reply_to, member, given, field="replyTo")
         if isinstance(target, KnowMessage):
@@ -100,7 +100,7 @@ def _post(
         seq=room.head + 1,
         sent_at=max(given.now, room.sent_at),
         message_id=given.new_id,
-        sender=Sender(id=principal.user_id, kind="user", name=principal.name),
+        sender=Sender(id=sender_id, kind="user", name=principal.name),
         content=content,
         client_id=client_id,
         reply_to=command.reply_to,

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from actors.room.faded_keys import FadedKeys
 from actors.room.state import RoomEvent
 from protocol.chat import (
     MessageDeleted,
@@ -96,11 +97,19 @@ class MessageState:
 class Memory:
     """Keys of messages, states of messages, and who left: each bounded, the oldest goes first.
 
-    `since`: every key stored after this server time (ms) is remembered; None: every key there is.
+    `since`: every key stored after this server time (ms) is remembered, be it by a mark alone; None:
+    every key there is.
     """
 
-    def __init__(self, *, max_keys: int = MAX_KEYS, max_messages: int = MAX_MESSAGES) -> None:
+    def __init__(
+        self,
+        *,
+        max_keys: int = MAX_KEYS,
+        max_messages: int = MAX_MESSAGES,
+        faded: FadedKeys | None = None,
+    ) -> None:
         self.since: int | None = None
+        self._faded = FadedKeys() if faded is None else faded
         self._max_keys = max_keys
         self._max_messages = max_messages
         self._keys: OrderedDict[tuple[str, str], Stored] = OrderedDict()
@@ -112,12 +121,13 @@ class Memory:
         """The first answer to this key, if it is remembered."""
         return self._keys.get((sender_id, client_id))
 
-    def may_have_forgotten(self, client_id: str, now: int) -> bool:
+    def may_have_forgotten(self, sender_id: str, client_id: str, now: int) -> bool:
         """Whether a key that is not remembered must be looked up (docs/architecture.md §4)."""
-        if self.since is None:
-            return False
-        made_at = int(client_id[:8] + client_id[9:13], 16)
-        return not self.since + CLOCK_SKEW_MS <= made_at <= now + CLOCK_SKEW_MS
+        if self.since is not None:
+            made_at = int(client_id[:8] + client_id[9:13], 16)
+            if not self.since + CLOCK_SKEW_MS <= made_at <= now + CLOCK_SKEW_MS:
+                return True
+        return self._faded.may_hold(sender_id, client_id)
 
     def message(self, message_id: str) -> MessageState | None:
         state = self._messages.get(message_id)
@@ -152,8 +162,10 @@ class Memory:
     def remember_key(self, sender_id: str, client_id: str, stored: Stored) -> None:
         self._keys[sender_id, client_id] = stored
         if len(self._keys) > self._max_keys:
-            _, oldest = self._keys.popitem(last=False)
-            self.since = max(self.since or 0, oldest.sent_at)
+            key, oldest = self._keys.popitem(last=False)
+            forgotten = self._faded.add(*key, oldest.sent_at)
+            if forgotten is not None:
+                self.since = max(self.since or 0, forgotten)
 
     def remember_message(self, message_id: str, state: MessageState) -> None:
         """Add a state; one that is here already is at least as new and stays."""
@@ -199,4 +211,8 @@ class Memory:
             del self._departures[user_id]
 
     def statistics(self) -> dict[str, int | float]:
-        return {"keys": len(self._keys), "messages": len(self._messages)}
+        return {
+            "keys": len(self._keys),
+            "faded": len(self._faded),
+            "messages": len(self._messages),
+        }

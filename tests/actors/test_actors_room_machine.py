@@ -7,6 +7,7 @@ import pytest
 from actors_world import EPOCH, ROOM_ID, T0, TENANT, key, principal, user_id
 
 from actors.room.decisions import Decision, Given, KnowKey, KnowMessage, KnowUsers
+from actors.room.faded_keys import FadedKeys
 from actors.room.machine import MAX_EDITS, MAX_EMOJIS, decide
 from actors.room.memory import Memory, MessageState, Stored
 from actors.room.state import Member, RoomEvent, RoomState
@@ -424,14 +425,37 @@ def edited(seq: int, message_id: str) -> MessageEdited:
 
 
 def test_memory_is_bounded_and_knows_from_when_on_it_remembers_every_key() -> None:
-    memory = Memory(max_keys=2, max_messages=2)
+    memory = Memory(max_keys=2, max_messages=2, faded=FadedKeys(keys_per_filter=1, max_filters=1))
     for seq in (1, 2, 3):
         memory.remember(message(seq, key(seq)))
     assert memory.stored(ADA, key(1)) is None
     assert memory.stored(ADA, key(3)) == Stored(3, "m3", T0 + 3)
-    assert memory.since == T0 + 1
+    assert memory.since is None
     assert memory.message("m1") is None
-    assert memory.statistics() == {"keys": 2, "messages": 2}
+    assert memory.statistics() == {"keys": 2, "faded": 1, "messages": 2}
+    memory.remember(message(4, key(4)))
+    assert memory.since == T0 + 1
+
+
+def test_a_key_that_left_the_map_is_looked_up_and_a_new_one_is_not() -> None:
+    machine = Machine()
+    machine.memory = Memory(max_keys=1)
+    machine.do(1, post(1))
+    machine.do(1, post(2))
+    assert machine.ask(1, post(1)) == KnowKey(ADA, post(1).client_id)
+    assert isinstance(machine.ask(1, post(3)), Decision)
+
+
+def test_a_room_that_talks_fast_looks_nothing_up() -> None:
+    memory = Memory(max_keys=10)
+    marked = 2_000
+    for seq in range(1, marked + 11):
+        client_id = key(seq, T0 + seq)
+        assert not memory.may_have_forgotten(ADA, client_id, T0 + seq)
+        memory.remember(message(seq, client_id))
+    assert all(
+        memory.may_have_forgotten(ADA, key(seq, T0 + seq), T0) for seq in range(1, marked + 1)
+    )
 
 
 def test_a_message_that_is_being_looked_up_stays_once_it_is_here() -> None:

@@ -57,7 +57,7 @@ def no_dedupe() -> None:
     PostgresMessageLog.append_nowait = append  # type: ignore[method-assign]
     PostgresMessageLog._stored = late  # type: ignore[method-assign]
     Memory.stored = lambda self, sender_id, client_id: None  # type: ignore[method-assign]
-    Memory.may_have_forgotten = lambda self, client_id, now: False  # type: ignore[method-assign]
+    Memory.may_have_forgotten = lambda self, sender_id, client_id, now: False  # type: ignore[method-assign]
 
 
 def burnt_seq() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Final
 
 import structlog
@@ -234,6 +235,6 @@ def _principal(standing: Standing | None, expires_at: int) -> Principal:
         role=user.role,
         name=user.name,
         handle=user.handle,
-        locale=user.locale,
+        locale=intern(user.locale),  # each connection has a principal, all have few locales
         expires_at=expires_at,
     )

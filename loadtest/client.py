@@ -1,6 +1,7 @@
 """The reference client: a session that survives its sockets (§3-§4, §7)."""
 
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -73,6 +74,7 @@ class Session:
         self._heals = heals
         self._policy = ReconnectPolicy(self._rng)
         self._emitted, self.events = trio.open_memory_channel[Frame](MAX_EVENTS)
+        self._beyond: deque[Frame] = deque()
         self._commands = PendingCommands()
         self._connection: Connection | None = None
         self._while_connected: trio.Nursery | None = None
@@ -89,12 +91,34 @@ class Session:
         took effect is unknown then), `SessionStopped` when the session has ended for good.
         """
         self.act()
-        pending = self._issue({"type": kind, **fields})
+        pending = self._commands.add({"type": kind, **fields})
         try:
+            self._issue(pending)
             with trio.fail_after(float("inf") if within is None else within):
                 return await pending.answer()
         finally:
             self._commands.forget(pending)
+
+    def ask_nowait(
+        self, kind: str, told: Callable[[Frame | Exception], None], /, **fields: object
+    ) -> Pending:
+        """The same, but `told` is called with the `ok`, or with `Refused` or `SessionStopped`, when
+        that is known, and never if it is `forget`-ten before. It must not block.
+
+        Raises `SessionStopped`, `TooManyPendingError`, `trio.WouldBlock`: then it is not asked.
+        """
+        self.act()
+        pending = self._commands.add({"type": kind, **fields}, told=told)
+        try:
+            self._issue(pending)
+        except trio.WouldBlock:
+            self.forget(pending)
+            raise
+        return pending
+
+    def forget(self, pending: Pending) -> None:
+        """Repeat it no more; whether it took effect is not known."""
+        self._commands.forget(pending)
 
     async def send(
         self,
@@ -167,21 +191,25 @@ class Session:
                     return await self._stopped(reason)
                 case AwaitUser(reason=reason):
                     self._acted = trio.Event()
-                    await self._emit("local.waiting", reason=reason)
+                    self._emit("local.waiting", reason=reason)
+                    await self._has_room()
                     await self._acted.wait()
                     resume, stale = False, None
                 case Retry(after=after, resume=resume, new_token=new_token):
                     stale = token if new_token else None
-                    await self._emit(
+                    self._emit(
                         "local.disconnected",
                         reason=ended.reason,
                         code=ended.code,
                         retryAfter=after,
                     )
+                    await self._has_room()
                     await trio.sleep(after)
 
     async def _connect(self, token: str, resume: bool) -> Ended:
-        connection = Connection(on_frame=self._receive, on_raw=self._on_raw, rng=self._rng)
+        connection = Connection(
+            on_frame=self._receive, has_room=self._has_room, on_raw=self._on_raw, rng=self._rng
+        )
         self._connection = connection
         try:
             async with trio.open_nursery() as nursery:
@@ -221,17 +249,17 @@ class Session:
 
     async def _stopped(self, reason: str) -> str:
         self._commands.stop(reason)
-        await self._emit("local.stopped", reason=reason)
+        self._emit("local.stopped", reason=reason)
         return reason
 
     # What arrives
 
-    async def _receive(self, frame: Frame) -> None:
+    def _receive(self, frame: Frame) -> None:
         match frame["type"]:
             case "ok" | "error" if "ref" in frame:
-                await self._answered(frame)
+                self._answered(frame)
             case "welcome":
-                await self._welcomed(frame)
+                self._welcomed(frame)
             case "ping":
                 if self._connection is not None:
                     self._connection.offer_nowait({"type": "pong", "t": frame.get("t")})
@@ -239,15 +267,15 @@ class Session:
                 pass
             case "session.draining":
                 self._policy.draining(frame["reconnectAfterMs"], frame["jitterMs"])
-                await self._deliver(frame)
+                self._deliver(frame)
             case _ if is_durable(frame):
-                await self._follow_log(frame)
+                self._follow_log(frame)
             case _ if "inbox" in frame:
-                await self._follow_inbox(frame)
+                self._follow_inbox(frame)
             case _:
-                await self._deliver(frame)
+                self._deliver(frame)
 
-    async def _answered(self, frame: Frame) -> None:
+    def _answered(self, frame: Frame) -> None:
         pending = self._commands.take(frame["ref"])
         if pending is None:
             return
@@ -256,17 +284,17 @@ class Session:
             refusal = Refused(frame)
             pending.settle(refusal)
             if kind == "room.join" and room_id in self.positions:
-                await self._not_joined(room_id, refusal, is_ours=not pending.awaited)
+                self._not_joined(room_id, refusal, is_ours=not pending.awaited)
             return
         if kind in ("room.join", "room.create"):
             was_reset = self.positions.joined(frame["room"], frame.get("verdict"))
             if was_reset:
-                await self._emit("local.room_reset", room=frame["room"])
+                self._emit("local.room_reset", room=frame["room"])
         elif kind == "room.leave":
             self.positions.left(room_id)
         pending.settle(frame)
 
-    async def _welcomed(self, welcome: Frame) -> None:
+    def _welcomed(self, welcome: Frame) -> None:
         """Take over what the welcome says, join what it did not resume, repeat what is open."""
         resumed = welcome["resumed"]
         self.id, self.user = welcome["sessionId"], welcome["user"]
@@ -275,52 +303,52 @@ class Session:
         if welcome.get("inboxReset") or missed or self.inbox is None:
             is_first, self.inbox = self.inbox is None, welcome["inbox"]
             if not is_first:
-                await self._emit("local.inbox_reset")
+                self._emit("local.inbox_reset")
         verdicts = self.positions.welcomed(welcome["rooms"])
         self._connected.set()
         self._commands.drop_unawaited()
         open_commands = self._commands.unanswered()
-        await self._emit("local.connected", resumed=resumed)
+        self._emit("local.connected", resumed=resumed)
         for room_id in verdicts.gone:
-            await self._emit("local.room_gone", roomId=room_id)
+            self._emit("local.room_gone", roomId=room_id)
         for room_id, after in verdicts.rejoin.items():
             self._rejoin(room_id, after)
         for pending in open_commands:
             self._transmit(pending)
 
-    async def _follow_log(self, event: Frame) -> None:
+    def _follow_log(self, event: Frame) -> None:
         room_id = event["roomId"]
         match self.positions.judge(room_id, event["epoch"], event["seq"]):
             case Judgement.NEXT:
-                await self._deliver(event)
+                self._deliver(event)
                 if self._ends_membership(event):
-                    await self._lost_room(room_id)
+                    self._lost_room(room_id)
             case Judgement.GAP | Judgement.OTHER_EPOCH:
                 if not self._heals:
                     self.positions[room_id].seq = event["seq"]
-                    await self._deliver(event)
+                    self._deliver(event)
                 elif not self.positions[room_id].is_healing:
                     self._heal(room_id)
             case Judgement.SEEN | Judgement.UNKNOWN_ROOM:
                 pass
 
-    async def _follow_inbox(self, event: Frame) -> None:
+    def _follow_inbox(self, event: Frame) -> None:
         known = self.inbox or 0
         if event["inbox"] <= known:
             return
         self.inbox = event["inbox"]
-        await self._deliver(event)
+        self._deliver(event)
         if event["inbox"] > known + 1:
-            await self._emit("local.inbox_reset")
+            self._emit("local.inbox_reset")
 
     def _ends_membership(self, event: Frame) -> bool:
-        me = self.user.get("id")
-        whom = event.get("userIds") or [event.get("by")]
-        return event.get("change") in ("left", "removed") and me in whom
+        if event.get("change") not in ("left", "removed"):
+            return False
+        return self.user.get("id") in (event.get("userIds") or [event.get("by")])
 
-    async def _lost_room(self, room_id: str) -> None:
+    def _lost_room(self, room_id: str) -> None:
         self.positions.left(room_id)
-        await self._emit("local.room_gone", roomId=room_id)
+        self._emit("local.room_gone", roomId=room_id)
 
     def _heal(self, room_id: str) -> None:
         """Join again after what was seen: at once, and ever later while that closes no gap."""
@@ -333,11 +361,11 @@ class Session:
             wait = JOIN_AGAIN_AFTER * 2.0 ** min(position.heals - 2, 6)
             self._while_connected.start_soon(self._rejoin_later, room_id, wait)
 
-    async def _not_joined(self, room_id: str, refusal: Refused, *, is_ours: bool) -> None:
+    def _not_joined(self, room_id: str, refusal: Refused, *, is_ours: bool) -> None:
         """A room we believed to be in. Our own join, which nobody else repeats, is tried again."""
         self.positions[room_id].is_healing = False
         if refusal.code == "not_found":
-            await self._lost_room(room_id)
+            self._lost_room(room_id)
         elif is_ours and refusal.is_temporary and self._while_connected is not None:
             self.positions[room_id].is_healing = True
             self._while_connected.start_soon(self._rejoin_later, room_id, refusal.retry_after)
@@ -351,24 +379,34 @@ class Session:
         frame = {"type": "room.join", "roomId": room_id, "after": after}
         self._transmit(self._commands.add(frame, awaited=False))
 
-    def _issue(self, frame: Frame) -> Pending:
-        pending = self._commands.add(frame)
+    def _issue(self, pending: Pending) -> None:
         if self.is_connected:
             self._transmit(pending)
-        return pending
 
     def _transmit(self, pending: Pending) -> None:
         if self._connection is not None:
             self._connection.send_nowait(pending.frame)
 
-    async def _emit(self, kind: str, /, **fields: object) -> None:
-        await self._deliver({"type": kind, **fields})
+    def _emit(self, kind: str, /, **fields: object) -> None:
+        self._deliver({"type": kind, **fields})
 
-    async def _deliver(self, event: Frame) -> None:
+    def _deliver(self, event: Frame) -> None:
         if self._on_event is not None:
             self._on_event(event)
-        else:
-            await self._emitted.send(event)
+            return
+        self._beyond.append(event)
+        while self._beyond:
+            try:
+                self._emitted.send_nowait(self._beyond[0])
+            except trio.WouldBlock:
+                return
+            self._beyond.popleft()
+
+    async def _has_room(self) -> None:
+        """Until what does not fit in `events` has been read. One frame gives a handful at most."""
+        while self._beyond:
+            await self._emitted.send(self._beyond[0])
+            self._beyond.popleft()
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Commands that wait for their answer, across sockets."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,12 +33,13 @@ class TooManyPendingError(RuntimeError):
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """One command under its `ref`, and its answer once that has come."""
+    """One command under its `ref`, and its answer once that has come; `told` hears of it at once."""
 
     frame: Frame
     awaited: bool
     answered: trio.Event = field(default_factory=trio.Event)
     outcome: Frame | Exception = field(default_factory=dict)
+    told: Callable[[Frame | Exception], None] | None = None
 
     async def answer(self) -> Frame:
         await self.answered.wait()
@@ -48,6 +50,8 @@ class Pending:
     def settle(self, outcome: Frame | Exception) -> None:
         self.outcome = outcome
         self.answered.set()
+        if self.told is not None:
+            self.told(outcome)
 
 
 class PendingCommands:
@@ -58,14 +62,20 @@ class PendingCommands:
         self._last_ref = 0
         self._stopped: SessionStopped | None = None
 
-    def add(self, frame: Frame, *, awaited: bool = True) -> Pending:
+    def add(
+        self,
+        frame: Frame,
+        *,
+        awaited: bool = True,
+        told: Callable[[Frame | Exception], None] | None = None,
+    ) -> Pending:
         """Give a command its ref. Raises `SessionStopped`, `TooManyPendingError`."""
         if self._stopped is not None:
             raise self._stopped
         if len(self._by_ref) >= MAX_PENDING:
             raise TooManyPendingError(f"{MAX_PENDING} commands wait for an answer")
         self._last_ref = self._last_ref % (2**32 - 1) + 1
-        pending = Pending({**frame, "ref": self._last_ref}, awaited)
+        pending = Pending({**frame, "ref": self._last_ref}, awaited, told=told)
         self._by_ref[self._last_ref] = pending
         return pending
 

@@ -10,6 +10,7 @@ import gc
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -20,9 +21,10 @@ from loadtest.auditor import Auditor
 from loadtest.client import Refused, Session, SessionStopped, open_session
 from loadtest.connection import Dial, Through, dial_url
 from loadtest.evidence import ACKNOWLEDGED_WITHIN
+from loadtest.hub import open_hub
 from loadtest.link import Link, Word
 from loadtest.measured import Measured
-from loadtest.pending import TooManyPendingError
+from loadtest.pending import Pending, TooManyPendingError
 from loadtest.scenario import Load, Scenario
 from loadtest.uuid7 import Uuid7
 from loadtest.virtual_users import CONNECTING_AT_ONCE, Seat, WorldFailedError
@@ -31,8 +33,11 @@ from loadtest.wire import Frame, is_durable
 SETTLED_FOR: Final = 0.5
 INTERRUPTED_DRAIN: Final = 2.0
 WEATHER_ENDS_WITHIN: Final = 60.0
-TELLS_EVERY: Final = 0.5
+TELLS_EVERY: Final = 1.0
+"""Each telling walks two histograms, a millisecond in which nothing is sent."""
 JOINED_WITHIN: Final = 30.0
+OVERDUE_IN_A_ROW: Final = 16
+"""A turn of the loop for each would let a busy hub set the rate."""
 MICROSECONDS: Final = 1e6
 
 
@@ -40,7 +45,7 @@ class Play:
     """Owns: the sessions of its seats, the audit and the measurements of the round.
 
     `now` is the clock that all processes of the run share; `begun` the round's begin on trio's. `dials`
-    makes a user's dial (None: of the address in `part`).
+    makes a user's dial (None: of the address in `part`, its sockets read by one hub).
     `away`: users whose socket has ended, until they are back; `away_until`: when they last were.
     """
 
@@ -72,17 +77,24 @@ class Play:
         self.away: dict[int, trio.Event] = {}
         self.away_until: dict[int, float] = {}
         self._part, self._link, self._now = part, link, now
-        self._dials = dials or partial(dial_url, part["ws"])
+        self._dials = dials
         self._new_id = Uuid7(random.Random())
         self._offering = trio.CancelScope()
         self._weather_over = trio.Event()
         self._answered = 0
         self._disturbed: set[str] = set()
+        self._open: dict[str, tuple[Session, Pending]] = {}
         self._held: list[tuple[str, float, float]] = []
 
     async def run(self, orders: trio.MemoryReceiveChannel[Word]) -> None:
         """Connect, join, play every round that is ordered, until told to end."""
-        async with Api(self._part["http"]) as api, trio.open_nursery() as nursery:
+        async with (
+            Api(self._part["http"]) as api,
+            open_hub() as hub,
+            trio.open_nursery() as nursery,
+        ):
+            if self._dials is None:
+                self._dials = partial(dial_url, self._part["ws"], hub=hub)
             accounts: dict[int, Account] = {}
             for key, grant in self._part["grants"].items():
                 accounts[key] = Account(api, grant["user"]["handle"])
@@ -143,6 +155,8 @@ class Play:
         await session.join(self.rooms[seat.room], within=JOINED_WITHIN)
 
     def _session(self, account: Account, seat: Seat, *, is_heard: bool) -> Session:
+        if self._dials is None:
+            raise AssertionError("they are made in `run`")
         return Session(
             dial=self._dials(partial(self.scenario.stream, self, seat)),
             credentials=account,
@@ -175,7 +189,7 @@ class Play:
                 async with trio.open_nursery() as speaking:
                     speaking.start_soon(self._weather)
                     with self._offering:
-                        await self._offer(speaking, rate, seconds)
+                        await self._offer(rate, seconds)
                     self.over.set()
                     patience = 0.0 if self.measured.was_interrupted else WEATHER_ENDS_WITHIN
                     with trio.move_on_after(patience):
@@ -183,6 +197,9 @@ class Play:
                     await self._drain(orders)
                     speaking_scope.cancel()
             nursery.cancel_scope.cancel()
+        for session, pending in self._open.values():
+            session.forget(pending)
+        self._open.clear()
         gc.unfreeze()
         await self._link.send(
             {
@@ -193,7 +210,7 @@ class Play:
             }
         )
 
-    async def _offer(self, speaking: trio.Nursery, rate: float, seconds: float) -> None:
+    async def _offer(self, rate: float, seconds: float) -> None:
         mine = {seat.number for seat in self.seats}
         await trio.sleep_until(self.begun)
         spent = time.process_time()
@@ -203,10 +220,13 @@ class Play:
                 if seat.number not in mine:
                     continue
                 intended = number / rate
-                await trio.sleep_until(self.begun + intended)
+                if trio.current_time() < self.begun + intended:
+                    await trio.sleep_until(self.begun + intended)
+                elif number % OVERDUE_IN_A_ROW == 0:
+                    await trio.lowlevel.checkpoint()
                 self.measured.lag.record(trio.current_time() - self.begun - intended)
                 self.measured.timeline.offer(intended)
-                speaking.start_soon(self._say, seat, intended)
+                self._say(seat, intended)
             await trio.sleep_until(self.begun + seconds)
         finally:
             lasted = max(0.001, trio.current_time() - self.begun)
@@ -236,22 +256,33 @@ class Play:
         await self.scenario.weather(self)
         self._weather_over.set()
 
-    async def _say(self, seat: Seat, intended: float) -> None:
+    def _say(self, seat: Seat, intended: float) -> None:
         client_id, room_id = self._new_id(), self.rooms[seat.room]
         self.auditor.offered(client_id, room_id, intended)
         text = f"{self.round}:{round(intended * MICROSECONDS)}:".ljust(self.load.size, ".")
-        try:
-            ok = await self.sessions[seat.number].send(room_id, text, client_id=client_id)
-        except Refused as refusal:
-            self.auditor.refused(client_id, trio.current_time() - self.begun)
-            self.measured.refusals[refusal.code] = self.measured.refusals.get(refusal.code, 0) + 1
-        except (SessionStopped, TooManyPendingError):
-            return  # stays unanswered, which the audit counts as lost
+        session = self.sessions[seat.number]
+        told = partial(self._hear_answer, seat.number, client_id, intended)
+        # What cannot be sent stays unanswered, which the audit counts as lost.
+        with suppress(SessionStopped, TooManyPendingError, trio.WouldBlock):
+            pending = session.ask_nowait(
+                "chat.message", told, roomId=room_id, content=text, clientId=client_id
+            )
+            self._open[client_id] = (session, pending)
+
+    def _hear_answer(
+        self, speaker: int, client_id: str, intended: float, answer: Frame | Exception
+    ) -> None:
+        self._open.pop(client_id, None)
+        now = trio.current_time() - self.begun
+        if isinstance(answer, Refused):
+            self.auditor.refused(client_id, now)
+            self.measured.refusals[answer.code] = self.measured.refusals.get(answer.code, 0) + 1
+        elif isinstance(answer, Exception):
+            return
         else:
-            now = trio.current_time() - self.begun
             self.measured.acknowledgements.record(now - intended)
-            self.auditor.acknowledged(client_id, ok["seq"], ok["messageId"], now)
-            if self.away_until.get(seat.number, -1.0) >= intended:
+            self.auditor.acknowledged(client_id, answer["seq"], answer["messageId"], now)
+            if self.away_until.get(speaker, -1.0) >= intended:
                 self._disturbed.add(client_id)
         self._answered += 1
 

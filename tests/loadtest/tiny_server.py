@@ -14,10 +14,12 @@ import trio
 import trio_websocket
 from tiny_commands import Commands, due
 from tiny_world import Frame, Problem, User, World, new_id, now_ms
+from trio.abc import AsyncResource
 from trio.testing import lockstep_stream_pair, memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from loadtest.connection import Dial, Through, wrap_stream
+from loadtest.connection import Dial, Socket, Through, open_socket
+from loadtest.hub import HubSocket
 from loadtest.wire import pack, unpack
 from protocol.limits import SUBPROTOCOL
 
@@ -87,20 +89,20 @@ class TinyServer:
 
     # The wire
 
-    async def dial(self, nursery: trio.Nursery) -> tuple[WebSocketConnection, trio.abc.Stream]:
+    async def dial(self, nursery: trio.Nursery) -> tuple[Socket | HubSocket, AsyncResource]:
         """A client's socket over memory: no network, so virtual time is exact."""
         return await self.dials(lambda stream: stream)(nursery)
 
     def dials(self, through: Through) -> Dial:
         """As `loadtest.connection.dial_url`. What the client does not read waits at the server."""
 
-        async def dial(nursery: trio.Nursery) -> tuple[WebSocketConnection, trio.abc.Stream]:
+        async def dial(nursery: trio.Nursery) -> tuple[Socket | HubSocket, AsyncResource]:
             if self.faults.refuse_connections:
                 raise ConnectionRefusedError("refused")
             ours, theirs = (lockstep_stream_pair if self.slow_at else memory_stream_pair)()
             nursery.start_soon(self.serve_stream, theirs)
             stream = through(ours)
-            return await wrap_stream(nursery, stream, "tiny", "/v1/connect"), stream
+            return await open_socket(stream, "tiny", "/v1/connect")
 
         return dial
 

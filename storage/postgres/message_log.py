@@ -18,7 +18,7 @@ from storage.history_pages import window
 from storage.months import Month
 from storage.postgres import log_reader, log_writer
 from storage.postgres.identifiers import is_uuid
-from storage.postgres.pool import Database
+from storage.postgres.pool import COMMAND_WITHIN, Database, OwnConnection
 
 MONTHS_AHEAD: Final = 2
 LEAVES_MADE_EVERY: Final = 24 * 3_600.0
@@ -32,9 +32,12 @@ log = structlog.get_logger()
 class PostgresMessageLog:
     """Implements `core.ports.message_log.MessageLog`.
 
-    Owns: the queue of appends. Borrows: the database and the clock, which outlive it. `on_stored` is
-    called in the trio thread after each flush that stored something: the outbox has news.
+    Owns: the queue of appends, and the connection that writes them: a flush does not queue behind
+    reads. Borrows: the database and the clock, which outlive it. `on_stored` is called in the trio
+    thread after each flush that stored something: the outbox has news.
     """
+
+    _writer: OwnConnection
 
     def __init__(
         self,
@@ -54,7 +57,10 @@ class PostgresMessageLog:
 
         Stop whoever appends first: once this is cancelled, an append is refused.
         """
-        async with trio.open_nursery() as nursery:
+        async with (
+            self._database.own_connection(command_within=COMMAND_WITHIN) as self._writer,
+            trio.open_nursery() as nursery,
+        ):
             await self._make_leaves()
             nursery.start_soon(self._make_leaves_ahead)
             task_status.started()
@@ -77,7 +83,7 @@ class PostgresMessageLog:
 
     async def _stored(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         try:
-            return await self._database.call(log_writer.store, appends)
+            return await self._writer.call(log_writer.store, appends)
         except Unavailable as error:
             log.warning("message_log.unknown", appends=len(appends), cause=repr(error.__cause__))
         except Exception as error:

@@ -103,9 +103,11 @@ class Database:
             raise
 
     @asynccontextmanager
-    async def own_connection(self) -> AsyncIterator["OwnConnection"]:
+    async def own_connection(
+        self, *, command_within: float = CONNECT_WITHIN
+    ) -> AsyncIterator["OwnConnection"]:
         """A connection beside the pool, for who must not queue behind others."""
-        own = OwnConnection(self.dsn, self._bridge)
+        own = OwnConnection(self.dsn, self._bridge, command_within=command_within)
         try:
             yield own
         finally:
@@ -130,10 +132,12 @@ class Database:
 
 
 class OwnConnection:
-    """One connection, opened when first used and again after it broke. One call at a time."""
+    """One connection, opened when first used and again after it broke or a command took longer than
+    `command_within` seconds. One call at a time."""
 
-    def __init__(self, dsn: str, bridge: AsyncioBridge) -> None:
+    def __init__(self, dsn: str, bridge: AsyncioBridge, *, command_within: float) -> None:
         self._dsn, self._bridge = dsn, bridge
+        self._command_within = command_within
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
     async def call(
@@ -155,10 +159,16 @@ class OwnConnection:
     ) -> T:
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
-                self._dsn, timeout=CONNECT_WITHIN, command_timeout=CONNECT_WITHIN
+                self._dsn, timeout=CONNECT_WITHIN, command_timeout=self._command_within
             )
             await prepare(self._connection)
-        return await fn(self._connection, *args, **kwargs)
+        connection = self._connection
+        try:
+            return await fn(connection, *args, **kwargs)
+        except Exception as error:
+            if is_away(error):  # what it was asked may go on: it is not to be in the next one's way
+                connection.terminate()
+            raise
 
     async def close(self) -> None:
         """Idempotent."""

@@ -16,7 +16,7 @@ from storage.memory.leases import MemoryLeases
 from storage.memory.message_log import Fault, FaultPlan, MemoryMessageLog
 from storage.postgres import log_writer
 from storage.postgres.message_log import PostgresMessageLog
-from storage.postgres.pool import Connection, Database
+from storage.postgres.pool import Connection, Database, OwnConnection
 from storage.postgres.shards import PostgresLeases
 from storage.sharding import shard_of
 
@@ -242,15 +242,26 @@ class _Losing(Database):
         self._database, self._world = database, world
 
     async def call(self, fn: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
-        fault = Fault.NONE
-        if fn is log_writer.store and self._world.faults:
-            fault = self._world.faults.pop(0)
+        return await self._database.call(fn, *args, **kwargs)
+
+    @asynccontextmanager
+    async def own_connection(self, **options: Any) -> AsyncIterator[OwnConnection]:
+        async with self._database.own_connection(**options) as own:
+            yield _LosingConnection(own, self._world)
+
+
+class _LosingConnection(OwnConnection):
+    def __init__(self, own: OwnConnection, world: PostgresWorld) -> None:
+        self._own, self._world = own, world
+
+    async def call(self, fn: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
+        fault = self._world.faults.pop(0) if self._world.faults else Fault.NONE
         if fault is Fault.LOST_BEFORE:
             raise Unavailable
         if fault is Fault.FENCE_LOST:
             for room_id in {append.room_id for append in args[0]}:
                 await self._world.take_shard(room_id)
-        result = await self._database.call(fn, *args, **kwargs)
+        result = await self._own.call(fn, *args, **kwargs)
         if fault is Fault.LOST_AFTER:
             raise Unavailable
         return result

@@ -49,6 +49,26 @@ async def test_a_broken_connection_is_unavailable_and_the_pool_heals(database: D
     assert database.statistics()["away"] == 1
 
 
+async def test_a_connection_of_ones_own_is_a_fresh_one_after_a_command_that_took_too_long(
+    database: Database,
+) -> None:
+    async with database.own_connection(command_within=0.05) as own:
+        first = await own.call(one, "SELECT pg_backend_pid()")
+        with pytest.raises(Unavailable):
+            await own.call(one, "SELECT pg_sleep(60)")
+        assert await own.call(one, "SELECT pg_backend_pid()") != first
+
+
+async def test_a_connection_of_ones_own_survives_a_statement_that_is_refused(
+    database: Database,
+) -> None:
+    async with database.own_connection() as own:
+        first = await own.call(one, "SELECT pg_backend_pid()")
+        with pytest.raises(asyncpg.DataError):
+            await own.call(one, "SELECT 1 / 0")
+        assert await own.call(one, "SELECT pg_backend_pid()") == first
+
+
 async def test_a_server_that_is_not_there_is_unavailable(bridge: AsyncioBridge) -> None:
     nowhere = "postgresql://postgres@/postgres?host=/nonexistent"
     async with Database(nowhere, bridge) as database:

@@ -4,7 +4,7 @@ A document is never changed by an event: it is made anew from the message's row 
 changed it. So events may come again, in any pieces, and the document is right after each.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -26,16 +26,38 @@ LOCK: Final = 0x53656172  # any constant; transaction-scoped
 
 log = structlog.get_logger()
 
-_TEXT_KINDS: Final = (EventKind.MESSAGE, EventKind.EDITED, EventKind.DELETED)
 _KEPT: Final = ("room_id", "seq", "sent_at", "message_id", "tenant_id", "sender_id")
+
+# Each message that is in these spans, or is changed by what is in them, with the row that says how it
+# reads now: the deletion, else the last edit, else its own. Its own columns are NULL when it is gone.
+TOUCHED: Final = f"""
+WITH touched AS (
+    SELECT DISTINCT m.room_id, coalesce(m.target_seq, m.seq) AS seq
+      FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS s(room_id, after, up_to)
+      JOIN message m ON m.room_id = s.room_id AND m.seq > s.after AND m.seq <= s.up_to
+     WHERE m.kind IN ({EventKind.MESSAGE.value}, {EventKind.EDITED.value}, {EventKind.DELETED.value})
+)
+SELECT t.room_id, t.seq, m.sent_at, m.message_id, m.tenant_id, m.sender_id,
+       coalesce(change.kind, m.kind) AS kind, coalesce(change.body, m.body) AS body
+  FROM touched t
+  LEFT JOIN message m ON m.room_id = t.room_id AND m.seq = t.seq AND m.kind = {EventKind.MESSAGE.value}
+  LEFT JOIN LATERAL (
+    SELECT c.kind, c.body FROM message c
+     WHERE c.room_id = t.room_id AND c.target_seq = t.seq
+           AND c.kind IN ({EventKind.EDITED.value}, {EventKind.DELETED.value})
+     ORDER BY c.kind = {EventKind.DELETED.value} DESC, c.seq DESC LIMIT 1) AS change ON true"""
 
 INSERT: Final = """
 INSERT INTO search_document (room_id, seq, sent_at, message_id, tenant_id, sender_id, words)
 SELECT room_id, seq, sent_at, message_id, tenant_id, sender_id, to_tsvector('simple', content)
   FROM unnest($1::uuid[], $2::int8[], $3::int8[], $4::uuid[], $5::int4[], $6::text[], $7::text[])
-    AS u(room_id, seq, sent_at, message_id, tenant_id, sender_id, content)"""
+    AS u(room_id, seq, sent_at, message_id, tenant_id, sender_id, content)
+ON CONFLICT (room_id, seq) DO UPDATE SET words = excluded.words"""
 
-Place = tuple[str, int]
+DELETE: Final = """
+DELETE FROM search_document d USING unnest($1::uuid[], $2::int8[]) AS p(room_id, seq)
+ WHERE d.room_id = p.room_id AND d.seq = p.seq"""
+
 Columns = list[list[Any]]
 
 
@@ -127,66 +149,17 @@ async def _index(connection: Connection, spans: Sequence[Span]) -> None:
     """The documents of the messages that the events in these spans are or change. The lock comes
     first: two nodes would else write what they had read before the other's newer state."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-    targets = await connection.fetch(
-        """SELECT DISTINCT m.room_id, coalesce(m.target_seq, m.seq) AS seq
-           FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS s(room_id, after, up_to)
-           JOIN message m ON m.room_id = s.room_id AND m.seq > s.after AND m.seq <= s.up_to
-           WHERE m.kind = ANY($4::int2[])""",
-        *_columns(spans),
-        [kind.value for kind in _TEXT_KINDS],
-    )
-    if targets:
-        await _refresh(connection, _columns([(row["room_id"], row["seq"]) for row in targets]))
-
-
-async def _refresh(connection: Connection, places: Columns) -> None:
-    """Make the documents at these (rooms, seqs) anew."""
-    messages = await connection.fetch(
-        """SELECT m.room_id, m.seq, sent_at, message_id, tenant_id, sender_id, body
-           FROM unnest($1::uuid[], $2::int8[]) AS p(room_id, seq)
-           JOIN message m ON m.room_id = p.room_id AND m.seq = p.seq
-           WHERE kind = $3""",
-        *places,
-        EventKind.MESSAGE.value,
-    )
-    changes = await connection.fetch(
-        """SELECT m.room_id, target_seq AS seq, kind, body
-           FROM unnest($1::uuid[], $2::int8[]) AS p(room_id, seq)
-           JOIN message m ON m.room_id = p.room_id AND m.target_seq = p.seq
-           WHERE kind = ANY($3::int2[])
-           ORDER BY m.room_id, target_seq, m.seq""",
-        *places,
-        [EventKind.EDITED.value, EventKind.DELETED.value],
-    )
-    texts = _present_texts(messages, changes)
-    documents = [
-        (*(row[name] for name in _KEPT), text) for row in messages if (text := texts[_place(row)])
-    ]
-    await connection.execute(
-        """DELETE FROM search_document d USING unnest($1::uuid[], $2::int8[]) AS p(room_id, seq)
-           WHERE d.room_id = p.room_id AND d.seq = p.seq""",
-        *places,
-    )
-    if documents:
-        await connection.execute(INSERT, *_columns(documents))
-
-
-def _present_texts(
-    messages: Iterable[asyncpg.Record], changes: Iterable[asyncpg.Record]
-) -> Mapping[Place, str]:
-    """What a reader sees now; empty for a deleted message."""
-    texts = {_place(row): _text(row["body"]) for row in messages}
-    deleted = set()
-    for row in changes:
-        if row["kind"] == EventKind.DELETED.value:
-            deleted.add(_place(row))
-        elif _place(row) in texts:
-            texts[_place(row)] = _text(row["body"])
-    return texts | dict.fromkeys(deleted, "")
-
-
-def _place(row: asyncpg.Record) -> Place:
-    return row["room_id"], row["seq"]
+    present, gone = [], []
+    for row in await connection.fetch(TOUCHED, *_columns(spans)):
+        is_there = row["sent_at"] is not None and row["kind"] != EventKind.DELETED.value
+        if is_there and (text := _text(row["body"])):
+            present.append((*(row[name] for name in _KEPT), text))
+        else:
+            gone.append((row["room_id"], row["seq"]))
+    if present:
+        await connection.execute(INSERT, *_columns(present))
+    if gone:
+        await connection.execute(DELETE, *_columns(gone))
 
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> Columns:

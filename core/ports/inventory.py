@@ -1,0 +1,122 @@
+"""What suppliers of travel can do for us: the seam to Amadeus, Duffel and whoever comes next.
+
+Reading may be repeated; `hold`, `confirm` and `cancel` may not: their results name what is not known
+as a value, `Unknown`, so that no caller can forget it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from protocol.frames import Money
+from protocol.travel import OfferKind, OrderState, Query, SupplierOffer, Traveller
+
+RejectedKind = Literal["sold_out", "price_changed", "expired", "invalid", "auth", "quota"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a supplier can do with one kind of offer.
+
+    `hold`: "soft" reserves until a day and cancels by itself, "hard" until an exact moment.
+    `cancel`: only before ticketing, by the fare's own rules, or not at all. `issue`: whether
+    `confirm` makes the supplier issue tickets, or somebody else does that out of band.
+    """
+
+    hold: Literal["none", "soft", "hard"]
+    cancel: Literal["none", "pre_ticket", "policy"]
+    issue: Literal["by_supplier", "explicit"]
+    finds_by_reference: bool = False
+    is_create_idempotent: bool = False
+    creates_later: bool = False
+    most_travellers: int = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """An offer at today's price. `offer` is what may be held now; `previous` the total that was asked
+    about, when it is another."""
+
+    offer: SupplierOffer
+    previous: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Certainly nothing was done. `detail` is the supplier's own words; `price`: the new total of
+    "price_changed"."""
+
+    kind: RejectedKind
+    detail: str
+    price: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """It may have been done: never repeated, always looked for. `attempt` names the call in the log;
+    `detail` says what broke."""
+
+    attempt: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """The order exists."""
+
+    order: OrderState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The order is gone; `refund` is what the supplier returns, if it said."""
+
+    was_gone: bool = False
+    refund: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """This supplier has no such call."""
+
+
+HoldResult = Created | Refused | Unknown
+ConfirmResult = OrderState | Refused | Unknown
+CancelResult = Cancelled | Refused | Unknown
+
+
+class Inventory(Protocol):
+    """One supplier. Every call raises `core.errors.Unavailable` when it cannot be reached or answers
+    nonsense, but for the three that change something: they say so by `Unknown`."""
+
+    @property
+    def name(self) -> str:
+        """The supplier's, as in `SupplierOffer.supplier`."""
+
+    def capabilities(self, kind: OfferKind) -> Capabilities | None:
+        """None: it does not sell that."""
+
+    async def search(self, query: Query) -> Sequence[SupplierOffer]:
+        """Offers for the whole party, cheapest first; empty when there are none. The caller has the
+        deadline. Raises `Rejected` when the supplier finds the query itself wrong."""
+
+    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+        """The offer at today's price, at which it may be held. `query` is the one that found it."""
+
+    async def hold(
+        self, priced: SupplierOffer, travellers: Sequence[Traveller], reference: str
+    ) -> HoldResult:
+        """An order that the supplier lets go by itself unless it is confirmed. `reference` is ours,
+        and is written into the order."""
+
+    async def confirm(self, order_id: str, reference: str) -> ConfirmResult:
+        """Pay, or release to ticketing."""
+
+    async def get(self, order_id: str) -> OrderState | None:
+        """The order as it is; None when the supplier does not know it."""
+
+    async def cancel(self, order_id: str) -> CancelResult:
+        """Undo it, as far as the supplier lets us."""
+
+    async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
+        """Orders that carry our reference."""

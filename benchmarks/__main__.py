@@ -35,11 +35,11 @@ ALL: Final = (
     Benchmark("codec", (), 60),
     Benchmark("inbound", ("--quick",), 90),
     Benchmark("runtime", ("--quick",), 120),
-    Benchmark("fanout", ("--quick", "--plot", "out/fanout-quick.svg"), 120),
+    Benchmark("fanout", ("--quick", "--plot", "out/fanout-quick.svg"), 150),
     Benchmark("message_log", ("--rate", "2000", "--seconds", "3"), 60),
     Benchmark("durable", ("--quick",), 240),
-    Benchmark("chat_rates", ("--rates", "200", "500", "--seconds", "5"), 120),
-    Benchmark("connections", ("--quick",), 180),
+    Benchmark("chat_rates", ("--rates", "200", "500", "--seconds", "5"), 150),
+    Benchmark("connections", ("--quick",), 240),
 )
 
 

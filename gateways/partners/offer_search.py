@@ -1,0 +1,221 @@
+"""Searches over all suppliers: side by side, shared by who asks the same, shown as they come."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import structlog
+import trio
+
+from core.errors import Overloaded, Rejected, Unavailable
+from core.ports.clock import Clock, Ids
+from core.ports.inventory import Inventory, Priced
+from core.ports.offers import Offers
+from core.ports.travel_search import Asked, Found, Repriced, SupplierState
+from gateways.partners.merging import Merged, likeness, merge
+from gateways.partners.search_cache import Answer, SearchCache
+from protocol.travel import FlightQuery, Offer, OfferKind, Query, SupplierOffer
+
+_log = structlog.get_logger()
+ANSWER_WITHIN: Final = 10.0
+"""Seconds that somebody who searches waits at most."""
+
+PATIENCE: Final = 2.0
+"""Seconds that they wait for the others once one supplier has answered."""
+
+GIVE_UP_AFTER: Final = 30.0
+"""Seconds after which a supplier that is searching is given up."""
+
+PRICE_WITHIN: Final = 20.0
+MOST_SEARCHES: Final = 256
+MOST_SHOWN: Final = 50
+
+
+class _Search:
+    """One supplier at work on one query, for everybody who waits for it."""
+
+    def __init__(self) -> None:
+        self.over = trio.Event()
+        self.state: Literal["late", "answered", "failed", "refused"] = "late"
+        self.refusal: Rejected | None = None
+
+
+class OfferSearch:
+    """Implements `core.ports.travel_search.TravelSearch`.
+
+    A search goes on when who asked has had what there was, so that the next who asks the same finds
+    the rest; it ends after `GIVE_UP_AFTER`. Owns: the searches under way. Borrows: the suppliers,
+    each of which sees to its own limits, and the offers' store. `run` first.
+    """
+
+    def __init__(
+        self, suppliers: Sequence[Inventory], offers: Offers, *, clock: Clock, ids: Ids
+    ) -> None:
+        self._suppliers = {supplier.name: supplier for supplier in suppliers}
+        self._offers = offers
+        self._clock = clock
+        self._ids = ids
+        self._cache = SearchCache()
+        self._searches: dict[tuple[str, Query], _Search] = {}
+        self._nursery: trio.Nursery | None = None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            task_status.started()
+            await trio.sleep_forever()
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {"searches": len(self._searches), "cached": len(self._cache)}
+
+    async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
+        kind: OfferKind = "flight" if isinstance(query, FlightQuery) else "hotel"
+        names = [name for name, one in self._suppliers.items() if one.capabilities(kind)]
+        if not names:
+            raise Rejected("unavailable", "This server has no supplier for that.", temporary=False)
+        searches = {name: self._searching(name, query) for name in names}
+        await _enough(list(searches.values()))
+        refusals = [search.refusal for search in searches.values()]
+        if refusals[0] is not None and all(refusals):
+            raise refusals[0]
+        return await self._found(tenant_id, user_id, query, searches)
+
+    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+        offer = await self._offers.get(tenant_id, offer_id)
+        if offer is None:
+            raise Rejected("not_found", "There is no such offer.")
+        try:
+            with trio.fail_after(PRICE_WITHIN):
+                source = await self._today(offer)
+        except trio.TooSlowError:
+            raise Rejected("gds_timeout", "The supplier did not answer in time.") from None
+        if source is None:
+            raise Rejected("conflict", "This offer cannot be had any more. Please search again.")
+        others = tuple(one for one in offer.others if one.supplier != source.supplier)
+        priced = Offer(id=offer.id, query=offer.query, source=source, others=others)
+        await self._offers.replace(tenant_id, priced)
+        previous = offer.source.total
+        return Repriced(offer=priced, previous=None if previous == source.total else previous)
+
+    # Searching.
+
+    def _searching(self, name: str, query: Query) -> _Search:
+        """The search that is under way, one that begins, or one that is over already: in the cache."""
+        under_way = self._searches.get((name, query))
+        if under_way is not None:
+            return under_way
+        search, now = _Search(), self._clock.now_ms()
+        answer = self._cache.get(name, query, now)
+        if answer is not None and answer.is_fresh(now):
+            search.state = "answered"
+            search.over.set()
+            return search
+        if self._nursery is None:
+            raise Unavailable
+        if len(self._searches) >= MOST_SEARCHES:
+            raise Overloaded
+        self._searches[name, query] = search
+        self._nursery.start_soon(self._ask, search, self._suppliers[name], query)
+        return search
+
+    async def _ask(self, search: _Search, supplier: Inventory, query: Query) -> None:
+        """Never raises."""
+        try:
+            with trio.fail_after(GIVE_UP_AFTER):
+                offers = await supplier.search(query)
+            self._cache.put(supplier.name, query, offers, self._clock.now_ms())
+            search.state = "answered"
+        except (Unavailable, Overloaded, trio.TooSlowError) as error:
+            search.state = "failed"
+            _log.info("search.failed", supplier=supplier.name, error=type(error).__name__)
+        except Rejected as refusal:
+            search.state, search.refusal = "refused", refusal
+        except Exception:
+            search.state = "failed"
+            _log.exception("search.crashed", supplier=supplier.name)
+        finally:
+            del self._searches[supplier.name, query]
+            search.over.set()
+
+    async def _found(
+        self, tenant_id: int, user_id: str | None, query: Query, searches: Mapping[str, _Search]
+    ) -> Found:
+        now = self._clock.now_ms()
+        asked: list[Asked] = []
+        found: list[SupplierOffer] = []
+        for name, search in searches.items():
+            answer = self._cache.get(name, query, now)
+            asked.append(Asked(name=name, state=_state(search, answer)))
+            found += answer.offers if answer is not None else ()
+        stale = {one.name for one in asked if one.state == "stale"}
+        offers = tuple(
+            self._offer(query, merged, is_stale=merged.source.supplier in stale)
+            for merged in merge(found)[:MOST_SHOWN]
+        )
+        if offers:
+            await self._offers.add(tenant_id, user_id, offers)
+        return Found(offers=offers, suppliers=tuple(asked))
+
+    def _offer(self, query: Query, merged: Merged, *, is_stale: bool) -> Offer:
+        return Offer(
+            id=self._ids.uuid7(),
+            query=query,
+            source=merged.source,
+            others=merged.others,
+            is_stale=is_stale,
+        )
+
+    # Pricing.
+
+    async def _today(self, offer: Offer) -> SupplierOffer | None:
+        """From the supplier that was cheapest, else from the next that has the same. Raises
+        `Unavailable` when one of them could not be asked and nobody else has it."""
+        failure: Unavailable | None = None
+        for source in (offer.source, *offer.others):
+            try:
+                priced = await self._priced(source, offer.query)
+            except Unavailable as error:
+                failure = failure or error
+                continue
+            if priced is not None:
+                return priced
+        if failure is not None:
+            raise failure
+        return None
+
+    async def _priced(self, source: SupplierOffer, query: Query) -> SupplierOffer | None:
+        """None: this supplier has it no more. An expired offer is searched again."""
+        supplier = self._suppliers.get(source.supplier)
+        if supplier is None:
+            return None
+        if source.expires_at > self._clock.now_ms():
+            result = await supplier.reprice(source, query)
+            if isinstance(result, Priced):
+                return result.offer
+            if result.kind != "expired":
+                return None
+        wanted = source.total.currency, likeness(source)
+        for again in await supplier.search(query):
+            if (again.total.currency, likeness(again)) == wanted:
+                result = await supplier.reprice(again, query)
+                return result.offer if isinstance(result, Priced) else None
+        return None
+
+
+def _state(search: _Search, answer: Answer | None) -> SupplierState:
+    if search.state in ("late", "failed") and answer is not None:
+        return "stale"
+    return search.state
+
+
+async def _enough(searches: Sequence[_Search]) -> None:
+    """Wait for all of them, but not for ever; and not for long once one has answered."""
+    with trio.move_on_after(ANSWER_WITHIN) as limit:
+        async with trio.open_nursery() as nursery:
+            for search in searches:
+                nursery.start_soon(_wait, search, limit)
+
+
+async def _wait(search: _Search, limit: trio.CancelScope) -> None:
+    await search.over.wait()
+    if search.state == "answered":
+        limit.deadline = min(limit.deadline, trio.current_time() + PATIENCE)

@@ -202,13 +202,15 @@ class Connection(Channel):
 
     def _enforce_heartbeat(self, now: float) -> float:
         heartbeat = self._machinery.timing.heartbeat
-        if now >= self.heard_at + 2 * heartbeat:
-            self.close_nowait(CloseCode.HEARTBEAT_MISSED)
-        elif now < self.heard_at + heartbeat:
+        if now < self.heard_at + heartbeat:
             return self.heard_at + heartbeat
-        elif self._pinged_for != self.heard_at:
+        if self._pinged_for != self.heard_at:
+            # However late we look: the client has a whole heartbeat for its answer.
             self._pinged_for = self.heard_at
             self._put(encode_binary(self._handler.ping()))
+            return max(self.heard_at + 2 * heartbeat, now + heartbeat)
+        if now >= self.heard_at + 2 * heartbeat:
+            self.close_nowait(CloseCode.HEARTBEAT_MISSED)
         return self.heard_at + 2 * heartbeat
 
     def _enforce_expiry(self, now: float) -> float:

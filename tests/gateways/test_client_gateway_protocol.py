@@ -338,6 +338,22 @@ async def test_the_server_pings_after_silence_and_leaves_after_twice_that(
         assert trio.current_time() - began_at == pytest.approx(75, abs=0.1)
 
 
+async def test_a_server_that_looks_late_asks_before_it_leaves(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """With thousands due together it may be a minute late; a client that nobody asked is not gone."""
+    world = World()
+    async with world.running() as server:
+        client = await world.welcomed()
+        [connection] = server.connections
+        late = connection.heard_at + 60
+        assert connection.enforce(late) == late + 25
+        assert (await client.receive())["type"] == "ping"
+        assert connection.is_open
+        connection.enforce(late + 25)
+        assert await client.ending() == ([], 4003)
+
+
 async def test_a_connection_ends_a_minute_after_its_token_unless_renewed(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

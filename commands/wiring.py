@@ -13,6 +13,7 @@ from commands.children import (
     jobs_supervisor,
     server_supervisor,
 )
+from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
 from commands.wire_gateways import Gateways
 from commands.wire_storage import Storage
@@ -199,6 +200,7 @@ class Server:
             "leases": self.storage.leases.statistics(),
             "message_log": self.storage.log.statistics(),
             "outbox": self.actors.outbox.statistics(),
+            "process": process_statistics(),
             "sessions": self.actors.keeper.statistics(),
             "supervisor": self.supervisor.statistics(),
             **self.gateways.statistics(),

@@ -15,11 +15,12 @@ from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.causes import first_cause
 from loadtest.client import Refused
 from loadtest.crew import usual_count
+from loadtest.host import most_files
 from loadtest.html_report import html_page
 from loadtest.knee import find_knee, print_knee
 from loadtest.link import LinkBrokenError
 from loadtest.measurement import Played, Wish, measure, report_of
-from loadtest.options import at_least_one, zero_or_more
+from loadtest.options import at_least_one, http_address, writable, zero_or_more
 from loadtest.own_server import ServerFailedError
 from loadtest.progress import watched
 from loadtest.report import Report, print_table
@@ -27,6 +28,7 @@ from loadtest.scenarios import SCENARIOS
 from loadtest.virtual_users import MAX_ACCOUNTS, WorldFailedError
 
 FAILED, COULD_NOT_RUN = 1, 2
+FILES_BESIDE: Final = 100
 EPILOG: Final = """
 Virtual users are sessions of at most 20 accounts (hashing is slow on purpose), or of as many as
 --accounts or --tokens give. Latency runs from the intended send time to the receipt at each recipient;
@@ -71,7 +73,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _configure_server(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--url", help="a running server's HTTP address; without it, one is started")
+    group.add_argument(
+        "--url",
+        type=http_address,
+        help="a running server's HTTP address; without it, one is started",
+    )
     group.add_argument(
         "--accounts",
         type=at_least_one,
@@ -93,9 +99,9 @@ def _configure_harness(group: argparse._ArgumentGroup) -> None:
         help=f"worker processes; at most one per account ({usual_count()} here: one fewer than "
         "processors)",
     )
-    group.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE")
+    group.add_argument("--json", type=writable, metavar="FILE", help="write all figures to FILE")
     group.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a report with plots to FILE"
+        "--html", type=writable, metavar="FILE", help="write a report with plots to FILE"
     )
     group.add_argument(
         "--find-knee",
@@ -131,6 +137,11 @@ def _wish(args: argparse.Namespace, words: list[str]) -> Wish:
     if args.tokens and not args.url:
         raise ValueError(
             "--tokens: they belong to a running server; say --url, or --accounts alone"
+        )
+    if args.users > args.processes * (most_files() - FILES_BESIDE):
+        raise ValueError(
+            f"--users: a process may open {most_files()} files here, and each user is one; "
+            "give more --processes, or raise the limit (ulimit -n)"
         )
     if args.find_knee and scenario.rounds != ("load",):
         raise ValueError(f"--find-knee: {scenario.name} compares rounds of one rate")

@@ -3,10 +3,12 @@
 import importlib.metadata
 import os
 import platform
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+MAX_FILES: Final = 65_536
 PACKAGES: Final = ("trio", "trio-websocket", "msgpack", "hdrhistogram")
 
 
@@ -20,6 +22,12 @@ def about_host() -> dict[str, Any]:
             **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
     }
+
+
+def most_files() -> int:
+    """How many files and sockets one of our processes may open."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
 
 
 def _machine() -> str:

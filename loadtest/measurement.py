@@ -8,7 +8,8 @@ from typing import Any
 
 import trio
 
-from loadtest.accounts import Api
+from loadtest.accounts import Api, ApiError, UnreachableError
+from loadtest.causes import first_cause
 from loadtest.crew import workers
 from loadtest.host import about_host
 from loadtest.own_server import own_server
@@ -17,7 +18,7 @@ from loadtest.run import Round, Run
 from loadtest.scenario import Load, Scenario
 from loadtest.seeded import read_tokens, seeded_accounts
 from loadtest.server_load import ServerLoad
-from loadtest.virtual_users import MAX_ACCOUNTS, make_accounts
+from loadtest.virtual_users import MAX_ACCOUNTS, WorldFailedError, make_accounts
 
 Watch = Callable[[Run], Awaitable[None]]
 """Runs beside a run, until cancelled: shows progress, hears signals."""
@@ -56,7 +57,7 @@ async def measure(wish: Wish, watch: Watch, play: Callable[[Played], Awaitable[N
         ours = None if wish.url else await stack.enter_async_context(own_server())
         url = wish.url or (ours.url if ours else "")
         api = await stack.enter_async_context(Api(url))
-        version = str((await api.info()).get("version", "not known"))
+        version = await _version(api)
         if wish.tokens is not None:
             accounts = read_tokens(wish.tokens, api, wish.accounts, wish.load.seconds)
         elif wish.accounts is not None and ours is not None:
@@ -71,12 +72,38 @@ async def measure(wish: Wish, watch: Watch, play: Callable[[Played], Awaitable[N
         played = Played(run, ServerLoad(api, ours.pid if ours else None), version)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, run)
-            await run.set_up()
+            await _set_up(run, wish)
             nursery.start_soon(played.server.watch)
             await play(played)
             await run.end()
             nursery.cancel_scope.cancel()
         return played
+
+
+async def _version(api: Api) -> str:
+    try:
+        info = await api.info()
+        version, _ = str(info["version"]), str(info["ws"])
+    except UnreachableError as error:
+        text = f"--url: {error} Start one with `main.py serve`, or leave out --url."
+        raise UnreachableError(text) from None
+    except (ApiError, ValueError, KeyError, TypeError):
+        text = f"--url: what answers at {api.url} is no Caravan server. Say its HTTP address."
+        raise UnreachableError(text) from None
+    return version
+
+
+async def _set_up(run: Run, wish: Wish) -> None:
+    try:
+        await run.set_up()
+    except* WorldFailedError as group:
+        sentence = str(first_cause(group))
+        if wish.tokens is not None:
+            sentence += (
+                f" --tokens: {wish.tokens} must come from the server at {wish.url}; make them "
+                "where it runs: main.py seed --tokens FILE"
+            )
+        raise WorldFailedError(sentence) from None
 
 
 def report_of(wish: Wish, played: Played) -> Report:

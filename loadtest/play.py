@@ -23,7 +23,7 @@ from loadtest.connection import Dial, Through, dial_url
 from loadtest.evidence import ACKNOWLEDGED_WITHIN
 from loadtest.hub import open_hub
 from loadtest.link import Link, Word
-from loadtest.measured import Measured
+from loadtest.measured import DISCONNECTED, Measured
 from loadtest.pending import Pending, TooManyPendingError
 from loadtest.scenario import Load, Scenario
 from loadtest.uuid7 import Uuid7
@@ -81,7 +81,7 @@ class Play:
         self._new_id = Uuid7(random.Random())
         self._offering = trio.CancelScope()
         self._weather_over = trio.Event()
-        self._answered = 0
+        self._seated = self._answered = 0
         self._disturbed: set[str] = set()
         self._open: dict[str, tuple[Session, Pending]] = {}
         self._held: list[tuple[str, float, float]] = []
@@ -103,7 +103,10 @@ class Play:
                 await self._each_seat(partial(self._accept, accounts))
             await self._link.send({"say": "accepted"})
             await orders.receive()
-            await self._each_seat(partial(self._enter, accounts, nursery))
+            async with trio.open_nursery() as telling:
+                telling.start_soon(self._tell_seated)
+                await self._each_seat(partial(self._enter, accounts, nursery))
+                telling.cancel_scope.cancel()
             await self._link.send({"say": "joined"})
             async for order in orders:
                 if order["say"] == "end":
@@ -132,8 +135,11 @@ class Play:
                 with trio.move_on_after(JOINED_WITHIN) as patience:
                     await act(seat)
                 if patience.cancelled_caught:
+                    why = (
+                        f" He was told: {self.measured.stopped[0]}" if self.measured.stopped else ""
+                    )
                     raise WorldFailedError(
-                        f"A virtual user was not in his room within {JOINED_WITHIN:.0f} s."
+                        f"A virtual user was not in his room within {JOINED_WITHIN:.0f} s.{why}"
                     )
 
         async with trio.open_nursery() as nursery:
@@ -153,6 +159,12 @@ class Play:
         nursery.start_soon(self._live, session)
         await session.wait_connected()
         await session.join(self.rooms[seat.room], within=JOINED_WITHIN)
+        self._seated += 1
+
+    async def _tell_seated(self) -> None:
+        while True:
+            await trio.sleep(TELLS_EVERY)
+            await self._link.send({"say": "seated", "users": self._seated})
 
     def _session(self, account: Account, seat: Seat, *, is_heard: bool) -> Session:
         if self._dials is None:
@@ -201,6 +213,7 @@ class Play:
             session.forget(pending)
         self._open.clear()
         gc.unfreeze()
+        self.measured.count(DISCONNECTED, len(self.away))
         await self._link.send(
             {
                 "say": "done",

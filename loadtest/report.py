@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from loadtest.evidence import Findings
-from loadtest.measured import Measured
+from loadtest.measured import DISCONNECTED, Measured
 from loadtest.scenario import Scenario
 
 LATE_SHARE: Final = 0.2
@@ -45,6 +45,7 @@ def as_json(findings: Findings, measured: Measured) -> Report:
         "offered_per_second": round(rate, 1),
         "delivered_per_second": round(received, 1),
         "reconnects": measured.reconnects,
+        "disconnected": measured.counts.get(DISCONNECTED, 0),
         "closes": measured.closes,
         "refusals": measured.refusals,
         "interrupted": measured.was_interrupted,
@@ -56,12 +57,13 @@ def as_json(findings: Findings, measured: Measured) -> Report:
 def warnings(report: Report, stopped: list[str], *, cuts_are_meant: bool) -> list[str]:
     """What should make a reader doubt the figures."""
     found = []
-    lag, p99 = report["harness_lag_p99_ms"], report["p99_ms"]
+    lag, p99, late = report["harness_lag_p99_ms"], report["p99_ms"], report["ok_late"]
     if lag > LATE_MS and lag > LATE_SHARE * p99:
         found.append(
             f"The load test itself was late (p99 {lag:.0f} ms behind its own schedule, of a delivery "
             f"p99 of {p99:.0f} ms): latencies contain its own delay. Offer less, or give it more "
             "--processes and processors of its own."
+            + (f" {late} answers count as lost because they came after 10 s." if late else "")
         )
     if (busiest := max(report["harness_cpu"], default=0.0)) > BUSY_PROCESSOR:
         found.append(
@@ -70,6 +72,11 @@ def warnings(report: Report, stopped: list[str], *, cuts_are_meant: bool) -> lis
         )
     if report["reconnects"] and not cuts_are_meant:
         found.append(f"Virtual users had to reconnect {report['reconnects']} times.")
+    if report["disconnected"]:
+        found.append(
+            f"At the end {report['disconnected']} virtual users had no connection: is the server "
+            "still there?"
+        )
     found += [f"A virtual user was stopped by the server: {why}" for why in stopped[:3]]
     if report["interrupted"]:
         found.append("Interrupted: this is what was measured until then.")
@@ -127,7 +134,7 @@ def server_line(report: Mapping[str, Any]) -> str:
     """What the server used."""
     used = report["server_load"]
     if not used:
-        return "Server: processor and memory are not known."
+        return "Server: processor and memory are not known (it shows /metrics to its own machine alone)."
     database = f", its database {used['database_cpu']:.2f}" if "database_cpu" in used else ""
     return (
         f"Server: {used['server_cpu']:.2f} of one processor{database}; "

@@ -8,7 +8,7 @@ from typing import Final
 import trio
 
 from loadtest.accounts import Account, Api
-from loadtest.client import Session, open_session
+from loadtest.client import Session
 from loadtest.connection import Dial, dial_url
 from loadtest.evidence import Evidence, Findings, judge
 from loadtest.link import Link, LinkBrokenError, Word
@@ -145,6 +145,9 @@ class Run:
         told = [word for word in self._told if word]
         if not told:
             return self.phase
+        if told[0]["say"] == "seated":
+            seated = sum(word["users"] for word in told)
+            return f"{self.phase}: {seated} of {self.load.users} users are in their rooms"
         answered, delivered = (sum(w[key] for w in told) for key in ("answered", "delivered"))
         p99, lag = (max(w[key] for w in told) for key in ("p99_ms", "lag_ms"))
         return (
@@ -174,11 +177,16 @@ class Run:
         organiser = Session(
             dial=self._dial or dial_url(ws), credentials=accounts[0], on_event=_ignore
         )
+        rooms: list[str] = []
         with trio.move_on_after(ROOMS_WITHIN):
-            async with open_session(organiser):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_only_stopped, organiser)
                 await organiser.wait_connected()
-                return await make_rooms(organiser, accounts, plan)
-        raise WorldFailedError("The rooms could not be made in a minute.")
+                rooms = await make_rooms(organiser, accounts, plan)
+                nursery.cancel_scope.cancel()
+        if not rooms:
+            raise WorldFailedError("The rooms could not be made in a minute.")
+        return rooms
 
     async def _order(self, word: Word) -> None:
         for link in self._links:
@@ -205,6 +213,12 @@ class Run:
             for number, link in enumerate(self._links):
                 nursery.start_soon(listen, number, link)
         return words
+
+
+async def _only_stopped(session: Session) -> None:
+    """Keep it connected; the server's last word is why there is no run."""
+    why = await session.run()
+    raise WorldFailedError(f"The server does not let the first account connect: {why}")
 
 
 def _ignore(event: Frame) -> None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import trio
 
 from loadtest.measured import Measured
 from loadtest.options import at_least_one, not_negative, positive
 from loadtest.virtual_users import Seat
+from protocol.limits import MAX_CONTENT_BYTES
 
 if TYPE_CHECKING:
     from loadtest.play import Play
+
+MAX_MESSAGES: Final = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,13 @@ class Scenario:
         """What the options say. Raises `ValueError` with a sentence."""
         if args.rooms > args.users:
             raise ValueError("--rooms: at most one per user")
+        if args.size > MAX_CONTENT_BYTES:
+            raise ValueError(f"--size: a message has at most {MAX_CONTENT_BYTES} bytes")
+        if not 1 <= round(args.rate * args.seconds) <= MAX_MESSAGES:
+            raise ValueError(
+                f"--rate, --seconds: RATE x SECONDS is how many messages are sent; it must be from 1 "
+                f"to {MAX_MESSAGES:,}, each of which the audit remembers"
+            )
         return Load(
             users=args.users,
             rooms=args.rooms,

@@ -1,9 +1,11 @@
 """`python -m loadtest.worker`: one process of a load test. Its parent speaks to it over stdin."""
 
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -11,6 +13,7 @@ from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.causes import first_cause
 from loadtest.client import Refused, SessionStopped
 from loadtest.connection import Dial, Through
+from loadtest.host import most_files
 from loadtest.link import Link, LinkBrokenError, StreamLink, Word
 from loadtest.play import Play
 from loadtest.scenarios import SCENARIOS
@@ -34,7 +37,10 @@ async def work(
     dials: Callable[[Through], Dial] | None = None,
 ) -> None:
     """Take a part, play it, end. What goes wrong in a known way is told to the parent."""
-    part = await link.receive()
+    try:
+        part = await link.receive()
+    except LinkBrokenError:
+        return  # nobody wants us to play
     play = Play(part, SCENARIOS[part["scenario"]], link, now=now, dials=dials)
     send, orders = trio.open_memory_channel[Word](MAX_ORDERS)
     try:
@@ -61,7 +67,17 @@ async def _listen(link: Link, play: Play, orders: trio.MemorySendChannel[Word]) 
             await orders.send(word)
 
 
+def _raise_file_limit() -> None:
+    """A user is a file, and some systems allow 256 unless asked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most_files()
+    if soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def _main() -> None:
+    _raise_file_limit()
     source = trio.lowlevel.FdStream(os.dup(sys.stdin.fileno()))
     sink = trio.lowlevel.FdStream(os.dup(sys.stdout.fileno()))
     async with source, sink:

@@ -1,6 +1,7 @@
 """The chat scenario over real sockets: an honest server passes, a dishonest one is named."""
 
 import json
+import time
 from functools import partial
 
 import pytest
@@ -88,6 +89,19 @@ async def test_cut_sockets_lose_nothing_because_clients_resume(autojump_clock):
     assert any("reconnect" in warning for warning in report["warnings"])
 
 
+async def test_a_server_that_dies_is_said_beside_the_loss(autojump_clock):
+    server, wish = TinyServer(), a_wish(load=Load(users=4, rooms=1, rate=10, seconds=4))
+    async with playing(server, wish) as played:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(played.run.play_all)
+            await trio.sleep(2)
+            server.faults.refuse_connections = True
+            await server.close_all(1012)
+        report = report_of(wish, played)
+    assert report["lost"] > 0
+    assert any("4 virtual users had no connection" in text for text in report["warnings"])
+
+
 async def test_a_limited_registration_is_explained(autojump_clock):
     http = TinyHttp(TinyServer(), "")
     http.refuse_with = 429
@@ -148,7 +162,29 @@ async def test_a_missed_objective_exits_with_one_and_a_sentence(no_signals, caps
 
 def test_a_server_that_is_not_there_is_one_sentence(capsys):
     assert command.main(["chat", "--url", "http://127.0.0.1:9"]) == 2
-    assert "No Caravan server answers at http://127.0.0.1:9" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().err.split())
+    assert "--url: No Caravan server answers at http://127.0.0.1:9. Start one with" in told
+
+
+async def test_what_is_no_caravan_server_is_named(no_signals, capsys):
+    async with tiny_site(TinyServer()) as (url, http):
+        http.info = {"name": "a web site"}
+        assert await run_command("chat", "--users=2", "--rooms=1", "--url", url) == 2
+    assert "is no Caravan server" in " ".join(capsys.readouterr().err.split())
+
+
+async def test_tokens_of_another_server_are_refused_at_once(no_signals, capsys, tmp_path):
+    file = tmp_path / "tokens"
+    expires_at = (time.time() + 900) * 1000
+    row = {"userId": "u", "handle": "h", "token": "of another", "expiresAt": expires_at}
+    file.write_text(json.dumps(row) + "\n")
+    words = ["chat", "--users=1", "--rooms=1", "--tokens", str(file)]
+    async with tiny_site(TinyServer()) as (url, _):
+        with trio.fail_after(20):
+            assert await run_command(*words, "--url", url) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "does not let the first account connect" in told
+    assert f"must come from the server at {url}" in told
 
 
 @pytest.mark.parametrize(
@@ -156,6 +192,21 @@ def test_a_server_that_is_not_there_is_one_sentence(capsys):
     [
         (["chat", "--users=2", "--rooms=3"], "--rooms: at most one per user"),
         (["chat", "--rate=0"], "must be more than 0"),
+        (["chat", "--rate=fast"], "--rate: must be a number, not 'fast'"),
+        (["chat", "--users=2.5"], "--users: must be a whole number, not '2.5'"),
+        (["chat", "--users=10000000"], "--users: a process may open"),
+        (["chat", "--size=8193"], "--size: a message has at most 8192 bytes"),
+        (["chat", "--rate=1e9"], "must be from 1 to 2,000,000"),
+        (["chat", "--rate=1", "--seconds=0.2"], "must be from 1 to 2,000,000"),
+        (["chat", "--url=localhost:8080"], "say one like http://127.0.0.1:8080"),
+        (["chat", "--url=ws://127.0.0.1:8081"], "is no server's HTTP address"),
+        (["chat", "--url=http://127.0.0.1:99999"], "is no server's HTTP address"),
+        (["chat", "--url=http://127.0.0.1:8080/v1/connect"], "is no server's HTTP address"),
+        (
+            ["chat", "--json=/no/such/place/out.json"],
+            "--json: there is no directory /no/such/place",
+        ),
+        (["chat", "--html=/"], "--html: / is a directory"),
         (["chat", "--loss=-1"], "must not be below 0"),
         (["bigroom", "--users=5001"], "at most 5000 members"),
         (["bigroom", "--rooms=2"], "has one room"),

@@ -1,5 +1,7 @@
 """Each scenario on virtual time: an honest server passes, and every promise it judges can fail."""
 
+from dataclasses import replace
+
 import pytest
 import trio
 from plays import a_wish, playing, reported
@@ -81,6 +83,36 @@ async def test_random_cuts_cost_no_message_and_are_judged_apart(autojump_clock):
 )
 async def test_a_resume_that_breaks_its_promise_is_named(autojump_clock, faults: Faults, key: str):
     report = await reported(faults, a_wish("resume", RESUME), processes=2)
+    assert report[key] > 0
+    assert any(why.startswith(f"{report[key]} ") for why in report["failures"])
+
+
+@pytest.mark.parametrize(
+    ("faults", "key"),
+    [
+        (Faults(forgets_missed=True), "lost"),
+        (Faults(replays_twice=True), "duplicated"),
+        (Faults(replays_backwards=True), "reordered"),
+    ],
+    ids=["forgets", "replays twice", "replays backwards"],
+)
+async def test_a_storm_that_breaks_its_promise_is_named(autojump_clock, faults: Faults, key: str):
+    load = Load(users=20, rooms=2, rate=60, seconds=4)
+    report = await reported(faults, a_wish("storm", load), processes=2)
+    assert report[key] > 0
+    assert any(why.startswith(f"{report[key]} ") for why in report["failures"])
+
+
+@pytest.mark.parametrize(
+    ("faults", "key"),
+    [(Faults(duplicate_every=31), "duplicated"), (Faults(swap_every=31), "reordered")],
+    ids=["twice", "swapped"],
+)
+@pytest.mark.parametrize(("name", "load"), [("bigroom", BIG), ("slow", SLOW)])
+async def test_those_who_read_have_all_once_and_in_order(
+    autojump_clock, name: str, load: Load, faults: Faults, key: str
+):
+    report = await reported(faults, a_wish(name, replace(load, rate=40, seconds=1)), processes=2)
     assert report[key] > 0
     assert any(why.startswith(f"{report[key]} ") for why in report["failures"])
 

@@ -17,8 +17,8 @@ class TinyHttp:
 
     def __init__(self, server: TinyServer, ws: str) -> None:
         self._server = server
-        self._ws = ws
         self.refuse_with: int | None = None
+        self.info: Frame = {"name": "tiny", "version": "0", "protocol": 1, "ws": ws}
         self.calls: list[str] = []
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
@@ -66,7 +66,7 @@ class TinyHttp:
         world = self._server.world
         match call:
             case "GET /info":
-                return 200, {"name": "tiny", "version": "0", "protocol": 1, "ws": self._ws}
+                return 200, self.info
             case "POST /auth/register":
                 return self._register(body)
             case "POST /auth/login":

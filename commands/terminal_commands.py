@@ -6,6 +6,7 @@ from typing import Any, Final
 import trio
 
 from commands.terminal_talk import HISTORY_SHOWN, Talk, matching_rooms
+from commands.terminal_travel import TypedWrong, flights_of, is_code, offer_lines, rooms_of
 from commands.terminal_words import HELP, clean, message_line, room_line
 from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.client import Refused, SessionStopped
@@ -36,6 +37,8 @@ class Commands:
             "edit": self._edit,
             "delete": self._delete,
             "pin": self._pin,
+            "flights": self._flights,
+            "hotels": self._hotels,
         }
 
     async def carry_out(self, line: str) -> None:
@@ -52,6 +55,7 @@ class Commands:
             screen.show("The server did not answer; perhaps it is not reachable.", "error")
         except (
             UsageError,
+            TypedWrong,
             Refused,
             ApiError,
             UnreachableError,
@@ -134,6 +138,59 @@ class Commands:
 
     async def _pin(self, rest: str) -> None:
         await self._change("chat.pin", rest, active=True)
+
+    async def _flights(self, rest: str) -> None:
+        asked = flights_of(rest)
+        origin = await self._code(asked.origin) if asked.origin else await self._home()
+        await self._show_offers(
+            {
+                "kind": "flight",
+                "from": origin,
+                "to": await self._code(asked.destination),
+                "start": asked.depart_on,
+                "end": asked.return_on or "",
+                "adults": str(asked.adults),
+            }
+        )
+
+    async def _hotels(self, rest: str) -> None:
+        asked = rooms_of(rest)
+        await self._show_offers(
+            {
+                "kind": "hotel",
+                "place": await self._code(asked.place),
+                "start": asked.check_in,
+                "end": asked.check_out,
+                "adults": str(asked.adults),
+                "rooms": str(asked.rooms),
+            }
+        )
+
+    async def _show_offers(self, query: dict[str, str]) -> None:
+        self._talk.screen.show("Searching …", "dim")
+        for line in offer_lines(await self._get("/offers", query)):
+            self._talk.screen.show(line)
+
+    async def _code(self, place: str) -> str:
+        """The IATA code of a place that was typed as one, or by name."""
+        if is_code(place):
+            return place
+        found = (await self._get("/places", {"q": place, "limit": "5"}))["items"]
+        codes = [str(card["iata"]) for card in found if card.get("iata")]
+        if not codes:
+            raise UsageError(f"No place with an airport is called “{place}”.")
+        return codes[0]
+
+    async def _home(self) -> str:
+        me = await self._get("/users/me", {})
+        home = me["preferences"].get("homeAirport")
+        if not home:
+            raise UsageError("Where from? Your profile has no home airport: /flights FROM TO DATE")
+        return str(home)
+
+    async def _get(self, path: str, query: dict[str, str]) -> Any:
+        token = await self._talk.account.token()
+        return await self._talk.account.api.call("GET", path, token=token, query=query)
 
     async def _change(self, kind: str, number: str, *, mine: bool = False, **more: Any) -> None:
         message_id = self._talk.numbers.find(number, mine=mine)

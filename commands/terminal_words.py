@@ -13,6 +13,8 @@ HELP: Final = """\
 /history [COUNT]      earlier messages         /pin N            pin message N
 /search WORDS         find messages            /who              who is in this room
 /leave                leave this room          /quit             end (also Ctrl-D)
+/flights [FROM] TO DATE [BACK] [ADULTS]        flights on offer (FROM: else my home airport)
+/hotels PLACE FROM TO [ADULTS] [ROOMS]         rooms on offer
 N is the number before a message; `last` is the newest one (for /edit and /delete: my newest).\
 """
 

@@ -31,10 +31,9 @@ class GeoPoint(Value, frozen=True, kw_only=True):
 
 
 class MonthClimate(Value, frozen=True, kw_only=True):
-    """One month of an average year: mean daily high and low in °C, precipitation in mm."""
+    """One month of an average year: mean air temperature in °C, precipitation in mm."""
 
-    high: float
-    low: float
+    mean: float
     rain: float
 
 

@@ -1,0 +1,135 @@
+"""Duffel's JSON (API version v2), as far as we read it. Source: duffel.com/docs/api, its JavaScript
+client's types, and recorded answers of its test mode.
+
+Fields that are not named here are ignored; an object that lacks what we need is refused by the decoder.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from protocol.ids import Currency
+from protocol.travel import Iata, LocalTime
+
+OfferId = Annotated[str, Meta(pattern=r"^off_[0-9A-Za-z_]{1,60}(?!\n)$")]
+OfferRequestId = Annotated[str, Meta(pattern=r"^orq_[0-9A-Za-z_]{1,60}(?!\n)$")]
+Moment = Annotated[datetime, Meta(tz=True)]
+Word = Annotated[str, Meta(max_length=64)]
+
+
+class Airline(Struct, frozen=True):
+    """Some have no IATA code."""
+
+    name: Annotated[str, Meta(max_length=200)] = ""
+    iata_code: Annotated[str, Meta(max_length=3)] | None = None
+
+
+class Airport(Struct, frozen=True):
+    iata_code: Iata
+
+
+class Baggage(Struct, frozen=True):
+    type: Word
+    quantity: Annotated[int, Meta(ge=0, le=99)] = 0
+
+
+class SegmentPassenger(Struct, frozen=True):
+    """What one passenger has on one flight."""
+
+    passenger_id: Word | None = None
+    cabin_class: Word | None = None
+    fare_basis_code: Word | None = None
+    baggages: Annotated[list[Baggage], Meta(max_length=20)] = []
+
+
+class Segment(Struct, frozen=True):
+    origin: Airport
+    destination: Airport
+    departing_at: LocalTime
+    arriving_at: LocalTime
+    marketing_carrier: Airline
+    marketing_carrier_flight_number: Annotated[str, Meta(max_length=8)]
+    passengers: Annotated[list[SegmentPassenger], Meta(max_length=20)] = []
+
+
+class Slice(Struct, frozen=True):
+    """One direction. `duration`: ISO 8601, sometimes null."""
+
+    segments: Annotated[list[Segment], Meta(min_length=1, max_length=8)]
+    duration: Word | None = None
+
+
+class Condition(Struct, frozen=True):
+    """`allowed` null: not known."""
+
+    allowed: bool | None = None
+
+
+class Conditions(Struct, frozen=True):
+    refund_before_departure: Condition | None = None
+
+
+class PaymentRequirements(Struct, frozen=True):
+    requires_instant_payment: bool = True
+
+
+class Passenger(Struct, frozen=True):
+    """Has a `type`, an `age`, or both."""
+
+    id: Word
+    type: Word | None = None
+    age: int | None = None
+
+
+class Offer(Struct, frozen=True):
+    """Amounts are decimal texts, for all passengers, taxes included."""
+
+    id: OfferId
+    total_amount: Annotated[str, Meta(max_length=32)]
+    total_currency: Currency
+    expires_at: Moment
+    slices: Annotated[list[Slice], Meta(min_length=1, max_length=6)]
+    passengers: Annotated[list[Passenger], Meta(min_length=1, max_length=20)]
+    conditions: Conditions | None = None
+    payment_requirements: PaymentRequirements | None = None
+
+
+class OfferToken(Struct, frozen=True):
+    """What we need again of an offer that we kept."""
+
+    id: OfferId
+
+
+class OfferRequest(Struct, frozen=True):
+    id: OfferRequestId
+
+
+class OfferRequestAnswer(Struct, frozen=True):
+    data: OfferRequest
+
+
+class OfferAnswer(Struct, frozen=True):
+    data: Raw
+
+
+class OffersAnswer(Struct, frozen=True):
+    data: list[Raw]
+
+
+class Fault(Struct, frozen=True):
+    """One error. `code` is a number in some answers of a gateway before the API."""
+
+    type: str = ""
+    code: str | int = ""
+    title: str = ""
+    message: str = ""
+
+
+class RequestMeta(Struct, frozen=True):
+    request_id: str = ""
+
+
+class FaultAnswer(Struct, frozen=True):
+    errors: Annotated[list[Fault], Meta(min_length=1)]
+    meta: RequestMeta = RequestMeta()

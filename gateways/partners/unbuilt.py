@@ -1,0 +1,29 @@
+"""What no supplier's adapter can do yet: orders come with bookings."""
+
+from collections.abc import Sequence
+
+from core.errors import Unavailable
+from core.ports.inventory import CancelResult, ConfirmResult, HoldResult, Unsupported
+from protocol.travel import OrderState, SupplierOffer, Traveller
+
+
+class NoOrdersYet:
+    """The part of `core.ports.inventory.Inventory` that is about orders: each call raises
+    `Unavailable`, and nothing was sent."""
+
+    async def hold(
+        self, priced: SupplierOffer, travellers: Sequence[Traveller], reference: str
+    ) -> HoldResult:
+        raise Unavailable
+
+    async def confirm(self, order_id: str, reference: str) -> ConfirmResult:
+        raise Unavailable
+
+    async def get(self, order_id: str) -> OrderState | None:
+        raise Unavailable
+
+    async def cancel(self, order_id: str) -> CancelResult:
+        raise Unavailable
+
+    async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
+        raise Unavailable

@@ -110,15 +110,15 @@ class Evidence:
         )
 
 
-def judge(parts: Iterable[Evidence], now: float) -> Findings:
-    """The verdict over all processes. A message younger than ten seconds that is still on its way
-    is `pending`. `now` in seconds of the round."""
-    return _Verdict(list(parts), now).findings()
+def judge(parts: Iterable[Evidence], now: float, within: float = ACKNOWLEDGED_WITHIN) -> Findings:
+    """The verdict over all processes. A message younger than `within` seconds that is still on its
+    way is `pending`; one answered later than that is late. `now` in seconds of the round."""
+    return _Verdict(list(parts), now, within).findings()
 
 
 class _Verdict:
-    def __init__(self, parts: list[Evidence], now: float) -> None:
-        self._parts, self._now = parts, now
+    def __init__(self, parts: list[Evidence], now: float, within: float) -> None:
+        self._parts, self._now, self._within = parts, now, within
         self._offers = {key: offer for part in parts for key, offer in part.offers.items()}
         self._logs: dict[str, list[SeenLog]] = defaultdict(list)
         for part in parts:
@@ -142,7 +142,7 @@ class _Verdict:
             at = next(
                 (seq for room, seq in self._found.get(client_id, ()) if room == offer.room_id), None
             )
-            is_young = self._now - offer.intended_at < ACKNOWLEDGED_WITHIN
+            is_young = self._now - offer.intended_at < self._within
             if offer.is_refused:
                 rejected += 1
             elif offer.answered_at is None:
@@ -150,7 +150,7 @@ class _Verdict:
                 unanswered += not is_young
                 delivered += 0 if at is None else self._receivers(offer.room_id, at)
             else:
-                is_late = offer.answered_at - offer.intended_at > ACKNOWLEDGED_WITHIN
+                is_late = offer.answered_at - offer.intended_at > self._within
                 late += is_late
                 acked += not is_late
                 self._conflicting += self._is_misplaced(offer, at)

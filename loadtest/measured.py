@@ -9,7 +9,7 @@ from loadtest.latencies import Latencies
 SLOTS: Final = 60
 SHORTEST_SLOT: Final = 0.5
 DISCONNECTED: Final = "disconnected"
-"""Among `counts`: how many users had no connection when the round ended."""
+"""Among `counts`: how many users, those slow on purpose apart, had no connection at the end."""
 SERVER_CLOSED: Final = "server_closed_4002"
 """Among `counts`: how many slow sockets the server says it has closed. A stuck client cannot see."""
 

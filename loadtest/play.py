@@ -20,7 +20,6 @@ from loadtest.accounts import Account, Api
 from loadtest.auditor import Auditor
 from loadtest.client import Refused, Session, SessionStopped, open_session
 from loadtest.connection import Dial, Through, dial_url
-from loadtest.evidence import ACKNOWLEDGED_WITHIN
 from loadtest.hub import open_hub
 from loadtest.link import Link, Word
 from loadtest.measured import DISCONNECTED, Measured
@@ -213,7 +212,7 @@ class Play:
             session.forget(pending)
         self._open.clear()
         gc.unfreeze()
-        self.measured.count(DISCONNECTED, len(self.away))
+        self.measured.count(DISCONNECTED, len(self.away.keys() - self.excused))
         await self._link.send(
             {
                 "say": "done",
@@ -249,7 +248,11 @@ class Play:
     async def _drain(self, orders: trio.MemoryReceiveChannel[Word]) -> None:
         """Wait for our answers, then for what all processes had acknowledged, then for what comes
         twice: that comes later."""
-        patience = INTERRUPTED_DRAIN if self.measured.was_interrupted else ACKNOWLEDGED_WITHIN + 0.5
+        patience = (
+            INTERRUPTED_DRAIN
+            if self.measured.was_interrupted
+            else self.scenario.answered_within + 0.5
+        )
         deadline = trio.current_time() + patience
         # Polled: to judge after each delivery would cost the run what it measures.
         with trio.move_on_at(deadline):

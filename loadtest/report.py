@@ -63,8 +63,9 @@ def warnings(report: Report, stopped: list[str], *, cuts_are_meant: bool) -> lis
             f"The load test itself was late (p99 {lag:.0f} ms behind its own schedule, of a delivery "
             f"p99 of {p99:.0f} ms): latencies contain its own delay. Offer less, or give it more "
             "--processes and processors of its own."
-            + (f" {late} answers count as lost because they came after 10 s." if late else "")
         )
+    if late:
+        found.append(f"{late} of the lost were acknowledged in the end, but too late to count.")
     if (busiest := max(report["harness_cpu"], default=0.0)) > BUSY_PROCESSOR:
         found.append(
             f"The load test was the bottleneck: a process of it used {busiest:.0%} of a processor. "

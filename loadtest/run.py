@@ -114,7 +114,8 @@ class Run:
         closed = await closed_as_slow(self._api)
         if closed is not None and closed_before is not None:
             measured.count(SERVER_CLOSED, closed - closed_before)
-        findings = judge(evidence, max(word["ended"] for word in done))
+        ended = max(word["ended"] for word in done)
+        findings = judge(evidence, ended, self.scenario.answered_within)
         self.rounds.append(
             Round(name=name, rate=rate, measured=measured, findings=findings, begun=begun)
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import trio
 
+from loadtest.evidence import ACKNOWLEDGED_WITHIN
 from loadtest.measured import Measured
 from loadtest.options import at_least_one, not_negative, positive
 from loadtest.virtual_users import Seat
@@ -98,6 +99,8 @@ class Scenario:
     objectives: ClassVar[tuple[Objective, ...]] = COMMON
     rounds: ClassVar[tuple[str, ...]] = ("load",)
     """Played one after the other on the same connections; the last one is judged."""
+    answered_within: ClassVar[float] = ACKNOWLEDGED_WITHIN
+    """Seconds from the intended send time after which a message without its `ok` is lost."""
     cuts_are_meant: ClassVar[bool] = False
     disturbed: ClassVar[str | None] = None
     """Messages whose sender lost his socket on the way: their latencies' name. They are known only

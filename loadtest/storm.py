@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from loadtest.evidence import ACKNOWLEDGED_WITHIN
 from loadtest.measured import Measured
 from loadtest.scenario import DUP, LOSS, REORDER, Load, Objective, Scenario
 
@@ -40,9 +41,11 @@ class Storm(Scenario):
 After a quarter of the time every socket is cut without a word. Each client waits random(0 ... 0.5 s),
 as the protocol asks, connects and resumes. Its time to `welcome` counts from the cut, so that wait is
 in it. A few messages are offered all the while: none may be lost by the cut. Their latency is not
-judged. The run goes on until all are back, or WELCOME_S and 30 s have passed.
+judged, and an ok has 40 s. The run goes on until all are back, or WELCOME_S and 30 s have passed.
 """
     cuts_are_meant = True
+    # Who is allowed to come back after 30 s cannot have his answer after 10.
+    answered_within = 30.0 + ACKNOWLEDGED_WITHIN
     load = Load(users=1_000, rooms=50, rate=20.0, seconds=10.0)
     objectives = (WELCOME, ABSENT, LOSS, DUP, REORDER)
 

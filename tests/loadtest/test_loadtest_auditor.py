@@ -3,6 +3,8 @@
 import pytest
 
 from loadtest.auditor import Auditor
+from loadtest.evidence import judge
+from loadtest.scenarios import SCENARIOS
 
 
 def an_audit(recipients: int = 3) -> Auditor:
@@ -73,6 +75,14 @@ def test_an_ok_that_does_not_come_within_ten_seconds_is_lost():
     a_message(audit, "in time", 6, at=0.0, ok_at=9.99)
     found = audit.findings(now=100)
     assert (found.acked, found.acked_late, found.lost) == (1, 1, 2)
+
+
+def test_a_storm_leaves_time_for_an_answer_after_the_last_welcome():
+    audit = an_audit(0)
+    a_message(audit, "after the storm", 5, at=0.0, ok_at=39.9)
+    a_message(audit, "too late even so", 6, at=0.0, ok_at=40.1)
+    found = judge([audit.evidence], 100, SCENARIOS["storm"].answered_within)
+    assert (found.acked, found.acked_late, found.lost) == (1, 1, 1)
 
 
 def test_a_message_still_on_its_way_is_not_judged():

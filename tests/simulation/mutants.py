@@ -82,7 +82,7 @@ def burnt_seq() -> Patches:
 def forgotten_join() -> Patches:
     """A client's own join that is refused for now is not repeated."""
 
-    async def forget(self: Session, room_id: str, *_: object, **__: object) -> None:
+    def forget(self: Session, room_id: str, *_: object, **__: object) -> None:
         self.positions[room_id].is_healing = False
 
     yield Session, "_not_joined", forget

@@ -1,0 +1,91 @@
+"""The shipped catalogue into the database: once per edition."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+import trio
+
+from storage.catalogue_file import PLACES, Entry, entries, version_of
+from storage.catalogue_queries import KINDS
+from storage.place_names import pieces_of
+from storage.postgres.pool import Connection, Database
+
+LOCK: Final = 0x506C6163  # any constant but that of the migrations
+WITHIN: Final = 120.0
+LOAD_AFTER: Final = 20.0
+
+log = structlog.get_logger()
+
+
+class Edition:
+    """The file's edition, which the database is to hold."""
+
+    def __init__(self, database: Database, path: Path = PLACES) -> None:
+        self._database, self._path = database, path
+        self._loading = trio.Lock()
+        self._is_held = False
+
+    async def ensure(self) -> None:
+        """Returns when the database holds it; about 3 s where it did not. What another edition held
+        is seen until all of this one is in. Safe from several nodes at once; cancelled or failed
+        (`Unavailable`), the next call begins anew."""
+        if self._is_held:
+            return
+        async with self._loading:
+            if not self._is_held:
+                await self._load()
+                self._is_held = True
+
+    async def run(self) -> None:
+        """Ensure it a while after the start, so that the first who searches need not wait."""
+        await trio.sleep(LOAD_AFTER)
+        await self.ensure()
+        await trio.sleep_forever()
+
+    async def _load(self) -> None:
+        packed = self._path.read_bytes()
+        version = version_of(packed)
+        if await self._database.call(_held) == version:
+            return
+        rows = await trio.to_thread.run_sync(_rows, packed)
+        if await self._database.transaction(_replace, version, rows):
+            log.info("catalogue.loaded", places=len(rows))
+
+
+def _rows(packed: bytes) -> list[tuple[Any, ...]]:
+    encoder = msgspec.json.Encoder()
+    return [_row(entry, encoder) for entry in entries(packed)]
+
+
+def _row(entry: Entry, encoder: msgspec.json.Encoder) -> tuple[Any, ...]:
+    place, names = entry.place, entry.names()
+    return (
+        place.id,
+        KINDS[place.kind],
+        place.iata,
+        place.population or 0,
+        place.tags,
+        (place.at.longitude, place.at.latitude),
+        names,
+        list(pieces_of(names)),
+        encoder.encode(place),
+    )
+
+
+async def _held(connection: Connection) -> str | None:
+    version: str | None = await connection.fetchval("SELECT version FROM place_edition")
+    return version
+
+
+async def _replace(connection: Connection, version: str, rows: list[tuple[Any, ...]]) -> bool:
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=WITHIN)
+    if await _held(connection) == version:
+        return False
+    await connection.execute("DELETE FROM place", timeout=WITHIN)
+    await connection.execute("DELETE FROM place_edition")
+    await connection.copy_records_to_table("place", records=rows, timeout=WITHIN)
+    await connection.execute("INSERT INTO place_edition (version) VALUES ($1)", version)
+    await connection.execute("ANALYZE place", timeout=WITHIN)
+    return True

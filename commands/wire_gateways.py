@@ -61,6 +61,7 @@ class Gateways:
                 users=storage.users,
                 rooms=storage.rooms,
                 inboxes=storage.inboxes,
+                catalogue=storage.catalogue,
                 idempotency=storage.idempotency,
                 rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,
                 ids=ids,

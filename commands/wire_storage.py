@@ -8,6 +8,8 @@ from storage.credentials.credentials import StoredCredentials
 from storage.credentials.keys import SigningKeys
 from storage.credentials.passwords import Passwords
 from storage.credentials.tokens import AccessTokens
+from storage.postgres.catalogue import PostgresCatalogue
+from storage.postgres.catalogue_loading import Edition
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
@@ -52,6 +54,8 @@ class Storage:
         self.inboxes = PostgresInboxes(database)
         self.sessions = PostgresSessions(database)
         self.search = PostgresSearch(database)
+        self.places = Edition(database)
+        self.catalogue = PostgresCatalogue(database, self.places)
         self.outbox = PostgresOutbox(database)
         self.read_models = [SearchIndex(database)]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)

@@ -150,6 +150,7 @@ class Server:
             endless("outbox", self.actors.outbox.run),
             endless("sessions", self.actors.keeper.run),
             endless("durable_timers", self.timers.run),
+            endless("places", self.storage.places.run),
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]

@@ -1,12 +1,23 @@
 """What a message may show beside its text (§5): the part that every kind of card has."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
 from protocol.frames import Money, Value
 from protocol.ids import Millis
-from protocol.travel import Details, FlightDetails, HotelDetails, Offer
+from protocol.travel import (
+    Country,
+    Details,
+    FlightDetails,
+    GeoPoint,
+    HotelDetails,
+    Iata,
+    MonthClimate,
+    Offer,
+    Place,
+    PlaceKind,
+)
 
 CardKind = Literal["hotel.offer", "flight.offer", "place", "poll", "booking"]
 
@@ -35,6 +46,48 @@ class OfferCard(Card, frozen=True, kw_only=True):
     can_hold: bool
     is_stale: bool = False
     details: Details
+
+
+class PlaceCard(Card, frozen=True, kw_only=True):
+    """What `place` adds. `id` is the place's own; `title` is in the reader's language. `airports`: those
+    that serve it; `climate`: twelve months or none; `price_level`: 1 (cheap) to 5; `km`: how far it is
+    from where was asked about. What is not known is left out or empty."""
+
+    place_kind: PlaceKind
+    country: Country
+    at: GeoPoint
+    time_zone: str
+    iata: Iata | None = None
+    airports: tuple[Iata, ...] = ()
+    currency: str | None = None
+    climate: tuple[MonthClimate, ...] = ()
+    price_level: Annotated[int, Meta(ge=1, le=5)] | None = None
+    population: int | None = None
+    tags: tuple[str, ...] = ()
+    about: str = ""
+    km: float | None = None
+
+
+def place_card(place: Place, language: str, km: float | None = None) -> PlaceCard:
+    """A place as it is shown to who reads this language (BCP 47)."""
+    return PlaceCard(
+        kind="place",
+        id=place.id,
+        title=place.names.get(language.partition("-")[0], place.names["en"]),
+        place_kind=place.kind,
+        country=place.country,
+        at=place.at,
+        time_zone=place.time_zone,
+        iata=place.iata,
+        airports=place.airports,
+        currency=place.currency,
+        climate=place.climate,
+        price_level=place.price_level,
+        population=place.population,
+        tags=place.tags,
+        about=place.about,
+        km=km,
+    )
 
 
 def offer_card(offer: Offer) -> OfferCard:

@@ -4,7 +4,8 @@ Days are those of the place (`YYYY-MM-DD`), times of departure and arrival local
 (`YYYY-MM-DDThh:mm:ss`), as suppliers give them. Money is in minor units.
 """
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Raw
 
@@ -20,6 +21,9 @@ Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$")]
 LocalTime = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?!\n)$")]
 Cabin = Literal["economy", "premium_economy", "business", "first"]
 OfferKind = Literal["flight", "hotel"]
+EARTH_KM: Final = 6371.0
+
+PlaceKind = Literal["destination", "city", "airport"]
 SupplierName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{1,31}(?!\n)$")]
 
 
@@ -28,6 +32,15 @@ class GeoPoint(Value, frozen=True, kw_only=True):
 
     latitude: Annotated[float, Meta(ge=-90, le=90)]
     longitude: Annotated[float, Meta(ge=-180, le=180)]
+
+    def km_to(self, other: "GeoPoint") -> float:
+        """Along the surface of a sphere of 6,371 km (haversine)."""
+        up, down = math.radians(self.latitude), math.radians(other.latitude)
+        turn = math.radians(other.longitude - self.longitude)
+        half = (
+            math.sin((down - up) / 2) ** 2 + math.cos(up) * math.cos(down) * math.sin(turn / 2) ** 2
+        )
+        return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(half)))
 
 
 class MonthClimate(Value, frozen=True, kw_only=True):
@@ -46,7 +59,7 @@ class Place(Value, frozen=True, kw_only=True):
     """
 
     id: Id
-    kind: Literal["destination", "city", "airport"]
+    kind: PlaceKind
     names: dict[str, str]
     country: Country
     at: GeoPoint

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocol.travel import GeoPoint, Place
+from protocol.travel import EARTH_KM, GeoPoint, Place
 from storage.place_names import fold, rank
 
-EARTH_KM: Final = 6371.0
 KINDS: Final = {"destination": 0, "city": 1, "airport": 2}
 """In the order in which equally good answers are given."""
 
@@ -38,14 +37,6 @@ def boxes_around(at: GeoPoint, km: float) -> list[Box]:
     if east > 180:
         return [Box(south, west, north, 180.0), Box(south, -180.0, north, east - 360)]
     return [Box(south, west, north, east)]
-
-
-def distance_km(one: GeoPoint, other: GeoPoint) -> float:
-    """Haversine on a sphere of 6,371 km."""
-    up, down = math.radians(one.latitude), math.radians(other.latitude)
-    turn = math.radians(other.longitude - one.longitude)
-    half = math.sin((down - up) / 2) ** 2 + math.cos(up) * math.cos(down) * math.sin(turn / 2) ** 2
-    return 2 * EARTH_KM * math.asin(min(1.0, math.sqrt(half)))
 
 
 def answers(

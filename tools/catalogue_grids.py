@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from catalogue_packages import COASTS, GRIDS, Packages
 
+from protocol.travel import GeoPoint
+
 KM_PER_DEGREE: Final = 111.195
 _TYPES: Final = {"<f8": "d", "<f4": "f"}
 
@@ -147,8 +149,6 @@ def _to_line(latitude: float, longitude: float, line: tuple[float, ...]) -> floa
 
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """Haversine on a sphere of 6,371 km."""
-    one, two = math.radians(lat1), math.radians(lat2)
-    wide = math.radians(lon2 - lon1)
-    half = math.sin((two - one) / 2) ** 2 + math.cos(one) * math.cos(two) * math.sin(wide / 2) ** 2
-    return 2 * 6371.0 * math.asin(min(1.0, math.sqrt(half)))
+    """Along the surface."""
+    one = GeoPoint(latitude=lat1, longitude=lon1)
+    return one.km_to(GeoPoint(latitude=lat2, longitude=lon2))

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.ports.catalogue import Catalogue
 from core.ports.clock import Ids
 from core.ports.credentials import Credentials
 from core.ports.rate_limits import RateLimits
@@ -29,6 +30,7 @@ class HttpPorts:
     users: Users
     rooms: Rooms
     inboxes: Inboxes
+    catalogue: Catalogue
     idempotency: IdempotencyKeys
     rate_limits: RateLimits | None
     ids: Ids

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from protocol.travel import GeoPoint, Place
 from storage.catalogue_file import Entry
-from storage.catalogue_queries import KINDS, answers, distance_km
+from storage.catalogue_queries import KINDS, answers
 from storage.place_names import fold
 
 
@@ -36,7 +36,7 @@ class MemoryCatalogue:
     async def near(
         self, at: GeoPoint, *, within_km: float, limit: int = 20
     ) -> Sequence[tuple[Place, float]]:
-        far = ((place, distance_km(at, place.at)) for place, _ in self._entries.values())
+        far = ((place, at.km_to(place.at)) for place, _ in self._entries.values())
         near = [(place, km) for place, km in far if km <= within_km]
         return sorted(near, key=lambda pair: (pair[1], pair[0].id))[:limit]
 

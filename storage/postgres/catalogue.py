@@ -6,8 +6,8 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from protocol.travel import GeoPoint, Place
-from storage.catalogue_queries import EARTH_KM, answers, boxes_around
+from protocol.travel import EARTH_KM, GeoPoint, Place
+from storage.catalogue_queries import answers, boxes_around
 from storage.place_names import fold, wanted, wanted_loosely
 from storage.postgres.catalogue_loading import Edition
 from storage.postgres.pool import Connection, Database

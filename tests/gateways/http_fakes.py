@@ -23,6 +23,7 @@ from gateways.http.app import create_app
 from gateways.http.ports import HttpPorts
 from protocol.addresses import Address
 from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
+from storage.memory.catalogue import MemoryCatalogue
 
 PASSWORD = "a long password"
 PAGE_LIMIT = 100
@@ -322,6 +323,7 @@ class World:
             "users": self.users,
             "rooms": self.rooms,
             "inboxes": self.inboxes,
+            "catalogue": MemoryCatalogue(()),
             "idempotency": self.idempotency,
             "rate_limits": self.rate_limits,
             "ids": FakeIds(),

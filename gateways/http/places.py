@@ -1,0 +1,99 @@
+"""Places that exist: by name, by code, by nearness, by what they are like."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+from msgspec import UNSET, Meta, UnsetType
+
+from core.ports.catalogue import Catalogue
+from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
+from protocol.cards import PlaceCard, place_card
+from protocol.travel import GeoPoint, Iata, Place
+
+MAX_SHOWN: Final = 100
+MAX_SIFTED: Final = 1_000
+"""Places that are looked at where several conditions are asked for at once."""
+
+_LATITUDE: Final = r"-?(90(\.0{1,8})?|[1-8]?[0-9](\.[0-9]{1,8})?)"
+_LONGITUDE: Final = r"-?(180(\.0{1,8})?|(1[0-7][0-9]|[1-9]?[0-9])(\.[0-9]{1,8})?)"
+_TAGS: Final = r"[a-z_]{1,32}(,[a-z_]{1,32}){0,9}"
+
+Found = Sequence[tuple[Place, float | None]]
+
+
+class FindPlaces(Body, frozen=True):
+    """What all the places have: a name that `q` is or begins, this code, no more than `withinKm` from
+    `near` (`LATITUDE,LONGITUDE` in degrees), all of these `tags` (with commas between). Without any
+    of the first three: destinations."""
+
+    q: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
+    iata: Iata | UnsetType = UNSET
+    near: Annotated[str, Meta(pattern=rf"^{_LATITUDE},{_LONGITUDE}(?!\n)$")] | UnsetType = UNSET
+    within_km: Annotated[int, Meta(ge=1, le=20_100)] = 100
+    tags: Annotated[str, Meta(pattern=rf"^{_TAGS}(?!\n)$")] | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=MAX_SHOWN)] = 20
+
+
+class PlaceItems(View, frozen=True):
+    """The best first; by distance where only nearness was asked for, by name where none of `q`,
+    `iata` and `near` was given. `suppliers` is empty and `partial` false: the catalogue is our own."""
+
+    items: list[PlaceCard]
+    partial: bool = False
+    suppliers: tuple[()] = ()
+
+
+async def find_places(call: Call) -> Reply:
+    """Places for which all that was asked holds."""
+    query: FindPlaces = call.query
+    tags = [] if query.tags is UNSET else query.tags.split(",")
+    at = None if query.near is UNSET else _point(query.near)
+    language = call.locale
+    found = await _candidates(call.ports.catalogue, query, at, tags, language)
+    shown = [
+        place_card(place, language, None if km is None else round(km, 1))
+        for place, km in found
+        if query.iata in {UNSET, place.iata}
+        and set(tags) <= set(place.tags)
+        and (km is None or km <= query.within_km)
+    ]
+    return json_reply(PlaceItems(items=shown[: query.limit]))
+
+
+async def _candidates(
+    catalogue: Catalogue, query: FindPlaces, at: GeoPoint | None, tags: list[str], language: str
+) -> Found:
+    """All that may be meant, by the condition that leaves the fewest."""
+    if query.q is not UNSET:
+        found = await catalogue.search(query.q, language=language, limit=MAX_SHOWN)
+    elif query.iata is not UNSET:
+        place = await catalogue.by_iata(query.iata)
+        found = [place] if place else []
+    elif at is None or tags:
+        found = await catalogue.destinations(tags=tags, limit=MAX_SIFTED)
+    else:
+        return await catalogue.near(at, within_km=query.within_km, limit=query.limit)
+    if at is None:
+        return [(place, None) for place in found]
+    if query.q is UNSET:
+        found = sorted(found, key=lambda place: at.km_to(place.at))
+    return [(place, at.km_to(place.at)) for place in found]
+
+
+def _point(near: str) -> GeoPoint:
+    latitude, longitude = near.split(",")
+    return GeoPoint(latitude=float(latitude), longitude=float(longitude))
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path=f"{API}/places",
+        name="findPlaces",
+        summary="Destinations, cities and airports, as cards",
+        handle=find_places,
+        access="login",
+        query=FindPlaces,
+        answer=PlaceItems,
+    ),
+)

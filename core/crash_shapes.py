@@ -107,7 +107,11 @@ def _literals(kind: msgspec.inspect.Type) -> list[str]:
             return [value for value in values if isinstance(value, str)]
         case msgspec.inspect.UnionType(types=types):
             return [word for each in types for word in _literals(each)]
-        case msgspec.inspect.ListType(item_type=item) | msgspec.inspect.SetType(item_type=item):
+        case (
+            msgspec.inspect.ListType(item_type=item)
+            | msgspec.inspect.SetType(item_type=item)
+            | msgspec.inspect.VarTupleType(item_type=item)
+        ):
             return _literals(item)
     return []
 

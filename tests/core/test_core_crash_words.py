@@ -57,6 +57,10 @@ def filled(kind: inspect.Type, text: str) -> Any:
             return filled(max(types, key=_room), text)
         case inspect.ListType(item_type=item) | inspect.SetType(item_type=item):
             return [filled(item, text)]
+        case inspect.VarTupleType(item_type=item):
+            return (filled(item, text),)
+        case inspect.RawType():
+            return msgspec.Raw(msgspec.json.encode(text))
         case inspect.DictType(key_type=key, value_type=value):
             return {filled(key, text): filled(value, text)}
         case inspect.AnyType():

@@ -40,7 +40,7 @@ class Actors:
         crash_records: CrashRecords | None = None,
     ) -> None:
         self.system = ActorSystem(chance=chance, ids=ids, crash_records=crash_records)
-        self.fanout = TopicFanout(self._audience_changed)
+        self.fanout = TopicFanout(self._audience_changed, clock=clock.monotonic)
         self.fanout.on_ended = self._connection_ended
         self.keeper = Keeper(storage.sessions, clock)
         self.outbox = OutboxDispatcher(

@@ -1,5 +1,6 @@
 """Topics and their connections: the fan-out of one process."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -28,14 +29,20 @@ class TopicFanout:
 
     Owns: the topics. Borrows: the connections, which leave by themselves when they close.
     `on_audience_change` is told the topic when the users online under a `room:` may have changed.
+    `clock`: seconds, by which a flush knows that it took long enough.
     """
 
-    def __init__(self, on_audience_change: Callable[[str], None] = lambda topic: None) -> None:
+    def __init__(
+        self,
+        on_audience_change: Callable[[str], None] = lambda topic: None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._on_audience_change = on_audience_change
         self._topics: dict[str, Topic] = {}
         self._published = 0
         self._deliveries = 0
-        self.tick = Tick(self._left)
+        self.tick = Tick(self._left, clock=clock)
         self.on_ended: Callable[[Connection], None] = lambda connection: None
         """Told once of every connection that began to close, after it left its topics."""
 

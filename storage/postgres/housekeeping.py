@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from core.ports.clock import Clock
+from core.ports.offers import KEPT_FOR as OFFERS_FOR
 from storage.credentials.credentials import REFRESH_FOR
 from storage.months import Month
 from storage.postgres.idempotency import KEPT_FOR
@@ -33,6 +34,7 @@ _DELETIONS: Final[Mapping[str, str]] = {
         SELECT tenant_id, user_id, seq FROM inbox_item WHERE created_at <= $1 LIMIT $2)""",
     "search_documents": """DELETE FROM search_document WHERE (room_id, seq) IN (
         SELECT room_id, seq FROM search_document WHERE sent_at < $1 LIMIT $2)""",
+    "offers": "DELETE FROM offer WHERE id IN (SELECT id FROM offer WHERE stored_at <= $1 LIMIT $2)",
 }
 
 _CONSUMED: Final = """DELETE FROM outbox WHERE position IN (
@@ -68,6 +70,7 @@ async def housekeeping(
         "idempotency_keys": now - int(KEPT_FOR * 1_000),
         "inbox_items": now - int(inbox_for * 1_000),
         "search_documents": oldest.start,
+        "offers": now - int(OFFERS_FOR * 1_000),
     }
     months = await drop_old_leaves(database, before=oldest, forgotten=forgotten)
     messages = await forget_expired(

@@ -148,6 +148,7 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         "refresh_tokens": 1,
         "idempotency_keys": 1,
         "inbox_items": 1,
+        "offers": 0,
         "outbox": 0,
     }
     assert set((await housekeeping(database, clock)).values()) == {0}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, HELLO_WITHIN, SESSION_FOR, Limits
@@ -52,6 +52,20 @@ class Bounds:
     keep_analytics_months: int = 24
 
 
+SupplierMode = Literal["off", "sandbox", "live"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplier:
+    """How one supplier of travel is reached. `host` and the two secrets are for "live" alone, which
+    refuses to do without (its adapter says what it needs)."""
+
+    mode: SupplierMode = "sandbox"
+    host: str | None = None
+    key: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One server's settings (docs/protocol-v1.md §10). Secrets stay out of its `repr`.
@@ -59,7 +73,8 @@ class Config:
     `database_url` None: the embedded PostgreSQL. `redis_url` None: a single node. `public_url`,
     `public_ws_url` None: the request's host with the bound ports. `origins`: as in the `Origin`
     header, lower case. `master_key` None: the data directory's. `node_id` None: the data
-    directory's own.
+    directory's own. `sandbox_url` None: a sandbox is started where a supplier is in that mode, else
+    the control address of one that runs.
     """
 
     host: str = "127.0.0.1"
@@ -74,6 +89,9 @@ class Config:
     rate_limits: bool = True
     master_key: bytes | None = field(default=None, repr=False)
     node_id: str | None = None
+    sandbox_url: str | None = None
+    amadeus: Supplier = Supplier()
+    duffel: Supplier = Supplier()
     bounds: Bounds = Bounds()
 
     @classmethod
@@ -104,6 +122,18 @@ class Config:
             rate_limits=rate_limits,
             master_key=read("CARAVAN_MASTER_KEY", _key, None),
             node_id=read("CARAVAN_NODE_ID", _name, None),
+            sandbox_url=read("CARAVAN_SANDBOX_URL", _sandbox, None),
+            amadeus=Supplier(
+                mode=read("CARAVAN_AMADEUS_MODE", _mode, "sandbox"),
+                host=read("CARAVAN_AMADEUS_HOST", _host, None),
+                key=read("CARAVAN_AMADEUS_CLIENT_ID", _secret, None),
+                secret=read("CARAVAN_AMADEUS_CLIENT_SECRET", _secret, None),
+            ),
+            duffel=Supplier(
+                mode=read("CARAVAN_DUFFEL_MODE", _mode, "sandbox"),
+                host=read("CARAVAN_DUFFEL_URL", _public("https"), None),
+                key=read("CARAVAN_DUFFEL_KEY", _secret, None),
+            ),
         )
 
 
@@ -133,6 +163,26 @@ def _port(name: str, text: str) -> int:
             "0 picks a free one."
         )
     return int(text)
+
+
+def _mode(name: str, text: str) -> SupplierMode:
+    match text.lower():
+        case "off" | "sandbox" | "live" as mode:
+            return mode
+    raise ConfigError(f"{name} is {text!r}. Set it to sandbox, live or off.")
+
+
+def _sandbox(name: str, text: str) -> str:
+    _require_url(name, text, ("http",), "http://127.0.0.1:8700")
+    if not is_loopback(urlsplit(text).hostname or ""):
+        raise ConfigError(f"{name} is {text!r}. A sandbox is on this machine: set it to 127.0.0.1.")
+    return text.rstrip("/")
+
+
+def _secret(name: str, text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigError(f"{name} holds characters that no key has. Set it to the key alone.")
+    return text
 
 
 def _path(name: str, text: str) -> Path:

@@ -43,14 +43,13 @@ class OfferSearch:
     """Implements `core.ports.travel_search.TravelSearch`.
 
     A search goes on when who asked has had what there was, so that the next who asks the same finds
-    the rest; it ends after `GIVE_UP_AFTER`. Owns: the searches under way. Borrows: the suppliers,
-    each of which sees to its own limits, and the offers' store. `run` first.
+    the rest; it ends after `GIVE_UP_AFTER`. Owns: the searches under way. Borrows: the offers' store
+    and, while it runs, the suppliers, each of which sees to its own limits. Outside of `run` there
+    are none, and everything is `Unavailable`.
     """
 
-    def __init__(
-        self, suppliers: Sequence[Inventory], offers: Offers, *, clock: Clock, ids: Ids
-    ) -> None:
-        self._suppliers = {supplier.name: supplier for supplier in suppliers}
+    def __init__(self, offers: Offers, *, clock: Clock, ids: Ids) -> None:
+        self._suppliers: dict[str, Inventory] = {}
         self._offers = offers
         self._clock = clock
         self._ids = ids
@@ -58,11 +57,20 @@ class OfferSearch:
         self._searches: dict[tuple[str, Query], _Search] = {}
         self._nursery: trio.Nursery | None = None
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(
+        self,
+        suppliers: Sequence[Inventory],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
         """Until cancelled."""
-        async with trio.open_nursery() as self._nursery:
-            task_status.started()
-            await trio.sleep_forever()
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self._suppliers = {supplier.name: supplier for supplier in suppliers}
+                task_status.started()
+                await trio.sleep_forever()
+        finally:
+            self._suppliers, self._nursery = {}, None
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"searches": len(self._searches), "cached": len(self._cache)}
@@ -70,6 +78,8 @@ class OfferSearch:
     async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
         kind: OfferKind = "flight" if isinstance(query, FlightQuery) else "hotel"
         names = [name for name, one in self._suppliers.items() if one.capabilities(kind)]
+        if self._nursery is None:
+            raise Unavailable
         if not names:
             raise Rejected("unavailable", "This server has no supplier for that.", temporary=False)
         searches = {name: self._searching(name, query) for name in names}
@@ -80,6 +90,8 @@ class OfferSearch:
         return await self._found(tenant_id, user_id, query, searches)
 
     async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+        if self._nursery is None:
+            raise Unavailable
         offer = await self._offers.get(tenant_id, offer_id)
         if offer is None:
             raise Rejected("not_found", "There is no such offer.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import Bounds, Config, ConfigError, is_loopback
+from core.config import Bounds, Config, ConfigError, Supplier, is_loopback
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -105,3 +105,46 @@ def test_the_bounds_are_those_of_the_architecture_page() -> None:
     assert bounds.max_backlog_bytes == 1024 * 1024
     assert (bounds.limits.commands_per_second, bounds.limits.burst) == (50, 200)
     assert (bounds.max_connections_per_address, bounds.max_connections_per_user) == (50, 20)
+
+
+def test_suppliers_are_of_the_sandbox_until_somebody_says_otherwise() -> None:
+    assert Config().amadeus == Config().duffel == Supplier(mode="sandbox")
+    config = Config.from_environment(
+        {
+            "CARAVAN_SANDBOX_URL": "http://127.0.0.1:8700/",
+            "CARAVAN_AMADEUS_MODE": "Live",
+            "CARAVAN_AMADEUS_HOST": "travel.api.example",
+            "CARAVAN_AMADEUS_CLIENT_ID": "an-id",
+            "CARAVAN_AMADEUS_CLIENT_SECRET": "a-secret",
+            "CARAVAN_DUFFEL_MODE": "off",
+            "CARAVAN_DUFFEL_URL": "https://api.duffel.example",
+            "CARAVAN_DUFFEL_KEY": "duffel-key",
+        }
+    )
+    assert config.sandbox_url == "http://127.0.0.1:8700"
+    assert config.amadeus == Supplier(
+        mode="live", host="travel.api.example", key="an-id", secret="a-secret"
+    )
+    assert config.duffel == Supplier(
+        mode="off", host="https://api.duffel.example", key="duffel-key"
+    )
+    for secret in ("an-id", "a-secret", "duffel-key"):
+        assert secret not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("CARAVAN_AMADEUS_MODE", "test", "sandbox, live or off"),
+        ("CARAVAN_SANDBOX_URL", "127.0.0.1:8700", "http://127.0.0.1:8700"),
+        ("CARAVAN_SANDBOX_URL", "http://10.0.0.1:8700", "on this machine"),
+        ("CARAVAN_DUFFEL_URL", "http://api.duffel.com", "https://"),
+        ("CARAVAN_DUFFEL_KEY", "Bearer abc", "the key alone"),
+    ],
+)
+def test_a_wrong_supplier_setting_says_what_to_set(name: str, text: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=name) as wrong:
+        Config.from_environment({name: text})
+    assert hint in str(wrong.value)
+    if "KEY" in name:
+        assert text not in str(wrong.value)

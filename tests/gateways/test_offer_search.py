@@ -114,17 +114,13 @@ class World:
     def __init__(self, *suppliers: Supplier) -> None:
         self.clock = Wall()
         self.offers = MemoryOffers(self.clock)
-        self.desk = OfferSearch(
-            suppliers,  # type: ignore[arg-type]  # what mutates is not asked for here
-            self.offers,
-            clock=self.clock,
-            ids=Numbers(),
-        )
+        self.desk = OfferSearch(self.offers, clock=self.clock, ids=Numbers())
+        self._suppliers: Any = suppliers  # what mutates is not asked for here
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[OfferSearch]:
         async with trio.open_nursery() as nursery:
-            await nursery.start(self.desk.run)
+            await nursery.start(self.desk.run, self._suppliers)
             yield self.desk
             nursery.cancel_scope.cancel()
 
@@ -279,6 +275,18 @@ async def test_nobody_is_asked_for_what_they_do_not_sell(
             await desk.search(1, "ada", stay)
         assert refused.value.code == "unavailable"
         assert not refused.value.temporary
+
+
+async def test_without_suppliers_yet_it_says_to_try_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    world = World(Supplier("a", [flight("a", 1)]))
+    async with world.open():
+        offer = await world.shown()
+    with pytest.raises(Unavailable):
+        await world.desk.search(1, "ada", QUERY)
+    with pytest.raises(Unavailable):
+        await world.desk.price(1, offer.id)
 
 
 async def test_searches_under_way_are_bounded(

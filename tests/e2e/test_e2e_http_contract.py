@@ -33,7 +33,6 @@ NOT_YET: Final = (
     ("GET", "personas"),
     ("POST", "personas"),
     ("GET", "recommendations?q=x"),
-    ("GET", "places"),
     ("GET", "offers"),
     ("POST", "offers/x/price"),
     ("POST", "quotes"),

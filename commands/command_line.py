@@ -13,6 +13,7 @@ COMMANDS: Final = {
     "serve": ("commands.serve", "start the server (the database comes along)"),
     "chat": ("commands.chat", "talk in a room from this terminal"),
     "seed": ("commands.seed", "make a small demo world on a running server"),
+    "sandbox": ("commands.sandbox", "play the suppliers of travel on this machine, or steer them"),
     "admin": ("commands.admin", "give a user a role, from this machine"),
     "crashes": ("commands.crashes", "list, show or replay what crashed"),
 }

@@ -14,7 +14,6 @@ from gateways.sandbox import faults
 from gateways.sandbox.clock import BackwardsError, advance, instant
 from gateways.sandbox.exchange import Json, Machine, Request, Response, Setting
 
-API: Final = "control"
 MAX_ENTRIES: Final = 1_000
 
 
@@ -22,7 +21,7 @@ class ControlMachine:
     """`Machine` for the control port. Borrows: the suppliers' machines. `info`: what the ready line
     says."""
 
-    name = API
+    name = faults.CONTROL
 
     def __init__(self, machines: Sequence[Machine], info: Json) -> None:
         self._machines = tuple(machines)

@@ -2,7 +2,7 @@
 
 A rule as JSON: `{"match": {"api": "amadeus", "method": "POST", "pathRegex": "/flight-orders$",
 "bodyRegex": "SAGA 1", "nth": 2}, "action": {"type": "hang_after_effect"}, "times": 1, "seed": "7"}`.
-All parts of `match` must hold; each is optional. Deciding is pure: counters live in the records.
+All parts of `match` must hold; each is optional; without `api` all suppliers are meant. Deciding is pure: counters live in the records.
 """
 
 import re
@@ -18,6 +18,9 @@ from gateways.sandbox.records import Draft, Json
 RULES: Final = "sandbox.rules"
 JOURNAL: Final = "sandbox.journal"
 _COUNTERS: Final = "sandbox.counters"
+CONTROL: Final = "control"
+"""The api of the control port: a rule concerns it only by name."""
+
 MAX_RULES: Final = 100
 MAX_JOURNAL: Final = 10_000
 
@@ -307,7 +310,7 @@ def next_number(draft: Draft, of: str) -> int:
 
 def _concerns(match: Match, api: str, method: str, path: str, body: bytes) -> bool:
     return (
-        match.api in (None, api)
+        (match.api == api or (match.api is None and api != CONTROL))
         and match.method in (None, method)
         and (match.path_regex is None or _found(match.path_regex, path))
         and (match.body_regex is None or _found(match.body_regex, body.decode(errors="replace")))

@@ -18,7 +18,6 @@ import h11
 import trio
 
 from gateways.sandbox import faults
-from gateways.sandbox.control import API as CONTROL
 from gateways.sandbox.control import ControlMachine
 from gateways.sandbox.exchange import Json, Machine, Request, Response
 from gateways.sandbox.performing import Performance, perform
@@ -52,7 +51,7 @@ class Sandbox:
         rule is asked any more."""
         records, volatile = Draft(self.store), Draft(self._volatile)
         fired: tuple[faults.Fired, ...] = ()
-        if not late and machine.name != CONTROL:
+        if not late:
             fired = faults.decide(
                 records,
                 api=machine.name,
@@ -85,7 +84,7 @@ async def serve_sandbox(
     what the ready line says: `{"event", "control", NAME: URL…, "seed", "pid"}` without the pid.
     Raises `OSError` when a port is taken."""
     listeners: dict[str, trio.SocketListener] = {}
-    for name in (CONTROL, *(each.name for each in sandbox.machines)):
+    for name in (faults.CONTROL, *(each.name for each in sandbox.machines)):
         listeners[name] = (await trio.open_tcp_listeners(ports.get(name, 0), host=host))[0]
     urls = {
         name: f"http://{host}:{listener.socket.getsockname()[1]}"

@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS records (
     kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
 ) WITHOUT ROWID
 """
+_WORLD: Final = "sandbox.world"
 _LAST: Final = "\U0010ffff"
 
 
@@ -74,6 +75,20 @@ class Store:
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
+
+    def seed(self, wanted: str | None, *, otherwise: str) -> str:
+        """The seed of the world that was sold from this file; the first time it is `wanted`, or
+        `otherwise`. Raises `StoreError` when another is wanted later."""
+        found = self.get(_WORLD, "seed")
+        if found is None:
+            self.commit({(_WORLD, "seed"): {"seed": wanted or otherwise}})
+            return wanted or otherwise
+        kept = str(found["seed"])
+        if wanted not in (None, kept):
+            raise StoreError(
+                f"This file's world has the seed {kept!r}: leave --seed out, or name another --data."
+            )
+        return kept
 
     def close(self) -> None:
         self._db.close()

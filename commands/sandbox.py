@@ -1,0 +1,199 @@
+"""`main.py sandbox`: the suppliers that the server books with, played on this machine; and steering them."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import trio
+
+from commands.sandbox_words import EXAMPLES, milliseconds
+from gateways.sandbox.amadeus import AmadeusMachine
+from gateways.sandbox.shell import Sandbox, serve_sandbox
+from gateways.sandbox.store import Store, StoreError
+from gateways.sandbox.world import World
+from loadtest.causes import first_cause
+
+MISUSE: Final = 2
+FAILED: Final = 1
+LOOPBACK: Final = "127.0.0.1"
+ANSWER_WITHIN: Final = 10.0
+DEFAULT_SEED: Final = "caravan"
+PORTS: Final = ("control", "amadeus")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's actions and options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    serve = actions.add_parser("serve", help="run it until it is told to stop (the default)")
+    _configure_serve(parser)
+    _configure_serve(serve, inner=True)
+    advance = actions.add_parser("advance", help="move business time forward")
+    advance.add_argument("by", metavar="TIME", help="as 7d, 36h, 90m, 30s or 1d12h")
+    rule = actions.add_parser("rule", help="let requests go wrong: add a rule, or list them")
+    rule.add_argument("json", nargs="?", metavar="JSON", help="the rule; absent: list all")
+    actions.add_parser("calm", help="delete all rules")
+    actions.add_parser("journal", help="what the rules did, one line of JSON each")
+    issue = actions.add_parser("issue", help="issue an order's tickets, as the consolidator would")
+    issue.add_argument("order", help="its id as Amadeus gave it, or its six-letter locator")
+    pnrs = actions.add_parser("pnrs", help="find Amadeus orders by a remark's text")
+    pnrs.add_argument("remark", nargs="?", default="")
+    actions.add_parser("info", help="where the suppliers are")
+    for name, action in actions.choices.items():
+        if name != "serve":
+            action.add_argument(
+                "--url",
+                help="the control port (CARAVAN_SANDBOX_URL, else the one that runs from --data)",
+            )
+            action.add_argument(
+                "--data", type=Path, default=_default_data(), help=argparse.SUPPRESS
+            )
+
+
+def _configure_serve(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:
+    """`inner`: of an action, which leaves alone what stood before it."""
+
+    def default(value: object) -> Any:
+        return argparse.SUPPRESS if inner else value
+
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=default(_default_data()),
+        metavar="FILE",
+        help="the one file that it keeps everything in (.caravan/sandbox.db)",
+    )
+    parser.add_argument(
+        "--seed",
+        default=default(None),
+        metavar="TEXT",
+        help=f"another seed is another world ({DEFAULT_SEED}); a file keeps the seed it began with",
+    )
+    for name in PORTS:
+        parser.add_argument(
+            f"--{name}-port", type=int, default=default(0), metavar="PORT", help="(a free one)"
+        )
+    parser.add_argument(
+        "--with-parent",
+        action="store_true",
+        default=default(False),
+        help="stop when standard input ends",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: done or stopped; 1: the sandbox refused; 2: it could not start, or was not found."""
+    try:
+        return _serve(args) if args.action in (None, "serve") else _steer(args, os.environ)
+    except (OSError, StoreError, ValueError, httpx.HTTPError) as error:
+        return _refuse(str(error))
+    except BaseExceptionGroup as group:
+        cause = first_cause(group)
+        if isinstance(cause, OSError):
+            return _refuse(str(cause))
+        raise
+
+
+def _serve(args: argparse.Namespace) -> int:
+    args.data.parent.mkdir(parents=True, exist_ok=True)
+    store = Store(args.data)
+    try:
+        world = World(store.seed(args.seed, otherwise=DEFAULT_SEED))
+        sandbox = Sandbox(world, store, (AmadeusMachine(),))
+        ports = {name: getattr(args, f"{name}_port") for name in PORTS}
+        trio.run(_served, sandbox, ports, _note_of(args.data), args.with_parent)
+        _note_of(args.data).unlink(missing_ok=True)
+    finally:
+        store.close()
+    return 0
+
+
+async def _served(
+    sandbox: Sandbox, ports: Mapping[str, int], note: Path, with_parent: bool
+) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+
+            async def serve(*, task_status: trio.TaskStatus[dict[str, Any]]) -> None:
+                await serve_sandbox(sandbox, host=LOOPBACK, ports=ports, task_status=task_status)
+
+            info = await nursery.start(serve)
+            ready = json.dumps({**info, "pid": os.getpid()}, separators=(",", ":"))
+            _announce(note, ready)
+            if with_parent:
+                nursery.start_soon(_until_input_ends, nursery.cancel_scope)
+            async for _ in signals:
+                break
+            nursery.cancel_scope.cancel()
+
+
+def _announce(note: Path, ready: str) -> None:
+    note.write_text(ready)
+    print(ready, flush=True)
+
+
+async def _until_input_ends(scope: trio.CancelScope) -> None:
+    async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as stream:
+        while await stream.receive_some(4_096):
+            pass
+    scope.cancel()
+
+
+def _steer(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    url = args.url or environ.get("CARAVAN_SANDBOX_URL") or _noted(_note_of(args.data))
+    if url is None:
+        return _refuse("No sandbox runs here: start `main.py sandbox`, or give its --url.")
+    with httpx.Client(
+        base_url=url.rstrip("/") + "/_sandbox/", timeout=ANSWER_WITHIN, trust_env=False
+    ) as client:
+        response = _ACTIONS[args.action](client, args)
+    answer = response.json()
+    if response.is_error:
+        print(answer.get("detail", response.text), file=sys.stderr)
+        return FAILED
+    lines = answer["data"] if isinstance(answer.get("data"), list) else [answer]
+    for line in lines:
+        print(json.dumps(line, ensure_ascii=False))
+    return 0
+
+
+_Action = Callable[[httpx.Client, argparse.Namespace], httpx.Response]
+_ACTIONS: Final[dict[str, _Action]] = {
+    "advance": lambda client, args: client.post("clock", json={"advanceMs": milliseconds(args.by)}),
+    "rule": lambda client, args: (
+        client.get("rules") if args.json is None else client.post("rules", content=args.json)
+    ),
+    "calm": lambda client, _: client.delete("rules"),
+    "journal": lambda client, _: client.get("journal"),
+    "issue": lambda client, args: client.post(f"orders/{args.order}/issue"),
+    "pnrs": lambda client, args: client.get("pnrs", params={"remark": args.remark}),
+    "info": lambda client, _: client.get("info"),
+}
+
+
+def _default_data() -> Path:
+    return Path(os.environ.get("CARAVAN_DATA_DIR", ".caravan")) / "sandbox.db"
+
+
+def _note_of(data: Path) -> Path:
+    """Where the ready line lies while it runs."""
+    return data.with_suffix(".json")
+
+
+def _noted(note: Path) -> str | None:
+    try:
+        return str(json.loads(note.read_text())["control"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _refuse(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return MISUSE

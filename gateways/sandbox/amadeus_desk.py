@@ -1,0 +1,108 @@
+"""What happens to Amadeus' orders out of band, by the control port: issuing, and the feed of PNRs.
+
+`POST /_sandbox/orders/{id or locator}/issue` is the consolidator who tickets; `GET
+/_sandbox/pnrs?remark=TEXT` is the queue in which a lost order is found again.
+"""
+
+import msgspec
+
+from gateways.sandbox import faults
+from gateways.sandbox.amadeus_options import options, set_options
+from gateways.sandbox.amadeus_orders import DUE, ORDERS, by_id_or_locator
+from gateways.sandbox.exchange import Json, Request, Response, Setting
+from gateways.sandbox.faults import next_number
+
+
+def control(request: Request, setting: Setting) -> Response | None:
+    """None: the request is not about Amadeus."""
+    match request.method, request.path.removeprefix("/_sandbox/").split("/"):
+        case "POST", ["orders", name, "issue"]:
+            order = by_id_or_locator(setting, name)
+            return None if order is None else _issued(order, setting)
+        case "GET", ["pnrs"]:
+            return _pnrs(request.value("remark") or "", setting)
+        case "GET", ["amadeus", "options"]:
+            return Response.of_json(200, msgspec.to_builtins(options(setting.records)))
+        case "POST", ["amadeus", "options"]:
+            try:
+                found = set_options(setting.records, _posted(request))
+            except ValueError as error:
+                return Response.of_json(400, {"detail": str(error)})
+            return Response.of_json(200, msgspec.to_builtins(found))
+        case _:
+            return None
+
+
+def _issued(order: Json, setting: Setting) -> Response:
+    """Idempotent: issued twice is issued once."""
+    for refusal in faults.only(setting.faults, faults.TicketRefuse):
+        return Response.of_json(409, {"detail": refusal.reason})
+    if order["status"] == "cancelled":
+        return Response.of_json(409, {"detail": "The order is cancelled: nothing can be issued."})
+    if order["status"] == "live":
+        if order["dueKey"] is not None:
+            setting.records.delete(DUE, order["dueKey"])
+        data = {**order["data"], "tickets": _tickets(order["data"], setting)}
+        order = {**order, "status": "ticketed", "dueKey": None, "data": data}
+        setting.records.put(ORDERS, order["id"], order)
+    return Response.of_json(200, {"data": order["data"]})
+
+
+def _tickets(data: Json, setting: Setting) -> list[Json]:
+    segments = [
+        segment["id"]
+        for offer in data["flightOffers"]
+        for itinerary in offer["itineraries"]
+        for segment in itinerary["segments"]
+    ]
+    return [
+        {
+            "documentType": "ETICKET",
+            "documentNumber": f"999-{2_400_000_000 + next_number(setting.records, 'tickets')}",
+            "documentStatus": "ISSUED",
+            "travelerId": traveler["id"],
+            "segmentIds": segments,
+        }
+        for traveler in data["travelers"]
+    ]
+
+
+def _pnrs(remark: str, setting: Setting) -> Response:
+    """Those one of whose remarks or contact addresses has this text; oldest first."""
+    lag = max((each.ms for each in faults.only(setting.faults, faults.FeedLag)), default=0)
+    seen_until = setting.now.wall - lag
+    orders = [
+        order
+        for _, order in setting.records.scan(ORDERS)
+        if order["createdWall"] <= seen_until
+        and any(remark in text for text in _texts(order["data"]))
+    ]
+    orders.sort(key=lambda order: (order["createdWall"], order["locator"]))
+    return Response.of_json(
+        200,
+        {
+            "data": [
+                {
+                    "id": order["id"],
+                    "locator": order["locator"],
+                    "status": order["status"],
+                    "createdAt": order["createdBusiness"],
+                    "remarks": _texts(order["data"]),
+                }
+                for order in orders
+            ]
+        },
+    )
+
+
+def _texts(data: Json) -> list[str]:
+    remarks = data.get("remarks", {}).get("general", [])
+    addresses = [each.get("emailAddress", "") for each in data["contacts"]]
+    return [each["text"] for each in remarks] + addresses
+
+
+def _posted(request: Request) -> object:
+    try:
+        return msgspec.json.decode(request.body)
+    except msgspec.DecodeError:
+        return None

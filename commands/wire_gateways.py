@@ -12,6 +12,7 @@ from commands.wire_actors import Actors
 from commands.wire_storage import Storage
 from core.config import Config, ConfigError
 from core.ports.clock import Clock, Ids
+from core.ports.travel_search import TravelSearch
 from gateways.client.admission import Admission, Bounds
 from gateways.client.deadlines import Timing
 from gateways.client.policy import Policy
@@ -40,6 +41,7 @@ class Gateways:
         storage: Storage,
         actors: Actors,
         *,
+        travel: TravelSearch,
         clock: Clock,
         ids: Ids,
         readiness: Callable[[], Awaitable[Mapping[str, bool]]],
@@ -64,7 +66,9 @@ class Gateways:
                 catalogue=storage.catalogue,
                 idempotency=storage.idempotency,
                 rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,
+                clock=clock,
                 ids=ids,
+                travel=travel,
                 ref=actors.system.ref,
                 readiness=readiness,
                 statistics=statistics,

@@ -15,6 +15,7 @@ from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
 from storage.postgres.message_log import PostgresMessageLog
+from storage.postgres.offers import PostgresOffers
 from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.pool import Database
 from storage.postgres.rooms import PostgresRooms
@@ -56,6 +57,7 @@ class Storage:
         self.search = PostgresSearch(database)
         self.places = Edition(database)
         self.catalogue = PostgresCatalogue(database, self.places)
+        self.offers = PostgresOffers(database, clock)
         self.outbox = PostgresOutbox(database)
         self.read_models = [SearchIndex(database)]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)

@@ -17,6 +17,7 @@ from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
 from commands.wire_gateways import Gateways
 from commands.wire_storage import Storage
+from commands.wire_travel import Travel
 from core.chance import SystemChance
 from core.clock import SystemClock
 from core.config import Config
@@ -106,10 +107,12 @@ class Server:
             clock=clock,
             chance=chance,
         )
+        self.travel = Travel(config, self.storage.offers, clock=clock, ids=ids, chance=chance)
         self.gateways = Gateways(
             config,
             self.storage,
             self.actors,
+            travel=self.travel.search,
             clock=clock,
             ids=ids,
             readiness=self._readiness,
@@ -151,6 +154,7 @@ class Server:
             endless("sessions", self.actors.keeper.run),
             endless("durable_timers", self.timers.run),
             endless("places", self.storage.places.run),
+            endless("travel", self.travel.run),
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
@@ -204,6 +208,7 @@ class Server:
             "process": process_statistics(),
             "sessions": self.actors.keeper.statistics(),
             "supervisor": self.supervisor.statistics(),
+            **self.travel.statistics(),
             **self.gateways.statistics(),
             **({"postgres": self._embedded.statistics()} if self._embedded else {}),
         }

@@ -57,11 +57,11 @@ SupplierMode = Literal["off", "sandbox", "live"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supplier:
-    """How one supplier of travel is reached. `host` and the two secrets are for "live" alone, which
+    """How one supplier of travel is reached. `url` and the two secrets are for "live" alone, which
     refuses to do without (its adapter says what it needs)."""
 
     mode: SupplierMode = "sandbox"
-    host: str | None = None
+    url: str | None = None
     key: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
 
@@ -125,13 +125,13 @@ class Config:
             sandbox_url=read("CARAVAN_SANDBOX_URL", _sandbox, None),
             amadeus=Supplier(
                 mode=read("CARAVAN_AMADEUS_MODE", _mode, "sandbox"),
-                host=read("CARAVAN_AMADEUS_HOST", _host, None),
+                url=read("CARAVAN_AMADEUS_URL", _public("https"), None),
                 key=read("CARAVAN_AMADEUS_CLIENT_ID", _secret, None),
                 secret=read("CARAVAN_AMADEUS_CLIENT_SECRET", _secret, None),
             ),
             duffel=Supplier(
                 mode=read("CARAVAN_DUFFEL_MODE", _mode, "sandbox"),
-                host=read("CARAVAN_DUFFEL_URL", _public("https"), None),
+                url=read("CARAVAN_DUFFEL_URL", _public("https"), None),
                 key=read("CARAVAN_DUFFEL_KEY", _secret, None),
             ),
         )

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from core.errors import Rejected
 from core.telemetry import bind_request, clear_request
 from core.texts import first_spoken
-from gateways.http import auth, health, inbox, info, places, rooms, users
+from gateways.http import auth, health, inbox, info, offers, places, rooms, users
 from gateways.http.bodies import BODY_WITHIN, MAX_BODY_BYTES
 from gateways.http.gate import Gate
 from gateways.http.openapi import openapi_route
@@ -27,6 +27,7 @@ DECLARED: Final = (
     *rooms.ROUTES,
     *inbox.ROUTES,
     *places.ROUTES,
+    *offers.ROUTES,
     *info.ROUTES,
     *health.ROUTES,
 )

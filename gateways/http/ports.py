@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.ports.catalogue import Catalogue
-from core.ports.clock import Ids
+from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
 from core.ports.rate_limits import RateLimits
 from core.ports.repositories import IdempotencyKeys, Inboxes, Rooms, Users
+from core.ports.travel_search import TravelSearch
 from core.reference import Ref
 from protocol.addresses import Address
 
@@ -31,8 +32,10 @@ class HttpPorts:
     rooms: Rooms
     inboxes: Inboxes
     catalogue: Catalogue
+    travel: TravelSearch
     idempotency: IdempotencyKeys
     rate_limits: RateLimits | None
+    clock: Clock
     ids: Ids
     ref: Callable[[Address], Ref[Any]]
     readiness: Callable[[], Awaitable[Mapping[str, bool]]]

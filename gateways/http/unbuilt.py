@@ -8,8 +8,6 @@ UNBUILT: Final[tuple[tuple[str, str], ...]] = (
     ("GET", f"{API}/personas"),
     ("POST", f"{API}/personas"),
     ("GET", f"{API}/recommendations"),
-    ("GET", f"{API}/offers"),
-    ("POST", f"{API}/offers/{{id}}/price"),
     ("POST", f"{API}/quotes"),
     ("GET", f"{API}/bookings"),
     ("POST", f"{API}/bookings"),

@@ -26,6 +26,7 @@ GIVE_UP_AFTER: Final = 30.0
 """Seconds after which a supplier that is searching is given up."""
 
 PRICE_WITHIN: Final = 20.0
+SUPPLIERS_WITHIN: Final = 10.0
 MOST_SEARCHES: Final = 256
 MOST_SHOWN: Final = 50
 
@@ -44,8 +45,8 @@ class OfferSearch:
 
     A search goes on when who asked has had what there was, so that the next who asks the same finds
     the rest; it ends after `GIVE_UP_AFTER`. Owns: the searches under way. Borrows: the offers' store
-    and, while it runs, the suppliers, each of which sees to its own limits. Outside of `run` there
-    are none, and everything is `Unavailable`.
+    and, while it runs, the suppliers, each of which sees to its own limits. Before there are
+    any, who asks waits a little, and then hears `Unavailable`. `asked` is set once somebody asks.
     """
 
     def __init__(self, offers: Offers, *, clock: Clock, ids: Ids) -> None:
@@ -56,6 +57,8 @@ class OfferSearch:
         self._cache = SearchCache()
         self._searches: dict[tuple[str, Query], _Search] = {}
         self._nursery: trio.Nursery | None = None
+        self._running = trio.Event()
+        self.asked = trio.Event()
 
     async def run(
         self,
@@ -67,19 +70,19 @@ class OfferSearch:
         try:
             async with trio.open_nursery() as self._nursery:
                 self._suppliers = {supplier.name: supplier for supplier in suppliers}
+                self._running.set()
                 task_status.started()
                 await trio.sleep_forever()
         finally:
-            self._suppliers, self._nursery = {}, None
+            self._suppliers, self._nursery, self._running = {}, None, trio.Event()
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"searches": len(self._searches), "cached": len(self._cache)}
 
     async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
+        await self._suppliers_there()
         kind: OfferKind = "flight" if isinstance(query, FlightQuery) else "hotel"
         names = [name for name, one in self._suppliers.items() if one.capabilities(kind)]
-        if self._nursery is None:
-            raise Unavailable
         if not names:
             raise Rejected("unavailable", "This server has no supplier for that.", temporary=False)
         searches = {name: self._searching(name, query) for name in names}
@@ -90,8 +93,7 @@ class OfferSearch:
         return await self._found(tenant_id, user_id, query, searches)
 
     async def price(self, tenant_id: int, offer_id: str) -> Repriced:
-        if self._nursery is None:
-            raise Unavailable
+        await self._suppliers_there()
         offer = await self._offers.get(tenant_id, offer_id)
         if offer is None:
             raise Rejected("not_found", "There is no such offer.")
@@ -107,6 +109,14 @@ class OfferSearch:
         await self._offers.replace(tenant_id, priced)
         previous = offer.source.total
         return Repriced(offer=priced, previous=None if previous == source.total else previous)
+
+    async def _suppliers_there(self) -> None:
+        """Raises `Unavailable`."""
+        self.asked.set()
+        with trio.move_on_after(SUPPLIERS_WITHIN):
+            await self._running.wait()
+        if not self._running.is_set():
+            raise Unavailable
 
     # Searching.
 

@@ -113,7 +113,7 @@ def test_suppliers_are_of_the_sandbox_until_somebody_says_otherwise() -> None:
         {
             "CARAVAN_SANDBOX_URL": "http://127.0.0.1:8700/",
             "CARAVAN_AMADEUS_MODE": "Live",
-            "CARAVAN_AMADEUS_HOST": "travel.api.example",
+            "CARAVAN_AMADEUS_URL": "https://travel.api.example",
             "CARAVAN_AMADEUS_CLIENT_ID": "an-id",
             "CARAVAN_AMADEUS_CLIENT_SECRET": "a-secret",
             "CARAVAN_DUFFEL_MODE": "off",
@@ -123,10 +123,10 @@ def test_suppliers_are_of_the_sandbox_until_somebody_says_otherwise() -> None:
     )
     assert config.sandbox_url == "http://127.0.0.1:8700"
     assert config.amadeus == Supplier(
-        mode="live", host="travel.api.example", key="an-id", secret="a-secret"
+        mode="live", url="https://travel.api.example", key="an-id", secret="a-secret"
     )
     assert config.duffel == Supplier(
-        mode="off", host="https://api.duffel.example", key="duffel-key"
+        mode="off", url="https://api.duffel.example", key="duffel-key"
     )
     for secret in ("an-id", "a-secret", "duffel-key"):
         assert secret not in repr(config)

@@ -19,10 +19,12 @@ from core.ports.repositories import (
     User,
     UserPatch,
 )
+from core.ports.travel_search import Found, Repriced
 from gateways.http.app import create_app
 from gateways.http.ports import HttpPorts
 from protocol.addresses import Address
 from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
+from protocol.travel import Query
 from storage.memory.catalogue import MemoryCatalogue
 
 PASSWORD = "a long password"
@@ -246,6 +248,36 @@ class FakeRateLimits:
         )
 
 
+class FakeClock:
+    """Noon of 24 November 2026, UTC."""
+
+    def now_ms(self) -> int:
+        return 1_795_521_600_000
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+@dataclass
+class FakeTravel:
+    """Answers every search with `found`, every price with `priced`; keeps what was asked."""
+
+    found: Found = field(default_factory=lambda: Found(offers=(), suppliers=()))
+    priced: Repriced | Rejected = field(
+        default_factory=lambda: Rejected("not_found", "There is no such offer.")
+    )
+    asked: list[tuple[int, str | None, Query]] = field(default_factory=list)
+
+    async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
+        self.asked.append((tenant_id, user_id, query))
+        return self.found
+
+    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+        if isinstance(self.priced, Rejected):
+            raise self.priced
+        return self.priced
+
+
 class FakeIds:
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
@@ -317,6 +349,7 @@ class World:
         self.idempotency = FakeIdempotencyKeys()
         self.rate_limits = FakeRateLimits() if limited else None
         self.actors = FakeActors()
+        self.travel = FakeTravel()
         self.checks = {"database": True, "shards": True}
         made: dict[str, Any] = {
             "credentials": self.credentials,
@@ -324,6 +357,8 @@ class World:
             "rooms": self.rooms,
             "inboxes": self.inboxes,
             "catalogue": MemoryCatalogue(()),
+            "travel": self.travel,
+            "clock": FakeClock(),
             "idempotency": self.idempotency,
             "rate_limits": self.rate_limits,
             "ids": FakeIds(),

@@ -115,12 +115,12 @@ class World:
         self.clock = Wall()
         self.offers = MemoryOffers(self.clock)
         self.desk = OfferSearch(self.offers, clock=self.clock, ids=Numbers())
-        self._suppliers: Any = suppliers  # what mutates is not asked for here
+        self.suppliers: Any = suppliers  # what mutates is not asked for here
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[OfferSearch]:
         async with trio.open_nursery() as nursery:
-            await nursery.start(self.desk.run, self._suppliers)
+            await nursery.start(self.desk.run, self.suppliers)
             yield self.desk
             nursery.cancel_scope.cancel()
 
@@ -277,16 +277,24 @@ async def test_nobody_is_asked_for_what_they_do_not_sell(
         assert not refused.value.temporary
 
 
-async def test_without_suppliers_yet_it_says_to_try_again(
+async def test_who_asks_before_there_are_suppliers_waits_a_little(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     world = World(Supplier("a", [flight("a", 1)]))
-    async with world.open():
-        offer = await world.shown()
+    assert not world.desk.asked.is_set()
     with pytest.raises(Unavailable):
         await world.desk.search(1, "ada", QUERY)
+    assert trio.current_time() == pytest.approx(offer_search.SUPPLIERS_WITHIN)
+    assert world.desk.asked.is_set()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(world.shown)
+        await trio.sleep(1)
+        nursery.start_soon(world.desk.run, world.suppliers)
+        await trio.sleep(1)
+        assert world.suppliers[0].searched == 1
+        nursery.cancel_scope.cancel()
     with pytest.raises(Unavailable):
-        await world.desk.price(1, offer.id)
+        await world.desk.price(1, "offer-1")
 
 
 async def test_searches_under_way_are_bounded(

@@ -1,0 +1,96 @@
+"""Where offers come from: the suppliers, the sandbox that plays them, and the search over all."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+import trio
+
+from commands.sandbox_child import SandboxError, Urls, attached, played
+from core.config import Config, ConfigError, Supplier
+from core.ports.clock import Chance, Clock, Ids
+from core.ports.offers import Offers
+from gateways.partners.duffel import Duffel
+from gateways.partners.duffel_client import DuffelSettings
+from gateways.partners.offer_search import OfferSearch
+from loadtest.causes import first_cause
+
+SANDBOX_FILE: Final = "sandbox.db"
+BEGIN_AFTER: Final = 20.0
+AGAIN_AFTER: Final = 5.0
+CLOSE_WITHIN: Final = 1.0
+_ANYWHERE: Final = {"amadeus": "http://127.0.0.1", "duffel": "http://127.0.0.1"}
+"""Settings are judged before anybody is played."""
+
+_log = structlog.get_logger()
+
+
+class Travel:
+    """Owns: the search and, while it runs, the suppliers' adapters and the sandbox. Borrows: the
+    offers' store. Raises `ConfigError` when a supplier is live and something for that is not said."""
+
+    def __init__(
+        self, config: Config, offers: Offers, *, clock: Clock, ids: Ids, chance: Chance
+    ) -> None:
+        self._config, self._clock, self._chance = config, clock, chance
+        self._suppliers: list[Duffel] = []
+        self.search = OfferSearch(offers, clock=clock, ids=ids)
+        _duffel(config.duffel, _ANYWHERE)
+
+    async def run(self) -> None:
+        """Until cancelled. Begins when somebody asks, or a little after the start. When the sandbox
+        ends, it and what asked it begin anew."""
+        with trio.move_on_after(BEGIN_AFTER):
+            await self.search.asked.wait()
+        while True:
+            try:
+                await self._run_once()
+            except* SandboxError as group:
+                _log.warning("travel.sandbox_failed", error=str(first_cause(group)))
+            await trio.sleep(AGAIN_AFTER)
+
+    def statistics(self) -> Mapping[str, Mapping[str, int | float]]:
+        suppliers = {supplier.name: supplier.statistics() for supplier in self._suppliers}
+        return {"travel": self.search.statistics(), **suppliers}
+
+    async def _run_once(self) -> None:
+        async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+            self._suppliers = self._made(await self._sandbox(nursery))
+            for supplier in self._suppliers:
+                stack.push_async_callback(_closed, supplier)
+            await self.search.run(self._suppliers)
+
+    async def _sandbox(self, nursery: trio.Nursery) -> Urls:
+        """Nobody's where nobody is played."""
+        config = self._config
+        if "sandbox" not in (config.amadeus.mode, config.duffel.mode):
+            return {}
+        if config.sandbox_url is not None:
+            return await attached(config.sandbox_url)
+        urls: Urls = await nursery.start(played, config.data_dir / SANDBOX_FILE)
+        return urls
+
+    def _made(self, urls: Urls) -> list[Duffel]:
+        made = []
+        settings = _duffel(self._config.duffel, urls)
+        if settings is not None:
+            made.append(Duffel(settings, clock=self._clock, chance=self._chance))
+        return made
+
+
+def _duffel(supplier: Supplier, urls: Urls) -> DuffelSettings | None:
+    """None: it is off, or nobody plays it. Raises `ConfigError`."""
+    is_live = supplier.mode == "live"
+    url = supplier.url if is_live else urls.get("duffel")
+    if supplier.mode == "off" or not (is_live or url):
+        return None
+    try:
+        return DuffelSettings(mode="live" if is_live else "sandbox", url=url, key=supplier.key)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+async def _closed(supplier: Duffel) -> None:
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
+        await supplier.aclose()

@@ -1,12 +1,12 @@
 """Our searches as Duffel's, and Duffel's offers as ours: pure."""
 
-import re
 from typing import Final
 
 import msgspec
 from msgspec import Raw
 
 from gateways.partners import duffel_wire as wire
+from gateways.partners.durations import minutes
 from protocol.money import money
 from protocol.travel import Cabin, FlightDetails, FlightQuery, Itinerary, Segment, SupplierOffer
 
@@ -19,7 +19,6 @@ _CABINS: Final[dict[str, Cabin]] = {
     "business": "business",
     "first": "first",
 }
-_DURATION: Final = re.compile(r"P(?:(\d{1,3})D)?(?:T(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:\d+S)?)?")
 _INFANT: Final = "infant_without_seat"
 _offer: Final = msgspec.json.Decoder(wire.Offer)
 
@@ -67,15 +66,6 @@ def supplier_offer(raw: Raw, fetched_at: int) -> SupplierOffer:
             is_refundable=_is_refundable(offer.conditions),
         ),
     )
-
-
-def minutes(duration: str | None) -> int | None:
-    """`PT02H26M` is 146; None for what is no duration of days, hours and minutes."""
-    match = _DURATION.fullmatch(duration or "")
-    if match is None or not any(match.groups()):
-        return None
-    days, hours, rest = (int(part or 0) for part in match.groups())
-    return (days * 24 + hours) * 60 + rest
 
 
 def _itinerary(way: wire.Slice) -> Itinerary:

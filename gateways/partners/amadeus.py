@@ -1,0 +1,224 @@
+"""Amadeus' flights and hotels as an `Inventory`, in the wire format of its Self-Service APIs."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import structlog
+import trio
+
+from core.errors import Unavailable
+from core.ports.clock import Chance, Clock
+from core.ports.inventory import Capabilities, Priced, Refused, Unsupported
+from gateways.partners import amadeus_flights as flights
+from gateways.partners import amadeus_hotels as hotels
+from gateways.partners import amadeus_wire as wire
+from gateways.partners.amadeus_calls import AmadeusCalls
+from gateways.partners.amadeus_errors import WireError
+from gateways.partners.amadeus_settings import AmadeusSettings
+from gateways.partners.refusals import wrong_query
+from gateways.partners.resilience import GuardPolicy
+from gateways.partners.unbuilt import NoOrdersYet
+from protocol.travel import FlightQuery, HotelQuery, OfferKind, Query, SupplierOffer
+
+FLIGHTS: Final = Capabilities(
+    hold="soft", cancel="pre_ticket", issue="explicit", most_travellers=flights.MOST_SEATED
+)
+HOTELS: Final = Capabilities(
+    hold="none",
+    cancel="none",
+    issue="by_supplier",
+    most_travellers=hotels.MOST_ROOMS * hotels.MOST_PER_ROOM,
+)
+POLICY: Final = GuardPolicy(call_within=30.0)
+_PRICING: Final = "/v1/shopping/flight-offers/pricing?"
+_NONE_THERE: Final = frozenset({"nothing", "not_found", "sold_out"})
+
+Readable = tuple[list[SupplierOffer], list[str]]
+"""Offers, and what was wrong with the others."""
+
+_log = structlog.get_logger("caravan.partners")
+
+
+class Amadeus(NoOrdersYet):
+    """Implements `core.ports.inventory.Inventory`. Owns: its calls.
+
+    An offer's 20 minutes begin when it was asked for, not when the answer came.
+    """
+
+    name = flights.NAME
+
+    def __init__(
+        self,
+        settings: AmadeusSettings,
+        *,
+        clock: Clock,
+        chance: Chance,
+        policy: GuardPolicy = POLICY,
+    ) -> None:
+        self._settings, self._clock = settings, clock
+        self._calls = AmadeusCalls(settings, chance, policy)
+        self._dropped = 0
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """The calls', and how many offers were `dropped` since the start because they could not be
+        read."""
+        return {**self._calls.statistics(), "dropped": self._dropped}
+
+    def capabilities(self, kind: OfferKind) -> Capabilities | None:
+        return FLIGHTS if kind == "flight" else HOTELS
+
+    async def search(self, query: Query) -> Sequence[SupplierOffer]:
+        if isinstance(query, FlightQuery):
+            found = await self._flights(query)
+        else:
+            found = await self._rooms(query)
+        return sorted(found, key=lambda offer: (offer.total.currency, offer.total.amount))
+
+    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+        now = await self._today(offer, query)
+        if isinstance(now, WireError):
+            return now.refused
+        if isinstance(now, Refused):
+            return now
+        return Priced(offer=now, previous=None if now.total == offer.total else offer.total)
+
+    async def find(self, reference: str) -> Unsupported:
+        """Amadeus has no search for orders."""
+        return Unsupported()
+
+    async def _flights(self, query: FlightQuery) -> list[SupplierOffer]:
+        if flights.seated(query.party) > flights.MOST_SEATED:
+            raise wrong_query()
+        currency, most = self._settings.currency, self._settings.most_offers
+        params = flights.plain_search(query, currency=currency, most=most)
+        body = flights.posted_search(query, currency=currency, most=most)
+        now = self._clock.now_ms()
+
+        def ask(client: Any) -> Any:
+            search = client.shopping.flight_offers_search
+            return search.post(body) if params is None else search.get(**params)
+
+        def understand(answer: bytes) -> Readable:
+            return _readable(
+                _flight_offers(answer).data, lambda raw: flights.flight_offer(raw, now)
+            )
+
+        return self._kept(await self._calls.read("search", ask, understand))
+
+    async def _today(
+        self, offer: SupplierOffer, query: Query
+    ) -> SupplierOffer | WireError | Refused:
+        if isinstance(query, FlightQuery):
+            return await self._flight_today(offer)
+        return await self._room_today(offer, query)
+
+    async def _flight_today(self, offer: SupplierOffer) -> SupplierOffer | WireError:
+        body, now = flights.pricing_body(offer.token), self._clock.now_ms()
+
+        def understand(answer: bytes) -> SupplierOffer:
+            priced = _pricing(answer).data.flight_offers
+            if len(priced) != 1:
+                raise ValueError(f"{len(priced)} prices for one offer")
+            return flights.priced_offer(priced[0], now, offer)
+
+        return await self._calls.read(
+            "price", lambda client: client.post(_PRICING, body), understand
+        )
+
+    async def _rooms(self, query: HotelQuery) -> list[SupplierOffer]:
+        """Hotels of the city, then what they have, many hotels at once. Those whose answer does not
+        come are missing; only when none comes has the search failed."""
+        guests, rooms = hotels.guests_per_room(query.party), query.party.rooms
+        if guests > hotels.MOST_PER_ROOM or rooms > hotels.MOST_ROOMS:
+            raise wrong_query()
+        listed = await self._calls.read(
+            "search",
+            lambda client: client.reference_data.locations.hotels.by_city.get(cityCode=query.city),
+            lambda answer: list(_hotel_list(answer).data),
+        )
+        if isinstance(listed, WireError):
+            return self._kept(listed)
+        answers: list[Readable | WireError] = []
+        failures: list[Unavailable] = []
+
+        async def ask(hotel_ids: Sequence[str]) -> None:
+            try:
+                answers.append(await self._rooms_of(hotel_ids, query))
+            except Unavailable as failure:
+                failures.append(failure)
+
+        async with trio.open_nursery() as nursery:
+            for batch in hotels.batches(listed, self._settings.most_hotels):
+                nursery.start_soon(ask, batch)
+        if failures and not answers:
+            raise failures[0]
+        return [offer for answer in answers for offer in self._kept(answer)]
+
+    async def _rooms_of(self, hotel_ids: Sequence[str], query: HotelQuery) -> Readable | WireError:
+        params = hotels.rooms_search(query, hotel_ids, currency=self._settings.currency)
+        now = self._clock.now_ms()
+
+        def understand(answer: bytes) -> Readable:
+            found = [one for one in _hotels_found(answer).data if one.available]
+            pairs = [(one.hotel, raw) for one in found for raw in one.offers]
+            return _readable(pairs, lambda one: hotels.room_offer(one[0], one[1], query.party, now))
+
+        return await self._calls.read(
+            "search",
+            lambda client: client.shopping.hotel_offers_search.get(**params),
+            understand,
+        )
+
+    async def _room_today(
+        self, offer: SupplierOffer, query: HotelQuery
+    ) -> SupplierOffer | WireError | Refused:
+        offer_id, now = hotels.offer_id(offer.token), self._clock.now_ms()
+        if offer_id is None:
+            return Refused(kind="invalid", detail="This is not an offer of Amadeus'.")
+
+        def understand(answer: bytes) -> SupplierOffer | Refused:
+            found = _hotel_pricing(answer).data
+            if not (found.available and found.offers):
+                return Refused(kind="sold_out", detail="The room is not available any more.")
+            return hotels.room_offer(found.hotel, found.offers[0], query.party, now)
+
+        return await self._calls.read(
+            "price", lambda client: client.shopping.hotel_offer_search(offer_id).get(), understand
+        )
+
+    def _kept(self, found: Readable | WireError) -> list[SupplierOffer]:
+        """Raises `Rejected` when Amadeus finds the query wrong."""
+        if isinstance(found, WireError):
+            if found.verdict in _NONE_THERE:
+                return []
+            _log.info("supplier refused", supplier=self.name, error=str(found))
+            raise wrong_query()
+        offers, faults = found
+        self._dropped += len(faults)
+        if faults:
+            _log.warning(
+                "offers not readable", supplier=self.name, count=len(faults), first=faults[0][:200]
+            )
+        return offers
+
+
+def _readable(raws: Iterable[Any], made: Callable[[Any], SupplierOffer]) -> Readable:
+    """One offer that we cannot read does not cost us the others. Raises `ValueError` when there are
+    offers and none can be read."""
+    offers, faults = [], []
+    for raw in raws:
+        try:
+            offers.append(made(raw))
+        except (msgspec.MsgspecError, ValueError) as fault:
+            faults.append(str(fault))
+    if faults and not offers:
+        raise ValueError(f"{len(faults)} offers, none readable: {faults[0]}")
+    return offers, faults
+
+
+_flight_offers: Final = msgspec.json.Decoder(wire.FlightOffers).decode
+_pricing: Final = msgspec.json.Decoder(wire.Pricing).decode
+_hotel_list: Final = msgspec.json.Decoder(wire.HotelList).decode
+_hotels_found: Final = msgspec.json.Decoder(wire.HotelsFound).decode
+_hotel_pricing: Final = msgspec.json.Decoder(wire.HotelPricing).decode

@@ -1,0 +1,192 @@
+"""Calls of the official SDK from trio: threads, tokens, a steady pace, and what their failures mean."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeVar
+
+import amadeus
+import msgspec
+import structlog
+import trio
+from amadeus.client.access_token import AccessToken
+
+from core.ports.clock import Chance
+from gateways.partners.amadeus_errors import WireError, wire_error
+from gateways.partners.amadeus_settings import AmadeusSettings
+from gateways.partners.amadeus_transport import NotSent, Transport
+from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
+
+T = TypeVar("T")
+Class = Literal["search", "price"]
+
+NAME: Final = "amadeus"
+MOST_THREADS: Final = 16
+"""The guard lets eight calls run; as many that were given up may still be at it."""
+
+_TOKEN_MARGIN: Final = 30.0
+"""Seconds: the SDK itself fetches a token ten before the end, and does it in the middle of a call."""
+
+_STUMBLES: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What the SDK raises over an answer of a shape that it does not expect, or that is not UTF-8."""
+
+_log = structlog.get_logger("caravan.partners")
+
+
+class Pace:
+    """A token bucket that holds one: turns come in order, `1 / per_second` seconds apart, because
+    Amadeus limits how close two calls may be as well as how many there are."""
+
+    def __init__(self, per_second: float) -> None:
+        self._gap, self._next = 1 / per_second, 0.0
+
+    async def turn(self) -> None:
+        """Cancelled: the turn is used up."""
+        at = max(self._next, trio.current_time())
+        self._next = at + self._gap
+        await trio.sleep_until(at)
+
+
+class AmadeusCalls:
+    """One client of the SDK per class of call, each with its own time, and one token for all.
+
+    Owns: the guard, the pace and the threads. A search that is given up leaves its thread behind, which
+    ends within the time of its exchange; a price that is given up is waited for.
+    """
+
+    def __init__(self, settings: AmadeusSettings, chance: Chance, policy: GuardPolicy) -> None:
+        self._guard = Guard(NAME, chance, policy)
+        self._pace = Pace(settings.per_second)
+        self._threads = trio.CapacityLimiter(MOST_THREADS)
+        self._clients: Mapping[Class, Any] = {
+            "search": _client(settings, settings.search_within),
+            "price": _client(settings, settings.price_within),
+        }
+        self._fetching = trio.Lock()
+        self._forget_token()
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """The guard's, and how many `threads` are at work."""
+        return {**self._guard.statistics(), "threads": self._threads.borrowed_tokens}
+
+    async def read(
+        self, of: Class, ask: Callable[[Any], Any], understand: Callable[[bytes], T]
+    ) -> T | WireError:
+        """`ask` makes one call of the client that it gets, `understand` reads the body of a success and
+        raises `ValueError` for nonsense; both run in a thread. A `WireError` is about what was asked.
+        Raises `Unavailable`."""
+
+        def work() -> T | WireError:
+            return _answer(ask, self._clients[of], understand)
+
+        async def attempt() -> T | WireError:
+            answer: T | WireError = WireError(status=401)
+            for _ in range(2):
+                used = await self._token()
+                answer = await self._in_thread(work, abandon=of == "search")
+                if not (isinstance(answer, WireError) and answer.verdict == "token"):
+                    return answer
+                if self._access.access_token == used:
+                    self._forget_token()
+            raise CallFailed(f"{answer}: a new token is not accepted")
+
+        return await self._guard.read(attempt)
+
+    async def _token(self) -> str:
+        """Valid for a while. One caller fetches it, the others wait."""
+        async with self._fetching:
+            if self._access.expires_at - _TOKEN_MARGIN < time.time():
+                access = self._access
+                failed = await self._in_thread(lambda: _fetch(access), abandon=True)
+                if failed is not None:
+                    raise CallFailed(f"no token: {failed}")
+            token: str = self._access.access_token
+        return token
+
+    def _forget_token(self) -> None:
+        self._access = AccessToken(self._clients["price"])
+        for client in self._clients.values():
+            client.access_token = self._access
+
+    async def _in_thread(self, work: Callable[[], T], *, abandon: bool) -> T:
+        await self._pace.turn()
+        return await trio.to_thread.run_sync(work, abandon_on_cancel=abandon, limiter=self._threads)
+
+
+def _client(settings: AmadeusSettings, within: float) -> Any:
+    """Every option is said: what is not, the SDK takes from the environment, where it would find
+    another host, or a log level at which it prints the secret."""
+    address, (client_id, client_secret) = settings.address, settings.keys
+    is_tls = address.scheme == "https"
+    theirs = logging.getLogger("amadeus")
+    handlers = list(theirs.handlers)
+    client = amadeus.Client(
+        client_id=client_id,
+        client_secret=client_secret,
+        hostname="test",
+        host=address.hostname,
+        port=address.port or (443 if is_tls else 80),
+        ssl=is_tls,
+        http=Transport(within=within),
+        logger=logging.getLogger("caravan.amadeus"),
+        log_level="silent",
+        custom_app_id="caravan",
+        custom_app_version="1",
+    )
+    theirs.handlers = handlers  # it adds one that writes to stdout, logger or not
+    return client
+
+
+def _answer(
+    ask: Callable[[Any], Any], client: Any, understand: Callable[[bytes], T]
+) -> T | WireError:
+    """In a thread. Raises `CallFailed`."""
+    response = _judged(lambda: ask(client))
+    if isinstance(response, WireError):
+        return response
+    if not 200 <= response.status_code < 300:
+        raise CallFailed(str(WireError(status=response.status_code)))
+    try:
+        # The text as it came: what the SDK parsed could not be written back byte for byte.
+        return understand((response.body or "").encode())
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise CallFailed(f"an answer that makes no sense: {error}", may_retry=True) from None
+
+
+def _fetch(access: Any) -> WireError | None:
+    """In a thread. Raises `CallFailed`."""
+    failed = _judged(access._bearer_token)
+    if isinstance(failed, WireError):
+        return failed
+    if not isinstance(access.access_token, str):
+        raise CallFailed("an answer without a token")
+    return None
+
+
+def _judged(call: Callable[[], Any]) -> Any:
+    """What the SDK returns, or the `WireError` that is for the caller. Raises `CallFailed` for all that
+    says nothing about what was asked."""
+    try:
+        return call()
+    except amadeus.ResponseError as error:
+        response = error.response
+    except _STUMBLES as error:
+        raise CallFailed(f"an answer that makes no sense: {type(error).__name__}") from None
+    if response.status_code is None:
+        failure = response.http_response
+        sent = "not sent" if isinstance(failure, NotSent) else "perhaps sent"
+        raise CallFailed(f"{sent}: {failure.reason}", may_retry=True)
+    if not response.parsed and response.status_code < 500:
+        may_retry = response.status_code < 300
+        raise CallFailed(f"{response.status_code} without JSON", may_retry=may_retry)
+    failed = wire_error(response.status_code, response.result)
+    match failed.verdict:
+        case "trouble":
+            raise CallFailed(str(failed), may_retry=True)
+        case "too_fast":
+            raise CallFailed(str(failed), may_retry=True, is_fault=False)
+        case "config" | "bug" | "quota":
+            _log.error("supplier needs somebody", supplier=NAME, error=str(failed))
+            raise CallFailed(str(failed))
+        case _:
+            return failed

@@ -65,7 +65,7 @@ def show(request: Request, setting: Setting, order_id: str) -> Response:
     return answered(_shown(order, request))
 
 
-def delete(setting: Setting, order_id: str) -> Response:
+def delete(_: Request, setting: Setting, order_id: str) -> Response:
     """`DELETE /v1/booking/flight-orders/{id}`: 204; 400 once it is ticketed; 404 when it is gone."""
     order = _found(setting, order_id)
     if order["status"] == "cancelled":
@@ -202,6 +202,12 @@ def _associated(wanted: _Wanted, setting: Setting, locator: str) -> list[Json]:
         )
         theirs.append({"reference": reference, "originSystemCode": carrier, "flightOfferId": name})
     return ours + theirs
+
+
+def live_order(setting: Setting, order_id: str) -> Json | None:
+    """None: there is none, or it is cancelled."""
+    order = setting.records.get(ORDERS, order_id)
+    return None if order is None or order["status"] == "cancelled" else order
 
 
 def _confirmed(offer: Json) -> Json:

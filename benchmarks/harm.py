@@ -27,7 +27,7 @@ from typing import Any, Final
 import trio
 
 from benchmarks.harm_good import GoodClients, Phase
-from benchmarks.harm_processes import Child, ProcessorTime, child, go_first
+from benchmarks.harm_processes import Child, ProcessorTime, child, go_first, take_first
 from loadtest.accounts import Api
 from loadtest.client import Session, open_session
 from loadtest.connection import dial_url
@@ -181,6 +181,7 @@ async def staged(options: argparse.Namespace) -> AsyncIterator[Stage]:
                 async with child([sys.executable, script, *target]) as hostile:
                     good = GoodClients()
                     await good.come(api, nursery)
+                    take_first(server.process.pid)
                     gc.collect()
                     gc.freeze()
                     yield Stage(server, hostile, good)

@@ -30,6 +30,14 @@ def go_first() -> bool:
     return False
 
 
+def take_first(server: int) -> None:
+    """Put a server's database before everybody else too: each of its processes is a session, so what
+    `go_first` said does not hold for them."""
+    for pid in _descendants(server):
+        with suppress(OSError):
+            Path(f"/proc/{pid}/autogroup").write_text(str(FIRST))
+
+
 class Child:
     """A process that answers each line of JSON by one. Borrows: the process."""
 

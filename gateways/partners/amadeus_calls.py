@@ -171,7 +171,8 @@ def _judged(call: Callable[[], Any]) -> Any:
     except amadeus.ResponseError as error:
         response = error.response
     except _STUMBLES as error:
-        raise CallFailed(f"an answer that makes no sense: {type(error).__name__}") from None
+        nonsense = f"an answer that makes no sense: {type(error).__name__}"
+        raise CallFailed(nonsense, may_retry=True) from None
     if response.status_code is None:
         failure = response.http_response
         sent = "not sent" if isinstance(failure, NotSent) else "perhaps sent"

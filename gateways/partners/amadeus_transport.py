@@ -11,6 +11,7 @@ import socket
 import ssl
 import time
 from email.message import Message
+from functools import cache
 from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request
@@ -54,7 +55,6 @@ class Transport:
 
     def __init__(self, *, within: float, max_body: int = MAX_BODY_BYTES) -> None:
         self._within, self._max_body = within, max_body
-        self._tls = ssl.create_default_context()
 
     def __call__(self, request: Request) -> Answer:
         """Raises `NotSent` or `MaybeSent`."""
@@ -75,9 +75,7 @@ class Transport:
 
     def _connection(self, request: Request) -> http.client.HTTPConnection:
         if request.type == "https":
-            return http.client.HTTPSConnection(
-                request.host, timeout=self._within, context=self._tls
-            )
+            return http.client.HTTPSConnection(request.host, timeout=self._within, context=_tls())
         return http.client.HTTPConnection(request.host, timeout=self._within)
 
     def _exchange(self, connection: http.client.HTTPConnection, request: Request) -> Answer:
@@ -121,6 +119,12 @@ class _Hurried(io.RawIOBase):
         if left <= 0:
             raise TimeoutError("the answer took too long")
         self._sock.settimeout(left)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Once, and only for who speaks TLS: it reads all the certificates that this machine trusts."""
+    return ssl.create_default_context()
 
 
 def _plain(headers: Message) -> Message:

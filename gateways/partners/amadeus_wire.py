@@ -1,7 +1,7 @@
 """Amadeus' answers, as far as we read them (Flight Offers Search v2 and Price v1, Hotel List v1 and
 Search v3). Amounts are text there; one that is a number is no amount."""
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from protocol.ids import Currency, Date
 from protocol.travel import GeoPoint, Iata, LocalTime
@@ -44,10 +44,10 @@ class Bags(Wire, frozen=True, kw_only=True):
     weight: float | None = None
 
 
-class FareDetails(Wire, frozen=True, kw_only=True, rename={"class_": "class"}):
+class FareDetails(Wire, frozen=True, kw_only=True):
     segment_id: str = ""
     cabin: str | None = None
-    class_: str | None = None
+    class_: str | None = field(name="class", default=None)
     included_checked_bags: Bags | None = None
 
 

@@ -14,6 +14,7 @@ import trio
 
 from commands.sandbox_words import EXAMPLES, milliseconds
 from gateways.sandbox.amadeus import AmadeusMachine
+from gateways.sandbox.exchange import Machine
 from gateways.sandbox.shell import Sandbox, serve_sandbox
 from gateways.sandbox.store import Store, StoreError
 from gateways.sandbox.world import World
@@ -24,7 +25,8 @@ FAILED: Final = 1
 LOOPBACK: Final = "127.0.0.1"
 ANSWER_WITHIN: Final = 10.0
 DEFAULT_SEED: Final = "caravan"
-PORTS: Final = ("control", "amadeus")
+MACHINES: Final[tuple[Machine, ...]] = (AmadeusMachine(),)
+PORTS: Final = ("control", *(each.name for each in MACHINES))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +108,7 @@ def _serve(args: argparse.Namespace) -> int:
     store = Store(args.data)
     try:
         world = World(store.seed(args.seed, otherwise=DEFAULT_SEED))
-        sandbox = Sandbox(world, store, (AmadeusMachine(),))
+        sandbox = Sandbox(world, store, MACHINES)
         ports = {name: getattr(args, f"{name}_port") for name in PORTS}
         trio.run(_served, sandbox, ports, _note_of(args.data), args.with_parent)
         _note_of(args.data).unlink(missing_ok=True)

@@ -46,6 +46,9 @@ def admit(request: Request, setting: Setting) -> str:
     if found is not None and faults.only(setting.faults, faults.TokenRevoke):
         found = {**found, "revoked": True}
         setting.records.put(TOKENS, token, found)
+    if found is not None and faults.only(setting.faults, faults.TokenExpire):
+        found = {**found, "expiresAt": setting.now.wall}
+        setting.records.put(TOKENS, token, found)
     if found is None:
         raise refused(
             38190, "The access token provided in the Authorization header is invalid", status=401

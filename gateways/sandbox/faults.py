@@ -6,9 +6,9 @@ All parts of `match` must hold; each is optional; without `api` all suppliers ar
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Any, Final, Literal, TypeVar, assert_never, get_args
 
 from msgspec import Meta, Struct, ValidationError, convert, to_builtins
 
@@ -99,6 +99,10 @@ class TokenRevoke(Action, frozen=True, tag="token_revoke"):
     """The token that the request carries is revoked before it is looked at."""
 
 
+class TokenExpire(Action, frozen=True, tag="token_expire"):
+    """The token that the request carries expires before it is looked at."""
+
+
 class SellOut(Action, frozen=True, tag="sell_out"):
     """No seats: on flights whose key begins with `flight` (`YY482`), in `fareClass` or all."""
 
@@ -152,7 +156,14 @@ TransportAction = (
     | Html502
 )
 DomainAction = (
-    TokenRevoke | SellOut | PriceDrift | ScheduleChange | TicketRefuse | PnrAutocancelNow | FeedLag
+    TokenRevoke
+    | TokenExpire
+    | SellOut
+    | PriceDrift
+    | ScheduleChange
+    | TicketRefuse
+    | PnrAutocancelNow
+    | FeedLag
 )
 AnyAction = TransportAction | DomainAction
 A = TypeVar("A", bound=Action)
@@ -260,36 +271,51 @@ class Plan:
 
 
 def plan(fired: tuple[Fired, ...]) -> Plan:
-    """Latencies add up; of what else concerns the transport the first counts."""
-    delay = sum(each.action.ms for each in fired if isinstance(each.action, Latency))
+    """Latencies add up; of the rest the first of its sort counts: whether it is done and answered,
+    what is answered instead, how the answer is spoiled."""
+    found = Plan()
     for each in fired:
-        found = _plan(each.action, delay)
-        if found is not None:
-            return found
-    return Plan(delay_ms=delay)
+        found = _with(found, each.action)
+    return found
 
 
-def _plan(action: AnyAction, delay: int) -> Plan | None:
+def _with(plan: Plan, action: AnyAction) -> Plan:
+    match action:
+        case Latency():
+            return replace(plan, delay_ms=plan.delay_ms + action.ms)
+        case HangBeforeEffect() | ResetBefore() | HangAfterEffect() | ResetAfter() | LateEffect():
+            return plan if plan.reply != "sent" else _unanswered(plan, action)
+        case Status() | Html502():
+            if plan.instead is not None:
+                return plan
+            return replace(
+                plan, effect=plan.effect if action.after_effect else "never", instead=action
+            )
+        case RateLimit() | StatusMismatch():
+            return plan if plan.instead else replace(plan, effect="never", instead=action)
+        case TruncateBody() | BadJson() | WrongContentType():
+            return plan if plan.spoil else replace(plan, spoil=action)
+        case _:
+            return plan
+
+
+def _unanswered(
+    plan: Plan,
+    action: HangBeforeEffect | ResetBefore | HangAfterEffect | ResetAfter | LateEffect,
+) -> Plan:
     match action:
         case HangBeforeEffect():
-            return Plan(delay_ms=delay, effect="never", reply="hung")
+            return replace(plan, effect="never", reply="hung")
         case HangAfterEffect():
-            return Plan(delay_ms=delay, reply="hung")
+            return replace(plan, reply="hung")
         case ResetBefore():
-            return Plan(delay_ms=delay, effect="never", reply="reset")
+            return replace(plan, effect="never", reply="reset")
         case ResetAfter():
-            return Plan(delay_ms=delay, reply="reset")
+            return replace(plan, reply="reset")
         case LateEffect():
-            return Plan(delay_ms=delay, effect="late", late_ms=action.ms, reply="hung")
-        case Status() | Html502():
-            effect: Literal["now", "never"] = "now" if action.after_effect else "never"
-            return Plan(delay_ms=delay, effect=effect, instead=action)
-        case RateLimit() | StatusMismatch():
-            return Plan(delay_ms=delay, effect="never", instead=action)
-        case TruncateBody() | BadJson() | WrongContentType():
-            return Plan(delay_ms=delay, spoil=action)
+            return replace(plan, effect="late", late_ms=action.ms, reply="hung")
         case _:
-            return None
+            assert_never(action)
 
 
 def write_journal(draft: Draft, entry: Json) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 import trio
@@ -11,6 +11,8 @@ from commands.sandbox_child import SandboxError, Urls, attached, played
 from core.config import Config, ConfigError, Supplier
 from core.ports.clock import Chance, Clock, Ids
 from core.ports.offers import Offers
+from gateways.partners.amadeus import Amadeus
+from gateways.partners.amadeus_settings import AmadeusSettings
 from gateways.partners.duffel import Duffel
 from gateways.partners.duffel_client import DuffelSettings
 from gateways.partners.offer_search import OfferSearch
@@ -20,6 +22,7 @@ SANDBOX_FILE: Final = "sandbox.db"
 BEGIN_AFTER: Final = 20.0
 AGAIN_AFTER: Final = 5.0
 CLOSE_WITHIN: Final = 1.0
+Mode = Literal["sandbox", "live"]
 _ANYWHERE: Final = {"amadeus": "http://127.0.0.1", "duffel": "http://127.0.0.1"}
 """Settings are judged before anybody is played."""
 
@@ -34,9 +37,9 @@ class Travel:
         self, config: Config, offers: Offers, *, clock: Clock, ids: Ids, chance: Chance
     ) -> None:
         self._config, self._clock, self._chance = config, clock, chance
-        self._suppliers: list[Duffel] = []
+        self._suppliers: list[Amadeus | Duffel] = []
         self.search = OfferSearch(offers, clock=clock, ids=ids)
-        _duffel(config.duffel, _ANYWHERE)
+        self._made(_ANYWHERE)
 
     async def run(self) -> None:
         """Until cancelled. Begins when somebody asks, or a little after the start. When the sandbox
@@ -58,7 +61,8 @@ class Travel:
         async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
             self._suppliers = self._made(await self._sandbox(nursery))
             for supplier in self._suppliers:
-                stack.push_async_callback(_closed, supplier)
+                if isinstance(supplier, Duffel):
+                    stack.push_async_callback(_closed, supplier)
             await self.search.run(self._suppliers)
 
     async def _sandbox(self, nursery: trio.Nursery) -> Urls:
@@ -71,24 +75,29 @@ class Travel:
         urls: Urls = await nursery.start(played, config.data_dir / SANDBOX_FILE)
         return urls
 
-    def _made(self, urls: Urls) -> list[Duffel]:
-        made = []
-        settings = _duffel(self._config.duffel, urls)
-        if settings is not None:
-            made.append(Duffel(settings, clock=self._clock, chance=self._chance))
+    def _made(self, urls: Urls) -> list[Amadeus | Duffel]:
+        """Those that are on. Raises `ConfigError`."""
+        made: list[Amadeus | Duffel] = []
+        for name, make in (("amadeus", self._amadeus), ("duffel", self._duffel)):
+            supplier: Supplier = getattr(self._config, name)
+            url = supplier.url if supplier.mode == "live" else urls.get(name)
+            if supplier.mode == "off" or (supplier.mode == "sandbox" and not url):
+                continue
+            try:
+                made.append(make(supplier, "live" if supplier.mode == "live" else "sandbox", url))
+            except ValueError as error:
+                raise ConfigError(str(error)) from None
         return made
 
+    def _amadeus(self, supplier: Supplier, mode: Mode, url: str | None) -> Amadeus:
+        settings = AmadeusSettings(
+            mode=mode, url=url, client_id=supplier.key, client_secret=supplier.secret
+        )
+        return Amadeus(settings, clock=self._clock, chance=self._chance)
 
-def _duffel(supplier: Supplier, urls: Urls) -> DuffelSettings | None:
-    """None: it is off, or nobody plays it. Raises `ConfigError`."""
-    is_live = supplier.mode == "live"
-    url = supplier.url if is_live else urls.get("duffel")
-    if supplier.mode == "off" or not (is_live or url):
-        return None
-    try:
-        return DuffelSettings(mode="live" if is_live else "sandbox", url=url, key=supplier.key)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
+    def _duffel(self, supplier: Supplier, mode: Mode, url: str | None) -> Duffel:
+        settings = DuffelSettings(mode=mode, url=url, key=supplier.key)
+        return Duffel(settings, clock=self._clock, chance=self._chance)
 
 
 async def _closed(supplier: Duffel) -> None:

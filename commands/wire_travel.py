@@ -20,7 +20,7 @@ from loadtest.causes import first_cause
 
 SANDBOX_FILE: Final = "sandbox.db"
 BEGIN_AFTER: Final = 20.0
-AGAIN_AFTER: Final = 5.0
+AGAIN_AFTER: Final = 2.0
 CLOSE_WITHIN: Final = 1.0
 Mode = Literal["sandbox", "live"]
 _ANYWHERE: Final = {"amadeus": "http://127.0.0.1", "duffel": "http://127.0.0.1"}

@@ -54,9 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                 "--url",
                 help="the control port (CARAVAN_SANDBOX_URL, else the one that runs from --data)",
             )
-            action.add_argument(
-                "--data", type=Path, default=_default_data(), help=argparse.SUPPRESS
-            )
+            action.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="(as above)")
 
 
 def _configure_serve(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:

@@ -1,0 +1,81 @@
+"""`main.py sandbox` steers a sandbox that runs, and says what is wrong in a sentence."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands.command_line import main
+from commands.sandbox_words import milliseconds
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Of a sandbox that runs."""
+    data = tmp_path_factory.mktemp("sandbox") / "sandbox.db"
+    process = subprocess.Popen(
+        [sys.executable, "main.py", "sandbox", "serve", "--data", str(data), "--with-parent"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    ready = json.loads(process.stdout.readline())
+    assert (ready["event"], ready["pid"]) == ("ready", process.pid)
+    yield data
+    process.stdin.close()
+    assert process.wait(timeout=10) == 0
+    process.stdout.close()
+    assert not data.with_suffix(".json").exists()
+
+
+def steer(data: Path, *words: str) -> int:
+    return main(["sandbox", "--data", str(data), *words])
+
+
+def test_time_is_advanced_rules_come_and_go(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert steer(data, "advance", "1d12h") == 0
+    now = json.loads(capsys.readouterr().out)
+    assert 0 <= now["business"] - now["wall"] - 129_600_000 < 1_000
+    assert steer(data, "rule", '{"match": {}, "action": {"type": "rate_limit"}}') == 0
+    assert steer(data, "rule") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert steer(data, "calm") == 0
+    assert json.loads(capsys.readouterr().out) == {"deleted": 1}
+    for quiet in ("journal", "pnrs"):
+        assert steer(data, quiet) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert steer(data, "rule", '{"match": {}}') == 1
+    assert steer(data, "issue", "NOBODY") == 1
+    assert steer(data, "advance", "soon") == 2
+    assert steer(data) == 2
+    assert steer(data.with_name("other.db"), "info") == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [
+        word in line
+        for word, line in zip(
+            ("action", "issue", "soon", "another sandbox", "No sandbox runs"), said, strict=True
+        )
+    ] == [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7d", 604_800), ("1w", 604_800), ("1d12h", 129_600), ("90m", 5_400)]
+)
+def test_spans_of_time(text: str, seconds: int) -> None:
+    assert milliseconds(text) == seconds * 1_000
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "7 d"])
+def test_what_is_no_span_of_time(text: str) -> None:
+    with pytest.raises(ValueError, match="span of time"):
+        milliseconds(text)

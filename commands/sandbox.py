@@ -14,6 +14,7 @@ import trio
 
 from commands.sandbox_words import EXAMPLES, milliseconds
 from gateways.sandbox.amadeus import AmadeusMachine
+from gateways.sandbox.duffel import DuffelMachine
 from gateways.sandbox.exchange import Machine
 from gateways.sandbox.shell import Sandbox, serve_sandbox
 from gateways.sandbox.store import Store, StoreError
@@ -25,7 +26,7 @@ FAILED: Final = 1
 LOOPBACK: Final = "127.0.0.1"
 ANSWER_WITHIN: Final = 10.0
 DEFAULT_SEED: Final = "caravan"
-MACHINES: Final[tuple[Machine, ...]] = (AmadeusMachine(),)
+MACHINES: Final[tuple[Machine, ...]] = (AmadeusMachine(), DuffelMachine())
 PORTS: Final = ("control", *(each.name for each in MACHINES))
 
 

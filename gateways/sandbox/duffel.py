@@ -1,7 +1,7 @@
 """The sandbox's Duffel (API v2, flights): searches, offers and orders, as a pure machine.
 
 Its words for errors are the documented ones. Honoured faults beside those of the transport: `sell_out`,
-`price_drift`, `ticket_refuse`, `pnr_autocancel_now`, `token_revoke`. Any token that begins with
+`price_drift`, `ticket_refuse`, `pnr_autocancel_now`, `token_revoke`, `token_expire`. Any token that begins with
 `duffel_test_` is good. Not here: services, seat maps, changes of orders, webhooks, Stays.
 """
 
@@ -28,7 +28,7 @@ from gateways.sandbox.duffel_replies import (
 from gateways.sandbox.duffel_search import Search, from_record, read_search
 from gateways.sandbox.duffel_shapes import offer, offer_request
 from gateways.sandbox.exchange import Json, Request, Response, Setting
-from gateways.sandbox.faults import TokenRevoke, only
+from gateways.sandbox.faults import TokenExpire, TokenRevoke
 from gateways.sandbox.records import Draft
 
 SEARCHES: Final = "duffel.search"
@@ -114,7 +114,7 @@ def _check_headers(request: Request, setting: Setting) -> None:
         raise refused("invalid_authorization_header")
     if not token.startswith("duffel_test_"):
         raise refused("access_token_not_found")
-    if only(setting.faults, TokenRevoke):
+    if any(isinstance(each, TokenExpire | TokenRevoke) for each in setting.faults):
         raise refused("expired_access_token")
     version = headers.get("duffel-version")
     if version != "v2":

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from duffel_world import HEADERS, WALL, DuffelWorld, balance, order, payload, search, traveller
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec import Raw
 
 from gateways.partners.duffel_offers import supplier_offer
@@ -17,6 +19,7 @@ from gateways.sandbox.faults import (
     PriceDrift,
     SellOut,
     TicketRefuse,
+    TokenExpire,
     TokenRevoke,
 )
 from protocol.travel import FlightDetails
@@ -323,9 +326,10 @@ def test_too_many_requests_of_a_minute_are_refused_until_its_end() -> None:
     duffel.search()
 
 
-def test_a_revoked_token_is_refused(duffel: DuffelWorld) -> None:
-    refusal = duffel.refused("GET", "/air/orders", faults=(TokenRevoke(),))
-    assert refusal == (401, "expired_access_token")
+def test_a_token_is_revoked_or_expires_by_rule(duffel: DuffelWorld) -> None:
+    for fault in (TokenRevoke(), TokenExpire()):
+        refusal = duffel.refused("GET", "/air/orders", faults=(fault,))
+        assert refusal == (401, "expired_access_token")
 
 
 def test_answers_are_gzipped_for_those_who_accept_it(duffel: DuffelWorld) -> None:
@@ -536,3 +540,64 @@ def test_an_infant_sits_with_an_adult(duffel: DuffelWorld) -> None:
         traveller(infant, born_on="2026-01-01"),
     ]
     assert duffel.hold(offer, passengers=together)["passengers"][0]["infant_passenger_id"]
+
+
+# Whatever a client sends.
+
+SHARED = DuffelWorld()
+_HELD = SHARED.hold(SHARED.search()["offers"][0])
+GOOD: dict[str, Any] = {
+    "offer_requests": search(),
+    "orders": order(SHARED.search()["offers"][0]),
+    "payments": {"order_id": _HELD["id"], "payment": balance(_HELD)},
+    "order_cancellations": {"order_id": _HELD["id"]},
+}
+
+WORDS = st.sampled_from(
+    [
+        "slices",
+        "passengers",
+        "origin",
+        "destination",
+        "departure_date",
+        "type",
+        "age",
+        "id",
+        "selected_offers",
+        "payments",
+        "payment",
+        "order_id",
+        "metadata",
+        "born_on",
+        "title",
+    ]
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["PAR", "NCE", "2027-06-14", "adult", "hold", "instant", "balance"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=6),
+    max_leaves=12,
+)
+PATHS = ["offer_requests", "orders", "payments", "order_cancellations"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(PATHS), st.data())
+def test_whatever_is_posted_is_answered_in_duffels_words(path: str, data: st.DataObject) -> None:
+    mutated = {**GOOD[path], **data.draw(st.dictionaries(st.sampled_from([*GOOD[path]]), VALUES))}
+    response = SHARED.send("POST", f"/air/{path}", mutated)
+    assert response.status in (201, 400, 404, 422)
+    assert {"data"} == payload(response).keys() or payload(response)["errors"][0]["code"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_whatever_a_passenger_is_said_to_be_is_answered(data: st.DataObject) -> None:
+    first, *rest = GOOD["orders"]["passengers"]
+    changed = {**first, **data.draw(st.dictionaries(st.sampled_from([*first]), VALUES))}
+    body = {**GOOD["orders"], "passengers": [changed, *rest]}
+    assert SHARED.send("POST", "/air/orders", body).status in (201, 422)

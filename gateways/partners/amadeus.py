@@ -175,12 +175,12 @@ class Amadeus(NoOrdersYet):
     ) -> SupplierOffer | WireError | Refused:
         offer_id, now = hotels.offer_id(offer.token), self._clock.now_ms()
         if offer_id is None:
-            return Refused(kind="invalid", detail="This is not an offer of Amadeus'.")
+            return Refused(kind="invalid", detail="not an offer of Amadeus'")
 
         def understand(answer: bytes) -> SupplierOffer | Refused:
             found = _hotel_pricing(answer).data
             if not (found.available and found.offers):
-                return Refused(kind="sold_out", detail="The room is not available any more.")
+                return Refused(kind="sold_out", detail="the room is not available any more")
             return hotels.room_offer(found.hotel, found.offers[0], query.party, now)
 
         return await self._calls.read(

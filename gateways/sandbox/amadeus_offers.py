@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gateways.sandbox import faults
 from gateways.sandbox.amadeus_errors import refused
-from gateways.sandbox.amadeus_params import member, one_of, parsed_day
+from gateways.sandbox.amadeus_params import FLIGHTS_AHEAD, member, one_of, parsed_day
 from gateways.sandbox.exchange import Json, Setting
 from gateways.sandbox.fares import Age, Fare, fare
 from gateways.sandbox.flights import AIRCRAFT, CARRIERS, Flight
@@ -319,15 +319,18 @@ def _payer(posted: Any, at: str) -> Payer:
 
 
 def _classes(pricings: Sequence[Any], at: str) -> dict[str, str]:
-    """Booking class by segment: the same for all travellers here."""
+    """Booking class by segment: the same segments and classes for all travellers here."""
     found: dict[str, str] = {}
     for i, pricing in enumerate(pricings):
         here = f"{at}/travelerPricings[{i}]"
+        theirs: dict[str, str] = {}
         for s, detail in enumerate(member(pricing, "fareDetailsBySegment", list, here)):
             there = f"{here}/fareDetailsBySegment[{s}]"
             segment, letter = (member(detail, name, str, there) for name in ("segmentId", "class"))
-            if found.setdefault(segment, letter) != letter:
-                raise refused(4926, "No fare applicable", pointer=f"{there}/class")
+            theirs[segment] = letter
+        if theirs != (found or theirs):
+            raise refused(4926, "No fare applicable", pointer=f"{here}/fareDetailsBySegment")
+        found = theirs
     return found
 
 
@@ -342,6 +345,8 @@ def _leg(segment: Any, classes: dict[str, str], setting: Setting, at: str) -> Le
     day = parsed_day(leaves[:10])
     if day is None:
         raise refused(477, "must be a local date and time", pointer=f"{at}/departure/at")
+    if abs(day - setting.now.today) > timedelta(days=FLIGHTS_AHEAD + 1):
+        raise refused(4926, "No fare applicable: too far from today", pointer=at)
     flight = setting.world.flight(carrier, number, origin, destination, day)
     if flight is None or _local(leaves) != flight.departs:
         raise refused(4926, "No such flight", pointer=at)

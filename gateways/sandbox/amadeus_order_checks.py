@@ -26,6 +26,7 @@ REMARKS: Final = (
     "TICKETING_MISCELLANEOUS",
     "TOUR_CODE",
 )
+MAX_MARGIN: Final = 100
 _DELAY: Final = re.compile(r"(\d{1,3})D")
 
 
@@ -115,6 +116,6 @@ def _margin(text: Any, at: str) -> Decimal:
         found = Decimal(text) if isinstance(text, str) else Decimal(-1)
     except InvalidOperation:
         found = Decimal(-1)
-    if not found.is_finite() or found < 0:
-        raise refused(477, "must be percent, as text", pointer=at)
+    if not found.is_finite() or not 0 <= found <= MAX_MARGIN:
+        raise refused(477, f"must be percent, as text, at most {MAX_MARGIN}", pointer=at)
     return found

@@ -252,6 +252,8 @@ def _cabins(restrictions: Any, at: str) -> dict[str, str]:
         here = f"{at}[{n}]"
         cabin = one_of(member(each, "cabin", str, here), CABINS, f"{here}/cabin")
         names = each.get("originDestinationIds") or [""]
+        if not isinstance(names, list):
+            raise refused(477, "must be a list", pointer=f"{here}/originDestinationIds")
         found |= {str(name): cabin for name in names}
     return found
 

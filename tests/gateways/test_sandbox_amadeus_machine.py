@@ -255,5 +255,5 @@ class Desk(RuleBasedStateMachine):
         return dict(json.loads(answer.body)["data"]["flightOffers"][0])
 
 
-Desk.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+Desk.TestCase.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
 TestDesk = Desk.TestCase

@@ -125,9 +125,7 @@ def test_suppliers_are_of_the_sandbox_until_somebody_says_otherwise() -> None:
     assert config.amadeus == Supplier(
         mode="live", url="https://travel.api.example", key="an-id", secret="a-secret"
     )
-    assert config.duffel == Supplier(
-        mode="off", url="https://api.duffel.example", key="duffel-key"
-    )
+    assert config.duffel == Supplier(mode="off", url="https://api.duffel.example", key="duffel-key")
     for secret in ("an-id", "a-secret", "duffel-key"):
         assert secret not in repr(config)
 

@@ -1,7 +1,9 @@
 """`main.py chat`: talk in a room from a terminal."""
 
 import argparse
+import signal
 import sys
+from collections.abc import AsyncIterator
 from typing import Final
 
 import trio
@@ -54,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     try:
         with restored_terminal():
-            trio.run(_chat, args, screen_for(args.plain))
+            trio.run(_chat_until_interrupted, args, screen_for(args.plain))
     except BaseException as error:
         match first_cause(error):
             case KeyboardInterrupt():
@@ -77,6 +79,20 @@ def run(args: argparse.Namespace) -> int:
                 raise
         return 1
     return 0
+
+
+async def _chat_until_interrupted(args: argparse.Namespace, screen: Screen) -> None:
+    """Ctrl-C cancels, between two steps of the tasks and not amid the start of one."""
+    with trio.open_signal_receiver(signal.SIGINT) as interrupts:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_at_a_signal, interrupts, nursery.cancel_scope)
+            await _chat(args, screen)
+            nursery.cancel_scope.cancel()
+
+
+async def _cancel_at_a_signal(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
 
 
 async def _chat(args: argparse.Namespace, screen: Screen) -> None:

@@ -33,8 +33,6 @@ NOT_YET: Final = (
     ("GET", "personas"),
     ("POST", "personas"),
     ("GET", "recommendations?q=x"),
-    ("GET", "offers"),
-    ("POST", "offers/x/price"),
     ("POST", "quotes"),
     ("GET", "bookings"),
     ("POST", "bookings"),

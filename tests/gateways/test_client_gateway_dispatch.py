@@ -131,7 +131,9 @@ async def test_a_session_that_changes_its_mind_after_the_welcome_changes_nothing
 
 
 @pytest.mark.parametrize(
-    ("data", "code"), [(masked(b"{}", TEXT), 4300), (masked(msgpack.packb(POST)), 4303)]
+    ("data", "code"),
+    [(masked(b"{}", TEXT), 4300), (masked(msgpack.packb(POST)), 4303)],
+    ids=["text", "a command"],
 )
 async def test_where_a_policy_opens_without_hello_there_is_still_no_text_and_no_command(
     data: bytes, code: int

@@ -161,6 +161,7 @@ async def test_a_second_hello_is_a_bad_request_and_no_more() -> None:
         (masked(b"x", first=0xC2), 1002),
         (masked(b"\x03\xe8\xff\xfe", CLOSE), 1007),
     ],
+    ids=["text", "no frame", "too long", "not masked", "reserved bit", "a reason that is no text"],
 )
 async def test_frames_that_are_none_close_with_their_code(data: bytes, code: int) -> None:
     world = World()

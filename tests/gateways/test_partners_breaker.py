@@ -89,7 +89,7 @@ class BreakerLife(RuleBasedStateMachine):
         self.opened_at: float | None = None
         self.failed_in_a_row = 0
 
-    @rule(seconds=st.floats(0.0, 30.0))
+    @rule(seconds=st.integers(0, 30 * 1024).map(lambda number: number / 1024))  # adds up exactly
     def wait(self, seconds: float) -> None:
         self.now += seconds
 

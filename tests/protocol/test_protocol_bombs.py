@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgpack
 import pytest
+from machine_speed import work
 
 from protocol.codec import Malformed, Refused, decode
 
@@ -130,12 +131,12 @@ def test_a_bomb_is_cheap(name: str) -> None:
     data = BOMBS[name]
     assert len(data) <= SIZE
     outcome(data)
-    fastest = min(timed(data) for _ in range(3))
+    fastest = min(timed(data) / work() for _ in range(3))
     tracemalloc.start()
     outcome(data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert fastest < 0.05
+    assert fastest < 8
     assert peak < 12 * 2**20
 
 

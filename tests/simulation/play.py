@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import structlog
 from judge import judge
-from mutants import MUTANTS
+from mutants import MUTANTS, Mutant
 from simulation import play
 
 
@@ -29,14 +29,21 @@ def main() -> int:
     options = parser.parse_args()
     if not options.log:
         structlog.configure(processors=[drop])
-    totals: Counter[str] = Counter()
     mutant = MUTANTS[options.mutant] if options.mutant else None
-    failed = 0
-    for seed in range(options.first, options.first + options.count):
+    totals = play_all(range(options.first, options.first + options.count), mutant)
+    print(json.dumps({"seeds": options.count, **dict(sorted(totals.items()))}))
+    return int(totals["failed"] > 0)
+
+
+def play_all(seeds: range, mutant: Mutant | None = None) -> Counter[str]:
+    """What happened in all. Each broken promise is printed to the standard error with its seed; the
+    seeds with one are counted as `failed`."""
+    totals: Counter[str] = Counter(failed=0)
+    for seed in seeds:
         with mutant.broken() if mutant else nullcontext():
             journey = play(seed, mutant.climate if mutant else {})
             problems = judge(journey)
-        failed += bool(problems)
+        totals["failed"] += bool(problems)
         for problem in problems:
             print(f"seed {seed}: {problem}", file=sys.stderr)
         totals.update(journey.weather.counts)
@@ -44,8 +51,7 @@ def main() -> int:
         totals["parts_restarted"] += int(journey.totals.parts_restarted)
         totals["messages"] += sum(len(journey.rows(room_id)) for room_id in journey.rooms)
         totals["received"] += journey.deliveries
-    print(json.dumps({"seeds": options.count, "failed": failed, **dict(sorted(totals.items()))}))
-    return int(failed > 0)
+    return totals
 
 
 def drop(*_: object) -> NoReturn:

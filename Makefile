@@ -1,6 +1,7 @@
 # `make run` and `make test` do all the set-up they need on a machine with Python >= 3.11 and make.
 PYTHON ?= python3
 PY := .venv/bin/python
+JOBS ?= 2
 JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py) $(addprefix tests/gateways/,test_ws_frames.py test_client_gateway_protocol.py test_client_gateway_dispatch.py)
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
@@ -26,7 +27,7 @@ setup: .venv/ready  ## the virtual environment with everything in it
 	@touch $@
 
 test: coverage   ## every test, with the ten slowest printed
-	@$(PY) -m pytest $(JUDGING:%=--ignore=%)
+	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadgroup $(JUDGING:%=--ignore=%)
 
 coverage: setup  ## the tests of codec and dispatch: every branch is taken
 	@$(PY) -m coverage run -m pytest $(JUDGING)
@@ -46,7 +47,7 @@ format: setup    ## lay out the code
 	@.venv/bin/ruff check --fix .
 
 soak: setup      ## the long versions of the property and crash tests
-	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest tests/simulation tests/e2e tests/fuzz
+	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadgroup tests/simulation tests/e2e tests/fuzz
 
 bench: setup     ## every benchmark in its short form, about ten minutes
 	@$(PY) -m benchmarks

@@ -1,6 +1,5 @@
 """Negative controls: each broken rule is found by the fuzz, within the number of frames stated."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,9 @@ import pytest
 from campaign import Tally, run
 from cases import case
 from frame_oracle import Broken
+from machine_speed import work
 from msgspec.msgpack import Decoder
+from verdicts import MOST_WORK
 
 from gateways.client.channel import Channel
 from gateways.client.connection import Connection

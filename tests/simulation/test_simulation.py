@@ -3,7 +3,6 @@
 A failing seed is played again with `python tests/simulation/play.py SEED`.
 """
 
-import json
 import os
 import random
 import subprocess
@@ -11,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
@@ -40,7 +38,9 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [pytest.param(n, marks=pytest.mark.xdist_group(f"part {n}")) for n in range(PARTS)]
+)
 def test_every_seed_keeps_the_promises(part: int) -> None:
     seeds = range(part * SEEDS // PARTS, (part + 1) * SEEDS // PARTS)
     totals = play_all(seeds)

@@ -27,7 +27,7 @@ setup: .venv/ready  ## the virtual environment with everything in it
 	@touch $@
 
 test: coverage   ## every test, with the ten slowest printed
-	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadgroup $(JUDGING:%=--ignore=%)
+	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(JUDGING:%=--ignore=%)
 
 coverage: setup  ## the tests of codec and dispatch: every branch is taken
 	@$(PY) -m coverage run -m pytest $(JUDGING)
@@ -47,7 +47,7 @@ format: setup    ## lay out the code
 	@.venv/bin/ruff check --fix .
 
 soak: setup      ## the long versions of the property and crash tests
-	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadgroup tests/simulation tests/e2e tests/fuzz
+	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile tests/simulation tests/e2e tests/fuzz
 
 bench: setup     ## every benchmark in its short form, about ten minutes
 	@$(PY) -m benchmarks

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -16,6 +17,7 @@ from postgres_for_tests import (
     make_template,
     started_in_thread,
 )
+from xdist.scheduler import LoadFileScheduling
 
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
@@ -29,12 +31,16 @@ if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, those of a file stay together, with their fixtures."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+class FilesAndParts(LoadFileScheduling):
+    """Where several processes share the tests, those of a file stay together, with their fixtures;
+    but the parts of a long one (`[part 7]`) are shared out."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if "[part " in nodeid else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndParts:
+    return FilesAndParts(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

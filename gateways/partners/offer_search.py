@@ -67,14 +67,15 @@ class OfferSearch:
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Until cancelled."""
-        try:
-            async with trio.open_nursery() as self._nursery:
-                self._suppliers = {supplier.name: supplier for supplier in suppliers}
-                self._running.set()
-                task_status.started()
+        async with trio.open_nursery() as nursery:
+            self._suppliers = {supplier.name: supplier for supplier in suppliers}
+            self._nursery = nursery
+            self._running.set()
+            task_status.started()
+            try:
                 await trio.sleep_forever()
-        finally:
-            self._suppliers, self._nursery, self._running = {}, None, trio.Event()
+            finally:  # before the nursery closes: who asks now waits for the next suppliers
+                self._suppliers, self._nursery, self._running = {}, None, trio.Event()
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"searches": len(self._searches), "cached": len(self._cache)}
@@ -114,7 +115,8 @@ class OfferSearch:
         """Raises `Unavailable`."""
         self.asked.set()
         with trio.move_on_after(SUPPLIERS_WITHIN):
-            await self._running.wait()
+            while not self._running.is_set():
+                await self._running.wait()
         if not self._running.is_set():
             raise Unavailable
 

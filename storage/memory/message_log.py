@@ -97,7 +97,9 @@ class MemoryMessageLog:
             self.stored.attempt(appends, [False] * len(appends))
 
     def _land_before_refence(self, shard: int) -> None:
-        if self._late and any(shard_of(a.room_id) == shard for appends in self._late for a in appends):
+        if self._late and any(
+            shard_of(a.room_id) == shard for appends in self._late for a in appends
+        ):
             self.land_late()
 
     def _outcomes(self, appends: Sequence[Append]) -> Sequence[Outcome]:

@@ -108,7 +108,7 @@ async def test_a_sandbox_that_is_killed_comes_back(
     found(by_ada)
     before = sandbox_of(protocol_server)["pid"]
     os.kill(before, signal.SIGKILL)
-    with trio.fail_after(AGAIN_AFTER + 20):
+    with trio.fail_after(AGAIN_AFTER + 40):
         while not await trio.to_thread.run_sync(is_answered, by_ada):
             await trio.sleep(0.1)
     assert sandbox_of(protocol_server)["pid"] != before

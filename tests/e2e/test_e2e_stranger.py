@@ -57,8 +57,8 @@ async def test_strangers_meet_talk_and_read(enter: Entering, people: dict[str, P
             "createRoom", kind="group", clientId=uuid7(), title="Porto", members=[people["bob"].id]
         )
         room_id = made["room"]["id"]
-        invited = await bob.wait_for("onRoomInvited")
-        assert invited["room"]["id"] == room_id
+        while (await bob.wait_for("onRoomInvited"))["room"]["id"] != room_id:
+            pass  # an invitation of another test, come late
         joined = await bob.call("joinRoom", roomId=room_id)
         assert joined["room"]["title"] == "Porto"
 

@@ -13,7 +13,7 @@ from protocol import codec
 from protocol.limits import MAX_NESTING
 
 SUSPICIOUS_SECONDS: Final = 0.05
-MOST_WORK: Final = 8
+MOST_WORK: Final = 16
 """Times `machine_speed.work`."""
 
 

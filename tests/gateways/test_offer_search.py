@@ -297,6 +297,38 @@ async def test_who_asks_before_there_are_suppliers_waits_a_little(
         await world.desk.price(1, "offer-1")
 
 
+async def test_who_asks_while_the_suppliers_change_is_answered_by_the_next_ones(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    world = World(Supplier("a", [flight("a", 200)]))
+    answered = []
+
+    async def ask(amount: int) -> None:
+        query = replace(QUERY, party=Party(adults=amount))
+        answered.append(states(await world.desk.search(1, "ada", query)))
+
+    async def run(scope: trio.CancelScope, *, task_status: Any) -> None:
+        with scope:
+            await world.desk.run(world.suppliers, task_status=task_status)
+
+    async with trio.open_nursery() as nursery:
+        before, after = trio.CancelScope(), trio.CancelScope()
+        await nursery.start(run, before)
+        nursery.start_soon(ask, 9)
+        before.cancel()
+        for turn in range(8):
+            await trio.lowlevel.checkpoint()
+            nursery.start_soon(ask, turn + 1)
+        await trio.sleep(1.0)
+        await nursery.start(run, after)
+        await trio.sleep(1.0)
+        after.cancel()
+    # Who asks before the change is seen may be cut off, and hears that.
+    assert len(answered) == 9
+    assert answered.count({"a": "answered"}) >= 7, answered
+    assert world.desk.statistics()["searches"] == 0
+
+
 async def test_searches_under_way_are_bounded(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

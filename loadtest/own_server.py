@@ -72,6 +72,9 @@ def environment_of(data: Path) -> dict[str, str]:
         "CARAVAN_WS_PORT": "0",
         "CARAVAN_DATA_DIR": str(data),
         "CARAVAN_RATE_LIMITS": "off",
+        # Nobody travels: a supplier's sandbox would start amid the load, on the same processors.
+        "CARAVAN_AMADEUS_MODE": "off",
+        "CARAVAN_DUFFEL_MODE": "off",
     }
 
 

@@ -17,6 +17,11 @@ import uvloop
 T = TypeVar("T")
 
 
+async def beside(fn: Callable[..., T], *args: Any) -> T:
+    """`fn(*args)` in a worker thread, for what runs over there and computes: others' queries go on."""
+    return await asyncio.to_thread(fn, *args)
+
+
 class AsyncioBridge:
     """Runs asyncio functions for trio tasks.
 

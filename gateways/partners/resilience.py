@@ -24,13 +24,14 @@ _STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
 class GuardPolicy:
     """Bounds of one supplier. Seconds, but for counts.
 
-    `most_running` calls at a time, `most_waiting` for a place. One attempt may take `call_within`; a
+    `most_running` calls at a time, `most_waiting` for a place: at eight calls a second, what comes
+    within the time that people wait. One attempt may take `call_within`; a
     call that its caller gives up counts against the supplier once it has taken `slow_after`. A read is
     repeated at most `most_retries` times, after `first_backoff`, doubled and spread by up to half.
     """
 
     most_running: int = 8
-    most_waiting: int = 32
+    most_waiting: int = 64
     call_within: float = 30.0
     slow_after: float = 5.0
     most_retries: int = 2

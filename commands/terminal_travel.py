@@ -107,7 +107,13 @@ def _offer_line(number: int, card: Card) -> str:
 
 
 def _flights(details: Mapping[str, Any]) -> str:
-    return " / ".join(_way(way["segments"]) for way in details["itineraries"])
+    ways = " / ".join(_way(way["segments"]) for way in details["itineraries"])
+    bags = details.get("checkedBags")
+    extras = [
+        *([f"{bags} bag{'s' if bags > 1 else ''}"] if bags else []),
+        *(["refundable"] if details.get("isRefundable") else []),
+    ]
+    return ", ".join([ways, *extras])
 
 
 def _way(segments: Sequence[Mapping[str, Any]]) -> str:

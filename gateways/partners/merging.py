@@ -16,7 +16,11 @@ class Merged:
 
 def likeness(offer: SupplierOffer) -> Hashable:
     """Equal for what a traveller would call the same: the same flights in the same cabins with as much
-    baggage and the same right to money back; the same room of the same hotel with the same meals."""
+    baggage and the same right to money back; the same room of the same hotel with the same meals.
+
+    What a supplier does not say is not promised: without a word of baggage or of money back, a fare is
+    like one that has none.
+    """
     details = offer.details
     if isinstance(details, FlightDetails):
         flights = tuple(
@@ -24,7 +28,7 @@ def likeness(offer: SupplierOffer) -> Hashable:
             for itinerary in details.itineraries
             for segment in itinerary.segments
         )
-        return flights, details.checked_bags, details.is_refundable
+        return flights, details.checked_bags or 0, bool(details.is_refundable)
     is_free = details.free_until is not None
     names = details.name.casefold(), details.room.casefold()
     return names, details.board, details.check_in, details.check_out, is_free

@@ -24,10 +24,10 @@ _STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
 class GuardPolicy:
     """Bounds of one supplier. Seconds, but for counts.
 
-    `most_running` calls at a time, `most_waiting` for a place: at eight calls a second, what comes
-    within the time that people wait. One attempt may take `call_within`; a
-    call that its caller gives up counts against the supplier once it has taken `slow_after`. A read is
-    repeated at most `most_retries` times, after `first_backoff`, doubled and spread by up to half.
+    `most_running` calls at a time, `most_waiting` for a place (at eight calls a second, those that come
+    to one while people still wait). One attempt may take `call_within`; a call that its caller gives up
+    counts against the supplier once it has taken `slow_after`. A read is repeated at most
+    `most_retries` times, after `first_backoff`, doubled and spread by up to half.
     """
 
     most_running: int = 8

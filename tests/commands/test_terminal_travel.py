@@ -127,6 +127,24 @@ def test_an_offer_is_one_line_that_cannot_steer_the_terminal() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "YY4821  ("),
+        ({"checkedBags": 0, "isRefundable": False}, "YY4821  ("),
+        ({"checkedBags": 1}, "YY4821, 1 bag  ("),
+        ({"checkedBags": 2, "isRefundable": True}, "YY4821, 2 bags, refundable  ("),
+    ],
+)
+def test_two_fares_of_the_same_flight_can_be_told_apart(
+    fields: dict[str, object], said: str
+) -> None:
+    ways = [{"segments": [segment("NCE", "ORY", "20:00", "21:35")]}]
+    flight = card(details={"kind": "flight", "itineraries": ways, **fields})
+    (line,) = offer_lines({"items": [flight], "partial": False, "suppliers": []})
+    assert said in line
+
+
 def test_it_says_who_has_not_answered() -> None:
     suppliers = [
         {"name": "duffel", "state": "late"},

@@ -463,6 +463,23 @@ def test_merging_loses_nothing_and_the_cheapest_of_each_is_what_is_sold(
         assert prices == sorted(prices)
 
 
+@pytest.mark.parametrize(
+    ("said", "are_one"),
+    [
+        ({"is_refundable": False}, True),
+        ({"is_refundable": True}, False),
+        ({"checked_bags": 0}, True),
+        ({"checked_bags": 1}, False),
+        ({"checked_bags": 0, "is_refundable": False}, True),
+    ],
+)
+def test_what_a_supplier_does_not_say_is_not_promised(said: dict[str, Any], are_one: bool) -> None:
+    """Amadeus says nothing of refunds: its fare is what another sells without one."""
+    silent, other = flight("a", 100), flight("b", 100)
+    other = replace(other, details=replace(other.details, **said))
+    assert (likeness(silent) == likeness(other)) is are_one
+
+
 def test_the_cache_forgets_the_least_used() -> None:
     cache = SearchCache(most=2)
     cache.put("a", QUERY, [], 0)

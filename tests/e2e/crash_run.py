@@ -30,10 +30,14 @@ class Audit:
     acked: dict[str, int] = field(default_factory=dict)
     seen: list[list[dict[str, Any]]] = field(default_factory=list)
     joined_at: list[int] = field(default_factory=list)
+    put_out: int = 0
+    """Joins that were acknowledged and are not known any more."""
 
     def findings(self) -> dict[str, int]:
         """Counts of what must not be: `lost`, `doubled`, `holes`, `repeated`, `disordered`."""
-        found: Counter[str] = Counter(lost=0, doubled=0, holes=0, repeated=0, disordered=0)
+        found: Counter[str] = Counter(
+            lost=self.put_out, doubled=0, holes=0, repeated=0, disordered=0
+        )
         head = max((frame["seq"] for frames in self.seen for frame in frames), default=0)
         for frames, first in zip(self.seen, self.joined_at, strict=True):
             seqs = [frame["seq"] for frame in frames]
@@ -155,16 +159,19 @@ class CrashRun:
             self._acks[writer] += 1
 
     async def _say(self, session: Session, room_id: str, text: str, client_id: str) -> int:
-        """A refusal that calls itself temporary is answered by the same message again."""
+        """A refusal that calls itself temporary is answered by the same message again; one that does
+        not by joining anew: whoever writes here had joined."""
         while True:
             try:
                 answer = await session.send(room_id, text, client_id=client_id)
                 return int(answer["seq"])
             except Refused as refusal:
-                if not refusal.is_temporary:
-                    raise
-                self.refusals += 1
-                await trio.sleep(0.1)
+                if refusal.is_temporary:
+                    self.refusals += 1
+                    await trio.sleep(0.1)
+                else:
+                    self._audit.put_out += 1
+                    await session.join(room_id)
 
     async def _crash_again_and_again(self) -> None:
         for _ in range(self._rounds):

@@ -118,7 +118,7 @@ async def test_those_who_read_have_all_once_and_in_order(
 
 
 async def test_a_run_without_a_cut_says_nothing_about_resuming(autojump_clock):
-    calm = Load(users=4, rooms=1, rate=10, seconds=1, more={"cuts": 0.001})
+    calm = Load(users=4, rooms=1, rate=10, seconds=1, more={"cuts": 1e-9})
     report = await reported(wish=a_wish("resume", calm))
     assert report["failures"] == ["nothing was cut: the run was too short to say anything"]
 

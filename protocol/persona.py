@@ -1,11 +1,44 @@
-"""Personas (§5): the contract's types. Their commands answer `unavailable` until they are built."""
+"""Personas (§5): who they are, how they are steered, and the runs by which they answer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
-from protocol.frames import Command, Event, RoomCommand
-from protocol.ids import Id
+from protocol.addresses import Kind
+from protocol.chat import AiOrigin, MessagePosted
+from protocol.frames import Answer, Command, Event, RoomCommand, Value
+from protocol.ids import Id, Millis, at_most_bytes
+
+PERSONA: Final = Kind("persona")
+"""Keyed by a room's id: all personas of one room, for one of them may answer a prompt, not two."""
+
+MAX_PERSONAS: Final = 5
+"""Per user."""
+
+MAX_ROOM_PERSONAS: Final = 10
+
+Voice = Literal["explorer", "adventure", "luxury", "local", "budget", "family", "foodie", "culture"]
+"""How a persona talks, and what it looks for first."""
+
+PersonaName = Annotated[str, at_most_bytes(100, not_empty=True)]
+
+
+class Persona(Value, frozen=True, kw_only=True):
+    """A persona as it is stored. `about`: its owner's words on who it is. `card`: what an imported
+    character card says beyond that, unknown keys included, as it came. `version` grows with every
+    change."""
+
+    id: Id
+    owner_id: Id
+    name: PersonaName
+    style: Voice
+    about: Annotated[str, at_most_bytes(4_096)] = ""
+    greeting: Annotated[str, at_most_bytes(4_096)] = ""
+    is_favourite: bool = False
+    is_paid: bool = False
+    card: dict[str, Any] | None = None
+    version: int = 1
+    created_at: Millis = 0
 
 
 class SwitchPersona(Command, frozen=True, kw_only=True, tag="persona.switch"):
@@ -70,3 +103,69 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run.ended"):
     run_id: str
     reason: Literal["done", "cancelled", "failed"]
     seq: int | None = None
+
+
+# Between actors; never on the wire.
+
+
+class Prompt(Value, frozen=True, kw_only=True):
+    """room → personas: a person wrote this, it is durable, and a persona sits in the room.
+
+    `read_at`: when its frame was read (trio time); every deadline of a run counts from it. `people`:
+    joined members. `follows`: who wrote the message before it. `locale`: the writer's.
+    """
+
+    message: MessagePosted
+    read_at: float
+    people: int
+    follows: Literal["persona", "human", "nobody"]
+    mentions: tuple[str, ...] = ()
+    reply_to_persona: Id | None = None
+    locale: str = "en"
+
+
+class Unsaid(Value, frozen=True, kw_only=True):
+    """room → personas: a message was deleted, or edited (it then says something else now): what was
+    learned from it goes."""
+
+    message_id: Id
+    is_deleted: bool
+
+
+class OpenRun(Value, frozen=True, kw_only=True):
+    """personas → room: a persona begins to answer. Answered by `Done`, or refused: the persona is
+    not there any more, or the room has as many open runs as it may."""
+
+    run_id: Id
+    persona_id: Id
+    message_id: Id
+    reply_to: Id
+    asker_id: Id
+
+
+class StreamRun(Value, frozen=True, kw_only=True):
+    """personas → room: more of its text, at `offset` UTF-8 bytes. Told, not asked."""
+
+    run_id: Id
+    offset: int
+    text: str
+
+
+class CloseRun(Value, frozen=True, kw_only=True):
+    """personas → room: the run is over. With `content` it becomes a message, first; answered by
+    `RunClosed` when that is durable."""
+
+    run_id: Id
+    reason: Literal["done", "cancelled", "failed"]
+    content: str = ""
+    cards: list[dict[str, Any]] | None = None
+    ai: AiOrigin | None = None
+
+
+class RunClosed(Answer, kw_only=True, tag="ok"):
+    """room → personas: `seq` of the message; None: nothing was streamed."""
+
+    seq: int | None = None
+
+
+InternalRunCommand = OpenRun | StreamRun | CloseRun

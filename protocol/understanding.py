@@ -1,0 +1,124 @@
+"""What a person meant: intents, slots, and the setting in which words are understood."""
+
+from typing import Annotated, Final, Literal, get_args
+
+from msgspec import Meta
+
+from protocol.frames import Value
+from protocol.ids import Currency, Date
+
+Intent = Literal[
+    "greet",
+    "ask_destination",
+    "search_flight",
+    "search_hotel",
+    "search_activity",
+    "refine",
+    "compare",
+    "ask_detail",
+    "weather",
+    "price_trend",
+    "plan_add",
+    "book",
+    "pay",
+    "cancel",
+    "thanks",
+    "complaint",
+    "smalltalk",
+    "out_of_scope",
+    "human_chatter",
+]
+INTENTS: Final[tuple[Intent, ...]] = get_args(Intent)
+
+ALWAYS_CONFIRMED: Final = frozenset[Intent]({"book", "pay", "cancel"})
+"""Never acted upon from one reading, however sure."""
+
+Language = Literal["en", "de", "es", "fr"]
+SlotName = Literal["destination", "origin", "dates", "budget", "party"]
+Question = Literal[
+    "destination",
+    "origin",
+    "dates",
+    "budget",
+    "party",
+    "which",
+    "confirm_book",
+    "confirm_pay",
+    "confirm_cancel",
+]
+Shown = Literal["places", "flights", "hotels", "activities"]
+
+
+class Setting(Value, frozen=True, kw_only=True):
+    """What was going on when a message was written; the prior of its meaning.
+
+    `people`: humans in the room. `addressed`: it names a persona or replies to one. `asked`: what a
+    persona asked this person just before. `shown`: what lies on the table. `last`: who wrote the message
+    before. `today`: the writer's day, which relative dates count from.
+    """
+
+    people: int = 1
+    addressed: bool = False
+    asked: Question | None = None
+    shown: Shown | None = None
+    last: Literal["persona", "human", "nobody"] = "nobody"
+    today: Date = "2026-11-24"
+
+
+class PlaceMention(Value, frozen=True, kw_only=True):
+    """A place as it was written. `name`: its English name; `place_id` of the catalogue where that has
+    it, `country` where it is a whole one."""
+
+    name: str
+    place_id: str | None = None
+    country: str | None = None
+
+
+class Dates(Value, frozen=True, kw_only=True):
+    """When. `from_` and `to`: days; `month`: "2027-02"; `nights`; `season`: "2026-winter" begins in
+    December 2026; `holiday`: "easter-2027". Only what was said is there."""
+
+    from_: Date | None = None
+    to: Date | None = None
+    month: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}$")] | None = None
+    nights: int | None = None
+    season: Annotated[str, Meta(pattern=r"^\d{4}-(spring|summer|autumn|winter)$")] | None = None
+    holiday: Annotated[str, Meta(pattern=r"^(christmas|new-year|easter)-\d{4}$")] | None = None
+
+
+class Budget(Value, frozen=True, kw_only=True):
+    """At most so much, in major units as people say it."""
+
+    amount: float
+    currency: Currency | None = None
+    per: Literal["night", "person", "total"] | None = None
+
+
+class PartySaid(Value, frozen=True, kw_only=True):
+    """Who comes along, as far as it was said."""
+
+    adults: int | None = None
+    children: int | None = None
+
+
+class Slots(Value, frozen=True, kw_only=True):
+    """What one message says; empty where it says nothing."""
+
+    destination: tuple[PlaceMention, ...] = ()
+    origin: tuple[PlaceMention, ...] = ()
+    dates: Dates | None = None
+    budget: Budget | None = None
+    party: PartySaid | None = None
+
+
+class Understanding(Value, frozen=True, kw_only=True):
+    """A reading of one message. `confidence` 0…1; `second`: the next best intent and its confidence.
+    `addressed`: how likely it is meant for a persona at all, 0…1. `reader`: which model read it."""
+
+    language: Language
+    intent: Intent
+    confidence: float
+    second: tuple[Intent, float] | None = None
+    addressed: float
+    slots: Slots = Slots()
+    reader: Literal["encoder", "ngrams", "rules"]

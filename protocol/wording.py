@@ -1,0 +1,128 @@
+"""What a persona says, before it is put into words: acts, and the facts that stand in for placeholders.
+
+Whoever words an act (a model or a template) writes placeholders, never facts: the server fills them
+from its own records, so that no number, name or claim is ever made up.
+"""
+
+from typing import Annotated, Final, Literal, get_args
+
+from msgspec import Meta
+
+from protocol.frames import Value
+from protocol.persona import Voice
+from protocol.understanding import Language
+
+Act = Literal[
+    "greet",
+    "ask",
+    "open_places",
+    "open_flights",
+    "open_hotels",
+    "show_places",
+    "show_flights",
+    "show_hotels",
+    "nothing_found",
+    "still_searching",
+    "compare",
+    "detail",
+    "unknown_detail",
+    "weather",
+    "price_trend",
+    "no_price_trend",
+    "clarify",
+    "ask_again",
+    "confirm",
+    "not_yet",
+    "noted",
+    "learned",
+    "welcome_thanks",
+    "sorry",
+    "smalltalk",
+    "out_of_scope",
+    "stopped",
+]
+ACTS: Final[tuple[Act, ...]] = get_args(Act)
+
+MAX_LISTED: Final = 3
+"""Offers or places named in one answer, `offer.1.…` to `offer.3.…`."""
+
+_LISTED: Final = tuple(
+    f"{kind}.{place}.{field}"
+    for kind, fields in (
+        ("offer", ("name", "price", "detail")),
+        ("place", ("name", "country", "detail")),
+    )
+    for place in range(1, MAX_LISTED + 1)
+    for field in fields
+)
+PLACEHOLDERS: Final = (
+    *("user", "persona", "destination", "origin", "dates", "party", "budget", "count"),
+    *("wanted", "reading.1", "reading.2", "what", "detail", "climate", "trend", "because"),
+    *_LISTED,
+)
+"""`wanted`: the missing slot as a noun phrase ("your dates"); `what`: the thing an act is about ("the
+second hotel", "booking"); `detail`: a fact of it, in words; `because`: the reason of a choice.
+Values come in the reader's language and are whole phrases, claims included."""
+
+REQUIRED: Final[dict[Act, tuple[str, ...]]] = {
+    "greet": (),
+    "ask": ("wanted",),
+    "open_places": (),
+    "open_flights": ("destination",),
+    "open_hotels": ("destination",),
+    "show_places": ("place.1.name",),
+    "show_flights": ("offer.1.name", "offer.1.price"),
+    "show_hotels": ("offer.1.name", "offer.1.price"),
+    "nothing_found": (),
+    "still_searching": (),
+    "compare": ("offer.1.name", "offer.1.detail", "offer.2.name", "offer.2.detail"),
+    "detail": ("what", "detail"),
+    "unknown_detail": ("what",),
+    "weather": ("destination", "climate"),
+    "price_trend": ("trend",),
+    "no_price_trend": (),
+    "clarify": ("reading.1", "reading.2"),
+    "ask_again": (),
+    "confirm": ("what",),
+    "not_yet": ("what",),
+    "noted": ("what",),
+    "learned": ("because",),
+    "welcome_thanks": (),
+    "sorry": (),
+    "smalltalk": (),
+    "out_of_scope": (),
+    "stopped": ("what",),
+}
+"""What each act must say, in this order, at the least. With more offers or places in the facts, all of
+those that are there are named."""
+
+Tier = Literal["generated", "retrieved", "template"]
+
+
+class Plan(Value, frozen=True, kw_only=True):
+    """One segment to be worded. `facts`: placeholder → its value in `language`; what is not in it may
+    not be said. `seed`: the same plan and seed give the same words."""
+
+    act: Act
+    voice: Voice
+    language: Language
+    facts: dict[str, str]
+    mood: Literal["plain", "glad", "sad"] = "plain"
+    seed: Annotated[int, Meta(ge=0, le=2**53)] = 0
+
+    def demanded(self) -> tuple[str, ...]:
+        """The placeholders that the words must hold, in order: the act's, with every listed offer
+        and place that is there. Raises `KeyError` when a required fact is missing."""
+        required = REQUIRED[self.act]
+        missing = [name for name in required if name not in self.facts]
+        if missing:
+            raise KeyError(missing[0])
+        listed = [
+            name
+            for name in _LISTED
+            if name in self.facts
+            and name not in required
+            and self.act.startswith("show_")
+            and not name.endswith((".detail", ".country"))
+        ]
+        return (*required, *listed)

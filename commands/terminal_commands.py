@@ -1,10 +1,12 @@
 """What `/words` do in a terminal conversation."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import trio
 
+from commands import terminal_personas
 from commands.terminal_talk import HISTORY_SHOWN, Talk, matching_rooms
 from commands.terminal_travel import TypedWrong, flights_of, is_code, offer_lines, rooms_of
 from commands.terminal_words import HELP, clean, message_line, room_line
@@ -39,6 +41,14 @@ class Commands:
             "pin": self._pin,
             "flights": self._flights,
             "hotels": self._hotels,
+            **{
+                command.__name__: partial(command, talk)
+                for command in (
+                    *(terminal_personas.personas, terminal_personas.persona),
+                    *(terminal_personas.like, terminal_personas.dislike),
+                    *(terminal_personas.reprice, terminal_personas.stop),
+                )
+            },
         }
 
     async def carry_out(self, line: str) -> None:

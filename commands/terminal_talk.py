@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import trio
 
+from commands.terminal_answers import Answers
 from commands.terminal_people import Names, Numbers
 from commands.terminal_screen import Screen
 from commands.terminal_words import change_line, clean, day, message_line
@@ -18,6 +19,7 @@ MAX_TRIES: Final = 10
 TYPING_EVERY: Final = 5.0
 TYPING_SHOWN_EVERY: Final = 20.0
 LOOK_AT_DRAFT_EVERY: Final = 1.0
+RUNS: Final = ("run.started", "chat.delta", "run.ended")
 
 
 class Talk:
@@ -34,6 +36,7 @@ class Talk:
         self.room: Frame = {}
         self.names = Names(account)
         self.numbers = Numbers()
+        self.answers = Answers()
         self.invitations: list[Frame] = []
         self.was_made_here = False
         self.oldest_shown = 0
@@ -76,7 +79,7 @@ class Talk:
         return len(page["messages"])
 
     def learn_members(self, room: Frame) -> None:
-        for member in room["members"]:
+        for member in (*room["members"], *room.get("personas", ())):
             self.names.learn(member["id"], member["name"])
 
     def show_message(self, message: Frame) -> None:
@@ -87,7 +90,9 @@ class Talk:
         self.names.learn(sender["id"], sender["name"])
         self.numbers.shown(message, is_mine=sender["id"] == self.session.user.get("id"))
         self._typing_shown.pop(sender["id"], None)
-        self.screen.show(message_line(message))
+        is_persona = sender["kind"] == "persona" and not message.get("deleted")
+        for line in self.answers.message_lines(message) if is_persona else [message_line(message)]:
+            self.screen.show(line)
 
     # What arrives
 
@@ -109,14 +114,30 @@ class Talk:
         elif event["type"] == "chat.message":
             self._read = event["seq"]
             self.show_message(event)
+        elif event["type"] in RUNS:
+            self._show_run(event)
         elif is_durable(event):
             self._read = event["seq"]
             await self.names.look_up(event.get("by", ""), *event.get("userIds", ()))
+            if event.get("persona"):
+                self.names.learn(event["persona"]["id"], event["persona"]["name"])
             if event.get("title"):
                 self.room["title"] = event["title"]
             self.screen.show(f"    {change_line(event, self.names, self.numbers)}", "dim")
         elif event["type"] == "typing.indicator" and event["active"]:
             await self._show_typing(event["userId"])
+
+    def _show_run(self, event: Frame) -> None:
+        match event["type"]:
+            case "run.started":
+                name = self.names.get(event["personaId"], "A persona")
+                lines = self.answers.started(event, name)
+            case "chat.delta":
+                lines = self.answers.grew(event)
+            case _:
+                lines = self.answers.ended(event)
+        for line in lines:
+            self.screen.show(line)
 
     async def _show_notice(self, event: Frame) -> None:
         match event["type"]:

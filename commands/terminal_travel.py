@@ -80,7 +80,7 @@ def is_code(place: str) -> bool:
 
 def offer_lines(answer: Mapping[str, Any]) -> list[str]:
     """The answer of `GET /api/v1/offers` in lines: the offers, then who has not answered."""
-    lines = [_offer_line(number, card) for number, card in enumerate(answer["items"][:SHOWN], 1)]
+    lines = [offer_line(number, card) for number, card in enumerate(answer["items"][:SHOWN], 1)]
     if (more := len(answer["items"]) - SHOWN) > 0:
         lines.append(f"    … and {more} more")
     if not answer["items"]:
@@ -94,7 +94,8 @@ def offer_lines(answer: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _offer_line(number: int, card: Card) -> str:
+def offer_line(number: int, card: Card) -> str:
+    """One offer's card, numbered."""
     details, price = card["details"], card["price"]
     what = _flights(details) if details["kind"] == "flight" else _room(details)
     marks = [

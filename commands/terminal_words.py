@@ -15,7 +15,10 @@ HELP: Final = """\
 /leave                leave this room          /quit             end (also Ctrl-D)
 /flights [FROM] TO DATE [BACK] [ADULTS]        flights on offer (FROM: else my home airport)
 /hotels PLACE FROM TO [ADULTS] [ROOMS]         rooms on offer
-N is the number before a message; `last` is the newest one (for /edit and /delete: my newest).\
+/personas             my AI personas           /persona NAME [STYLE]   bring one in (out NAME: take it out)
+/like [N] [WHY]       more like card N         /dislike [N] [WHY]      not that
+/reprice N            card N's price today     /stop                   end the answer being given
+N is the number before a message (or a card, in the newest answer); `last` is the newest one (for /edit and /delete: my newest).\
 """
 
 
@@ -82,10 +85,19 @@ def _room_line(event: Event, by: str, name: Mapping[str, str]) -> str:
             return f"{by} left."
         case "removed":
             return f"{by} removed {whom}."
+        case "persona":
+            return _persona_line(event, by)
         case "updated" if event.get("title"):
             return f"{by} named this room “{clean(event['title'])}”."
         case _:
             return f"{by} changed this room."
+
+
+def _persona_line(event: Event, by: str) -> str:
+    persona = event.get("persona") or {}
+    if persona.get("name"):
+        return f"{by} brought in {clean(persona['name'])}, an AI persona. It reads what is written here."
+    return f"{by} took a persona out."
 
 
 def room_line(room: Event) -> str:

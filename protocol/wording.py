@@ -55,14 +55,34 @@ _LISTED: Final = tuple(
     for place in range(1, MAX_LISTED + 1)
     for field in fields
 )
+_SHOWN: Final[dict[Act, str]] = {
+    "show_places": "place.",
+    "show_flights": "offer.",
+    "show_hotels": "offer.",
+}
 PLACEHOLDERS: Final = (
     *("user", "persona", "destination", "origin", "dates", "party", "budget", "count"),
     *("wanted", "reading.1", "reading.2", "what", "detail", "climate", "trend", "because"),
     *_LISTED,
 )
-"""`wanted`: the missing slot as a noun phrase ("your dates"); `what`: the thing an act is about ("the
-second hotel", "booking"); `detail`: a fact of it, in words; `because`: the reason of a choice.
-Values come in the reader's language and are whole phrases, claims included."""
+"""What each stands for, and the grammar that its value keeps, so that words around it need no agreement
+(values come in the reader's language and are whole phrases, claims included):
+
+- `user`, `persona`, `destination`, `origin`, `place.N.name`, `offer.N.name`: names, without article or
+  preposition; alternatives are joined ("Rome or Lisbon"). A flight's name is its route.
+- `place.N.country`: a name; `place.N.detail`, `offer.N.detail`, `detail`, `climate`: what is known of it,
+  for after a colon or between commas ("4 stars, breakfast").
+- `offer.N.price`: an amount and what it is for ("€240 for 2 nights").
+- `dates`, `party`, `budget`: phrases with their own preposition ("from 12 to 14 February", "for 2
+  adults and 1 child", "up to €150 a night").
+- `count`: number and noun ("3 hotels"). `wanted`: the missing slot as a noun phrase ("your dates").
+- `reading.1`, `reading.2`: what may have been meant, as noun phrases ("a flight", "a hotel").
+- `what`: the thing an act is about, as a noun phrase ("the second hotel", "the booking").
+- `trend`: a clause ("prices rose by 6 % in 14 days"), for after a colon.
+- `because`: the reason of a choice, as a noun phrase ("the price", "the sea nearby").
+
+Noun phrases are in the nominative, and German and Spanish ones look the same as an object where the
+language allows it. In a text a placeholder is written `{offer.1.name}`."""
 
 REQUIRED: Final[dict[Act, tuple[str, ...]]] = {
     "greet": (),
@@ -122,7 +142,7 @@ class Plan(Value, frozen=True, kw_only=True):
             for name in _LISTED
             if name in self.facts
             and name not in required
-            and self.act.startswith("show_")
+            and name.startswith(_SHOWN.get(self.act, "-"))
             and not name.endswith((".detail", ".country"))
         ]
         return (*required, *listed)

@@ -38,23 +38,30 @@ class Personas(Protocol):
     """At most `MAX_PERSONAS` of one owner, however many are created at the same moment."""
 
     async def create(self, tenant_id: int, new: NewPersona) -> Persona:
-        """Raises `Rejected("persona_limit")` for a sixth."""
+        """Raises `Rejected("persona_limit")` for a sixth. An id that its owner has used already: the
+        persona as it stands."""
 
     async def get(self, tenant_id: int, persona_id: str) -> Persona | None: ...
 
     async def of_owner(self, tenant_id: int, owner_id: str) -> Sequence[Persona]:
-        """Oldest first; all of them."""
+        """Oldest first; all of them, without their cards, which may be large (`card` is None)."""
 
     async def patch(self, tenant_id: int, persona_id: str, patch: PersonaPatch) -> Persona:
-        """Raises `Rejected("not_found")`."""
+        """`version` grows when anything became other than it was. Raises `Rejected("not_found")`."""
 
     async def remove(self, tenant_id: int, persona_id: str) -> Sequence[str]:
-        """Gone, with what it remembers; the rooms that it sat in, which are to be told."""
+        """Gone, with its memories, tastes, the feedback on it and the choices of it, and nothing of
+        the kind is kept for it any more; its runs stay, they are history. Returns the rooms that it
+        sits in, which are to be told. Harmless to repeat."""
+
+    async def rooms(self, tenant_id: int, persona_id: str) -> Sequence[str]:
+        """The rooms that it sits in, ascending."""
 
     async def switch(
         self, tenant_id: int, user_id: str, persona_id: str, room_id: str | None
     ) -> None:
-        """The user's active persona, in one room or (None) everywhere else."""
+        """The user's active persona, in one room or (None) everywhere else. Of a user's choices for
+        single rooms the newest 1,000 are kept. Raises `Rejected("not_found")` without a persona."""
 
     async def active(self, tenant_id: int, user_id: str, room_id: str) -> str | None:
         """That of this room, else the one of everywhere; None: none was chosen."""
@@ -109,20 +116,31 @@ class Shown:
 
 
 class Runs(Protocol):
-    """The history of runs."""
+    """The history of runs, 24 months of it."""
 
-    async def begin(self, tenant_id: int, run: Run) -> None: ...
+    async def begin(self, tenant_id: int, run: Run) -> None:
+        """A row before anybody hears of it. Idempotent."""
 
     async def end(self, tenant_id: int, run: Run, shown: Sequence[Shown] = ()) -> None:
-        """Its last state, and what it showed. Idempotent."""
+        """Its last state, and what it showed, both or neither; also of one that never began.
+        Idempotent: of two ends the later one holds."""
 
     async def fail_open(self, tenant_id: int, room_id: str, *, at: int) -> Sequence[Run]:
-        """Runs of the room that a crash left open become `failed`; those runs."""
+        """Runs of the room that a crash left open become `failed`, ended `at`; those runs, oldest
+        first. The second call finds none."""
 
     async def get(self, tenant_id: int, run_id: str) -> Run | None: ...
 
     async def of_message(self, tenant_id: int, message_id: str) -> Run | None:
         """The run that wrote this message."""
+
+    async def of_persona(
+        self, tenant_id: int, persona_id: str, *, before: str | None, limit: int
+    ) -> Sequence[Run]:
+        """Newest id first, below the id `before`."""
+
+    async def shown(self, tenant_id: int, run_id: str) -> Sequence[Shown]:
+        """What it showed, by place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,14 +161,16 @@ class Feedback:
 
 
 class Feedbacks(Protocol):
-    """A state per (user, message, item, kind): the last one holds."""
+    """A state per (user, message, item, kind): the last one holds. Kept for 24 months, and as long
+    as there is the persona."""
 
-    async def set(self, tenant_id: int, feedback: Feedback) -> None: ...
+    async def set(self, tenant_id: int, feedback: Feedback) -> None:
+        """Sets a state; 0 takes it back, and nothing is left of it."""
 
     async def latest(
         self, tenant_id: int, user_id: str, persona_id: str, *, limit: int = 200
     ) -> Sequence[Feedback]:
-        """Newest first; those taken back are left out."""
+        """Newest first."""
 
     async def load_taste(
         self, tenant_id: int, user_id: str, persona_id: str
@@ -187,19 +207,24 @@ class MemoryItem:
 
 
 class Memories(Protocol):
-    """Bounded: 200 per persona and person; the oldest episode makes way."""
+    """Bounded: 200 per persona and person, and as many about nobody. The oldest episode makes way,
+    else the oldest of the rest, a taboo only for another. What has expired is not there."""
 
     async def add(self, tenant_id: int, item: MemoryItem) -> None:
-        """The newest per (persona, about, room, slot) replaces the older one."""
+        """The newest per (persona, about, room, slot) replaces the older one, and its `in_groups`
+        with it. Idempotent by id."""
 
     async def usable(
         self, tenant_id: int, persona_id: str, *, user_id: str, room_id: str, is_group: bool
     ) -> Sequence[MemoryItem]:
-        """What may be used here: in a group only the room's own memories and what is `in_groups`."""
+        """What may be used here: in a group only the room's own memories and what is `in_groups` and
+        about the user or nobody; alone with the user also all that is about the user, or about
+        nobody and of no room. Taboos first, then the newest; at most 400."""
 
     async def of_person(
         self, tenant_id: int, persona_id: str, user_id: str
-    ) -> Sequence[MemoryItem]: ...
+    ) -> Sequence[MemoryItem]:
+        """All that this person may change, newest first."""
 
     async def change(
         self,
@@ -210,8 +235,9 @@ class Memories(Protocol):
         text: str | None,
         in_groups: bool | None,
     ) -> MemoryItem:
-        """Raises `Rejected("not_found")` unless it is about this person, or this person owns the
-        persona and it is about nobody."""
+        """None leaves as it is. With a new text its `value` is gone: it said something else. Raises
+        `Rejected("not_found")` unless it is about this person, or this person owns the persona and
+        it is about nobody."""
 
     async def remove(self, tenant_id: int, memory_id: str, user_id: str) -> None:
         """Raises as `change` does."""

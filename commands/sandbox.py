@@ -13,10 +13,12 @@ import httpx
 import trio
 
 from commands.sandbox_words import EXAMPLES, milliseconds
+from core.clock import SystemClock
 from gateways.sandbox.amadeus import AmadeusMachine
 from gateways.sandbox.duffel import DuffelMachine
 from gateways.sandbox.exchange import Machine
-from gateways.sandbox.shell import Sandbox, serve_sandbox
+from gateways.sandbox.performing import Sandbox
+from gateways.sandbox.shell import serve_sandbox
 from gateways.sandbox.store import Store, StoreError
 from gateways.sandbox.world import World
 from loadtest.causes import first_cause
@@ -107,7 +109,7 @@ def _serve(args: argparse.Namespace) -> int:
     store = Store(args.data)
     try:
         world = World(store.seed(args.seed, otherwise=DEFAULT_SEED))
-        sandbox = Sandbox(world, store, MACHINES)
+        sandbox = Sandbox(world=world, store=store, machines=MACHINES, wall=SystemClock().now_ms)
         ports = {name: getattr(args, f"{name}_port") for name in PORTS}
         trio.run(_served, sandbox, ports, _note_of(args.data), args.with_parent)
         _note_of(args.data).unlink(missing_ok=True)

@@ -1,13 +1,16 @@
-"""One request through one machine, as a value: what to commit, what to send, and how to fail."""
+"""One request through one machine, as a value: what to commit, what to send, and how to fail.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+`Sandbox` is all of the sandbox but its sockets: the shell serves it, the simulation calls it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from gateways.sandbox import faults
 from gateways.sandbox.clock import instant
 from gateways.sandbox.exchange import Json, Machine, Request, Response, Setting
-from gateways.sandbox.records import Draft
+from gateways.sandbox.records import Draft, Kept, Memory
 from gateways.sandbox.world import World
 
 _PAGE: Final = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
@@ -22,6 +25,44 @@ class Performance:
     response: Response
     records: Draft
     volatile: Draft
+
+
+@dataclass(slots=True, kw_only=True)
+class Sandbox:
+    """The machines with what they share. Owns: what a restart forgets. Borrows: the store. `wall` in
+    milliseconds."""
+
+    world: World
+    store: Kept
+    machines: Sequence[Machine]
+    wall: Callable[[], int]
+    _volatile: Memory = field(default_factory=Memory)
+
+    def perform(self, machine: Machine, request: Request, *, late: bool = False) -> Performance:
+        """Durable before visible: all that the request did is committed when this returns. `late`: no
+        rule is asked any more."""
+        records, volatile = Draft(self.store), Draft(self._volatile)
+        fired: tuple[faults.Fired, ...] = ()
+        if not late:
+            fired = faults.decide(
+                records,
+                api=machine.name,
+                method=request.method,
+                path=request.path,
+                body=request.body,
+            )
+        done = perform(
+            machine,
+            request,
+            world=self.world,
+            records=records,
+            volatile=volatile,
+            wall=self.wall(),
+            fired=fired,
+        )
+        self.store.commit(records.changes)
+        self._volatile.commit(volatile.changes)
+        return done
 
 
 def perform(

@@ -19,6 +19,13 @@ class Records(Protocol):
         """Those whose key begins so, by key, ascending. Read lazily: what comes first is cheap."""
 
 
+class Kept(Records, Protocol):
+    """Where drafts are written to in the end."""
+
+    def commit(self, changes: Mapping[Place, Json | None]) -> None:
+        """All of them or, when this raises or the process dies, none."""
+
+
 class Draft:
     """Records as they will be if `changes` (None: deleted) are written. Owns the changes; reads
     through to what is below, which it never touches."""

@@ -7,9 +7,7 @@ answer leave, or not, as the rules say.
 import logging
 import socket
 import struct
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
 from typing import Final, assert_never
 from urllib.parse import parse_qsl
@@ -20,10 +18,7 @@ import trio
 from gateways.sandbox import faults
 from gateways.sandbox.control import ControlMachine
 from gateways.sandbox.exchange import Json, Machine, Request, Response
-from gateways.sandbox.performing import Performance, perform
-from gateways.sandbox.records import Draft, Memory
-from gateways.sandbox.store import Store
-from gateways.sandbox.world import World
+from gateways.sandbox.performing import Sandbox
 
 log: Final = logging.getLogger("caravan.sandbox")
 
@@ -34,43 +29,6 @@ SILENCE_AFTER: Final = 60.0
 """Seconds without a request after which a connection is closed, and most a write may take."""
 
 HANG_AT_MOST: Final = 900.0
-
-
-@dataclass(slots=True)
-class Sandbox:
-    """The machines with what they share. Owns: what a restart forgets. Borrows: the store."""
-
-    world: World
-    store: Store
-    machines: Sequence[Machine]
-    wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    _volatile: Memory = field(default_factory=Memory)
-
-    def perform(self, machine: Machine, request: Request, *, late: bool = False) -> Performance:
-        """Durable before visible: all that the request did is committed when this returns. `late`: no
-        rule is asked any more."""
-        records, volatile = Draft(self.store), Draft(self._volatile)
-        fired: tuple[faults.Fired, ...] = ()
-        if not late:
-            fired = faults.decide(
-                records,
-                api=machine.name,
-                method=request.method,
-                path=request.path,
-                body=request.body,
-            )
-        done = perform(
-            machine,
-            request,
-            world=self.world,
-            records=records,
-            volatile=volatile,
-            wall=self.wall(),
-            fired=fired,
-        )
-        self.store.commit(records.changes)
-        self._volatile.commit(volatile.changes)
-        return done
 
 
 async def serve_sandbox(

@@ -4,6 +4,8 @@ Whoever words an act (a model or a template) writes placeholders, never facts: t
 from its own records, so that no number, name or claim is ever made up.
 """
 
+import re
+import unicodedata
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta
@@ -115,6 +117,33 @@ REQUIRED: Final[dict[Act, tuple[str, ...]]] = {
 }
 """What each act must say, in this order, at the least. With more offers or places in the facts, all of
 those that are there are named."""
+
+MAX_VALUE: Final = 200
+"""Characters of one value."""
+
+_MARKUP: Final = re.compile(r"[<>{}\[\]*_`~|\\#^]|://")
+_NO_BREAKS: Final = "\u00a0\u202f"
+_GAPS: Final = re.compile(r" {2,}")
+_PILED: Final = 2
+"""Combining marks on one letter; more is no name but a drawing."""
+
+
+def cleaned(value: str, at_most: int = MAX_VALUE) -> str:
+    """A name or a text of others as it may stand in a sentence of ours: one line, without control, bidi,
+    unassigned and private characters, without what any markup would read, and not longer than `at_most`
+    characters (cut with "…"). What was nothing else is empty."""
+    kept: list[str] = []
+    piled = 0
+    for character in unicodedata.normalize("NFC", _MARKUP.sub(" ", value)):
+        category = unicodedata.category(character)
+        piled = piled + 1 if category[0] == "M" else 0
+        if category[0] == "Z" or character in "\t\n\r\v\f\x85":
+            kept.append(character if character in _NO_BREAKS else " ")
+        elif category[0] != "C" and piled <= _PILED:
+            kept.append(character)
+    text = _GAPS.sub(" ", "".join(kept)).strip()
+    return text if len(text) <= at_most else f"{text[: at_most - 1].rstrip()}…"
+
 
 Tier = Literal["generated", "retrieved", "template"]
 

@@ -49,11 +49,26 @@ class MembershipChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaChange:
+    """A persona's place in a room as it stands after its event; `from_seq` None ends it.
+
+    `name`: as it was when the persona came. `from_seq`: the event by which it came.
+    """
+
+    persona_id: str
+    owner_id: str
+    name: str
+    from_seq: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoomPatch:
-    """New values of a room's row, with the event that changed them. `settings` is JSON."""
+    """New values of a room's row, with the event that changed them. `settings` is JSON.
+    `had_personas`: a persona sits or sat here; it never becomes untrue again."""
 
     title: str | None = None
     settings: bytes | None = None
+    had_personas: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +92,7 @@ class Append:
     fence: int
     rows: tuple[LogRow, ...]
     memberships: tuple[MembershipChange, ...] = ()
+    personas: tuple[PersonaChange, ...] = ()
     patch: RoomPatch | None = None
     redactions: tuple[Redaction, ...] = ()
 

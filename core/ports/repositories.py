@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from core.identity import Role
+from core.ports.message_log import LogRow, PersonaChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,19 @@ class MemberRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonaRecord:
+    """A persona that sits in a room. `name`: as it was when it came, by the event `from_seq`."""
+
+    persona_id: str
+    owner_id: str
+    name: str
+    from_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoomRecord:
-    """A room's row and all its members, as of one moment. `settings` is JSON."""
+    """A room's row, all its members and personas, as of one moment. `settings` is JSON.
+    `personas` in the order they came. `had_personas`: one sits or sat here."""
 
     id: str
     tenant_id: int
@@ -82,13 +94,16 @@ class RoomRecord:
     head: int
     first: int
     members: Sequence[MemberRecord] = field(default_factory=tuple)
+    personas: Sequence[PersonaRecord] = field(default_factory=tuple)
+    had_personas: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRoom:
     """What `room.create` asks for, already judged. `direct_key`: the sorted pair of a direct room.
 
-    `created` is the encoded `room.changed {change: created}` event, the log's first row.
+    `created` is the encoded `room.changed {change: created}` event, the log's first row. `more`: the
+    rows after it, by which the personas come that it is made with.
     """
 
     id: str
@@ -103,6 +118,8 @@ class NewRoom:
     created_at: int
     invited: Sequence[str]
     created: bytes
+    more: Sequence[LogRow] = ()
+    personas: Sequence[PersonaChange] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +147,8 @@ class Rooms(Protocol):
     """Rooms and memberships. What changes with the log is changed by the log (`MessageLog`)."""
 
     async def create(self, room: NewRoom) -> tuple[str, bool]:
-        """Store the room, its members and its first event in one transaction. Returns (room id,
-        whether it is new): a repeated (creator, clientId) or direct pair finds the first room."""
+        """Store the room, its members, personas and first events in one transaction. Returns (room
+        id, whether it is new): a repeated (creator, clientId) or direct pair finds the first room."""
 
     async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
         """The room as it stands; `head` is that of its durable log."""

@@ -3,7 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from core.ports.message_log import EventKind, LogRow, MembershipChange
-from core.ports.repositories import MemberRecord, NewRoom, RoomRecord, RoomSummary
+from core.ports.repositories import (
+    MemberRecord,
+    NewRoom,
+    PersonaRecord,
+    RoomRecord,
+    RoomSummary,
+)
 from storage.memory.stored_log import Appended, StoredLog, StoredRoom
 from storage.memory.users import MemoryUsers
 
@@ -46,7 +52,10 @@ class MemoryRooms:
                 state="joined" if is_owner else "invited",
                 from_seq=1,
             )
-        self._stored.outbox.append(Appended(room.tenant_id, room.id, 1, 1))
+        stored.rows |= {row.seq: row for row in room.more}
+        stored.seat(room.personas)
+        stored.had_personas = bool(room.personas)
+        self._stored.outbox.append(Appended(room.tenant_id, room.id, 1, 1 + len(room.more)))
         return room.id, True
 
     async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
@@ -67,6 +76,8 @@ class MemoryRooms:
             head=_head(stored),
             first=stored.first,
             members=tuple(await self.members(tenant_id, room_id, after_user=None, limit=10**9)),
+            personas=_personas(stored),
+            had_personas=stored.had_personas,
         )
 
     async def members(
@@ -162,6 +173,19 @@ class MemoryRooms:
             last_edit=None if edit is None else edit.body,
             created_at=room.created_at,
         )
+
+
+def _personas(stored: StoredRoom) -> tuple[PersonaRecord, ...]:
+    records = (
+        PersonaRecord(
+            persona_id=one.persona_id,
+            owner_id=one.owner_id,
+            name=one.name,
+            from_seq=one.from_seq or 0,
+        )
+        for one in stored.personas.values()
+    )
+    return tuple(sorted(records, key=lambda record: record.from_seq))
 
 
 def _head(stored: StoredRoom) -> int:

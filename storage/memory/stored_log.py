@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from core.ports.message_log import Append, LogRow, MembershipChange, Outcome
+from core.ports.message_log import Append, LogRow, MembershipChange, Outcome, PersonaChange
 from storage.memory.leases import MemoryShards
 from storage.months import Month
 from storage.sharding import shard_of
@@ -28,9 +28,19 @@ class StoredRoom:
     rows: dict[int, LogRow] = field(default_factory=dict)
     keys: set[tuple[str, str]] = field(default_factory=set)
     members: dict[str, MembershipChange] = field(default_factory=dict)
+    personas: dict[str, PersonaChange] = field(default_factory=dict)
+    had_personas: bool = False
     title: str | None = None
     settings: bytes | None = None
     first: int = 1
+
+    def seat(self, changes: Sequence[PersonaChange]) -> None:
+        """Personas come and go."""
+        for change in changes:
+            if change.from_seq is None:
+                self.personas.pop(change.persona_id, None)
+            else:
+                self.personas[change.persona_id] = change
 
 
 class StoredLog:
@@ -44,6 +54,14 @@ class StoredLog:
     def room(self, tenant_id: int, room_id: str) -> StoredRoom:
         """Made when first asked for."""
         return self._rooms.setdefault((tenant_id, room_id), StoredRoom())
+
+    def rooms_with(self, tenant_id: int, persona_id: str) -> Sequence[str]:
+        """Ids of the rooms in which the persona sits, ascending."""
+        return sorted(
+            room_id
+            for (tenant, room_id), room in self._rooms.items()
+            if tenant == tenant_id and persona_id in room.personas
+        )
 
     def attempt(self, appends: Sequence[Append], bad: Sequence[bool]) -> dict[int, Outcome] | None:
         """None: stored, all of them. Otherwise nothing was, because of these (by place).
@@ -96,6 +114,7 @@ class StoredLog:
                 room.members.pop(change.user_id, None)
             else:
                 room.members[change.user_id] = change
+        room.seat(append.personas)
         for redaction in append.redactions:
             old = room.rows.get(redaction.seq)
             if old is not None and old.sent_at == redaction.sent_at:
@@ -104,6 +123,7 @@ class StoredLog:
             room.title = room.title if append.patch.title is None else append.patch.title
             if append.patch.settings is not None:
                 room.settings = append.patch.settings
+            room.had_personas |= append.patch.had_personas
 
     def _announce(self, appends: Sequence[Append]) -> None:
         ranges: dict[Room, list[int]] = {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from core.ports.message_log import Append, LogRow, MembershipChange, Redaction
+from core.ports.message_log import Append, LogRow, MembershipChange, PersonaChange, Redaction
 from storage.months import Month
 from storage.sharding import shard_of
 
@@ -74,16 +74,33 @@ def memberships(appends: Sequence[Append]) -> tuple[Columns, Columns]:
     return _columns(standing), _columns(ended)
 
 
+def personas(appends: Sequence[Append]) -> tuple[Columns, Columns]:
+    """(those that sit, those that left); the last change of each persona counts."""
+    last: dict[tuple[int, str, str], PersonaChange] = {
+        (append.tenant_id, append.room_id, change.persona_id): change
+        for append in appends
+        for change in append.personas
+    }
+    seated = [
+        (*key, change.owner_id, change.name, change.from_seq)
+        for key, change in last.items()
+        if change.from_seq is not None
+    ]
+    unseated = [key for key, change in last.items() if change.from_seq is None]
+    return _columns(seated), _columns(unseated)
+
+
 def patches(appends: Sequence[Append]) -> Columns:
-    """(tenant, room, title, settings), one per room; None leaves a value as it is."""
-    merged: dict[tuple[int, str], tuple[str | None, bytes | None]] = {}
+    """(tenant, room, title, settings, had personas), one per room; None leaves a value as it is."""
+    merged: dict[tuple[int, str], tuple[str | None, bytes | None, bool]] = {}
     for append in appends:
         if append.patch is not None:
             key, new = (append.tenant_id, append.room_id), append.patch
-            title, settings = merged.get(key, (None, None))
+            title, settings, had_personas = merged.get(key, (None, None, False))
             merged[key] = (
                 title if new.title is None else new.title,
                 settings if new.settings is None else new.settings,
+                had_personas or new.had_personas,
             )
     return _columns([(*key, *values) for key, values in merged.items()])
 

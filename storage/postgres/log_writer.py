@@ -48,9 +48,19 @@ ON CONFLICT (room_id, user_id) DO UPDATE
 END: Final = """
 DELETE FROM membership m USING unnest($1::int[], $2::uuid[], $3::uuid[]) AS u(tenant, room, member)
  WHERE m.tenant_id = u.tenant AND m.room_id = u.room AND m.user_id = u.member"""
+SEAT: Final = """
+INSERT INTO room_persona (tenant_id, room_id, persona_id, owner_id, name, from_seq)
+SELECT * FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int8[])
+ON CONFLICT (room_id, persona_id) DO UPDATE
+   SET owner_id = excluded.owner_id, name = excluded.name, from_seq = excluded.from_seq"""
+UNSEAT: Final = """
+DELETE FROM room_persona p USING unnest($1::int[], $2::uuid[], $3::uuid[]) AS u(tenant, room, persona)
+ WHERE p.tenant_id = u.tenant AND p.room_id = u.room AND p.persona_id = u.persona"""
 PATCH: Final = """
-UPDATE room r SET title = coalesce(u.title, r.title), settings = coalesce(u.settings, r.settings)
-  FROM unnest($1::int[], $2::uuid[], $3::text[], $4::bytea[]) AS u(tenant, room, title, settings)
+UPDATE room r SET title = coalesce(u.title, r.title), settings = coalesce(u.settings, r.settings),
+       had_personas = r.had_personas OR u.had
+  FROM unnest($1::int[], $2::uuid[], $3::text[], $4::bytea[], $5::bool[])
+    AS u(tenant, room, title, settings, had)
  WHERE r.tenant_id = u.tenant AND r.id = u.room"""
 REDACT: Final = """
 UPDATE message m SET body = u.body
@@ -139,9 +149,12 @@ def _statements(appends: Sequence[Append]) -> Iterator[Statement]:
         sql = INSERT.format(leaf=leaf.month.leaf, room_kind=EventKind.ROOM.value)
         yield sql, [*leaf.columns, shards, fences, len(leaf.owners)]
     standing, ended = log_columns.memberships(appends)
+    seated, unseated = log_columns.personas(appends)
     for sql, columns in (
         (STAND, standing),
         (END, ended),
+        (SEAT, seated),
+        (UNSEAT, unseated),
         (PATCH, log_columns.patches(appends)),
         (REDACT, log_columns.redactions(appends)),
     ):

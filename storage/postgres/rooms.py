@@ -5,8 +5,14 @@ from typing import Final
 
 import asyncpg
 
-from core.ports.message_log import EventKind
-from core.ports.repositories import MemberRecord, NewRoom, RoomRecord, RoomSummary
+from core.ports.message_log import EventKind, LogRow
+from core.ports.repositories import (
+    MemberRecord,
+    NewRoom,
+    PersonaRecord,
+    RoomRecord,
+    RoomSummary,
+)
 from storage.months import Month
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.log_writer import ensure_leaves
@@ -26,6 +32,10 @@ _MEMBERS: Final = """SELECT m.user_id, coalesce(account.name, '') AS name, m.rol
     LEFT JOIN account ON account.id = m.user_id
     LEFT JOIN read_pointer r ON r.room_id = m.room_id AND r.user_id = m.user_id
     WHERE m.room_id = $1"""
+
+
+_PERSONAS: Final = """SELECT persona_id, owner_id, name, from_seq FROM room_persona
+    WHERE room_id = $1 ORDER BY from_seq, persona_id"""
 
 
 class PostgresRooms:
@@ -87,8 +97,9 @@ async def _create(connection: Connection, room: NewRoom) -> tuple[str, bool]:
     """A conflict waits for the other transaction, so the second statement sees the first room."""
     is_new = await connection.fetchval(
         """INSERT INTO room (id, tenant_id, kind, title, history, creator_id, create_client_id,
-                             direct_key, epoch, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING RETURNING true""",
+                             direct_key, epoch, created_at, had_personas)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+           ON CONFLICT DO NOTHING RETURNING true""",
         room.id,
         room.tenant_id,
         room.kind,
@@ -99,11 +110,13 @@ async def _create(connection: Connection, room: NewRoom) -> tuple[str, bool]:
         room.direct_key,
         room.epoch,
         room.created_at,
+        bool(room.personas),
     )
     if is_new is None:
         return await _existing(connection, room), False
     await _add_members(connection, room)
-    await _add_first_event(connection, room)
+    await _add_personas(connection, room)
+    await _add_first_events(connection, room)
     return room.id, True
 
 
@@ -135,28 +148,55 @@ async def _add_members(connection: Connection, room: NewRoom) -> None:
     )
 
 
-async def _add_first_event(connection: Connection, room: NewRoom) -> None:
+async def _add_personas(connection: Connection, room: NewRoom) -> None:
+    if room.personas:
+        await connection.executemany(
+            """INSERT INTO room_persona (room_id, tenant_id, persona_id, owner_id, name, from_seq)
+               VALUES ($1, $2, $3, $4, $5, $6)""",
+            [
+                (room.id, room.tenant_id, one.persona_id, one.owner_id, one.name, one.from_seq)
+                for one in room.personas
+            ],
+        )
+
+
+async def _add_first_events(connection: Connection, room: NewRoom) -> None:
     """Outside the fence, which keeps stale owners out: a room that is not there yet has none."""
-    await connection.execute(
-        """INSERT INTO message (seq, sent_at, room_id, tenant_id, kind, sender_id, body)
-           VALUES (1, $1, $2, $3, $4, $5, $6)""",
-        room.created_at,
-        room.id,
-        room.tenant_id,
-        EventKind.ROOM.value,
-        room.creator_id,
-        room.created,
+    created = LogRow(
+        seq=1,
+        sent_at=room.created_at,
+        kind=EventKind.ROOM,
+        sender_id=room.creator_id,
+        body=room.created,
+    )
+    await connection.executemany(
+        """INSERT INTO message (seq, sent_at, room_id, tenant_id, kind, sender_id, message_id, body)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        [
+            (
+                row.seq,
+                row.sent_at,
+                room.id,
+                room.tenant_id,
+                row.kind.value,
+                row.sender_id,
+                row.message_id,
+                row.body,
+            )
+            for row in (created, *room.more)
+        ],
     )
     await connection.execute(
-        "INSERT INTO outbox (tenant_id, topic, key, first, last) VALUES ($1, $2, $3, 1, 1)",
+        "INSERT INTO outbox (tenant_id, topic, key, first, last) VALUES ($1, $2, $3, 1, $4)",
         room.tenant_id,
         APPENDED,
         room.id,
+        1 + len(room.more),
     )
 
 
 async def _load(connection: Connection, tenant_id: int, room_id: str) -> RoomRecord | None:
-    """Both statements see one snapshot: members and head as of one moment."""
+    """All statements see one snapshot: members, personas and head as of one moment."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         row = await connection.fetchrow(
             f"SELECT room.*, {HEAD} AS head FROM room WHERE id = $2 AND tenant_id = $1",
@@ -166,6 +206,7 @@ async def _load(connection: Connection, tenant_id: int, room_id: str) -> RoomRec
         if row is None:
             return None
         members = await connection.fetch(f"{_MEMBERS} ORDER BY m.user_id", room_id)
+        personas = await connection.fetch(_PERSONAS, room_id) if row["had_personas"] else []
     return RoomRecord(
         id=row["id"],
         tenant_id=row["tenant_id"],
@@ -179,6 +220,8 @@ async def _load(connection: Connection, tenant_id: int, room_id: str) -> RoomRec
         head=row["head"],
         first=row["first"],
         members=tuple(_member(member) for member in members),
+        personas=tuple(PersonaRecord(**persona) for persona in personas),
+        had_personas=row["had_personas"],
     )
 
 

@@ -94,6 +94,11 @@ class World(Protocol):
 
     async def title(self, room_id: str) -> str | None: ...
 
+    async def personas(self, room_id: str) -> dict[str, tuple[str, int]]:
+        """Those that sit there: id → (name, the event by which it came)."""
+
+    async def had_personas(self, room_id: str) -> bool: ...
+
     def late(self, append: Append) -> Any:
         """An async context: the append is in flight, its reply lost; it lands during a refence."""
 
@@ -159,6 +164,13 @@ class MemoryWorld:
     async def title(self, room_id: str) -> str | None:
         return self.log.stored.room(TENANT, room_id).title
 
+    async def personas(self, room_id: str) -> dict[str, tuple[str, int]]:
+        seated = self.log.stored.room(TENANT, room_id).personas
+        return {one.persona_id: (one.name, one.from_seq or 0) for one in seated.values()}
+
+    async def had_personas(self, room_id: str) -> bool:
+        return self.log.stored.room(TENANT, room_id).had_personas
+
     @asynccontextmanager
     async def late(self, append: Append) -> AsyncIterator[None]:
         self.faults = [Fault.LATE]
@@ -191,6 +203,14 @@ class PostgresWorld:
     async def title(self, room_id: str) -> str | None:
         rows = await self._fetch("SELECT title FROM room WHERE id = $1", room_id)
         return rows[0]["title"] if rows else None
+
+    async def personas(self, room_id: str) -> dict[str, tuple[str, int]]:
+        rows = await self._fetch("SELECT * FROM room_persona WHERE room_id = $1", room_id)
+        return {row["persona_id"]: (row["name"], row["from_seq"]) for row in rows}
+
+    async def had_personas(self, room_id: str) -> bool:
+        rows = await self._fetch("SELECT had_personas FROM room WHERE id = $1", room_id)
+        return bool(rows[0]["had_personas"])
 
     async def _make_room(self, room_id: str) -> None:
         await self._fetch(

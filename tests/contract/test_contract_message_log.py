@@ -30,6 +30,7 @@ from core.ports.message_log import (
     MembershipChange,
     Missed,
     Outcome,
+    PersonaChange,
     Redaction,
     RoomPatch,
 )
@@ -325,6 +326,31 @@ async def test_memberships_change_only_with_their_rows(world: World, appender: A
     appender.add("d", change(3, 0, EventKind.ROOM), memberships=(joins(1, state=None),))
     assert (await appender.settled())["d"] is SEQ_TAKEN
     assert await world.members(room(1)) == {user(1): "owner"}
+
+
+async def test_personas_come_and_go_with_their_rows(world: World, appender: Appender) -> None:
+    if isinstance(world, PostgresWorld):
+        await world._make_room(room(1))
+
+    def comes(n: int, from_seq: int | None, name: str = "Mona") -> PersonaChange:
+        return PersonaChange(
+            persona_id=message_id(n), owner_id=user(1), name=name, from_seq=from_seq
+        )
+
+    assert not await world.had_personas(room(1))
+    was_first = RoomPatch(had_personas=True)
+    appender.add("a", change(1, 0, EventKind.ROOM), personas=(comes(1, 1),), patch=was_first)
+    appender.add("b", change(2, 0, EventKind.ROOM), personas=(comes(2, 2),))
+    appender.add("c", change(3, 0, EventKind.ROOM), personas=(comes(2, None),))
+    appender.add("d", change(4, 0, EventKind.ROOM), personas=(comes(3, 4), comes(1, 4, "Lisa")))
+    appender.add("e", change(5, 0, EventKind.ROOM), patch=RoomPatch(title="Lisbon"))
+    await appender.settled()
+    here = {message_id(1): ("Lisa", 4), message_id(3): ("Mona", 4)}
+    assert await world.personas(room(1)) == here
+    assert await world.had_personas(room(1))
+    appender.add("f", change(3, 0, EventKind.ROOM), personas=(comes(1, None),))
+    assert (await appender.settled())["f"] is SEQ_TAKEN
+    assert await world.personas(room(1)) == here
 
 
 async def test_a_patch_changes_what_it_names(world: World, appender: Appender) -> None:

@@ -3,6 +3,8 @@
 import pytest
 import trio
 
+from core.ports.message_log import EventKind, LogRow, PersonaChange
+
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
@@ -24,6 +26,46 @@ async def test_a_new_room_has_its_members_and_its_first_event(world):
         ada: ("Ada", "owner", "joined", 1, 0),
         bob: ("Bob", "member", "invited", 1, 0),
     }
+
+
+def persona(world, owner, name, seq):
+    return PersonaChange(
+        persona_id=world.people.ids.uuid7(), owner_id=owner, name=name, from_seq=seq
+    )
+
+
+def first_rows(world, *kinds):
+    return [
+        LogRow(
+            seq=seq,
+            sent_at=world.people.clock.now_ms(),
+            kind=kind,
+            sender_id="system",
+            body=b"row %d" % seq,
+            message_id=world.people.ids.uuid7() if kind is EventKind.MESSAGE else None,
+        )
+        for seq, kind in enumerate(kinds, 2)
+    ]
+
+
+async def test_a_room_is_made_with_its_personas_and_the_rows_by_which_they_come(world):
+    ada = await add(world, "ada")
+    rows = first_rows(world, EventKind.ROOM, EventKind.MESSAGE, EventKind.ROOM)
+    personas = (persona(world, ada, "Mona", 2), persona(world, ada, "Luca", 4))
+    room_id = await world.room(ada, more=rows, personas=personas)
+    room = await world.rooms.load(1, room_id)
+    assert (room.head, room.had_personas) == (4, True)
+    assert [(one.name, one.from_seq, one.owner_id) for one in room.personas] == [
+        ("Mona", 2, ada),
+        ("Luca", 4, ada),
+    ]
+    summary = (await world.rooms.of_user(1, ada, before=None, limit=1))[0]
+    assert (summary.head, summary.last_body) == (4, b"row 3")
+
+
+async def test_a_room_without_personas_never_had_one(world):
+    room = await world.rooms.load(1, await world.room(await add(world, "ada")))
+    assert (list(room.personas), room.had_personas) == ([], False)
 
 
 async def test_a_repeated_client_id_finds_the_first_room_and_changes_nothing(world):

@@ -1,0 +1,30 @@
+"""What both stores of personas keep to: their bounds and their refusals."""
+
+from typing import Final
+
+from core.errors import Rejected
+from protocol.persona import MAX_PERSONAS
+
+MAX_CHOICES: Final = 1_000
+"""Rooms in which one user has chosen an active persona."""
+
+MAX_MEMORIES: Final = 200
+"""Per persona and person, and per persona about nobody."""
+
+MAX_USABLE: Final = 400
+
+
+def too_many() -> Rejected:
+    return Rejected(
+        "persona_limit",
+        "You may have at most {limit} personas. Delete one first.",
+        params={"limit": MAX_PERSONAS},
+    )
+
+
+def unknown() -> Rejected:
+    return Rejected("not_found", "There is no such persona.")
+
+
+def forgotten() -> Rejected:
+    return Rejected("not_found", "There is no such memory.")

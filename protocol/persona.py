@@ -8,6 +8,7 @@ from protocol.addresses import Kind
 from protocol.chat import AiOrigin, MessagePosted
 from protocol.frames import Answer, Command, Event, RoomCommand, Value
 from protocol.ids import Id, Millis, at_most_bytes
+from protocol.room import PersonaView, RoomKind, Speaking
 
 PERSONA: Final = Kind("persona")
 """Keyed by a room's id: all personas of one room, for one of them may answer a prompt, not two."""
@@ -112,7 +113,8 @@ class Prompt(Value, frozen=True, kw_only=True):
     """room → personas: a person wrote this, it is durable, and a persona sits in the room.
 
     `read_at`: when its frame was read (trio time); every deadline of a run counts from it. `people`:
-    joined members. `follows`: who wrote the message before it. `locale`: the writer's.
+    joined members. `follows`: who wrote the message before it. `mentions`: personas and people of
+    the room, whom the command named by id or the text by `@Name`. `locale`: the writer's.
     """
 
     message: MessagePosted
@@ -132,9 +134,63 @@ class Unsaid(Value, frozen=True, kw_only=True):
     is_deleted: bool
 
 
+class RoomGlimpse(Value, frozen=True, kw_only=True):
+    """A room as its personas know it. `people`: joined members, id → name. `owner_id`: None where
+    nobody owns it, in a direct room. `open_runs`: ids of those that were opened and not closed."""
+
+    kind: RoomKind
+    speaking: Speaking
+    personas: tuple[PersonaView, ...]
+    people: dict[str, str]
+    owner_id: Id | None = None
+    open_runs: tuple[Id, ...] = ()
+
+
+class Seated(Value, frozen=True, kw_only=True):
+    """room → personas, if they are awake: a persona or a member came or went, or the settings
+    changed. What a persona that is gone had begun, the room has closed by itself."""
+
+    room: RoomGlimpse
+
+
+class GlimpseRoom(Value, frozen=True, kw_only=True):
+    """personas → room: answered by `RoomGlimpsed`. Needs no principal."""
+
+
+class RoomGlimpsed(Answer, kw_only=True, tag="ok"):
+    """room → personas: the room as it stands; every later change comes as `Seated`."""
+
+    room: RoomGlimpse
+
+
+class Cancel(Value, frozen=True, kw_only=True):
+    """session → personas, for the envelope's principal, a joined member: stop this run. Answered by
+    `Done` when no delta follows any more; refused to whom it does not concern."""
+
+    run_id: Id
+
+
+class Opened(Value, frozen=True, kw_only=True):
+    """session → personas: the envelope's principal, who may read that message, looked at a card."""
+
+    message_id: Id
+    card_id: Id
+
+
+class Rated(Value, frozen=True, kw_only=True):
+    """session → personas: what the envelope's principal, who may read that message, thinks of it or
+    of one offer in it. Answered by `Done` when it counts."""
+
+    message_id: Id
+    value: Literal[-1, 0, 1]
+    offer_id: Id | None = None
+    reason: str | None = None
+
+
 class OpenRun(Value, frozen=True, kw_only=True):
-    """personas → room: a persona begins to answer. Answered by `Done`, or refused: the persona is
-    not there any more, or the room has as many open runs as it may."""
+    """personas → room: a persona begins to answer. Answered by `Done`, again when it is repeated; or
+    refused: `not_found`, the persona is not there any more; `overloaded`, the room has as many open
+    runs as it may. A run that nothing is heard of for a minute is closed as failed."""
 
     run_id: Id
     persona_id: Id
@@ -144,16 +200,21 @@ class OpenRun(Value, frozen=True, kw_only=True):
 
 
 class StreamRun(Value, frozen=True, kw_only=True):
-    """personas → room: more of its text, at `offset` UTF-8 bytes. Told, not asked."""
+    """personas → room: more of its text, at `offset` UTF-8 bytes. Told, not asked: what does not
+    follow on what the room has is dropped. `ai`: who wrote it so far, for a message that the room
+    makes of it by itself, should the run end without a word."""
 
     run_id: Id
     offset: int
     text: str
+    ai: AiOrigin | None = None
 
 
 class CloseRun(Value, frozen=True, kw_only=True):
-    """personas → room: the run is over. With `content` it becomes a message, first; answered by
-    `RunClosed` when that is durable."""
+    """personas → room: the run is over. With `content` it becomes a message, first; without, what was
+    streamed does (`ai.partial`), unless it is `done`. Answered by `RunClosed` when that is durable,
+    again with the first `seq` when it is repeated; `not_found` for a run that the room does not
+    know (the server was killed meanwhile)."""
 
     run_id: Id
     reason: Literal["done", "cancelled", "failed"]
@@ -168,4 +229,4 @@ class RunClosed(Answer, kw_only=True, tag="ok"):
     seq: int | None = None
 
 
-InternalRunCommand = OpenRun | StreamRun | CloseRun
+InternalRunCommand = OpenRun | StreamRun | CloseRun | GlimpseRoom

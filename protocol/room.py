@@ -140,7 +140,8 @@ class Sequenced(Answer, kw_only=True, tag="ok"):
 
 
 class RoomChanged(Event, frozen=True, kw_only=True, tag="room.changed"):
-    """A durable change of the room itself."""
+    """A durable change of the room itself. `change:"persona"` says by `active` whether `persona_id`
+    came, then with `persona`, or went."""
 
     room_id: str
     epoch: str
@@ -150,6 +151,8 @@ class RoomChanged(Event, frozen=True, kw_only=True, tag="room.changed"):
     change: Change
     user_ids: list[str] | None = None
     persona_id: str | None = None
+    persona: PersonaView | None = None
+    active: bool | None = None
     title: str | None = None
     settings: Settings | None = None
 

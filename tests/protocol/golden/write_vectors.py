@@ -322,6 +322,29 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
         {"type": "chat.pinned", **IN_LOG, "messageId": MESSAGE, "by": A, "active": True},
     ),
     ("RoomChanged", {"type": "room.changed", **IN_LOG, "by": A, "change": "joined"}),
+    (
+        "RoomChanged",
+        {
+            "type": "room.changed",
+            **IN_LOG,
+            "by": A,
+            "change": "persona",
+            "personaId": B,
+            "persona": {"id": B, "name": "Mona", "ownerId": A},
+            "active": True,
+        },
+    ),
+    (
+        "RoomChanged",
+        {
+            "type": "room.changed",
+            **IN_LOG,
+            "by": A,
+            "change": "persona",
+            "personaId": B,
+            "active": False,
+        },
+    ),
     ("RoomInvited", {"type": "room.invited", "room": ROOM_VIEW, "inbox": 1}),
     ("TypingChanged", {"type": "typing.indicator", "roomId": ROOM, "userId": A, "active": True}),
     (

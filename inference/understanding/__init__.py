@@ -1,4 +1,5 @@
-"""What a person meant: recognisers of places, days, money and people, and the n-gram model.
+"""What a message says: language, places, dates, money, party by rules; its intent by a small model.
 
-No database and no file is read after the start; what it knows of places is handed in. Never imports training.
+Belongs here: pure functions of text and setting, and models whose weights are numpy arrays. Never: waiting,
+databases, training. Its users: inference.reader, and inference.training, which judges it.
 """

@@ -17,8 +17,10 @@ from storage.postgres.logins import PostgresLogins
 from storage.postgres.message_log import PostgresMessageLog
 from storage.postgres.offers import PostgresOffers
 from storage.postgres.outbox import PostgresOutbox
+from storage.postgres.personas import PostgresPersonas
 from storage.postgres.pool import Database
 from storage.postgres.rooms import PostgresRooms
+from storage.postgres.runs import PostgresRuns
 from storage.postgres.search import PostgresSearch, SearchIndex
 from storage.postgres.sessions import PostgresSessions
 from storage.postgres.shards import PostgresLeases
@@ -58,6 +60,8 @@ class Storage:
         self.places = Edition(database)
         self.catalogue = PostgresCatalogue(database, self.places)
         self.offers = PostgresOffers(database, clock)
+        self.personas = PostgresPersonas(database, clock)
+        self.runs = PostgresRuns(database)
         self.outbox = PostgresOutbox(database)
         self.read_models = [SearchIndex(database)]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)

@@ -13,6 +13,9 @@ MAX_MEMORIES: Final = 200
 
 MAX_USABLE: Final = 400
 
+ANALYTICS_FOR: Final = 731 * 86_400.0
+"""Runs, what they showed, and feedback: 24 months, in seconds."""
+
 
 def too_many() -> Rejected:
     return Rejected(

@@ -9,6 +9,7 @@ from core.ports.clock import Clock
 from core.ports.offers import KEPT_FOR as OFFERS_FOR
 from storage.credentials.credentials import REFRESH_FOR
 from storage.months import Month
+from storage.personas import ANALYTICS_FOR
 from storage.postgres.idempotency import KEPT_FOR
 from storage.postgres.pool import Connection, Database
 from storage.postgres.retention import Forgotten, drop_old_leaves, forget_expired
@@ -35,6 +36,15 @@ _DELETIONS: Final[Mapping[str, str]] = {
     "search_documents": """DELETE FROM search_document WHERE (room_id, seq) IN (
         SELECT room_id, seq FROM search_document WHERE sent_at < $1 LIMIT $2)""",
     "offers": "DELETE FROM offer WHERE id IN (SELECT id FROM offer WHERE stored_at <= $1 LIMIT $2)",
+    "runs": """DELETE FROM persona_run WHERE (tenant_id, id) IN (
+        SELECT tenant_id, id FROM persona_run WHERE started_at <= $1 LIMIT $2)""",
+    "shown": """DELETE FROM persona_shown WHERE (tenant_id, run_id, card_id) IN (
+        SELECT tenant_id, run_id, card_id FROM persona_shown WHERE shown_at <= $1 LIMIT $2)""",
+    "feedback": """DELETE FROM persona_feedback WHERE (tenant_id, user_id, message_id, kind, item_id) IN (
+        SELECT tenant_id, user_id, message_id, kind, item_id FROM persona_feedback
+         WHERE given_at <= $1 LIMIT $2)""",
+    "memories": """DELETE FROM persona_memory WHERE (tenant_id, id) IN (
+        SELECT tenant_id, id FROM persona_memory WHERE expires_at <= $1 LIMIT $2)""",
 }
 
 _CONSUMED: Final = """DELETE FROM outbox WHERE position IN (
@@ -71,6 +81,10 @@ async def housekeeping(
         "inbox_items": now - int(inbox_for * 1_000),
         "search_documents": oldest.start,
         "offers": now - int(OFFERS_FOR * 1_000),
+        "runs": now - int(ANALYTICS_FOR * 1_000),
+        "shown": now - int(ANALYTICS_FOR * 1_000),
+        "feedback": now - int(ANALYTICS_FOR * 1_000),
+        "memories": now,
     }
     months = await drop_old_leaves(database, before=oldest, forgotten=forgotten)
     messages = await forget_expired(

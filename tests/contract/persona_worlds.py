@@ -10,15 +10,18 @@ from postgres_for_tests import fresh_dsn
 from core.chance import SystemChance
 from core.ids import ProcessIds
 from core.ports.message_log import PersonaChange
-from core.ports.personas import NewPersona, Personas
+from core.ports.personas import NewPersona, Personas, Runs
 from protocol.persona import Persona
 from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.leases import MemoryShards
 from storage.memory.personas import MemoryPersonas
+from storage.memory.runs import MemoryRuns
 from storage.memory.stored_log import StoredLog
 from storage.memory.stored_personas import StoredPersonas
+from storage.postgres.housekeeping import housekeeping
 from storage.postgres.personas import PostgresPersonas
 from storage.postgres.pool import Connection, Database
+from storage.postgres.runs import PostgresRuns
 
 TENANT, OTHER_TENANT = 1, 2
 DAY = 86_400.0
@@ -42,12 +45,15 @@ class ManualClock:
 
 @dataclass
 class World:
-    """`seat(room, persona)` puts a persona into a room, as the room's log would."""
+    """`seat(room, persona)` puts a persona into a room, as the room's log would. `sweep` is
+    housekeeping; the memory forgets by itself as it writes."""
 
     personas: Personas
+    runs: Runs
     clock: ManualClock
     ids: ProcessIds
     seat: Callable[[str, str], Awaitable[None]]
+    sweep: Callable[[], Awaitable[None]]
     database: Database | None = None
 
     def new(self, owner_id: str, **changes: Any) -> NewPersona:
@@ -89,8 +95,16 @@ def _memory(clock: ManualClock, ids: ProcessIds) -> World:
         change = PersonaChange(persona_id=persona_id, owner_id="owner", name="Juniper", from_seq=2)
         log.room(TENANT, room_id).seat([change])
 
+    async def sweep() -> None:
+        return
+
     return World(
-        personas=MemoryPersonas(stored, rooms_of=log.rooms_with), clock=clock, ids=ids, seat=seat
+        personas=MemoryPersonas(stored, rooms_of=log.rooms_with),
+        runs=MemoryRuns(clock),
+        clock=clock,
+        ids=ids,
+        seat=seat,
+        sweep=sweep,
     )
 
 
@@ -98,11 +112,16 @@ def _postgres(database: Database, clock: ManualClock, ids: ProcessIds) -> World:
     async def seat(room_id: str, persona_id: str) -> None:
         await database.call(_seat, room_id, persona_id)
 
+    async def sweep() -> None:
+        await housekeeping(database, clock)
+
     return World(
         personas=PostgresPersonas(database, clock),
+        runs=PostgresRuns(database),
         clock=clock,
         ids=ids,
         seat=seat,
+        sweep=sweep,
         database=database,
     )
 

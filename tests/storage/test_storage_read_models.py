@@ -149,6 +149,10 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         "idempotency_keys": 1,
         "inbox_items": 1,
         "offers": 0,
+        "runs": 0,
+        "shown": 0,
+        "feedback": 0,
+        "memories": 0,
         "outbox": 0,
     }
     assert set((await housekeeping(database, clock)).values()) == {0}

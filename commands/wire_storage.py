@@ -11,6 +11,7 @@ from storage.credentials.tokens import AccessTokens
 from storage.postgres.catalogue import PostgresCatalogue
 from storage.postgres.catalogue_loading import Edition
 from storage.postgres.durable_timers import PostgresDurableTimers
+from storage.postgres.feedbacks import PostgresFeedbacks
 from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
@@ -62,6 +63,7 @@ class Storage:
         self.offers = PostgresOffers(database, clock)
         self.personas = PostgresPersonas(database, clock)
         self.runs = PostgresRuns(database)
+        self.feedbacks = PostgresFeedbacks(database)
         self.outbox = PostgresOutbox(database)
         self.read_models = [SearchIndex(database)]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)

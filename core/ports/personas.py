@@ -175,11 +175,13 @@ class Feedbacks(Protocol):
     async def load_taste(
         self, tenant_id: int, user_id: str, persona_id: str
     ) -> dict[str, Any] | None:
-        """The row's `learningModel`: `{"v": tower, "w": [...], "n": seen}`."""
+        """The row's `learningModel`: `{"v": tower, "w": [...], "n": seen}`. It lives as long as the
+        persona."""
 
     async def save_taste(
         self, tenant_id: int, user_id: str, persona_id: str, model: dict[str, Any]
-    ) -> None: ...
+    ) -> None:
+        """Raises `ValueError` for what is no JSON, NaN and infinities among it."""
 
 
 MemoryKind = Literal["fact", "preference", "episode", "taboo"]

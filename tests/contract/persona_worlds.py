@@ -10,14 +10,16 @@ from postgres_for_tests import fresh_dsn
 from core.chance import SystemChance
 from core.ids import ProcessIds
 from core.ports.message_log import PersonaChange
-from core.ports.personas import NewPersona, Personas, Runs
+from core.ports.personas import Feedbacks, NewPersona, Personas, Runs
 from protocol.persona import Persona
 from storage.asyncio_bridge import AsyncioBridge
+from storage.memory.feedbacks import MemoryFeedbacks
 from storage.memory.leases import MemoryShards
 from storage.memory.personas import MemoryPersonas
 from storage.memory.runs import MemoryRuns
 from storage.memory.stored_log import StoredLog
 from storage.memory.stored_personas import StoredPersonas
+from storage.postgres.feedbacks import PostgresFeedbacks
 from storage.postgres.housekeeping import housekeeping
 from storage.postgres.personas import PostgresPersonas
 from storage.postgres.pool import Connection, Database
@@ -50,6 +52,7 @@ class World:
 
     personas: Personas
     runs: Runs
+    feedbacks: Feedbacks
     clock: ManualClock
     ids: ProcessIds
     seat: Callable[[str, str], Awaitable[None]]
@@ -101,6 +104,7 @@ def _memory(clock: ManualClock, ids: ProcessIds) -> World:
     return World(
         personas=MemoryPersonas(stored, rooms_of=log.rooms_with),
         runs=MemoryRuns(clock),
+        feedbacks=MemoryFeedbacks(stored, clock),
         clock=clock,
         ids=ids,
         seat=seat,
@@ -118,6 +122,7 @@ def _postgres(database: Database, clock: ManualClock, ids: ProcessIds) -> World:
     return World(
         personas=PostgresPersonas(database, clock),
         runs=PostgresRuns(database),
+        feedbacks=PostgresFeedbacks(database),
         clock=clock,
         ids=ids,
         seat=seat,

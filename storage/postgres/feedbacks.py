@@ -1,0 +1,104 @@
+"""The `Feedbacks` port over the tables persona_feedback and persona_taste."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import asyncpg
+
+from core.ports.personas import Feedback
+from storage.postgres.identifiers import is_uuid
+from storage.postgres.pool import Connection, Database
+
+_SET: Final = """
+INSERT INTO persona_feedback (tenant_id, user_id, message_id, kind, item_id, persona_id, given_at,
+                              value, reason, features, tower)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (tenant_id, user_id, message_id, kind, item_id) DO UPDATE
+   SET persona_id = excluded.persona_id, given_at = excluded.given_at, value = excluded.value,
+       reason = excluded.reason, features = excluded.features, tower = excluded.tower"""
+
+_TAKE_BACK: Final = """
+DELETE FROM persona_feedback
+ WHERE tenant_id = $1 AND user_id = $2 AND message_id = $3 AND kind = $4 AND item_id = $5"""
+
+_LATEST: Final = """
+SELECT user_id, persona_id, message_id, item_id, value, reason, kind, given_at AS at, features, tower
+  FROM persona_feedback WHERE tenant_id = $1 AND persona_id = $2 AND user_id = $3
+ ORDER BY given_at DESC, message_id DESC, item_id DESC, kind DESC LIMIT $4"""
+
+_LOAD: Final = """
+SELECT learning_model FROM persona_taste
+ WHERE tenant_id = $1 AND persona_id = $2 AND user_id = $3"""
+
+_SAVE: Final = """
+INSERT INTO persona_taste (tenant_id, persona_id, user_id, learning_model) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant_id, persona_id, user_id)
+DO UPDATE SET learning_model = excluded.learning_model"""
+
+
+class PostgresFeedbacks:
+    """Feedback and tastes as rows; each method is one statement. A foreign key keeps what would
+    outlive its persona from being written. Housekeeping removes what is too old."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def set(self, tenant_id: int, feedback: Feedback) -> None:
+        key = (
+            tenant_id,
+            feedback.user_id,
+            feedback.message_id,
+            feedback.kind,
+            feedback.item_id or "",
+        )
+        if not feedback.value:
+            await self._database.call(_execute, _TAKE_BACK, key)
+            return
+        values = (
+            feedback.persona_id,
+            feedback.at,
+            feedback.value,
+            feedback.reason,
+            list(feedback.features),
+            feedback.tower,
+        )
+        with suppress(asyncpg.ForeignKeyViolationError):
+            await self._database.call(_execute, _SET, (*key, *values))
+
+    async def latest(
+        self, tenant_id: int, user_id: str, persona_id: str, *, limit: int = 200
+    ) -> Sequence[Feedback]:
+        if not (is_uuid(user_id) and is_uuid(persona_id)):
+            return []
+        rows = await self._database.call(_fetch, _LATEST, tenant_id, persona_id, user_id, limit)
+        return [_feedback(row) for row in rows]
+
+    async def load_taste(
+        self, tenant_id: int, user_id: str, persona_id: str
+    ) -> dict[str, Any] | None:
+        if not (is_uuid(user_id) and is_uuid(persona_id)):
+            return None
+        rows = await self._database.call(_fetch, _LOAD, tenant_id, persona_id, user_id)
+        return json.loads(rows[0]["learning_model"]) if rows else None
+
+    async def save_taste(
+        self, tenant_id: int, user_id: str, persona_id: str, model: dict[str, Any]
+    ) -> None:
+        row = tenant_id, persona_id, user_id, json.dumps(model, allow_nan=False)
+        with suppress(asyncpg.ForeignKeyViolationError):
+            await self._database.call(_execute, _SAVE, row)
+
+
+def _feedback(row: asyncpg.Record) -> Feedback:
+    features = tuple(row["features"])
+    return Feedback(**{**row, "item_id": row["item_id"] or None, "features": features})
+
+
+async def _execute(connection: Connection, sql: str, row: Sequence[Any]) -> None:
+    await connection.execute(sql, *row)
+
+
+async def _fetch(connection: Connection, sql: str, *values: Any) -> list[asyncpg.Record]:
+    return await connection.fetch(sql, *values)

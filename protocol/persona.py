@@ -135,13 +135,15 @@ class Unsaid(Value, frozen=True, kw_only=True):
 
 
 class RoomGlimpse(Value, frozen=True, kw_only=True):
-    """A room as its personas know it. `people`: joined members, id → name. `owner_id`: None where
-    nobody owns it, in a direct room. `open_runs`: ids of those that were opened and not closed."""
+    """A room as its personas know it. `people`: joined members, id → name. `invited`: how many are
+    invited, who may read it as well. `owner_id`: None where nobody owns it, in a direct room.
+    `open_runs`: ids of those that were opened and not closed."""
 
     kind: RoomKind
     speaking: Speaking
     personas: tuple[PersonaView, ...]
     people: dict[str, str]
+    invited: int = 0
     owner_id: Id | None = None
     open_runs: tuple[Id, ...] = ()
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from commands.replay_world import ReplayWorld
-from core.ports.message_log import EventKind, LogRow, MembershipChange
+from core.ports.message_log import EventKind, LogRow, MembershipChange, PersonaChange
 from core.ports.repositories import NewRoom
 from protocol.chat import MessagePosted, Sender
 from protocol.codec import encode
@@ -20,6 +20,13 @@ class _Member(msgspec.Struct, kw_only=True):
     state: str
     from_seq: int
     read_seq: int
+
+
+class _Seat(msgspec.Struct, kw_only=True):
+    persona_id: str
+    owner_id: str
+    name: str
+    from_seq: int
 
 
 class _Message(msgspec.Struct, kw_only=True):
@@ -46,6 +53,8 @@ class _Room(msgspec.Struct, kw_only=True):
     sent_at: int
     members: list[_Member]
     messages: list[_Message]
+    had_personas: bool = False
+    personas: list[_Seat] = []
 
 
 async def restore_room(world: ReplayWorld, room_id: str, state: Any) -> None:
@@ -79,6 +88,18 @@ async def restore_room(world: ReplayWorld, room_id: str, state: Any) -> None:
         )
         for member in room.members
     }
+    stored.had_personas = room.had_personas
+    stored.seat(
+        [
+            PersonaChange(
+                persona_id=seat.persona_id,
+                owner_id=seat.owner_id,
+                name=seat.name,
+                from_seq=seat.from_seq,
+            )
+            for seat in room.personas
+        ]
+    )
     stored.first = max(room.first, room.head - MAX_ROWS + 1)
     stored.rows = _rows(room, room_id, stored.first)
     stored.keys = {(row.sender_id, row.client_id) for row in stored.rows.values() if row.client_id}

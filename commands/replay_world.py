@@ -22,8 +22,10 @@ from storage.memory.crash_records import MemoryCrashRecords
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryLeases, MemoryShards
 from storage.memory.message_log import MemoryMessageLog
+from storage.memory.personas import MemoryPersonas
 from storage.memory.rooms import MemoryRooms
 from storage.memory.stored_log import StoredLog
+from storage.memory.stored_personas import StoredPersonas
 from storage.memory.users import MemoryUsers
 
 
@@ -127,6 +129,7 @@ class ReplayWorld:
             "tenant_id": tenant_id,
             "rooms": self.rooms,
             "users": self.users,
+            "personas": MemoryPersonas(StoredPersonas()),
             "fanout": self.fanout,
             "clock": clock,
             "ids": ids,

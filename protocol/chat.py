@@ -1,6 +1,6 @@
 """Messages: posting, changing, reading, searching (§4)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
@@ -29,6 +29,10 @@ class Sender(Value, frozen=True, kw_only=True):
     id: str
     kind: SenderKind
     name: str
+
+
+SYSTEM: Final = Sender(id="system", kind="system", name="Caravan")
+"""Who writes what the server itself has to say in a room."""
 
 
 class Attachment(Value, frozen=True, kw_only=True):

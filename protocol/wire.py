@@ -77,6 +77,7 @@ RoomLogCommand = (
     | MarkRead
     | ReadHistory
     | SetTyping
+    | SetRoomPersona
 )
 """What a room answers itself, in the order sent."""
 
@@ -84,7 +85,6 @@ SessionCommand = RefreshAuth | SearchMessages | SetPresence | CreateRoom
 
 UnbuiltCommand = (
     SwitchPersona
-    | SetRoomPersona
     | CancelRun
     | OpenCard
     | RatePersona

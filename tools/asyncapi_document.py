@@ -66,6 +66,8 @@ def document() -> Json:
 
 def is_offered(kind: type) -> bool:
     """Whether this server has the feature that a frame belongs to."""
+    if kind in CLIENT:
+        return kind not in wire.UNBUILT
     return kind.__module__ not in UNBUILT_MODULES and kind is not Notified
 
 

@@ -1,6 +1,7 @@
 """The room: decide, make it durable, then tell the world, without waiting in between (§4)."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import trio
@@ -208,19 +209,20 @@ class RoomActor(Actor[Any]):
 
     def _settle(self, entry: Entry) -> None:
         """Durable: apply, answer, publish, in that order."""
-        if entry.event is not None:
-            self._applied.apply(entry.event, entry.names)
+        for event in entry.events:
+            self._applied.apply(event, entry.names)
         if entry.answer is not None:
             entry.envelope.answer(entry.answer)
-        if entry.event is not None and entry.append is not None:
-            self._publish(entry.event, entry.append)
+        if entry.append is not None:
+            self._publish(entry.events, entry.append)
 
-    def _publish(self, event: RoomEvent, append: Append) -> None:
-        body = append.rows[0].body
-        self._ring.append(event.seq, body)
+    def _publish(self, events: Sequence[RoomEvent], append: Append) -> None:
+        for row in append.rows:
+            self._ring.append(row.seq, row.body)
         for redaction in append.redactions:
             self._ring.redact(redaction.seq, redaction.body)
-        self._tell(event, body)
+        for event, row in zip(events, append.rows, strict=True):
+            self._tell(event, row.body)
 
     def _tell(self, event: RoomEvent, body: bytes) -> None:
         """To all live connections; who is no member after it gets it as the last."""
@@ -243,7 +245,7 @@ class RoomActor(Actor[Any]):
         rows = deque(truth.rows)
         while waiting and _is_durable(waiting[0], rows):
             entry = waiting.popleft()
-            if entry.append is not None:
+            for _ in () if entry.append is None else entry.append.rows:
                 rows.popleft()
             self._flow.settle(entry)
         self._memory.forget_after(self._applied.head)
@@ -281,7 +283,7 @@ class RoomActor(Actor[Any]):
 
 
 def _is_durable(entry: Entry, rows: deque[LogRow]) -> bool:
-    """Adds nothing, or is the very next row that was found stored."""
+    """Adds nothing, or is the very next that was found stored. An append is so as a whole."""
     if entry.append is None:
         return True
     return bool(rows) and entry.append.rows[0].body == rows[0].body

@@ -21,6 +21,7 @@ from actors.room.typing_users import TypingUsers
 from core.envelope import Envelope
 from protocol.chat import MarkRead, PostMessage, ReadHistory
 from protocol.frames import Answer, Done
+from protocol.persona import SetRoomPersona
 from protocol.presence import SetTyping
 from protocol.room import (
     AwaitTurn,
@@ -94,7 +95,8 @@ class Commands:
                 return self._decide(envelope, key, message)
 
     def _given(self, message: LogCommand) -> Given:
-        new_id = self._ports.ids.uuid7() if isinstance(message, PostMessage) else ""
+        may_write = isinstance(message, PostMessage | SetRoomPersona)
+        new_id = self._ports.ids.uuid7() if may_write else ""
         return Given(now=self._ports.clock.now_ms(), new_id=new_id)
 
     def _decide(
@@ -120,7 +122,7 @@ class Commands:
             envelope=envelope,
             key=key,
             answer=decision.answer,
-            event=decision.event,
+            events=decision.events,
             names=decision.names,
             turn=self._turn(envelope) if isinstance(command, JoinRoom) else None,
         )
@@ -137,8 +139,9 @@ class Commands:
         )
         self._ports.log.append_nowait(append, partial(self._flow.conclude, entry))
         entry.append = append
-        self.decided.apply(decision.event, decision.names)
-        self._memory.remember(decision.event)
+        for event in decision.events:
+            self.decided.apply(event, decision.names)
+            self._memory.remember(event)
 
     def _turn(self, envelope: Envelope[Any]) -> Turn:
         """What happens when all that was decided before is durable."""

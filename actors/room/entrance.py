@@ -20,6 +20,7 @@ from protocol.room import (
     JudgeResume,
     MemberView,
     Online,
+    PersonaView,
     ResumeJudged,
     RoomAnswered,
     RoomView,
@@ -149,7 +150,10 @@ class Entrance:
                 for id, member in shown
             ],
             member_count=len(room.members),
-            personas=[],
+            personas=[
+                PersonaView(id=id, name=seat.name, owner_id=seat.owner_id)
+                for id, seat in room.personas.items()
+            ],
             epoch=room.epoch,
             head=room.head,
             first=room.first_readable(room.members[user_id]),

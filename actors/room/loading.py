@@ -7,7 +7,7 @@ import msgspec
 
 from actors.room.memory import Memory
 from actors.room.ring import Ring
-from actors.room.state import Member, RoomState
+from actors.room.state import Member, RoomState, Seat
 from core.ports.message_log import LogRow
 from core.ports.repositories import MemberRecord, RoomRecord
 from protocol.codec import decode_event
@@ -33,6 +33,13 @@ def state_of(record: RoomRecord, recent: Sequence[LogRow]) -> RoomState:
         sent_at=recent[-1].sent_at if recent else record.created_at,
         updated_seq=_updated_seq(recent),
         members={member.user_id: _member(member) for member in record.members},
+        personas={
+            seated.persona_id: Seat(
+                name=seated.name, owner_id=seated.owner_id, from_seq=seated.from_seq
+            )
+            for seated in record.personas
+        },
+        had_personas=record.had_personas,
     )
 
 

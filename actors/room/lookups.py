@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
-from actors.room.decisions import Given, KnowKey, KnowMessage, KnowUsers, Need
+from actors.room.decisions import Given, KnowKey, KnowMessage, KnowPersona, KnowUsers, Need
 from actors.room.memory import Memory, MessageState, Stored
 from actors.room.pipeline import Landing
 from actors.room.ports import RoomPorts
 from actors.room.reading import state_of_message
 from actors.room.state import RoomState
+from core.announcement import announcement
+from protocol.room import PersonaView
 
 Judge = Callable[[Given], None]
 
@@ -35,8 +37,19 @@ class LookUps:
                 users = await self._ports.users.many(self._room.tenant_id, user_ids)
                 names = {user_id: user.name for user_id, user in users.items()}
                 return lambda: judge(replace(given, names=names))
+            case KnowPersona():
+                return await self._persona(need, given, judge)
             case _:
                 assert_never(need)
+
+    async def _persona(self, need: KnowPersona, given: Given, judge: Judge) -> Landing:
+        found = await self._ports.personas.get(self._room.tenant_id, need.persona_id)
+        if found is None:
+            return lambda: judge(replace(given, personas={}))
+        persona = PersonaView(id=found.id, name=found.name, owner_id=found.owner_id)
+        words = announcement(persona.name, need.by, need.locale)
+        known = replace(given, personas={persona.id: persona}, announcement=words)
+        return lambda: judge(known)
 
     async def _message(self, message_id: str, given: Given, judge: Judge) -> Landing:
         rollbacks = self.rollbacks

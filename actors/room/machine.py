@@ -8,13 +8,14 @@
 - A *joined* member may post, react, pin, invite; edits and deletes what is his own.
 - The *owner* removes members, changes title and settings, deletes anybody's message. When he leaves,
   ownership passes on (`RoomState`).
+- Who takes which *persona* in and out: see `seating`.
 - In a *direct* room nobody owns anything: nobody is invited, removed or leaves, it has no title, each
   deletes his own messages, and both may change the settings.
 """
 
 from typing import Final
 
-from actors.room import membership
+from actors.room import membership, seating
 from actors.room.decisions import Decision, Given, KnowKey, KnowMessage, Need
 from actors.room.memory import Mark, Memory, MessageState, Stored, digest
 from actors.room.rules import checked_content, checked_emoji, demand_joined, unknown
@@ -35,6 +36,7 @@ from protocol.chat import (
     ReactToMessage,
     Sender,
 )
+from protocol.persona import SetRoomPersona
 from protocol.room import (
     InviteToRoom,
     JoinRoom,
@@ -59,6 +61,7 @@ LogCommand = (
     | InviteToRoom
     | RemoveFromRoom
     | UpdateRoom
+    | SetRoomPersona
 )
 """The commands that may add an event to the log."""
 
@@ -75,6 +78,8 @@ def decide(
             return _post(room, memory, command, principal, given)
         case EditMessage() | DeleteMessage() | ReactToMessage() | PinMessage():
             return _change(room, memory, command, principal, given)
+        case SetRoomPersona():
+            return seating.decide(room, memory, command, principal, given)
         case _:
             return membership.decide(room, memory, command, principal, given)
 

@@ -140,9 +140,10 @@ class Memory:
         states = sorted(self._messages.values(), key=lambda state: state.blank.seq)
         return states[-most:]
 
-    def departure(self, user_id: str) -> int | None:
-        """The event by which a user left or was removed, if it is remembered."""
-        return self._departures.get(user_id)
+    def departure(self, id: str) -> int | None:
+        """The event by which a user left or was removed, or a persona taken out, if it is
+        remembered."""
+        return self._departures.get(id)
 
     def remember(self, event: RoomEvent) -> None:
         """Take an event in that was just decided, or found stored."""
@@ -195,6 +196,8 @@ class Memory:
             gone = (event.by,)
         elif event.change == "removed":
             gone = event.user_ids or ()
+        elif event.persona_id is not None and not event.active:
+            gone = (event.persona_id,)
         for user_id in gone:
             self._departures[user_id] = event.seq
             self._departures.move_to_end(user_id)

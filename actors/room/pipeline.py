@@ -33,7 +33,7 @@ class Entry:
     envelope: Envelope[Any]
     key: int
     answer: Answer | Rejected | None = None
-    event: RoomEvent | None = None
+    events: tuple[RoomEvent, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     append: Append | None = None
     turn: Turn | None = None

@@ -6,6 +6,7 @@ from core.ports.clock import Clock, Ids
 from core.ports.fanout import Fanout
 from core.ports.leases import Leases
 from core.ports.message_log import MessageLog
+from core.ports.personas import Personas
 from core.ports.repositories import Rooms, Users
 
 
@@ -18,6 +19,7 @@ class RoomPorts:
     leases: Leases
     rooms: Rooms
     users: Users
+    personas: Personas
     fanout: Fanout
     clock: Clock
     ids: Ids

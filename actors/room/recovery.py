@@ -77,8 +77,8 @@ class Recovery:
         fence = await self._fence(failed, fence)
         rows = await self.unseen(self._room.head)
         duplicate = None
-        if failed.outcome is Outcome.DUPLICATE and isinstance(failed.event, MessagePosted):
-            event = failed.event
+        event = failed.events[0] if failed.events else None
+        if failed.outcome is Outcome.DUPLICATE and isinstance(event, MessagePosted):
             duplicate = await self._lookups.find(event.sender.id, event.client_id or "")
         return Truth(fence, rows, duplicate, await self._names(rows))
 

@@ -6,12 +6,13 @@ import msgspec
 
 from actors.room.decisions import Decision
 from actors.room.memory import Memory, MessageState
-from actors.room.state import Member, RoomEvent, RoomState
+from actors.room.state import Member, RoomEvent, RoomState, Seat
 from core.ports.message_log import (
     Append,
     EventKind,
     LogRow,
     MembershipChange,
+    PersonaChange,
     Redaction,
     RoomPatch,
 )
@@ -38,14 +39,16 @@ _KINDS: Final[dict[type[RoomEvent], EventKind]] = {
 def append_of(
     event: RoomEvent, decision: Decision, *, room: RoomState, memory: Memory, fence: int
 ) -> Append:
-    """What `event`, decided on `room` as it stands before it, adds to the log."""
+    """What `decision`, of which `event` is the first, adds to the log of `room` as it stands before."""
+    personas = _personas(event, room)
     return Append(
         tenant_id=room.tenant_id,
         room_id=room.id,
         fence=fence,
-        rows=(_row(event, memory),),
+        rows=tuple(_row(event, memory) for event in decision.events),
         memberships=_memberships(event, decision, room),
-        patch=_patch(event),
+        personas=personas,
+        patch=_patch(event, is_first=bool(personas) and not room.had_personas),
         redactions=() if decision.redacts is None else _redactions(decision.redacts),
     )
 
@@ -97,7 +100,27 @@ def _membership(room: RoomState, user_id: str, member: Member | None) -> Members
     )
 
 
-def _patch(event: RoomEvent) -> RoomPatch | None:
+def _personas(event: RoomEvent, room: RoomState) -> tuple[PersonaChange, ...]:
+    if not isinstance(event, RoomChanged):
+        return ()
+    return tuple(
+        _persona(persona_id, seat or room.personas.get(persona_id), is_gone=seat is None)
+        for persona_id, seat in room.seats_after(event).items()
+    )
+
+
+def _persona(persona_id: str, seat: Seat | None, *, is_gone: bool) -> PersonaChange:
+    return PersonaChange(
+        persona_id=persona_id,
+        owner_id="" if seat is None else seat.owner_id,
+        name="" if seat is None else seat.name,
+        from_seq=None if seat is None or is_gone else seat.from_seq,
+    )
+
+
+def _patch(event: RoomEvent, *, is_first: bool) -> RoomPatch | None:
+    if is_first:
+        return RoomPatch(had_personas=True)
     if not isinstance(event, RoomChanged) or event.change != "updated":
         return None
     settings = None if event.settings is None else msgspec.json.encode(event.settings)

@@ -38,6 +38,16 @@ def snapshot(room: RoomState, memory: Memory, pointers: Pointers) -> dict[str, A
             }
             for user_id, member in list(room.members.items())[:MAX_MEMBERS]
         ],
+        "had_personas": room.had_personas,
+        "personas": [
+            {
+                "persona_id": persona_id,
+                "owner_id": seat.owner_id,
+                "name": shaped(seat.name),
+                "from_seq": seat.from_seq,
+            }
+            for persona_id, seat in room.personas.items()
+        ],
         "messages": [
             {
                 "seq": state.blank.seq,

@@ -1,6 +1,6 @@
 """What a room is: its members and settings, and how one durable event changes them (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, Literal
@@ -30,13 +30,23 @@ class Member:
     from_seq: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A persona's place in a room, from the event `from_seq` on. It signs with the `name` it came
+    with."""
+
+    name: str
+    owner_id: str
+    from_seq: int
+
+
 @dataclass(slots=True, kw_only=True)
 class RoomState:
     """One fold of a room's log. A room keeps two of them (docs/architecture.md §4): `decided` with
     what is in flight, `applied` with what is durable.
 
     `sent_at`: that of the newest event, below which no later one falls. `updated_seq`: the event
-    that last changed title or settings.
+    that last changed title or settings. `had_personas`: one sits or sat here.
     """
 
     id: str
@@ -52,10 +62,12 @@ class RoomState:
     sent_at: int
     updated_seq: int = 1
     members: dict[str, Member] = field(default_factory=dict)
+    personas: dict[str, Seat] = field(default_factory=dict)
+    had_personas: bool = False
 
     def copy(self) -> "RoomState":
         """A fold that goes its own way from here. Costs one reference per member."""
-        return replace(self, members=dict(self.members))
+        return replace(self, members=dict(self.members), personas=dict(self.personas))
 
     def first_readable(self, member: Member) -> int:
         """The first seq that exists for this member."""
@@ -64,6 +76,7 @@ class RoomState:
     def apply(self, event: RoomEvent, names: Mapping[str, str] = NO_NAMES) -> None:
         """Take a durable or decided event in. Never refuses. `names` of users it makes members."""
         if isinstance(event, RoomChanged):
+            self._seat(event)
             for user_id, member in self.memberships_after(event, names).items():
                 if member is None:
                     self.members.pop(user_id, None)
@@ -73,6 +86,44 @@ class RoomState:
                 self._update(event)
         self.head = event.seq
         self.sent_at = event.sent_at
+
+    def _seat(self, event: RoomChanged) -> None:
+        for persona_id, seat in self.seats_after(event).items():
+            if seat is None:
+                self.personas.pop(persona_id, None)
+            else:
+                self.personas[persona_id] = seat
+                self.had_personas = True
+
+    def seats_after(self, event: RoomChanged) -> dict[str, Seat | None]:
+        """The personas that come or go by `event`; None: it is gone. Those of a member who leaves or
+        is removed go with him."""
+        match event.change:
+            case "persona":
+                return self._moved(event)
+            case "left":
+                return self._owned_by([event.by])
+            case "removed":
+                return self._owned_by(event.user_ids or ())
+            case _:
+                return {}
+
+    def _moved(self, event: RoomChanged) -> dict[str, Seat | None]:
+        persona = event.persona
+        if event.persona_id is None:
+            return {}
+        if not event.active or persona is None:
+            return {event.persona_id: None}
+        seat = Seat(name=persona.name, owner_id=persona.owner_id, from_seq=event.seq)
+        return {event.persona_id: seat}
+
+    def _owned_by(self, user_ids: Iterable[str]) -> dict[str, Seat | None]:
+        owners = set(user_ids)
+        return {
+            persona_id: None
+            for persona_id, seat in self.personas.items()
+            if seat.owner_id in owners
+        }
 
     def _update(self, event: RoomChanged) -> None:
         self.updated_seq = event.seq

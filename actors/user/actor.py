@@ -4,20 +4,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from actors.user.machine import PlannedRoom, demand_known, plan_room
+from actors.user.machine import PlannedRoom, demand_known, demand_own, plan_room
 from core.actor import Actor, ActorSpec
+from core.announcement import announcement
 from core.envelope import Envelope
 from core.errors import Rejected
 from core.forwarding import forward
 from core.identity import Principal
 from core.ports.clock import Clock, Ids
 from core.ports.fanout import Client, Fanout
+from core.ports.message_log import EventKind, LogRow, PersonaChange
+from core.ports.personas import Personas
 from core.ports.repositories import Inboxes, InboxItem, NewRoom, Rooms, Users
+from protocol.chat import MessagePosted
 from protocol.close_codes import CloseCode
 from protocol.codec import encode
 from protocol.frames import Done
 from protocol.limits import MAX_ROOMS
-from protocol.room import ROOM, CreateRoom, EnterCreated, RoomAnswered, RoomInvited, ViewRoom
+from protocol.room import (
+    ROOM,
+    CreateRoom,
+    EnterCreated,
+    PersonaView,
+    RoomAnswered,
+    RoomChanged,
+    RoomInvited,
+    ViewRoom,
+)
 from protocol.user import USER, Delivered, FollowInbox, InviteArrived
 
 PAGE: Final = 200
@@ -33,6 +46,7 @@ class UserPorts:
     tenant_id: int
     users: Users
     rooms: Rooms
+    personas: Personas
     inboxes: Inboxes
     fanout: Fanout
     clock: Clock
@@ -81,12 +95,34 @@ class UserActor(Actor[Any]):
             )
         known = await self._ports.users.many(principal.tenant_id, planned.invited)
         demand_known(command, planned, known)
-        room_id, _ = await self._ports.rooms.create(self._new_room(planned, principal))
+        personas = await self._personas(command, planned, principal)
+        room_id, _ = await self._ports.rooms.create(self._new_room(planned, principal, personas))
         forward(envelope, self.context.ref_to(ROOM.at(room_id)), EnterCreated())
 
-    def _new_room(self, planned: PlannedRoom, principal: Principal) -> NewRoom:
+    async def _personas(
+        self, command: CreateRoom, planned: PlannedRoom, principal: Principal
+    ) -> dict[str, PersonaView]:
+        """Those that the room is made with."""
+        if not planned.personas:
+            return {}
+        own = await self._ports.personas.of_owner(principal.tenant_id, principal.user_id)
+        views = {
+            one.id: PersonaView(id=one.id, name=one.name, owner_id=one.owner_id) for one in own
+        }
+        demand_own(command, views)
+        return views
+
+    def _new_room(
+        self, planned: PlannedRoom, principal: Principal, personas: dict[str, PersonaView]
+    ) -> NewRoom:
         room_id, epoch = self._ports.ids.uuid7(), self._ports.ids.uuid7()
         now = self._ports.clock.now_ms()
+        created = planned.created(room_id=room_id, epoch=epoch, at=now)
+        words = ""
+        if planned.personas:
+            first = personas[planned.personas[0]]
+            words = announcement(first.name, principal.name, principal.locale)
+        more = planned.seated(created, personas, words, self._ports.ids.uuid7())
         return NewRoom(
             id=room_id,
             tenant_id=principal.tenant_id,
@@ -99,7 +135,9 @@ class UserActor(Actor[Any]):
             epoch=epoch,
             created_at=now,
             invited=planned.invited,
-            created=encode(planned.created(room_id=room_id, epoch=epoch, at=now)),
+            created=encode(created),
+            more=[_row(event) for event in more],
+            personas=[_seat(event) for event in more if isinstance(event, RoomChanged)],
         )
 
     async def _receive(self, invite: InviteArrived) -> int:
@@ -183,3 +221,24 @@ class UserActor(Actor[Any]):
         return await self._ports.inboxes.read(
             self._ports.tenant_id, self._user_id, after=after, limit=PAGE
         )
+
+
+def _row(event: RoomChanged | MessagePosted) -> LogRow:
+    is_message = isinstance(event, MessagePosted)
+    return LogRow(
+        seq=event.seq,
+        sent_at=event.sent_at,
+        kind=EventKind.MESSAGE if is_message else EventKind.ROOM,
+        sender_id=event.sender.id if isinstance(event, MessagePosted) else event.by,
+        body=encode(event),
+        message_id=event.message_id if isinstance(event, MessagePosted) else None,
+    )
+
+
+def _seat(event: RoomChanged) -> PersonaChange:
+    persona = event.persona
+    if persona is None:
+        raise TypeError("a persona comes with its name")
+    return PersonaChange(
+        persona_id=persona.id, owner_id=persona.owner_id, name=persona.name, from_seq=event.seq
+    )

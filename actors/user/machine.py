@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from core.errors import Rejected
 from core.identity import Permission, Principal, authorize
+from protocol.chat import SYSTEM, MessagePosted
 from protocol.limits import MAX_TITLE_BYTES
-from protocol.room import CreateRoom, HistoryFor, RoomChanged, RoomKind
+from protocol.room import CreateRoom, HistoryFor, PersonaView, RoomChanged, RoomKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRoom:
-    """A room to be made. `invited` without its creator and without repeats."""
+    """A room to be made. `invited` without its creator, and like `personas` without repeats."""
 
     kind: RoomKind
     title: str
@@ -19,6 +20,7 @@ class PlannedRoom:
     creator_id: str
     client_id: str
     invited: tuple[str, ...]
+    personas: tuple[str, ...] = ()
 
     @property
     def direct_key(self) -> str | None:
@@ -40,12 +42,21 @@ class PlannedRoom:
             title=self.title or None,
         )
 
+    def seated(
+        self, created: RoomChanged, personas: Mapping[str, PersonaView], words: str, message_id: str
+    ) -> list[RoomChanged | MessagePosted]:
+        """The events after it, by which its personas come; the first of them is announced."""
+        events: list[RoomChanged | MessagePosted] = []
+        for persona_id in self.personas:
+            events.append(_came(created, len(events) + 2, personas[persona_id]))
+            if len(events) == 1:
+                events.append(_announced(created, len(events) + 2, words, message_id))
+        return events
+
 
 def plan_room(command: CreateRoom, principal: Principal) -> PlannedRoom:
     """Raises `Rejected`. A direct room has exactly one partner, no title, and nothing to hide."""
     authorize(principal, Permission.CHAT)
-    if command.personas:
-        raise Rejected("unavailable", "This server does not offer that yet.", temporary=False)
     title = command.title or ""
     if len(title.encode()) > MAX_TITLE_BYTES:
         sentence = "This text is longer than {limit} bytes."
@@ -65,6 +76,7 @@ def plan_room(command: CreateRoom, principal: Principal) -> PlannedRoom:
         creator_id=principal.user_id,
         client_id=command.client_id.lower(),
         invited=invited,
+        personas=tuple(dict.fromkeys(command.personas)),
     )
 
 
@@ -87,3 +99,41 @@ def demand_known(command: CreateRoom, planned: PlannedRoom, known: Mapping[str, 
     ]
     if fields:
         raise Rejected("not_found", sentence, fields=fields)
+
+
+def demand_own(command: CreateRoom, own: Mapping[str, object]) -> None:
+    """Every persona is the creator's own. Raises `Rejected("not_found")` naming each that is not."""
+    sentence = "There is no such persona."
+    fields = [
+        (f"personas[{place}]", sentence)
+        for place, persona_id in enumerate(command.personas)
+        if persona_id not in own
+    ]
+    if fields:
+        raise Rejected("not_found", sentence, fields=fields)
+
+
+def _came(created: RoomChanged, seq: int, persona: PersonaView) -> RoomChanged:
+    return RoomChanged(
+        room_id=created.room_id,
+        epoch=created.epoch,
+        seq=seq,
+        sent_at=created.sent_at,
+        by=created.by,
+        change="persona",
+        persona_id=persona.id,
+        persona=persona,
+        active=True,
+    )
+
+
+def _announced(created: RoomChanged, seq: int, words: str, message_id: str) -> MessagePosted:
+    return MessagePosted(
+        room_id=created.room_id,
+        epoch=created.epoch,
+        seq=seq,
+        sent_at=created.sent_at,
+        message_id=message_id,
+        sender=SYSTEM,
+        content=words,
+    )

@@ -28,8 +28,10 @@ from protocol.room import ROOM, RoomChanged
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryLeases, MemoryShards
 from storage.memory.message_log import NO_FAULTS, FaultPlan, MemoryMessageLog
+from storage.memory.personas import MemoryPersonas
 from storage.memory.rooms import MemoryRooms
 from storage.memory.stored_log import StoredLog
+from storage.memory.stored_personas import StoredPersonas
 from storage.memory.users import MemoryUsers
 
 TENANT = 1
@@ -213,6 +215,7 @@ class World:
         self.log = MemoryMessageLog(self.shards, self.clock, stored=self.stored, plan=self.plan)
         self.users = MemoryUsers()
         self.rooms = MemoryRooms(self.stored, self.users)
+        self.personas = MemoryPersonas(StoredPersonas(), rooms_of=self.stored.rooms_with)
         self.inboxes = MemoryInboxes()
         self.fanout = FakeFanout()
         self.system = ActorSystem(chance=self.chance, ids=self.ids)
@@ -225,6 +228,7 @@ class World:
             leases=self.leases,
             rooms=self.rooms,
             users=self.users,
+            personas=self.personas,
             fanout=self.fanout,
             clock=self.clock,
             ids=self.ids,
@@ -235,6 +239,7 @@ class World:
             tenant_id=TENANT,
             users=self.users,
             rooms=self.rooms,
+            personas=self.personas,
             inboxes=self.inboxes,
             fanout=self.fanout,
             clock=self.clock,

@@ -65,7 +65,7 @@ async def test_a_direct_pair_has_one_room_from_either_side(autojump_clock: MockC
         ({"kind": "direct", "members": [user_id(1)]}, "bad_request", "members"),
         ({"kind": "direct", "members": [user_id(2)], "title": "Us"}, "bad_request", "title"),
         ({"title": "x" * 201}, "too_large", "title"),
-        ({"personas": ["p"]}, "unavailable", None),
+        ({"personas": ["p"]}, "not_found", "personas[0]"),
     ],
 )
 async def test_a_room_that_cannot_be_is_refused_and_not_made(

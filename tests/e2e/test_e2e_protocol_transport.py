@@ -325,7 +325,6 @@ async def test_every_command_of_personas_bookings_plans_and_consultations_is_una
 
 UNBUILT_EXAMPLES: list[dict[str, Any]] = [
     {"type": "persona.switch", "personaId": "p"},
-    {"type": "room.persona", "roomId": "r", "personaId": "p", "active": True},
     {"type": "persona.cancel", "runId": "r"},
     {"type": "card.opened", "messageId": "m", "cardId": "c"},
     {"type": "persona.feedback", "messageId": "m", "value": -1},

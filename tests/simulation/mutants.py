@@ -155,10 +155,10 @@ def event_before_ok() -> Patches:
     """The room publishes first and answers then."""
 
     def swapped(self: Any, entry: Entry) -> None:
-        if entry.event is not None:
-            self._applied.apply(entry.event, entry.names)
-        if entry.event is not None and entry.append is not None:
-            self._publish(entry.event, entry.append)
+        for event in entry.events:
+            self._applied.apply(event, entry.names)
+        if entry.append is not None:
+            self._publish(entry.events, entry.append)
         if entry.answer is not None:
             entry.envelope.answer(entry.answer)
 

@@ -26,10 +26,12 @@ from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryLeases, MemoryShards
 from storage.memory.message_log import Fault, FaultPlan, MemoryMessageLog
 from storage.memory.outbox import MemoryOutbox
+from storage.memory.personas import MemoryPersonas
 from storage.memory.rooms import MemoryRooms
 from storage.memory.search import MemorySearch
 from storage.memory.sessions import MemorySessions
 from storage.memory.stored_log import StoredLog
+from storage.memory.stored_personas import StoredPersonas
 from storage.memory.users import MemoryUsers
 
 TENANT = 1
@@ -57,6 +59,7 @@ class Database:
         self.stored = StoredLog(self.shards)
         self.users = MemoryUsers()
         self.rooms = MemoryRooms(self.stored, self.users)
+        self.personas = MemoryPersonas(StoredPersonas(), rooms_of=self.stored.rooms_with)
         self.inboxes = MemoryInboxes()
         self.sessions = MemorySessions(self.inboxes)
         self.outbox = MemoryOutbox(self.stored)
@@ -168,6 +171,7 @@ class Node:
             leases=mortal(self.leases),
             users=mortal(database.users),
             rooms=mortal(database.rooms),
+            personas=mortal(database.personas),
             inboxes=mortal(database.inboxes),
             sessions=mortal(database.sessions),
             search=mortal(database.search),

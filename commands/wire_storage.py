@@ -15,6 +15,7 @@ from storage.postgres.feedbacks import PostgresFeedbacks
 from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
+from storage.postgres.memories import PostgresMemories
 from storage.postgres.message_log import PostgresMessageLog
 from storage.postgres.offers import PostgresOffers
 from storage.postgres.outbox import PostgresOutbox
@@ -64,6 +65,7 @@ class Storage:
         self.personas = PostgresPersonas(database, clock)
         self.runs = PostgresRuns(database)
         self.feedbacks = PostgresFeedbacks(database)
+        self.memories = PostgresMemories(database, clock)
         self.outbox = PostgresOutbox(database)
         self.read_models = [SearchIndex(database)]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)

@@ -10,17 +10,19 @@ from postgres_for_tests import fresh_dsn
 from core.chance import SystemChance
 from core.ids import ProcessIds
 from core.ports.message_log import PersonaChange
-from core.ports.personas import Feedbacks, NewPersona, Personas, Runs
+from core.ports.personas import Feedbacks, Memories, MemoryItem, NewPersona, Personas, Runs
 from protocol.persona import Persona
 from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.feedbacks import MemoryFeedbacks
 from storage.memory.leases import MemoryShards
+from storage.memory.memories import MemoryMemories
 from storage.memory.personas import MemoryPersonas
 from storage.memory.runs import MemoryRuns
 from storage.memory.stored_log import StoredLog
 from storage.memory.stored_personas import StoredPersonas
 from storage.postgres.feedbacks import PostgresFeedbacks
 from storage.postgres.housekeeping import housekeeping
+from storage.postgres.memories import PostgresMemories
 from storage.postgres.personas import PostgresPersonas
 from storage.postgres.pool import Connection, Database
 from storage.postgres.runs import PostgresRuns
@@ -53,6 +55,7 @@ class World:
     personas: Personas
     runs: Runs
     feedbacks: Feedbacks
+    memories: Memories
     clock: ManualClock
     ids: ProcessIds
     seat: Callable[[str, str], Awaitable[None]]
@@ -72,6 +75,20 @@ class World:
     async def persona(self, owner_id: str = "", **changes: Any) -> Persona:
         new = self.new(owner_id or self.ids.uuid7(), **changes)
         return await self.personas.create(TENANT, new)
+
+    def memory(self, persona_id: str, **changes: Any) -> MemoryItem:
+        """A preference, private and about nobody unless said."""
+        fields: dict[str, Any] = {
+            "id": self.ids.uuid7(),
+            "persona_id": persona_id,
+            "kind": "preference",
+            "text": "Likes the sea.",
+            "about": None,
+            "room_id": None,
+            "source_message": None,
+            "created_at": self.clock.now_ms(),
+        }
+        return MemoryItem(**fields | changes)
 
 
 @asynccontextmanager
@@ -105,6 +122,7 @@ def _memory(clock: ManualClock, ids: ProcessIds) -> World:
         personas=MemoryPersonas(stored, rooms_of=log.rooms_with),
         runs=MemoryRuns(clock),
         feedbacks=MemoryFeedbacks(stored, clock),
+        memories=MemoryMemories(stored, clock),
         clock=clock,
         ids=ids,
         seat=seat,
@@ -123,6 +141,7 @@ def _postgres(database: Database, clock: ManualClock, ids: ProcessIds) -> World:
         personas=PostgresPersonas(database, clock),
         runs=PostgresRuns(database),
         feedbacks=PostgresFeedbacks(database),
+        memories=PostgresMemories(database, clock),
         clock=clock,
         ids=ids,
         seat=seat,

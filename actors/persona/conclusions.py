@@ -1,0 +1,87 @@
+"""What is said once an errand is over (pure)."""
+
+from dataclasses import dataclass, replace
+
+from actors.persona.dialogue import Item, Table, kind_of
+from actors.persona.errands import Errand, Findings
+from actors.persona.line import Line
+from protocol.travel import Offer, Place
+from protocol.wording import MAX_LISTED, Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A segment (None: the opening has said it all), and what it shows, by rank."""
+
+    line: Line | None
+    shown: tuple[Item, ...] = ()
+
+
+def conclude(errand: Errand, findings: Findings) -> Answer:
+    """The answer, from what was found before the deadline. Nothing that is not in the findings or in
+    the errand itself can be said by it."""
+    line = replace(errand.line("nothing_found"), places=findings.places, origin=findings.origin)
+    match errand.purpose:
+        case "show":
+            return _shown(errand, findings, line)
+        case "detail":
+            return _about_place(findings, line)
+        case "compare":
+            places = findings.places[:2]
+            if len(places) < 2:
+                return Answer(line=replace(line, act="ask_again"))
+            return Answer(line=replace(line, act="compare", items=places), shown=places)
+        case "weather":
+            return _weather(findings, line)
+        case "trend":
+            act: Act = "no_price_trend" if findings.trend is None else "price_trend"
+            return Answer(line=replace(line, act=act, trend=findings.trend))
+        case "price":
+            return _price(errand, findings, line)
+
+
+def table_of(answer: Answer, message_id: str) -> Table | None:
+    """What lies on the table after it; None: what lay there before."""
+    kind = kind_of(answer.shown)
+    return None if kind is None else Table(kind=kind, items=answer.shown, message_id=message_id)
+
+
+def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
+    items = findings.items[:MAX_LISTED]
+    kind = kind_of(items)
+    if kind is None:
+        return Answer(line=replace(line, act="still_searching" if findings.is_late else line.act))
+    acts: dict[str, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
+    act = acts.get(kind, "show_places")
+    because = findings.because
+    return Answer(line=replace(line, act=act, items=items, because=because), shown=items)
+
+
+def _about_place(findings: Findings, line: Line) -> Answer:
+    if not findings.places:
+        return Answer(line=replace(line, act="unknown_detail"))
+    place = findings.places[:1]
+    return Answer(line=replace(line, act="detail", items=place), shown=place)
+
+
+def _weather(findings: Findings, line: Line) -> Answer:
+    place = next(iter(findings.places), None)
+    if place is None or not _has_climate(place, line.month):
+        return Answer(line=replace(line, act="unknown_detail"))
+    return Answer(line=replace(line, act="weather", places=(place,)))
+
+
+def _has_climate(place: Place, month: int | None) -> bool:
+    return month is not None and len(place.climate) >= month
+
+
+def _price(errand: Errand, findings: Findings, line: Line) -> Answer:
+    """Only a price that moved is news."""
+    repriced = findings.repriced
+    shown = errand.items[0] if errand.items else None
+    if repriced is None or not isinstance(shown, Offer):
+        return Answer(line=None)
+    if repriced.source.total == shown.source.total:
+        return Answer(line=None)
+    news = replace(line, act="detail", items=(shown,), attributes=("price",), repriced=repriced)
+    return Answer(line=news)

@@ -1,0 +1,55 @@
+"""What goes into a decision and what comes out of it (pure)."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from actors.persona.dialogue import Item
+from actors.persona.errands import Defaults, Errand
+from actors.persona.hints import NO_HINTS, Hints
+from actors.persona.line import Line
+from protocol.understanding import Understanding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A message that is to be answered. `text` is only searched for names of what lies on the table.
+    `is_explicit`: it names the persona or replies to it."""
+
+    message_id: str
+    understanding: Understanding
+    today: date
+    text: str = ""
+    hints: Hints = NO_HINTS
+    is_explicit: bool = False
+    defaults: Defaults = field(default_factory=Defaults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silent:
+    """Nothing is said, on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Say:
+    """One segment, at once."""
+
+    line: Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Something is to be looked up; `opening` is said meanwhile, where that may take long."""
+
+    errand: Errand
+    opening: Line | None = None
+
+
+Decision = Silent | Say | Look
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of an errand: a segment (None: the opening has said it all) and what it shows."""
+
+    line: Line | None
+    shown: tuple[Item, ...] = ()

@@ -1,0 +1,273 @@
+"""What one persona knows of its conversation with one asker in one room (pure).
+
+What was said is kept message by message, and the trip is folded from it on demand: taking a message
+away leaves exactly what would be there had it never been written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeVar
+
+from actors.persona.hints import Attribute, Wish
+from protocol.travel import FlightDetails, HotelDetails, Offer, Place
+from protocol.understanding import (
+    Budget,
+    Dates,
+    Intent,
+    PartySaid,
+    PlaceMention,
+    Question,
+    Shown,
+    Slots,
+)
+
+Seeking = Literal["places", "flights", "hotels", "activities"]
+Item = Offer | Place
+NOTHING_SAID: Final = Slots()
+
+MOST_SAID: Final = 32
+"""Messages that a dialogue rests on; older ones fade."""
+
+MOST_DISLIKED: Final = 64
+MOST_SEEN: Final = 200
+
+_SEEKING: Final[dict[Intent, Seeking]] = {
+    "ask_destination": "places",
+    "search_flight": "flights",
+    "search_hotel": "hotels",
+    "search_activity": "activities",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one message added to the trip."""
+
+    message_id: str
+    seeking: Seeking | None = None
+    slots: Slots = NOTHING_SAID
+    wishes: tuple[Wish, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return self.seeking is None and self.slots == NOTHING_SAID and not self.wishes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """What is wanted so far. `budget_for`: what the budget was said about."""
+
+    seeking: Seeking | None = None
+    destination: tuple[PlaceMention, ...] = ()
+    origin: tuple[PlaceMention, ...] = ()
+    dates: Dates | None = None
+    budget: Budget | None = None
+    budget_for: Seeking | None = None
+    party: PartySaid | None = None
+    wishes: tuple[Wish, ...] = ()
+
+    def after(self, said: Said) -> "Trip":
+        """Newer words win; those of dates and party that were not repeated stay."""
+        slots, seeking = said.slots, said.seeking or self.seeking
+        is_anew = said.seeking is not None and said.seeking != self.seeking
+        return Trip(
+            seeking=seeking,
+            destination=slots.destination or self.destination,
+            origin=slots.origin or self.origin,
+            dates=_dates(self.dates, slots.dates),
+            budget=slots.budget or self.budget,
+            budget_for=seeking if slots.budget else self.budget_for,
+            party=_party(self.party, slots.party),
+            wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
+        )
+
+    def budget_of(self, seeking: Seeking | None) -> Budget | None:
+        """What is to be spent at most on this: a night's budget says nothing of a flight."""
+        own = self.budget_for in (None, seeking) or {self.budget_for, seeking} <= _STAYS
+        return self.budget if own else None
+
+
+_STAYS: Final[set[Seeking | None]] = {"places", "hotels", "activities"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What a persona showed last, in its order. `message_id`: its own."""
+
+    kind: Shown
+    items: tuple[Item, ...]
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Two readings of one message, one of which is to be picked."""
+
+    readings: tuple[Intent, Intent]
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """What waits for an answer to the open question, and the message that it was asked for. `likeness`: of
+    the item that it is about; `attributes`: what was asked of it."""
+
+    intent: Intent
+    message_id: str
+    likeness: str | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Focus:
+    """The item that was talked of last, and the message that picked it."""
+
+    likeness: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """Why something else is shown next: a feature of what was turned down, and the message about
+    which that was said."""
+
+    because: str
+    message_id: str
+
+
+Held = TypeVar("Held", Pending, Doubt, Focus, Learned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialogue:
+    """The state per (persona, room, asker). `asked` and `asked_in` (the asker's message): the open
+    question. `disliked`: what is out of the conversation, by `likeness_of`. `seen`: what was shown
+    since the search changed. `spoke_at`: when the persona last answered here (ms), 0: never."""
+
+    said: tuple[Said, ...] = ()
+    asked: Question | None = None
+    asked_in: str = ""
+    pending: Pending | None = None
+    doubt: Doubt | None = None
+    table: Table | None = None
+    focus: Focus | None = None
+    disliked: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    learned: Learned | None = None
+    spoke_at: int = 0
+
+    @property
+    def trip(self) -> Trip:
+        trip = Trip()
+        for said in self.said:
+            trip = trip.after(said)
+        return trip
+
+    def heard(self, said: Said) -> "Dialogue":
+        """One message more; of the same message only the last reading counts."""
+        rest = tuple(one for one in self.said if one.message_id != said.message_id)
+        if said.is_empty:
+            return replace(self, said=rest)
+        return replace(self, said=(*rest, said)[-MOST_SAID:])
+
+    def without(self, message_id: str) -> "Dialogue":
+        """As if the message had never been written."""
+        is_asked = self.asked_in == message_id
+        return replace(
+            self,
+            said=tuple(one for one in self.said if one.message_id != message_id),
+            asked=None if is_asked else self.asked,
+            asked_in="" if is_asked else self.asked_in,
+            pending=_unless(self.pending, message_id),
+            doubt=_unless(self.doubt, message_id),
+            focus=_unless(self.focus, message_id),
+            learned=_unless(self.learned, message_id),
+        )
+
+    def asking(self, question: Question | None, message_id: str) -> "Dialogue":
+        return replace(self, asked=question, asked_in=message_id if question else "")
+
+    def showing(self, table: Table) -> "Dialogue":
+        seen = (*self.seen, *(likeness_of(item) for item in table.items))
+        return replace(
+            self,
+            table=table,
+            focus=None,
+            seen=tuple(dict.fromkeys(seen))[-MOST_SEEN:],
+            learned=None,
+        )
+
+    def disliking(self, item: Item, because: str | None, message_id: str) -> "Dialogue":
+        """Out of the conversation at once, however often it is offered anew."""
+        learned = Learned(because=because, message_id=message_id) if because else self.learned
+        disliked = tuple(dict.fromkeys((*self.disliked, likeness_of(item))))
+        return replace(self, disliked=disliked[-MOST_DISLIKED:], learned=learned)
+
+    def liking(self, item: Item) -> "Dialogue":
+        """A thumb taken back."""
+        likeness = likeness_of(item)
+        return replace(self, disliked=tuple(one for one in self.disliked if one != likeness))
+
+
+def seeking_of(intent: Intent) -> Seeking | None:
+    return _SEEKING.get(intent)
+
+
+def likeness_of(item: Item) -> str:
+    """What stays the same when an offer is found anew, under another id: the flights, the room."""
+    if isinstance(item, Place):
+        return f"place:{item.id}"
+    match item.source.details:
+        case HotelDetails(hotel_id=hotel_id, name=name):
+            return f"hotel:{hotel_id or name}"
+        case FlightDetails(itineraries=ways):
+            flights = (
+                f"{one.carrier}{one.number}@{one.departs}" for way in ways for one in way.segments
+            )
+            return "flight:" + ",".join(flights)
+
+
+def kind_of(items: Sequence[Item]) -> Shown | None:
+    if not items:
+        return None
+    first = items[0]
+    if isinstance(first, Place):
+        return "places"
+    return "flights" if isinstance(first.source.details, FlightDetails) else "hotels"
+
+
+def _unless(held: Held | None, message_id: str) -> Held | None:
+    return None if held is None or held.message_id == message_id else held
+
+
+def _dates(old: Dates | None, new: Dates | None) -> Dates | None:
+    """A number of nights alone keeps the days; new days keep the nights, unless both ends are said."""
+    if old is None or new is None:
+        return new or old
+    if new.from_ is None and new.to is None and not (new.month or new.season or new.holiday):
+        return Dates(
+            from_=old.from_,
+            to=None if new.nights else old.to,
+            month=old.month,
+            season=old.season,
+            holiday=old.holiday,
+            nights=new.nights or old.nights,
+        )
+    if new.to is not None and new.from_ is None:
+        return Dates(from_=old.from_, to=new.to)
+    keeps_nights = new.nights is None and new.to is None
+    return Dates(
+        from_=new.from_,
+        to=new.to,
+        month=new.month,
+        season=new.season,
+        holiday=new.holiday,
+        nights=old.nights if keeps_nights else new.nights,
+    )
+
+
+def _party(old: PartySaid | None, new: PartySaid | None) -> PartySaid | None:
+    """Children alone join the adults said before; adults count the party anew."""
+    if old is None or new is None or new.adults is not None:
+        return new or old
+    return PartySaid(adults=old.adults, children=new.children)

@@ -1,0 +1,74 @@
+"""The words of `hints.py`, in English, German, Spanish and French, folded: without accents, in lower
+case (pure data). Each value is a regular expression between word boundaries.
+"""
+
+from typing import Final
+
+ORDINALS: Final[dict[int | str, str]] = {
+    0: r"first( one)?|1st|erste[rns]?|primer[oa]?|premier|premiere|1er|1ere",
+    1: r"second( one)?|2nd|zweite[rns]?|segund[oa]|deuxieme|seconde|2eme",
+    2: r"third( one)?|3rd|dritte[rns]?|tercer[oa]?|troisieme|3eme",
+    3: r"fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
+    4: r"fifth( one)?|5th|funfte[rns]?|quint[oa]|cinquieme|5eme",
+    "last": r"last one|the last|letzte[rns]?|(el|la) ultim[oa]|(le|la) dernier|derniere",
+    "cheapest": r"cheapest( one)?|cheaper one|gunstigste[rns]?|billigste[rns]?|(el|la) mas barat[oa]"
+    r"|(le|la) moins cher[e]?",
+}
+NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1-9])\b"
+ATTRIBUTES: Final[dict[str, str]] = {
+    "price": r"price|cost|costs|how much|preis|kostet|kosten|wie ?viel|precio|cuesta|cuanto|prix|coute"
+    r"|combien",
+    "board": r"breakfast|half board|full board|all inclusive|meals?|fruhstuck|halbpension|vollpension"
+    r"|verpflegung|desayuno|media pension|pension completa|comidas?|petit[ -]dej(euner)?|demi[ -]pension"
+    r"|pension complete|repas",
+    "bags": r"bags?|baggage|luggage|suitcases?|gepack|handgepack|koffer|maletas?|equipaje|bagages?"
+    r"|valises?",
+    "refund": r"refund(able|ed|s)?|cancell?ation|cancel (it|for free)|free cancell?ation|stornier(en|bar|ung)"
+    r"|storno|erstatt(en|et|ung)|reembols(o|able)|cancelacion|cancelar gratis|rembours(able|ement)"
+    r"|annul(ation|able)",
+    "stars": r"stars?|sterne|estrellas?|etoiles?",
+    "duration": r"how long|duration|flight time|wie lange|flugzeit|dauer[t]?|cuanto (dura|tarda)|duracion"
+    r"|combien de temps|duree",
+    "stops": r"stops?|layovers?|stopovers?|direct|non[ -]?stop|umstieg(e|en)?|umsteigen|zwischenstopps?"
+    r"|direkt(flug)?|escalas?|directo|escales?|correspondances?",
+    "times": r"what time|when does (it|that)|departure|departs?|arriv(e|es|al)|landing|wann|abflug|ankunft"
+    r"|a que hora|salida|llegada|quelle heure|depart|arrivee",
+    "room": r"rooms?|beds?|zimmer|betten?|habitacion(es)?|camas?|chambres?|lits?",
+    "seats": r"seats? left|how many seats|platze frei|asientos|places restantes",
+}
+WISHES: Final[dict[str, str]] = {
+    "warm": r"warm(er|th|es|en)?|hot|sun|sunny|sunshine|sonne|sonnig(es)?|heiss|calor|calid[oa]"
+    r"|caliente|calentit[oa]|sol|soleado|chaud|chaude|soleil|ensoleille",
+    "cold": r"cold|snow|snowy|ski|skiing|kalt|schnee|skifahren|frio|nieve|esquiar|froid|neige|skier",
+    "beach": r"beach(es)?|sea|seaside|coast(al)?|ocean|swim(ming)?|strand|strande|meer|kuste|baden|playas?"
+    r"|mar|costa|plages?|mer|cote|baignade",
+    "mountains": r"mountains?|hik(e|es|ing)|alps|berge?|bergen|wandern|wanderung|montanas?|senderismo"
+    r"|montagnes?|randonnees?",
+    "city": r"city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
+    r"|ciudad|museos|escapada urbana|grande ville|musees?",
+    "quiet": r"quiet|peaceful|calm|small town|village|ruhig(es)?|dorf|kleinstadt|tranquil[oa]|pueblo"
+    r"|calme|tranquille",
+    "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
+}
+TWISTS: Final[dict[str, str]] = {
+    "cheaper": r"cheaper|less expensive|too (expensive|dear|pricey|much)|out of (my|our) budget|gunstiger"
+    r"|billiger|zu teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|trop cher[e]?",
+    "others": r"(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
+    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas|mas opciones|d'autres?|autre chose",
+    "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
+    r"|sans escale",
+    "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
+    "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",
+}
+NO: Final = (
+    r"(no+|nope|nah|nay|no thanks?|no thank you|not now|don'?t|never ?mind|leave it|forget it|stop"
+    r"|nein|ne+|no[e]+|lieber nicht|lass mal|lass es|doch nicht|no gracias|mejor no|dejalo|olvidalo|ni hablar"
+    r"|non|non merci|laisse tomber|surtout pas|pas maintenant)"
+)
+AFTER_NO: Final = r"it|thanks?|thank you|danke|gracias|merci|please|bitte"
+OPEN: Final = (
+    r"anywhere|wherever|whenever|any ?time|don'?t (mind|care)|surprise (me|us)|you (choose|pick|decide)"
+    r"|no idea|not sure|egal|irgendwo(hin)?|irgendwann|uberrasch mich|keine ahnung|donde sea|cuando sea"
+    r"|me da igual|nos da igual|ni idea|sorprende?me|n'importe ou|n'importe quand|peu importe|aucune idee"
+    r"|surprends[ -]moi"
+)

@@ -1,0 +1,107 @@
+"""What the policy needs from a message beside its intent and slots: which item, which fact of it,
+what kind of place, and how another search should differ (pure).
+
+Closed lists of words in four languages, all searched at once: a message may mix them. Accents and case
+do not count. What is not found here is not guessed.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar, cast
+
+from actors.persona.hint_words import (
+    AFTER_NO,
+    ATTRIBUTES,
+    NO,
+    NUMBERED,
+    OPEN,
+    ORDINALS,
+    TWISTS,
+    WISHES,
+)
+
+Wish = Literal["warm", "cold", "beach", "mountains", "city", "quiet", "dry"]
+"""What a place should be like, as far as the catalogue can prove it."""
+
+Attribute = Literal[
+    "price", "board", "bags", "refund", "stars", "duration", "stops", "times", "room", "seats"
+]
+Twist = Literal["cheaper", "others", "direct", "shorter", "better"]
+Pick = int | Literal["last", "cheapest"]
+"""One of the items that lie on the table; numbers count from 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
+    "anywhere", "whenever", "I don't mind"."""
+
+    picks: tuple[Pick, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    twists: tuple[Twist, ...] = ()
+    is_no: bool = False
+    is_open: bool = False
+
+
+NO_HINTS: Final = Hints()
+MOST_READ: Final = 2_000
+"""Characters looked at; what matters stands at the beginning."""
+
+_BARE: Final = re.compile(r"\W*([1-9])\W*")
+
+
+def _words(expression: str) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{expression})\b")
+
+
+_ORDINALS: Final = {cast("Pick", pick): _words(words) for pick, words in ORDINALS.items()}
+_NUMBERED: Final = re.compile(NUMBERED)
+_ATTRIBUTES: Final = {cast("Attribute", name): _words(words) for name, words in ATTRIBUTES.items()}
+_WISHES: Final = {cast("Wish", name): _words(words) for name, words in WISHES.items()}
+_TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
+_NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
+_OPEN: Final = _words(OPEN)
+Name = TypeVar("Name", bound=str)
+
+
+def hints(text: str) -> Hints:
+    """Linear in the text, which is cut at `MOST_READ` characters."""
+    plain = folded(text[:MOST_READ])
+    return Hints(
+        picks=_picks(plain),
+        attributes=_named(plain, _ATTRIBUTES),
+        wishes=_named(plain, _WISHES),
+        twists=_named(plain, _TWISTS),
+        is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
+        is_open=_OPEN.search(plain) is not None,
+    )
+
+
+def folded(text: str) -> str:
+    """Lower case without accents, with plain apostrophes and single spaces."""
+    bare = unicodedata.normalize("NFKD", text.replace("’", "'").replace("ß", "ss"))
+    return " ".join("".join(c for c in bare if not unicodedata.combining(c)).lower().split())
+
+
+def _picks(plain: str) -> tuple[Pick, ...]:
+    bare = _BARE.fullmatch(plain)
+    if bare is not None:
+        return (int(bare[1]) - 1,)
+    found: list[tuple[int, Pick]] = [
+        (match.start(), int(match[1]) - 1) for match in _NUMBERED.finditer(plain)
+    ]
+    for pick, words in _ORDINALS.items():
+        found += [(match.start(), pick) for match in words.finditer(plain)]
+    found.sort(key=lambda one: one[0])
+    return tuple(dict.fromkeys(pick for _, pick in found))
+
+
+def _named(plain: str, table: Mapping[Name, re.Pattern[str]]) -> tuple[Name, ...]:
+    found = [
+        (match.start(), name) for name, words in table.items() if (match := words.search(plain))
+    ]
+    found.sort(key=lambda one: one[0])
+    return tuple(name for _, name in found)

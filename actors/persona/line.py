@@ -1,0 +1,58 @@
+"""One segment as the policy means it, before records become words (pure)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from actors.persona.dialogue import Item, Trip
+from actors.persona.hints import Attribute
+from actors.persona.when import Stay
+from protocol.travel import Offer, Party, Place
+from protocol.understanding import Budget, Intent, Question, Shown
+from protocol.wording import Act
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """How the price of a query moved. `change`: relative (0.06: 6 % up) over `days`."""
+
+    change: float
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What an act is about: the item `at` (from 0) of those shown, of that kind, or what was to be done,
+    or both."""
+
+    intent: Intent | None = None
+    at: int | None = None
+    kind: Shown | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """An act and all that its words may draw on; nothing else may be said.
+
+    `items`: those listed, by rank. `places`: those that were named or searched in. `ages_assumed`: of
+    the party's children. `because`: a feature's name. `month`: 1…12, for climates. `repriced`: the
+    first item as it costs now.
+    """
+
+    act: Act
+    trip: Trip | None = None
+    stay: Stay | None = None
+    party: Party | None = None
+    ages_assumed: bool = False
+    budget: Budget | None = None
+    items: tuple[Item, ...] = ()
+    places: tuple[Place, ...] = ()
+    origin: Place | None = None
+    wanted: Question | None = None
+    readings: tuple[Intent, Intent] | None = None
+    subject: Subject | None = None
+    attributes: tuple[Attribute, ...] = ()
+    month: int | None = None
+    trend: Trend | None = None
+    because: str | None = None
+    repriced: Offer | None = None
+    mood: Literal["plain", "glad", "sad"] = "plain"

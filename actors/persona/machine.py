@@ -1,0 +1,148 @@
+"""The policy: what a persona does about a message (pure).
+
+`hear` takes in what was said, `decide` chooses an act or an errand, `conclude` turns what came of an
+errand into an answer (`conclusions.py`). No model takes part in any of it: a reading comes in, words
+are made after it.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+from actors.persona.decisions import Decision, Heard, Say, Silent
+from actors.persona.dialogue import Dialogue, Doubt, Said, seeking_of
+from actors.persona.line import Line, Subject
+from actors.persona.picking import at_of, picked
+from actors.persona.policy import Policy
+from protocol.understanding import ALWAYS_CONFIRMED, Intent, Question
+
+SURE_FROM: Final = 0.7
+"""Below, the two best readings are offered."""
+
+ASK_BELOW: Final = 0.4
+
+TALK: Final[dict[Intent, Line]] = {
+    "greet": Line(act="greet", mood="glad"),
+    "thanks": Line(act="welcome_thanks", mood="glad"),
+    "complaint": Line(act="sorry", mood="sad"),
+    "smalltalk": Line(act="smalltalk"),
+    "out_of_scope": Line(act="out_of_scope"),
+}
+"""What needs no tool and no slot; harmless, so that a weak reading of it is enough."""
+
+ABOUT_TRIPS: Final = frozenset[Intent](
+    {
+        "ask_destination",
+        "search_flight",
+        "search_hotel",
+        "search_activity",
+        "refine",
+        "compare",
+        "ask_detail",
+        "weather",
+        "price_trend",
+        "plan_add",
+        "book",
+    }
+)
+"""Whose slots are about the trip that is talked of."""
+
+
+def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
+    """Take in what was said. Also by personas that do not answer, while they are in the room."""
+    reading = heard.understanding
+    if reading.intent not in ABOUT_TRIPS:
+        return dialogue
+    return _taken_in(dialogue, heard, reading.intent if reading.confidence >= SURE_FROM else None)
+
+
+def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
+    """The act for a message that was heard, and the state after it. A question that was open is
+    closed by it, whatever it was, unless it was not for a persona at all."""
+    before, now = dialogue, replace(dialogue, asked=None, asked_in="", pending=None, doubt=None)
+    reading = heard.understanding
+    intent, confidence = _meant(before, heard)
+    if intent == "human_chatter":
+        return before, _chatter(heard)
+    if before.pending is not None and _takes_back(before, heard):
+        about = _waited_for(before)
+        return now, Say(line=Line(act="stopped", subject=about))
+    if intent != reading.intent or (confidence >= SURE_FROM > reading.confidence):
+        now = _taken_in(now, heard, intent)
+    if intent in TALK and confidence >= ASK_BELOW:
+        return now, Say(line=TALK[intent])
+    if confidence < ASK_BELOW:
+        return now, Say(line=Line(act="ask_again"))
+    is_second_reading = intent in ALWAYS_CONFIRMED and before.pending is not None
+    if confidence < SURE_FROM and not is_second_reading:
+        return _in_doubt(now, heard, intent)
+    return Policy(before, now, heard, intent, is_sure=confidence >= SURE_FROM).act()
+
+
+def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
+    said = Said(
+        message_id=heard.message_id,
+        seeking=None if intent is None else seeking_of(intent),
+        slots=heard.understanding.slots,
+        wishes=heard.hints.wishes,
+    )
+    return dialogue.heard(said)
+
+
+def _takes_back(before: Dialogue, heard: Heard) -> bool:
+    """A no to a question of ours. To "shall I book?", "cancel" is one as well."""
+    waits = before.pending.intent if before.pending is not None else None
+    return heard.hints.is_no or (heard.understanding.intent == "cancel" and waits != "cancel")
+
+
+def _waited_for(before: Dialogue) -> Subject:
+    """What is not done then; with the item where one was picked."""
+    if before.pending is None or before.pending.intent not in ALWAYS_CONFIRMED:
+        return Subject()
+    at = at_of(before.table, before.pending.likeness)
+    kind = before.table.kind if before.table is not None else None
+    return Subject(intent=before.pending.intent, at=at, kind=kind)
+
+
+def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
+    """The reading, with what the state knows: one of two readings that were offered was picked, an
+    open question was answered, or an item was picked for what waited for it."""
+    reading, hints, pending = heard.understanding, heard.hints, before.pending
+    if before.doubt is not None:
+        readings = before.doubt.readings
+        if hints.picks[:1] in ((0,), (1,)):
+            return readings[0 if hints.picks[0] == 0 else 1], 1.0
+        if reading.intent in readings and reading.confidence >= ASK_BELOW:
+            return reading.intent, 1.0
+    if reading.intent == "human_chatter" or pending is None:
+        return reading.intent, reading.confidence
+    if before.asked == "which" and picked(before.table, hints, heard.text):
+        return pending.intent, 1.0
+    if _fills(before.asked, heard):
+        is_another = reading.intent in ABOUT_TRIPS - {"refine"} and reading.confidence >= SURE_FROM
+        return (reading.intent if is_another else pending.intent), 1.0
+    return reading.intent, reading.confidence
+
+
+def _fills(asked: Question | None, heard: Heard) -> bool:
+    """Whether the message has what was asked for."""
+    match asked:
+        case "destination" | "origin" | "dates" | "budget" | "party":
+            return bool(getattr(heard.understanding.slots, asked)) or heard.hints.is_open
+        case _:
+            return False
+
+
+def _chatter(heard: Heard) -> Decision:
+    """Silence; but who was named and does not understand says so."""
+    if heard.is_explicit and heard.understanding.addressed >= 0.5:
+        return Say(line=Line(act="ask_again"))
+    return Silent()
+
+
+def _in_doubt(now: Dialogue, heard: Heard, intent: Intent) -> tuple[Dialogue, Decision]:
+    second = heard.understanding.second
+    if second is None or second[0] == intent:
+        return now, Say(line=Line(act="ask_again"))
+    readings = (intent, second[0])
+    doubt = Doubt(readings=readings, message_id=heard.message_id)
+    return replace(now, doubt=doubt), Say(line=Line(act="clarify", readings=readings))

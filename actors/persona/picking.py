@@ -1,0 +1,61 @@
+"""Which of the items on the table somebody means (pure)."""
+
+from typing import Final
+
+from actors.persona.dialogue import Item, Table, likeness_of
+from actors.persona.hints import MOST_READ, Hints, Pick, folded
+from protocol.travel import HotelDetails, Offer, Place
+
+NAMES_FROM: Final = 4
+"""Letters of a word of a name that tells an item from the others."""
+
+
+def picked(table: Table | None, hints: Hints, text: str) -> tuple[Item, ...]:
+    """By its number, as the cheapest, or by a word of its name that no other item has; in the order of
+    the message, numbers first, none twice. Empty: none is meant that lies there."""
+    if table is None:
+        return ()
+    numbered = [_numbered(table.items, pick) for pick in hints.picks]
+    found = [item for item in numbered if item is not None] + _named(table.items, text)
+    return tuple({likeness_of(item): item for item in found}.values())
+
+
+def at_of(table: Table | None, likeness: str | None) -> int | None:
+    """Where on the table something like this lies, from 0."""
+    if table is None or likeness is None:
+        return None
+    for at, item in enumerate(table.items):
+        if likeness_of(item) == likeness:
+            return at
+    return None
+
+
+def _numbered(items: tuple[Item, ...], pick: Pick) -> Item | None:
+    if pick == "last":
+        return items[-1]
+    if pick == "cheapest":
+        offers = [item for item in items if isinstance(item, Offer)]
+        return min(offers, key=lambda offer: offer.source.total.amount, default=None)
+    return items[pick] if pick < len(items) else None
+
+
+def _named(items: tuple[Item, ...], text: str) -> list[Item]:
+    said = set(_words(folded(text[:MOST_READ])))
+    names = [set(_words(folded(_name(item)))) for item in items]
+    return [
+        item
+        for at, item in enumerate(items)
+        if said & (names[at].difference(*(names[:at] + names[at + 1 :])))
+    ]
+
+
+def _words(plain: str) -> list[str]:
+    words = "".join(c if c.isalnum() else " " for c in plain).split()
+    return [word for word in words if len(word) >= NAMES_FROM]
+
+
+def _name(item: Item) -> str:
+    if isinstance(item, Place):
+        return " ".join(item.names.values())
+    details = item.source.details
+    return details.name if isinstance(details, HotelDetails) else ""

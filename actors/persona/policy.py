@@ -1,0 +1,324 @@
+"""What is done about each intent, once it is clear (pure)."""
+
+from dataclasses import replace
+from typing import Final
+
+from actors.persona.decisions import Decision, Heard, Look, Say
+from actors.persona.dialogue import (
+    Dialogue,
+    Focus,
+    Item,
+    Pending,
+    Said,
+    Seeking,
+    Trip,
+    likeness_of,
+    seeking_of,
+)
+from actors.persona.errands import Errand, Purpose, party_of
+from actors.persona.line import Line, Subject
+from actors.persona.picking import at_of, picked
+from actors.persona.when import Stay, default_stay, when
+from protocol.frames import Money
+from protocol.travel import Offer, Place
+from protocol.understanding import Intent, Question
+from protocol.wording import Act
+
+CONFIRMATIONS: Final[dict[Intent, Question]] = {
+    "book": "confirm_book",
+    "pay": "confirm_pay",
+    "cancel": "confirm_cancel",
+}
+Decided = tuple[Dialogue, Decision]
+
+
+class Policy:
+    """One decision. `before`: the state with the question that was open; `now`: without it, and with
+    what the message said. `is_sure`: the reading is; a weak one confirms nothing."""
+
+    def __init__(
+        self, before: Dialogue, now: Dialogue, heard: Heard, intent: Intent, *, is_sure: bool
+    ) -> None:
+        self._before, self._now, self._heard = before, now, heard
+        self._intent, self._is_sure = intent, is_sure
+        self._slots, self._hints = heard.understanding.slots, heard.hints
+        self._trip = now.trip
+
+    def act(self) -> Decided:
+        """Never called with talk or chatter."""
+        match self._intent:
+            case "refine":
+                return self._refine()
+            case "compare":
+                return self._compare()
+            case "ask_detail":
+                return self._detail()
+            case "weather":
+                return self._weather()
+            case "price_trend":
+                return self._trend()
+            case "plan_add":
+                return self._say(
+                    Line(act="not_yet", subject=self._subject(self._one_item(), to_do=self._intent))
+                )
+            case "book" | "pay" | "cancel":
+                return self._confirm()
+            case intent:
+                return self._seek(seeking_of(intent) or "places")
+
+    # Searching.
+
+    def _seek(self, seeking: Seeking) -> Decided:
+        match seeking:
+            case "flights":
+                return self._ask_first("destination", "origin", "dates") or self._look(seeking)
+            case "hotels":
+                return self._ask_first("destination", "dates") or self._look(seeking)
+            case "activities" if self._trip.destination:
+                return self._now, Look(errand=self._place_errand("detail"))
+            case _:
+                return self._look(seeking)
+
+    def _refine(self) -> Decided:
+        """What was sought, with what is new; where nothing was, a place begins a search, and the rest is
+        noted."""
+        seeking, slots, hints = self._trip.seeking, self._slots, self._hints
+        if seeking is not None:
+            return self._seek(seeking)
+        if slots.destination or hints.wishes or hints.is_open:
+            return self._seek("places")
+        if slots.dates or slots.party or slots.budget or slots.origin:
+            said = Trip().after(Said(message_id=self._heard.message_id, slots=slots))
+            return self._say(Line(act="noted", trip=said))
+        return self._say(Line(act="ask_again"))
+
+    def _ask_first(self, *needed: Question) -> Decided | None:
+        """The first slot that is missing is asked for; not the same one twice in a row where there is a
+        sensible default."""
+        for slot in needed:
+            if self._has(slot):
+                continue
+            if slot == "destination" and self._was_asked(slot):
+                return self._look("places")
+            return self._ask(slot)
+        return None
+
+    def _has(self, slot: Question) -> bool:
+        match slot:
+            case "destination":
+                return bool(self._trip.destination)
+            case "origin":
+                return bool(self._trip.origin or self._heard.defaults.home)
+            case _:
+                return self._stay() is not None
+
+    def _was_asked(self, slot: Question) -> bool:
+        return self._before.asked == slot
+
+    def _stay(self) -> Stay | None:
+        today = self._heard.today
+        stay = when(self._trip.dates, today)
+        if stay is None and self._was_asked("dates"):
+            return default_stay(self._trip.dates, today)
+        return stay
+
+    def _look(self, seeking: Seeking) -> Decided:
+        trip = self._trip
+        has_stay = self._stay() is not None
+        with_stays = seeking == "places" and has_stay and bool(trip.budget or trip.party)
+        errand = self._errand(seeking, with_stays=with_stays)
+        return self._now, Look(errand=errand, opening=self._opening(errand))
+
+    def _errand(self, seeking: Seeking, *, with_stays: bool = False) -> Errand:
+        trip, defaults, twists, stay = (
+            self._trip,
+            self._heard.defaults,
+            self._hints.twists,
+            self._stay(),
+        )
+        party, ages_assumed = party_of(trip.party, defaults.party)
+        for_rooms: Seeking = "hotels" if with_stays else seeking
+        is_offers = for_rooms in ("flights", "hotels")
+        is_cheaper = "cheaper" in twists and self._slots.budget is None
+        seen = self._now.seen if "others" in twists else ()
+        return Errand(
+            tools=("places", "search_offers", "recommend")
+            if is_offers
+            else ("places", "recommend"),
+            purpose="show",
+            trip=trip,
+            seeking=seeking,
+            stay=stay,
+            with_stays=with_stays,
+            party=party,
+            is_party_known=bool(trip.party or defaults.party),
+            ages_assumed=ages_assumed,
+            budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
+            home=defaults.home,
+            cabin=defaults.cabin,
+            twists=twists,
+            not_these=frozenset((*self._now.disliked, *seen)),
+            below=self._cheapest_shown() if is_cheaper else None,
+            month=self._month(),
+        )
+
+    def _opening(self, errand: Errand) -> Line | None:
+        """What is said while suppliers are asked: that something was learned, or what is searched."""
+        if "search_offers" not in errand.tools:
+            return None
+        learned = self._now.learned
+        if learned is not None:
+            return Line(act="learned", because=learned.because)
+        act: Act = "open_flights" if errand.seeking == "flights" else "open_hotels"
+        return errand.line("open_places" if errand.with_stays else act)
+
+    def _cheapest_shown(self) -> Money | None:
+        items = self._now.table.items if self._now.table else ()
+        prices = [item.source.total for item in items if isinstance(item, Offer)]
+        return min(prices, key=lambda price: price.amount, default=None)
+
+    def _month(self) -> int | None:
+        """Of the journey: as it was said, or that of its first day."""
+        dates, stay = self._trip.dates, self._stay()
+        if dates is not None and dates.month is not None and dates.from_ is None:
+            return int(dates.month[5:])
+        return None if stay is None else stay.start.month
+
+    # What lies on the table, or a place.
+
+    def _compare(self) -> Decided:
+        table = self._now.table
+        if len(self._slots.destination) >= 2:
+            return self._now, Look(errand=self._place_errand("compare"))
+        if table is None or len(table.items) < 2:
+            return self._say(Line(act="ask_again"))
+        chosen = picked(table, self._hints, self._heard.text)
+        likenesses = {likeness_of(item) for item in chosen}
+        rest = [item for item in table.items if likeness_of(item) not in likenesses]
+        pair = (*chosen, *rest)[:2]
+        return self._say(Line(act="compare", items=pair, month=self._month()))
+
+    def _detail(self) -> Decided:
+        item, table = self._one_item(), self._now.table
+        if item is not None:
+            return self._detail_of(item)
+        if self._slots.destination or (table is None and self._trip.destination):
+            return self._now, Look(errand=self._place_errand("detail"))
+        if table is None:
+            return self._say(Line(act="ask_again"))
+        return self._ask("which")
+
+    def _detail_of(self, item: Item) -> Decided:
+        focus = Focus(likeness=likeness_of(item), message_id=self._heard.message_id)
+        waited = self._before.pending.attributes if self._before.pending is not None else ()
+        now, attributes = replace(self._now, focus=focus), self._hints.attributes or waited
+        line = Line(
+            act="detail",
+            subject=self._subject(item, to_do=None),
+            items=(item,),
+            attributes=attributes,
+            month=self._month(),
+        )
+        if "price" in attributes and isinstance(item, Offer):
+            errand = Errand(
+                tools=("reprice",),
+                purpose="price",
+                trip=self._trip,
+                items=(item,),
+                subject=line.subject,
+            )
+            return now, Look(errand=errand, opening=line)
+        return now, Say(line=line)
+
+    def _weather(self) -> Decided:
+        if self._trip.destination or self._place_on_table() is not None:
+            return self._now, Look(errand=self._place_errand("weather"))
+        return self._ask("destination")
+
+    def _trend(self) -> Decided:
+        table = self._now.table
+        item = self._one_item() or (table.items[0] if table else None)
+        errand = replace(
+            self._errand("flights" if self._trip.seeking == "flights" else "hotels"),
+            tools=("places", "price_trend"),
+            purpose="trend",
+            items=(item,) if isinstance(item, Offer) else (),
+        )
+        return self._now, Look(errand=errand)
+
+    def _place_errand(self, purpose: Purpose) -> Errand:
+        """About the places of this message, else the one on the table, else those talked of."""
+        on_table = None if self._slots.destination else self._place_on_table()
+        mentions = self._slots.destination or self._trip.destination
+        return Errand(
+            tools=("places", "weather") if purpose == "weather" else ("places",),
+            purpose=purpose,
+            trip=replace(self._trip, destination=mentions),
+            stay=self._stay(),
+            items=() if on_table is None else (on_table,),
+            attributes=self._hints.attributes,
+            month=self._month() or self._heard.today.month,
+        )
+
+    def _place_on_table(self) -> Place | None:
+        item = self._one_item()
+        return item if isinstance(item, Place) else None
+
+    def _one_item(self) -> Item | None:
+        """The one that is named, else the one that was talked of, else the only one."""
+        table = self._now.table
+        if table is None:
+            return None
+        chosen = picked(table, self._hints, self._heard.text)
+        if chosen:
+            return chosen[0]
+        focus = self._now.focus
+        at = at_of(table, focus.likeness if focus is not None else None)
+        if at is not None:
+            return table.items[at]
+        return table.items[0] if len(table.items) == 1 else None
+
+    # What is never done from one reading.
+
+    def _confirm(self) -> Decided:
+        pending, table = self._before.pending, self._now.table
+        is_asked = self._before.asked == CONFIRMATIONS[self._intent]
+        is_yes = is_asked and self._is_sure and not picked(table, self._hints, self._heard.text)
+        if pending is not None and pending.intent == self._intent and is_yes:
+            return self._say(Line(act="not_yet", subject=self._of_pending(pending)))
+        item = self._one_item()
+        if item is None and self._intent == "book" and table is not None and len(table.items) > 1:
+            return self._ask("which")
+        likeness = None if item is None else likeness_of(item)
+        asking = self._now.asking(CONFIRMATIONS[self._intent], self._heard.message_id)
+        now = replace(asking, pending=self._pending(likeness))
+        return now, Say(line=Line(act="confirm", subject=self._subject(item, to_do=self._intent)))
+
+    def _of_pending(self, pending: Pending) -> Subject:
+        table = self._now.table
+        kind = table.kind if table is not None else None
+        return Subject(intent=pending.intent, at=at_of(table, pending.likeness), kind=kind)
+
+    def _subject(self, item: Item | None, *, to_do: Intent | None) -> Subject:
+        """The item, and what is to be done with it."""
+        table = self._now.table
+        if item is None or table is None:
+            return Subject(intent=to_do)
+        return Subject(intent=to_do, at=at_of(table, likeness_of(item)), kind=table.kind)
+
+    def _pending(self, likeness: str | None = None) -> Pending:
+        return Pending(
+            intent=self._intent,
+            message_id=self._heard.message_id,
+            likeness=likeness,
+            attributes=self._hints.attributes,
+        )
+
+    def _ask(self, question: Question) -> Decided:
+        """Whatever it is for waits for the answer."""
+        asking = self._now.asking(question, self._heard.message_id)
+        line = Line(act="ask", wanted=question, trip=self._trip)
+        return replace(asking, pending=self._pending()), Say(line=line)
+
+    def _say(self, line: Line) -> Decided:
+        return self._now, Say(line=line)

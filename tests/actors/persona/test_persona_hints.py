@@ -1,0 +1,41 @@
+"""Words that pick, wish and turn away, in four languages."""
+
+import pytest
+
+from actors.persona.hints import MOST_READ, Hints, hints
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("somewhere warm in february w my 2 kids", Hints(wishes=("warm",))),
+        ("iwo warm über silvester am Meer", Hints(wishes=("warm", "beach"))),
+        ("un sitio tranquilo con playa", Hints(wishes=("quiet", "beach"))),
+        ("de la neige et des randonnées", Hints(wishes=("cold", "mountains"))),
+        ("#2 please", Hints(picks=(1,))),
+        ("2", Hints(picks=(1,))),
+        ("the second one or the cheapest", Hints(picks=(1, "cheapest"))),
+        ("das dritte oder die letzte", Hints(picks=(2, "last"))),
+        ("la segunda", Hints(picks=(1,))),
+        ("le premier", Hints(picks=(0,))),
+        ("2 adults", Hints()),
+        ("does that include a bag", Hints(attributes=("bags",))),
+        ("ist frühstück dabei und kann man stornieren", Hints(attributes=("board", "refund"))),
+        ("zu teuer", Hints(twists=("cheaper",))),
+        ("sans escale", Hints(attributes=("stops",), twists=("direct",))),
+        ("nah forget it", Hints(is_no=True)),
+        ("nein danke", Hints(is_no=True)),
+        ("no, gracias", Hints(is_no=True)),
+        ("non merci!", Hints(is_no=True)),
+        ("no breakfast", Hints(attributes=("board",))),
+        ("peu importe", Hints(is_open=True)),
+        ("me da igual", Hints(is_open=True)),
+        ("", Hints()),
+    ],
+)
+def test_words_are_found(text: str, found: Hints) -> None:
+    assert hints(text) == found
+
+
+def test_only_the_beginning_of_a_long_message_is_read() -> None:
+    assert hints("x " * MOST_READ + "beach") == Hints()

@@ -1,0 +1,561 @@
+"""The policy: what a persona does about a message."""
+
+from typing import Any, get_args
+
+import pytest
+from dialogue_world import FEBRUARY, LISBON, TODAY, Talk, flight, hotel, mention, place, reading
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from actors.persona.conclusions import conclude
+from actors.persona.decisions import Heard, Look, Say, Silent
+from actors.persona.dialogue import Dialogue, kind_of, likeness_of
+from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, sifted
+from actors.persona.hints import hints
+from actors.persona.machine import decide, hear
+from actors.persona.plans import Manner, plan_of
+from protocol.understanding import (
+    ALWAYS_CONFIRMED,
+    INTENTS,
+    Budget,
+    Dates,
+    Language,
+    PartySaid,
+    Question,
+    Slots,
+    Understanding,
+)
+from protocol.wording import REQUIRED
+
+CHILDREN = Slots(
+    dates=FEBRUARY, party=PartySaid(children=2), budget=Budget(amount=150, per="night")
+)
+
+
+def hotels_shown(**changes: Any) -> Talk:
+    talk = Talk(**changes)
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    assert talk.says(reading("search_hotel", slots=slots)) == ["open_hotels", "show_hotels"]
+    return talk
+
+
+# How sure a reading must be.
+
+
+@pytest.mark.parametrize("intent", [one for one in INTENTS if one != "human_chatter"])
+def test_below_two_fifths_nothing_is_done_but_asking_again(intent: Any) -> None:
+    assert Talk().says(reading(intent, 0.39)) == ["ask_again"]
+
+
+@pytest.mark.parametrize("intent", ["search_hotel", "ask_destination", "weather", "book", "refine"])
+def test_below_seven_tenths_the_two_best_readings_are_offered(intent: Any) -> None:
+    talk = Talk()
+    (line,) = talk.hears(reading(intent, 0.69, second=("compare", 0.2)))
+    assert (line.act, line.readings) == ("clarify", (intent, "compare"))
+
+
+@pytest.mark.parametrize("intent", ["greet", "thanks", "smalltalk", "complaint", "out_of_scope"])
+def test_talk_is_answered_from_a_weak_reading(intent: Any) -> None:
+    assert "clarify" not in Talk().says(reading(intent, 0.5, second=("book", 0.4)))
+
+
+def test_the_reading_that_is_picked_is_the_one() -> None:
+    talk = Talk()
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    talk.says(reading("search_flight", 0.6, second=("search_hotel", 0.3), slots=slots))
+    assert talk.says(reading("refine", 0.3), "the second") == ["open_hotels", "show_hotels"]
+
+
+def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
+    talk = Talk()
+    talk.says(reading("search_flight", 0.6, second=("weather", 0.3), slots=Slots(dates=FEBRUARY)))
+    assert talk.dialogue.trip.seeking is None
+    assert talk.dialogue.trip.dates == FEBRUARY
+
+
+# Chatter.
+
+
+def test_people_among_themselves_are_left_alone_and_the_question_stays_open() -> None:
+    talk = Talk()
+    assert talk.says(reading("search_hotel")) == ["ask"]
+    assert talk.says(reading("human_chatter")) == []
+    assert talk.says(reading("refine", slots=Slots(destination=LISBON, dates=FEBRUARY))) == [
+        "open_hotels",
+        "show_hotels",
+    ]
+
+
+def test_who_is_named_and_understands_nothing_says_so() -> None:
+    assert Talk().says(reading("human_chatter"), is_explicit=True) == ["ask_again"]
+    assert Talk().says(reading("human_chatter", addressed=0.1), is_explicit=True) == []
+
+
+# Missing slots.
+
+
+def test_one_thing_is_asked_at_a_time_and_the_search_begins_when_it_can() -> None:
+    talk = Talk(items=(flight(1), flight(2)))
+    (line,) = talk.hears(reading("search_flight"))
+    assert (line.act, line.wanted) == ("ask", "destination")
+    (line,) = talk.hears(reading("refine", slots=Slots(destination=LISBON)))
+    assert (line.act, line.wanted) == ("ask", "origin")
+    (line,) = talk.hears(reading("refine", slots=Slots(origin=(mention("Dublin"),))))
+    assert (line.act, line.wanted) == ("ask", "dates")
+    assert talk.says(reading("refine", slots=Slots(dates=FEBRUARY))) == [
+        "open_flights",
+        "show_flights",
+    ]
+
+
+def test_home_is_where_a_flight_begins_unless_another_place_was_said() -> None:
+    talk = Talk(defaults=Defaults(home="DUB"), items=(flight(1),))
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    assert talk.says(reading("search_flight", slots=slots))[0] == "open_flights"
+    assert talk.errand.home == "DUB"
+
+
+def test_days_that_are_not_to_be_had_are_chosen_and_said() -> None:
+    talk = Talk()
+    talk.says(reading("search_hotel", slots=Slots(destination=LISBON)))
+    assert talk.dialogue.asked == "dates"
+    assert talk.says(reading("smalltalk"), "no idea, whenever") == ["open_hotels", "show_hotels"]
+    assert talk.errand.stay.is_chosen
+
+
+def test_whoever_has_no_destination_gets_ideas() -> None:
+    talk = Talk()
+    talk.says(reading("search_hotel", slots=Slots(dates=FEBRUARY)))
+    assert talk.dialogue.asked == "destination"
+    assert talk.says(reading("refine"), "anywhere really")[-1] == "show_places"
+
+
+def test_a_no_to_a_question_stops_the_search() -> None:
+    talk = Talk()
+    talk.says(reading("search_flight"))
+    (line,) = talk.hears(reading("refine", 0.5), "nah forget it")
+    assert line.act == "stopped"
+    assert talk.dialogue.asked is None
+
+
+def test_what_waits_for_a_place_goes_on_with_it() -> None:
+    talk = Talk()
+    assert talk.says(reading("weather")) == ["ask"]
+    assert talk.says(reading("refine", slots=Slots(destination=LISBON))) == ["weather"]
+
+
+@pytest.mark.parametrize(
+    ("said", "default", "adults", "children"),
+    [
+        (None, None, 1, 0),
+        (None, PartySaid(adults=2, children=1), 2, 1),
+        (PartySaid(children=2), None, 1, 2),
+        (PartySaid(adults=4), PartySaid(adults=2, children=1), 4, 0),
+        (PartySaid(adults=0), None, 1, 0),
+        (PartySaid(adults=10**9, children=10**9), None, 9, 9),
+    ],
+)
+def test_who_travels_is_as_said_else_as_usual_else_one(
+    said: PartySaid | None, default: PartySaid | None, adults: int, children: int
+) -> None:
+    talk = Talk(defaults=Defaults(party=default))
+    slots = Slots(destination=LISBON, dates=FEBRUARY, party=said)
+    talk.says(reading("search_hotel", slots=slots))
+    party = talk.errand.party
+    assert (party.adults, len(party.children_ages)) == (adults, children)
+    assert talk.errand.ages_assumed is (children > 0)
+
+
+# Searching.
+
+
+def test_somewhere_warm_with_a_budget_is_answered_by_rooms_in_fitting_places() -> None:
+    talk = Talk()
+    acts = talk.says(reading("ask_destination", slots=CHILDREN), "somewhere warm in february")
+    assert acts == ["open_places", "show_hotels"]
+    assert talk.errand.tools == ("places", "search_offers", "recommend")
+    assert talk.errand.trip.wishes == ("warm",)
+    assert talk.errand.with_stays
+
+
+def test_without_days_only_places_are_shown_at_once() -> None:
+    talk = Talk()
+    assert talk.says(reading("ask_destination"), "somewhere warm") == ["show_places"]
+
+
+def test_refining_repeats_the_search_with_what_is_new() -> None:
+    talk = hotels_shown()
+    slots = Slots(budget=Budget(amount=70, per="night"))
+    assert talk.says(reading("refine", slots=slots), "max 70 a night")[-1] == "show_hotels"
+    assert talk.errand.budget == Budget(amount=70, per="night")
+    assert talk.errand.trip.destination == LISBON
+
+
+def test_cheaper_means_below_the_cheapest_shown() -> None:
+    talk = hotels_shown(items=(hotel(1, 300_00), hotel(2, 240_00)))
+    talk.says(reading("refine"), "something cheaper please")
+    assert talk.errand.below.amount == 240_00
+    assert sifted(talk.errand, [hotel(7, 240_00), hotel(8, 239_00)]) == [hotel(8, 239_00)]
+
+
+def test_others_are_not_those_that_were_seen() -> None:
+    talk = hotels_shown()
+    talk.says(reading("refine"), "any others?")
+    assert sifted(talk.errand, [hotel(1), hotel(9)]) == [hotel(9)]
+
+
+def test_direct_flights_have_no_stop() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    talk.says(reading("search_flight", slots=slots))
+    talk.says(reading("refine"), "sans escale")
+    assert sifted(talk.errand, [flight(1, stops=1), flight(2)]) == [flight(2)]
+
+
+def test_a_night_s_budget_says_nothing_of_a_flight() -> None:
+    talk = Talk(defaults=Defaults(home="DUB"))
+    slots = Slots(destination=LISBON, dates=FEBRUARY, budget=Budget(amount=90, per="night"))
+    talk.says(reading("search_hotel", slots=slots))
+    talk.says(reading("search_flight"))
+    assert talk.errand.budget is None
+    talk.says(reading("search_hotel"))
+    assert talk.errand.budget == Budget(amount=90, per="night")
+
+
+@pytest.mark.parametrize(
+    ("budget", "price", "is_in"),
+    [
+        (Budget(amount=150, per="night"), 300_00, True),
+        (Budget(amount=150, per="night"), 300_01, False),
+        (Budget(amount=150), 300_00, True),
+        (Budget(amount=900), 900_00, True),
+        (Budget(amount=900), 900_01, False),
+        (Budget(amount=100, per="person"), 200_00, True),
+        (Budget(amount=100, per="total"), 100_01, False),
+        (Budget(amount=1, currency="USD", per="total"), 500_00, True),
+    ],
+)
+def test_a_budget_is_held_against_two_nights_for_two(
+    budget: Budget, price: int, is_in: bool
+) -> None:
+    assert is_within(budget, hotel(1, price)) is is_in
+
+
+def test_nothing_found_is_not_still_searching() -> None:
+    assert hotels_shown().says(reading("greet")) == ["greet"]
+    empty = Talk(items=(), places=())
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    assert empty.says(reading("search_hotel", slots=slots))[-1] == "nothing_found"
+    empty.late = True
+    assert empty.says(reading("search_hotel", slots=slots))[-1] == "still_searching"
+
+
+def test_what_is_said_without_a_wish_is_noted() -> None:
+    assert Talk().says(reading("refine", slots=Slots(party=PartySaid(adults=2)))) == ["noted"]
+
+
+# What lies on the table.
+
+
+def test_the_second_one_is_the_second() -> None:
+    talk = hotels_shown()
+    (line,) = talk.hears(reading("ask_detail"), "does the second one have breakfast?")
+    assert (line.act, line.items, line.attributes) == ("detail", (hotel(2),), ("board",))
+    assert line.subject is not None
+    assert (line.subject.at, line.subject.kind) == (1, "hotels")
+
+
+def test_which_one_is_asked_and_what_was_asked_of_it_is_remembered() -> None:
+    talk = hotels_shown()
+    (line,) = talk.hears(reading("ask_detail"), "is breakfast included?")
+    assert (line.act, line.wanted) == ("ask", "which")
+    (line,) = talk.hears(reading("refine", 0.3), "the first")
+    assert (line.act, line.items, line.attributes) == ("detail", (hotel(1),), ("board",))
+
+
+def test_it_is_the_one_that_was_talked_of() -> None:
+    talk = hotels_shown()
+    talk.hears(reading("ask_detail"), "tell me about the third one")
+    (line,) = talk.hears(reading("ask_detail"), "and how many stars?")
+    assert line.items == (hotel(3),)
+
+
+def test_an_item_is_known_by_a_word_of_its_name() -> None:
+    talk = hotels_shown()
+    (line,) = talk.hears(reading("ask_detail"), "wie viele sterne hat das celeste")
+    assert line.items == (hotel(2),)
+
+
+def test_two_are_compared_those_named_first() -> None:
+    talk = hotels_shown()
+    (line,) = talk.hears(reading("compare"), "the third or the first?")
+    assert line.items == (hotel(3), hotel(1))
+    (line,) = talk.hears(reading("compare"), "which is better?")
+    assert line.items == (hotel(1), hotel(2))
+    assert Talk().says(reading("compare")) == ["ask_again"]
+
+
+def test_two_places_are_compared_by_the_catalogue() -> None:
+    talk = Talk(places=(place("Lisbon"), place("Porto")))
+    slots = Slots(destination=(mention("Lisbon"), mention("Porto")))
+    assert talk.says(reading("compare", slots=slots)) == ["compare"]
+
+
+def test_a_price_is_told_as_shown_and_again_only_if_it_moved() -> None:
+    talk = hotels_shown()
+    (line,) = talk.hears(reading("ask_detail"), "how much is the first one?")
+    assert (line.act, talk.errand.tools) == ("detail", ("reprice",))
+
+
+def test_weather_comes_from_the_catalogue_or_not_at_all() -> None:
+    talk = Talk()
+    slots = Slots(destination=LISBON, dates=Dates(holiday="easter-2027"))
+    (line,) = talk.hears(reading("weather", slots=slots))
+    assert (line.act, line.month) == ("weather", 3)
+    talk.places = (place(climate=()),)
+    assert talk.says(reading("weather")) == ["unknown_detail"]
+
+
+def test_a_trend_that_nobody_knows_is_not_told() -> None:
+    assert hotels_shown().says(reading("price_trend")) == ["no_price_trend"]
+
+
+# What is always confirmed.
+
+
+@pytest.mark.parametrize("intent", sorted(ALWAYS_CONFIRMED))
+def test_what_costs_is_confirmed_first_and_then_not_possible_yet(intent: Any) -> None:
+    talk = Talk()
+    assert talk.says(reading(intent, 1.0)) == ["confirm"]
+    assert talk.dialogue.asked == f"confirm_{intent}"
+    assert talk.says(reading(intent, 1.0)) == ["not_yet"]
+    assert talk.dialogue.asked is None
+    assert talk.says(reading(intent, 1.0)) == ["confirm"]
+
+
+def test_a_weak_yes_is_asked_again() -> None:
+    talk = Talk()
+    talk.says(reading("pay"))
+    assert talk.says(reading("pay", 0.5, second=("thanks", 0.3))) == ["confirm"]
+
+
+def test_a_no_or_a_cancel_takes_it_back() -> None:
+    for intent, text in (("cancel", "forget it, changed my mind"), ("smalltalk", "no thanks")):
+        talk = Talk()
+        talk.says(reading("book"))
+        (line,) = talk.hears(reading(intent), text)
+        assert line.act == "stopped"
+        assert line.subject is not None
+        assert line.subject.intent == "book"
+        assert talk.says(reading("book")) == ["confirm"]
+
+
+def test_which_is_to_be_booked_is_asked_where_several_lie_there() -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("book")) == ["ask"]
+    (line,) = talk.hears(reading("refine", 0.3), "the second one")
+    assert line.act == "confirm"
+    assert line.subject is not None
+    assert (line.subject.intent, line.subject.at) == ("book", 1)
+    (line,) = talk.hears(reading("book"), "yes")
+    assert line.act == "not_yet"
+    assert line.subject is not None
+    assert line.subject.at == 1
+
+
+def test_another_question_is_no_yes() -> None:
+    talk = hotels_shown()
+    talk.says(reading("book"), "book the first one")
+    assert talk.says(reading("weather")) == ["weather"]
+    assert talk.says(reading("book"), "yes") == ["ask"]
+
+
+def test_plans_are_not_kept_yet() -> None:
+    assert Talk().says(reading("plan_add")) == ["not_yet"]
+
+
+# Thumbs.
+
+
+def test_what_was_turned_down_is_out_and_the_next_answer_says_why() -> None:
+    talk = hotels_shown()
+    talk.dialogue = talk.dialogue.disliking(hotel(1), "price", "m9")
+    lines = talk.hears(reading("refine"), "show me others")
+    assert [line.act for line in lines] == ["learned", "show_hotels"]
+    assert lines[0].because == "price"
+    again = hotel(1, 199_00)
+    assert sifted(talk.errand, [again]) == []
+    lines = talk.hears(reading("refine"), "cheaper")
+    assert lines[0].act == "open_hotels"
+
+
+# What holds whatever is said.
+
+TEXTS = st.sampled_from(
+    [
+        "",
+        "the second one",
+        "#1 and #3",
+        "somewhere warm by the sea",
+        "no",
+        "cheaper, direct, others",
+        "casa alba",
+        "how much is it",
+        "is breakfast included",
+        "anywhere",
+        "9",
+    ]
+)
+PLACES = st.lists(
+    st.sampled_from([mention("Lisbon"), mention("Porto"), mention("Portugal", country="PT")]),
+    max_size=2,
+).map(tuple)
+SLOTS = st.builds(
+    Slots,
+    destination=PLACES,
+    origin=PLACES,
+    dates=st.none()
+    | st.sampled_from(
+        [FEBRUARY, Dates(nights=3), Dates(from_="2027-02-05"), Dates(from_="2020-01-01")]
+    ),
+    budget=st.none()
+    | st.builds(Budget, amount=st.floats(0, 1e6), per=st.none() | st.just("night")),
+    party=st.none()
+    | st.builds(
+        PartySaid, adults=st.none() | st.integers(0, 20), children=st.none() | st.integers(0, 20)
+    ),
+)
+READINGS = st.builds(
+    Understanding,
+    language=st.sampled_from(get_args(Language)),
+    intent=st.sampled_from(INTENTS),
+    confidence=st.floats(0, 1),
+    second=st.none() | st.tuples(st.sampled_from(INTENTS), st.floats(0, 0.5)),
+    addressed=st.floats(0, 1),
+    slots=SLOTS,
+    reader=st.just("rules"),
+)
+
+
+class Conversations(RuleBasedStateMachine):
+    """Whatever is read, the policy keeps its rules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.talk = Talk()
+
+    @rule(
+        understanding=READINGS,
+        text=TEXTS,
+        found=st.sampled_from(["nothing", "hotels", "flights", "places"]),
+        is_explicit=st.booleans(),
+    )
+    def say(self, understanding: Understanding, text: str, found: str, is_explicit: bool) -> None:
+        talk, before = self.talk, self.talk.dialogue
+        talk.places = () if found == "nothing" else (place(), place("Porto", climate=(), tags=()))
+        talk.items = {
+            "nothing": (),
+            "hotels": (hotel(1), hotel(2)),
+            "flights": (flight(1), flight(2, stops=1)),
+            "places": talk.places,
+        }[found]
+        lines = talk.hears(understanding, text, is_explicit=is_explicit)
+        assert len(lines) <= 2
+        for line in lines:
+            manner = Manner(
+                voice="local",
+                language=understanding.language,
+                user="Ada",
+                persona="Nova",
+                today=TODAY,
+            )
+            plan = plan_of(line, manner, {})
+            assert set(REQUIRED[plan.act]) <= set(plan.facts)
+            plan.demanded()
+        if isinstance(talk.decision, Look):
+            assert len(talk.errand.tools) <= MOST_TOOLS
+            assert understanding.confidence >= 0.4 or before.asked or before.doubt
+        if any(line.act == "not_yet" and line.subject.intent in ALWAYS_CONFIRMED for line in lines):
+            assert before.pending is not None
+            assert before.asked is not None
+            assert before.asked.startswith("confirm")
+        if understanding.intent == "human_chatter" and not before.doubt and lines:
+            assert is_explicit
+        self._judge_table(found)
+
+    def _judge_table(self, found: str) -> None:
+        answer = self.talk.answer
+        if answer is not None and answer.shown:
+            assert self.talk.dialogue.table is not None
+            assert kind_of(answer.shown) == self.talk.dialogue.table.kind
+
+    @rule(number=st.integers(1, 60))
+    def unsay(self, number: int) -> None:
+        self.talk.dialogue = self.talk.dialogue.without(f"m{number}")
+        assert all(said.message_id != f"m{number}" for said in self.talk.dialogue.said)
+
+    @rule(number=st.integers(1, 3))
+    def dislike(self, number: int) -> None:
+        self.talk.dialogue = self.talk.dialogue.disliking(hotel(number), "price", "m1")
+        assert likeness_of(hotel(number)) in self.talk.dialogue.disliked
+
+    @invariant()
+    def it_stays_small(self) -> None:
+        dialogue = self.talk.dialogue
+        assert len(dialogue.said) <= 32
+        assert len(dialogue.disliked) <= 64
+        assert (dialogue.asked is None) or dialogue.asked in get_args(Question)
+        if dialogue.asked is not None:
+            assert dialogue.pending is not None
+
+
+Conversations.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+test_conversations = Conversations.TestCase
+
+
+@given(st.lists(st.tuples(READINGS, TEXTS), max_size=6), st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_a_message_that_is_unsaid_was_never_heard(
+    messages: list[tuple[Understanding, str]], unsaid: int
+) -> None:
+    """What was learned of a trip is what it would be without that message."""
+    heard = [
+        Heard(
+            message_id=f"m{number}",
+            understanding=understanding,
+            today=TODAY,
+            text=text,
+            hints=hints(text),
+        )
+        for number, (understanding, text) in enumerate(messages)
+    ]
+    whole = without = Dialogue()
+    for number, one in enumerate(heard):
+        whole = hear(whole, one)
+        without = without if number == unsaid else hear(without, one)
+    assert whole.without(f"m{unsaid}").trip == without.trip
+
+
+@given(READINGS, TEXTS)
+@settings(max_examples=60, deadline=None)
+def test_the_same_message_in_the_same_state_is_answered_the_same(
+    understanding: Understanding, text: str
+) -> None:
+    heard = Heard(
+        message_id="m1", understanding=understanding, today=TODAY, text=text, hints=hints(text)
+    )
+    first, second = decide(Dialogue(), heard), decide(Dialogue(), heard)
+    assert first == second
+    assert isinstance(first[1], Say | Look | Silent)
+
+
+def test_only_a_price_that_moved_is_news() -> None:
+    talk = hotels_shown()
+    talk.hears(reading("ask_detail"), "how much is the first one?")
+    errand = talk.errand
+    assert conclude(errand, Findings()).line is None
+    assert conclude(errand, Findings(repriced=hotel(1))).line is None
+    news = conclude(errand, Findings(repriced=hotel(1, 999_00))).line
+    assert news is not None
+    assert news.repriced == hotel(1, 999_00)

@@ -8,7 +8,7 @@ from typing import Any
 # a database below ~/.cache and start a thread. `putenv`, for the library asks the C environment.
 os.putenv("ORT_DISABLE_TELEMETRY", "1")
 
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 
 def open_session(model: Path | bytes) -> Any:
@@ -21,7 +21,9 @@ def open_session(model: Path | bytes) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3  # its warnings know nothing that a check at load does not
+    options.log_severity_level = (
+        4  # an error is raised; warnings know nothing that our checks do not
+    )
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(

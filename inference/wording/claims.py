@@ -9,6 +9,7 @@ here, for nothing could be written without them.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from protocol.understanding import Language
@@ -205,19 +206,24 @@ CLAIMS: Final[Mapping[Language, frozenset[str]]] = {
 FORBIDDEN: Final[Mapping[Language, frozenset[str]]] = {
     language: NUMBERS[language] | MONEY[language] | CLAIMS[language] for language in NUMBERS
 }
+WORDS_KNOWN: Final = 8_192
+"""Judgements kept: the words of all templates, or of a model's vocabulary."""
+
 _SIGNS: Final = re.compile(r"[%‰‱٪°]")
 
 
+@lru_cache(maxsize=WORDS_KNOWN)
 def is_forbidden_word(word: str, language: Language) -> bool:
     """Whether a word (letters, hyphens, apostrophes) may not stand outside a value. Of one with hyphens
-    or apostrophes no part may be forbidden either."""
+    or apostrophes no part may be forbidden either, and no letter stand for a number."""
     forbidden = FORBIDDEN[language]
-    if folded(word) in forbidden:
+    if folded(word) in forbidden or any(map(is_forbidden_character, word)):
         return True
     parts = re.split(r"[-'’‑]", word)
     return len(parts) > 1 and any(folded(part) in forbidden for part in parts)
 
 
+@lru_cache(maxsize=512)
 def is_forbidden_character(character: str) -> bool:
     """Digits of any script, letters and signs that stand for numbers, currency and per cent signs."""
     return (

@@ -7,7 +7,7 @@ said raises, whoever wrote it.
 
 import re
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -19,7 +19,8 @@ MAX_HELD: Final = 64
 
 _LETTER: Final = r"[^\W\d_\u0300]|[\u0300-\u036f]"
 _TOKEN: Final = re.compile(
-    rf"\{{(?P<slot>[^{{}}]*)\}}|(?P<word>(?:{_LETTER})+(?:[-'’‑](?:{_LETTER})+)*)|(?P<rest>.)", re.S
+    rf"\{{(?P<slot>[^{{}}]*)\}}|(?P<word>(?:{_LETTER})+(?:[-'’‑](?:{_LETTER})+)*)|(?P<gap>[ ,]+)|(?P<rest>.)",
+    re.S,
 )
 _UNFINISHED: Final = re.compile(rf"(?:\{{[^{{}}]*|(?:{_LETTER})+(?:[-'’‑](?:{_LETTER})*)*)\Z")
 _OPENING: Final = frozenset('¿¡«"“„‘(- \u00a0\u202f')
@@ -35,10 +36,8 @@ class WordingError(ValueError):
     """A text that may not be said. The message names what is wrong with it, without facts."""
 
 
-class _Token(NamedTuple):
-    slot: str | None
-    word: str | None
-    rest: str | None
+_Token = tuple[str, str]
+"""Its kind (`slot`, `word`, `gap` or `rest`) and its text."""
 
 
 class _Judge:
@@ -55,20 +54,21 @@ class _Judge:
         self._named: dict[str, str] = {}
 
     def fault_of(self, token: _Token) -> str | None:
-        if token.slot is not None:
-            return self._fault_of_slot(token.slot)
-        if token.word is not None:
-            is_wrong = is_forbidden_word(token.word, self._plan.language) or any(
-                map(is_forbidden_character, token.word)
-            )
-            return f"{token.word!r} outside a value" if is_wrong else None
-        rest = token.rest or ""
-        if rest in "{}":
-            return f"a lone {rest!r}"
-        is_wrong = is_forbidden_character(rest) or not (
-            rest.isprintable() or rest in "\n\u00a0\u202f"
-        )
-        return f"{rest!r} outside a value" if is_wrong else None
+        kind, text = token
+        match kind:
+            case "gap":
+                return None
+            case "word":
+                is_wrong = is_forbidden_word(text, self._plan.language)
+            case "slot":
+                return self._fault_of_slot(text[1:-1])
+            case _ if text in "{}":
+                return f"a lone {text!r}"
+            case _:
+                is_wrong = is_forbidden_character(text) or not (
+                    text.isprintable() or text in "\n\u00a0\u202f"
+                )
+        return f"{text!r} outside a value" if is_wrong else None
 
     def faults_at_end(self) -> Iterator[str]:
         for name in self._demanded[self._said :]:
@@ -109,7 +109,7 @@ class Filler:
 
     def take(self, piece: str) -> str:
         text = self._held + piece
-        unfinished = _UNFINISHED.search(text)
+        unfinished = _UNFINISHED.search(text, max(0, len(text) - MAX_HELD - 1))
         at = unfinished.start() if unfinished else len(text)
         self._held = text[at:]
         if len(self._held) > MAX_HELD:
@@ -127,16 +127,16 @@ class Filler:
     def _filled(self, token: _Token) -> str:
         if fault := self._judge.fault_of(token):
             raise WordingError(fault)
-        if token.slot is not None:
-            return self._value(token.slot)
-        text = token.word or token.rest or ""
+        kind, text = token
+        if kind == "slot":
+            return self._value(text[1:-1])
         if text == "." and self._has_stop:
             self._has_stop, self._begins = False, True
             return ""
         self._has_stop = False
         if text in _ENDING:
             self._begins = True
-        elif text not in _OPENING:
+        elif text.strip() and text not in _OPENING:
             self._begins = False
         return text
 
@@ -166,7 +166,7 @@ def check(plan: Plan, delexicalised: str) -> tuple[str, ...]:
 
 def _tokens(text: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(text):
-        yield _Token(match["slot"], match["word"], match["rest"])
+        yield match.lastgroup or "rest", match[0]
 
 
 def _with_clean_facts(plan: Plan) -> Plan:

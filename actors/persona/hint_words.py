@@ -60,6 +60,22 @@ TWISTS: Final[dict[str, str]] = {
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",
 }
+STYLES: Final[dict[str, str]] = {
+    "adventure": r"adventur(e|ous)|surf(ing)?|div(e|ing)|climb(ing)?|rafting|trek(king)?|abenteuer|tauchen"
+    r"|klettern|aventuras?|bucear|escalar|aventures?|plongee|escalade",
+    "luxury": r"luxur(y|ious)|five[ -]star|5[ -]star|spa|suite|luxus|funf[ -]sterne|lujo|cinco estrellas|luxe"
+    r"|cinq etoiles",
+    "local": r"local|locals|off the beaten track|authentic|einheimisch\w*|geheimtipps?|autentic[oa]"
+    r"|gente de alli|authentique|hors des sentiers battus",
+    "budget": r"cheap|budget|hostels?|backpack(ing|er|ers)?|gunstig|billig|barat[oa]s?|mochiler[oa]s?|albergues?"
+    r"|pas cher|petit budget|auberges? de jeunesse",
+    "family": r"kids?|children|family|families|toddler|baby|kinder|familie|familienurlaub|ninos|familia|hijos"
+    r"|enfants|famille|bebe",
+    "foodie": r"food|foodie|restaurants?|eat(ing)?|wine|cuisine|essen gehen|kulinarisch\w*|wein|comer|comida"
+    r"|gastronomia|vino|manger|gastronomie|vin",
+    "culture": r"museums?|history|historic(al)?|art|architecture|theatre|museen|geschichte|kunst|architektur"
+    r"|museos?|historia|arte|arquitectura|musees?|histoire",
+}
 NO: Final = (
     r"(no+|nope|nah|nay|no thanks?|no thank you|not now|don'?t|never ?mind|leave it|forget it|stop"
     r"|nein|ne+|no[e]+|lieber nicht|lass mal|lass es|doch nicht|no gracias|mejor no|dejalo|olvidalo|ni hablar"

@@ -18,9 +18,11 @@ from actors.persona.hint_words import (
     NUMBERED,
     OPEN,
     ORDINALS,
+    STYLES,
     TWISTS,
     WISHES,
 )
+from protocol.persona import Voice
 
 Wish = Literal["warm", "cold", "beach", "mountains", "city", "quiet", "dry"]
 """What a place should be like, as far as the catalogue can prove it."""
@@ -36,12 +38,13 @@ Pick = int | Literal["last", "cheapest"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
     """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
-    "anywhere", "whenever", "I don't mind"."""
+    "anywhere", "whenever", "I don't mind". `styles`: the personas' that it sounds like."""
 
     picks: tuple[Pick, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     wishes: tuple[Wish, ...] = ()
     twists: tuple[Twist, ...] = ()
+    styles: tuple[Voice, ...] = ()
     is_no: bool = False
     is_open: bool = False
 
@@ -62,6 +65,7 @@ _NUMBERED: Final = re.compile(NUMBERED)
 _ATTRIBUTES: Final = {cast("Attribute", name): _words(words) for name, words in ATTRIBUTES.items()}
 _WISHES: Final = {cast("Wish", name): _words(words) for name, words in WISHES.items()}
 _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
+_STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.items()}
 _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
 _OPEN: Final = _words(OPEN)
 Name = TypeVar("Name", bound=str)
@@ -75,6 +79,7 @@ def hints(text: str) -> Hints:
         attributes=_named(plain, _ATTRIBUTES),
         wishes=_named(plain, _WISHES),
         twists=_named(plain, _TWISTS),
+        styles=_named(plain, _STYLES),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
         is_open=_OPEN.search(plain) is not None,
     )

@@ -8,7 +8,7 @@ from actors.persona.hints import MOST_READ, Hints, hints
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("somewhere warm in february w my 2 kids", Hints(wishes=("warm",))),
+        ("somewhere warm in february w my 2 kids", Hints(wishes=("warm",), styles=("family",))),
         ("iwo warm über silvester am Meer", Hints(wishes=("warm", "beach"))),
         ("un sitio tranquilo con playa", Hints(wishes=("quiet", "beach"))),
         ("de la neige et des randonnées", Hints(wishes=("cold", "mountains"))),

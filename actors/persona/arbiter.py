@@ -1,0 +1,149 @@
+"""Who of a room's personas answers, if any (pure). One prompt has at most one answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from actors.persona.dialogue import Dialogue
+from actors.persona.hints import Hints
+from protocol.persona import Voice
+from protocol.room import Speaking
+from protocol.understanding import Slots
+
+MEANT_FROM: Final = 0.5
+"""How likely a message must be meant for a persona, where it names none."""
+
+OPEN_FOR: Final = 600_000
+"""Milliseconds after a persona's last word in which it is still talked with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A persona in a room."""
+
+    id: str
+    owner_id: str
+    style: Voice = "explorer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A room's personas in the order in which they came, and how they share the floor. `people`: joined
+    members. `last`: who spoke last, for `roundRobin`."""
+
+    speaking: Speaking
+    seats: tuple[Seat, ...]
+    people: frozenset[str]
+    last: str | None = None
+
+    def speakers(self) -> tuple[Seat, ...]:
+        """Those that may speak at all: a persona whose owner is gone does not."""
+        if self.speaking == "silent":
+            return ()
+        return tuple(seat for seat in self.seats if seat.owner_id in self.people)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What may be meant for one of them. `named`: personas and people whom the message names, in order;
+    `replied_to`: the persona whose message it answers. `addressed`: how likely it is meant for a
+    persona, by its reading; None: it was not read, and only names count. `talking`: the persona that
+    the asker is in talk with, `asking`: the one whose question is open. `active`: the asker's own
+    choice."""
+
+    asker_id: str
+    named: tuple[str, ...] = ()
+    replied_to: str | None = None
+    addressed: float | None = None
+    talking: str | None = None
+    asking: str | None = None
+    active: str | None = None
+    slots: Slots | None = None
+    hints: Hints | None = None
+
+
+def named(floor: Floor, call: Call) -> str | None:
+    """The persona that is called by name, or replied to."""
+    speakers = {seat.id for seat in floor.speakers()}
+    for persona_id in call.named:
+        if persona_id in speakers:
+            return persona_id
+    return call.replied_to if call.replied_to in speakers else None
+
+
+def may_be_meant(floor: Floor, call: Call) -> bool:
+    """Whether it is worth reading: somebody may speak, and not only people are named."""
+    if named(floor, call) is not None:
+        return True
+    if floor.speaking == "mention" or not floor.speakers():
+        return False
+    others = floor.people - {call.asker_id}
+    return not others.intersection(call.named)
+
+
+def chosen(floor: Floor, call: Call) -> str | None:
+    """Who answers. By name or reply, whatever the rule of the room; else, for what is meant for a
+    persona: by `roundRobin` the one whose question is open, then the next after the last; by `auto`
+    the one that the asker talks with, the asker's own choice, then the one whose style fits best."""
+    speaker = named(floor, call)
+    if speaker is not None:
+        return speaker
+    speakers = floor.speakers()
+    if not may_be_meant(floor, call) or not _is_meant(floor, call):
+        return None
+    ids = [seat.id for seat in speakers]
+    if floor.speaking == "roundRobin":
+        return call.asking if call.asking in ids else _next(floor, ids)
+    for preferred in (call.asking, call.talking, call.active):
+        if preferred in ids:
+            return preferred
+    return max(speakers, key=lambda seat: (_fit(seat, call), seat.owner_id == call.asker_id)).id
+
+
+def depends_on_choice(floor: Floor, call: Call) -> bool:
+    """Whether `chosen` would look at `call.active`."""
+    ids = {seat.id for seat in floor.speakers()}
+    is_settled = named(floor, call) is not None or bool({call.asking, call.talking} & ids)
+    return floor.speaking == "auto" and len(ids) > 1 and not is_settled
+
+
+def talk_of(dialogues: Sequence[tuple[str, Dialogue]], now: int) -> tuple[str | None, str | None]:
+    """Of (persona, dialogue) pairs of one asker: whom he talks with, and whose question is open; both
+    the latest."""
+    recent = sorted(
+        (pair for pair in dialogues if pair[1].spoke_at and now - pair[1].spoke_at <= OPEN_FOR),
+        key=lambda pair: pair[1].spoke_at,
+    )
+    asking = [persona_id for persona_id, dialogue in recent if dialogue.asked is not None]
+    return (recent[-1][0] if recent else None), (asking[-1] if asking else None)
+
+
+def _is_meant(floor: Floor, call: Call) -> bool:
+    """Who is alone with personas talks with them."""
+    if call.addressed is None:
+        return False
+    return call.addressed >= MEANT_FROM or floor.people <= {call.asker_id}
+
+
+def _next(floor: Floor, ids: list[str]) -> str:
+    """In the order of seats; who left meanwhile still marks the place."""
+    order = [seat.id for seat in floor.seats]
+    at = order.index(floor.last) if floor.last in order else -1
+    rest = order[at + 1 :] + order[: at + 1]
+    return next(persona_id for persona_id in rest if persona_id in ids)
+
+
+def _fit(seat: Seat, call: Call) -> int:
+    """How much of the message asks for this style."""
+    slots, hints = call.slots, call.hints
+    fits = 2 * (hints is not None and seat.style in hints.styles)
+    if slots is not None:
+        fits += seat.style == "family" and bool(slots.party and slots.party.children)
+        fits += seat.style == "budget" and slots.budget is not None
+    if hints is not None:
+        fits += seat.style == "adventure" and "mountains" in hints.wishes
+        fits += seat.style == "culture" and "city" in hints.wishes
+        fits += seat.style == "local" and "quiet" in hints.wishes
+        fits += seat.style == "budget" and "cheaper" in hints.twists
+        fits += seat.style == "luxury" and "better" in hints.twists
+    return fits

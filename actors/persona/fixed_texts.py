@@ -1,0 +1,51 @@
+"""Messages that no model should answer, by narrow rules of their own, and what people wrote to say (pure)."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from actors.persona.fixed_words import NOTICES, RULES, TEXTS, Notice, Spoken, Topic
+from actors.persona.hints import MOST_READ, folded
+
+MODEL: Final = "people"
+"""What `ai.model` says of them."""
+
+VERSION: Final = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedText:
+    """`language`: that of the rule which applied."""
+
+    topic: Topic
+    language: Spoken
+    text: str
+
+
+def _rule(language: Spoken, expression: str) -> re.Pattern[str]:
+    if language == "ar":  # no case, and prefixes that are written together with the word
+        return re.compile("|".join(re.escape(folded(word)) for word in expression.split("|")))
+    return re.compile(rf"\b(?:{expression})\b")
+
+
+_RULES: Final = [
+    (topic, language, _rule(language, expression))
+    for topic, rules in RULES.items()
+    for language, expression in rules.items()
+]
+
+
+def fixed_text(message: str) -> FixedText | None:
+    """The text for a message that is about one of these; what is dangerous comes first."""
+    plain = folded(message[:MOST_READ])
+    for topic, language, rule in _RULES:
+        if rule.search(plain):
+            return FixedText(topic=topic, language=language, text=TEXTS[topic][language])
+    return None
+
+
+def notice(which: Notice, locale: str) -> str:
+    """A sentence on ourselves, in the language of a BCP 47 tag, else in English."""
+    texts = NOTICES[which]
+    language = locale.replace("_", "-").partition("-")[0].lower()
+    return next((text for spoken, text in texts.items() if spoken == language), texts["en"])

@@ -1,0 +1,107 @@
+"""What people wrote, and when it is said."""
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from actors.persona.fixed_texts import fixed_text, notice
+from actors.persona.fixed_words import NOTICES, RULES, TEXTS, Notice, Spoken, Topic
+
+DEVELOPMENT = Path(__file__).parents[3] / "data" / "messages" / "development"
+
+
+@pytest.mark.parametrize(
+    ("message", "topic", "language"),
+    [
+        ("please call an ambulance!!", "emergency", "en"),
+        ("I think my dad is having a heart attack", "emergency", "en"),
+        ("we've been robbed", "emergency", "en"),
+        ("sometimes I just want to die", "emergency", "en"),
+        ("Ruft die Polizei, ich wurde überfallen", "emergency", "de"),
+        ("mi hijo no respira", "emergency", "es"),
+        ("appelez les secours", "emergency", "fr"),
+        ("أحتاج سيارة إسعاف", "emergency", "ar"),
+        ("are you a real person?", "human", "en"),
+        ("Am I talking to a bot", "human", "en"),
+        ("bist du ein Mensch?", "human", "de"),
+        ("¿eres un robot?", "human", "es"),
+        ("tu es une vraie personne ?", "human", "fr"),
+        ("هل أنت إنسان؟", "human", "ar"),
+        ("do we need a visa for vietnam", "visa", "en"),
+        ("Brauche ich ein Visum?", "visa", "de"),
+        ("¿hace falta visado?", "visa", "es"),
+        ("faut-il un visa", "visa", "fr"),
+        ("هل أحتاج تأشيرة؟", "visa", "ar"),
+        ("what vaccines do I get for kenya", "health", "en"),
+        ("welche Impfungen brauchen wir", "health", "de"),
+        ("¿qué vacunas necesito?", "health", "es"),
+        ("il faut quels vaccins", "health", "fr"),
+        ("can I sue the airline", "legal", "en"),
+        ("meine Rechte bei Verspätung", "legal", "de"),
+        ("quiero un abogado", "legal", "es"),
+        ("mes droits si le vol est annulé", "legal", "fr"),
+        ("you are useless", "abuse", "en"),
+        ("halt die Fresse", "abuse", "de"),
+        ("vete a la mierda", "abuse", "es"),
+        ("ta gueule", "abuse", "fr"),
+    ],
+)
+def test_what_no_model_should_answer_is_answered_by_people(
+    message: str, topic: Topic, language: Spoken
+) -> None:
+    fixed = fixed_text(message)
+    assert fixed is not None
+    assert (fixed.topic, fixed.language) == (topic, language)
+    assert fixed.text == TEXTS[topic][language]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "can i pay with my visa card",
+        "take it off the visa",
+        "a seat by the emergency exit",
+        "toast with avocado",
+        "un hotel con personas amables",
+        "is this hotel real or a scam",
+        "healthy food near the beach",
+        "are you sure about the price?",
+        "yes please cancel, my visa got rejected",
+        "human-sized portions please",
+        "",
+    ],
+)
+def test_the_rules_are_narrow(message: str) -> None:
+    assert fixed_text(message) is None
+
+
+def test_of_the_messages_that_judge_understanding_hardly_any_is_taken_for_one() -> None:
+    """At most one in a hundred, and none that is about travelling."""
+    lines = [
+        json.loads(line)
+        for path in sorted(DEVELOPMENT.glob("*.jsonl"))
+        for line in path.read_text().splitlines()
+    ]
+    taken = [line for line in lines if fixed_text(line["text"])]
+    assert len(taken) <= len(lines) / 100
+    assert {line["intent"] for line in taken} <= {"out_of_scope", "human_chatter", "smalltalk"}
+
+
+def test_every_topic_speaks_five_languages_and_nothing_strange() -> None:
+    assert set(RULES) == set(TEXTS) == set(get_args(Topic))
+    for texts in (*RULES.values(), *TEXTS.values(), *NOTICES.values()):
+        assert set(texts) == set(get_args(Spoken))
+    for texts in (*TEXTS.values(), *NOTICES.values()):
+        for text in texts.values():
+            assert 40 <= len(text) <= 500
+            assert all(unicodedata.category(character)[0] != "C" for character in text)
+
+
+@pytest.mark.parametrize("which", get_args(Notice))
+def test_a_notice_is_in_the_reader_s_language_or_in_english(which: Notice) -> None:
+    assert notice(which, "de-AT") == NOTICES[which]["de"]
+    assert notice(which, "ar") == NOTICES[which]["ar"]
+    assert notice(which, "ja") == NOTICES[which]["en"]

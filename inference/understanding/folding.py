@@ -2,25 +2,55 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_LETTERS: Final = str.maketrans(
-    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "’": "'"}
-)
-_WORD: Final = re.compile(r"[^\W_]+")
+WORD: Final = re.compile(r"[^\W_]+")
+_SPECIAL: Final = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "a", "œ": "o", "þ": "t"} | {
+    "ß": "s",
+    "’": "'",
+    "‘": "'",
+    "`": "'",
+    "´": "'",
+    "–": "-",
+    "—": "-",
+    "→": ">",
+    "\u00a0": " ",
+    "\u202f": " ",
+}
+
+
+def fold(text: str) -> str:
+    """Lower case, no accents, letter for letter: as long as `text`, so that places in it stay."""
+    return text.lower() if text.isascii() else "".join(map(_fold_letter, text))
 
 
 @lru_cache(maxsize=4_096)
-def fold(text: str) -> str:
-    """Lower case, no accents; spaces and marks stay: "Saint-Étienne" → "saint-etienne"."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return unicodedata.normalize("NFC", bare).translate(_LETTERS)
+def _fold_letter(letter: str) -> str:
+    lower = letter.lower()
+    base = unicodedata.normalize("NFD", lower if len(lower) == 1 else letter)[0]
+    return _SPECIAL.get(base, base)
 
 
 def words_of(text: str) -> list[str]:
     """The folded words; an apostrophe inside one is dropped ("what's" → "whats")."""
-    return _WORD.findall(fold(text).replace("'", ""))
+    return WORD.findall(fold(text).replace("'", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a text: folded, and where it stands. `is_capital`: begins with a capital letter."""
+
+    word: str
+    start: int
+    end: int
+    is_capital: bool
+
+
+def tokens_of(text: str, folded: str) -> list[Token]:
+    """`folded`: the text's own fold."""
+    return [
+        Token(match[0], match.start(), match.end(), text[match.start()].isupper())
+        for match in WORD.finditer(folded)
+    ]

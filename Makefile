@@ -7,7 +7,7 @@ JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup test coverage check format soak bench conformance constraints clean
+.PHONY: help run dev setup models test coverage check format soak bench conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -18,7 +18,10 @@ run: setup       ## start the server with a small demo world (http://127.0.0.1:8
 dev: setup       ## as run, and start again when a file changes
 	@exec .venv/bin/watchfiles --filter python --sigint-timeout 20 '$(PY) main.py serve --demo' $(SOURCES)
 
-setup: .venv/ready  ## the virtual environment with everything in it
+setup: .venv/ready models  ## the virtual environment with everything in it, and the models
+
+models: .venv/ready  ## the sentence encoder (fetches 84 MB once; without it a simpler model understands)
+	@$(PY) -m inference.training.encoder || echo 'Caravan works without it; `make models` tries again.' >&2
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Caravan needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
@@ -30,11 +33,11 @@ setup: .venv/ready  ## the virtual environment with everything in it
 test: coverage   ## every test, with the ten slowest printed
 	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(JUDGING:%=--ignore=%)
 
-coverage: setup  ## the tests of codec and dispatch: every branch is taken
+coverage: .venv/ready  ## the tests of codec and dispatch: every branch is taken
 	@$(PY) -m coverage run -m pytest $(JUDGING)
 	@$(PY) -m coverage report
 
-check: setup     ## lint, types, import contracts, dependencies, the contract for machines
+check: .venv/ready     ## lint, types, import contracts, dependencies, the contract for machines
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
@@ -43,20 +46,20 @@ check: setup     ## lint, types, import contracts, dependencies, the contract fo
 	@$(PY) tools/write_asyncapi.py --check
 	@$(PY) -m pytest --durations=1 tests/protocol/test_protocol_asyncapi.py tests/protocol/test_protocol_asyncapi_codec.py
 
-format: setup    ## lay out the code
+format: .venv/ready    ## lay out the code
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-soak: setup      ## the long versions of the property and crash tests
+soak: .venv/ready      ## the long versions of the property and crash tests
 	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile tests/simulation tests/e2e tests/fuzz
 
-bench: setup     ## every benchmark in its short form, about ten minutes
+bench: .venv/ready     ## every benchmark in its short form, about ten minutes
 	@$(PY) -m benchmarks
 
-conformance: setup  ## the Autobahn suite against the gateway (Debian or Ubuntu; fetches its Python 2 once)
+conformance: .venv/ready  ## the Autobahn suite against the gateway (Debian or Ubuntu; fetches its Python 2 once)
 	@tools/autobahn.sh
 
-constraints: setup  ## write constraints.txt anew from pyproject.toml
+constraints: .venv/ready  ## write constraints.txt anew from pyproject.toml
 	@.venv/bin/pip-compile --quiet --upgrade --extra dev --strip-extras --no-annotate --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --output-file constraints.txt pyproject.toml
 
 clean:           ## remove the virtual environment and caches (data in .caravan stays)

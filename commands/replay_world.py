@@ -24,6 +24,7 @@ from storage.memory.leases import MemoryLeases, MemoryShards
 from storage.memory.message_log import MemoryMessageLog
 from storage.memory.personas import MemoryPersonas
 from storage.memory.rooms import MemoryRooms
+from storage.memory.runs import MemoryRuns
 from storage.memory.stored_log import StoredLog
 from storage.memory.stored_personas import StoredPersonas
 from storage.memory.users import MemoryUsers
@@ -134,7 +135,8 @@ class ReplayWorld:
             "clock": clock,
             "ids": ids,
         }
-        self.system.register(room.spec(RoomPorts(log=self.log, leases=leases, **shared)))
+        rooms = RoomPorts(log=self.log, leases=leases, runs=MemoryRuns(clock), **shared)
+        self.system.register(room.spec(rooms))
         self.system.register(user.spec(user.UserPorts(inboxes=MemoryInboxes(), **shared)))
         self.system.register(presence.spec(self.fanout))
 

@@ -59,6 +59,7 @@ class Actors:
             rooms=storage.rooms,
             users=storage.users,
             personas=storage.personas,
+            runs=storage.runs,
             fanout=self.fanout,
             clock=clock,
             ids=ids,

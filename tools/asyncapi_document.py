@@ -37,7 +37,10 @@ SERVER: Final[tuple[type, ...]] = (
     *(frames.Ping, frames.Pong, frames.ErrorFrame),
 )
 MESSAGES: Final = tuple(dict.fromkeys((*CLIENT, *SERVER, *ANSWERS)))
-UNBUILT_MODULES: Final = {command.__module__ for command in wire.UNBUILT}
+UNBUILT_MODULES: Final = {command.__module__ for command in wire.UNBUILT} - {
+    command.__module__ for command in CLIENT if command not in wire.UNBUILT
+}
+"""Subjects of which nothing is built."""
 REPLIES: Final = (session.Welcome, frames.Pong, frames.ErrorFrame)
 """What the server sends only because of something that the client sent."""
 

@@ -1,7 +1,8 @@
 """The room: decide, make it durable, then tell the world, without waiting in between (§4)."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import trio
@@ -17,8 +18,10 @@ from actors.room.messages import (
     PROGRESS,
     Progress,
     ReceiptsDue,
+    RunsOverdue,
     TypingOver,
 )
+from actors.room.open_runs import Reason
 from actors.room.pipeline import Entry, Landing
 from actors.room.pointers import Pointers, Receipts
 from actors.room.ports import RoomPorts
@@ -26,22 +29,26 @@ from actors.room.recovery import Recovery, Truth
 from actors.room.ring import Ring
 from actors.room.rules import unknown
 from actors.room.snapshot import snapshot
+from actors.room.speaking import Speaking
 from actors.room.state import RoomEvent, RoomState
 from actors.room.traces import Trace, Traces
 from actors.room.typing_users import TypingUsers
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope, Lane
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.ports.message_log import Append, LogRow, Outcome
 from protocol.codec import decode_event
+from protocol.frames import Done
+from protocol.persona import CloseRun, OpenRun, RunClosed, RunEnded, StreamRun
 from protocol.room import ROOM, ForgetBelow, RoomChanged
 
 PUBLISH_PAGE: Final = 256
 
 
-def spec(ports: RoomPorts) -> ActorSpec:
-    """Rooms: transient in memory, permanent in their log."""
-    traces = Traces()
+def spec(ports: RoomPorts, traces: Traces | None = None) -> ActorSpec:
+    """Rooms: transient in memory, permanent in their log. `traces`: for whoever shows their
+    statistics."""
+    traces = Traces() if traces is None else traces
     return ActorSpec(
         kind=ROOM,
         make=lambda room_id: RoomActor(room_id, ports, traces),
@@ -78,8 +85,29 @@ class RoomActor(Actor[Any]):
             raise unknown()
         recent = await self._ports.log.recent(record.tenant_id, record.id, limit=MAX_RECALLED)
         reads = {member.user_id: member.read_seq for member in record.members}
-        self._assemble(state_of(record, recent), reads, recent, fence)
-        await self._publish_unseen(left)
+        room = state_of(record, recent)
+        published = room.head if left is None else left.published
+        self._trace = Trace(fence, max(published, room.first - 1))
+        if left is not None:
+            self._trace.runs = left.runs
+        self._assemble(room, reads, recent, fence)
+        if left is None and room.had_personas:
+            await self._end_left_open()
+        self._traces.begin(self._room_id, self._trace)
+        await self._publish_unseen()
+
+    async def _end_left_open(self) -> None:
+        """Runs of an earlier server ended with it, unless their message became durable."""
+        room, ports = self._applied, self._ports
+        left_open = await ports.runs.fail_open(room.tenant_id, room.id, at=ports.clock.now_ms())
+        ended = []
+        for run in left_open:
+            seq = None
+            with suppress(Unavailable):  # its message, if there is one, is told by the log anyway
+                seq = await self._seq_of(run.persona_id, run.message_id)
+            reason: Reason = "failed" if seq is None else "done"
+            ended.append(RunEnded(room_id=room.id, run_id=run.id, reason=reason, seq=seq))
+        self._traces.failed.note(room.id, ended, ports.clock.monotonic())
 
     def _assemble(self, room: RoomState, reads: dict[str, int], recent: Any, fence: int) -> None:
         ports = self._ports
@@ -92,8 +120,16 @@ class RoomActor(Actor[Any]):
         self._typing = TypingUsers(room.id, ports.fanout, ports.clock, self.context.after)
         self._lookups = LookUps(ports, room, self._memory)
         self._recovery = Recovery(ports, room, self._lookups)
-        self._catch_up = CatchUp(ports, room, self._ring, self)
-        entrance = Entrance(ports, room, self._ring, self._pointers, self._catch_up)
+        self._speaking = Speaking(ports, room, self._traces, self._trace, self.context.after)
+        self._catch_up = CatchUp(ports, room, self._ring, self, self._speaking.show)
+        entrance = Entrance(
+            ports,
+            room,
+            self._ring,
+            self._pointers,
+            self._catch_up,
+            show_runs=self._speaking.show,
+        )
         self._flow = Flow(
             judge=self._judge,
             settle=self._settle,
@@ -113,16 +149,14 @@ class RoomActor(Actor[Any]):
             fence=fence,
             typing=self._typing,
             receipts=self._receipts,
+            runs=self._trace.runs,
+            speaking=self._speaking,
         )
         self._is_assembled = True
 
-    async def _publish_unseen(self, left: Trace | None) -> None:
-        """What became durable as our predecessor crashed, for connections that stayed."""
-        published = self._applied.head if left is None else left.published
-        published = max(published, self._applied.first - 1)
-        self._trace = self._traces.begin(
-            self._room_id, fence=self._commands.fence, published=published
-        )
+    async def _publish_unseen(self) -> None:
+        """What became durable as our predecessor crashed, for connections that stayed; and what it
+        was saying."""
         while self._trace.published < self._applied.head:
             rows = await self._ports.log.read(
                 self._applied.tenant_id,
@@ -135,6 +169,26 @@ class RoomActor(Actor[Any]):
                 raise LookupError(f"the log of {self._room_id} ends before its head")
             for row in rows:
                 self._tell(decode_event(row.body), row.body)
+        self._speaking.carry_on(
+            {
+                run.opened.run_id: await self._seq_of(run.opened.persona_id, run.opened.message_id)
+                for run in self._trace.runs
+                if run.closing is not None
+            }
+        )
+        self._end_runs(self._speaking.homeless())
+
+    async def _seq_of(self, sender_id: str, message_id: str) -> int | None:
+        """Of a persona's message, if it is durable."""
+        stored = self._memory.stored(sender_id, message_id)
+        if stored is None:
+            stored = await self._lookups.find(sender_id, message_id)
+        return None if stored is None else stored.seq
+
+    def _end_runs(self, commands: Iterable[CloseRun]) -> None:
+        """Of our own accord."""
+        for command in commands:
+            self._flow.take(Envelope(command))
 
     async def handle(self, envelope: Envelope[Any]) -> None:
         match envelope.message:
@@ -146,6 +200,13 @@ class RoomActor(Actor[Any]):
                 self._receipts.announce()
             case ForgetBelow(first=first):
                 self._forget_below(first)
+            case RunsOverdue():
+                self._end_runs(self._speaking.overdue())
+            case OpenRun() as command:
+                self._speaking.open(command, self._commands.decided)
+                envelope.answer(Done())
+            case StreamRun() as command:
+                self._speaking.stream(command)
             case _:
                 self._flow.take(envelope)
         await self._flow.advance()
@@ -159,10 +220,11 @@ class RoomActor(Actor[Any]):
         return self._flow.is_saturated
 
     def has_work(self) -> bool:
-        return self._flow.has_work
+        return self._flow.has_work or len(self._trace.runs) > 0
 
     async def stopping(self) -> None:
-        """Wait for the log's last words, so that whoever asked is told."""
+        """Wait for the log's last words, so that whoever asked is told, and keep what was said."""
+        self._end_runs(self._speaking.unfinished())
         while self._flow.has_work:
             self._woken = trio.Event()
             await self._flow.advance()
@@ -180,6 +242,7 @@ class RoomActor(Actor[Any]):
             "in_flight": self._flow.in_flight,
             "following": len(self._catch_up),
             "keys": self._memory.statistics()["keys"],
+            "open_runs": len(self._trace.runs),
         }
 
     # What child tasks and the log call.
@@ -215,6 +278,13 @@ class RoomActor(Actor[Any]):
             entry.envelope.answer(entry.answer)
         if entry.append is not None:
             self._publish(entry.events, entry.append)
+        match entry.envelope.message, entry.answer:
+            case CloseRun() as command, RunClosed(seq=seq):
+                self._speaking.closed(command.run_id, command.reason, seq)
+            case _:
+                pass
+        if any(isinstance(event, RoomChanged) for event in entry.events):
+            self._end_runs(self._speaking.homeless())
 
     def _publish(self, events: Sequence[RoomEvent], append: Append) -> None:
         for row in append.rows:
@@ -252,6 +322,8 @@ class RoomActor(Actor[Any]):
         self._take_in(rows, truth)
         self._lookups.rollbacks += 1
         self._commands.decided = self._applied.copy()
+        self._speaking.forget_closing()
+        self._end_runs(self._speaking.homeless())
         if waiting and waiting[0] is failed:
             self._judge_failed(failed, truth, waiting)
         self._flow.decide_anew(waiting)
@@ -279,7 +351,11 @@ class RoomActor(Actor[Any]):
                 row = failed.append.rows[0]
                 self._memory.remember_key(row.sender_id, row.client_id or "", truth.duplicate)
             return
-        self._flow.refuse(waiting.popleft(), refusal)
+        entry = waiting.popleft()
+        if isinstance(entry.envelope.message, CloseRun):
+            # What it said can never be stored: nobody needs to try again.
+            self._speaking.closed(entry.envelope.message.run_id, "failed", None)
+        self._flow.refuse(entry, refusal)
 
 
 def _is_durable(entry: Entry, rows: deque[LogRow]) -> bool:

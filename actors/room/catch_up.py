@@ -53,11 +53,19 @@ class _Overtaken(Exception):
 class CatchUp:
     """All connections of one room that are not live yet; at most one way per connection."""
 
-    def __init__(self, ports: RoomPorts, room: RoomState, ring: Ring, runner: Runner) -> None:
+    def __init__(
+        self,
+        ports: RoomPorts,
+        room: RoomState,
+        ring: Ring,
+        runner: Runner,
+        show_runs: Callable[[Client], None] = lambda client: None,
+    ) -> None:
         self._ports = ports
         self._room = room
         self._ring = ring
         self._runner = runner
+        self._show_runs = show_runs
         self._topic = f"room:{room.id}"
         self._followers: dict[int, Follower] = {}
 
@@ -168,6 +176,7 @@ class CatchUp:
             follower.client.send_nowait(frame)
         if follower.last is None:
             self._ports.fanout.subscribe(self._topic, follower.client)
+            self._show_runs(follower.client)
         self._end(follower)
 
     def _end(self, follower: Follower) -> None:

@@ -4,24 +4,27 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from actors.room import closing
 from actors.room.decisions import Decision, Given
 from actors.room.entrance import Entrance
 from actors.room.flow import Flow
 from actors.room.lookups import LookUps
 from actors.room.machine import LogCommand, decide
 from actors.room.memory import Memory
+from actors.room.open_runs import OpenRuns
 from actors.room.pipeline import Entry, Job, Landing, Turn
 from actors.room.pointers import Pointers, Receipts
 from actors.room.ports import RoomPorts
 from actors.room.reading import read_history
 from actors.room.rows import append_of
 from actors.room.rules import demand_joined, demand_member, unknown
+from actors.room.speaking import Speaking
 from actors.room.state import RoomState
 from actors.room.typing_users import TypingUsers
 from core.envelope import Envelope
-from protocol.chat import MarkRead, PostMessage, ReadHistory
+from protocol.chat import MarkRead, MessagePosted, PostMessage, ReadHistory
 from protocol.frames import Answer, Done
-from protocol.persona import SetRoomPersona
+from protocol.persona import CloseRun, SetRoomPersona
 from protocol.presence import SetTyping
 from protocol.room import (
     AwaitTurn,
@@ -53,6 +56,8 @@ class Commands:
         fence: int,
         typing: TypingUsers,
         receipts: Receipts,
+        runs: OpenRuns,
+        speaking: Speaking,
     ) -> None:
         self.decided = decided
         self.fence = fence
@@ -65,9 +70,14 @@ class Commands:
         self._flow = flow
         self._typing = typing
         self._receipts = receipts
+        self._runs = runs
+        self._speaking = speaking
 
     def judge(self, envelope: Envelope[Any], key: int) -> Entry:
         """Raises `Rejected`."""
+        if isinstance(envelope.message, CloseRun):
+            given = Given(now=self._ports.clock.now_ms(), new_id="")
+            return self._close(envelope, key, envelope.message, given)
         principal = envelope.of()
         if principal.tenant_id != self._applied.tenant_id:
             raise unknown()
@@ -115,8 +125,23 @@ class Commands:
         job = partial(self._lookups.look_up, judged, given, judge_again)
         return Entry(envelope=envelope, key=key, turn=lambda: job)
 
+    def _close(self, envelope: Envelope[Any], key: int, command: CloseRun, given: Given) -> Entry:
+        """A run ends, on nobody's behalf but its persona's."""
+        judged = closing.decide(self.decided, self._memory, self._runs, command, given)
+        if isinstance(judged, Decision):
+            entry = self._decided(envelope, key, command, judged)
+            said = judged.event.content if isinstance(judged.event, MessagePosted) else ""
+            self._speaking.closing(command, said)
+            return entry
+
+        def judge_again(more: Given) -> None:
+            self._flow.push_judged(envelope, key, lambda: self._close(envelope, key, command, more))
+
+        job = partial(self._lookups.look_up, judged, given, judge_again)
+        return Entry(envelope=envelope, key=key, turn=lambda: job)
+
     def _decided(
-        self, envelope: Envelope[Any], key: int, command: LogCommand, decision: Decision
+        self, envelope: Envelope[Any], key: int, command: Any, decision: Decision
     ) -> Entry:
         entry = Entry(
             envelope=envelope,

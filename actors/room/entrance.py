@@ -1,5 +1,6 @@
 """Coming into a room: the room as one member sees it, the verdict, and the way to the live events."""
 
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import Any, Final
@@ -14,6 +15,7 @@ from actors.room.state import RoomState
 from actors.room.verdicts import clipped, judge_missed, judge_position
 from core.envelope import Envelope
 from core.errors import Rejected
+from core.ports.fanout import Client
 from protocol.frames import Done
 from protocol.limits import MAX_MEMBERS_SHOWN, MAX_ROOMS
 from protocol.room import (
@@ -36,13 +38,21 @@ class Entrance:
     """Every method is called in the room's own turn, when what was decided before is durable."""
 
     def __init__(
-        self, ports: RoomPorts, room: RoomState, ring: Ring, pointers: Pointers, catch_up: CatchUp
+        self,
+        ports: RoomPorts,
+        room: RoomState,
+        ring: Ring,
+        pointers: Pointers,
+        catch_up: CatchUp,
+        *,
+        show_runs: Callable[[Client], None],
     ) -> None:
         self._ports = ports
         self._room = room
         self._ring = ring
         self._pointers = pointers
         self._catch_up = catch_up
+        self._show_runs = show_runs
         self._topic = f"room:{room.id}"
 
     def demand_place(self, envelope: Envelope[Any]) -> None:
@@ -97,6 +107,8 @@ class Entrance:
         if client is not None and verdict == "complete":
             after = clipped(self._room, self._room.members[user_id], seq)
             self._catch_up.follow(client, user_id, after)
+        elif client is not None:
+            self._show_runs(client)
 
     def view_to(self, envelope: Envelope[Any]) -> None:
         """Answer with the room, and let nobody in."""

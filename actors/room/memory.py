@@ -50,6 +50,12 @@ def digest(content: str) -> bytes:
     return blake2b(content.encode(), digest_size=16).digest()
 
 
+def key_of(posted: MessagePosted) -> str | None:
+    """What a message is unique by, beside its sender: its client's key. A persona's message has its own
+    id for one."""
+    return posted.message_id if posted.sender.kind == "persona" else posted.client_id
+
+
 @dataclass(slots=True)
 class MessageState:
     """How a message stands. `blank` is the message as it looks once deleted.
@@ -149,9 +155,10 @@ class Memory:
         """Take an event in that was just decided, or found stored."""
         match event:
             case MessagePosted():
-                if event.client_id is not None:
+                key = key_of(event)
+                if key is not None:
                     stored = Stored(event.seq, event.message_id, event.sent_at)
-                    self.remember_key(event.sender.id, event.client_id, stored)
+                    self.remember_key(event.sender.id, key, stored)
                 self.remember_message(event.message_id, MessageState.of(event))
             case RoomChanged():
                 self._remember_change(event)

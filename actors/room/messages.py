@@ -18,9 +18,14 @@ class ReceiptsDue(Value, frozen=True, kw_only=True):
     """A second has passed since receipts were announced."""
 
 
+class RunsOverdue(Value, frozen=True, kw_only=True):
+    """Nothing may have been heard of an answer for too long."""
+
+
 After = Callable[[float, object], object]
 """`Context.after`: tell oneself something after so many seconds."""
 
 PROGRESS: Final = Progress()
 TYPING_OVER: Final = TypingOver()
 RECEIPTS_DUE: Final = ReceiptsDue()
+RUNS_OVERDUE: Final = RunsOverdue()

@@ -6,7 +6,7 @@ from core.ports.clock import Clock, Ids
 from core.ports.fanout import Fanout
 from core.ports.leases import Leases
 from core.ports.message_log import MessageLog
-from core.ports.personas import Personas
+from core.ports.personas import Personas, Runs
 from core.ports.repositories import Rooms, Users
 
 
@@ -20,6 +20,7 @@ class RoomPorts:
     rooms: Rooms
     users: Users
     personas: Personas
+    runs: Runs
     fanout: Fanout
     clock: Clock
     ids: Ids

@@ -8,7 +8,7 @@ import structlog
 import trio
 
 from actors.room.lookups import LookUps
-from actors.room.memory import Stored
+from actors.room.memory import Stored, key_of
 from actors.room.pipeline import Entry
 from actors.room.ports import RoomPorts
 from actors.room.state import NO_NAMES, RoomState
@@ -79,7 +79,7 @@ class Recovery:
         duplicate = None
         event = failed.events[0] if failed.events else None
         if failed.outcome is Outcome.DUPLICATE and isinstance(event, MessagePosted):
-            duplicate = await self._lookups.find(event.sender.id, event.client_id or "")
+            duplicate = await self._lookups.find(event.sender.id, key_of(event) or "")
         return Truth(fence, rows, duplicate, await self._names(rows))
 
     async def _fence(self, failed: Entry, fence: int) -> int:

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from actors.room.decisions import Decision
-from actors.room.memory import Memory, MessageState
+from actors.room.memory import Memory, MessageState, key_of
 from actors.room.state import Member, RoomEvent, RoomState, Seat
 from core.ports.message_log import (
     Append,
@@ -63,7 +63,7 @@ def _row(event: RoomEvent, memory: Memory) -> LogRow:
                 kind=kind,
                 sender_id=event.sender.id,
                 body=body,
-                client_id=event.client_id,
+                client_id=key_of(event),
                 message_id=event.message_id,
             )
         case RoomChanged():

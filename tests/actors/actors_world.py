@@ -11,6 +11,7 @@ import trio
 
 from actors.room.actor import spec as room_spec
 from actors.room.ports import RoomPorts
+from actors.room.traces import Traces
 from actors.user.actor import UserPorts
 from actors.user.actor import spec as user_spec
 from core.envelope import Envelope
@@ -30,6 +31,7 @@ from storage.memory.leases import MemoryLeases, MemoryShards
 from storage.memory.message_log import NO_FAULTS, FaultPlan, MemoryMessageLog
 from storage.memory.personas import MemoryPersonas
 from storage.memory.rooms import MemoryRooms
+from storage.memory.runs import MemoryRuns
 from storage.memory.stored_log import StoredLog
 from storage.memory.stored_personas import StoredPersonas
 from storage.memory.users import MemoryUsers
@@ -95,7 +97,8 @@ def user(number: int) -> User:
 
 @dataclass(eq=False)
 class FakeClient:
-    """One connection. `seen` holds answers (`Answer` or `Rejected`) and event maps, in order."""
+    """One connection. `seen` holds answers (`Answer` or `Rejected`) and event maps, in order; `lanes`
+    says in which lane an event of each type came last."""
 
     id: int
     number: int
@@ -104,6 +107,7 @@ class FakeClient:
     is_open: bool = True
     is_away: bool = False
     seen: list[Any] = field(default_factory=list)
+    lanes: dict[str, FrameLane] = field(default_factory=dict)
     closed_with: CloseCode | None = None
     welcome: Any = None
     topics: set[str] = field(default_factory=set)
@@ -116,6 +120,7 @@ class FakeClient:
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         if self.is_open:
             self.seen.append(msgspec.msgpack.decode(frame))
+            self.lanes[self.seen[-1].get("type", "")] = lane
 
     async def wait_drained(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -216,8 +221,10 @@ class World:
         self.users = MemoryUsers()
         self.rooms = MemoryRooms(self.stored, self.users)
         self.personas = MemoryPersonas(StoredPersonas(), rooms_of=self.stored.rooms_with)
+        self.runs = MemoryRuns(self.clock)
         self.inboxes = MemoryInboxes()
         self.fanout = FakeFanout()
+        self.traces = Traces()
         self.system = ActorSystem(chance=self.chance, ids=self.ids)
         self._clients = 0
 
@@ -229,6 +236,7 @@ class World:
             rooms=self.rooms,
             users=self.users,
             personas=self.personas,
+            runs=self.runs,
             fanout=self.fanout,
             clock=self.clock,
             ids=self.ids,
@@ -248,7 +256,7 @@ class World:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["World"]:
-        self.system.register(room_spec(self.room_ports()))
+        self.system.register(room_spec(self.room_ports(), self.traces))
         self.system.register(user_spec(self.user_ports()))
         for number in range(1, 10):
             self.users.add(user(number))

@@ -102,10 +102,8 @@ def deaf_after_a_crash() -> Patches:
 def no_catch_up() -> Patches:
     """What became durable as a room crashed is published to nobody."""
 
-    async def forget(self: Any, left: object) -> None:
-        self._trace = self._traces.begin(
-            self._room_id, fence=self._commands.fence, published=self._applied.head
-        )
+    async def forget(self: Any) -> None:
+        self._trace.published = self._applied.head
 
     yield RoomActor, "_publish_unseen", forget
 

@@ -28,6 +28,7 @@ from storage.memory.message_log import Fault, FaultPlan, MemoryMessageLog
 from storage.memory.outbox import MemoryOutbox
 from storage.memory.personas import MemoryPersonas
 from storage.memory.rooms import MemoryRooms
+from storage.memory.runs import MemoryRuns
 from storage.memory.search import MemorySearch
 from storage.memory.sessions import MemorySessions
 from storage.memory.stored_log import StoredLog
@@ -59,6 +60,7 @@ class Database:
         self.stored = StoredLog(self.shards)
         self.users = MemoryUsers()
         self.rooms = MemoryRooms(self.stored, self.users)
+        self.runs = MemoryRuns(VirtualClock())
         self.personas = MemoryPersonas(StoredPersonas(), rooms_of=self.stored.rooms_with)
         self.inboxes = MemoryInboxes()
         self.sessions = MemorySessions(self.inboxes)
@@ -172,6 +174,7 @@ class Node:
             users=mortal(database.users),
             rooms=mortal(database.rooms),
             personas=mortal(database.personas),
+            runs=mortal(database.runs),
             inboxes=mortal(database.inboxes),
             sessions=mortal(database.sessions),
             search=mortal(database.search),

@@ -1,0 +1,326 @@
+"""Which places a text may name: the catalogue's cities, countries, regions and islands, in memory.
+
+Built once (about a second, some 20 MB) from what the wiring hands in; looked up in microseconds. Names of one
+language's atlas come before those of others, destinations before cities of the same name, the bigger
+before the smaller.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from inference.understanding.folding import Token, fold, words_of
+from inference.understanding.regions import countries, regions
+from protocol.travel import Place
+from protocol.understanding import PlaceMention
+
+MAX_WORDS: Final = 6
+"""Of a name; longer ones are not looked for."""
+
+MIN_FORGIVEN: Final = 6
+"""Letters of a name in which a slip is forgiven; two in names of MIN_FORGIVEN_TWICE."""
+
+MIN_FORGIVEN_TWICE: Final = 10
+
+Name = tuple[str, ...]
+
+
+class Entry(Protocol):
+    """What the wiring has of each place. `also`: other names, folded."""
+
+    @property
+    def place(self) -> Place: ...
+
+    @property
+    def also(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`is_plain`: its name means nothing else and is long enough to be believed wherever it stands.
+    `weight`: who wins a name that several have."""
+
+    mention: PlaceMention
+    weight: float
+    is_plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A place's name at tokens `first`…`last`, both included. `is_sure`: see `Known.is_plain`.
+    `is_code`: an airport's or city's, in capitals."""
+
+    known: Known
+    first: int
+    last: int
+    is_sure: bool
+    is_code: bool = False
+
+
+SHOWN_AS: Final = {
+    "New York City": "New York",
+    "Frankfurt am Main": "Frankfurt",
+    "Palma de Mallorca": "Palma",
+    "Québec City": "Quebec City",
+    "Denpasar": "Denpasar",
+    "Zanzibar City": "Zanzibar",
+    "Kraków": "Krakow",
+    "Hạ Long": "Ha Long",
+    "Huế": "Hue",
+}
+"""As an atlas in English has them."""
+
+_ALIASES: Final = {
+    "new york": "New York City",
+    "nyc": "New York City",
+    "ny": "New York City",
+    "big apple": "New York City",
+    "bcn": "Barcelona",
+    "barna": "Barcelona",
+    "barca": "Barcelona",
+    "vegas": "Las Vegas",
+    "frankfurt": "Frankfurt am Main",
+    "ffm": "Frankfurt am Main",
+    "palma": "Palma de Mallorca",
+    "rio": "Rio de Janeiro",
+    "sf": "San Francisco",
+    "san fran": "San Francisco",
+    "frisco": "San Francisco",
+    "philly": "Philadelphia",
+    "washington dc": "Washington",
+    "dc": "Washington",
+    "kl": "Kuala Lumpur",
+    "saigon": "Ho Chi Minh City",
+    "hcmc": "Ho Chi Minh City",
+    "cdmx": "Mexico City",
+    "bsas": "Buenos Aires",
+    "st petersburg": "Saint Petersburg",
+    "quebec city": "Québec City",
+    "edinborough": "Edinburgh",
+    "ams": "Amsterdam",
+    "dam": "Amsterdam",
+    "stambul": "Istanbul",
+    "donosti": "San Sebastián",
+    "sevilla": "Seville",
+    "firenze": "Florence",
+    "venezia": "Venice",
+    "napoli": "Naples",
+    "roma": "Rome",
+    "milano": "Milan",
+    "torino": "Turin",
+    "koln": "Cologne",
+    "koeln": "Cologne",
+    "munchen": "Munich",
+    "muenchen": "Munich",
+    "zuri": "Zurich",
+    "zurri": "Zurich",
+    "hh": "Hamburg",
+    "ldn": "London",
+    "jozi": "Johannesburg",
+    "joburg": "Johannesburg",
+    "bkk": "Bangkok",
+    "sto domingo": "Santo Domingo",
+    "la habana": "Havana",
+    "marrakesh": "Marrakech",
+    "marraquech": "Marrakech",
+    "tel aviv": "Tel Aviv",
+    "teneriffe": "Tenerife",
+    "cancun": "Cancún",
+}
+
+
+def _words_file(name: str) -> frozenset[str]:
+    lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+COMMON: Final = _words_file("common_words.txt")
+"""Words of four languages: a place of such a name is believed only after a cue, and none is a slip of one."""
+
+
+class Gazetteer:
+    """Names of places. Owns: its index, which never changes."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._names: dict[str, dict[Name, Known]] = {}
+        self._codes: dict[str, Known] = {}
+        self._slips: dict[str, set[str]] = {}
+        by_english: dict[str, Known] = {}
+        for entry in entries:
+            self._take(entry, by_english)
+        self._take_wide(by_english)
+        for alias, english in _ALIASES.items():
+            if english in by_english:
+                self._name(alias, by_english[english], weight=9.0)
+        self._longest = {
+            first: max(map(len, names)) for first, names in self._names.items()
+        }
+        self._count = sum(map(len, self._names.values()))
+
+    def statistics(self) -> dict[str, int]:
+        """`names`, `codes`, and `slips`: spellings that are forgiven."""
+        return {"names": self._count, "codes": len(self._codes), "slips": len(self._slips)}
+
+    def sightings(self, tokens: Sequence[Token], text: str) -> Iterator[Sighting]:
+        """From left to right, the longest name first, none overlapping."""
+        at, is_shouted = 0, text.isupper()
+        while at < len(tokens):
+            sighting = self._sighting(tokens, at, text, is_shouted=is_shouted)
+            if sighting is None:
+                at += 1
+            else:
+                yield sighting
+                at = sighting.last + 1
+
+    def named(self, name: str) -> PlaceMention | None:
+        """Whose name exactly this is."""
+        words = tuple(words_of(name))
+        known = self._names.get(words[0], {}).get(words) if words else None
+        return known.mention if known else None
+
+    def _sighting(
+        self, tokens: Sequence[Token], at: int, text: str, *, is_shouted: bool
+    ) -> Sighting | None:
+        token = tokens[at]
+        names = self._names.get(token.word)
+        if names is not None:
+            most = min(self._longest[token.word], len(tokens) - at)
+            for count in range(most, 0, -1):
+                known = names.get(tuple(t.word for t in tokens[at : at + count]))
+                if known is not None:
+                    return Sighting(known, at, at + count - 1, known.is_plain)
+        if len(token.word) == 3 and not is_shouted and text[token.start : token.end].isupper():
+            known = self._codes.get(token.word)
+            if known is not None:
+                return Sighting(known, at, at, False, is_code=True)
+        return self._forgiven(tokens, at)
+
+    def _forgiven(self, tokens: Sequence[Token], at: int) -> Sighting | None:
+        """One word of a plain name with a slip in it."""
+        word = tokens[at].word
+        if len(word) < MIN_FORGIVEN - 1 or word in COMMON or word.isdigit():
+            return None
+        best: tuple[int, float, Known, int] | None = None
+        for shorter in (word, *_shorter(word)):
+            for name in self._slips.get(shorter, ()):
+                words = tuple(name.split())
+                found = self._joined(tokens, at, words)
+                if found is None:
+                    continue
+                known = self._names[words[0]][words]
+                rank = (found[0], -known.weight, known, at + len(words) - 1)
+                if best is None or rank[:2] < best[:2]:
+                    best = rank
+        return Sighting(best[2], at, best[3], True) if best else None
+
+    def _joined(self, tokens: Sequence[Token], at: int, words: Name) -> tuple[int] | None:
+        """Mistakes over all words of a name, if few enough."""
+        if at + len(words) > len(tokens):
+            return None
+        allowed = 2 if len("".join(words)) >= MIN_FORGIVEN_TWICE else 1
+        mistakes = 0
+        for word, token in zip(words, tokens[at:], strict=False):
+            mistakes += mistakes_between(word, token.word, allowed)
+            if mistakes > allowed:
+                return None
+        return (mistakes,)
+
+    def _take(self, entry: Entry, by_english: dict[str, Known]) -> None:
+        place = entry.place
+        if place.kind == "airport":
+            return
+        is_destination = place.kind == "destination"
+        weight = (3.0 if is_destination else 0.0) + min((place.population or 0) / 10e6, 1.5)
+        english = SHOWN_AS.get(place.names["en"], place.names["en"])
+        known = Known(PlaceMention(name=english, place_id=place.id), weight, True)
+        for language, name in place.names.items():
+            if language != "ar":
+                self._name(name, known, weight=weight + (0.5 if language == "en" else 0.2))
+        if is_destination:
+            for name in entry.also:
+                if len(name) > 4 and name.isascii() and "city" not in name.split():
+                    self._name(name, known, weight=weight - 1.0, is_also=True)
+        if place.names["en"] not in by_english or by_english[place.names["en"]].weight < weight:
+            by_english[place.names["en"]] = known
+        if place.iata and (is_destination or (place.population or 0) > 300_000):
+            self._codes.setdefault(place.iata.lower(), known)
+
+    def _take_wide(self, by_english: dict[str, Known]) -> None:
+        for region in (*regions(), *countries()):
+            own = by_english.get(region.name) or self._by_name(region.name)
+            place_id = own.mention.place_id if own and region.country is None else None
+            mention = PlaceMention(name=region.name, place_id=place_id, country=region.country)
+            known = Known(mention, 6.0 if region.country else 5.0, True)
+            for name in region.names:
+                self._name(name, known, weight=known.weight)
+
+    def _by_name(self, name: str) -> Known | None:
+        words = tuple(words_of(name))
+        return self._names.get(words[0], {}).get(words)
+
+    def _name(self, name: str, known: Known, *, weight: float, is_also: bool = False) -> None:
+        for form in {name, _spelt_out(name)}:
+            words = tuple(words_of(form))
+            if not words or len(words) > MAX_WORDS or all(len(word) < 2 for word in words):
+                continue
+            letters = sum(map(len, words))
+            is_common = len(words) == 1 and words[0] in COMMON
+            if is_also and is_common:
+                continue
+            names = self._names.setdefault(words[0], {})
+            other = names.get(words)
+            if other is not None and other.weight >= weight:
+                continue
+            is_plain = (
+                not is_common
+                and letters >= (5 if weight >= 3.0 and not is_also else 6)
+                and (weight >= 3.0 or len(words) > 1)
+            ) or (weight >= 5.0 and not is_common and (letters >= 4 or weight >= 9.0))
+            names[words] = Known(known.mention, weight, is_plain)
+            if is_plain and not is_also and weight >= 3.0 and letters >= MIN_FORGIVEN:
+                self._forgive(" ".join(words))
+
+    def _forgive(self, name: str) -> None:
+        """Spellings by which a name with a slip in its first word is found."""
+        first = name.split()[0]
+        if len(first) < MIN_FORGIVEN - 1:
+            return
+        for shorter in (first, *_shorter(first)):
+            self._slips.setdefault(shorter, set()).add(name)
+
+
+def _shorter(word: str) -> Iterator[str]:
+    """The word without one of its letters; the first stays, people get that right."""
+    for at in range(1, len(word)):
+        yield word[:at] + word[at + 1 :]
+
+
+def _spelt_out(name: str) -> str:
+    """Umlauts as those write them who have none on their keyboard."""
+    lower = name.lower()
+    for letter, pair in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("œ", "oe"), ("æ", "ae")):
+        lower = lower.replace(letter, pair)
+    return lower if fold(lower) != fold(name) else name
+
+
+def mistakes_between(word: str, other: str, allowed: int) -> int:
+    """Letters to change, add, leave out or swap with their neighbour; more than `allowed` count as
+    one more. The first letter must be right (optimal string alignment)."""
+    if word == other:
+        return 0
+    if abs(len(word) - len(other)) > allowed or word[:1] != other[:1]:
+        return allowed + 1
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(word, 1):
+        line = [row]
+        for column, own in enumerate(other, 1):
+            cost = min(last[column] + 1, line[column - 1] + 1, last[column - 1] + (letter != own))
+            if row > 1 and column > 1 and (letter, word[row - 2]) == (other[column - 2], own):
+                cost = min(cost, before[column - 2] + 1)
+            line.append(cost)
+        if min(line) > allowed:
+            return allowed + 1
+        before, last = last, line
+    return last[-1]

@@ -1,7 +1,32 @@
 """How fast replies come, as measured, and how long a newcomer would wait for a slot."""
 
-NEWER = 0.2
+from collections import deque
+from typing import Final
+
+NEWER: Final = 0.2
 """The weight of the newest measurement."""
+
+
+RATE_OVER: Final = 5
+"""Whole seconds that a rate looks back on."""
+
+
+class Rate:
+    """How many a second, over the last whole seconds. Added to by one thread."""
+
+    def __init__(self) -> None:
+        self._seconds: deque[tuple[int, int]] = deque(maxlen=RATE_OVER + 1)
+
+    def add(self, count: int, now: float) -> None:
+        second = int(now)
+        if self._seconds and self._seconds[-1][0] == second:
+            count += self._seconds.pop()[1]
+        self._seconds.append((second, count))
+
+    def per_second(self, now: float) -> float:
+        this = int(now)
+        counts = [count for second, count in list(self._seconds) if 0 < this - second <= RATE_OVER]
+        return sum(counts) / RATE_OVER
 
 
 class Pace:

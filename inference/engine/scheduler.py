@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from core.errors import Overloaded, Unavailable
 from inference.engine.fair_queue import FairQueue
 from inference.engine.lane import Lane
-from inference.engine.pace import Pace
+from inference.engine.pace import Pace, Rate
 from inference.engine.request import Model, Progress, Reply, Request
 
 
@@ -51,6 +51,7 @@ class Scheduler:
         self._draining: list[Lane] = []
         self._next: Model | None = None
         self._counts = _Counts()
+        self._rate = Rate()
 
     def submit(self, request: Request) -> None:
         """Queue it. Raises `Overloaded` at once when the queue is full, or when by the pace of now its
@@ -73,6 +74,7 @@ class Scheduler:
     def withdraw(self, request: Request) -> bool:
         """Take back what still waits (True), or have it dropped before the next step (False)."""
         with self._lock:
+            self._counts.cancelled += not request.is_cancelled
             request.is_cancelled = True
             return self._queue.remove(request)
 
@@ -124,9 +126,7 @@ class Scheduler:
                 request = self._queue.take()
             if request is None:
                 break
-            if request.is_cancelled:
-                self._counts.cancelled += 1
-            elif request.prefill_by < self._clock():
+            if request.prefill_by < self._clock():
                 self._counts.expired += 1
                 progress.append(Progress(request, outcome=Expired()))
             else:
@@ -150,8 +150,10 @@ class Scheduler:
         self._counts.swaps += 1
 
     def _count(self, progress: list[Progress]) -> None:
+        tokens = sum(step.token is not None for step in progress)
+        self._counts.tokens += tokens
+        self._rate.add(tokens, self._clock())
         for step in progress:
-            self._counts.tokens += step.token is not None
             if isinstance(step.outcome, Reply):
                 self._counts.served += 1
             elif step.outcome is not None and not isinstance(step.outcome, Expired):
@@ -159,7 +161,7 @@ class Scheduler:
 
     def statistics(self) -> dict[str, int | float]:
         """Now: `slots`, `busy`, `queued`, `draining` models, `step_ms` and `prefill_ms` (moving means),
-        `reply_tokens`. So far: `served`, `tokens`, `expired`, `refused`, `cancelled`, `failed`, `swaps`,
+        `reply_tokens`, `tokens_per_second` over the last seconds. So far: `served`, `tokens`, `expired`, `refused`, `cancelled`, `failed`, `swaps`,
         and the prefixes' of the current model."""
         lane, counts = self._current, self._counts
         return {
@@ -170,6 +172,7 @@ class Scheduler:
             "step_ms": round(lane.pace.step * 1_000, 3),
             "prefill_ms": round(lane.pace.prefill * 1_000, 3),
             "reply_tokens": round(lane.pace.reply_tokens, 1),
+            "tokens_per_second": round(self._rate.per_second(self._clock()), 1),
             "served": counts.served,
             "tokens": counts.tokens,
             "expired": counts.expired,

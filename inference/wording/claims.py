@@ -128,7 +128,7 @@ CLAIMS: Final[Mapping[Language, frozenset[str]]] = {
         lakefront seaside beachside beach beaches sea-view ocean-view view views star stars starred
         five-star four-star top-rated rated rating ratings award awards award-winning michelin unesco
         breakfast breakfasts half-board full-board wifi wi-fi pool pools spa sauna gym parking balcony
-        terrace kitchen air-conditioned direct non-stop nonstop layover layovers stopover stopovers
+        terrace kitchenette air-conditioned direct non-stop nonstop layover layovers stopover stopovers
         stop stops bag bags baggage luggage central centrally centre center downtown nearby walkable
         guarantee guarantees guaranteed available availability vacancy vacancies sold sold-out
         left selling fast fastest quickest shortest longest closest nearest sunny sunshine warm warmer
@@ -149,7 +149,7 @@ CLAIMS: Final[Mapping[Language, frozenset[str]]] = {
         inbegriffen enthalten enthält all-inclusive strandlage strandnah strand strände meerblick
         meerlage seeblick uferlage aussicht blick stern sterne sternen sterner bewertet bewertung
         bewertungen ausgezeichnet preisgekrönt michelin unesco frühstück halbpension vollpension wlan
-        wifi pool pools spa sauna fitnessraum parkplatz balkon terrasse küche klimaanlage direkt
+        wifi pool pools spa sauna fitnessraum parkplatz balkon terrasse kochnische klimaanlage direkt
         direktflug nonstop umstieg umstiege zwischenstopp zwischenstopps stopp stopps gepäck
         handgepäck koffer zentral zentrale zentralen zentrum innenstadt fußläufig nähe garantie
         garantiert garantieren verfügbar verfügbare verfügbarkeit ausgebucht ausverkauft restplätze
@@ -170,7 +170,7 @@ CLAIMS: Final[Mapping[Language, frozenset[str]]] = {
         reembolsos cancelable cancelación cancelaciones flexible flexibles incluido incluida incluidos
         incluidas incluye incluyen incluyendo playa playas vista vistas estrella estrellas valorado
         valorada valoración valoraciones premiado premiada galardonado michelin unesco desayuno
-        desayunos pensión wifi piscina piscinas spa sauna gimnasio aparcamiento balcón terraza cocina
+        desayunos pensión wifi piscina piscinas spa sauna gimnasio aparcamiento balcón terraza
         climatizado directo directa directos escala escalas equipaje maleta maletas céntrico céntrica
         céntricos centro cerca cercano cercana cercanos garantía garantizado garantizada garantizar
         garantizo disponible disponibles disponibilidad agotado agotada quedan rápido rápida rápidos
@@ -190,7 +190,7 @@ CLAIMS: Final[Mapping[Language, frozenset[str]]] = {
         remboursements remboursé annulable annulables annulation annulations flexible flexibles
         compris comprise comprises inclus incluse inclut incluant plage plages vue vues étoile étoiles
         étoilé noté notée notés primé primée récompensé michelin unesco petit-déjeuner déjeuner
-        demi-pension pension wifi piscine piscines spa sauna parking balcon terrasse cuisine climatisé
+        demi-pension pension wifi piscine piscines spa sauna parking balcon terrasse kitchenette climatisé
         direct directe directs escale escales bagage bagages valise valises central centrale centre
         proche proches proximité garantie garanties garanti garantir garantis disponible disponibles
         disponibilité complet épuisé rapide rapides ensoleillé ensoleillée soleil chaud chaude chauds

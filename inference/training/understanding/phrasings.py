@@ -69,9 +69,10 @@ Fillings = Mapping[str, Sequence[Filling]]
 
 
 def phrasings_of(language: Language) -> list[Phrasing]:
-    """All of a language, in the file's order."""
+    """All of a language, in its files' order: each author has one (`en.txt`, `en_2.txt`, …)."""
     found: list[Phrasing] = []
-    for head, line in _lines(HERE / "phrasings" / f"{language}.txt"):
+    files = sorted((HERE / "phrasings").glob(f"{language}*.txt"))
+    for head, line in (one for file in files for one in _lines(file)):
         intent, _, keys = head.partition(" ")
         text, _, narrowed = line.partition(" ;; ")
         allowed = _settings(keys) | _settings(narrowed)

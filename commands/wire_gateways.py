@@ -21,7 +21,7 @@ from gateways.client.router import Router
 from gateways.client.server import ClientServer
 from gateways.http.app import GATE, create_app
 from gateways.http.ports import HttpPorts, Statistics
-from gateways.http.server import bind_http, port_of, serve_http
+from gateways.http.server import HttpServer, bind_http, port_of
 from protocol.limits import CONNECT_PATH
 from storage.rate_limits import ProcessRateLimits
 
@@ -78,6 +78,9 @@ class Gateways:
             ),
             body_within=config.bounds.http_body_within,
         )
+        self._http = HttpServer(
+            self.app, self._listener, head_within=config.bounds.http_head_within
+        )
 
     def _client_server(self, actors: Actors, clock: Clock, ids: Ids) -> ClientServer:
         config, bounds, limited = self._config, self._config.bounds, self._config.rate_limits
@@ -121,13 +124,7 @@ class Gateways:
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """The HTTP server, until `drain`."""
-        await serve_http(
-            self.app,
-            self._listener,
-            stopping=self.stopping,
-            head_within=self._config.bounds.http_head_within,
-            task_status=task_status,
-        )
+        await self._http.run(stopping=self.stopping, task_status=task_status)
 
     async def drain(self) -> None:
         """Nothing new; who is connected is told to come back."""
@@ -138,6 +135,7 @@ class Gateways:
         return {
             "clients": self.clients.statistics(),
             "http": self.app.extensions[GATE].statistics(),
+            "http_connections": self._http.statistics(),
         }
 
 

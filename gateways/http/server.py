@@ -1,27 +1,38 @@
-"""The HTTP server: a listener bound first, hypercorn's trio worker on it, and an orderly end."""
+"""The HTTP server: a listener bound first, hypercorn's protocol on it, and an orderly end."""
 
 import logging
 import socket
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import trio
 from hypercorn.config import Config
-from hypercorn.trio import serve
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import (
     ASGIFramework,
     ASGIReceiveCallable,
     ASGISendCallable,
     ASGISendEvent,
+    ConnectionState,
+    LifespanState,
     Scope,
 )
+from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
+from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep
+
 BACKLOG: Final = 1_024
+MAX_CONNECTIONS: Final = 4_096
+"""Connections that have asked: past that the next waits on the doorstep."""
 DRAIN_WITHIN: Final = 5.0
 SEND_WITHIN: Final = 30.0
 SILENCE_AFTER: Final = 15
-HEAD_WITHIN: Final = 5.0
-MAX_HEAD_BYTES: Final = 16_384
+BEGIN_WITHIN: Final = 0.01
+"""Seconds that who was taken in last has to become a request before the others are told of the end:
+hypercorn closes a connection that hears of it without one."""
 
 
 def bind_http(host: str, port: int, *, send_within: float = SEND_WITHIN) -> socket.socket:
@@ -54,24 +65,78 @@ def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
 
 
-async def serve_http(
-    app: QuartTrio,
-    listener: socket.socket,
-    *,
-    stopping: trio.Event,
-    drain_within: float = DRAIN_WITHIN,
-    head_within: float = HEAD_WITHIN,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve until `stopping` is set: then nothing new is accepted, what is in flight has
-    `drain_within` seconds, and this returns. Cancelled, it ends at once. Owns the listener. A
-    request's head must be here `head_within` seconds after the connection or the last answer.
+class HttpServer:
+    """The application behind a listener.
 
-    `task_status` is started once connections are answered.
+    Owns: the listener and the connections. hypercorn's own worker lets in whoever connects, with four
+    tasks each, and has no place for another way in: so we run its parts. `head_within`: seconds after
+    the connection, or the last answer, within which a request's head must be here.
     """
+
+    def __init__(
+        self,
+        app: QuartTrio,
+        listener: socket.socket,
+        *,
+        drain_within: float = DRAIN_WITHIN,
+        head_within: float = HEAD_WITHIN,
+    ) -> None:
+        self._app = wrap_app(_finishing(app), 0, "asgi")
+        self._config = _config(drain_within=drain_within, head_within=head_within)
+        self._context = WorkerContext(None)
+        self._state: LifespanState = {}
+        self._doorstep = Doorstep(listener, self._take_in, head_within=head_within)
+        self._places = trio.Semaphore(MAX_CONNECTIONS)
+
+    async def run(
+        self,
+        *,
+        stopping: trio.Event,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Serve until `stopping` is set: then nothing new is accepted, what is in flight has
+        `drain_within` seconds, and this returns. Cancelled, it ends at once.
+
+        `task_status` is started once connections are answered.
+        """
+        lifespan = Lifespan(self._app, self._config, self._state)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(lifespan.handle_lifespan)
+            await lifespan.wait_for_startup()
+            async with trio.open_nursery() as connections:
+                self._connections = connections
+                task_status.started()
+                try:
+                    await self._doorstep.run(stopping)
+                    await trio.sleep(BEGIN_WITHIN)
+                finally:
+                    await self._context.terminated.set()
+                    deadline = trio.current_time() + self._config.graceful_timeout
+                    self._connections.cancel_scope.deadline = deadline
+            await lifespan.wait_for_shutdown()
+            nursery.cancel_scope.cancel()
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """`served`: connections that have asked."""
+        return {"served": MAX_CONNECTIONS - self._places.value, **self._doorstep.statistics()}
+
+    async def _take_in(self, connected: socket.socket, begun: bytes) -> None:
+        await self._places.acquire()
+        self._connections.start_soon(self._serve, connected, begun)
+
+    async def _serve(self, connected: socket.socket, begun: bytes) -> None:
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(connected))
+        state = ConnectionState(self._state.copy())
+        began: Any = _Begun(stream, begun)
+        try:
+            await TCPServer(self._app, self._config, self._context, state, began)
+        finally:
+            self._places.release()
+            await trio.aclose_forcefully(stream)
+
+
+def _config(*, drain_within: float, head_within: float) -> Config:
     config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.backlog = BACKLOG
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
@@ -80,25 +145,24 @@ async def serve_http(
     config.read_timeout = SILENCE_AFTER
     config.graceful_timeout = drain_within
     config.websocket_max_message_size = 0
-    async with trio.open_nursery() as nursery:
-        await nursery.start(_served, app, config, stopping)
-        task_status.started()
+    return config
 
 
-async def _served(
-    app: QuartTrio,
-    config: Config,
-    stopping: trio.Event,
-    *,
-    task_status: trio.TaskStatus[list[str]],
-) -> None:
-    await serve(
-        _finishing(app),
-        config,
-        shutdown_trigger=stopping.wait,
-        task_status=task_status,
-        mode="asgi",
-    )
+class _Begun:
+    """A stream of which something was read before. Owns the stream; what hypercorn needs of one."""
+
+    def __init__(self, stream: trio.SocketStream, begun: bytes) -> None:
+        self._stream, self._begun = stream, begun
+        self.socket = stream.socket
+        self.send_all, self.send_eof, self.aclose = (
+            stream.send_all,
+            stream.send_eof,
+            stream.aclose,
+        )
+
+    async def receive_some(self, max_bytes: int) -> bytes | bytearray:
+        begun, self._begun = self._begun, b""
+        return begun or await self._stream.receive_some(max_bytes)
 
 
 def _finishing(app: QuartTrio) -> ASGIFramework:

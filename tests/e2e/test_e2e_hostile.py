@@ -24,7 +24,7 @@ from gateways.client.deadlines import Timing
 
 IMPATIENT = str(Path(__file__).with_name("impatient_server.py"))
 SHORT = {
-    "handshake_within": 2.4,
+    "handshake_within": 4.0,
     "hello_within": 1.2,
     "heartbeat_every": 0.8,
     "send_within": 1.0,

@@ -10,7 +10,7 @@ import pytest
 import trio
 from http_fakes import World, a_room
 
-from gateways.http.server import bind_http, port_of, serve_http
+from gateways.http.server import HttpServer, bind_http, port_of
 
 
 @asynccontextmanager
@@ -24,9 +24,8 @@ async def served(
         async with trio.open_nursery() as nursery:
 
             async def run(*, task_status: trio.TaskStatus[None]) -> None:
-                await serve_http(
-                    world.app, listener, stopping=stopping, task_status=task_status, **options
-                )
+                server = HttpServer(world.app, listener, **options)
+                await server.run(stopping=stopping, task_status=task_status)
 
             await nursery.start(run)
             yield port, stopping

@@ -1,0 +1,207 @@
+"""From an accepted socket to a request: who has not asked yet is an object of a poller, not a task."""
+
+import errno
+import re
+import selectors
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+import structlog
+import trio
+
+_log = structlog.get_logger()
+
+MAX_HEAD_BYTES: Final = 16_384
+HEAD_WITHIN: Final = 5.0
+MAX_WAITING: Final = 1_024
+PER_LOT: Final = 4
+READS_PER_TURN: Final = 64
+LOT_EVERY: Final = 0.002
+"""Seconds between two lots of sockets that are let in, or out: a crowd leaves the loop to others."""
+
+HAND_OVER_EVERY: Final = 0.005
+"""Seconds between two connections that become a request. One costs two to three milliseconds of the
+loop; twenty that ask together would hold it for fifty, through which every chat message has to wait."""
+
+OUT_OF_DESCRIPTORS_FOR: Final = 0.1
+_OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+_FIRST_OF_A_METHOD: Final = 0x21
+
+
+class Newcomer:
+    """A client that is connected and has not asked. `due_at`: when it is to leave (trio time)."""
+
+    __slots__ = ("due_at", "head", "socket")
+
+    def __init__(self, connected: socket.socket, due_at: float) -> None:
+        self.socket = connected
+        self.due_at = due_at
+        self.head = bytearray()
+
+    def add(self, received: bytes) -> bool:
+        """Whether it is for the HTTP parser to go on: the head is here, or never will be one. The rules
+        are h11's, so that what it accepts, or refuses at once, does not wait here."""
+        looked_at = max(0, len(self.head) - 2)
+        self.head += received
+        if self.head[0] < _FIRST_OF_A_METHOD or len(self.head) >= MAX_HEAD_BYTES:
+            return True
+        return _BLANK_LINE.search(self.head, looked_at) is not None
+
+
+class Doorstep:
+    """Everybody between accept and a whole head: bounded, each with a deadline, none a task.
+
+    Where it is full, who has been silent longest has to leave for who comes: an honest client asks
+    within milliseconds, and so is served while a crowd stands there. Who has asked is not sent away;
+    when nobody else is left, newcomers wait in the kernel's backlog.
+
+    Owns: the listener and the newcomers, until `take_in` gets the socket and what came in on it; it may
+    wait until there is a place.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        take_in: Callable[[socket.socket, bytes], Awaitable[None]],
+        *,
+        head_within: float = HEAD_WITHIN,
+        most: int = MAX_WAITING,
+    ) -> None:
+        self._listener = listener
+        self._take_in = take_in
+        self._head_within = head_within
+        self._most = most
+        # All have equally long, so the first is the first that is due.
+        self._silent: dict[int, Newcomer] = {}
+        self._ready: deque[Newcomer] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._has_come = trio.Event()
+        self._has_asked = trio.Event()
+        self._was_taken = trio.Event()
+
+    async def run(self, stopping: trio.Event) -> None:
+        """Until `stopping`: then nobody new is let in, who has asked is taken in, the others leave."""
+        self._listener.setblocking(False)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._accept)
+                nursery.start_soon(self._listen)
+                nursery.start_soon(self._expire)
+                nursery.start_soon(self._hand_over)
+                await stopping.wait()
+                nursery.cancel_scope.cancel()
+            self._stop_listening()
+            while self._ready:
+                newcomer = self._ready.popleft()
+                await self._take_in(newcomer.socket, bytes(newcomer.head))
+        finally:
+            self._stop_listening()
+            for newcomer in [*self._ready, *self._silent.values()]:
+                newcomer.socket.close()
+            self._selector.close()
+
+    def statistics(self) -> Mapping[str, int | float]:
+        """`silent`: have not asked; `ready`: have, and wait for their turn."""
+        return {"silent": len(self._silent), "ready": len(self._ready)}
+
+    async def _accept(self) -> None:
+        while True:
+            while len(self._ready) >= self._most:
+                self._was_taken = trio.Event()
+                await self._was_taken.wait()
+            await trio.lowlevel.wait_readable(self._listener)
+            for _ in range(PER_LOT):
+                if not await self._accept_one():
+                    break
+            await trio.sleep(LOT_EVERY)
+
+    async def _accept_one(self) -> bool:
+        """Whether there may be another. What goes wrong with one does not end the waiting."""
+        if len(self._ready) >= self._most:
+            return False
+        try:
+            connected, _ = self._listener.accept()
+        except OSError as error:
+            if error.errno in _OUT_OF_DESCRIPTORS:
+                _log.warning("http.accept_failed", error=str(error))
+                await trio.sleep(OUT_OF_DESCRIPTORS_FOR)
+            return not isinstance(error, BlockingIOError)
+        if self._silent and len(self._silent) + len(self._ready) >= self._most:
+            self._leave(next(iter(self._silent.values())))
+        self._enter(connected)
+        return True
+
+    def _enter(self, connected: socket.socket) -> None:
+        connected.setblocking(False)
+        newcomer = Newcomer(connected, trio.current_time() + self._head_within)
+        try:
+            self._selector.register(connected, selectors.EVENT_READ, newcomer)
+        except OSError as error:
+            _log.warning("http.watch_failed", error=str(error))
+            connected.close()
+            return
+        self._silent[connected.fileno()] = newcomer
+        self._has_come.set()
+
+    async def _listen(self) -> None:
+        """Read what comes, from each a piece at a time."""
+        while True:
+            await trio.lowlevel.wait_readable(self._selector.fileno())
+            for key, _ in self._selector.select(0)[:READS_PER_TURN]:
+                self._read(key.data)
+
+    def _read(self, newcomer: Newcomer) -> None:
+        try:
+            received = newcomer.socket.recv(MAX_HEAD_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:
+            self._leave(newcomer)
+        elif newcomer.add(received):
+            self._forget(newcomer)
+            self._ready.append(newcomer)
+            self._has_asked.set()
+
+    async def _expire(self) -> None:
+        """Part with who is due, few at a time."""
+        while True:
+            while not self._silent:
+                self._has_come = trio.Event()
+                await self._has_come.wait()
+            await trio.sleep_until(next(iter(self._silent.values())).due_at)
+            for _ in range(PER_LOT):
+                oldest = next(iter(self._silent.values()), None)
+                if oldest is not None and oldest.due_at <= trio.current_time():
+                    self._leave(oldest)
+            await trio.sleep(LOT_EVERY)
+
+    async def _hand_over(self) -> None:
+        while True:
+            while not self._ready:
+                self._has_asked = trio.Event()
+                await self._has_asked.wait()
+            newcomer = self._ready[0]
+            await self._take_in(newcomer.socket, bytes(newcomer.head))
+            self._ready.popleft()
+            self._was_taken.set()
+            await trio.sleep(HAND_OVER_EVERY)
+
+    def _stop_listening(self) -> None:
+        if self._listener.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._listener)
+            self._listener.close()
+
+    def _leave(self, newcomer: Newcomer) -> None:
+        self._forget(newcomer)
+        with suppress(OSError):
+            newcomer.socket.close()
+
+    def _forget(self, newcomer: Newcomer) -> None:
+        self._selector.unregister(newcomer.socket)
+        del self._silent[newcomer.socket.fileno()]

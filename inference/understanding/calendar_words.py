@@ -23,7 +23,24 @@ MONTHS: Final = {
     )
     for name in names.split()
 }
-SHORT_MONTHS: Final = frozenset("may mar sep ago mai ene abr dic dec jan jun jul mars fev".split())
+SHORT_MONTHS: Final = frozenset(
+    [
+        "may",
+        "mar",
+        "sep",
+        "ago",
+        "mai",
+        "ene",
+        "abr",
+        "dic",
+        "dec",
+        "jan",
+        "jun",
+        "jul",
+        "mars",
+        "fev",
+    ]
+)
 """Also common words, or parts of other things: these need a cue."""
 
 WEEKDAYS: Final = {
@@ -41,7 +58,7 @@ WEEKDAYS: Final = {
     )
     for name in names.split()
 }
-SHORT_WEEKDAYS: Final = frozenset("sun sat mon wed".split())
+SHORT_WEEKDAYS: Final = frozenset(["sun", "sat", "mon", "wed"])
 
 SEASONS: Final = {
     "spring": "spring",

@@ -31,7 +31,9 @@ _MONTH2: Final = rf"(?P<month2>{alternatives(MONTHS)})\.?"
 _YEAR: Final = r"(?:,? (?:de |del )?(?P<year>20\d\d))?"
 _DAY: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
 _DAY2: Final = r"(?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
-_TO: Final = r"\s*(?:-|to|until|till?|til|through|thru|and|bis|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
+_TO: Final = (
+    r"\s*(?:-|to|until|till?|til|through|thru|and|bis|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
+)
 _TO_THE: Final = rf"{_TO}(?:the |zum |el |le |den |dem )?"
 _OF: Final = r"(?: ?of| de| del)?"
 _WEEKDAY: Final = rf"(?P<weekday>{alternatives(WEEKDAYS)})s?\.?"
@@ -215,9 +217,11 @@ def _with_month(found: _Found) -> None:
 
 
 _WEEKEND: Final = re.compile(
-    r"\b(?:week-?ends?|week end|wochenende|we(?=\s*(?:prochain|$))|wknd|wkend|finde|fin(?:es)? de semana)\b"
+    r"\b(?:week-?ends?|week end|wochenende|(?<=\bce )we|(?<=\ble )we|wknd|wkend|finde|fin(?:es)? de semana)\b"
 )
-_DURING: Final = re.compile(r"\b(?:a|long|one|ein|langes|verlangertes|un|for a|lange[ns]?|puente)\s*$")
+_DURING: Final = re.compile(
+    r"\b(?:a|long|one|ein|langes|verlangertes|un|for a|lange[ns]?|puente)\s*$"
+)
 
 
 def _weekends(found: _Found) -> None:
@@ -254,10 +258,12 @@ def _weekdays(found: _Found) -> None:
         found.range(start, end, match)
     for match in found.matches(_ONE_WEEKDAY):
         name, before = match["weekday"], found.text[: match.start()]
-        is_cued = bool(re.search(r"\b(?:on|next|this|by|until|til|till|from|to|and|or|-)\s*$", before))
+        is_cued = bool(
+            re.search(r"\b(?:on|next|this|by|until|til|till|from|to|and|or|-)\s*$", before)
+        )
         if name in SHORT_WEEKDAYS and not is_cued and match[0] != found.text.strip():
             continue
-        if re.search(r"\b(?:every|last|jeden|letzten|cada|los|tous les|chaque)\s*$", before):
+        if re.search(r"\b(?:every|last|black|jeden|letzten|cada|los|tous les|chaque)\s*$", before):
             continue
         found.day(_next_weekday(found, name, match), match)
 
@@ -286,11 +292,16 @@ _RELATIVE: Final = tuple(
         (r"\bpasado manana\b|\bapres[- ]demain\b", 2),
         (r"\btomorrow\b|\btmrw?\b|\btmr\b|\btomorow\b|\b2moro\b", 1),
         (r"\bdemain\b", 1),
-        (r"\btonight\b|\btonite\b|\b2nite\b|\btoday\b|\bheute\b|\bhoy\b|\besta noche\b", 0),
+        (
+            r"\btonight\b|\btonite\b|\b2nite\b|(?<!doing )(?<!you )(?<!feeling )\btoday\b|\bheute\b|\bhoy\b|\besta noche\b",
+            0,
+        ),
         (r"\bce soir\b|\baujourd'?hui\b|\bcette nuit\b", 0),
     )
 )
-_MORGEN: Final = re.compile(r"(?<!guten )(?<!gute )\bmorgen\b(?!s)|\b(?<!por la )(?<!la )(?<!de )manana\b")
+_MORGEN: Final = re.compile(
+    r"(?<!guten )(?<!gute )(?<!am )(?<!jeden )\bmorgen\b|\b(?<!por la )(?<!la )(?<!de )manana\b"
+)
 _IN_SOME: Final = re.compile(
     rf"\b(?:in|en|dans|dentro de)\s(?:about |etwa |unos |environ )?{_N}\s?"
     r"(?P<unit>days?|tage?n?|dias?|jours?|weeks?|wochen?|semanas?|semaines?|fortnights?|months?|monate?n?|mes|meses|mois)\b"
@@ -340,7 +351,8 @@ def _month_in(today: date, count: int) -> str:
 
 
 _BARE_DAY: Final = re.compile(
-    r"\b(?:(?:on |from |until |till |by )?the (?P<en>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b(?! (?:one|option|hotel|flight|place))"
+    r"\b(?:(?:on |from |until |till |by |back )?the (?P<en>3[01]|[12]\d|[4-9])(?:st|nd|rd|th)\b(?! (?:one|option|hotel|flight|place|day|night|birthday|anniversary|floor))"
+    r"|(?:on|from|until|till|back|for) the (?P<en3>[1-3])(?:st|nd|rd)\b(?! (?:one|option|hotel|flight|place|week|time|floor|night|day))"
     r"|(?:on|from|until|till|back) (?P<en2>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
     r"|(?:am|vom|bis zum|ab dem|zum) (?P<de>3[01]|[12]\d|[1-9])\."
     r"|(?:el dia|del dia|hasta el dia|el dia) (?P<es>3[01]|[12]\d|[1-9])\b"
@@ -389,14 +401,21 @@ def _durations(found: _Found) -> None:
                     continue
             if _NO_DURATION.search(before) and not word.isdigit():
                 continue
-            if re.match(r"\s*(?:ago|later|earlier|before|trip|tour|spater|fruher|antes|despues|avant|apres|plus tard)\b", after):
+            if re.match(
+                r"\s*(?:ago|later|earlier|before|trip|tour|spater|fruher|antes|despues|avant|apres|plus tard)\b",
+                after,
+            ):
                 continue
             found.take(match)
             found.nights = found.nights or min(number_of(word) * days, 365)
 
 
-_HOLIDAY_PATTERNS: Final = tuple((re.compile(rf"\b(?:{words})\b"), name) for words, name in HOLIDAYS)
-_NOT_A_TIME: Final = re.compile(r"^\s*(?:markets?|market|markte?|mart?|island|islands|insel|present|gift|bonus)")
+_HOLIDAY_PATTERNS: Final = tuple(
+    (re.compile(rf"\b(?:{words})\b"), name) for words, name in HOLIDAYS
+)
+_NOT_A_TIME: Final = re.compile(
+    r"^\s*(?:markets?|market|markte?|mart?|island|islands|insel|present|gift|bonus)"
+)
 
 
 def _holidays(found: _Found) -> None:
@@ -458,7 +477,7 @@ def _season_year(season: str, today: date) -> int:
 
 _ONE_MONTH: Final = re.compile(rf"\b(?:mi-)?{_MONTH}(?:ish)?{_YEAR}\b")
 _MONTH_CUE: Final = re.compile(
-    r"\b(?:in|early|late|mid|mid-|of|end|start|beginning|middle|for|by|until|til|till|before|after|around|about|"
+    r"\b(?:in|early|late|mid|mid-|of|week|woche|semana|semaine|think\w*|end|start|beginning|middle|for|by|until|til|till|before|after|around|about|"
     r"during|next|this|from|since|through|or|and|im|anfang|mitte|ende|ab|bis|seit|en|de|del|para|hasta|por|"
     r"principios de|finales de|debut|fin|mi|mi-|courant|pour|jusqu'en|vers|avant|apres|au mois de|a|y|o|ou|et|"
     r"und|oder|sometime|maybe|late-|early-|to|-|is)[\s/,-]*$"
@@ -470,11 +489,15 @@ def _months(found: _Found, *, asked: bool) -> None:
         name = match["month"]
         before, after = found.text[: match.start()], found.text[match.end() :]
         is_alone = asked or not re.search(r"\w", before) or not re.search(r"\w", after)
-        if name in SHORT_MONTHS and not (match["year"] or _MONTH_CUE.search(before)) and not (
-            is_alone and name not in ("mar", "ago", "sep")
+        if (
+            name in SHORT_MONTHS
+            and not (match["year"] or _MONTH_CUE.search(before))
+            and not (is_alone and name not in ("mar", "ago", "sep"))
         ):
             continue
-        if name == "may" and re.match(r"\s*(?:i|we|be|have|need|not|also|want|you|as well)\b", after):
+        if name == "may" and re.match(
+            r"\s*(?:i|we|be|have|need|not|also|want|you|as well)\b", after
+        ):
             continue
         found.take(match)
         number = MONTHS[name]

@@ -7,7 +7,16 @@ from functools import lru_cache
 from typing import Final
 
 WORD: Final = re.compile(r"[^\W_]+")
-_SPECIAL: Final = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "a", "œ": "o", "þ": "t"} | {
+_SPECIAL: Final = {
+    "ł": "l",
+    "ø": "o",
+    "đ": "d",
+    "ð": "d",
+    "ı": "i",
+    "æ": "a",
+    "œ": "o",
+    "þ": "t",
+} | {
     "ß": "s",
     "’": "'",
     "‘": "'",

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from inference.understanding.folding import Token, fold, words_of
 from inference.understanding.regions import countries, regions
+from inference.understanding.towns import is_town
 from protocol.travel import Place
 from protocol.understanding import PlaceMention
 
@@ -49,7 +50,7 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A place's name at tokens `first`…`last`, both included. `is_sure`: see `Known.is_plain`.
-    `is_code`: an airport's or city's, in capitals."""
+    `is_code`: an airport's or city's."""
 
     known: Known
     first: int
@@ -153,25 +154,33 @@ class Gazetteer:
         for alias, english in _ALIASES.items():
             if english in by_english:
                 self._name(alias, by_english[english], weight=9.0)
-        self._longest = {
-            first: max(map(len, names)) for first, names in self._names.items()
-        }
+        self._longest = {first: max(map(len, names)) for first, names in self._names.items()}
         self._count = sum(map(len, self._names.values()))
 
     def statistics(self) -> dict[str, int]:
         """`names`, `codes`, and `slips`: spellings that are forgiven."""
         return {"names": self._count, "codes": len(self._codes), "slips": len(self._slips)}
 
-    def sightings(self, tokens: Sequence[Token], text: str) -> Iterator[Sighting]:
+    def sightings(self, tokens: Sequence[Token]) -> Iterator[Sighting]:
         """From left to right, the longest name first, none overlapping."""
-        at, is_shouted = 0, text.isupper()
+        at = 0
         while at < len(tokens):
-            sighting = self._sighting(tokens, at, text, is_shouted=is_shouted)
+            sighting = self._sighting(tokens, at)
             if sighting is None:
                 at += 1
             else:
                 yield sighting
                 at = sighting.last + 1
+
+    def town(self, tokens: Sequence[Token], at: int) -> int:
+        """How many words from here on name a town that the catalogue has not; 0: they do not."""
+        if tokens[at].word in COMMON and at + 1 == len(tokens):
+            return 0
+        for count in range(min(4, len(tokens) - at), 0, -1):
+            words = [token.word for token in tokens[at : at + count]]
+            if words[-1] not in COMMON and is_town(" ".join(words)):
+                return count
+        return 0
 
     def named(self, name: str) -> PlaceMention | None:
         """Whose name exactly this is."""
@@ -179,9 +188,7 @@ class Gazetteer:
         known = self._names.get(words[0], {}).get(words) if words else None
         return known.mention if known else None
 
-    def _sighting(
-        self, tokens: Sequence[Token], at: int, text: str, *, is_shouted: bool
-    ) -> Sighting | None:
+    def _sighting(self, tokens: Sequence[Token], at: int) -> Sighting | None:
         token = tokens[at]
         names = self._names.get(token.word)
         if names is not None:
@@ -190,7 +197,7 @@ class Gazetteer:
                 known = names.get(tuple(t.word for t in tokens[at : at + count]))
                 if known is not None:
                     return Sighting(known, at, at + count - 1, known.is_plain)
-        if len(token.word) == 3 and not is_shouted and text[token.start : token.end].isupper():
+        if len(token.word) == 3 and token.word not in COMMON:
             known = self._codes.get(token.word)
             if known is not None:
                 return Sighting(known, at, at, False, is_code=True)
@@ -248,12 +255,20 @@ class Gazetteer:
 
     def _take_wide(self, by_english: dict[str, Known]) -> None:
         for region in (*regions(), *countries()):
-            own = by_english.get(region.name) or self._by_name(region.name)
-            place_id = own.mention.place_id if own and region.country is None else None
-            mention = PlaceMention(name=region.name, place_id=place_id, country=region.country)
+            own = by_english.get(region.name)
+            if own is None and region.country is None:
+                own = self._by_name(region.name)
+            mention = PlaceMention(
+                name=region.name,
+                place_id=own.mention.place_id if own else None,
+                country=region.country,
+            )
             known = Known(mention, 6.0 if region.country else 5.0, True)
             for name in region.names:
-                self._name(name, known, weight=known.weight)
+                # Grenada is Granada in Spanish, and so is the city: the city stays.
+                city = by_english.get(name)
+                if city is None or city.weight < 3.0 or name == region.name:
+                    self._name(name, known, weight=known.weight)
 
     def _by_name(self, name: str) -> Known | None:
         words = tuple(words_of(name))
@@ -280,10 +295,13 @@ class Gazetteer:
             names[words] = Known(known.mention, weight, is_plain)
             if is_plain and not is_also and weight >= 3.0 and letters >= MIN_FORGIVEN:
                 self._forgive(" ".join(words))
+            joined = "".join(words)
+            if len(words) > 1 and is_plain and weight >= 3.0 and letters >= 8:
+                self._names.setdefault(joined, {}).setdefault((joined,), names[words])
 
     def _forgive(self, name: str) -> None:
         """Spellings by which a name with a slip in its first word is found."""
-        first = name.split()[0]
+        first = name.split(maxsplit=1)[0]
         if len(first) < MIN_FORGIVEN - 1:
             return
         for shorter in (first, *_shorter(first)):
@@ -299,7 +317,14 @@ def _shorter(word: str) -> Iterator[str]:
 def _spelt_out(name: str) -> str:
     """Umlauts as those write them who have none on their keyboard."""
     lower = name.lower()
-    for letter, pair in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss"), ("œ", "oe"), ("æ", "ae")):
+    for letter, pair in (
+        ("ä", "ae"),
+        ("ö", "oe"),
+        ("ü", "ue"),
+        ("ß", "ss"),
+        ("œ", "oe"),
+        ("æ", "ae"),
+    ):
         lower = lower.replace(letter, pair)
     return lower if fold(lower) != fold(name) else name
 

@@ -1,7 +1,7 @@
 """Which of four languages a message is in, by its frequent words, letters and endings."""
 
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from inference.understanding.folding import WORD
 from protocol.understanding import Language
@@ -24,7 +24,13 @@ _LETTERS: Final = {"ñ": 2, "¿": 2, "¡": 2, "á": 2, "í": 2, "ó": 2, "ú": 2
     "ô": 3,
     "û": 3,
 }
-_ENDINGS: Final = (("ing", 0), ("tion", 3), ("ght", 0), ("ung", 1), ("sch", 1), ("cht", 1)) + (
+_ENDINGS: Final = (
+    ("ing", 0),
+    ("tion", 3),
+    ("ght", 0),
+    ("ung", 1),
+    ("sch", 1),
+    ("cht", 1),
     ("ción", 2),
     ("amos", 2),
     ("ito", 2),
@@ -46,7 +52,7 @@ def _weights() -> dict[str, tuple[float, ...]]:
     for line in lists:
         head, _, words = line.partition(":")
         if head in _LANGUAGES:
-            own[_LANGUAGES.index(cast(Language, head))].update(words.split())
+            own[_LANGUAGES.index(head)].update(words.split())
     weights = {}
     for word in set().union(*own):
         hits = [word in words for words in own]

@@ -29,7 +29,8 @@ _CURRENCY: Final = "|".join(
 )
 _CODES: Final = tuple(_CURRENCIES.values())
 _AMOUNT: Final = r"(?P<amount>\d{1,3}(?:[.,' ]\d{3})+(?!\d)|\d{1,6}(?:[.,]\d{1,2})?(?!\d))"
-_THOUSANDS: Final = r"(?P<thousand>\s?k\b|\s?(?:grand|mille?|mil|tausend|thousand)\b)?"
+_THOUSANDS: Final = r"(?P<thousand>\s?k\b|\s?(?:grand|mille?|mil|tausend|thousand|millon(?:es)?|millions?|millionen|mio)\b)?"
+_GRAND: Final = r"(?P<thousand3>\s?(?:grand|millones|mil pesos|mil euros|millions?|mio)\b)"
 _WORDS: Final = {
     r"(?:a |one )?thousand|a grand|tausend|mil|mille": 1_000.0,
     r"(?:a |one )hundred|hundert|cien|cent": 100.0,
@@ -50,10 +51,11 @@ _SIGNED: Final = re.compile(
     rf"|(?<![\d.,]){_AMOUNT.replace('amount', 'amount2')}{_THOUSANDS.replace('thousand>', 'thousand2>', 1)}"
     rf"\s?(?:{_CURRENCY.format(n=2)})"
     rf"|\b(?:{_SAID})\s(?:{_CURRENCY.format(n=3)})"
+    rf"|(?<![\d.,]){_AMOUNT.replace('amount', 'amount3')}{_GRAND}"
 )
 _LIMIT: Final = (
     r"(?:under|below|less than|max(?:imum|imal|imo)?\.?|up to|around|about|budget(?: is| of| ist| von| de| es| est|:)*|"
-    r"no more than|not more than|not over|nothing over|at most|within|spend|unter|bis(?: zu)?|hochstens|hoechstens|"
+    r"no more than|not more than|(?:not |no )?spend\\w* (?:more than|over)|not over|nothing over|at most|within|spend|unter|bis(?: zu)?|hochstens|hoechstens|"
     r"maximal|nicht mehr als|nicht uber|ca\.?|circa|etwa|so um(?: die)?|um die|rund|menos de|hasta|maximo de|como mucho|"
     r"como maximo|no mas de|unos|tope(?: de)?|presupuesto(?: de|:)?|sobre los|moins de|jusqu'?a|environ|autour de|dans les|"
     r"pas plus de|maxi|au maximum|grand max|limit(?: is| of)?|cap(?: is| of)?|<|~)"
@@ -82,11 +84,11 @@ _PER_NIGHT: Final = re.compile(
     r"\bp/?n\b|\bnightly\b|\bd(?:ie|e) nacht\b"
 )
 _PER_PERSON: Final = re.compile(
-    r"\b(?:a|per|pro|por|par|je|each|jede[rn]?|cada|chaque)\s?(?:person\w*|pers\b|head|nase|kopf|cabeza|persona|tete|pax|uno)|"
+    r"\b(?:a|per|pro|por|par|x|je|each|jede[rn]?|cada|chaque)\s?(?:person\w*|pers\b|head|nase|kopf|cabeza|persona|tete|pax|uno)|"
     r"/ ?(?:person\w*|pers|head|kopf|pax|p\b)|\bpp\b|\bp\.p\.?|\beach\b|\bchacune?\b|\bcada (?:uno|una)\b|\bp/p\b|\bjeweils\b"
 )
 _TOTAL: Final = re.compile(
-    r"\b(?:in total|total|altogether|all together|all in all|insgesamt|gesamt|im ganzen|alles zusammen|en total|en todo|en tout|"
+    r"\b(?:in total|total|al+together|all together|all in all|all in|alles zame|alles inklusive|insgesamt|gesamt|im ganzen|alles zusammen|en total|en todo|en tout|"
     r"au total|tout compris|todo incluido el viaje|for all of us|for everyone|for the (?:lot|whole \w+)|for everything|overall|zusammen|"
     r"para todos|por todo|para todo|pour tout|pour tous|fur alle(?:s)?|fur uns alle|pour nous tous|entre todos|combined)\b"
 )
@@ -109,7 +111,7 @@ def budget_in(text: str, taken: Spans, *, asked: bool = False) -> tuple[Budget |
 
 
 def _span(match: "re.Match[str]") -> tuple[int, int]:
-    for name in ("amount", "amount2"):
+    for name in ("amount", "amount2", "amount3"):
         if match.groupdict().get(name):
             return match.span(name)
     return match.span()
@@ -117,11 +119,12 @@ def _span(match: "re.Match[str]") -> tuple[int, int]:
 
 def _amount(match: "re.Match[str]") -> float:
     groups = match.groupdict()
-    text = groups.get("amount") or groups.get("amount2")
+    text = groups.get("amount") or groups.get("amount2") or groups.get("amount3")
     if text is None:
         at = next(at for at in range(len(_WORDS)) if groups.get(f"w{at}"))
         return list(_WORDS.values())[at]
-    factor = 1_000 if groups.get("thousand") or groups.get("thousand2") else 1
+    unit = groups.get("thousand") or groups.get("thousand2") or groups.get("thousand3") or ""
+    factor = 1_000_000 if re.match(r"\s?(?:millo|milli|mio)", unit) else 1_000 if unit else 1
     if re.fullmatch(r"\d{1,3}(?:[.,' ]\d{3})+", text):
         return float(re.sub(r"\D", "", text)) * factor
     return float(text.replace(",", ".")) * factor

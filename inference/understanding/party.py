@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from inference.understanding.calendar_words import NUMBER, number_of
+from inference.understanding.calendar_words import NUMBER, NUMBERS, number_of
 from protocol.understanding import Language, PartySaid
 
 Spans = list[tuple[int, int]]
@@ -31,10 +31,10 @@ class _Words:
 
 _EN: Final = _Words(
     adults=r"adults?|grown[ -]?ups?|ad\b",
-    children=r"kids?|kiddos?|children|child|toddlers?|bab(?:y|ies)|newborns?|teens?|teenagers?|little ones|infants?|year[ -]olds?|boys|girls(?= and)|daughters|sons",
-    people=r"people|persons?|ppl|pax|guests|travell?ers|friends|mates|lads|girls|guys|of us|buddies|women|men|ladies|heads|students",
-    child_kin=r"bab(?:y|ies)|toddler|newborn|infant|son|daughter|kid|child|little (?:one|boy|girl)|nephew|niece|grandson|granddaughter|teenager|teen",
-    adult_kin=r"wife|husband|hubby|girlfriend|gf|boyfriend|bf|partner|fiancee?|mum|mom|mother|dad|father|sister|brother|sis|bro|friend|mate|bestie|"
+    children=r"kids?|kiddos?|children|child|toddlers?|bab(?:y|ies)|newborns?|teens?|teenagers?|little ones|infants?|bubs?|babas?|boys|girls(?= and)|daughters|sons",
+    people=r"people|persons?|ppl|pax|guests|travell?ers|friends|mates|cousins|colleagues|siblings|sisters|brothers|couples(?=x)|lads|girls|guys|of us|buddies|women|men|ladies|heads|students",
+    child_kin=r"\d+[ -]?(?:yo|y/o|year[ -]?old|month[ -]?old)|bab(?:y|ies)|baba|bub|bubba|toddler|newborn|infant|son|daughter|kid|child|little (?:one|boy|girl)|nephew|niece|grandson|granddaughter|teenager|teen",
+    adult_kin=r"wife|wifey|missus|mrs|mister|husband|hubby|girlfriend|gf|boyfriend|bf|partner|fiancee?|mum|mom|mother|dad|father|sister|brother|sis|bro|friend|mate|bestie|"
     r"best friend|aunt|uncle|cousin|gran|grandma|grandpa|granny|nan|nana|colleague|missus|other half|roommate|flatmate|in[ -]law|bff|buddy",
     pair_kin=r"parents|grandparents|folks|mum and dad|mom and dad|inlaws|in-laws",
     us=rf"(?:the )?{_N} of us(?! (?:are|is|still))|\bus {_N.replace('<n>', '<n2>')}\b|(?:we are|we're|were|we r|there(?:'s| are| r)|party of|group of|family of|table for|room for|we will be|it'?s|itll be|we'd be) {_N.replace('<n>', '<n3>')}(?! (?:adults?|kids?|children|nights?|days?|weeks?|hours?|min|year|star|different|week))\b",
@@ -44,13 +44,13 @@ _EN: Final = _Words(
     self_=r"\bme\b|\bi\b|\bmyself\b",
 )
 _DE: Final = _Words(
-    adults=r"erwachsene[nr]?|erw\.?\b",
-    children=r"kinder[n]?|kind|kids?|babys?|kleinkinder[n]?|jahrige[nr]?|teenager|tochter|sohne",
+    adults=r"erwachsene[nr]?|erw\.?(?!\w)|grose",
+    children=r"kinder[n]?|kind|kids?|babys?|kleinkind(?:er[n]?)?|teenager|tochter|sohne",
     people=r"personen|pers\.?\b|leuten?|mann\b(?! )|freunde[n]?|madels|jungs|kumpels|freundinnen|gaste[n]?|reisende",
-    child_kin=r"baby|kleinkind|sohn|tochter|kind|kleine[nr]?|enkel|enkelin|neffe|nichte|saugling",
+    child_kin=r"\d+[ -]?jahrig\w*|baby|kleinkind|sohn|tochter|kind|kleine[nr]?|enkel|enkelin|neffe|nichte|saugling",
     adult_kin=r"frau|mann|freundin|freund|partner(?:in)?|mutter|mama|papa|vater|schwester|bruder|oma|opa|tante|onkel|kumpel|beste freundin|bester freund|kollegin|kollege|schatz|verlobte[nr]?|cousine?|mutti",
     pair_kin=r"eltern|grosseltern|groseltern|schwiegereltern",
-    us=rf"(?:wir sind|wir waren|sind|fur uns|gruppe von|zu) (?P<n>{NUMBER}|zweit|dritt|viert|funft|fuenft|sechst|siebt|acht)(?! (?:erwachsene|kinder|nachte|tage|wochen|stunden|sterne|zimmer|kids?|tag))\b",
+    us=rf"(?:wir sind|wir waren|wir|sind|z|fur uns|gruppe von|zu) (?P<n>{NUMBER}|zweit|dritt|viert|funft|fuenft|sechst|siebt|acht)(?! (?:erwachsene|kinder|nachte|tage|wochen|stunden|sterne|zimmer|kids?|tag))\b",
     alone=r"\b(?:nur|blos|bloss) (?:ich|fur mich|mich)\b(?! (?:und|\+))|\ballein(?:e|reisend\w*)?\b|\bsolo\b|\beine person\b|\bein erwachsener\b",
     two=r"\bzu zweit\b|\bwir (?:zwei|beide|beiden)\b|\buns (?:zwei|beide|beiden)\b|\bals paar\b|\bfur (?:uns )?(?:zwei|2)\b(?! (?:nachte|tage|wochen|kinder|erwachsene|kids|naechte))|\bzwei personen\b",
     my=r"mein(?:e[mnrs]?)?|unser(?:e[mnrs]?)?|der|die|das|dem|den|ein(?:e[mnr]?)?|nem|ner",
@@ -70,10 +70,10 @@ _ES: Final = _Words(
     self_=r"\byo\b|\bconmigo\b",
 )
 _FR: Final = _Words(
-    adults=r"adultes?|grandes?\b(?= personnes)",
-    children=r"enfants?|gamins?|gosses?|bebes?|petits|ados?|filles(?= et)|mioches|bouts? de chou|kids",
+    adults=r"adultes?|ad\b|grandes?\b(?= personnes)",
+    children=r"enfants?|enf\.?(?!\w)|gamins?|gosses?|bebes?|bbs?|petits|ados?|filles(?= et)|mioches|bouts? de chou|kids",
     people=r"personnes?|pers\b|amis|amies|potes|copains|copines|gars|filles|pax|voyageurs|collegues",
-    child_kin=r"bebe|fils|fille|enfant|petit|petite|neveu|niece|petit-fils|petite-fille|ado|gamin|loulou",
+    child_kin=r"bebe|bb|fils|fille|enfant|petit|petite|ptite?|neveu|niece|petit-fils|petite-fille|ado|gamin|loulou",
     adult_kin=r"femme|mari|copine|copain|conjoint|conjointe|mere|pere|maman|papa|soeur|sour|sor|sr|frere|ami|amie|mamie|papi|papy|grand-mere|grand-pere|tante|oncle|cousine?|pote|meuf|mec|collegue|fiancee?|cherie?",
     pair_kin=r"parents|grands-parents|beaux-parents",
     us=rf"(?:on est|on sera|nous sommes|on serait|serons|on part|on part a|groupe de|famille de|pour|a) {_N}(?! (?:adultes?|enfants?|nuits?|jours?|semaines?|heures?|etoiles?|chambres?|personnes?|h\b|km|min|pers\b|euros?|€|mois|balles|%))\b(?!\s?(?:h\d|€))",
@@ -82,10 +82,26 @@ _FR: Final = _Words(
     my=r"ma|mon|mes|notre|nos|la|le|les|un|une|sa|son",
     self_=r"\bmoi\b|\bje\b",
 )
-_WORDS: Final = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
+_WORDS: Final[dict[Language, _Words]] = {"en": _EN, "de": _DE, "es": _ES, "fr": _FR}
 _AND: Final = r"(?:\s*(?:and|und|y|et|\+|&|plus|n|,|mit|con|avec|with|w/?)\s*)"
-_TOGETHER: Final = {"zweit": 2, "dritt": 3, "viert": 4, "funft": 5, "fuenft": 5, "sechst": 6, "siebt": 7}
-_ARTICLES: Final = frozenset("a an la une un una ein eine einen einer one eins".split())
+_TOGETHER: Final = {
+    "zweit": 2,
+    "dritt": 3,
+    "viert": 4,
+    "funft": 5,
+    "fuenft": 5,
+    "sechst": 6,
+    "siebt": 7,
+}
+_MANY: Final = r"\d{1,2}|" + "|".join(
+    word for word, number in NUMBERS.items() if number > 1 and word not in ("couple", "pair")
+)
+_NO_PERSON: Final = re.compile(
+    r"[- ](?:friendly|club|clubs|menu|pool|bed|seat|room|area|stuff|gerecht|freundlich)"
+)
+_ARTICLES: Final = frozenset(
+    ["a", "an", "la", "une", "un", "una", "ein", "eine", "einen", "einer", "one", "eins"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +131,34 @@ def _compiled(words: _Words) -> _Patterns:
         children=re.compile(
             rf"\b{_N}\s?(?:small |young |little |kleine[n]? |pequenos |petits |jeunes )?(?:{words.children})\b"
         ),
-        people=re.compile(rf"\b{_N}\s?(?:other |more |weitere |autres )?(?:{words.people})\b"),
+        people=re.compile(
+            rf"\b(?:{_N}\s?(?:other |more |weitere |autres )?|(?P<n2>{_MANY}) [a-z]+ (?:[a-z]+ )?)(?:{words.people})\b"
+        ),
         us=re.compile(rf"(?:\b|^)(?:{words.us})"),
         alone=re.compile(words.alone),
         two=re.compile(words.two),
         with_self=re.compile(
-            rf"(?:{words.self_}){comma}{_AND}{near}|{near}(?:{_AND}\w+)?{_AND}(?:{words.self_})"
+            rf"(?:{words.self_}){comma}(?:{_AND}|\s){near}|{near}(?:{_AND}\w+)?(?:{_AND}|\s)(?:{words.self_})"
         ),
-        child=re.compile(rf"\b(?:{words.my}|with|mit|con|avec|w|\+|and|und|y|et) {adjective}(?:{words.child_kin})\b"),
+        child=re.compile(
+            rf"(?<!\w)(?:with|mit|con|avec|w/?|\+|plus|and|und|y|et|n|&|,|for|fur|para|pour) ?(?:(?:{words.my}) )?{adjective}(?:{words.child_kin})\b(?!-| club| bed| friendly| cot| seat)"
+        ),
         adult=re.compile(
-            rf"\b(?:with|mit|con|avec|w/?|and|und|y|et|me|,|\+|&|n|plus|bring\w*|taking|take) (?:{words.my}) {adjective}(?:{words.adult_kin})\b"
+            rf"(?<!\w)(?:with|mit|con|avec|w/?|and|und|y|et|me|,|\+|&|n|plus|bring\w*|taking|take) (?:(?:{words.my}) {adjective})?(?:{words.adult_kin})\b"
             rf"|\b(?:{words.my}) (?:{words.adult_kin}){_AND}"
         ),
-        pair=re.compile(rf"\b(?:with|mit|con|avec|w/?|and|und|y|et|,|\+|&|for|fur|para|pour) (?:{words.my}) (?:{words.pair_kin})\b"),
-        lone=re.compile(rf"^\W*(?:(?:we are|we're|fur|for|para|pour|nur|just|solo|juste|wir sind|somos|on est|so|about|like) )?{_N}\W*(?:please|pls|bitte|porfa|svp)?\W*$"),
+        pair=re.compile(
+            rf"\b(?:with|mit|con|avec|w/?|and|und|y|et|,|\+|&|for|fur|para|pour) (?:{words.my}) (?:{words.pair_kin})\b"
+        ),
+        lone=re.compile(
+            rf"^\W*(?:(?:we are|we're|fur|for|para|pour|nur|just|solo|juste|wir sind|somos|on est|so|about|like) )?{_N}\W*(?:please|pls|bitte|porfa|svp)?\W*$"
+        ),
     )
 
 
-_COMPILED: Final = {language: _compiled(words) for language, words in _WORDS.items()}
+_COMPILED: Final[dict[Language, _Patterns]] = {
+    language: _compiled(words) for language, words in _WORDS.items()
+}
 _FOR: Final = {
     "en": r"\bfor {n}\b(?! ?(?:night|day|week|month|hour|year|min|euro|eur|usd|dollar|pound|quid|\$|€|£|k\b|%|of (?:the|those)|nite|st|nd|room|\d|[.,]\d))",
     "de": r"\bfur (?:uns )?{n}\b(?! ?(?:nacht|naecht|tag|woch|monat|stund|euro|eur\b|€|%|\d|[.,]\d|chf|franken|zimmer))",
@@ -140,7 +166,12 @@ _FOR: Final = {
     "fr": r"\bpour {n}\b(?! ?(?:nuit|jour|semaine|mois|heure|euro|€|%|\d|[.,]\d|balle|chambre|h\b))",
 }
 _FOR_N: Final = {
-    language: re.compile(pattern.replace("{n}", rf"(?P<n>[1-9]|1\d|{'|'.join(w for w in NUMBER.split('|')[1:] if w not in _ARTICLES)})"))
+    language: re.compile(
+        pattern.replace(
+            "{n}",
+            rf"(?P<n>[1-9]|1\d|{'|'.join(w for w in NUMBER.split('|')[1:] if w not in _ARTICLES)})",
+        )
+    )
     for language, pattern in _FOR.items()
 }
 
@@ -149,13 +180,24 @@ def party_in(
     text: str, taken: Spans, *, language: Language, asked: bool = False
 ) -> PartySaid | None:
     """`text`: folded. `taken`: characters that are dates or money. `asked`: it answers how many."""
-    patterns = _COMPILED[language]
+    found = _party(_COMPILED[language], text, taken, language, asked=asked)
+    if found is None and asked:
+        # A bare "2 erw, 1 bb" tells nothing of its language.
+        for other in (other for other in _COMPILED if other != language):
+            found = found or _party(_COMPILED[other], text, taken, other, asked=asked)
+    return found
+
+
+def _party(
+    patterns: _Patterns, text: str, taken: Spans, language: Language, *, asked: bool
+) -> PartySaid | None:
     children = _count(patterns.children, text, taken)
-    if children is None and (found := patterns.child.findall(text)):
-        children = min(len(found), 4)
+    if children is None:
+        kin = [match[0] for match in patterns.child.finditer(text) if not _is_grown(match[0])]
+        children = min(len(kin), 4) or None
     adults = _adults(patterns, text, taken, language, asked=asked)
     if children and adults is not None and not _count(patterns.adults, text, taken):
-        adults = _less_children(patterns, text, taken, adults, children)
+        adults = _less_children(text, adults, children)
     if adults is None and children is None:
         return None
     return PartySaid(adults=adults or None, children=children)
@@ -190,18 +232,27 @@ def _adults(
 def _among(patterns: _Patterns, text: str, taken: Spans) -> int:
     """I, and those adults who are named beside me."""
     friends = _count(patterns.people, text, taken) or 0
-    kin = len(re.findall(r"(?:" + "|".join((patterns.adult.pattern, patterns.pair.pattern)) + ")", text))
+    kin = len(
+        re.findall(r"(?:" + "|".join((patterns.adult.pattern, patterns.pair.pattern)) + ")", text)
+    )
     pairs = len(patterns.pair.findall(text))
     return 1 + max(friends, min(kin + pairs, 6))
 
 
-def _less_children(
-    patterns: _Patterns, text: str, taken: Spans, adults: int, children: int
-) -> int:
-    """Four of us with two kids: two are adults. With me and my kids, I am one already."""
-    if _count(patterns.us, text, taken) == adults and adults > children:
-        return adults - children
-    return adults
+def _less_children(text: str, adults: int, children: int) -> int:
+    """Four, two of them children: two adults."""
+    return adults - children if adults > children and _OF_THEM.search(text) else adults
+
+
+def _is_grown(said: str) -> bool:
+    """A child of 19 years is none."""
+    age = re.search(r"\d+", said)
+    return age is not None and int(age[0]) > 17 and "month" not in said
+
+
+_OF_THEM: Final = re.compile(
+    r"\b(?:including|incl\.?|inkl\w*|davon|darunter|of (?:them|which|whom)|dont|de ellos|incluyendo|contando|counting|y compris)\b"
+)
 
 
 def _count(pattern: "re.Pattern[str]", text: str, taken: Spans) -> int | None:
@@ -209,8 +260,12 @@ def _count(pattern: "re.Pattern[str]", text: str, taken: Spans) -> int | None:
     for match in pattern.finditer(text):
         if _is_taken(match, taken):
             continue
-        word = next((value for name, value in match.groupdict().items() if name[0] == "n" and value), None)
+        word = next(
+            (value for name, value in match.groupdict().items() if name[0] == "n" and value), None
+        )
         if word is None:
+            continue
+        if word in _ARTICLES and (match[0].endswith("s") or _NO_PERSON.match(text[match.end() :])):
             continue
         number = _TOGETHER.get(word) or number_of(word)
         if 0 < number <= 50:

@@ -1,8 +1,9 @@
 """Where to and where from: the places of a message and the roles that words around them give."""
 
+import itertools
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from inference.understanding.folding import Token, tokens_of
@@ -10,45 +11,163 @@ from inference.understanding.gazetteer import COMMON, Gazetteer, Sighting
 from protocol.understanding import Language, PlaceMention, Question
 
 Role = Literal["destination", "origin"]
+Spans = Sequence[tuple[int, int]]
 
-_TO: Final = frozenset(
-    """to in at into near around towards visit visiting see seeing explore explored toward for about is via then like than
-    nach richtung bei um fur nahe besuchen uber in zwischen vs or oder o ou y und and et con mit
-    a al hacia hasta para en por cerca visitar conocer entre sobre
-    vers pour au aux dans chez sur jusqu visiter autour contre a""".split()
+_IN: Final = frozenset(
+    [
+        "to",
+        "in",
+        "into",
+        "near",
+        "around",
+        "towards",
+        "visit",
+        "visiting",
+        "toward",
+        "via",
+        "explore",
+        "exploring",
+        "nach",
+        "richtung",
+        "bei",
+        "nahe",
+        "besuchen",
+        "a",
+        "al",
+        "en",
+        "hacia",
+        "hasta",
+        "cerca",
+        "visitar",
+        "conocer",
+        "pa",
+        "vers",
+        "au",
+        "aux",
+        "visiter",
+    ]
 )
-_FROM: Final = frozenset("from ex leaving departing out ab von aus desde depuis saliendo partant".split())
-_OF: Final = frozenset("de d del du des of".split())
-_CUES: Final = _TO | _FROM | _OF | frozenset("the la le les el los las l die der das downtown central greater".split())
-_SAID_BEFORE: Final = 26
+"""Before a name these make it a place, where somebody wants to be."""
+
+_WEAK: Final = frozenset(
+    [
+        "the",
+        "de",
+        "d",
+        "del",
+        "du",
+        "des",
+        "of",
+        "at",
+        "for",
+        "fur",
+        "um",
+        "para",
+        "pour",
+        "por",
+        "dans",
+        "chez",
+        "sur",
+        "zwischen",
+        "between",
+        "entre",
+        "la",
+        "el",
+    ]
+)
+"""These go before places, and before much else."""
+
+_BEFORE: Final = 28
 """Characters before a name in which its cue is looked for."""
 
-_FROM_BEFORE: Final = re.compile(
-    r"(?:\bfrom|\bex|\bleav(?:e|ing)(?: from)?|\bdepart\w*(?: from)?|\bout of|\bstart\w* (?:in|from|at)|\b(?:fly|flying) out of|"
-    r"\blive in|\bliving in|\bbased in|\bwe'?re in|\bi'?m in|\bhome is|\bliv near|\blive near|\blive close to|\bhome airport(?: is)?|"
-    r"\bab|\bvon|\baus|\bwohn\w* in|\bwohn\w*(?: bei| nahe| in der nahe von)?|\bstarten in|\babflug(?: ab| in| von)?|\bleb\w* in|"
-    r"\bdesde|\bsal(?:go|imos|ida|iendo|ir|e|en|dria\w*)(?: de| desde)|\bvivo en|\bvivimos en|\bpartiendo de|\bestoy en|\bestamos en|\bvuelos? de|\bvolar de|\baviones? de|\bbilletes? de|"
-    r"\bdepuis|\bau depart d[e']|\bdepart(?: de| d'|:)?|\bpart(?:ant|ir|ons|e|s)? (?:de|d')|\bhabit\w* (?:a|en|au|pres de)|\bon est (?:a|de)|\bje suis (?:a|de)|\bvols? (?:de|d'|depuis)|\bdecoll\w* (?:de|d'))"
+_FROM: Final = re.compile(
+    r"(?:\bfrom|\bfrm|\bex|\bleaving from|\bdepart\w*(?: from)?|\bout of|\bstart\w* (?:in|from|at)|\bfly\w* out of|"
+    r"\blive in|\bliving in|\bbased in|\bwe'?re in|\bi'?m in|\bhome is|\blive (?:near|close to)|\bhome airport(?: is)?|"
+    r"\bab|\bvon|\baus|\bwohn\w* (?:in|bei|nahe)|\bstarten in|\babflug(?: ab| in| von)?|\bleb\w* in|"
+    r"\bdesde|\bsal(?:go|imos|ida|iendo|ir|e|en|dria\w*)(?: de| desde)|\bvivo en|\bvivimos en|\bpartiendo de|\bestoy en|\bestamos en|"
+    r"\b(?:vuelos?|volar|aviones?|billetes?|tiquetes?|pasajes?) de|"
+    r"\bdepuis|\bau depart d[e']|\bdepart(?: de| d'|:)?|\bpart(?:ant|ir|ons|e|s)? (?:de|d')|\bhabit\w* (?:a|en|au|pres de)|"
+    r"\bon est (?:a|de)|\bje suis (?:a|de)|\bvols? (?:de|d'|depuis)|\bdecoll\w* (?:de|d'))"
     r" ?(?:the |la |le |el |den |dem |der )?$"
 )
-_OF_BEFORE: Final = re.compile(r"(?:\bde|\bd'|\bdel|\bdu) ?(?:la |l')?$")
-_THEN_TO: Final = re.compile(
-    r"^\s*(?:airport |,? ?(?:flughafen|aeropuerto|aeroport) )?(?:\([a-z]{3}\) ?)?(?:-+>?|>+|to|nach|a|al|vers|pour|hacia|para|hasta|bis|y luego a|>)\s*(?:the |la |le |les |die |el )?$"
+_LEAVING: Final = re.compile(r"\b(?:any\w+|flights?|trains?|we'?re|im|i'm|are|we|on) leaving $")
+_HOTEL_OF: Final = re.compile(
+    r"\b(?:hotel(?:es|s)?|hostal(?:es)?|playas?|centro|plages?|centre|sejour|viaje|voyage) (?:de|d'|a|en) ?$"
 )
-_NOT_TO: Final = re.compile(r"\b(?:not|nicht|instead of|statt|anstatt|en vez de|en lugar de|pas|plutot que|rather than|no) ?(?:to |in |nach |a )?$")
-_NO_PLACE_AFTER: Final = re.compile(r"^'?s? ?(?:airlines?|airways|street|bank|united|style|food|restaurant|pizza|coffee)\b")
+_OF: Final = re.compile(r"(?:\bde|\bd'|\bdel|\bdu) ?(?:la |l')?$")
+_BETWEEN: Final = re.compile(r"\b(?:between|zwischen|entre) $")
+_THEN_TO: Final = re.compile(
+    r"^\s*(?:airport |flughafen |aeropuerto )?(?:\([a-z]{3}\) ?)?(?:-+>?|>+|2|to|nach|a|al|vers|pour|hacia|para|pa|hasta|bis|y luego a)"
+    r"\s*(?:the |la |le |les |die |el )?$"
+)
+_AND: Final = re.compile(
+    r"^\s*(?:or|oder|o|ou|u|vs\.?|and|und|y|et|n|&|\+|/|,)(?: (?:in|to|nach|a|en))?\s*$"
+)
+_NOT: Final = re.compile(
+    r"\b(?:not|nicht|instead of|statt|anstatt|en vez de|en lugar de|pas|plutot que|rather than|isnt|ohne|without|sin|sans|except|"
+    r"other than|than|comme)\s(?:to |in |nach |a |en )?$"
+)
+_NOT_AFTER: Final = re.compile(r"^\s*(?:no\b(?! idea)|nein\b|nicht\b|is out\b|isnt)(?=\W|$)")
+_NO_PLACE: Final = re.compile(
+    r"^(?:'?s)? ?(?:airlines?|airways|street|bank|style|food|pizza|coffee|club|tapas)\b"
+)
+_ENDS: Final = re.compile(
+    r"\s*(?:$|[?!.,;:)\-]|(?:in|on|for|from|this|next|under|with|w|or|and|to|im|am|fur|ab|en|por|pour|avec|con|y|vs|\d)\b)"
+)
+_FLIGHT: Final = re.compile(
+    r"\b(?:fl(?:y|ight|ights|ug|uge|uege|ieg\w*)|plane|air ?fare|tickets?|vuelos?|volar|avion|billetes?|tiquetes?|pasajes?|vols?|"
+    r"one way|return|ida|aller|direct|nonstop|hin und|home|trip|travel\w*|viaj\w+|voyag\w+|reis\w+|hotels?|hostels?)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A place in a text. `start`…`end`: its characters. `role`: None where nothing tells; callers say what
-    that means. `was_cued`: a word before it gave the role."""
+    """A place in a text. `start`…`end`: its characters. `was_cued`: a word before it gave the role; else
+    it is a guess, and whoever knows better may say so."""
 
     place: PlaceMention
     start: int
     end: int
-    role: Role | None
+    role: Role
     was_cued: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """Words that may name a place."""
+
+    place: PlaceMention
+    first: int
+    last: int
+    sighting: Sighting | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A message and what is known of it."""
+
+    text: str
+    folded: str
+    tokens: Sequence[Token]
+    language: Language
+    asked: Question | None
+
+    def before(self, candidate: _Candidate, since: int = 0) -> str:
+        start = self.tokens[candidate.first].start
+        return self.folded[max(since, start - _BEFORE) : start]
+
+    def after(self, candidate: _Candidate) -> str:
+        return self.folded[self.tokens[candidate.last].end :]
+
+    def previous(self, candidate: _Candidate) -> str:
+        return self.tokens[candidate.first - 1].word if candidate.first else ""
+
+    def between(self, one: _Candidate, two: _Candidate) -> str:
+        return self.folded[self.tokens[one.last].end : self.tokens[two.first].start]
+
+    @property
+    def is_of_flights(self) -> bool:
+        return bool(_FLIGHT.search(self.folded))
 
 
 def mentions_in(
@@ -58,106 +177,181 @@ def mentions_in(
     *,
     language: Language,
     asked: Question | None = None,
-    taken: Sequence[tuple[int, int]] = (),
+    taken: Spans = (),
 ) -> list[Mention]:
-    """Places from left to right. `taken`: characters that are dates or money."""
-    tokens = tokens_of(text, folded)
-    found: list[Mention] = []
-    for sighting in gazetteer.sightings(tokens, text):
-        start, end = tokens[sighting.first].start, tokens[sighting.last].end
-        if any(a < end and start < b for a, b in taken):
-            continue
-        if not _is_believed(sighting, tokens, folded, text, language, asked, found):
-            continue
-        since = found[-1].end if found else 0
-        before = folded[max(since, start - _SAID_BEFORE) : start]
-        found.append(_mention(sighting, start, end, before, asked))
-    return _with_pairs(found, folded, asked)
-
-
-def _mention(
-    sighting: Sighting, start: int, end: int, before: str, asked: Question | None
-) -> Mention:
-    place = sighting.known.mention
-    if _FROM_BEFORE.search(before):
-        return Mention(place, start, end, "origin", True)
-    word = re.search(r"([a-z]+)'? ?(?:the |la |le |les |die |el )?$", before)
-    if word is not None and word[1] in _TO - {"is", "and", "or", "und", "oder", "y", "o", "ou", "et", "about"}:
-        return Mention(place, start, end, "destination", True)
-    return Mention(place, start, end, "origin" if asked == "origin" else None, False)
-
-
-def _with_pairs(found: list[Mention], folded: str, asked: Question | None) -> list[Mention]:
-    """"Lisbon to Rome", "Lisbon - Rome", "de Lisboa a Roma": the first of two is where it begins."""
-    roles: list[Role | None] = [mention.role for mention in found]
-    for at, (one, two) in enumerate(zip(found, found[1:], strict=False)):
-        between = folded[one.end : two.start]
-        before = folded[max(0, one.start - _SAID_BEFORE) : one.start]
-        joined = _THEN_TO.match(between)
-        if joined and roles[at] != "destination" and two.role != "origin":
-            roles[at], roles[at + 1] = "origin", "destination"
-        elif _OF_BEFORE.search(before) and roles[at] is None and two.was_cued and two.role == "destination":
-            roles[at] = "origin"
-        elif roles[at] == "origin" and roles[at + 1] is None and re.fullmatch(r"\s*(?:or|oder|o|ou|and|und|y|et|/|,)\s*", between):
-            roles[at + 1] = "origin"
-    if len(found) == 2 and roles[0] is None and roles[1] is None and _is_flight(folded):
-        between = folded[found[0].end : found[1].start]
-        if re.fullmatch(r"[\s,/]*", between):
-            roles[0], roles[1] = "origin", "destination"
+    """Places from left to right. `folded`: the text's own fold. `taken`: characters that are dates or
+    money."""
+    said = _Said(text, folded, tokens_of(text, folded), language, asked)
+    candidates = [
+        candidate for candidate in _candidates(said, gazetteer) if _is_free(said, candidate, taken)
+    ]
+    believed = _believed(said, candidates)
+    mentions = []
+    for at, candidate in enumerate(believed):
+        since = said.tokens[believed[at - 1].last].end if at else 0
+        mentions.append(_mention(said, candidate, said.before(candidate, since)))
     return [
-        Mention(mention.place, mention.start, mention.end, role or "destination", mention.was_cued)
-        for mention, role in zip(found, roles, strict=True)
+        mention
+        for candidate, mention in zip(believed, _in_pairs(said, believed, mentions), strict=True)
+        if not _is_refused(said, candidate)
     ]
 
 
-_FLIGHT: Final = re.compile(
-    r"\b(?:fl(?:y|ight|ights|ug|uge|uege|ieg\w*)|plane|air ?fare|tickets?|vuelos?|volar|avion|billetes?|pasajes?|vols?|one way|return|ida|"
-    r"aller|direct|nonstop|hin und)\b"
-)
+def _candidates(said: _Said, gazetteer: Gazetteer) -> Iterator[_Candidate]:
+    sightings = {sighting.first: sighting for sighting in gazetteer.sightings(said.tokens)}
+    at = 0
+    while at < len(said.tokens):
+        sighting = sightings.get(at)
+        # What is surely a place is one; of a short name a town's longer one may be part.
+        if sighting is not None and sighting.is_sure:
+            yield _Candidate(sighting.known.mention, at, sighting.last, sighting)
+            at = sighting.last + 1
+            continue
+        words = gazetteer.town(said.tokens, at) if _may_be_town(said, at) else 0
+        if words and (sighting is None or at + words - 1 > sighting.last):
+            end = said.tokens[at + words - 1].end
+            name = said.text[said.tokens[at].start : end].title()
+            yield _Candidate(PlaceMention(name=name), at, at + words - 1, None)
+            at += words
+        elif sighting is not None:
+            yield _Candidate(sighting.known.mention, at, sighting.last, sighting)
+            at = sighting.last + 1
+        else:
+            at += 1
 
 
-def _is_flight(folded: str) -> bool:
-    return bool(_FLIGHT.search(folded))
-
-
-def _is_believed(
-    sighting: Sighting,
-    tokens: Sequence[Token],
-    folded: str,
-    text: str,
-    language: Language,
-    asked: Question | None,
-    found: Sequence[Mention],
-) -> bool:
-    """Whether these words name a place here."""
-    first, last = tokens[sighting.first], tokens[sighting.last]
-    if _NO_PLACE_AFTER.search(folded[last.end :]):
-        return False
-    if sighting.is_sure or (first.word == "island" and language == "de" and first.is_capital):
-        return True
-    if len(tokens) == sighting.last - sighting.first + 1 and asked in ("destination", "origin"):
-        return True
-    before = folded[max(0, first.start - _SAID_BEFORE) : first.start]
-    after = folded[last.end :]
-    previous = tokens[sighting.first - 1].word if sighting.first else ""
-    follows_place = bool(found) and bool(
-        re.fullmatch(r"\s*(?:-+>?|>+|to|nach|a|or|oder|o|ou|vs\.?|and|und|y|et|,|/)\s*", folded[found[-1].end : first.start])
-    )
-    if sighting.is_code:
-        return previous in _CUES or follows_place or bool(re.match(r"\s*(?:-|>|to |nach |a )", after))
-    is_cued = bool(_FROM_BEFORE.search(before)) or previous in (
-        _TO - {"is", "and", "or", "und", "o", "y", "et", "ou", "about", "like", "con", "mit", "um", "than", "para", "for", "por", "then"}
-    )
-    is_capital = first.is_capital and not text.isupper() and language != "de" and sighting.first > 0
-    is_word = sighting.first == sighting.last and sighting.known.weight > 0 and first.word in COMMON
-    if not is_word:
-        return is_cued or follows_place or (is_capital and sighting.known.weight >= 1.0) or (
-            sighting.known.weight >= 3.0 and (len(first.word) >= 4 or is_capital)
+def _may_be_town(said: _Said, at: int) -> bool:
+    """Only after a word that goes before places, or as the answer to where."""
+    if at == 0:
+        return said.asked in ("destination", "origin") or (
+            len(said.tokens) > 1
+            and said.tokens[1].word in ("nach", "to", "a", "vs", "oder", "or", "o", "ou")
         )
-    # A word that is a name too: what follows must not be what the word would describe.
-    ends = bool(re.match(r"\s*(?:$|[?!.,;:)\-]|(?:in|on|for|from|this|next|under|with|w|or|and|to|im|am|fur|ab|en|por|pour|avec|con|y|\d))", after))
-    is_clear = is_capital or _is_flight(folded) or previous in ("nach", "visit", "in") and not after.strip(" ?!.")
-    return (is_cued and ends and is_clear) or (
-        follows_place and (is_capital or ends)
+    previous = said.tokens[at - 1].word
+    return (
+        previous in _IN
+        or previous in ("from", "ab", "von", "aus", "desde", "depuis", "frm", "vs")
+        or (previous in _WEAK and said.tokens[at].is_capital and said.language != "de")
+        or (previous in ("de", "d", "entre", "between") and said.language in ("es", "fr"))
+    ) and not (previous == "a" and said.language not in ("es", "fr"))
+
+
+def _is_free(said: _Said, candidate: _Candidate, taken: Spans) -> bool:
+    start, end = said.tokens[candidate.first].start, said.tokens[candidate.last].end
+    return not any(a < end and start < b for a, b in taken) and not _NO_PLACE.search(
+        said.after(candidate)
     )
 
+
+def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """Those that name a place here: by themselves, by a cue, or beside one that does."""
+    sure = [_is_place(said, candidate) for candidate in candidates]
+    for at, (one, two) in enumerate(itertools.pairwise(candidates)):
+        is_code = one.sighting is not None and one.sighting.is_code
+        if is_code and _THEN_TO.match(said.between(one, two)) and one.first <= 2:
+            sure[at] = sure[at + 1] = True
+    for at, candidate in enumerate(candidates):
+        if sure[at]:
+            continue
+        left = at > 0 and sure[at - 1] and _is_joined(said, candidates[at - 1], candidate)
+        right = (
+            at + 1 < len(candidates)
+            and sure[at + 1]
+            and _is_joined(said, candidate, candidates[at + 1])
+        )
+        word = said.tokens[candidate.first].word
+        if (left or right) and (candidate.first != candidate.last or word not in COMMON or right):
+            sure[at] = not (word in COMMON and not _ENDS.match(said.after(candidate)) and not right)
+    return [candidate for candidate, is_sure in zip(candidates, sure, strict=True) if is_sure]
+
+
+def _is_joined(said: _Said, one: _Candidate, two: _Candidate) -> bool:
+    between = said.between(one, two)
+    if not between.strip(" ,/-"):
+        return said.is_of_flights or bool(between.strip())
+    return bool(_THEN_TO.match(between) or _AND.match(between))
+
+
+def _is_place(said: _Said, candidate: _Candidate) -> bool:
+    sighting, first = candidate.sighting, said.tokens[candidate.first]
+    is_all = candidate.first == 0 and candidate.last == len(said.tokens) - 1
+    if sighting is None or (is_all and said.asked in ("destination", "origin")):
+        return True
+    if sighting.is_sure or (first.word == "island" and said.language == "de" and first.is_capital):
+        return True
+    previous, before = said.previous(candidate), said.before(candidate)
+    is_cued = previous in _IN or bool(_FROM.search(before) or _HOTEL_OF.search(before))
+    if previous == "a" and said.language not in ("es", "fr"):
+        is_cued = False
+    is_shouted = said.text.isupper()
+    if sighting.is_code:
+        is_capital = said.text[first.start : said.tokens[candidate.last].end].isupper()
+        return is_cued and is_capital and not is_shouted
+    is_capital = (
+        first.is_capital and not is_shouted and said.language != "de" and candidate.first > 0
+    )
+    if candidate.first == candidate.last and first.word in COMMON:
+        # A word that is a name too: what follows must not be what the word would describe.
+        after = said.after(candidate)
+        is_clear = is_capital or said.is_of_flights or previous in ("nach", "visit")
+        return (
+            is_cued
+            and bool(_ENDS.match(after))
+            and (is_clear or (previous == "in" and not after.strip(" ?!.")))
+        )
+    weight = sighting.known.weight
+    return (
+        is_cued
+        or (is_capital and weight >= 1.0)
+        or (weight >= 3.0 and (len(first.word) >= 4 or candidate.last > candidate.first))
+    )
+
+
+def _mention(said: _Said, candidate: _Candidate, before: str) -> Mention:
+    start, end = said.tokens[candidate.first].start, said.tokens[candidate.last].end
+    if _FROM.search(before) or _LEAVING.search(before):
+        return Mention(candidate.place, start, end, "origin", True)
+    word = re.search(r"([a-z]+)'? ?(?:the |la |le |les |die |el )?$", before)
+    if word is not None and word[1] in _IN:
+        return Mention(candidate.place, start, end, "destination", True)
+    role: Role = "origin" if said.asked == "origin" else "destination"
+    return Mention(candidate.place, start, end, role, False)
+
+
+def _in_pairs(
+    said: _Said, believed: Sequence[_Candidate], mentions: Sequence[Mention]
+) -> list[Mention]:
+    """ "Lisbon to Rome", "Lisbon - Rome", "de Lisboa a Roma": the first of two is where it begins."""
+    found = list(mentions)
+    for at, (one, two) in enumerate(itertools.pairwise(believed)):
+        between, first, second = said.between(one, two), found[at], found[at + 1]
+        before = said.before(one)
+        is_destination = first.was_cued and first.role == "destination"
+        is_from = second.was_cued and second.role == "origin"
+        if is_destination or is_from:
+            continue
+        if _THEN_TO.match(between) or (_BETWEEN.search(before) and said.is_of_flights):
+            found[at : at + 2] = _trip(first, second)
+        elif _OF.search(before) and second.was_cued:
+            found[at] = replace(first, role="origin", was_cued=True)
+        elif first.was_cued and not second.was_cued and _AND.match(between):
+            found[at + 1] = replace(second, role="origin")
+        elif (
+            not between.strip(" ,/")
+            and not second.was_cued
+            and said.is_of_flights
+            and len(found) == 2
+        ):
+            found[at : at + 2] = _trip(first, second)
+    return found
+
+
+def _trip(first: Mention, second: Mention) -> list[Mention]:
+    return [
+        replace(first, role="origin", was_cued=True),
+        replace(second, role="destination", was_cued=True),
+    ]
+
+
+def _is_refused(said: _Said, candidate: _Candidate) -> bool:
+    return bool(_NOT.search(said.before(candidate)) or _NOT_AFTER.match(said.after(candidate)))

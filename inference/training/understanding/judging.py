@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from inference.training.understanding.held_out import Message
+from inference.training.understanding.places import gazetteer
 from inference.understanding.folding import words_of
-from protocol.understanding import Slots, SlotName, Understanding
+from protocol.understanding import SlotName, Slots, Understanding
 
 ANSWERED_FROM: Final = 0.5
 """Of `addressed`: from here on a persona takes a message for its own."""
@@ -47,7 +48,9 @@ class Judgement:
     chatter_answered: int = 0
     prompts: int = 0
     prompts_missed: int = 0
-    slots: dict[str, Counts] = field(default_factory=lambda: {slot: Counts() for slot in SLOTS})
+    slots: dict[SlotName, Counts] = field(
+        default_factory=lambda: {slot: Counts() for slot in SLOTS}
+    )
     confused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, message: Message, language: str, reading: Understanding) -> None:
@@ -119,4 +122,6 @@ def values_right(message: Message) -> dict[SlotName, list[Any]]:
 
 
 def _name(name: str) -> str:
-    return " ".join(words_of(name))
+    """Places that the catalogue knows by several spellings (Marrakesh, Marrakech) are one."""
+    known = gazetteer().named(name)
+    return " ".join(words_of(known.name if known else name))

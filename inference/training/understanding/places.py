@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from inference.training.understanding.phrasings import Filling
+from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.regions import LANGUAGES, countries, regions
 from protocol.frames import Value
 from protocol.travel import Place
@@ -29,6 +30,12 @@ def catalogue() -> tuple[Entry, ...]:
     """All of it, destinations first."""
     decoder = msgspec.json.Decoder(Entry)
     return tuple(map(decoder.decode, gzip.decompress(FILE.read_bytes()).splitlines()))
+
+
+@cache
+def gazetteer() -> Gazetteer:
+    """Of all of it."""
+    return Gazetteer(catalogue())
 
 
 def place_fillings(language: Language) -> dict[str, list[Filling]]:

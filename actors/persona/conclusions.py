@@ -47,10 +47,14 @@ def table_of(answer: Answer, message_id: str) -> Table | None:
 
 
 def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
-    items = findings.items[:MAX_LISTED]
+    items: tuple[Item, ...] = findings.items[:MAX_LISTED]
+    if not items and errand.with_stays:
+        # Where nobody has a room, where to go is an answer still.
+        items = findings.places[:MAX_LISTED]
     kind = kind_of(items)
     if kind is None:
-        return Answer(line=replace(line, act="still_searching" if findings.is_late else line.act))
+        late: Act = "still_searching" if findings.is_late else line.act
+        return Answer(line=replace(line, act="sorry" if findings.is_failed else late))
     acts: dict[str, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
     act = acts.get(kind, "show_places")
     because = findings.because

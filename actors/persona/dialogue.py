@@ -128,10 +128,10 @@ class Focus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """Why something else is shown next: a feature of what was turned down, and the message about
-    which that was said."""
+    """Why something else is shown next: a feature of what was turned down (None: no telling which), and
+    the message that showed it."""
 
-    because: str
+    because: str | None
     message_id: str
 
 
@@ -197,11 +197,14 @@ class Dialogue:
             learned=None,
         )
 
-    def disliking(self, item: Item, because: str | None, message_id: str) -> "Dialogue":
+    def disliking(self, item: Item) -> "Dialogue":
         """Out of the conversation at once, however often it is offered anew."""
-        learned = Learned(because=because, message_id=message_id) if because else self.learned
         disliked = tuple(dict.fromkeys((*self.disliked, likeness_of(item))))
-        return replace(self, disliked=disliked[-MOST_DISLIKED:], learned=learned)
+        return replace(self, disliked=disliked[-MOST_DISLIKED:])
+
+    def learning(self, because: str | None, message_id: str) -> "Dialogue":
+        """The next answer says why it shows something else."""
+        return replace(self, learned=Learned(because=because, message_id=message_id))
 
     def liking(self, item: Item) -> "Dialogue":
         """A thumb taken back."""

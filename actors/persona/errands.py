@@ -25,7 +25,7 @@ from protocol.travel import (
     Place,
     Query,
 )
-from protocol.understanding import Budget, PartySaid
+from protocol.understanding import Budget, PartySaid, PlaceMention
 from protocol.wording import MAX_LISTED, Act
 
 Tool = Literal["places", "search_offers", "recommend", "weather", "price_trend", "reprice"]
@@ -52,6 +52,7 @@ class Defaults:
     """What stands in for what was not said. Empty where others read: see `memory.py`."""
 
     home: Iata | None = None
+    origin: tuple[PlaceMention, ...] = ()
     party: PartySaid | None = None
     budget: Budget | None = None
     budget_for: Seeking | None = None
@@ -106,13 +107,14 @@ class Errand:
 class Findings:
     """What came of an errand before its deadline. `places`: those that were named, or the best;
     `items`: best first, sifted already; `because`: the feature that spoke most for the first.
-    `is_late`: somebody has not answered."""
+    `is_late`: somebody has not answered; `is_failed`: nobody could be asked."""
 
     places: tuple[Place, ...] = ()
     origin: Place | None = None
     items: tuple[Item, ...] = ()
     because: str | None = None
     is_late: bool = False
+    is_failed: bool = False
     trend: Trend | None = None
     repriced: Offer | None = None
 

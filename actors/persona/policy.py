@@ -42,6 +42,7 @@ class Policy:
         self._before, self._now, self._heard = before, now, heard
         self._intent, self._is_sure = intent, is_sure
         self._slots, self._hints = heard.understanding.slots, heard.hints
+        self._defaults = heard.defaults
         self._trip = now.trip
 
     def act(self) -> Decided:
@@ -108,7 +109,7 @@ class Policy:
             case "destination":
                 return bool(self._trip.destination)
             case "origin":
-                return bool(self._trip.origin or self._heard.defaults.home)
+                return bool(self._trip.origin or self._defaults.origin or self._defaults.home)
             case _:
                 return self._stay() is not None
 
@@ -132,7 +133,7 @@ class Policy:
     def _errand(self, seeking: Seeking, *, with_stays: bool = False) -> Errand:
         trip, defaults, twists, stay = (
             self._trip,
-            self._heard.defaults,
+            self._defaults,
             self._hints.twists,
             self._stay(),
         )
@@ -146,7 +147,7 @@ class Policy:
             if is_offers
             else ("places", "recommend"),
             purpose="show",
-            trip=trip,
+            trip=replace(trip, origin=trip.origin or defaults.origin),
             seeking=seeking,
             stay=stay,
             with_stays=with_stays,

@@ -380,7 +380,7 @@ def test_plans_are_not_kept_yet() -> None:
 
 def test_what_was_turned_down_is_out_and_the_next_answer_says_why() -> None:
     talk = hotels_shown()
-    talk.dialogue = talk.dialogue.disliking(hotel(1), "price", "m9")
+    talk.dialogue = talk.dialogue.disliking(hotel(1)).learning("price", "m9")
     lines = talk.hears(reading("refine"), "show me others")
     assert [line.act for line in lines] == ["learned", "show_hotels"]
     assert lines[0].because == "price"
@@ -497,7 +497,7 @@ class Conversations(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 3))
     def dislike(self, number: int) -> None:
-        self.talk.dialogue = self.talk.dialogue.disliking(hotel(number), "price", "m1")
+        self.talk.dialogue = self.talk.dialogue.disliking(hotel(number)).learning("price", "m1")
         assert likeness_of(hotel(number)) in self.talk.dialogue.disliked
 
     @invariant()

@@ -1,0 +1,114 @@
+"""What the personas of one room have in mind: their dialogues, what they showed, and what was thought of
+it here."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from actors.persona.dialogue import Dialogue, Item, Said
+from core.ports.personas import Feedback
+
+MOST_DIALOGUES: Final = 500
+MOST_ITEMS: Final = 500
+MOST_FEEDBACKS: Final = 200
+_Key = tuple[str, str]
+
+
+class Minds:
+    """Owns: dialogues by persona and asker, the one spoken of longest ago makes way; items that were
+    shown lately, by id; feedback given in this room since it woke, by person.
+
+    All of it may be lost: the next activation has what `Memories` has.
+    """
+
+    def __init__(self) -> None:
+        self._dialogues: OrderedDict[_Key, Dialogue] = OrderedDict()
+        self._remembered: set[_Key] = set()
+        self._items: OrderedDict[str, Item] = OrderedDict()
+        self._feedbacks: OrderedDict[tuple[str, str, str, str], Feedback] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._dialogues)
+
+    def get(self, persona_id: str, asker_id: str) -> Dialogue:
+        return self._dialogues.get((persona_id, asker_id), Dialogue())
+
+    def remember(self, persona_id: str, asker_id: str, said: Sequence[Said]) -> None:
+        """What was said before this room woke; once, before what was said since."""
+        key = persona_id, asker_id
+        if key in self._remembered:
+            return
+        self._remembered.add(key)
+        dialogue = self.get(persona_id, asker_id)
+        since = {one.message_id for one in dialogue.said}
+        before = tuple(one for one in said if one.message_id not in since)
+        self.put(persona_id, asker_id, replace(dialogue, said=before + dialogue.said))
+
+    def put(self, persona_id: str, asker_id: str, dialogue: Dialogue) -> None:
+        key = persona_id, asker_id
+        self._dialogues[key] = dialogue
+        self._dialogues.move_to_end(key)
+        while len(self._dialogues) > MOST_DIALOGUES:
+            oldest, _ = self._dialogues.popitem(last=False)
+            self._remembered.discard(oldest)
+
+    def change(
+        self, is_meant: Callable[[str, str], bool], change: Callable[[Dialogue], Dialogue]
+    ) -> None:
+        """Every dialogue of (persona, asker) that is meant."""
+        for (persona_id, asker_id), dialogue in list(self._dialogues.items()):
+            if is_meant(persona_id, asker_id):
+                self._dialogues[persona_id, asker_id] = change(dialogue)
+
+    def of_asker(self, asker_id: str) -> list[tuple[str, Dialogue]]:
+        """(persona, dialogue) pairs."""
+        return [
+            (persona, dialogue)
+            for (persona, asker), dialogue in self._dialogues.items()
+            if asker == asker_id
+        ]
+
+    def keep_only(self, persona_ids: Iterable[str], people: Iterable[str]) -> None:
+        """Who left takes what was said along, and so does a persona."""
+        personas, askers = set(persona_ids), set(people)
+        for persona, asker in list(self._dialogues):
+            if persona not in personas or asker not in askers:
+                del self._dialogues[persona, asker]
+                self._remembered.discard((persona, asker))
+        for persona, user, *rest in list(self._feedbacks):
+            if persona not in personas or user not in askers:
+                del self._feedbacks[persona, user, rest[0], rest[1]]
+
+    def forget_message(self, message_id: str) -> None:
+        """As if it had never been written."""
+        self.change(lambda *_: True, lambda dialogue: dialogue.without(message_id))
+
+    # What was shown, and what was thought of it.
+
+    def show(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self._items[item.id] = item
+            self._items.move_to_end(item.id)
+        while len(self._items) > MOST_ITEMS:
+            self._items.popitem(last=False)
+
+    def shown(self, item_id: str) -> Item | None:
+        return self._items.get(item_id)
+
+    def note(self, feedback: Feedback) -> None:
+        """Given in this room; 0 takes it back."""
+        key = feedback.persona_id, feedback.user_id, feedback.item_id or "", feedback.kind
+        self._feedbacks.pop(key, None)
+        if feedback.value:
+            self._feedbacks[key] = feedback
+        while len(self._feedbacks) > MOST_FEEDBACKS:
+            self._feedbacks.popitem(last=False)
+
+    def feedbacks(self, persona_id: str) -> dict[str, list[Feedback]]:
+        """By person, oldest first."""
+        found: dict[str, list[Feedback]] = {}
+        for (persona, user, *_), feedback in self._feedbacks.items():
+            if persona == persona_id:
+                found.setdefault(user, []).append(feedback)
+        return found

@@ -1,0 +1,210 @@
+"""What a persona may look up, under the asker's rights: nothing is looked up that the policy did not ask
+for, and what does not answer in time is left out."""
+
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
+from typing import Final, TypeVar
+
+import trio
+
+from actors.persona.dialogue import Item, likeness_of
+from actors.persona.errands import Errand, Findings, queries, sifted
+from actors.persona.place_book import PlaceBook
+from actors.persona.ports import Circumstances, PersonaPorts, Ranked
+from core.errors import Rejected
+from core.ports.inference import Taste
+from core.ports.travel_search import Found
+from protocol.travel import FlightQuery, Offer, Place, Query
+from protocol.wording import MAX_LISTED
+
+SEARCH_WITHIN: Final = 4.0
+"""Seconds from when the prompt was read in which an answer is looked for."""
+
+AT_LEAST: Final = 1.0
+"""Seconds for a prompt that waited long behind others of its asker."""
+
+RANK_WITHIN: Final = 0.5
+TREND_WITHIN: Final = 0.5
+MOST_RANKED: Final = 20
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What an errand found, and how its items were ranked."""
+
+    findings: Findings
+    ranked: Sequence[Ranked] = ()
+    searches: int = 0
+
+
+class Tools:
+    """For one run. `asker_id`: on whose behalf. `deadline`: trio time after which only what is there
+    counts. Never raises `Rejected`: a tool that fails has found nothing."""
+
+    def __init__(
+        self,
+        ports: PersonaPorts,
+        book: PlaceBook,
+        *,
+        asker_id: str,
+        tastes: Sequence[Taste],
+        deadline: float,
+    ) -> None:
+        self._ports, self._book = ports, book
+        self._asker_id, self._tastes = asker_id, tastes
+        self._deadline = deadline
+
+    async def run(self, errand: Errand) -> Looked:
+        """In the order of `errand.tools`."""
+        if "reprice" in errand.tools:
+            return Looked(findings=await self._repriced(errand))
+        places, origin = await self._within(self._places(errand), ((), None))
+        findings = Findings(places=tuple(places), origin=origin)
+        if "price_trend" in errand.tools:
+            return Looked(findings=await self._trend(errand, findings))
+        if "recommend" not in errand.tools:
+            return Looked(findings=findings)
+        if "search_offers" in errand.tools:
+            return await self._offers(errand, findings)
+        fresh = [place for place in places if likeness_of(place) not in errand.not_these]
+        return await self._ranked(errand, findings, fresh)
+
+    # Places.
+
+    async def _places(self, errand: Errand) -> tuple[Sequence[Place], Place | None]:
+        """Those that are meant, and where a journey begins."""
+        origin = await self._origin(errand)
+        mentions = errand.trip.destination
+        on_table = tuple(item for item in errand.items if isinstance(item, Place))
+        if on_table:
+            return on_table, origin
+        is_precise = bool(mentions) and all(
+            mention.country is None or mention.place_id for mention in mentions
+        )
+        if (
+            errand.purpose == "show"
+            and errand.seeking in (None, "places", "activities")
+            and not is_precise
+        ):
+            found = await self._book.wished(errand, origin.at if origin else None)
+        else:
+            found = [
+                place for mention in mentions for place in (await self._book.named(mention))[:1]
+            ]
+        for place in found[:MOST_RANKED]:
+            self._book.keep(place)
+        return found, origin
+
+    async def _origin(self, errand: Errand) -> Place | None:
+        for mention in errand.trip.origin:
+            for place in await self._book.named(mention):
+                return place
+        return None if errand.home is None else await self._book.by_iata(errand.home)
+
+    # Offers.
+
+    async def _offers(self, errand: Errand, findings: Findings) -> Looked:
+        wanted = queries(errand, findings.places, findings.origin)
+        answers: dict[Query, Found | Rejected] = {}
+        async with trio.open_nursery() as nursery:
+            for query in wanted:
+                nursery.start_soon(self._search, query, answers)
+        found = [answer for answer in answers.values() if isinstance(answer, Found)]
+        is_late = len(answers) < len(wanted) or any(answer.is_partial for answer in found)
+        is_failed = bool(answers) and not found and len(answers) == len(wanted)
+        findings = replace(findings, is_late=is_late, is_failed=is_failed)
+        offers = [offer for answer in found for offer in answer.offers]
+        looked = await self._ranked(errand, findings, sifted(errand, offers))
+        return replace(looked, searches=len(wanted))
+
+    async def _search(self, query: Query, answers: dict[Query, Found | Rejected]) -> None:
+        with trio.move_on_at(self._deadline):
+            try:
+                answers[query] = await self._ports.travel.search(
+                    self._ports.tenant_id, self._asker_id, query
+                )
+            except Rejected as refusal:
+                answers[query] = refusal
+
+    async def _ranked(self, errand: Errand, findings: Findings, items: Sequence[Item]) -> Looked:
+        """The best first; of offers of several places, first the best of each."""
+        candidates = _spread(items)[:MOST_RANKED]
+        about = Circumstances(
+            month=errand.month,
+            budget=errand.budget,
+            home=findings.origin.at if findings.origin else None,
+        )
+        ranked: Sequence[Ranked] = [Ranked(index=at) for at in range(len(candidates))]
+        # Without a model the order is the suppliers': the cheapest first.
+        with trio.move_on_after(RANK_WITHIN), suppress(Rejected):
+            ranked = await self._ports.recommender.rank(
+                candidates, tastes=self._tastes, about=about
+            )
+        ordered = _best_of_each(ranked, candidates)
+        best = tuple(candidates[one.index] for one in ordered)
+        findings = replace(findings, items=best, because=ordered[0].because if ordered else None)
+        return Looked(findings=findings, ranked=tuple(ordered[:MAX_LISTED]))
+
+    # One item.
+
+    async def _repriced(self, errand: Errand) -> Findings:
+        item = errand.items[0] if errand.items else None
+        if not isinstance(item, Offer):
+            return Findings()
+        pricing = self._ports.travel.price(self._ports.tenant_id, item.id)
+        repriced = await self._within(pricing, None)
+        return Findings(repriced=repriced.offer if repriced is not None else None)
+
+    async def _trend(self, errand: Errand, findings: Findings) -> Findings:
+        item = errand.items[0] if errand.items else None
+        asked = (
+            [item.query]
+            if isinstance(item, Offer)
+            else queries(errand, findings.places, findings.origin)
+        )
+        if not asked:
+            return findings
+        trend = None
+        with trio.move_on_after(TREND_WITHIN):
+            trend = await self._within(
+                self._ports.trends.trend(self._ports.tenant_id, asked[0]), None
+            )
+        return replace(findings, trend=trend)
+
+    async def _within(self, asked: Awaitable[_T], otherwise: _T) -> _T:
+        """What it answers before the deadline; a refusal is no answer."""
+        answer = otherwise
+        with trio.move_on_at(self._deadline), suppress(Rejected):
+            answer = await asked
+        return answer
+
+
+def _spread(items: Sequence[Item]) -> list[Item]:
+    """One of each city after the other, so that none is missing among the candidates."""
+    by_city: dict[str, list[Item]] = {}
+    for item in items:
+        by_city.setdefault(_city(item), []).append(item)
+    rows = chain.from_iterable(zip_longest(*by_city.values()))
+    return [item for item in rows if item is not None]
+
+
+def _best_of_each(ranked: Sequence[Ranked], candidates: Sequence[Item]) -> list[Ranked]:
+    """By rank, the first of each city before the second of any, as far as they are listed."""
+    seen: dict[str, int] = {}
+    rows: list[tuple[int, int, Ranked]] = []
+    for rank, one in enumerate(ranked):
+        city = _city(candidates[one.index])
+        rows.append((seen.get(city, 0), rank, one))
+        seen[city] = seen.get(city, 0) + 1
+    return [one for _, _, one in sorted(rows, key=lambda row: row[:2])]
+
+
+def _city(item: Item) -> str:
+    """Where it is; places stand for themselves."""
+    if isinstance(item, Place):
+        return item.id
+    query = item.query
+    return query.destination if isinstance(query, FlightQuery) else query.city

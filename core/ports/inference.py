@@ -39,10 +39,12 @@ class Writer(Protocol):
     ) -> Worded:
         """Call `send` with pieces of text, placeholders filled, as they come (at once and in the trio
         thread); return when it is all said. `read_at` (trio time): when the prompting frame was read; the
-        first piece comes within 150 ms of it, by the next rung if need be, or for a later segment of
-        150 ms of this call. `room_id`: rooms share the model fairly. After the first piece the same rung goes
-        on; when it fails, `Unavailable` is raised and what was sent stands. Cancelled: nothing is sent
-        any more, within one step of the model. Raises `Rejected("model_failed")` when every rung failed."""
+        first piece comes within 150 ms of it, by the next rung if need be, or for a later segment (a
+        further call with the same room and `read_at`) of 150 ms of this call. `room_id`: rooms share the
+        model fairly. After the first piece the same rung goes on; when it fails, `Unavailable` is raised
+        and what was sent stands. Cancelled: nothing is sent any more, within one step of the model. Raises
+        `Rejected("model_failed")` when every rung failed, or when the plan lacks a fact that its act
+        requires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
+import trio
+
 from core.errors import Rejected
 from core.identity import Principal
 from core.ports.fanout import Client
@@ -44,6 +46,8 @@ class Envelope(Generic[M]):
     path: tuple[Address, ...] = ()
     lane: Lane = Lane.NORMAL
     key: Hashable | None = None
+    read_at: float = field(init=False, repr=False, compare=False)
+    """When its frame was read (trio time). Unset but for what is to be answered soon after that."""
     _is_settled: bool = field(init=False, repr=False, compare=False)
     """Unset until somebody was answered: most envelopes are tells, and pay nothing for it."""
 
@@ -63,6 +67,10 @@ class Envelope(Generic[M]):
         """Somebody else owes the answer from here on."""
         self.reply = None
         self._is_settled = True
+
+    def was_read_at(self) -> float:
+        """When its frame was read, or now, if that is not known."""
+        return self.read_at if hasattr(self, "read_at") else trio.current_time()
 
     def of(self) -> Principal:
         """The principal of a command that cannot come from the system itself."""

@@ -1,7 +1,7 @@
 """The room: decide, make it durable, then tell the world, without waiting in between (§4)."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from actors.room.catch_up import CatchUp, Follower
 from actors.room.commands import Commands
 from actors.room.entrance import Entrance
 from actors.room.flow import Flow
+from actors.room.hearing import Hearing
 from actors.room.loading import MAX_RECALLED, recall, state_of
 from actors.room.lookups import LookUps
 from actors.room.memory import Memory
@@ -39,7 +40,15 @@ from core.errors import Rejected, Unavailable
 from core.ports.message_log import Append, LogRow, Outcome
 from protocol.codec import decode_event
 from protocol.frames import Done
-from protocol.persona import CloseRun, OpenRun, RunClosed, RunEnded, StreamRun
+from protocol.persona import (
+    CloseRun,
+    GlimpseRoom,
+    OpenRun,
+    RoomGlimpsed,
+    RunClosed,
+    RunEnded,
+    StreamRun,
+)
 from protocol.room import ROOM, ForgetBelow, RoomChanged
 
 PUBLISH_PAGE: Final = 256
@@ -121,6 +130,15 @@ class RoomActor(Actor[Any]):
         self._lookups = LookUps(ports, room, self._memory)
         self._recovery = Recovery(ports, room, self._lookups)
         self._speaking = Speaking(ports, room, self._traces, self._trace, self.context.after)
+        self._hearing = Hearing(
+            ports,
+            room,
+            self._memory,
+            self._trace.runs,
+            ref_to=self.context.ref_to,
+            counts=self._traces.counts,
+        )
+        self._hearing.recall(recent)
         self._catch_up = CatchUp(ports, room, self._ring, self, self._speaking.show)
         entrance = Entrance(
             ports,
@@ -168,7 +186,9 @@ class RoomActor(Actor[Any]):
             if not rows:
                 raise LookupError(f"the log of {self._room_id} ends before its head")
             for row in rows:
-                self._tell(decode_event(row.body), row.body)
+                event = decode_event(row.body)
+                self._tell(event, row.body)
+                self._hearing.heard(event, None)
         self._speaking.carry_on(
             {
                 run.opened.run_id: await self._seq_of(run.opened.persona_id, run.opened.message_id)
@@ -207,6 +227,8 @@ class RoomActor(Actor[Any]):
                 envelope.answer(Done())
             case StreamRun() as command:
                 self._speaking.stream(command)
+            case GlimpseRoom():
+                envelope.answer(RoomGlimpsed(room=self._hearing.glimpse()))
             case _:
                 self._flow.take(envelope)
         await self._flow.advance()
@@ -277,7 +299,7 @@ class RoomActor(Actor[Any]):
         if entry.answer is not None:
             entry.envelope.answer(entry.answer)
         if entry.append is not None:
-            self._publish(entry.events, entry.append)
+            self._publish(entry.append, entry)
         match entry.envelope.message, entry.answer:
             case CloseRun() as command, RunClosed(seq=seq):
                 self._speaking.closed(command.run_id, command.reason, seq)
@@ -286,13 +308,14 @@ class RoomActor(Actor[Any]):
         if any(isinstance(event, RoomChanged) for event in entry.events):
             self._end_runs(self._speaking.homeless())
 
-    def _publish(self, events: Sequence[RoomEvent], append: Append) -> None:
+    def _publish(self, append: Append, entry: Entry) -> None:
         for row in append.rows:
             self._ring.append(row.seq, row.body)
         for redaction in append.redactions:
             self._ring.redact(redaction.seq, redaction.body)
-        for event, row in zip(events, append.rows, strict=True):
+        for event, row in zip(entry.events, append.rows, strict=True):
             self._tell(event, row.body)
+            self._hearing.heard(event, entry.envelope)
 
     def _tell(self, event: RoomEvent, body: bytes) -> None:
         """To all live connections; who is no member after it gets it as the last."""
@@ -339,6 +362,7 @@ class RoomActor(Actor[Any]):
             self._memory.remember(event)
             self._ring.append(row.seq, row.body)
             self._tell(event, row.body)
+            self._hearing.noticed(event)
 
     def _judge_failed(self, failed: Entry, truth: Truth, waiting: deque[Entry]) -> None:
         """The command that broke the prefix: its own fault, or to be decided anew as well."""

@@ -1,5 +1,6 @@
 """What a room borrows from the world, injected by the wiring."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.ports.clock import Clock, Ids
@@ -12,7 +13,11 @@ from core.ports.repositories import Rooms, Users
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomPorts:
-    """The ports of every room of one tenant."""
+    """The ports of every room of one tenant.
+
+    `are_personas_awake`: whether the personas of this room are active now, for news that nobody must
+    be woken for; None: this server has none, and none is told anything.
+    """
 
     tenant_id: int
     log: MessageLog
@@ -24,3 +29,4 @@ class RoomPorts:
     fanout: Fanout
     clock: Clock
     ids: Ids
+    are_personas_awake: Callable[[str], bool] | None = None

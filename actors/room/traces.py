@@ -67,7 +67,7 @@ class Traces:
     def __init__(self) -> None:
         self._traces: dict[str, Trace] = {}
         self.failed = FailedRuns()
-        self.counts: Counter[str] = Counter(deltas_dropped=0, prompts=0, prompts_dropped=0)
+        self.counts: Counter[str] = Counter(deltas_dropped=0, prompts_dropped=0, news_dropped=0)
 
     def find(self, room_id: str) -> Trace | None:
         return self._traces.get(room_id)

@@ -18,7 +18,7 @@ from gateways.client.fanout import TopicFanout
 from gateways.client.frames import encode_binary
 from protocol import codec
 from protocol.addresses import Address
-from protocol.chat import SearchMessages
+from protocol.chat import PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
 from protocol.presence import SetPresence, SetTyping
@@ -179,6 +179,8 @@ class Router:
         if isinstance(command, SetTyping) and ref is None:
             # Whoever asks for an answer gets it in the order sent; nobody misses a lost one of these.
             envelope.lane, envelope.key = Lane.EPHEMERAL, (SetTyping, principal.user_id)
+        elif isinstance(command, PostMessage):
+            envelope.read_at = connection.heard_at
         self._system.ref(_address(connection, principal, command)).deliver_nowait(envelope)
 
     def _answer(self, connection: Connection, ref: int | None, answer: Answer | Rejected) -> None:

@@ -210,6 +210,7 @@ class World:
     seed: int = 0
     plan: FaultPlan = NO_FAULTS
     clock: VirtualClock = field(default_factory=VirtualClock)
+    are_personas_awake: Callable[[str], bool] | None = None
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -240,6 +241,7 @@ class World:
             fanout=self.fanout,
             clock=self.clock,
             ids=self.ids,
+            are_personas_awake=self.are_personas_awake,
         )
 
     def user_ports(self) -> UserPorts:

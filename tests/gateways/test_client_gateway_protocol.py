@@ -186,6 +186,24 @@ async def test_a_refused_frame_is_answered_with_its_ref_and_the_connection_lives
         assert (error["code"], error["temporary"], error["ref"]) == ("unavailable", False, 10)
 
 
+async def test_a_message_says_when_its_frame_was_read(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        await trio.sleep(5)
+        await client.send(type="chat.message", roomId="r", content="x", clientId=UUID, ref=1)
+        await client.send(type="room.join", roomId="r", ref=2)
+        await client.receive()
+        await client.receive()
+        (_, said), (_, other) = world.system.envelopes[-2:]
+        assert said.was_read_at() == pytest.approx(5, abs=0.1)
+        await trio.sleep(5)
+        assert said.was_read_at() == pytest.approx(5, abs=0.1)
+        assert other.was_read_at() == trio.current_time()
+
+
 async def test_frames_after_hello_wait_for_welcome_and_keep_their_order() -> None:
     world = World()
     async with world.running():

@@ -156,7 +156,7 @@ def event_before_ok() -> Patches:
         for event in entry.events:
             self._applied.apply(event, entry.names)
         if entry.append is not None:
-            self._publish(entry.events, entry.append)
+            self._publish(entry.append, entry)
         if entry.answer is not None:
             entry.envelope.answer(entry.answer)
 

@@ -113,7 +113,8 @@ class Slots(Value, frozen=True, kw_only=True):
 
 class Understanding(Value, frozen=True, kw_only=True):
     """A reading of one message. `confidence` 0…1; `second`: the next best intent and its confidence.
-    `addressed`: how likely it is meant for a persona at all, 0…1. `reader`: which model read it."""
+    `addressed`: how likely it is meant for a persona at all, 0…1. `reader`: which model read it.
+    `is_supported`: whether models read its language well enough to act upon it."""
 
     language: Language
     intent: Intent
@@ -122,3 +123,4 @@ class Understanding(Value, frozen=True, kw_only=True):
     addressed: float
     slots: Slots = Slots()
     reader: Literal["encoder", "ngrams", "rules"]
+    is_supported: bool = True

@@ -386,6 +386,8 @@ _DURATION_PATTERNS: Final = tuple((re.compile(pattern), days) for pattern, days 
 _NO_DURATION: Final = re.compile(
     r"\b(?:per|a|the|pro|je|por|la|par|every|each|once|last|next|in|within|ago|since|dans|dentro de|vor)\s*$"
 )
+_ARTICLES: Final = frozenset(("a", "an", "la", "une", "un", "una", "eine", "ein"))
+_FOR_JUST: Final = re.compile(r"\b(?:for|just|only|for only|fur|por|pour|solo)\s*$")
 _LONG_WEEKEND: Final = re.compile(
     r"\blong weekend\b|\bverlangertes wochenende\b|\blanges wochenende\b|\bpuente\b"
 )
@@ -396,9 +398,8 @@ def _durations(found: _Found) -> None:
         for match in found.matches(pattern):
             word = match.groupdict().get("n") or "1"
             before, after = found.text[: match.start()], found.text[match.end() :]
-            if word in ("a", "an", "la", "une", "un", "una", "eine", "ein") and days == 1:
-                if not re.search(r"\b(?:for|just|only|for only|fur|por|pour|solo)\s*$", before):
-                    continue
+            if days == 1 and word in _ARTICLES and not _FOR_JUST.search(before):
+                continue
             if _NO_DURATION.search(before) and not word.isdigit():
                 continue
             if re.match(

@@ -1,11 +1,13 @@
 """All that a message says of where, when, how much and who, by rules alone."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 
 from inference.understanding.dates import dates_in
 from inference.understanding.folding import fold
 from inference.understanding.gazetteer import Gazetteer
+from inference.understanding.intents import Mark
 from inference.understanding.money import budget_in
 from inference.understanding.party import party_in
 from inference.understanding.places import Mention, mentions_in
@@ -15,18 +17,35 @@ MAX_LETTERS = 1_000
 """Of a message that are looked at."""
 
 
-def slots_in(
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """`slots`; `mentions`: the places with where they stand, for whoever knows their roles better;
+    `marks`: the characters that say a slot."""
+
+    slots: Slots
+    mentions: tuple[Mention, ...]
+    marks: tuple[Mark, ...]
+
+
+def marks_in(
     text: str, setting: Setting, *, language: Language, gazetteer: Gazetteer
-) -> tuple[Slots, list[Mention]]:
-    """The slots, and the places with where they stand in the text, for whoever knows their roles better."""
+) -> tuple[Mark, ...]:
+    """Only those."""
+    return recognised(text, setting, language=language, gazetteer=gazetteer).marks
+
+
+def recognised(
+    text: str, setting: Setting, *, language: Language, gazetteer: Gazetteer
+) -> Recognised:
+    """All that the rules see."""
     text = text[:MAX_LETTERS]
     folded = fold(text)
     asked = setting.asked
-    dates, taken = dates_in(
+    dates, days = dates_in(
         folded, today=date.fromisoformat(setting.today), language=language, asked=asked == "dates"
     )
-    budget, money = budget_in(folded, taken, asked=asked == "budget")
-    taken = taken + money
+    budget, money = budget_in(folded, days, asked=asked == "budget")
+    taken = days + money
     party = party_in(folded, taken, language=language, asked=asked == "party")
     mentions = mentions_in(text, folded, gazetteer, language=language, asked=asked, taken=taken)
     slots = Slots(
@@ -36,7 +55,12 @@ def slots_in(
         budget=budget,
         party=party,
     )
-    return slots, mentions
+    marks = (
+        *(Mark(start, end, "dates") for start, end in days),
+        *(Mark(start, end, "budget") for start, end in money),
+        *(Mark(mention.start, mention.end, mention.role) for mention in mentions),
+    )
+    return Recognised(slots, tuple(mentions), tuple(sorted(marks, key=lambda mark: mark.start)))
 
 
 def _once(mentions: Iterable[Mention]) -> tuple[PlaceMention, ...]:

@@ -1,0 +1,133 @@
+"""core/ports/inference.Reader: rules for what is said, a small model for what is meant, the dialogue as prior.
+
+The encoder reads where it is there and good enough for the language, else the n-grams do, else rules alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import trio
+
+from inference.understanding.dialogue import in_setting, plain_answer
+from inference.understanding.filter import may_be_prompt
+from inference.understanding.gazetteer import Gazetteer
+from inference.understanding.intents import IntentModel, Mark, Scores
+from inference.understanding.language import language_of
+from inference.understanding.slots import MAX_LETTERS, recognised
+from protocol.understanding import INTENTS, Intent, Language, Setting, Slots, Understanding
+
+__all__ = ["IntentModel", "Mark", "ModelReader", "Scores"]
+
+SILENT: Final = frozenset[Intent]({"human_chatter", "greet", "thanks", "smalltalk", "out_of_scope"})
+"""What these say of places and days nobody will act upon."""
+
+UNREAD: Final = 0.2
+"""Confidence of an intent that rules alone guessed."""
+
+
+class ModelReader:
+    """Reads in one worker thread: models have no lock of their own.
+
+    `models`: best first; each reads the languages that it is good enough for. `off`: languages in which
+    no model is good enough to act upon; they are read all the same, and `is_supported` says so.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[IntentModel],
+        gazetteer: Gazetteer,
+        *,
+        off: frozenset[Language] = frozenset(),
+    ) -> None:
+        self._models = tuple(models)
+        self._gazetteer = gazetteer
+        self._off = off
+        self._worker = trio.CapacityLimiter(1)
+        self._read = 0
+        self._failed = 0
+
+    def may_be_prompt(self, text: str) -> bool:
+        """See `core.ports.inference.Reader`."""
+        return may_be_prompt(text)
+
+    async def read(self, text: str, setting: Setting) -> Understanding:
+        """See `core.ports.inference.Reader`. About 1 ms with n-grams, 4 ms with the encoder."""
+        return await trio.to_thread.run_sync(
+            self.read_sync, text, setting, limiter=self._worker, abandon_on_cancel=True
+        )
+
+    def statistics(self) -> Mapping[str, int]:
+        """Messages read, and how often a model raised."""
+        return {"read": self._read, "failed": self._failed}
+
+    def read_sync(self, text: str, setting: Setting) -> Understanding:
+        """What `read` does, in the thread of whoever calls it."""
+        self._read += 1
+        text = text[:MAX_LETTERS]
+        language = language_of(text)
+        said = recognised(text, setting, language=language, gazetteer=self._gazetteer)
+        reading = self._by_models(text, setting, said.slots, said.marks, language)
+        answer = plain_answer(text, setting, said.slots, said.marks)
+        if answer is None:
+            return reading
+        # Who was asked and answers with just that is talking to whoever asked.
+        intent, confidence = answer
+        return Understanding(
+            language=language,
+            intent=intent,
+            confidence=confidence,
+            second=(reading.intent, reading.confidence)
+            if reading.intent != intent
+            else reading.second,
+            addressed=max(reading.addressed, confidence),
+            slots=said.slots,
+            reader=reading.reader,
+            is_supported=reading.is_supported,
+        )
+
+    def _by_models(
+        self, text: str, setting: Setting, slots: Slots, marks: Sequence[Mark], language: Language
+    ) -> Understanding:
+        for model in self._models:
+            if language not in model.languages:
+                continue
+            try:
+                scores = in_setting(model.scores(text, setting, marks=marks), setting)
+            except Exception:
+                # A model that fails is a bug or a bad file: the next one reads, and operators see it.
+                self._failed += 1
+                continue
+            return self._understood(scores, model, slots, language)
+        addressed = 0.9 if setting.addressed or setting.people == 1 else 0.3
+        return Understanding(
+            language=language,
+            intent=_by_rules(slots),
+            confidence=UNREAD,
+            addressed=addressed,
+            slots=slots,
+            reader="rules",
+            is_supported=language not in self._off,
+        )
+
+    def _understood(
+        self, scores: Scores, model: IntentModel, slots: Slots, language: Language
+    ) -> Understanding:
+        best, second = sorted(range(len(INTENTS)), key=lambda at: -scores.intents[at])[:2]
+        intent = INTENTS[best]
+        return Understanding(
+            language=language,
+            intent=intent,
+            confidence=scores.intents[best],
+            second=(INTENTS[second], scores.intents[second]),
+            addressed=scores.addressed,
+            slots=Slots() if intent in SILENT else slots,
+            reader=model.name,
+            is_supported=language not in self._off,
+        )
+
+
+def _by_rules(slots: Slots) -> Intent:
+    """Who names where from is after a flight; a place alone, or nothing, is a wish to hear of one."""
+    if slots.origin and slots.destination:
+        return "search_flight"
+    return "ask_destination"

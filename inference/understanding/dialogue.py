@@ -1,0 +1,265 @@
+"""What the state of a dialogue says of a message, before and after a model has read it.
+
+A bare answer to a question needs no model; what a model says is weighed with who is in the room. Whether to act
+on it is the policy's to decide.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from inference.understanding.folding import fold, words_of
+from inference.understanding.intents import Mark, Scores
+from protocol.understanding import INTENTS, Intent, Setting, Slots
+
+SURE: Final = 0.97
+FAIRLY_SURE: Final = 0.85
+MAX_ANSWER: Final = 6
+"""Words beside the slot in a bare answer."""
+
+ALONE: Final = 0.98
+"""How likely it is that somebody who is alone with a persona talks to it."""
+
+_YES: Final = frozenset(
+    [
+        "yes",
+        "yep",
+        "yeah",
+        "yea",
+        "ya",
+        "yup",
+        "y",
+        "ok",
+        "okay",
+        "okey",
+        "k",
+        "sure",
+        "confirm",
+        "confirmed",
+        "correct",
+        "absolutely",
+        "definitely",
+        "exactly",
+        "right",
+        "fine",
+        "aye",
+        "ja",
+        "jep",
+        "jo",
+        "jup",
+        "joa",
+        "klar",
+        "gerne",
+        "bestatigt",
+        "bestaetigt",
+        "passt",
+        "genau",
+        "sicher",
+        "unbedingt",
+        "jawohl",
+        "si",
+        "sii",
+        "sip",
+        "vale",
+        "claro",
+        "dale",
+        "venga",
+        "confirmo",
+        "confirmado",
+        "adelante",
+        "correcto",
+        "exacto",
+        "oui",
+        "ouais",
+        "yes",
+        "ui",
+        "wi",
+        "ouep",
+        "accord",
+        "confirme",
+        "exactement",
+        "allez",
+        "volontiers",
+        "parfait",
+        "go",
+    ]
+)
+_NO: Final = frozenset(
+    [
+        "no",
+        "nope",
+        "nah",
+        "not",
+        "dont",
+        "wait",
+        "stop",
+        "nein",
+        "nee",
+        "ne",
+        "nicht",
+        "noch",
+        "warte",
+        "lieber",
+        "halt",
+        "stopp",
+        "tampoco",
+        "todavia",
+        "espera",
+        "mejor",
+        "non",
+        "nan",
+        "pas",
+        "attends",
+        "plutot",
+        "never",
+        "later",
+    ]
+)
+_FILLERS: Final = frozenset(
+    [
+        "please",
+        "pls",
+        "plz",
+        "thanks",
+        "thx",
+        "do",
+        "it",
+        "go",
+        "ahead",
+        "the",
+        "that",
+        "thats",
+        "this",
+        "one",
+        "is",
+        "bitte",
+        "mach",
+        "das",
+        "es",
+        "den",
+        "die",
+        "mal",
+        "danke",
+        "por",
+        "favor",
+        "porfa",
+        "lo",
+        "la",
+        "el",
+        "eso",
+        "esto",
+        "es",
+        "gracias",
+        "svp",
+        "stp",
+        "merci",
+        "c",
+        "est",
+        "ca",
+        "le",
+        "vas",
+        "y",
+        "fais",
+        "i",
+        "want",
+        "to",
+        "book",
+        "pay",
+        "cancel",
+        "buchen",
+        "buch",
+        "zahlen",
+        "stornieren",
+        "storniere",
+        "reserva",
+        "reservalo",
+        "paga",
+        "cancela",
+        "reserve",
+        "paie",
+        "annule",
+        "with",
+        "my",
+        "card",
+        "lets",
+        "all",
+        "good",
+        "und",
+        "and",
+        "on",
+    ]
+)
+_ORDINAL: Final = re.compile(
+    r"\b(?:first|second|third|fourth|last|1st|2nd|3rd|\d|one|two|three|middle|both|none|erste[nrs]?|zweite[nrs]?|dritte[nrs]?|letzte[nrs]?|"
+    r"eins|zwei|drei|primer[oa]?|segund[oa]|tercer[oa]?|ultim[oa]|uno|dos|tres|premier|premiere|deuxieme|seconde?|troisieme|"
+    r"dernier|derniere|un|deux|trois|cheapest|gunstigste[nrs]?|billigste[nrs]?|barat[oa]|moins cher|that one|ese|esa|celui|celle)\b"
+)
+_CONFIRMS: Final[dict[str, Intent]] = {
+    "confirm_book": "book",
+    "confirm_pay": "pay",
+    "confirm_cancel": "cancel",
+}
+
+
+def plain_answer(
+    text: str, setting: Setting, slots: Slots, marks: Sequence[Mark]
+) -> tuple[Intent, float] | None:
+    """What a bare answer to the question that was asked means; None: it is none."""
+    asked = setting.asked
+    if asked is None:
+        return None
+    words = words_of(text)
+    if not words or len(words) > 14:
+        return None
+    if asked in _CONFIRMS:
+        return _consent(words, _CONFIRMS[asked])
+    if asked == "which":
+        is_choice = len(words) <= MAX_ANSWER and "?" not in text and _ORDINAL.search(fold(text))
+        return ("refine", FAIRLY_SURE) if is_choice else None
+    said = {
+        "destination": slots.destination,
+        "origin": slots.origin,
+        "dates": slots.dates,
+        "budget": slots.budget,
+        "party": slots.party,
+    }[asked]
+    if not said or "?" in text:
+        return None
+    beside = _beside(text, marks)
+    if asked == "party":
+        return ("refine", SURE) if len(words) <= 8 else None
+    return ("refine", SURE if beside <= 3 else FAIRLY_SURE) if beside <= MAX_ANSWER else None
+
+
+def _consent(words: Sequence[str], intent: Intent) -> tuple[Intent, float] | None:
+    """Yes or no, and little beside it."""
+    rest = [word for word in words if word not in _FILLERS]
+    is_yes = any(word in _YES for word in words)
+    is_no = any(word in _NO for word in words)
+    others = [word for word in rest if word not in _YES and word not in _NO]
+    if is_no and not is_yes and len(others) <= 3:
+        return ("cancel", FAIRLY_SURE) if intent != "cancel" else None
+    if is_yes and not is_no and len(others) <= 2:
+        return intent, SURE
+    return None
+
+
+def _beside(text: str, marks: Sequence[Mark]) -> int:
+    """Words that say no slot."""
+    rest, at = [], 0
+    for mark in marks:
+        rest.append(text[at : mark.start])
+        at = max(at, mark.end)
+    rest.append(text[at:])
+    return len(words_of(" ".join(rest)))
+
+
+def in_setting(scores: Scores, setting: Setting) -> Scores:
+    """Who is alone with a persona chats with nobody else."""
+    if setting.people > 1:
+        return scores
+    chatter = INTENTS.index("human_chatter")
+    rest = 1.0 - scores.intents[chatter]
+    others = [0.0 if at == chatter else value for at, value in enumerate(scores.intents)]
+    total = max(rest, 1e-6)
+    return Scores(tuple(value / total for value in others), max(scores.addressed, ALONE))

@@ -118,7 +118,7 @@ def test_a_phi_with_a_window_is_refused_below_it_and_served_within(tmp_path: Pat
                 load_model(tmp_path)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["llama", "qwen", "phi"])
 def test_a_folder_built_now_says_what_its_maker_says(name: str, tmp_path: Path) -> None:
     missing = [module for module in NEEDED if importlib.util.find_spec(module) is None]
     if missing:

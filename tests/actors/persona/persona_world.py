@@ -4,7 +4,7 @@ told."""
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import trio
@@ -218,7 +218,8 @@ class FakeTrends:
 
 @dataclass
 class PersonaWorld:
-    """One room with Nova (an explorer of Ada's), or as `seats` and `people` say."""
+    """One room with Nova (an explorer of Ada's), or as `seats` and `people` say. `chapter`: tells apart the
+    messages of worlds that share what is `stored`."""
 
     seed: int = 0
     readings: dict[str, Understanding] = field(default_factory=dict)
@@ -228,11 +229,13 @@ class PersonaWorld:
     speaking: Any = "auto"
     places: tuple[Place, ...] = (place("Lisbon"), place("Porto"), place("Faro"))
     rate_limits: bool = True
+    chapter: int = 0
+    stored: StoredPersonas = field(default_factory=StoredPersonas)
+    preferences: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock()
         self.ids = ProcessIds(self.clock, random.Random(self.seed))
-        self.stored = StoredPersonas()
         self.personas = MemoryPersonas(self.stored)
         self.runs = MemoryRuns(self.clock)
         self.feedbacks = MemoryFeedbacks(self.stored, self.clock)
@@ -285,7 +288,7 @@ class PersonaWorld:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["PersonaWorld"]:
         for number in range(1, 10):
-            self.users.add(user(number))
+            self.users.add(replace(user(number), preferences=self.preferences))
         for persona_id, name, style, owner in self.seats:
             await self.personas.create(
                 TENANT,
@@ -307,7 +310,9 @@ class PersonaWorld:
             self.reader.readings[text] = understanding
         self._said += 1
         by = changes.pop("by", ADA)
-        message_id = changes.pop("message_id", f"0190d000-0000-7000-8000-{self._said:012x}")
+        message_id = changes.pop(
+            "message_id", f"0190d000-0000-7000-8{self.chapter:03x}-{self._said:012x}"
+        )
         message = MessagePosted(
             room_id=ROOM_ID,
             epoch="e",

@@ -1,0 +1,316 @@
+"""What is remembered of whom, where it is used, and that it goes with the message it was learned from."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+from actors_world import TENANT, user_id
+from dialogue_world import FEBRUARY, LISBON, hotel, mention, reading
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from persona_world import ADA, BEN, NOVA, ROOM_ID, PersonaWorld, Told, asks_for_hotels
+from trio.testing import MockClock
+from virtual_time import run_seeded
+
+from core.errors import Unavailable
+from core.ports.personas import Feedback, MemoryItem
+from protocol.understanding import Budget, Dates, PartySaid, Slots
+from storage.memory.stored_personas import StoredPersonas
+
+A_DAY_AND_MORE = 90_000.0
+FAMILY = Slots(
+    destination=LISBON,
+    dates=FEBRUARY,
+    party=PartySaid(adults=2, children=2),
+    budget=Budget(amount=150, per="night"),
+)
+ANEW = asks_for_hotels(slots=Slots(destination=(mention("Porto"),), dates=Dates(month="2027-05")))
+
+
+def party(world: PersonaWorld) -> tuple[int, int]:
+    """That of the last search."""
+    query = world.travel.queries[-1][1]
+    return query.party.adults, len(query.party.children_ages)
+
+
+async def test_who_travels_is_remembered_over_a_pause(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        kept = await world.memories.of_person(TENANT, NOVA, user_id(ADA))
+        assert {item.slot for item in kept if item.kind == "preference"} == {"party", "budget"}
+        assert all(item.room_id is None and item.text for item in kept)
+        stored = world.stored
+    async with PersonaWorld(stored=stored, chapter=1).running() as later:
+        await trio.sleep(A_DAY_AND_MORE)
+        await later.told("porto in may", ANEW)
+        assert party(later) == (2, 2)
+        assert "for 2 adults" in later.writer.plans[-1].facts["party"]
+
+
+async def test_a_trip_goes_on_after_a_pause_of_hours_but_not_of_days(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("lisbon", asks_for_hotels(slots=Slots(destination=LISBON)))
+        assert world.acts() == ["ask"]
+        stored = world.stored
+    async with PersonaWorld(stored=stored, chapter=1).running() as soon:
+        await trio.sleep(7_200)
+        await soon.told("in february", reading("refine", slots=Slots(dates=FEBRUARY)))
+        assert soon.acts() == ["open_hotels", "show_hotels"]
+        stored = soon.stored
+    async with PersonaWorld(stored=stored, chapter=2).running() as late:
+        await trio.sleep(A_DAY_AND_MORE)
+        await late.told("in may", reading("refine", slots=Slots(dates=Dates(month="2027-05"))))
+        assert late.acts() == ["noted"]
+
+
+async def test_what_was_said_later_stands_after_what_was_remembered(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("lisbon", asks_for_hotels(slots=Slots(destination=LISBON)))
+        stored = world.stored
+    async with PersonaWorld(stored=stored, chapter=1).running() as soon:
+        await soon.told("rather porto", ANEW)
+        assert soon.writer.plans[-1].facts["destination"] == "Porto"
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_a_message_that_is_unsaid_leaves_nothing(
+    is_deleted: bool, autojump_clock: MockClock
+) -> None:
+    """The probe: neither in what is stored nor in what is asked for next."""
+    async with PersonaWorld().running() as world:
+        told = await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        assert party(world) == (2, 2)
+        world.unsay(told.opened.reply_to, is_deleted=is_deleted)
+        await trio.sleep(1)
+        assert await world.memories.of_person(TENANT, NOVA, user_id(ADA)) == []
+        await world.told("porto in may", ANEW)
+        assert party(world) == (1, 0)
+        assert "budget" not in world.writer.plans[-1].facts
+        await world.told("hotels?", asks_for_hotels(slots=Slots(destination=LISBON)))
+        assert "May" in world.writer.plans[-1].facts["dates"]
+
+
+async def test_a_question_that_is_deleted_meanwhile_is_not_answered_nor_learned_from(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        message_id = world.say("with the kids", asks_for_hotels(slots=FAMILY))
+        await trio.sleep(0.2)
+        world.unsay(message_id)
+        await trio.sleep(30)
+        (run,) = world.room.runs.values()
+        assert run.closed is not None
+        assert run.closed.reason == "cancelled"
+        assert await world.memories.of_person(TENANT, NOVA, user_id(ADA)) == []
+        world.say("still there?", ANEW, message_id="gone")
+        world.unsay("gone")
+        await trio.sleep(30)
+        assert len(world.room.runs) == 1
+        assert await world.memories.of_person(TENANT, NOVA, user_id(ADA)) == []
+
+
+async def test_while_the_store_is_away_forgetting_is_tried_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PersonaWorld().running() as world:
+        told = await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        real, tries = world.memories.forget_message, []
+
+        async def away(*query: Any) -> int:
+            tries.append(query)
+            if len(tries) < 4:
+                raise Unavailable
+            return await real(*query)
+
+        monkeypatch.setattr(world.memories, "forget_message", away)
+        world.unsay(told.opened.reply_to)
+        await trio.sleep(60)
+        assert len(tries) == 4
+        assert await world.memories.of_person(TENANT, NOVA, user_id(ADA)) == []
+
+
+# What is private.
+
+
+async def test_what_is_private_is_not_used_where_others_read(autojump_clock: MockClock) -> None:
+    stored = StoredPersonas()
+    async with PersonaWorld(stored=stored, preferences={"partySize": 4}).running() as alone:
+        await alone.told("with the kids", asks_for_hotels(slots=FAMILY))
+        await alone.told("porto in may", ANEW)
+        assert party(alone) == (2, 2)
+    for people, invited in (((ADA, BEN), 0), ((ADA,), 1)):
+        group = PersonaWorld(
+            stored=stored,
+            chapter=1,
+            people=people,
+            invited=invited,
+            preferences={"partySize": 4},
+        )
+        async with group.running():
+            await group.told("porto in may", ANEW)
+            assert party(group) == (1, 0)
+            assert "budget" not in group.writer.plans[-1].facts
+
+
+async def test_what_is_allowed_in_groups_and_what_was_said_there_is_used(
+    autojump_clock: MockClock,
+) -> None:
+    stored = StoredPersonas()
+    async with PersonaWorld(stored=stored).running() as alone:
+        await alone.told("with the kids", asks_for_hotels(slots=FAMILY))
+        for item in await alone.memories.of_person(TENANT, NOVA, user_id(ADA)):
+            if item.slot == "party":
+                await alone.memories.change(
+                    TENANT, item.id, user_id(ADA), text=None, in_groups=True
+                )
+    async with PersonaWorld(stored=stored, chapter=1, people=(ADA, BEN)).running() as group:
+        await group.told("porto in may", ANEW)
+        assert party(group) == (2, 2)
+        couple = Slots(destination=LISBON, dates=FEBRUARY, party=PartySaid(adults=3))
+        await group.told("we are three", asks_for_hotels(slots=couple), by=BEN)
+    async with PersonaWorld(stored=stored, chapter=2, people=(ADA, BEN)).running() as again:
+        await trio.sleep(A_DAY_AND_MORE)
+        await again.told("porto in may!", ANEW, by=BEN)
+        assert party(again) == (3, 0)
+
+
+PREFERENCES = st.fixed_dictionaries(
+    {},
+    optional={
+        "homeAirport": st.sampled_from(["DUB", "LIS"]),
+        "partySize": st.integers(1, 9),
+        "budget": st.sampled_from(["low", "luxury"]),
+        "interests": st.lists(st.sampled_from(["food", "surf"]), max_size=2),
+        "cabin": st.sampled_from(["business", "first"]),
+    },
+)
+REMEMBERED = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                ("party", {"adults": 5, "children": 1}),
+                ("budget", {"budget": {"amount": 60.0, "per": "night"}, "seeking": "hotels"}),
+                ("origin", [{"name": "Dublin", "placeId": "dublin-ie"}]),
+                ("said:x", {"slots": {"destination": [{"name": "Faro"}]}, "seeking": "hotels"}),
+            ]
+        ),
+        st.sampled_from([None, "another room"]),
+        st.sampled_from([ADA, BEN]),
+    ),
+    max_size=5,
+)
+WEIGHTS = st.none() | st.lists(st.floats(-2, 2), min_size=1, max_size=4)
+PRIVATE = st.tuples(PREFERENCES, REMEMBERED, WEIGHTS)
+WORDS = st.lists(
+    st.sampled_from(
+        [
+            ("hi", reading("greet"), ADA),
+            ("hotel", asks_for_hotels(), ADA),
+            (
+                "lisbon in feb",
+                asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY)),
+                ADA,
+            ),
+            (
+                "fly to porto",
+                reading(
+                    "search_flight", slots=Slots(destination=(mention("Porto"),), dates=FEBRUARY)
+                ),
+                ADA,
+            ),
+            ("somewhere nice", reading("ask_destination"), BEN),
+            ("with kids in feb", reading("ask_destination", slots=FAMILY), BEN),
+            ("cheaper", reading("refine"), ADA),
+            ("the second", reading("ask_detail"), ADA),
+            ("weather?", reading("weather"), BEN),
+            ("book it", reading("book"), ADA),
+        ]
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+async def _played(private: Any, words: Any) -> tuple[list[Any], list[Any]]:
+    """Everything that a room with Ada and Ben sees, in one world."""
+    preferences, remembered, weights = private
+    world = PersonaWorld(people=(ADA, BEN), preferences=preferences)
+    async with world.running():
+        for number, ((slot, value), room_id, about) in enumerate(remembered):
+            item = MemoryItem(
+                id=f"0190e000-0000-7000-8000-{number:012x}",
+                persona_id=NOVA,
+                kind="preference",
+                text="private",
+                about=user_id(about),
+                room_id=room_id,
+                source_message=f"private-{number}",
+                slot=slot,
+                value=value,
+                created_at=number,
+            )
+            await world.memories.add(TENANT, item)
+        if weights is not None:
+            for person in (ADA, BEN):
+                model = {"v": "t1", "w": weights, "n": len(weights)}
+                await world.feedbacks.save_taste(TENANT, user_id(person), NOVA, model)
+                liked = Feedback(
+                    user_id=user_id(person),
+                    persona_id=NOVA,
+                    message_id="elsewhere",
+                    item_id="hotel-2",
+                    value=-1,
+                    at=world.clock.now_ms(),
+                )
+                await world.feedbacks.set(TENANT, liked)
+        for text, understanding, by in words:
+            await world.asked(text, understanding, by=by)
+        return [_seen(run) for run in world.room.runs.values()], world.travel.queries
+
+
+def _seen(run: Told) -> Any:
+    return run.opened, run.deltas, run.authors, run.closed, run.seq
+
+
+def _run(main: Callable[..., Any], *given: Any) -> Any:
+    return run_seeded(7, partial(main, *given))
+
+
+@given(PRIVATE, PRIVATE, WORDS)
+@settings(max_examples=40, deadline=None)
+def test_two_worlds_that_differ_in_private_alone_look_the_same_to_a_group(
+    one: Any, other: Any, words: Any
+) -> None:
+    """Byte for byte and millisecond for millisecond: texts, cards, and what suppliers are asked."""
+    assert _run(_played, one, words) == _run(_played, other, words)
+
+
+def test_the_two_worlds_would_differ_if_private_things_were_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: with the boundary taken away the same comparison fails."""
+    one: Any = ({}, [(("party", {"adults": 5}), None, ADA)], None)
+    words = [
+        ("lisbon in feb", asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY)), ADA)
+    ]
+    assert _run(_played, one, words) == _run(_played, ({}, [], None), words)
+    monkeypatch.setattr("actors.persona.sitting.Sitting.is_group", False)
+    assert _run(_played, one, words) != _run(_played, ({}, [], None), words)
+
+
+async def test_memories_of_a_room_are_its_own(autojump_clock: MockClock) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        kept = await world.memories.of_person(TENANT, NOVA, user_id(ADA))
+        assert {item.room_id for item in kept} == {ROOM_ID}
+        assert hotel(1).id in [
+            card["id"]
+            for run in world.room.runs.values()
+            for card in (run.closed.cards or [])  # type: ignore[union-attr]
+        ]

@@ -12,9 +12,22 @@ from werkzeug.exceptions import HTTPException
 from core.errors import Rejected
 from core.telemetry import bind_request, clear_request
 from core.texts import first_spoken
-from gateways.http import auth, health, inbox, info, offers, places, rooms, users
+from gateways.http import (
+    auth,
+    health,
+    inbox,
+    info,
+    offers,
+    persona_cards,
+    persona_memories,
+    personas,
+    places,
+    rooms,
+    users,
+)
 from gateways.http.bodies import BODY_WITHIN, MAX_BODY_BYTES
 from gateways.http.gate import Gate
+from gateways.http.large_bodies import LargeBodies, SizedRequest
 from gateways.http.openapi import openapi_route
 from gateways.http.ports import HttpPorts
 from gateways.http.problems import incident, problem, unbuilt
@@ -28,6 +41,9 @@ DECLARED: Final = (
     *inbox.ROUTES,
     *places.ROUTES,
     *offers.ROUTES,
+    *personas.ROUTES,
+    *persona_memories.ROUTES,
+    *persona_cards.ROUTES,
     *info.ROUTES,
     *health.ROUTES,
 )
@@ -59,7 +75,10 @@ def create_app(ports: HttpPorts, *, body_within: float = BODY_WITHIN) -> QuartTr
     )
     # No path has two spellings: werkzeug would redirect `a//b`, to whatever host the request names.
     app.url_map.merge_slashes = False
-    gate = app.extensions[GATE] = Gate(ports, body_within)
+    large = LargeBodies(DECLARED)
+    app.request_class = SizedRequest
+    app.asgi_app = large.around(app.asgi_app)  # type: ignore[assignment,method-assign]
+    gate = app.extensions[GATE] = Gate(ports, large, body_within)
     _frame(app, ports)
     for route in (*DECLARED, openapi_route(DECLARED, ports.version)):
         for path in _paths(route.path):

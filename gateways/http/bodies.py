@@ -1,8 +1,8 @@
 """JSON and queries in: bounded in size and time, strict, every wrong field named."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 import trio
@@ -40,9 +40,10 @@ _PLACE: Final = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 _NAMED: Final = re.compile(r"field `([^`]*)`")
 
 
-async def read_raw(request: Request, *, within: float) -> bytes:
-    """The body's bytes: at most 64 KiB, all of it `within` so many seconds (the HTTP server below us
-    has a deadline for silence only: a body of one byte a second would stay for ever)."""
+async def read_raw(request: Request, *, within: float, limit: int = MAX_BODY_BYTES) -> bytes:
+    """The body's bytes: at most `limit` (which `large_bodies` told Quart), all of it `within` so many
+    seconds (the HTTP server below us has a deadline for silence only: a body of one byte a second
+    would stay for ever)."""
     try:
         with trio.fail_after(within):
             return await request.get_data(cache=True, as_text=False, parse_form_data=False)
@@ -50,7 +51,7 @@ async def read_raw(request: Request, *, within: float) -> bytes:
         raise Rejected(
             "too_large",
             "The request is too large: at most {limit} bytes.",
-            params={"limit": MAX_BODY_BYTES},
+            params={"limit": limit},
         ) from None
     except trio.TooSlowError:
         raise SlowBody from None
@@ -65,7 +66,7 @@ class SlowBody(Rejected):
 
 def decode_body(raw: bytes, media_type: str, shape: type[B]) -> B:
     """Raises `InvalidFields`."""
-    if not raw and not shape.__struct_fields__:
+    if not raw and shape.may_be_empty:
         return shape()
     if media_type.lower() != "application/json":
         raise _invalid("Content-Type", sentence("Send JSON: Content-Type: application/json."))
@@ -76,6 +77,14 @@ def decode_body(raw: bytes, media_type: str, shape: type[B]) -> B:
     if not isinstance(sent, dict):
         raise _invalid("", sentence("Send a JSON object."))
     return _convert(sent, shape, strict=True)
+
+
+def check_media_type(media_type: str, taken: Sequence[str]) -> None:
+    """Raises `InvalidFields` for a body that is none of them."""
+    if media_type.lower() not in taken:
+        text = sentence("Send one of these: {types}.")
+        params = {"types": ", ".join(taken)}
+        raise InvalidFields([FieldProblem("Content-Type", text, params)])
 
 
 def decode_query(sent: Mapping[str, str], shape: type[B]) -> B:
@@ -108,7 +117,17 @@ def _problems(sent: dict[str, Any], shape: type[Body], *, strict: bool) -> Itera
         try:
             msgspec.convert(sent[name], field.type, strict=strict)
         except msgspec.ValidationError as error:
-            yield _problem(name, str(error))
+            yield _choice(name, field.type, str(error)) or _problem(name, str(error))
+
+
+def _choice(name: str, kind: Any, words: str) -> FieldProblem | None:
+    """A field of a few possible values names them."""
+    kinds = [kind, *get_args(kind)]
+    choices = [value for each in kinds if get_origin(each) is Literal for value in get_args(each)]
+    if not choices or "nvalid enum value" not in words or " - at `$" in words:
+        return None
+    params = {"choices": ", ".join(map(str, choices))}
+    return FieldProblem(name, sentence("Choose one of these: {choices}."), params)
 
 
 def _problem(name: str, words: str) -> FieldProblem:

@@ -23,6 +23,27 @@ MAX_CARD_BYTES: Final = 4 * 2**20
 MAX_PARTS: Final = 250_000
 MAX_DEPTH: Final = 64
 
+TEMPLATES_USE: Final = frozenset({"name", "tags"})
+"""Of a card, templates use the name, and the voice that its tags speak of."""
+
+COMPACT_USES: Final = TEMPLATES_USE | {
+    "first_mes",
+    "alternate_greetings",
+    "mes_example",
+    "character_book",
+}
+"""Beside them, a model with the compact prompt: passages that are found again and said."""
+
+CHAT_USES: Final = COMPACT_USES | {
+    "nickname",
+    "description",
+    "personality",
+    "scenario",
+    "system_prompt",
+    "post_history_instructions",
+}
+"""Beside them, a model with the chat prompt, which reads them."""
+
 VOICES: Final[tuple[Voice, ...]] = get_args(Voice)
 _SPECS: Final[Mapping[Any, int]] = {"chara_card_v2": 2, "chara_card_v3": 3}
 

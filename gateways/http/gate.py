@@ -14,12 +14,21 @@ from quart import Request
 from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Principal
 from core.texts import first_spoken
-from gateways.http.bodies import BODY_WITHIN, SlowBody, decode_body, decode_query, read_raw
+from gateways.http.bodies import (
+    BODY_WITHIN,
+    MAX_BODY_BYTES,
+    SlowBody,
+    check_media_type,
+    decode_body,
+    decode_query,
+    read_raw,
+)
 from gateways.http.idempotency import answer_once, fingerprint, key_of
+from gateways.http.large_bodies import LargeBodies
 from gateways.http.limits import Limits, RateLimited, is_loopback
 from gateways.http.ports import HttpPorts, Statistics
 from gateways.http.problems import incident, problem
-from gateways.http.routes import Call, Reply, Route
+from gateways.http.routes import Call, Nothing, Reply, Route
 from gateways.http.security import admit, principal_of
 
 ANSWER_WITHIN: Final = 30.0
@@ -32,8 +41,11 @@ log = structlog.get_logger("caravan.http")
 class Gate:
     """Owns: the number of calls in flight and the counts of answers. Borrows: the ports."""
 
-    def __init__(self, ports: HttpPorts, body_within: float = BODY_WITHIN) -> None:
+    def __init__(
+        self, ports: HttpPorts, large: LargeBodies, body_within: float = BODY_WITHIN
+    ) -> None:
         self.ports = replace(ports, statistics=self._all_statistics)
+        self.large = large
         self._others = ports.statistics
         self.limits = Limits(ports.rate_limits)
         self._body_within = body_within
@@ -66,7 +78,12 @@ class Gate:
     def statistics(self) -> Mapping[str, int | float]:
         """Calls in flight, and how many were answered, by hundreds of the status."""
         answered = {f"answered_{kind}xx": self._answers[kind] for kind in (2, 4, 5)}
-        return {"in_flight": self._in_flight, "in_flight_limit": MAX_IN_FLIGHT, **answered}
+        return {
+            "in_flight": self._in_flight,
+            "in_flight_limit": MAX_IN_FLIGHT,
+            **self.large.statistics(),
+            **answered,
+        }
 
     def _all_statistics(self) -> Statistics:
         return {**self._others(), "http": self.statistics()}
@@ -100,7 +117,16 @@ class Gate:
         await self._identify(route, request, visit)
         admit(route.access, visit.principal, is_local=visit.is_local)
         _check_ids(path)
-        raw = await read_raw(request, within=self._body_within)
+        with self.large.admitted(route, request, visit.principal):
+            return await self._read_and_answered(route, request, path, visit)
+
+    async def _read_and_answered(
+        self, route: Route, request: Request, path: Mapping[str, str], visit: "_Visit"
+    ) -> Reply:
+        limit = route.max_body or MAX_BODY_BYTES
+        raw = await read_raw(request, within=self._body_within, limit=limit)
+        if route.takes:
+            check_media_type(request.mimetype, route.takes)
         call = Call(
             ports=self.ports,
             limits=self.limits,
@@ -112,13 +138,15 @@ class Gate:
             key=key_of(request.headers.get("Idempotency-Key")) if route.method != "GET" else None,
             path=path,
             query=decode_query(request.args.to_dict(), route.query),
-            body=decode_body(raw, request.mimetype, route.body),
+            body=Nothing() if route.takes else decode_body(raw, request.mimetype, route.body),
+            raw=raw if route.takes else b"",
+            media_type=request.mimetype.lower(),
         )
         if call.key is None or not route.keeps_answer:
             return await route.handle(call)
         who = call.of()
         scope = f"{who.tenant_id}/{who.user_id}/{route.method} {route.path}"
-        call_hash = fingerprint(*path.values(), request.query_string, raw)
+        call_hash = await _fingerprint(*path.values(), request.query_string, raw)
         produce = partial(route.handle, call)
         return await answer_once(self.ports.idempotency, scope, call.key, call_hash, produce)
 
@@ -145,6 +173,13 @@ class Gate:
         reference = self.ports.ids.uuid7()
         log.error("http crash", reference=reference, route=route.path, exc_info=error)
         return incident(reference)
+
+
+async def _fingerprint(*parts: str | bytes) -> bytes:
+    """In a thread where there is much to hash: the loop would stand still for ten milliseconds."""
+    if sum(map(len, parts)) <= MAX_BODY_BYTES:
+        return fingerprint(*parts)
+    return await trio.to_thread.run_sync(fingerprint, *parts)
 
 
 class _Visit:

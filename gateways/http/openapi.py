@@ -64,13 +64,19 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_headers(route)],
         "responses": {
             str(route.status): _response(
-                HTTPStatus(route.status).phrase, route.answer, schema_of, route.media_type
+                HTTPStatus(route.status).phrase,
+                route.answer,
+                schema_of,
+                (route.media_type, *route.also),
             ),
             **_failures(route, schema_of),
         },
     }
     if route.body is not Nothing:
         content = {"application/json": {"schema": schema_of[route.body]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if route.takes:
+        content = {each: {"schema": {}} for each in route.takes}
         operation["requestBody"] = {"required": True, "content": content}
     if route.access == "operator":
         operation["security"] = [{}, {"bearer": []}]
@@ -104,10 +110,13 @@ def _response(
     words: str,
     kind: type | None,
     schema_of: dict[type, Any],
-    media_type: str = "application/json",
+    media_types: Sequence[str] = ("application/json",),
 ) -> dict[str, Any]:
-    schema = schema_of[kind] if kind else {"type": "string"} if "text" in media_type else {}
-    return {"description": words, "content": {media_type: {"schema": schema}}}
+    content = {
+        each: {"schema": schema_of[kind] if kind else {"type": "string"} if "text" in each else {}}
+        for each in media_types
+    }
+    return {"description": words, "content": content}
 
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:

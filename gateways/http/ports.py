@@ -1,12 +1,13 @@
 """All that the HTTP gateway needs of the world, handed in by the composition root."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from core.ports.catalogue import Catalogue
 from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
+from core.ports.personas import Memories, Personas, Runs
 from core.ports.rate_limits import RateLimits
 from core.ports.repositories import IdempotencyKeys, Inboxes, Rooms, Users
 from core.ports.travel_search import TravelSearch
@@ -21,6 +22,7 @@ Statistics = Mapping[str, Mapping[str, int | float]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpPorts:
     """`ref` is the actor system's. `rate_limits` None: all limits are off (tests on loopback).
+    `card_fields`: those of a character card that the loaded model uses.
 
     `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
     `statistics` gives group → name → number for `/metrics`; the gateway adds its own group `http`. `public_ws_url` None: `/api/v1/info`
@@ -33,6 +35,10 @@ class HttpPorts:
     inboxes: Inboxes
     catalogue: Catalogue
     travel: TravelSearch
+    personas: Personas
+    runs: Runs
+    memories: Memories
+    card_fields: Callable[[], Set[str]]
     idempotency: IdempotencyKeys
     rate_limits: RateLimits | None
     clock: Clock

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -19,7 +19,10 @@ Access = Permission | Literal["public", "login", "operator"]
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """What a client sends, as JSON or as a query. An unknown field is an error."""
+    """What a client sends, as JSON or as a query. An unknown field is an error. `may_be_empty`: no
+    body at all says the same as `{}`."""
+
+    may_be_empty: ClassVar[bool] = False
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -29,11 +32,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Nothing(Body, frozen=True):
     """No field at all: an empty body or `{}`."""
 
+    may_be_empty: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request, judged and decoded. `body` and `query` are of the route's declared types;
-    `key` is its Idempotency-Key; `address` whom to count it for; `locale` what its user reads."""
+    """One request, judged and decoded. `body` and `query` are of the route's declared types; `raw` is
+    the body of a route that takes it undecoded, of `media_type`; `key` is its Idempotency-Key;
+    `address` whom to count it for; `locale` what its user reads."""
 
     ports: HttpPorts
     limits: Limits
@@ -46,6 +52,8 @@ class Call:
     path: Mapping[str, str]
     query: Any
     body: Any
+    raw: bytes = b""
+    media_type: str = ""
 
     def of(self) -> Principal:
         """The caller of a route that is not public."""
@@ -75,9 +83,11 @@ class Route:
 
     `errors`: the codes it may answer beside those that follow from the other fields.
     `keeps_answer`: whether an Idempotency-Key is honoured. `is_limited`: whether it counts.
+    `takes`: the media types of a body that the handler reads itself, of at most `max_body` bytes
+    (None: as many as any other). `also`: other media types of the answer.
     """
 
-    method: Literal["GET", "POST", "PATCH"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     name: str
     summary: str
@@ -91,3 +101,6 @@ class Route:
     keeps_answer: bool = False
     is_limited: bool = True
     media_type: str = "application/json"
+    also: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+    max_body: int | None = None

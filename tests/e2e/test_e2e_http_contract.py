@@ -24,14 +24,14 @@ BUILT: Final = {
     ("post", "/api/v1/chat/rooms"),
     ("get", "/api/v1/chat/rooms/{id}/members"),
     ("get", "/api/v1/inbox"),
+    ("get", "/api/v1/personas"),
+    ("post", "/api/v1/personas"),
     ("get", "/api/v1/info"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),
 }
 NOT_YET: Final = (
-    ("GET", "personas"),
-    ("POST", "personas"),
     ("GET", "recommendations?q=x"),
     ("POST", "quotes"),
     ("GET", "bookings"),

@@ -26,6 +26,10 @@ from protocol.addresses import Address
 from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
 from protocol.travel import Query
 from storage.memory.catalogue import MemoryCatalogue
+from storage.memory.memories import MemoryMemories
+from storage.memory.personas import MemoryPersonas
+from storage.memory.runs import MemoryRuns
+from storage.memory.stored_personas import StoredPersonas
 
 PASSWORD = "a long password"
 PAGE_LIMIT = 100
@@ -194,6 +198,9 @@ class FakeRooms:
         found = sorted(self.records, key=lambda member: member.user_id)
         return [m for m in found if after_user is None or m.user_id > after_user][:limit]
 
+    async def is_member(self, tenant_id: int, room_id: str, user_id: str) -> bool:
+        return any(room.id == room_id for room in self.summaries)
+
 
 class FakeInboxes:
     def __init__(self) -> None:
@@ -350,6 +357,12 @@ class World:
         self.rate_limits = FakeRateLimits() if limited else None
         self.actors = FakeActors()
         self.travel = FakeTravel()
+        self.seats: dict[str, list[str]] = {}
+        stored = StoredPersonas()
+        self.personas = MemoryPersonas(stored, rooms_of=lambda _, one: self.seats.get(one, []))
+        self.runs = MemoryRuns(FakeClock())
+        self.memories = MemoryMemories(stored, FakeClock())
+        self.card_fields = frozenset({"name", "first_mes"})
         self.checks = {"database": True, "shards": True}
         made: dict[str, Any] = {
             "credentials": self.credentials,
@@ -358,6 +371,10 @@ class World:
             "inboxes": self.inboxes,
             "catalogue": MemoryCatalogue(()),
             "travel": self.travel,
+            "personas": self.personas,
+            "runs": self.runs,
+            "memories": self.memories,
+            "card_fields": lambda: self.card_fields,
             "clock": FakeClock(),
             "idempotency": self.idempotency,
             "rate_limits": self.rate_limits,

@@ -1,0 +1,398 @@
+"""One's personas: making, changing and removing them, choosing the active one, and what they did."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+import trio
+from msgspec import UNSET, UnsetType
+
+from core.errors import Rejected
+from core.identity import Permission
+from core.ports.personas import NewPersona, PersonaPatch, Run, SegmentRecord
+from core.texts import sentence
+from gateways.http.character_cards import card_of, used
+from gateways.http.persona_texts import (
+    MAX_NAME_BYTES,
+    MAX_TEXT_BYTES,
+    is_longer,
+    proper_name,
+    shown,
+)
+from gateways.http.problems import FieldProblem, InvalidFields
+from gateways.http.rooms import Page
+from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
+from protocol.ids import Id
+from protocol.persona import Persona, SetRoomPersona, Voice
+from protocol.room import ROOM
+
+PATH: Final = f"{API}/personas"
+ONE: Final = f"{PATH}/{{id}}"
+ROOMS_AT_ONCE: Final = 8
+
+_RULES: Final = {
+    "name": sentence("A name has visible characters and no line breaks."),
+    "length": sentence("A field may have at most {limit} bytes."),
+}
+
+
+class OwnPersona(View, frozen=True, omit_defaults=True):
+    """A persona as its owner sees it. `is_active`: chosen for everywhere. `uses`: which of its card's
+    fields the loaded model uses; absent in lists, and where it has no card."""
+
+    id: str
+    name: str
+    style: Voice
+    about: str
+    greeting: str
+    is_favourite: bool
+    is_paid: bool
+    version: int
+    created_at: int
+    is_active: bool | None = None
+    uses: list[str] | None = None
+
+
+class PersonaItems(View, frozen=True):
+    """Oldest first."""
+
+    items: list[OwnPersona]
+    next_cursor: str | None
+
+
+class OnePersona(View, frozen=True):
+    """The answer to what makes, shows or changes one."""
+
+    persona: OwnPersona
+
+
+class MakePersona(Body, frozen=True):
+    """`about`: who it is; `greeting`: how it begins. Both lose control and direction characters."""
+
+    name: str
+    style: Voice
+    about: str = ""
+    greeting: str = ""
+
+
+class ChangePersona(Body, frozen=True):
+    """What is absent stays."""
+
+    name: str | UnsetType = UNSET
+    style: Voice | UnsetType = UNSET
+    about: str | UnsetType = UNSET
+    greeting: str | UnsetType = UNSET
+    is_favourite: bool | UnsetType = UNSET
+
+
+class Activate(Body, frozen=True):
+    """Where it is to be the active one: in a room, or (absent) everywhere else."""
+
+    may_be_empty: ClassVar[bool] = True
+    room_id: Id | None = None
+
+
+class SegmentItem(View, frozen=True):
+    """One part of an answer and who worded it. Times in ms after the prompt was read."""
+
+    act: str
+    tier: str
+    model: str
+    version: str
+    tokens: int
+    first_ms: int | None
+    ended_ms: int
+
+    @classmethod
+    def of(cls, segment: SegmentRecord) -> "SegmentItem":
+        return cls(**{name: getattr(segment, name) for name in cls.__struct_fields__})
+
+
+class RunItem(View, frozen=True):
+    """One answer, without what was said. `cost`: units."""
+
+    id: str
+    room_id: str
+    message_id: str
+    started_at: int
+    ended_at: int | None
+    outcome: str
+    segments: list[SegmentItem]
+    cost: int
+
+
+class RunItems(View, frozen=True):
+    """Newest first. `next_cursor` None: this was all."""
+
+    items: list[RunItem]
+    next_cursor: str | None
+
+
+async def list_personas(call: Call) -> Reply:
+    """One's own."""
+    who, page = call.of(), call.query
+    found = await call.ports.personas.of_owner(who.tenant_id, who.user_id)
+    places = {persona.id: place for place, persona in enumerate(found, 1)}
+    rest = found[places.get(page.cursor, 0 if page.cursor is None else len(found)) :]
+    active = await _active(call)
+    items = [view(persona, active) for persona in rest[: page.limit]]
+    more = items[-1].id if len(rest) > page.limit else None
+    return json_reply(PersonaItems(items=items, next_cursor=more))
+
+
+async def make_persona(call: Call) -> Reply:
+    """Make one of at most five."""
+    body: MakePersona = call.body
+    name, about, greeting = _judged(body.name, body.about, body.greeting)
+    new = NewPersona(
+        id=new_id(call, "made"),
+        owner_id=call.of().user_id,
+        name=name or "",
+        style=body.style,
+        about=about or "",
+        greeting=greeting or "",
+        created_at=call.ports.clock.now_ms(),
+    )
+    persona = await call.ports.personas.create(call.of().tenant_id, new)
+    return json_reply(OnePersona(persona=await whole_view(call, persona)), 201)
+
+
+async def read_persona(call: Call) -> Reply:
+    """One of one's own."""
+    return json_reply(OnePersona(persona=await whole_view(call, await own(call))))
+
+
+async def change_persona(call: Call) -> Reply:
+    """All of what is sent or nothing."""
+    body: ChangePersona = call.body
+    persona = await own(call)
+    name, about, greeting = _judged(body.name, body.about, body.greeting)
+    patch = PersonaPatch(
+        name=name,
+        style=None if body.style is UNSET else body.style,
+        about=about,
+        greeting=greeting,
+        is_favourite=None if body.is_favourite is UNSET else body.is_favourite,
+    )
+    changed = await call.ports.personas.patch(call.of().tenant_id, persona.id, patch)
+    return json_reply(OnePersona(persona=await whole_view(call, changed)))
+
+
+async def remove_persona(call: Call) -> Reply:
+    """Out of its rooms first: cut off halfway, it is still there to be removed again. Who took it into
+    another one meanwhile finds it gone from there too."""
+    persona, tenant_id = await own(call), call.of().tenant_id
+    await _leave(call, persona.id, await call.ports.personas.rooms(tenant_id, persona.id))
+    await _leave(call, persona.id, await call.ports.personas.remove(tenant_id, persona.id))
+    return json_reply({})
+
+
+async def activate_persona(call: Call) -> Reply:
+    """Make one the active one, in a room or everywhere else."""
+    persona, who = await own(call), call.of()
+    room_id = call.body.room_id
+    if room_id is not None and not await call.ports.rooms.is_member(
+        who.tenant_id, room_id, who.user_id
+    ):
+        raise Rejected("not_found", "This room does not exist.")
+    await call.ports.personas.switch(who.tenant_id, who.user_id, persona.id, room_id)
+    return json_reply(OnePersona(persona=await whole_view(call, persona)))
+
+
+async def list_runs(call: Call) -> Reply:
+    """What one's persona did, newest first."""
+    persona, page = await own(call), call.query
+    found = await call.ports.runs.of_persona(
+        call.of().tenant_id, persona.id, before=page.cursor, limit=page.limit + 1
+    )
+    items = [_run(run) for run in found[: page.limit]]
+    more = items[-1].id if len(found) > page.limit else None
+    return json_reply(RunItems(items=items, next_cursor=more))
+
+
+async def own(call: Call) -> Persona:
+    """The persona of the path. Raises `Rejected("not_found")` for somebody else's."""
+    who = call.of()
+    persona = await call.ports.personas.get(who.tenant_id, call.path["id"])
+    if persona is None or persona.owner_id != who.user_id:
+        raise Rejected("not_found", "There is no such persona.")
+    return persona
+
+
+async def whole_view(call: Call, persona: Persona) -> OwnPersona:
+    """With what the loaded model uses of its card."""
+    uses = None
+    if persona.card is not None:
+        uses = used(card_of(persona.card), call.ports.card_fields())
+    return view(persona, await _active(call), uses)
+
+
+def view(persona: Persona, active: str | None, uses: list[str] | None = None) -> OwnPersona:
+    return OwnPersona(
+        id=persona.id,
+        name=persona.name,
+        style=persona.style,
+        about=persona.about,
+        greeting=persona.greeting,
+        is_favourite=persona.is_favourite,
+        is_paid=persona.is_paid,
+        version=persona.version,
+        created_at=persona.created_at,
+        is_active=persona.id == active,
+        uses=uses,
+    )
+
+
+def new_id(call: Call, how: str) -> str:
+    """The same key makes the same persona, also when the first answer was never stored. `how`: by
+    which route, for a key is its own."""
+    if call.key is None:
+        return call.ports.ids.uuid7()
+    said = "/".join((how, str(call.of().tenant_id), call.of().user_id, call.key))
+    bits = int.from_bytes(hashlib.sha256(said.encode()).digest()[:16])
+    bits = bits & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62)
+    return str(uuid.UUID(int=bits))
+
+
+async def _active(call: Call) -> str | None:
+    """That of no room in particular."""
+    who = call.of()
+    return await call.ports.personas.active(who.tenant_id, who.user_id, "")
+
+
+async def _leave(call: Call, persona_id: str, rooms: Sequence[str]) -> None:
+    """Take it out of these rooms, on its owner's behalf."""
+    limiter = trio.CapacityLimiter(ROOMS_AT_ONCE)
+    refusals: list[Rejected] = []
+
+    async def leave(room_id: str) -> None:
+        command = SetRoomPersona(room_id=room_id, persona_id=persona_id, active=False)
+        async with limiter:
+            try:
+                await call.ports.ref(ROOM.at(room_id)).ask(command, principal=call.of())
+            except Rejected as refused:
+                if refused.code not in ("not_found", "conflict"):  # it sits there no more
+                    refusals.append(refused)
+
+    async with trio.open_nursery() as nursery:
+        for room_id in rooms:
+            nursery.start_soon(leave, room_id)
+    if refusals:
+        raise refusals[0]
+
+
+def _judged(
+    name: str | UnsetType, about: str | UnsetType, greeting: str | UnsetType
+) -> tuple[str | None, str | None, str | None]:
+    """In normal form, None for what is absent. Raises `InvalidFields`, which names all that is wrong."""
+    wrong: list[FieldProblem] = []
+    normal = {
+        "name": None if name is UNSET else proper_name(name),
+        "about": None if about is UNSET else shown(about),
+        "greeting": None if greeting is UNSET else shown(greeting),
+    }
+    if name is not UNSET and normal["name"] is None:
+        wrong.append(FieldProblem("name", _RULES["name"]))
+    for field, text in normal.items():
+        limit = MAX_NAME_BYTES if field == "name" else MAX_TEXT_BYTES
+        if text is not None and is_longer(text, limit):
+            wrong.append(FieldProblem(field, _RULES["length"], {"limit": limit}))
+    if wrong:
+        raise InvalidFields(wrong)
+    return normal["name"], normal["about"], normal["greeting"]
+
+
+def _run(run: Run) -> RunItem:
+    return RunItem(
+        id=run.id,
+        room_id=run.room_id,
+        message_id=run.message_id,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        outcome=run.outcome,
+        segments=[SegmentItem.of(segment) for segment in run.segments],
+        cost=run.cost,
+    )
+
+
+ROUTES: Final = (
+    Route(
+        method="GET",
+        path=PATH,
+        name="listPersonas",
+        summary="One's personas, oldest first",
+        handle=list_personas,
+        access=Permission.MANAGE_PERSONAS,
+        query=Page,
+        answer=PersonaItems,
+    ),
+    Route(
+        method="POST",
+        path=PATH,
+        name="makePersona",
+        summary="Make a persona, one of at most five",
+        handle=make_persona,
+        access=Permission.MANAGE_PERSONAS,
+        body=MakePersona,
+        answer=OnePersona,
+        status=201,
+        errors=("persona_limit",),
+        keeps_answer=True,
+    ),
+    Route(
+        method="GET",
+        path=ONE,
+        name="readPersona",
+        summary="One of one's personas",
+        handle=read_persona,
+        access=Permission.MANAGE_PERSONAS,
+        answer=OnePersona,
+        errors=("not_found",),
+    ),
+    Route(
+        method="PATCH",
+        path=ONE,
+        name="changePersona",
+        summary="Change a persona; what is absent stays",
+        handle=change_persona,
+        access=Permission.MANAGE_PERSONAS,
+        body=ChangePersona,
+        answer=OnePersona,
+        errors=("not_found",),
+        keeps_answer=True,
+    ),
+    Route(
+        method="DELETE",
+        path=ONE,
+        name="removePersona",
+        summary="Take a persona out of its rooms and remove it with all that it remembers",
+        handle=remove_persona,
+        access=Permission.MANAGE_PERSONAS,
+        errors=("not_found", "overloaded"),
+        keeps_answer=True,
+    ),
+    Route(
+        method="POST",
+        path=f"{ONE}/activate",
+        name="activatePersona",
+        summary="Make a persona the active one, in a room or everywhere else",
+        handle=activate_persona,
+        access=Permission.MANAGE_PERSONAS,
+        body=Activate,
+        answer=OnePersona,
+        errors=("not_found",),
+        keeps_answer=True,
+    ),
+    Route(
+        method="GET",
+        path=f"{ONE}/runs",
+        name="listRuns",
+        summary="What a persona did, newest first, without what was said",
+        handle=list_runs,
+        access=Permission.MANAGE_PERSONAS,
+        query=Page,
+        answer=RunItems,
+        errors=("not_found",),
+    ),
+)

@@ -195,7 +195,7 @@ async def activate_persona(call: Call) -> Reply:
     if room_id is not None and not await call.ports.rooms.is_member(
         who.tenant_id, room_id, who.user_id
     ):
-        raise Rejected("not_found", "This room does not exist.")
+        raise Rejected("not_found", "There is no such room.")
     await call.ports.personas.switch(who.tenant_id, who.user_id, persona.id, room_id)
     return json_reply(OnePersona(persona=await whole_view(call, persona)))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any, Final, get_args
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import trio
@@ -28,7 +28,7 @@ from core.ports.personas import Run
 from core.ports.repositories import User
 from core.reference import Ref
 from protocol.persona import Persona, Prompt
-from protocol.understanding import Language, Setting, Understanding
+from protocol.understanding import Setting, Understanding
 
 READ_WITHIN: Final = 2.0
 PLACE_WITHIN: Final = 20.0
@@ -36,8 +36,6 @@ PLACE_WITHIN: Final = 20.0
 
 RUNS_A_MINUTE: Final = 20
 """Per user, over all rooms."""
-
-SPOKEN: Final = frozenset[str](get_args(Language))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +161,9 @@ class Answerer:
                 await self._say_fixed(read, persona, notice("slow_down", locale))
         elif read.fixed is not None:
             await self._say_fixed(read, persona, read.fixed.text)
-        elif read.reading is not None and not is_spoken(read.reading):
-            await self._say_fixed(read, persona, notice("not_my_language", locale))
+        elif read.reading is not None and not read.reading.is_supported:
+            language = read.reading.language
+            await self._say_fixed(read, persona, notice("not_my_language", language))
         elif read.reading is not None:
             await self._decide_and_run(read, read.reading, persona)
 
@@ -295,11 +294,6 @@ class Answerer:
             return now.astimezone(ZoneInfo(asker.time_zone)).date() if asker else now.date()
         except (LookupError, ValueError):
             return now.date()
-
-
-def is_spoken(reading: Understanding) -> bool:
-    """Whether answers can be given in the language of the message."""
-    return reading.language in SPOKEN
 
 
 def seed_of(message_id: str) -> int:

@@ -464,6 +464,16 @@ async def test_in_a_group_it_must_be_meant_for_a_persona(autojump_clock: MockClo
         assert run.text == TEXTS["human"]["en"]
 
 
+async def test_a_language_that_is_not_understood_well_is_told_so_in_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        off = reading("search_hotel", language="de", is_supported=False)
+        run = await world.told("ein hotel in lissabon", off)
+        assert run.text == NOTICES["not_my_language"]["de"]
+        assert world.writer.plans == []
+
+
 # Prices and slow look-ups.
 
 

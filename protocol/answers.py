@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from protocol import booking, chat, plan, room, session
+from protocol import booking, chat, persona, plan, room, session
 from protocol.frames import Answer, Command, Done
 
 _OWN_ANSWERS: Final[Mapping[type[Command], type[Answer]]] = {
@@ -14,6 +14,7 @@ _OWN_ANSWERS: Final[Mapping[type[Command], type[Answer]]] = {
         (
             *(room.LeaveRoom, room.InviteToRoom, room.RemoveFromRoom, room.UpdateRoom),
             *(chat.EditMessage, chat.DeleteMessage, chat.ReactToMessage, chat.PinMessage),
+            persona.SetRoomPersona,
         ),
         room.Sequenced,
     ),

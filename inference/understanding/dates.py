@@ -388,9 +388,6 @@ _NO_DURATION: Final = re.compile(
 )
 _ARTICLES: Final = frozenset(("a", "an", "la", "une", "un", "una", "eine", "ein"))
 _FOR_JUST: Final = re.compile(r"\b(?:for|just|only|for only|fur|por|pour|solo)\s*$")
-_LONG_WEEKEND: Final = re.compile(
-    r"\blong weekend\b|\bverlangertes wochenende\b|\blanges wochenende\b|\bpuente\b"
-)
 
 
 def _durations(found: _Found) -> None:

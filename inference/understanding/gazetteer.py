@@ -197,7 +197,7 @@ class Gazetteer:
                 known = names.get(tuple(t.word for t in tokens[at : at + count]))
                 if known is not None:
                     return Sighting(known, at, at + count - 1, known.is_plain)
-        if len(token.word) == 3 and token.word not in COMMON:
+        if len(token.word) == 3 and (token.is_capital or token.word not in COMMON):
             known = self._codes.get(token.word)
             if known is not None:
                 return Sighting(known, at, at, False, is_code=True)

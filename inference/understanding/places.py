@@ -247,8 +247,9 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
     """Those that name a place here: by themselves, by a cue, or beside one that does."""
     sure = [_is_place(said, candidate) for candidate in candidates]
     for at, (one, two) in enumerate(itertools.pairwise(candidates)):
-        is_code = one.sighting is not None and one.sighting.is_code
-        if is_code and _THEN_TO.match(said.between(one, two)) and one.first <= 2:
+        # Codes are believed beside one another, or beside a name: "dub to faro".
+        codes = [c.sighting is not None and c.sighting.is_code for c in (one, two)]
+        if any(codes) and one.first <= 2 and _THEN_TO.match(said.between(one, two)):
             sure[at] = sure[at + 1] = True
     for at, candidate in enumerate(candidates):
         if sure[at]:

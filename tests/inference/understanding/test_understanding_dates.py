@@ -1,0 +1,137 @@
+"""When: what four languages say of days, counted from Tuesday 2026-11-24."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.understanding.dates import dates_in, easter, next_day
+from inference.understanding.folding import fold
+from protocol.understanding import Dates, Language
+
+TODAY = date(2026, 11, 24)
+
+
+def said(text: str, language: Language = "en", **options: Any) -> Dates | None:
+    return dates_in(fold(text), today=TODAY, language=language, **options)[0]
+
+
+def days(start: str, end: str | None = None, **rest: Any) -> Dates:
+    return Dates(from_=start, to=end, **rest)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("tomorrow", days("2026-11-25")),
+        ("the day after tomorrow", days("2026-11-26")),
+        ("tonight pls", days("2026-11-24")),
+        ("this weekend", days("2026-11-27", "2026-11-29")),
+        ("next weekend?", days("2026-12-04", "2026-12-06")),
+        ("on friday", days("2026-11-27")),
+        ("next friday", days("2026-12-04")),
+        ("friday to sunday", days("2026-11-27", "2026-11-29")),
+        ("leaving thursday back sunday", days("2026-11-26", "2026-11-29")),
+        ("next week", days("2026-11-30", "2026-12-06")),
+        ("in 3 weeks", days("2026-12-15")),
+        ("from 3 to 7 may", days("2027-05-03", "2027-05-07")),
+        ("May 3rd - 7th", days("2027-05-03", "2027-05-07")),
+        ("28 dec to 3 jan", days("2026-12-28", "2027-01-03")),
+        ("12/3 - 15/3", days("2027-03-12", "2027-03-15")),
+        ("2027-02-01 until 2027-02-05", days("2027-02-01", "2027-02-05")),
+        ("on the 5th, back on the 12th", days("2026-12-05", "2026-12-12")),
+        ("august 14, 4 nights", days("2027-08-14", nights=4)),
+        ("in early march for a week", Dates(month="2027-03", nights=7)),
+        ("next month", Dates(month="2026-12")),
+        ("2 weeks in june 2028", Dates(month="2028-06", nights=14)),
+        ("a fortnight in july", Dates(month="2027-07", nights=14)),
+        ("this winter", Dates(season="2026-winter")),
+        ("in the summer", Dates(season="2027-summer")),
+        ("over xmas", Dates(holiday="christmas-2026")),
+        ("for new years", Dates(holiday="new-year-2026")),
+        ("easter", Dates(holiday="easter-2027")),
+        ("a long weekend in may", Dates(month="2027-05", nights=2)),
+        ("i may go in may", Dates(month="2027-05")),
+    ],
+)
+def test_english_days(text: str, right: Dates) -> None:
+    assert said(text) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("de", "nächstes Wochenende", days("2026-12-04", "2026-12-06")),
+        ("de", "vom 3. bis 10. Februar", days("2027-02-03", "2027-02-10")),
+        ("de", "3.-7.5.", days("2027-05-03", "2027-05-07")),
+        ("de", "morgen, 2 Nächte", days("2026-11-25", nights=2)),
+        ("de", "übermorgen", days("2026-11-26")),
+        ("de", "Anfang März", Dates(month="2027-03")),
+        ("de", "an Silvester", Dates(holiday="new-year-2026")),
+        ("de", "im Herbst", Dates(season="2027-autumn")),
+        ("es", "del 3 al 10 de enero", days("2027-01-03", "2027-01-10")),
+        ("es", "el finde que viene", days("2026-12-04", "2026-12-06")),
+        ("es", "mañana por la mañana", days("2026-11-25")),
+        ("es", "en Semana Santa", Dates(holiday="easter-2027")),
+        ("es", "una semana en agosto", Dates(month="2027-08", nights=7)),
+        ("fr", "du 3 au 10 février", days("2027-02-03", "2027-02-10")),
+        ("fr", "le week-end prochain", days("2026-12-04", "2026-12-06")),
+        ("fr", "après-demain", days("2026-11-26")),
+        ("fr", "cet été", Dates(season="2027-summer")),
+        ("fr", "à Noël, 5 nuits", Dates(holiday="christmas-2026", nights=5)),
+    ],
+)
+def test_days_in_other_languages(language: Language, text: str, right: Dates) -> None:
+    assert said(text, language) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "we may need more"),
+        ("en", "the first or the 3rd one"),
+        ("en", "under 500 each"),
+        ("en", "black friday deals"),
+        ("en", "christmas markets"),
+        ("en", "every friday"),
+        ("en", "how many days"),
+        ("en", "100 a night"),
+        ("en", "spring rolls"),
+        ("de", "guten Morgen"),
+        ("de", "am Morgen"),
+        ("fr", "j'ai été là"),
+    ],
+)
+def test_what_is_no_day(language: Language, text: str) -> None:
+    assert said(text, language) is None
+
+
+def test_the_answer_to_when_may_be_a_bare_month() -> None:
+    assert said("march", asked=True) == Dates(month="2027-03")
+    assert said("may", asked=True) == Dates(month="2027-05")
+
+
+def test_a_day_that_does_not_exist_is_none() -> None:
+    assert next_day(TODAY, 2, 30) is None
+    assert said("30 february") == Dates(month="2027-02")
+
+
+def test_easter_is_when_almanacs_have_it() -> None:
+    assert [easter(year).isoformat() for year in (2024, 2026, 2027, 2038)] == [
+        "2024-03-31",
+        "2026-04-05",
+        "2027-03-28",
+        "2038-04-25",
+    ]
+
+
+@given(st.text(max_size=120), st.sampled_from(("en", "de", "es", "fr")), st.dates(date(2024, 1, 1)))
+def test_no_text_breaks_it_and_days_are_in_order(text: str, language: Any, today: date) -> None:
+    if today.year > 9_000:
+        return
+    found, taken = dates_in(fold(text), today=today, language=language)
+    if found is not None and found.from_ and found.to:
+        assert found.from_ <= found.to
+    assert all(0 <= start < end <= len(text) for start, end in taken)

@@ -1,0 +1,114 @@
+"""How much and who, in four languages."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.understanding.dates import dates_in
+from inference.understanding.folding import fold
+from inference.understanding.money import budget_in
+from inference.understanding.party import party_in
+from protocol.understanding import Budget, Language, PartySaid
+
+
+def read(
+    text: str, language: Language = "en", *, asked: str | None = None
+) -> tuple[Budget | None, PartySaid | None]:
+    folded = fold(text)
+    _, taken = dates_in(folded, today=date(2026, 11, 24), language=language)
+    budget, money = budget_in(folded, taken, asked=asked == "budget")
+    return budget, party_in(folded, taken + money, language=language, asked=asked == "party")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("en", "hotel under 150 a night", Budget(amount=150, per="night")),
+        ("en", "€1,200 pp", Budget(amount=1200, currency="EUR", per="person")),
+        ("en", "max 900 altogether", Budget(amount=900, per="total")),
+        ("en", "we got 1.5k budget", Budget(amount=1500)),
+        ("en", "500 quid each", Budget(amount=500, currency="GBP", per="person")),
+        ("en", "up to $80 per night", Budget(amount=80, currency="USD", per="night")),
+        ("en", "2 grand for all of us", Budget(amount=2000, per="total")),
+        ("de", "unter 80 Euro pro Nacht", Budget(amount=80, currency="EUR", per="night")),
+        ("de", "höchstens 1.000 Franken", Budget(amount=1000, currency="CHF")),
+        ("de", "300 pro Nase", Budget(amount=300, per="person")),
+        ("es", "menos de 100 la noche", Budget(amount=100, per="night")),
+        ("es", "tenemos mil euros en total", Budget(amount=1000, currency="EUR", per="total")),
+        ("fr", "300€ par personne", Budget(amount=300, currency="EUR", per="person")),
+        ("fr", "pas plus de 90 la nuit", Budget(amount=90, per="night")),
+    ],
+)
+def test_a_budget(language: Language, text: str, right: Budget) -> None:
+    assert read(text, language)[0] == right
+
+
+@pytest.mark.parametrize(
+    "text", ["for 4 nights", "about 3 hours", "under 5 stops", "20 people", "cheap pls", "in 2027"]
+)
+def test_what_is_no_budget(text: str) -> None:
+    assert read(text)[0] is None
+
+
+def test_a_bare_number_is_a_budget_only_when_that_was_asked() -> None:
+    assert read("600")[0] is None
+    assert read("600", asked="budget")[0] == Budget(amount=600)
+    assert read("600 i guess", asked="budget")[0] == Budget(amount=600)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("en", "for 2 adults and a kid", PartySaid(adults=2, children=1)),
+        ("en", "me and my wife", PartySaid(adults=2)),
+        ("en", "my 2 kids and i", PartySaid(adults=1, children=2)),
+        ("en", "w my 3 kids", PartySaid(children=3)),
+        ("en", "just me", PartySaid(adults=1)),
+        ("en", "four of us", PartySaid(adults=4)),
+        ("en", "me and my sister and our parents", PartySaid(adults=4)),
+        ("en", "2 adults, 2 kids and a baby", PartySaid(adults=2, children=3)),
+        ("en", "me n hubby and the baby", PartySaid(adults=2, children=1)),
+        ("de", "zu dritt", PartySaid(adults=3)),
+        ("de", "ich und meine Frau", PartySaid(adults=2)),
+        ("de", "2 Erwachsene, ein Kind", PartySaid(adults=2, children=1)),
+        ("de", "wir 2 + Baby", PartySaid(adults=2, children=1)),
+        ("es", "somos cuatro", PartySaid(adults=4)),
+        ("es", "mi novia y yo", PartySaid(adults=2)),
+        ("es", "dos adultos y un bebé", PartySaid(adults=2, children=1)),
+        ("fr", "on est 4", PartySaid(adults=4)),
+        ("fr", "ma copine et moi", PartySaid(adults=2)),
+        ("fr", "5 personnes dont 2 enfants", PartySaid(adults=3, children=2)),
+    ],
+)
+def test_a_party(language: Language, text: str, right: PartySaid) -> None:
+    assert read(text, language)[1] == right
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for 3 nights",
+        "kids club please",
+        "a couple of days",
+        "is it good for a 19 year old",
+        "my sister says hi",
+        "two tickets",
+    ],
+)
+def test_what_is_no_party(text: str) -> None:
+    assert read(text)[1] is None
+
+
+def test_a_bare_number_is_a_party_only_when_that_was_asked() -> None:
+    assert read("4")[1] is None
+    assert read("4", asked="party")[1] == PartySaid(adults=4)
+
+
+@given(st.text(max_size=120), st.sampled_from(("en", "de", "es", "fr")))
+def test_no_text_breaks_it(text: str, language: Any) -> None:
+    budget, party = read(text, language, asked="party")
+    assert budget is None or budget.amount >= 1
+    assert party is None or (party.adults or 0) + (party.children or 0) > 0

@@ -1,0 +1,145 @@
+"""Where to and where from."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from understanding_places import gazetteer
+
+from inference.understanding.folding import fold, words_of
+from inference.understanding.gazetteer import Gazetteer, mistakes_between
+from inference.understanding.places import mentions_in
+from inference.understanding.towns import is_town
+from protocol.understanding import Language, Question
+
+
+@dataclass(frozen=True)
+class Where:
+    to: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
+
+
+def read(text: str, language: Language = "en", asked: Question | None = None) -> Where:
+    found = mentions_in(text, fold(text), gazetteer(), language=language, asked=asked)
+    return Where(
+        tuple(mention.place.name for mention in found if mention.role == "destination"),
+        tuple(mention.place.name for mention in found if mention.role == "origin"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("en", "flights from lisbon to rome", Where(("Rome",), ("Lisbon",))),
+        ("en", "Lisbon - Rome, one way", Where(("Rome",), ("Lisbon",))),
+        ("en", "lisbon rome flight", Where(("Rome",), ("Lisbon",))),
+        ("en", "BCN to LIS", Where(("Lisbon",), ("Barcelona",))),
+        ("en", "new york or miami", Where(("New York", "Miami"))),
+        ("en", "we live in leeds, want crete", Where(("Crete",), ("Leeds",))),
+        ("en", "cheap trip to the canary islands", Where(("Canary Islands",))),
+        ("en", "somewhere in the algarve", Where(("Algarve",))),
+        ("en", "a b&b in dingle", Where(("Dingle",))),
+        ("en", "not paris, rather lyon", Where(("Lyon",))),
+        ("de", "Flug ab München nach Island", Where(("Iceland",), ("Munich",))),
+        ("de", "von Köln nach Palma", Where(("Palma",), ("Cologne",))),
+        ("de", "Ferienwohnung auf Mallorca", Where(("Mallorca",))),
+        ("es", "vuelo de madrid a parís", Where(("Paris",), ("Madrid",))),
+        ("es", "hoteles en sevilla", Where(("Seville",))),
+        ("fr", "vol de lyon à marrakech", Where(("Marrakech",), ("Lyon",))),
+        ("fr", "un week-end à Londres", Where(("London",))),
+    ],
+)
+def test_places_and_their_roles(language: Language, text: str, right: Where) -> None:
+    assert read(text, language) == right
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("we need to split the bill", ()),
+        ("flights to split in june", ("Split",)),
+        ("that would be nice", ()),
+        ("nice hotel in nice", ("Nice",)),
+        ("flights to nice in june", ("Nice",)),
+        ("reading a book", ()),
+        ("most of them are ok", ()),
+        ("how about turkey in october", ("Turkey",)),
+        ("i want an island", ()),
+        ("no peace in here", ()),
+        ("emirates or delta", ()),
+    ],
+)
+def test_a_common_word_is_a_place_only_where_one_is_spoken_of(
+    text: str, right: tuple[str, ...]
+) -> None:
+    assert read(text).to == right
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("barcelnoa", "Barcelona"),
+        ("lisbonn", "Lisbon"),
+        ("thailnd", "Thailand"),
+        ("amsterdma pls", "Amsterdam"),
+        ("copenhgen", "Copenhagen"),
+        ("puntacana", "Punta Cana"),
+    ],
+)
+def test_small_slips_in_long_names_are_forgiven(text: str, right: str) -> None:
+    assert read(text).to == (right,)
+
+
+@pytest.mark.parametrize("text", ["serial", "mortar", "francis", "constant", "canyon", "malaria"])
+def test_a_word_is_no_slip_of_a_name(text: str) -> None:
+    assert read(text) == Where()
+
+
+def test_the_answer_to_where_from_is_an_origin_and_may_be_any_name() -> None:
+    assert read("porto", asked="origin") == Where((), ("Porto",))
+    assert read("bath", asked="destination") == Where(("Bath",))
+
+
+def test_what_the_catalogue_has_comes_with_its_id_and_countries_with_their_code() -> None:
+    names = gazetteer()
+    lisbon, bali, japan = names.named("Lissabon"), names.named("Bali"), names.named("Japón")
+    assert lisbon is not None
+    assert (lisbon.name, lisbon.place_id) == ("Lisbon", "lisbon-pt")
+    assert bali is not None
+    assert (bali.name, bali.country) == ("Bali", None)
+    assert bali.place_id is not None
+    assert japan is not None
+    assert (japan.name, japan.country) == ("Japan", "JP")
+
+
+def test_towns_are_known_by_their_hash() -> None:
+    assert is_town("zermatt")
+    assert not is_town("peace")
+
+
+def test_mistakes_are_counted_up_to_what_is_allowed() -> None:
+    assert mistakes_between("lisbon", "lisbno", 1) == 1
+    assert mistakes_between("lisbon", "gisbon", 1) == 2
+    assert mistakes_between("lisbon", "lisbons", 1) == 1
+    assert mistakes_between("lisbon", "london", 1) == 2
+
+
+def test_an_empty_gazetteer_knows_regions_and_countries() -> None:
+    assert Gazetteer([]).named("Toskana") is not None
+
+
+@settings(deadline=None)
+@given(st.text(max_size=80), st.sampled_from(("en", "de", "es", "fr")), st.booleans())
+def test_no_text_breaks_it_and_places_do_not_overlap(text: str, language: Any, asks: bool) -> None:
+    asked: Any = "destination" if asks else None
+    found = mentions_in(text, fold(text), gazetteer(), language=language, asked=asked)
+    assert all(one.end <= two.start for one, two in pairwise(found))
+    assert all(words_of(text[mention.start : mention.end]) for mention in found)
+
+
+@given(st.text(max_size=60))
+def test_a_fold_is_as_long_as_its_text(text: str) -> None:
+    assert len(fold(text)) == len(text)

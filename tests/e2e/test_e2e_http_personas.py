@@ -10,7 +10,7 @@ import httpx
 import pytest
 import trio
 from http_client import Caller, call, newcomer, refusal, wrong_fields
-from raw_client import uuid7
+from raw_client import Person, Stage, uuid7
 from server_process import ServerProcess
 
 PERSONA = {"name": "Juniper", "style": "foodie"}
@@ -75,6 +75,36 @@ def test_a_persona_lives_is_changed_chosen_and_removed(somebody: Newcomer) -> No
     refusal(somebody.get(path), 404, "not_found")
     refusal(somebody.delete(path), 404, "not_found")
     assert somebody.get("personas").json()["items"] == []
+
+
+async def test_a_removed_persona_leaves_its_rooms_before_all_eyes(
+    http: str, stage: Stage, people: dict[str, Person]
+) -> None:
+    dina, bob = await stage.enter(people["dina"]), await stage.enter(people["bob"])
+    over_http = Caller(http, people["dina"])
+    made = over_http.post("personas", PERSONA).json()["persona"]
+    rooms = [await stage.room(dina, bob) for _ in range(2)]
+    for room in rooms:
+        taken_in = {"roomId": room["id"], "personaId": made["id"], "active": True}
+        await dina.ask("room.persona", **taken_in)
+
+    answer = await trio.to_thread.run_sync(
+        lambda: over_http._call("DELETE", f"personas/{made['id']}")
+    )
+
+    assert answer.status_code == 200, answer.text
+    for room in rooms:
+        left = await bob.find(
+            lambda frame, room=room: (
+                frame["type"] == "room.changed"
+                and frame["roomId"] == room["id"]
+                and frame["change"] == "persona"
+                and not frame["active"]
+            )
+        )
+        assert (left["personaId"], left["by"]) == (made["id"], dina.id)
+        seen = over_http.get(f"chat/rooms/{room['id']}").json()["room"]
+        assert seen["personas"] == []
 
 
 def test_a_repeated_key_makes_one(somebody: Newcomer) -> None:

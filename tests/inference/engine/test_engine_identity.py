@@ -194,7 +194,7 @@ def test_a_run_that_fails_leaves_the_row_as_it_was() -> None:
     model.start(0, GREEDY)
     model.read(0, [5, 6])
     with pytest.raises(Exception, match="indices"):
-        model.read(0, [999_999])
+        model.read(0, [8, 9, 999_999])
     model.read(0, [7])
     got = model.logits(0)
     model.start(0, GREEDY)

@@ -113,12 +113,16 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
             return readings[0 if hints.picks[0] == 0 else 1], 1.0
         if reading.intent in readings and reading.confidence >= ASK_BELOW:
             return reading.intent, 1.0
+    is_sure = reading.confidence >= SURE_FROM
+    if before.table is not None and (hints.twists or hints.wishes) and not is_sure:
+        # "Cheaper", of what lies on the table: closed lists of words are surer than a weak model.
+        return ("human_chatter" if reading.intent == "human_chatter" else "refine"), 1.0
     if reading.intent == "human_chatter" or pending is None:
         return reading.intent, reading.confidence
     if before.asked == "which" and picked(before.table, hints, heard.text):
         return pending.intent, 1.0
     if _fills(before.asked, heard):
-        is_another = reading.intent in ABOUT_TRIPS - {"refine"} and reading.confidence >= SURE_FROM
+        is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
     return reading.intent, reading.confidence
 

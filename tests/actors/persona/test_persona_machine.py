@@ -74,6 +74,14 @@ def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     assert talk.dialogue.trip.dates == FEBRUARY
 
 
+def test_of_what_lies_on_the_table_a_word_that_turns_away_is_sure() -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("book", 0.2), "cheaper please")[-1] == "show_hotels"
+    assert talk.says(reading("refine", 0.5), "something by the sea")[-1] == "show_hotels"
+    assert talk.says(reading("human_chatter", 0.5), "he wants it cheaper") == []
+    assert Talk().says(reading("refine", 0.2), "cheaper please") == ["ask_again"]
+
+
 # Chatter.
 
 
@@ -475,7 +483,9 @@ class Conversations(RuleBasedStateMachine):
             plan.demanded()
         if isinstance(talk.decision, Look):
             assert len(talk.errand.tools) <= MOST_TOOLS
-            assert understanding.confidence >= 0.4 or before.asked or before.doubt
+            said = hints(text)
+            by_words = before.table and (said.twists or said.wishes)
+            assert understanding.confidence >= 0.4 or before.asked or before.doubt or by_words
         if any(line.act == "not_yet" and line.subject.intent in ALWAYS_CONFIRMED for line in lines):
             assert before.pending is not None
             assert before.asked is not None

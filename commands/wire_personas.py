@@ -1,0 +1,181 @@
+"""Personas: their actors, with the models that understand and word, and what they look things up in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+import trio
+
+from actors.persona.actor import PersonaKind
+from actors.persona.dialogue import Item
+from actors.persona.line import Trend
+from actors.persona.ports import Circumstances, PersonaPorts, Ranked
+from commands.wire_storage import Storage
+from core.errors import Unavailable
+from core.ports.clock import Clock, Ids
+from core.ports.inference import Taste, Worded
+from core.ports.personas import Feedback
+from core.ports.travel_search import TravelSearch
+from gateways.http.ports import DEFAULT_TENANT
+from inference.reader import IntentModel, ModelReader
+from inference.understanding.filter import may_be_prompt
+from inference.understanding.gazetteer import Gazetteer
+from inference.understanding.ngrams import ModelDamaged, load_ngrams
+from inference.wording.template_rung import TemplateRung
+from inference.wording.templates import Templates
+from inference.wording.writer import Ladder
+from protocol.travel import Query
+from protocol.understanding import Setting, Understanding
+from protocol.wording import Plan
+from storage.catalogue_file import PLACES, entries
+from storage.rate_limits import ProcessRateLimits
+
+PLACES_AFTER: Final = 30.0
+"""Seconds after the start in which nobody may have asked for places by name yet: a start has enough to
+do."""
+
+FOR_PLACES: Final = 1.5
+"""Seconds that a reading waits for them, where somebody asks earlier."""
+
+_log = structlog.get_logger()
+
+
+class Personas:
+    """Owns: the models, the kind of actor. Borrows: storage, the search over suppliers."""
+
+    def __init__(
+        self, storage: Storage, *, travel: TravelSearch, clock: Clock, ids: Ids, is_limited: bool
+    ) -> None:
+        self._reader, self._writer = LateReader(), LateWriter()
+        self.kind = PersonaKind(
+            PersonaPorts(
+                tenant_id=DEFAULT_TENANT,
+                personas=storage.personas,
+                runs=storage.runs,
+                feedbacks=storage.feedbacks,
+                memories=storage.memories,
+                users=storage.users,
+                reader=self._reader,
+                writer=self._writer,
+                recommender=AsFound(),
+                travel=travel,
+                offers=storage.offers,
+                catalogue=storage.catalogue,
+                trends=NoTrends(),
+                rate_limits=ProcessRateLimits(clock) if is_limited else None,
+                clock=clock,
+                ids=ids,
+            )
+        )
+
+    async def run(self) -> None:
+        """Load what understands and words; places by name a little later, or when somebody speaks."""
+        models = await trio.to_thread.run_sync(_models)
+        self._writer.begin(Ladder([TemplateRung(await trio.to_thread.run_sync(Templates.load))]))
+        self._reader.begin(ModelReader(models, Gazetteer(())))
+        with trio.move_on_after(PLACES_AFTER):
+            await self._reader.asked.wait()
+        gazetteer = await trio.to_thread.run_sync(_gazetteer)
+        self._reader.know_places(ModelReader(models, gazetteer))
+        await trio.sleep_forever()
+
+    def statistics(self) -> Mapping[str, Mapping[str, int | float]]:
+        return {
+            "personas": self.kind.statistics(),
+            "understanding": self._reader.statistics(),
+            "wording": self._writer.statistics(),
+        }
+
+
+class LateReader:
+    """The `Reader` port from the first moment on: who asks while models are loaded waits for them, and
+    for places by name a little. `asked` is set once somebody asks."""
+
+    def __init__(self) -> None:
+        self._reader: ModelReader | None = None
+        self._begun, self._knows_places = trio.Event(), trio.Event()
+        self.asked = trio.Event()
+
+    def begin(self, reader: ModelReader) -> None:
+        self._reader = reader
+        self._begun.set()
+
+    def know_places(self, reader: ModelReader) -> None:
+        self._reader = reader
+        self._knows_places.set()
+
+    def may_be_prompt(self, text: str) -> bool:
+        return may_be_prompt(text)
+
+    async def read(self, text: str, setting: Setting) -> Understanding:
+        self.asked.set()
+        await self._begun.wait()
+        if not self._knows_places.is_set():
+            with trio.move_on_after(FOR_PLACES):
+                await self._knows_places.wait()
+        if self._reader is None:
+            raise Unavailable
+        return await self._reader.read(text, setting)
+
+    def statistics(self) -> Mapping[str, int]:
+        return {} if self._reader is None else self._reader.statistics()
+
+
+class LateWriter:
+    """The `Writer` port from the first moment on."""
+
+    def __init__(self) -> None:
+        self._ladder: Ladder | None = None
+        self._begun = trio.Event()
+
+    def begin(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self._begun.set()
+
+    async def write(
+        self, plan: Plan, *, read_at: float, send: Callable[[str], None], room_id: str
+    ) -> Worded:
+        await self._begun.wait()
+        if self._ladder is None:
+            raise Unavailable
+        return await self._ladder.write(plan, read_at=read_at, send=send, room_id=room_id)
+
+    def statistics(self) -> Mapping[str, int | float]:
+        return {} if self._ladder is None else self._ladder.statistics()
+
+
+class AsFound:
+    """The `Recommender` port without a model: the suppliers' order, which is by price, and no taste."""
+
+    tower: Final = ""
+
+    async def rank(
+        self, items: Sequence[Item], *, tastes: Sequence[Taste], about: Circumstances
+    ) -> Sequence[Ranked]:
+        await trio.lowlevel.checkpoint()
+        return [Ranked(index=at) for at in range(len(items))]
+
+    def taste_of(self, feedbacks: Sequence[Feedback]) -> Taste | None:
+        return None
+
+
+class NoTrends:
+    """The `PriceTrends` port where no quotes are kept."""
+
+    async def trend(self, tenant_id: int, query: Query) -> Trend | None:
+        await trio.lowlevel.checkpoint()
+        return None
+
+
+def _models() -> list[IntentModel]:
+    """Best first; without any, rules read alone, and say so."""
+    try:
+        return [load_ngrams()]
+    except ModelDamaged as damage:
+        _log.warning("understanding.no_model", reason=str(damage))
+        return []
+
+
+def _gazetteer() -> Gazetteer:
+    """About a second, in a thread."""
+    return Gazetteer(entries(PLACES.read_bytes()))

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from inference.understanding.folding import fold
+from inference.understanding.word_lists import WORDS
 
 MAX_LETTERS: Final = 2_000
 """A longer text is a paste, no prompt to chat with; its beginning is read."""
@@ -14,35 +15,7 @@ _LAUGHTER: Final = re.compile(
     r"\w{0,12}[\W_]*)+$"
 )
 _LINK: Final = re.compile(r"^\s*https?://\S+\s*$")
-_IDLE: Final = frozenset(
-    [
-        "omg",
-        "brb",
-        "afk",
-        "ttyl",
-        "gtg",
-        "ikr",
-        "smh",
-        "wtf",
-        "bruh",
-        "damn",
-        "ouch",
-        "oops",
-        "ups",
-        "uff",
-        "puh",
-        "aww",
-        "aw",
-        "ooh",
-        "wow",
-        "yay",
-        "nooo",
-        "noooo",
-        "landed",
-        "typing",
-        "boarding",
-    ]
-)
+_IDLE: Final = WORDS["idle"]
 
 
 def may_be_prompt(text: str) -> bool:

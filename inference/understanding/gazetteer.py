@@ -7,12 +7,12 @@ before the smaller.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Protocol
 
 from inference.understanding.folding import Token, fold, words_of
 from inference.understanding.regions import countries, regions
 from inference.understanding.towns import is_town
+from inference.understanding.word_lists import words_in
 from protocol.travel import Place
 from protocol.understanding import PlaceMention
 
@@ -131,12 +131,7 @@ _ALIASES: Final = {
 }
 
 
-def _words_file(name: str) -> frozenset[str]:
-    lines = Path(__file__).with_name(name).read_text("utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
-
-
-COMMON: Final = _words_file("common_words.txt")
+COMMON: Final = words_in("common_words.txt")
 """Words of four languages: a place of such a name is believed only after a cue, and none is a slip of one."""
 
 

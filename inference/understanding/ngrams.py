@@ -16,6 +16,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.understanding.cues import NAMES, cues_in
 from inference.understanding.folding import WORD, fold
 from inference.understanding.intents import Mark, Scores, setting_features
 from protocol.understanding import INTENTS, Language, Setting, SlotName
@@ -76,6 +77,9 @@ def features(text: str, setting: Setting, marks: Sequence[Mark] = ()) -> Iterato
     about = setting_features(setting)
     yield from about
     yield f"{about[0]} {about[1]}"
+    for cue in cues_in(text):
+        yield cue
+        yield f"{cue} {about[0]} {about[1]}"
     yield f"length {min(len(words), 12)}"
     if "?" in text:
         yield "asks"
@@ -111,7 +115,7 @@ def _words(text: str, marks: Sequence[Mark]) -> Iterator[str]:
 
 def _plain(text: str) -> Iterator[str]:
     for word in WORD.findall(text.replace("'", "")):
-        yield "0" if word.isdigit() else word
+        yield "0" if word.isdigit() else "NAME" if word in NAMES else word
     if any(ord(letter) > 0x2600 for letter in text):
         yield "EMOJI"
 

@@ -8,73 +8,16 @@ from typing import Final, Literal
 
 from inference.understanding.folding import Token, tokens_of
 from inference.understanding.gazetteer import COMMON, Gazetteer, Sighting
+from inference.understanding.word_lists import WORDS
 from protocol.understanding import Language, PlaceMention, Question
 
 Role = Literal["destination", "origin"]
 Spans = Sequence[tuple[int, int]]
 
-_IN: Final = frozenset(
-    [
-        "to",
-        "in",
-        "into",
-        "near",
-        "around",
-        "towards",
-        "visit",
-        "visiting",
-        "toward",
-        "via",
-        "explore",
-        "exploring",
-        "nach",
-        "richtung",
-        "bei",
-        "nahe",
-        "besuchen",
-        "a",
-        "al",
-        "en",
-        "hacia",
-        "hasta",
-        "cerca",
-        "visitar",
-        "conocer",
-        "pa",
-        "vers",
-        "au",
-        "aux",
-        "visiter",
-    ]
-)
+_IN: Final = WORDS["before places"]
 """Before a name these make it a place, where somebody wants to be."""
 
-_WEAK: Final = frozenset(
-    [
-        "the",
-        "de",
-        "d",
-        "del",
-        "du",
-        "des",
-        "of",
-        "at",
-        "for",
-        "fur",
-        "um",
-        "para",
-        "pour",
-        "por",
-        "dans",
-        "chez",
-        "sur",
-        "zwischen",
-        "between",
-        "entre",
-        "la",
-        "el",
-    ]
-)
+_WEAK: Final = WORDS["before places and much else"]
 """These go before places, and before much else."""
 
 _BEFORE: Final = 28

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, cast
 
 from inference.training.understanding.messing import messed
 from inference.training.understanding.phrasings import (
+    Filling,
     Fillings,
     Phrasing,
     Piece,
@@ -21,6 +22,7 @@ from inference.training.understanding.phrasings import (
     phrasings_of,
 )
 from inference.training.understanding.places import place_fillings
+from inference.understanding.cues import NAMES
 from protocol.understanding import INTENTS, Intent, Language, Question, Setting, Shown, SlotName
 
 FOLDS: Final = 4
@@ -32,6 +34,12 @@ _QUESTIONS: Final[Sequence[Question]] = (
     "budget",
     "party",
     "which",
+)
+_TALKED_OVER: Final[Sequence[Question]] = (
+    *_QUESTIONS,
+    "confirm_book",
+    "confirm_pay",
+    "confirm_cancel",
 )
 _SHOWN: Final[Sequence[Shown]] = ("places", "flights", "hotels", "activities")
 _PERSONA_FIRST: Final = ("{}, ", "{} ", "@{} ", "hey {} ", "hi {}, ", "{}: ")
@@ -132,16 +140,19 @@ def _setting(phrasing: Phrasing, chance: Random) -> Setting:
     nothing but what matters can be learned from it."""
     allowed = phrasing.allowed
     is_chatter = phrasing.intent == "human_chatter"
-    shown: Shown | None = chance.choice(_SHOWN) if chance.random() < 0.5 else None
-    asked: Question | None = chance.choice(_QUESTIONS) if chance.random() < 0.12 else None
+    shown: Shown | None = chance.choice(_SHOWN) if chance.random() < 0.55 else None
+    asked: Question | None = None
+    if chance.random() < (0.25 if is_chatter else 0.1):
+        # People talk over what they were asked; who answers otherwise than asked is rarer.
+        asked = chance.choice(_TALKED_OVER if is_chatter else _QUESTIONS)
     if "shown" in allowed:
         shown = cast(Shown | None, chance.choice(allowed["shown"]))
     if "asked" in allowed:
         asked = cast(Question | None, chance.choice(allowed["asked"]))
-    elif asked == "which" and shown is None:
-        asked = None
+    elif asked is not None and asked.startswith(("which", "confirm")) and shown is None:
+        shown = chance.choice(_SHOWN)
     people = chance.randint(2, 6) if is_chatter or chance.random() < 0.65 else 1
-    addressed = chance.random() < (0.04 if is_chatter else 0.5 if people > 1 else 0.25)
+    addressed = chance.random() < (0.0 if is_chatter else 0.28 if people > 1 else 0.2)
     if "addressed" in allowed:
         addressed = allowed["addressed"] == ("yes",)
     return Setting(
@@ -155,15 +166,16 @@ def _setting(phrasing: Phrasing, chance: Random) -> Setting:
 
 def _last(is_open: bool, is_chatter: bool, chance: Random) -> Any:
     if is_chatter:
-        return chance.choices(("human", "persona", "nobody"), (7, 2, 1))[0]
+        return chance.choices(("human", "persona", "nobody"), (62, 33, 5))[0]
     if is_open:
-        return chance.choices(("persona", "human"), (7, 3))[0]
-    return chance.choices(("persona", "human", "nobody"), (3, 4, 3))[0]
+        return chance.choices(("persona", "human"), (6, 4))[0]
+    return chance.choices(("persona", "human", "nobody"), (35, 55, 10))[0]
 
 
 @cache
 def _fillings(language: Language) -> Fillings:
-    return {**fillings_of(language), **place_fillings(language)}
+    names = [Filling(name.capitalize()) for name in sorted(NAMES)]
+    return {**fillings_of(language), **place_fillings(language), "name": names}
 
 
 @cache

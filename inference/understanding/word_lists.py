@@ -1,0 +1,33 @@
+"""Lists of words in files, where they read better than in code."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+
+
+def words_in(name: str) -> frozenset[str]:
+    """All words of a file of words; lines that begin with # are notes."""
+    return frozenset(word for line in _lines(name) for word in line.split())
+
+
+def _lines(name: str) -> Iterator[str]:
+    for line in (HERE / name).read_text("utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line
+
+
+def _named() -> dict[str, frozenset[str]]:
+    lists: dict[str, set[str]] = {}
+    name = ""
+    for line in _lines("words.txt"):
+        if line.startswith(" "):
+            lists.setdefault(name, set()).update(line.split())
+        else:
+            name = line.rstrip().removesuffix(":")
+    return {name: frozenset(words) for name, words in lists.items()}
+
+
+WORDS: Final = _named()
+"""The lists of words.txt by name."""

@@ -20,8 +20,17 @@ from gateways.http.persona_texts import MAX_TEXT_BYTES, cut, name_of, shown
 from protocol.persona import Persona, Voice
 
 MAX_CARD_BYTES: Final = 4 * 2**20
-MAX_PARTS: Final = 250_000
 MAX_DEPTH: Final = 64
+
+MAX_LISTS: Final = 16_000
+"""Brackets and braces, those in texts too: each may be a list or a map, which costs a microsecond to
+decode, during which nothing else in the process runs. A lorebook of 2,000 entries has half of that."""
+
+MAX_VALUES: Final = 100_000
+"""Commas, likewise."""
+
+MAX_LOOKED_AT: Final = 4 * MAX_TEXT_BYTES
+"""Characters of a text in which what becomes ours is sought."""
 
 TEMPLATES_USE: Final = frozenset({"name", "tags"})
 """Of a card, templates use the name, and the voice that its tags speak of."""
@@ -100,8 +109,7 @@ def read_card(raw: bytes) -> Card:
     if len(raw) > MAX_CARD_BYTES:
         raise BadCard(sentence("A card may have at most {limit} bytes."), limit=MAX_CARD_BYTES)
     raw = raw.removeprefix(b"\xef\xbb\xbf")
-    # Before it is decoded: a part of three bytes becomes a hundred.
-    if sum(map(raw.count, (b",", b"[", b"{"))) > MAX_PARTS:
+    if raw.count(b"[") + raw.count(b"{") > MAX_LISTS or raw.count(b",") > MAX_VALUES:
         raise BadCard(sentence("This card has too many parts."))
     try:
         whole = msgspec.json.decode(raw)
@@ -117,7 +125,7 @@ def read_card(raw: bytes) -> Card:
 def card_of(whole: dict[str, Any]) -> Card:
     """A card of its values. Raises `BadCard`."""
     card = Card(version=_version(whole), whole=whole)
-    if not name_of(card.text("name")):
+    if not _name(card):
         raise BadCard(sentence("This card has no name."))
     return card
 
@@ -154,11 +162,20 @@ def _is_at_most(value: object, depth: int) -> bool:
 def taken(card: Card) -> Taken:
     """What becomes the persona's own."""
     return Taken(
-        name=name_of(card.text("name")),
+        name=_name(card),
         style=_style(card),
-        about=cut(shown(card.text("description")), MAX_TEXT_BYTES),
-        greeting=cut(shown(card.text("first_mes")), MAX_TEXT_BYTES),
+        about=_text(card, "description"),
+        greeting=_text(card, "first_mes"),
     )
+
+
+def _name(card: Card) -> str:
+    return name_of(card.text("name")[:MAX_LOOKED_AT])
+
+
+def _text(card: Card, field: str) -> str:
+    """Of its beginning: a search through megabytes is not interrupted."""
+    return cut(shown(card.text(field)[:MAX_LOOKED_AT]), MAX_TEXT_BYTES)
 
 
 def _style(card: Card) -> Voice:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 
 from core.errors import Unavailable
 from core.ports.clock import Clock
@@ -32,7 +33,7 @@ SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, free.slot
  WHERE NOT EXISTS (SELECT FROM persona
                     WHERE tenant_id = $1 AND owner_id = $3 AND persona.slot = free.slot)
  ORDER BY free.slot LIMIT 1
-ON CONFLICT DO NOTHING RETURNING {_COLUMNS}, card"""
+ON CONFLICT DO NOTHING RETURNING {_COLUMNS}, NULL::bytea AS card"""
 
 _GET: Final = f"SELECT {_COLUMNS}, card FROM persona WHERE tenant_id = $1 AND id = $2"
 
@@ -136,7 +137,7 @@ async def _create(connection: Connection, tenant_id: int, new: NewPersona) -> Pe
             new.name, new.style, new.about, new.greeting, card,
         )  # fmt: skip
         if row is not None:
-            return _persona(row)
+            return replace(_persona(row), card=new.card)
         known = await _get(connection, tenant_id, new.id)
         if known is not None and known.owner_id == new.owner_id:
             return known

@@ -35,11 +35,13 @@ class Written:
 
 
 class Rung(Protocol):
-    """A way to word plans. `name`: for statistics."""
+    """A way to word plans. `name`: for statistics. `patience`: as of now; with another model, another."""
 
     name: str
     tier: Tier
-    patience: Patience
+
+    @property
+    def patience(self) -> Patience: ...
 
     def can_word(self, plan: Plan) -> bool:
         """Whether it knows the plan's language and act at all. Neither slow nor ever wrong about it."""

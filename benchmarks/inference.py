@@ -65,15 +65,15 @@ def a_prompt(number: int, vocabulary: int) -> list[int]:
 
 
 @asynccontextmanager
-async def running(model: ChatModel) -> AsyncIterator[Engine]:
-    engine = Engine(model)
+async def running(model: ChatModel) -> AsyncIterator[Engine[ChatModel]]:
+    engine = Engine(model, load=load_model)
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
         yield engine
         nursery.cancel_scope.cancel()
 
 
-async def ask(engine: Engine, number: int, firsts: list[float]) -> int:
+async def ask(engine: Engine[ChatModel], number: int, firsts: list[float]) -> int:
     """One reply; how many tokens it had. An end token counts, so that all replies cost the same."""
     asked_at = trio.current_time()
     is_first = True

@@ -4,18 +4,18 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 import structlog
 import trio
 from structlog.typing import FilteringBoundLogger
 
 from core.errors import Rejected, Unavailable
-from inference.engine.chat_model import load_model
 from inference.engine.request import Model, Progress, Reply, Request
 from inference.engine.scheduler import Expired, Scheduler
 
 Send = Callable[[int], None]
+M = TypeVar("M", bound=Model)
 
 IDLE_LOOKS_EVERY: Final = 1.0
 """Seconds after which the thread looks whether it may end, with nothing to do."""
@@ -100,18 +100,25 @@ class _Stream:
         self.ended.set()
 
 
-class Engine:
-    """Replies by the current model. Run `run` for its life; the rest is asked from tasks.
+class Engine(Generic[M]):
+    """Replies by the current model. Run `run` for its life; the rest is asked from tasks. `load` reads
+    a folder into a model that was proved, in a thread; it raises `UnservableError`.
 
     Owns: the scheduler and who waits. Borrows: nothing. Lets crash: the thread's own end.
     """
 
     def __init__(
-        self, model: Model, *, drive: Drive | None = None, scheduler: Scheduler | None = None
+        self,
+        model: M,
+        *,
+        load: Callable[[Path], M],
+        drive: Drive | None = None,
+        scheduler: Scheduler | None = None,
     ) -> None:
         clock = trio.lowlevel.current_clock()
         self._model = model
-        self._previous: Model | None = None
+        self._previous: M | None = None
+        self._load = load
         self._scheduler = scheduler or Scheduler(model, clock=clock.current_time)
         self._drive = drive or ThreadDrive()
         self._streams: dict[Request, _Stream] = {}
@@ -120,7 +127,7 @@ class Engine:
         self._swaps_refused = 0
 
     @property
-    def model(self) -> Model:
+    def model(self) -> M:
         """The one that answers what is asked now."""
         return self._model
 
@@ -182,20 +189,20 @@ class Engine:
                     _LOG.warning("reply_failed", error=type(step.outcome).__name__)
                 stream.end(step.outcome)
 
-    async def swap(self, path: Path, *, load: Callable[[Path], Model] = load_model) -> Model:
+    async def swap(self, path: Path) -> M:
         """Load the folder and prove it on its golden prompts, beside the one at work; then it answers
         what begins from now on, and the old one ends what it began. Raises `UnservableError`: nothing
         has changed. Cancelled while it loads: so too."""
         async with self._swapping:
             try:
-                model = await trio.to_thread.run_sync(load, path, abandon_on_cancel=True)
+                model = await trio.to_thread.run_sync(self._load, path, abandon_on_cancel=True)
             except Exception:
                 self._swaps_refused += 1
                 raise
             self._activate(model)
             return model
 
-    async def roll_back(self) -> Model:
+    async def roll_back(self) -> M:
         """The previous model again, at once. Raises `LookupError` when there is none."""
         async with self._swapping:
             if self._previous is None:
@@ -203,7 +210,7 @@ class Engine:
             self._activate(self._previous)
             return self._model
 
-    def _activate(self, model: Model) -> None:
+    def _activate(self, model: M) -> None:
         self._previous, self._model = self._model, model
         self._scheduler.activate(model)
         self._drive.wake()

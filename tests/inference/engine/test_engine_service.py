@@ -46,7 +46,13 @@ class World:
         self.spent = 0.0
         self.model = self.another("1")
         scheduler = Scheduler(self.model, clock=lambda: trio.current_time() + self.spent)
-        self.engine = Engine(self.model, drive=TaskDrive(self), scheduler=scheduler)
+        self.folders: dict[Path, FakeModel] = {}
+        self.engine = Engine(self.model, load=self.load, drive=TaskDrive(self), scheduler=scheduler)
+
+    def load(self, path: Path) -> FakeModel:
+        if path not in self.folders:
+            raise UnservableError("there is no such folder")
+        return self.folders[path]
 
     def another(self, version: str, **options: object) -> FakeModel:
         def spend(seconds: float) -> None:
@@ -213,13 +219,13 @@ async def test_a_swap_under_load_drops_nobody(world: World, autojump_clock: Mock
         assert reply.tokens == tuple(range(101 + number, 111 + number))
         versions.append(reply.model.version)
 
-    second = world.another("2")
+    second = world.folders[TINY] = world.another("2")
     async with trio.open_nursery() as nursery:
         for number in range(60):
             nursery.start_soon(ask, number)
             await trio.sleep(0.025)
             if number == 30:
-                assert await world.engine.swap(TINY, load=lambda path: second) is second
+                assert await world.engine.swap(TINY) is second
     assert len(versions) == 60
     assert 25 < versions.count("1") < 35
     assert world.engine.model is second
@@ -231,7 +237,7 @@ async def test_a_swap_under_load_drops_nobody(world: World, autojump_clock: Mock
 async def test_a_swap_that_is_refused_changes_nothing(
     world: World, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
-    with pytest.raises(UnservableError, match="is missing"):
+    with pytest.raises(UnservableError, match="no such folder"):
         await world.engine.swap(tmp_path)
     assert world.engine.model is world.model
     assert world.engine.statistics()["swaps_refused"] == 1
@@ -298,7 +304,7 @@ def soon(*tokens: int, **parts: object) -> Request:
 async def test_the_thread_serves_many_at_once_as_each_alone() -> None:
     model, prompts = load_model(TINY), some_prompts(20, seed=2)
     replies: dict[int, list[int]] = {}
-    engine = Engine(model)
+    engine = Engine(model, load=load_model)
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
 
@@ -321,7 +327,7 @@ async def test_the_thread_serves_many_at_once_as_each_alone() -> None:
 
 async def test_the_thread_crosses_once_per_run_and_ends_with_the_engine() -> None:
     model = FakeModel(says=9)
-    engine = Engine(model)
+    engine = Engine(model, load=lambda path: model)
     deliveries = 0
     deliver = engine._deliver
 
@@ -344,7 +350,7 @@ async def test_the_thread_crosses_once_per_run_and_ends_with_the_engine() -> Non
 
 
 async def test_a_swap_of_real_folders_in_the_real_thread() -> None:
-    engine = Engine(load_model(TINY))
+    engine = Engine(load_model(TINY), load=load_model)
     first = engine.model
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
@@ -361,7 +367,7 @@ async def test_cancelling_while_a_run_is_under_way_waits_for_nothing() -> None:
     """The row is dropped before the next step; who cancels does not wait for this one."""
     gate = threading.Semaphore(0)
     model = FakeModel(lambda seconds: gate.acquire() and None, says=50)
-    engine = Engine(model)
+    engine = Engine(model, load=lambda path: model)
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
         with trio.CancelScope() as scope:

@@ -1,0 +1,154 @@
+"""The chat model on the ladder: its words filled and judged, and the templates when it is late or fails."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import trio
+from engine_stage import MODELS, TINY
+from tokenizers import Tokenizer
+
+from core.errors import Overloaded
+from inference.engine.chat_model import ChatModel, load_model
+from inference.engine.generated_rung import GeneratedRung
+from inference.engine.request import Prompt
+from inference.engine.sampler import FORBIDDEN, Mask
+from inference.engine.service import Engine
+from inference.engine.vocabulary import Speech, has_figures, speakable
+from inference.wording.rung import TooLate
+from inference.wording.writer import Ladder
+from protocol.wording import PLACEHOLDERS, Plan
+
+TOKENIZER = Tokenizer.from_file(str(TINY / "tokenizer.json"))
+PLAN = Plan(
+    act="show_hotels",
+    voice="local",
+    language="en",
+    facts={"offer.1.name": "Casa Müller", "offer.1.price": "€240 for 2 nights"},
+)
+WORDS = "Look – I like {offer.1.name}: {offer.1.price}."
+
+
+class Spelling:
+    """Lets the model say one text, and then end."""
+
+    def __init__(self, model: ChatModel, text: str) -> None:
+        self._left = [*model.tokenizer.encode(text).ids, *model.ends]
+        self._vocabulary = model.vocabulary
+
+    def start(self, plan: Plan) -> Mask:
+        mask = np.full(self._vocabulary, FORBIDDEN, np.float32)
+        mask[self._left.pop(0)] = 0
+        return mask
+
+    def advance(self, token: int) -> Mask:
+        return self.start(PLAN)
+
+
+class Composing:
+    """Of any plan the same prompt; `says` is what the model is made to say."""
+
+    def __init__(self, says: str = WORDS) -> None:
+        self.says = says
+
+    def can_word(self, plan: Plan, model: ChatModel) -> bool:
+        return plan.language == "en"
+
+    def compose(self, plan: Plan, model: ChatModel) -> Prompt:
+        if self.says == "raise":
+            raise RuntimeError("no prompt of this")
+        constraint = Spelling(model, self.says)
+        return Prompt(tokens=[0, 5, 6], plan=plan, constraint=constraint)
+
+
+@pytest.fixture
+async def engine(nursery: trio.Nursery) -> Engine[ChatModel]:
+    engine = Engine(load_model(TINY), load=load_model)
+    await nursery.start(engine.run)
+    return engine
+
+
+async def written(engine: Engine[ChatModel], composing: Composing) -> tuple[str, list[str]]:
+    ladder = Ladder([GeneratedRung(engine, composing)])
+    pieces: list[str] = []
+    worded = await ladder.write(
+        PLAN, read_at=trio.current_time() + 60, send=pieces.append, room_id="r"
+    )
+    assert (worded.tier, worded.version) == ("generated", "1")
+    assert worded.model == "random-2x64"
+    assert worded.tokens == len(TOKENIZER.encode(composing.says).ids)
+    return "".join(pieces), pieces
+
+
+async def test_what_the_model_says_is_filled_and_comes_in_pieces(
+    engine: Engine[ChatModel],
+) -> None:
+    text, pieces = await written(engine, Composing())
+    assert text == "Look – I like Casa Müller: €240 for 2 nights."
+    assert len(pieces) > 5
+
+
+async def test_a_request_that_is_late_is_too_late(engine: Engine[ChatModel]) -> None:
+    rung = GeneratedRung(engine, Composing())
+    with pytest.raises(Overloaded):
+        await rung.write(PLAN, by=trio.current_time() - 1, send=print, room_id="r")
+    engine._scheduler.submit = lambda request: None  # type: ignore[method-assign]  # its turn never comes
+    engine._scheduler.expire = lambda request: True  # type: ignore[method-assign]
+    with pytest.raises(TooLate):
+        await rung.write(PLAN, by=trio.current_time(), send=print, room_id="r")
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["Only 5 rooms left at {offer.1.name}: {offer.1.price}.", "raise", "Take {offer.1.price}."],
+)
+async def test_what_may_not_be_said_is_an_error_of_the_rung(
+    engine: Engine[ChatModel], says: str
+) -> None:
+    ladder = Ladder([GeneratedRung(engine, Composing(says))])
+    pieces: list[str] = []
+    with pytest.raises(Exception, match=r"unavailable|model_failed"):
+        await ladder.write(PLAN, read_at=trio.current_time() + 60, send=pieces.append, room_id="r")
+    assert "5" not in "".join(pieces)
+    assert ladder.statistics()["chat_model_errors"] == 1
+
+
+async def test_its_patience_is_the_model_s(engine: Engine[ChatModel]) -> None:
+    patience = GeneratedRung(engine, Composing()).patience
+    assert (patience.begin_within, patience.first_within) == (0.120, 0.150)
+
+
+def test_speech_is_the_text_whole_characters_at_a_time() -> None:
+    speech = Speech(TOKENIZER)
+    ids = TOKENIZER.encode("Grüße – 東京 {offer.1.name}!").ids
+    pieces = [speech.take(token) for token in ids]
+    assert "".join(pieces) == "Grüße – 東京 {offer.1.name}!"
+    assert not any("\ufffd" in piece for piece in pieces)
+
+
+def allowed(mask: Mask, tokens: Sequence[int]) -> list[bool]:
+    return [bool(mask[token] == 0) for token in tokens]
+
+
+def test_no_token_that_may_be_said_has_a_figure_or_can_spell_one() -> None:
+    ends = [1]
+    placeholders = [TOKENIZER.token_to_id(f"{{{name}}}") for name in PLACEHOLDERS]
+    mask = speakable(TOKENIZER, 320, specials=[*ends, *placeholders[:3]])
+    may = [token for token in range(320) if mask[token] == 0]
+    spelled = [token for token in may if token not in (*ends, *placeholders)]
+    assert len(spelled) > 80
+    assert not any(has_figures(TOKENIZER.decode([token])) for token in spelled)
+    assert all(allowed(mask, TOKENIZER.encode("Some words, as they come!").ids))
+    for text in ("7", "$", "€", "%", "٣", "½", "\u00b2"):
+        assert not all(allowed(mask, TOKENIZER.encode(text).ids)), text
+    assert allowed(mask, [0, 2, *ends]) == [False, False, True]
+    assert allowed(mask, placeholders[:5]) == [True] * 3 + [False] * 2
+    assert not any(allowed(mask, range(TOKENIZER.get_vocab_size(), 320)))
+
+
+def test_a_dropped_in_folder_has_such_a_mask_too() -> None:
+    model = load_model(MODELS / "qwen")
+    mask = speakable(model.tokenizer, model.vocabulary, specials=model.ends)
+    digits = model.tokenizer.encode("0123456789").ids
+    assert not any(allowed(mask, digits))
+    assert all(allowed(mask, model.tokenizer.encode("words").ids))

@@ -127,12 +127,15 @@ def expanded(
 
 
 def _listed(name: str, rules: Rules, facts: Mapping[str, str], choose: Choose) -> list[str]:
+    """Each further item is joined in another way than the one before, where there is one."""
     first, further = _parts(name, rules)
     said = [expanded(first, rules, facts, choose, 1)]
+    start = choose(MAX_LISTED)
     for number in range(2, MAX_LISTED + 1):
         if f"{LISTS[name]}.{number}.name" not in facts:
             break
-        said.append(expanded(further, rules, facts, choose, number))
+        turn = start + number
+        said.append(expanded(further, rules, facts, lambda count, turn=turn: turn % count, number))  # type: ignore[misc]
     return said
 
 

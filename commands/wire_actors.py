@@ -21,6 +21,7 @@ from core.system import ActorSystem
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
 from gateways.http.ports import DEFAULT_TENANT
+from protocol.persona import PERSONA
 from protocol.presence import PRESENCE, AudienceChanged
 from protocol.room import ROOM, ForgetBelow
 from storage.outbox import OutboxDispatcher
@@ -63,6 +64,7 @@ class Actors:
             fanout=self.fanout,
             clock=clock,
             ids=ids,
+            are_personas_awake=lambda room_id: self.system.is_active(PERSONA.at(room_id)),
         )
         sessions = SessionPorts(
             credentials=storage.credentials,
@@ -70,6 +72,8 @@ class Actors:
             fanout=self.fanout,
             search=storage.search,
             rooms=storage.rooms,
+            personas=storage.personas,
+            runs=storage.runs,
             log=storage.log,
             clock=clock,
             ids=ids,

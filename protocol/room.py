@@ -208,4 +208,11 @@ class AwaitTurn(Value, frozen=True, kw_only=True):
     place."""
 
 
-InternalRoomCommand = JudgeResume | CatchUp | EnterCreated | ViewRoom | AwaitTurn
+class ConfirmReader(Value, frozen=True, kw_only=True):
+    """session → room: the envelope's principal has joined, and may read this message, which is there
+    (None: no message is asked about). Answered by `Done`, or refused as everywhere."""
+
+    message_id: Id | None = None
+
+
+InternalRoomCommand = JudgeResume | CatchUp | EnterCreated | ViewRoom | AwaitTurn | ConfirmReader

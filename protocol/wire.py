@@ -81,14 +81,19 @@ RoomLogCommand = (
 )
 """What a room answers itself, in the order sent."""
 
-SessionCommand = RefreshAuth | SearchMessages | SetPresence | CreateRoom
-
-UnbuiltCommand = (
-    SwitchPersona
+SessionCommand = (
+    RefreshAuth
+    | SearchMessages
+    | SetPresence
+    | CreateRoom
+    | SwitchPersona
     | CancelRun
     | OpenCard
     | RatePersona
-    | QuoteTrip
+)
+
+UnbuiltCommand = (
+    QuoteTrip
     | CreateBooking
     | NameTraveller
     | ApproveBooking

@@ -36,8 +36,10 @@ from protocol.chat import (
     ReactToMessage,
     Sender,
 )
+from protocol.frames import Done
 from protocol.persona import SetRoomPersona
 from protocol.room import (
+    ConfirmReader,
     InviteToRoom,
     JoinRoom,
     LeaveRoom,
@@ -62,8 +64,9 @@ LogCommand = (
     | RemoveFromRoom
     | UpdateRoom
     | SetRoomPersona
+    | ConfirmReader
 )
-"""The commands that may add an event to the log."""
+"""The commands that may add an event to the log, or need it to be judged."""
 
 
 def decide(
@@ -78,6 +81,8 @@ def decide(
             return _post(room, memory, command, principal, given)
         case EditMessage() | DeleteMessage() | ReactToMessage() | PinMessage():
             return _change(room, memory, command, principal, given)
+        case ConfirmReader():
+            return _confirm(room, memory, command, principal, given)
         case SetRoomPersona():
             return seating.decide(room, memory, command, principal, given)
         case _:
@@ -138,6 +143,18 @@ def _target(
         sentence = "There is no such message here."
         raise Rejected("not_found", sentence, fields=[(field, sentence)])
     return state
+
+
+def _confirm(
+    room: RoomState, memory: Memory, command: ConfirmReader, principal: Principal, given: Given
+) -> Decision | Need:
+    member = demand_joined(room, principal.user_id)
+    if command.message_id is not None:
+        state = _target(room, memory, command.message_id, member, given)
+        if isinstance(state, KnowMessage):
+            return state
+        _demand_present(state)
+    return Decision(answer=Done())
 
 
 def _change(

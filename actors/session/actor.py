@@ -1,4 +1,4 @@
-"""One client instance: opening and resuming, refreshing, searching (§3)."""
+"""One client instance: opening and resuming, refreshing, searching (§3), personas (§5)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,6 +7,7 @@ import trio
 
 from actors.session.keeper import Keeper
 from actors.session.machine import GONE, plan_inbox, welcome
+from actors.session.personas import perform
 from actors.session.ports import SessionPorts
 from actors.session.search import search_messages
 from core.actor import Actor, ActorSpec
@@ -21,6 +22,7 @@ from protocol.chat import SearchMessages
 from protocol.close_codes import CloseCode
 from protocol.codec import encode
 from protocol.frames import Done
+from protocol.persona import CancelRun, OpenCard, RatePersona, SwitchPersona
 from protocol.room import ROOM, CatchUp, JudgeResume, ResumeJudged
 from protocol.session import (
     SESSION,
@@ -71,7 +73,8 @@ def _jobs(
 
 
 class SessionActor(Actor[Any]):
-    """Owns: nothing beyond a turn. Borrows: credentials, session rows, fan-out, rooms by message.
+    """Owns: nothing beyond a turn. Borrows: credentials, session and persona rows, fan-out; rooms and
+    their personas by message.
 
     Lets crash: what it does not know. A client whose welcome was sent and whose replay cannot be
     arranged is closed: it must not believe itself live.
@@ -92,6 +95,9 @@ class SessionActor(Actor[Any]):
                 await self._refresh(envelope, token)
             case SearchMessages() as command:
                 envelope.answer(await search_messages(self._ports, envelope.of(), command))
+            case SwitchPersona() | CancelRun() | OpenCard() | RatePersona() as command:
+                await perform(self._ports, self.context.ref_to, envelope.of(), command)
+                envelope.answer(Done())
             case unexpected:
                 raise TypeError(f"a session understands no {type(unexpected).__name__}")
 

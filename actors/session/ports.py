@@ -1,14 +1,22 @@
 """What a session borrows from the world, injected by the wiring."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
 from core.ports.fanout import Fanout
 from core.ports.message_log import MessageLog
+from core.ports.personas import Personas, Runs
 from core.ports.repositories import MessageSearch, Rooms
 from core.ports.sessions import Sessions
+from core.reference import Ref
+from protocol.addresses import Address
 from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, Limits
+
+RefTo = Callable[[Address], Ref[Any]]
+"""`Context.ref_to`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +28,8 @@ class SessionPorts:
     fanout: Fanout
     search: MessageSearch
     rooms: Rooms
+    personas: Personas
+    runs: Runs
     log: MessageLog
     clock: Clock
     ids: Ids

@@ -18,12 +18,12 @@ from gateways.client.fanout import TopicFanout
 from gateways.client.frames import encode_binary
 from protocol import codec
 from protocol.addresses import Address
-from protocol.chat import PostMessage, SearchMessages
+from protocol.chat import PostMessage
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
 from protocol.presence import SetPresence, SetTyping
 from protocol.room import ROOM, AwaitTurn, CreateRoom
-from protocol.session import SESSION, Hello, RefreshAuth
+from protocol.session import SESSION, Hello
 from protocol.user import USER
 from protocol.wire import ClientFrame, RoomLogCommand, SessionCommand, UnbuiltCommand
 
@@ -207,14 +207,14 @@ class Router:
 def _address(
     connection: Connection,
     principal: Principal,
-    command: RoomLogCommand | RefreshAuth | SearchMessages | CreateRoom,
+    command: RoomLogCommand | SessionCommand,
 ) -> Address:
     """Who answers a command."""
     if isinstance(command, RoomCommand):
         return ROOM.at(command.room_id)
-    if isinstance(command, RefreshAuth | SearchMessages):
-        return SESSION.at(connection.session_id)
-    return USER.at(principal.user_id)
+    if isinstance(command, CreateRoom):
+        return USER.at(principal.user_id)
+    return SESSION.at(connection.session_id)
 
 
 def _unbuilt() -> Rejected:

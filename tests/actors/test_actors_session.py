@@ -73,6 +73,8 @@ class Desk:
             fanout=world.fanout,
             search=MemorySearch(world.rooms),
             rooms=world.rooms,
+            personas=world.personas,
+            runs=world.runs,
             log=world.log,
             clock=world.clock,
             ids=world.ids,

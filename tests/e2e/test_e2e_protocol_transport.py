@@ -310,7 +310,26 @@ async def test_the_ok_of_a_message_comes_before_its_event(
     assert seqs == list(range(seqs[0], seqs[0] + 50)) == sorted(places)
 
 
-async def test_every_command_of_personas_bookings_plans_and_consultations_is_unavailable(
+async def test_what_personas_are_asked_of_nothing_is_not_found(
+    stage: Stage, ada: RawClient
+) -> None:
+    room = await stage.room(ada)
+    for fields, wrong in (
+        ({"type": "persona.switch", "personaId": "p"}, "personaId"),
+        (
+            {"type": "room.persona", "roomId": room["id"], "personaId": "p", "active": True},
+            "personaId",
+        ),
+        ({"type": "persona.cancel", "runId": "r"}, "runId"),
+        ({"type": "card.opened", "messageId": "m", "cardId": "c"}, "messageId"),
+        ({"type": "persona.feedback", "messageId": "m", "value": -1}, "messageId"),
+    ):
+        error = await ada.refused(fields["type"], **without(fields, "type"))
+        assert (error["code"], error["temporary"]) == ("not_found", False), fields
+        assert [each["field"] for each in error["fields"]] == [wrong]
+
+
+async def test_every_command_of_bookings_plans_and_consultations_is_unavailable(
     ada: RawClient,
 ) -> None:
     from protocol.wire import UNBUILT
@@ -324,10 +343,6 @@ async def test_every_command_of_personas_bookings_plans_and_consultations_is_una
 
 
 UNBUILT_EXAMPLES: list[dict[str, Any]] = [
-    {"type": "persona.switch", "personaId": "p"},
-    {"type": "persona.cancel", "runId": "r"},
-    {"type": "card.opened", "messageId": "m", "cardId": "c"},
-    {"type": "persona.feedback", "messageId": "m", "value": -1},
     {"type": "booking.quote", "offerIds": ["o"], "adults": 2},
     {
         "type": "booking.create",

@@ -221,6 +221,14 @@ def encoded(message: dict[str, Any], rng: random.Random) -> bytes:
     return frame(FINAL | BINARY, msgpack.packb(message), rng)
 
 
+OF_THE_SESSION = frozenset(
+    {
+        *("chat.search", "auth.refresh"),
+        *("persona.switch", "persona.cancel", "persona.feedback", "card.opened"),
+    }
+)
+
+
 def _goes_to_an_actor(frame: Any) -> bool:
     return not isinstance(frame, (Ping, Pong, SetPresence, *UNBUILT))
 
@@ -228,7 +236,7 @@ def _goes_to_an_actor(frame: Any) -> bool:
 def _address(peer: Peer, frame: Any) -> Address:
     """Whose a command is, by the contract: a room's, the user's (a new room), the session's."""
     kind = type(frame).__struct_config__.tag
-    if kind in ("chat.search", "auth.refresh"):
+    if kind in OF_THE_SESSION:
         return Address("session", peer.connection.session_id)
     return Address("user", "ada") if kind == "room.create" else Address("room", frame.room_id)
 

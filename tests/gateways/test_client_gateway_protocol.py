@@ -181,7 +181,7 @@ async def test_a_refused_frame_is_answered_with_its_ref_and_the_connection_lives
         error = await client.receive()
         assert (error["code"], error["ref"]) == ("bad_request", 9)
         assert error["fields"][0]["field"] == "roomId"
-        await client.send(type="persona.cancel", runId="r", ref=10)
+        await client.send(type="booking.get", bookingId="b", ref=10)
         error = await client.receive()
         assert (error["code"], error["temporary"], error["ref"]) == ("unavailable", False, 10)
 
@@ -279,13 +279,20 @@ async def test_commands_reach_the_actor_they_are_for() -> None:
         await client.send(type="room.join", roomId="r", ref=1)
         await client.send(type="room.create", kind="group", clientId=UUID, ref=2)
         await client.send(type="auth.refresh", token="t", ref=3)
-        for ref in range(1, 4):
+        await client.send(type="room.persona", roomId="r", personaId="p", active=True, ref=4)
+        await client.send(type="persona.switch", personaId="p", roomId="r", ref=5)
+        await client.send(type="persona.cancel", runId="r", ref=6)
+        await client.send(type="card.opened", messageId="m", cardId="c", ref=7)
+        await client.send(type="persona.feedback", messageId="m", value=1, ref=8)
+        for ref in range(1, 9):
             assert (await client.receive())["ref"] == ref
     assert [address for address, _ in world.system.envelopes] == [
         Address("session", "fresh-1"),
         Address("room", "r"),
         Address("user", "ada"),
         Address("session", "fresh-1"),
+        Address("room", "r"),
+        *[Address("session", "fresh-1")] * 4,
     ]
     assert world.system.envelopes[0][1].principal is None
 

@@ -1,6 +1,6 @@
 """Searches over all suppliers: side by side, shared by who asks the same, shown as they come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
 import structlog
@@ -32,11 +32,13 @@ MOST_SHOWN: Final = 50
 
 
 class _Search:
-    """One supplier at work on one query, for everybody who waits for it."""
+    """One supplier at work on one query, for everybody who waits for it. `answer`: what came; the
+    cache may have forgotten it when somebody looks."""
 
     def __init__(self) -> None:
         self.over = trio.Event()
         self.state: Literal["late", "answered", "failed", "refused"] = "late"
+        self.answer: Answer | None = None
         self.refusal: Rejected | None = None
 
 
@@ -107,7 +109,8 @@ class OfferSearch:
             raise Rejected("conflict", "This offer cannot be had any more. Please search again.")
         others = tuple(one for one in offer.others if one.supplier != source.supplier)
         priced = Offer(id=offer.id, query=offer.query, source=source, others=others)
-        await self._offers.replace(tenant_id, priced)
+        if not await self._offers.replace(tenant_id, priced):
+            raise Rejected("not_found", "There is no such offer.")
         previous = offer.source.total
         return Repriced(offer=priced, previous=None if previous == source.total else previous)
 
@@ -130,7 +133,7 @@ class OfferSearch:
         search, now = _Search(), self._clock.now_ms()
         answer = self._cache.get(name, query, now)
         if answer is not None and answer.is_fresh(now):
-            search.state = "answered"
+            search.state, search.answer = "answered", answer
             search.over.set()
             return search
         if self._nursery is None:
@@ -146,7 +149,8 @@ class OfferSearch:
         try:
             with trio.fail_after(GIVE_UP_AFTER):
                 offers = await supplier.search(query)
-            self._cache.put(supplier.name, query, offers, self._clock.now_ms())
+            now = self._clock.now_ms()
+            search.answer = self._cache.put(supplier.name, query, offers, now)
             search.state = "answered"
         except (Unavailable, Overloaded, trio.TooSlowError) as error:
             search.state = "failed"
@@ -167,12 +171,14 @@ class OfferSearch:
         asked: list[Asked] = []
         found: list[SupplierOffer] = []
         for name, search in searches.items():
-            answer = self._cache.get(name, query, now)
-            asked.append(Asked(name=name, state=_state(search, answer)))
-            found += answer.offers if answer is not None else ()
+            answer = self._cache.get(name, query, now) or search.answer
+            state = _state(search, answer)
+            asked.append(Asked(name=name, state=state))
+            if answer is not None and state in ("answered", "stale"):
+                found += answer.offers
         stale = {one.name for one in asked if one.state == "stale"}
         offers = tuple(
-            self._offer(query, merged, is_stale=merged.source.supplier in stale)
+            self._offer(query, merged, is_stale=_is_stale(merged.source, stale, now))
             for merged in merge(found)[:MOST_SHOWN]
         )
         if offers:
@@ -210,6 +216,8 @@ class OfferSearch:
         """None: this supplier has it no more. An expired offer is searched again."""
         supplier = self._suppliers.get(source.supplier)
         if supplier is None:
+            if not self._running.is_set():  # the next suppliers will be there in a moment
+                raise Unavailable
             return None
         if source.expires_at > self._clock.now_ms():
             result = await supplier.reprice(source, query)
@@ -218,11 +226,22 @@ class OfferSearch:
             if result.kind != "expired":
                 return None
         wanted = source.total.currency, likeness(source)
-        for again in await supplier.search(query):
+        try:
+            found = await supplier.search(query)
+        except Unavailable:
+            raise
+        except Rejected:  # it finds the search itself wrong by now: that day is over
+            return None
+        for again in found:
             if (again.total.currency, likeness(again)) == wanted:
                 result = await supplier.reprice(again, query)
                 return result.offer if isinstance(result, Priced) else None
         return None
+
+
+def _is_stale(source: SupplierOffer, stale: Collection[str], now: int) -> bool:
+    """An answer that came fresh may hold what expired while we waited for the others."""
+    return source.supplier in stale or source.expires_at <= now
 
 
 def _state(search: _Search, answer: Answer | None) -> SupplierState:

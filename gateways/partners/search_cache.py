@@ -34,12 +34,13 @@ class SearchCache:
     def __len__(self) -> int:
         return len(self._answers)
 
-    def put(self, supplier: str, query: Query, offers: Sequence[SupplierOffer], now: int) -> None:
-        """Keep an answer that came at `now`."""
-        self._answers[supplier, query] = Answer(tuple(offers), now)
+    def put(self, supplier: str, query: Query, offers: Sequence[SupplierOffer], now: int) -> Answer:
+        """Keep an answer that came at `now`, and give it back."""
+        answer = self._answers[supplier, query] = Answer(tuple(offers), now)
         self._answers.move_to_end((supplier, query))
         if len(self._answers) > self._most:
             self._answers.popitem(last=False)
+        return answer
 
     def get(self, supplier: str, query: Query, now: int) -> Answer | None:
         """The latest, unless it is too old even to look at."""

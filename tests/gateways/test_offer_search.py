@@ -241,6 +241,42 @@ async def test_what_has_expired_is_not_fresh(autojump_clock: trio.testing.MockCl
         assert supplier.searched == 2
 
 
+async def test_what_expires_while_others_are_waited_for_is_shown_as_stale(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    until = Wall().added + 1_000
+    quick = Supplier("quick", [flight("quick", 100, until=until), flight("quick", 90, number="2")])
+    async with World(quick, Supplier("slow", after=1e6)).open() as desk:
+        found = await desk.search(1, "ada", QUERY)
+        assert states(found) == {"quick": "answered", "slow": "late"}
+        assert [offer.is_stale for offer in found.offers] == [False, True]
+
+
+async def test_what_has_just_come_is_shown_even_if_the_cache_forgot_it(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offer_search, "SearchCache", lambda: SearchCache(most=1))
+    suppliers = [Supplier(name, [flight(name, 100, number=name)]) for name in "abc"]
+    async with World(*suppliers).open() as desk:
+        found = await desk.search(1, "ada", QUERY)
+        assert {offer.source.supplier for offer in found.offers} == set("abc")
+        assert set(states(found).values()) == {"answered"}
+
+
+async def test_of_who_refuses_no_earlier_answer_is_shown(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    refuses, works = (Supplier(name, [flight(name, 1, number=name)]) for name in "ab")
+    world = World(refuses, works)
+    async with world.open() as desk:
+        await desk.search(1, "ada", QUERY)
+        world.clock.added += FRESH_FOR_MS
+        refuses.found = Rejected("bad_request", "That day is over.")
+        found = await desk.search(1, "ada", QUERY)
+        assert states(found) == {"a": "refused", "b": "answered"}
+        assert [offer.source.supplier for offer in found.offers] == ["b"]
+
+
 async def test_a_query_that_all_refuse_is_refused_and_one_that_some_refuse_is_not(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -415,6 +451,60 @@ async def test_what_cannot_be_had_says_why(
         with pytest.raises(Rejected) as unknown:
             await desk.price(2, offer.id)
         assert unknown.value.code == "not_found"
+
+
+async def test_a_search_that_its_supplier_finds_wrong_by_now_is_no_price(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    a, b = Supplier("a", [flight("a", 100, until=0)]), Supplier("b", [flight("b", 115)])
+    world = World(a, b)
+    async with world.open() as desk:
+        offer = await world.shown()
+        a.found = Rejected("bad_request", "That day is over.")
+        assert (await desk.price(1, offer.id)).offer.source.supplier == "b"
+        b.priced = Refused(kind="sold_out", detail="gone")
+        with pytest.raises(Rejected) as refused:
+            await desk.price(1, offer.id)
+        assert refused.value.code == "conflict"
+
+
+async def test_while_the_suppliers_change_nothing_is_said_to_be_gone(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(Supplier("a", [flight("a", 100)]))
+    get = world.offers.get
+
+    async def slow(tenant_id: int, offer_id: str) -> Offer | None:
+        await trio.sleep(1)
+        return await get(tenant_id, offer_id)
+
+    async def price() -> None:
+        with pytest.raises(Unavailable):
+            await world.desk.price(1, "offer-1")
+        was_asked.set()
+
+    was_asked = trio.Event()
+    monkeypatch.setattr(world.offers, "get", slow)
+    async with trio.open_nursery() as nursery, world.open():
+        await world.shown()
+        nursery.start_soon(price)
+        await trio.testing.wait_all_tasks_blocked()
+    assert was_asked.is_set()
+
+
+async def test_an_offer_that_is_forgotten_while_it_is_priced_is_unknown(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: object) -> bool:
+        return False
+
+    world = World(Supplier("a", [flight("a", 100)]))
+    async with world.open() as desk:
+        offer = await world.shown()
+        monkeypatch.setattr(world.offers, "replace", gone)
+        with pytest.raises(Rejected) as refused:
+            await desk.price(1, offer.id)
+        assert refused.value.code == "not_found"
 
 
 async def test_a_supplier_that_hangs_while_pricing_is_timed_out(

@@ -67,21 +67,22 @@ class Memory:
     what is kept is a copy."""
 
     def __init__(self) -> None:
-        self._records: dict[Place, bytes] = {}
+        self._kinds: dict[str, dict[str, bytes]] = {}
 
     def get(self, kind: str, key: str) -> Json | None:
-        found = self._records.get((kind, key))
+        found = self._kinds.get(kind, {}).get(key)
         return None if found is None else msgspec.json.decode(found, type=Json)
 
     def scan(self, kind: str, prefix: str = "") -> Iterator[tuple[str, Json]]:
-        keys = sorted(key for at, key in self._records if at == kind and key.startswith(prefix))
-        for key in keys:
-            yield key, msgspec.json.decode(self._records[kind, key], type=Json)
+        records = self._kinds.get(kind, {})
+        for key in sorted(key for key in records if key.startswith(prefix)):
+            yield key, msgspec.json.decode(records[key], type=Json)
 
     def commit(self, changes: Mapping[Place, Json | None]) -> None:
         """All of them."""
-        for place, value in changes.items():
+        for (kind, key), value in changes.items():
+            records = self._kinds.setdefault(kind, {})
             if value is None:
-                self._records.pop(place, None)
+                records.pop(key, None)
             else:
-                self._records[place] = msgspec.json.encode(value)
+                records[key] = msgspec.json.encode(value)

@@ -1,4 +1,5 @@
-"""What every `Inventory` promises: the one in memory, and each adapter over the sandbox's real HTTP."""
+"""What every `Inventory` promises: the one in memory, each adapter over the sandbox's real HTTP, and
+the two that the simulation plays with the same machines."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,7 +12,10 @@ import pytest
 import trio
 from fake_inventory import FakeInventory
 from msgspec import Raw, structs
-from sandbox_process import SandboxProcess
+from sandbox_process import DAY_MS, SandboxProcess
+from travel_ledger import Ledger
+from travel_sandbox import PlayedSandbox
+from travel_suppliers import PlayedAmadeus, PlayedDuffel, PlayedSupplier
 
 from core.chance import SystemChance
 from core.clock import SystemClock
@@ -24,6 +28,7 @@ from gateways.partners.duffel import Duffel
 from gateways.partners.duffel_client import DuffelSettings
 from gateways.partners.merging import likeness
 from gateways.partners.resilience import GuardPolicy
+from gateways.sandbox.world import World
 from protocol.travel import (
     FlightDetails,
     FlightQuery,
@@ -36,6 +41,7 @@ from protocol.travel import (
 POLICY = GuardPolicy(
     call_within=5.0, most_retries=0, breaker=BreakerPolicy(opens_after=1_000), slow_after=60.0
 )
+WORLD = World("caravan")
 AIRPORTS = {"PAR": {"PAR", "CDG", "ORY"}, "NCE": {"NCE"}}
 TRAVELLER = Traveller(
     id="1",
@@ -75,12 +81,15 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess
     process.stop()
 
 
-@pytest.fixture(params=["fake", "amadeus", "duffel"])
+@pytest.fixture(params=["fake", "amadeus", "duffel", "played amadeus", "played duffel"])
 async def supplied(request: pytest.FixtureRequest, sandbox: SandboxProcess) -> AsyncIterator[Any]:
     day = str(sandbox.today() + timedelta(days=40))
     query = FlightQuery(origin="PAR", destination="NCE", depart_on=day, party=Party(adults=2))
     if request.param == "fake":
         yield in_memory(query)
+        return
+    if request.param.startswith("played"):
+        yield played(request.param, query)
         return
     inventory: Amadeus | Duffel
     if request.param == "amadeus":
@@ -113,10 +122,38 @@ def in_memory(query: FlightQuery) -> Supplied:
     return Supplied(fake, query, spoil, drift, sell_out, calm)
 
 
+def played(name: str, query: FlightQuery) -> Supplied:
+    """As the process: a minute after midnight, and no limit of calls a second."""
+    clock = SystemClock()
+    sandbox = PlayedSandbox(WORLD, clock.now_ms)
+    sandbox.start()
+    sandbox.steer("POST", "clock", {"advanceMs": DAY_MS - clock.now_ms() % DAY_MS + 60_000})
+    sandbox.steer("POST", "amadeus/options", {"tps": None})
+    inventory: PlayedSupplier
+    given: Any = {"clock": clock, "chance": SystemChance(), "policy": POLICY, "ledger": Ledger()}
+    if name == "played amadeus":
+        inventory = PlayedAmadeus(sandbox, **given, per_second=1_000)
+    else:
+        inventory = PlayedDuffel(sandbox, **given)
+
+    def rule(**action: Any) -> None:
+        sandbox.add_rule(inventory.name, action=action, times=None)
+
+    return steered(inventory, query, rule, lambda: sandbox.steer("DELETE", "rules"))
+
+
 def over_http(inventory: Amadeus | Duffel, sandbox: SandboxProcess, query: FlightQuery) -> Supplied:
     def rule(**action: Any) -> None:
         match = {"api": inventory.name}
         sandbox.control("POST", "rules", {"match": match, "action": action, "times": None})
+
+    return steered(inventory, query, rule, lambda: sandbox.control("DELETE", "rules"))
+
+
+def steered(
+    inventory: Any, query: FlightQuery, rule: Callable[..., None], calm: Callable[[], Any]
+) -> Supplied:
+    """By rules of a sandbox."""
 
     def spoil(how: str) -> None:
         rule(type="status", code=int(how)) if how.isdecimal() else rule(type=how)
@@ -127,7 +164,7 @@ def over_http(inventory: Amadeus | Duffel, sandbox: SandboxProcess, query: Fligh
         spoil,
         lambda percent: rule(type="price_drift", percent=percent),
         lambda: rule(type="sell_out"),
-        lambda: sandbox.control("DELETE", "rules"),
+        calm,
     )
 
 

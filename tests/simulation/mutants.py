@@ -29,7 +29,7 @@ from storage.memory.rooms import MemoryRooms
 from storage.memory.stored_log import StoredLog
 from storage.outbox import Batch
 
-Patches = Iterator[tuple[type, str, object]]
+Patches = Iterator[tuple[object, str, object]]
 
 
 @dataclass(frozen=True, slots=True)

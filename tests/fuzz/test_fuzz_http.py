@@ -26,6 +26,10 @@ GOOD: Final[dict[str, dict[str, Any]]] = {
         "title": "Us",
         "members": ["user-2"],
     },
+    "makePersona": {"name": "Juniper", "style": "local", "about": "Knows towns."},
+    "changePersona": {"name": "Ben", "isFavourite": True},
+    "changeMemory": {"text": "Likes the sea.", "inGroups": False},
+    "importCard": {"spec": "chara_card_v2", "data": {"name": "Ben", "tags": ["chef"]}},
 }
 VALUES: Final[tuple[Any, ...]] = (
     *(None, True, 0, -1, 2**63, 10**400, 1.5, "", " ", "x" * 5_000, "\0", "\ud800", "\u202e"),
@@ -62,9 +66,10 @@ def _body(rng: random.Random, route: Route) -> bytes:
 
 async def _ask(world: World, rng: random.Random, token: str, seen: Counter[str]) -> None:
     route = rng.choice(DECLARED)
-    path = route.path.replace(
-        "{id}", rng.choice(("user-1", "room-1", "%00", "x" * 300, "%FF", "..%2f"))
-    )
+    path = route.path
+    for name in ("{id}", "{memoryId}"):
+        odd = ("user-1", "room-1", "%00", "x" * 300, "%FF", "..%2f")
+        path = path.replace(name, rng.choice(odd))
     headers = {"Content-Type": rng.choice(("application/json", "text/plain", "", "x/\x7f"))}
     if rng.random() < 0.2:
         headers["Idempotency-Key"] = rng.choice(("k", "", "x" * 300, "é"))

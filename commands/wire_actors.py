@@ -8,6 +8,7 @@ from actors.room.ports import RoomPorts
 from actors.session import actor as session
 from actors.session.keeper import Keeper
 from actors.session.ports import SessionPorts
+from actors.session.reception import Reception
 from actors.user import actor as user
 from actors.user.courier import Courier
 from commands.wire_storage import Storage
@@ -44,6 +45,7 @@ class Actors:
         self.fanout = TopicFanout(self._audience_changed, clock=clock.monotonic)
         self.fanout.on_ended = self._connection_ended
         self.keeper = Keeper(storage.sessions, clock)
+        self.reception = Reception()
         self.outbox = OutboxDispatcher(
             storage.outbox,
             [*storage.read_models, Courier(storage.log, self.system.ref)],
@@ -92,7 +94,7 @@ class Actors:
         )
         return [
             room.spec(rooms),
-            session.spec(sessions, self.keeper),
+            session.spec(sessions, self.keeper, self.reception),
             user.spec(users),
             presence.spec(self.fanout),
         ]
@@ -112,3 +114,5 @@ class Actors:
     def _connection_ended(self, connection: Connection) -> None:
         if connection.session_id:
             self.keeper.leave(connection.session_id)
+        if connection.user_id is not None:
+            self.reception.ended(connection.user_id, connection.ended_by)

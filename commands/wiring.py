@@ -207,6 +207,7 @@ class Server:
             "outbox": self.actors.outbox.statistics(),
             "process": process_statistics(),
             "sessions": self.actors.keeper.statistics(),
+            "reception": self.actors.reception.statistics(),
             "supervisor": self.supervisor.statistics(),
             **self.travel.statistics(),
             **self.gateways.statistics(),

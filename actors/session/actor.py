@@ -9,6 +9,7 @@ from actors.session.keeper import Keeper
 from actors.session.machine import GONE, plan_inbox, welcome
 from actors.session.personas import perform
 from actors.session.ports import SessionPorts
+from actors.session.reception import Reception
 from actors.session.search import search_messages
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope
@@ -42,11 +43,11 @@ _ROOM_WITHIN: Final = 5.0
 _REPLAY_WITHIN: Final = 300.0
 
 
-def spec(ports: SessionPorts, keeper: Keeper) -> ActorSpec:
+def spec(ports: SessionPorts, keeper: Keeper, reception: Reception) -> ActorSpec:
     """Sessions are rows; the actor is there for what must wait."""
     return ActorSpec(
         kind=SESSION,
-        make=lambda session_id: SessionActor(session_id, ports, keeper),
+        make=lambda session_id: SessionActor(session_id, ports, keeper, reception),
         mailbox_limit=256,
     )
 
@@ -80,10 +81,13 @@ class SessionActor(Actor[Any]):
     arranged is closed: it must not believe itself live.
     """
 
-    def __init__(self, session_id: str, ports: SessionPorts, keeper: Keeper) -> None:
+    def __init__(
+        self, session_id: str, ports: SessionPorts, keeper: Keeper, reception: Reception
+    ) -> None:
         self._session_id = session_id
         self._ports = ports
         self._keeper = keeper
+        self._reception = reception
 
     async def handle(self, envelope: Envelope[Any]) -> None:
         # There is nothing to remember, and ten thousand may come together: none stays when it is done.
@@ -107,6 +111,16 @@ class SessionActor(Actor[Any]):
             raise Rejected("bad_request", "Only a connection can say hello.")
         # A hello handed on by another session was authenticated there: a ticket works only once.
         principal = envelope.principal or await self._ports.credentials.authenticate(hello.token)
+        async with self._reception.turn(principal.user_id):
+            if client.is_open:
+                await self._admit(envelope, client, principal, hello)
+            else:
+                envelope.answer(Done())
+
+    async def _admit(
+        self, envelope: Envelope[Any], client: Client, principal: Principal, hello: Hello
+    ) -> None:
+        """In the user's turn."""
         # Before the login is looked at again, by `open`: whenever it ends from here on, this connection
         # is closed with the others.
         self._ports.fanout.subscribe(f"login:{principal.login_id}", client)
@@ -152,6 +166,7 @@ class SessionActor(Actor[Any]):
             rooms=verdicts,
         )
         client.welcomed(self._session_id, principal, encode(frame))
+        self._reception.welcomed(principal.user_id)
         if client.is_open:
             self._keeper.watch(self._session_id, client)
         return client.is_open

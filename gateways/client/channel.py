@@ -87,6 +87,7 @@ class Channel(ABC):
         "_parser",
         "_unsent_at",
         "due_at",
+        "ended_by",
         "heard_at",
         "id",
         "outbound",
@@ -100,6 +101,8 @@ class Channel(ABC):
         self.stage = Stage.OPENING
         self.heard_at = trio.current_time()
         self.due_at = NEVER
+        self.ended_by: CloseCode | None = None
+        """For what we closed it; None while it is open, and where the peer went."""
         self._parser = parser
         self._machinery = machinery
         self.outbound = Outbound(wire, machinery.max_backlog)
@@ -291,6 +294,7 @@ class Channel(ABC):
             self.outbound.abandon()
         if farewell is not None:
             self.outbound.put(farewell)
+        self.ended_by = code
         closed = self._machinery.counters.closed
         closed[code] = closed.get(code, 0) + 1
         self._begin_closing(encode_close(code, code.reason))
@@ -360,6 +364,7 @@ class Channel(ABC):
     def enforce(self, now: float) -> float:
         """Do what is due at `now`; when to look again (`NEVER`: no more)."""
         if now >= self._unsent_at + self._machinery.timing.send_within:
+            self.ended_by = self.ended_by or CloseCode.SLOW_CONSUMER
             self.gone(is_reset=True)
         elif now >= self._deadline:
             self._overstayed()

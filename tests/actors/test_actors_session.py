@@ -23,6 +23,7 @@ from actors.session.actor import spec
 from actors.session.keeper import TOUCH_EVERY, Keeper
 from actors.session.machine import plan_inbox
 from actors.session.ports import SessionPorts
+from actors.session.reception import MAX_REST, Reception
 from core.errors import Rejected, TokenRevoked, Unavailable
 from core.identity import Principal
 from core.ports.fanout import FrameLane
@@ -79,7 +80,8 @@ class Desk:
             clock=world.clock,
             ids=world.ids,
         )
-        world.system.register(spec(ports, self.keeper))
+        self.reception = Reception()
+        world.system.register(spec(ports, self.keeper, self.reception))
 
     def fresh_client(self, number: int) -> FakeClient:
         client = self.world.client(number)
@@ -307,6 +309,57 @@ async def test_a_connection_that_closes_during_its_hello_takes_no_session_over_a
         assert old.is_open
         assert gone.topics <= {"login:login-1"}  # which the fan-out clears by itself
         assert made.keeper.statistics()["sessions"] == 1
+
+
+async def test_connections_of_one_user_are_opened_one_by_one_and_of_two_users_together(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        whole, opening, most = made.sessions.open, [], []
+
+        async def slow(opener: Principal, **what: Any) -> Any:
+            opening.append(opener.user_id)
+            most.append(max(map(opening.count, opening)))
+            await trio.sleep(1)
+            opening.remove(opener.user_id)
+            return await whole(opener, **what)
+
+        made.sessions.open = slow  # type: ignore[method-assign]
+        clients = [made.fresh_client(number) for number in (1, 1, 1, 2)]
+        begun_at = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for client in clients:
+                nursery.start_soon(made.say_hello, client)
+        assert max(most) == 1
+        assert 3 <= trio.current_time() - begun_at < 3.5
+        assert all(client.welcome for client in clients)
+
+
+async def test_who_closes_before_his_turn_is_not_opened(autojump_clock: MockClock) -> None:
+    async with desk() as made, trio.open_nursery() as nursery:
+        gone, here = made.fresh_client(1), made.fresh_client(1)
+        async with made.reception.turn(user_id(1)):
+            nursery.start_soon(made.say_hello, gone)
+            await wait_all_tasks_blocked()
+            nursery.start_soon(made.say_hello, here)
+            await wait_all_tasks_blocked()
+            gone.is_open = False
+        await wait_all_tasks_blocked()
+        assert (gone.welcome, gone.topics) == (None, set())
+        assert here.welcome
+
+
+async def test_who_does_harm_again_and_again_is_welcomed_later_and_nobody_else(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        for _ in range(20):
+            made.reception.ended(user_id(1), CloseCode.FRAME_TOO_LARGE)
+        begun_at = trio.current_time()
+        await made.hello(made.fresh_client(2))
+        assert trio.current_time() == begun_at
+        await made.hello(made.fresh_client(1))
+        assert trio.current_time() - begun_at == pytest.approx(MAX_REST)
 
 
 class Socket(FakeClient):

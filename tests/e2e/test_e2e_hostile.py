@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from hostile_clients import KINDS, Ending, Target
+from hostile_clients import BINARY, KINDS, Ending, Target, welcomed, ws_frame
 from raw_client import on_stage, register
 from server_process import ROOT, ServerProcess
 
@@ -145,11 +145,19 @@ async def test_each_kind_of_harm_is_ended_by_its_deadline_and_without_deadlines_
     server: ServerProcess, tmp_path: Path
 ) -> None:
     assert set(ENDINGS) == set(KINDS)
+    # Two of each, of two accounts: whoever is closed for harm too often is welcomed late.
     found: dict[str, list[Ending]] = {}
     unbounded: dict[str, list[Ending]] = {}
 
     async def with_deadlines() -> None:
-        found.update(await endings(await target_of(server), [*KINDS, *KINDS], within=15))
+        async def suffer() -> None:
+            target = await target_of(server)
+            for kind, ends in (await endings(target, [*KINDS], within=15)).items():
+                found.setdefault(kind, []).extend(ends)
+
+        async with trio.open_nursery() as both:
+            both.start_soon(suffer)
+            both.start_soon(suffer)
 
     async def without_deadlines() -> None:
         async with serving(tmp_path, dict.fromkeys(SHORT, NEVER)) as patient:
@@ -161,6 +169,27 @@ async def test_each_kind_of_harm_is_ended_by_its_deadline_and_without_deadlines_
         nursery.start_soon(without_deadlines)
     assert {kind: found[kind] for kind in broken_promises(found)} == {}
     assert broken_promises(unbounded) == set(KINDS) - BY_BOUND, unbounded
+
+
+async def test_who_is_closed_for_harm_again_and_again_is_welcomed_later_and_others_are_not(
+    server: ServerProcess,
+) -> None:
+    mallory, ben = await target_of(server), await target_of(server)
+
+    async def harm(target: Target) -> float:
+        """Seconds until it was welcomed."""
+        begun_at = trio.current_time()
+        async with welcomed(target) as peer:
+            took = trio.current_time() - begun_at
+            await peer.send(ws_frame(BINARY, b"\xc1"))
+            assert (await peer.ended()).word == 4300
+        return took
+
+    waits = [await harm(mallory) for _ in range(10)]
+    bens = await harm(ben)
+    assert waits[-1] > 1.0, waits
+    assert max(waits) < 5.0 + LATE, waits
+    assert bens < waits[-1], (bens, waits)
 
 
 async def test_a_thousand_half_open_sockets_are_gone_by_their_deadline_and_leave_nothing(

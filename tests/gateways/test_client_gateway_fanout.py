@@ -134,6 +134,7 @@ async def test_a_socket_that_takes_nothing_for_five_seconds_is_reset(
         assert not connection.is_open
         assert server.statistics()["reset"] == 1
         await until(lambda: len(world.ended) == 1)
+        assert connection.ended_by is CloseCode.SLOW_CONSUMER
 
 
 async def test_a_full_backlog_drops_typing_before_deltas_and_never_what_is_durable() -> None:

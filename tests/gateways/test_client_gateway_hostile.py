@@ -15,6 +15,7 @@ from client_gateway_world import (
     upgrade_head,
 )
 
+from protocol.close_codes import CloseCode
 from protocol.limits import CONNECT_PATH, SUBPROTOCOL
 
 
@@ -56,6 +57,17 @@ async def test_after_a_violation_the_server_ends_at_once(
         await client.stream.send_all(b"\x82\x05hello")
         assert await client.ending() == ([], 1002)
         assert trio.current_time() - began_at < 0.1
+
+
+async def test_it_is_known_for_what_we_closed_a_connection_and_that_a_peer_went_by_itself() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        await client.stream.send_all(masked(b"\xc1"))
+        assert (await client.ending())[1] == CloseCode.MALFORMED_FRAME
+        await (await world.welcomed()).stream.aclose()
+        await until(lambda: len(world.ended) == 2)
+    assert [each.ended_by for each in world.ended] == [CloseCode.MALFORMED_FRAME, None]
 
 
 async def test_bad_hellos_are_answered_until_the_deadline() -> None:

@@ -151,7 +151,8 @@ def _setting(phrasing: Phrasing, chance: Random) -> Setting:
         asked = cast(Question | None, chance.choice(allowed["asked"]))
     elif asked is not None and asked.startswith(("which", "confirm")) and shown is None:
         shown = chance.choice(_SHOWN)
-    people = chance.randint(2, 6) if is_chatter or chance.random() < 0.65 else 1
+    is_group = is_chatter or chance.random() < (0.9 if "people" in allowed else 0.6)
+    people = chance.randint(2, 6) if is_group else 1
     addressed = chance.random() < (0.0 if is_chatter else 0.28 if people > 1 else 0.2)
     if "addressed" in allowed:
         addressed = allowed["addressed"] == ("yes",)

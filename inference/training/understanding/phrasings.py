@@ -1,6 +1,6 @@
 """Phrasings as they are written down, and how one becomes a text.
 
-A file has sections. `## intent key=value …` (keys: asked, shown, addressed; several values by comma, null for
+A file has sections. `## intent key=value …` (keys: asked, shown, addressed, people=group: mostly said there; several values by comma, null for
 none) names the intent and setting of the lines below it; ` ;; key=value` at the end of a line narrows it for
 that line. In a line `(a|b|)` chooses, `{name}` is filled from the section of that name of the language's
 fillings, and `{2-9}` is a number. What stands before the first section is a note.

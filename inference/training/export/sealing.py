@@ -6,20 +6,37 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from tokenizers import Tokenizer
 
 from inference.engine.chat_model import ChatModel
 from inference.engine.decoder import CHUNK
-from inference.engine.folder import OURS, Golden, Manifest, read_folder
+from inference.engine.folder import OURS, TOKENIZER, Golden, Manifest, read_folder
 from inference.engine.sampler import GREEDY
+from inference.engine.servable import UnservableError
 
 MARGIN = 0.1
 """Two logits closer than this may change places on another processor."""
 GOLDEN_TOKENS = 24
 
 
+TEXTS = (
+    "Somewhere warm in February, with two children.",
+    "Which of the hotels has breakfast, and how far is it from the old town?",
+)
+
+
+def default_prompts(path: Path) -> list[list[int]]:
+    """Some texts in the folder's own tokens. Raises `UnservableError` when it has no tokenizer."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path / TOKENIZER))
+    except Exception as error:  # tokenizers raises nothing more special
+        raise UnservableError(f"{TOKENIZER} cannot be read: {error}") from error
+    return [tokenizer.encode(text).ids for text in TEXTS]
+
+
 def seal(path: Path, manifest: Manifest, prompts: Sequence[Sequence[int]]) -> Manifest:
     """Write `caravan.json`: `manifest` with the sums of all files and with the replies to `prompts`.
-    Raises `UnservableError` when the engine cannot serve the folder."""
+    Raises `UnservableError` when the engine cannot serve the folder; the file is then not there."""
     sums = {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(path.iterdir())
@@ -27,7 +44,11 @@ def seal(path: Path, manifest: Manifest, prompts: Sequence[Sequence[int]]) -> Ma
     }
     manifest = msgspec.structs.replace(manifest, files=sums, golden=())
     _write(path, manifest)
-    model = ChatModel(read_folder(path), slots=1)
+    try:
+        model = ChatModel(read_folder(path), slots=1)
+    except UnservableError:
+        (path / OURS).unlink()
+        raise
     golden = tuple(Golden(tuple(prompt), _sure_reply(model, prompt)) for prompt in prompts)
     manifest = msgspec.structs.replace(manifest, golden=golden)
     _write(path, manifest)

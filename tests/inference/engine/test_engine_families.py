@@ -8,6 +8,8 @@ is all made anew and compared.
 import hashlib
 import importlib.util
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -116,6 +118,32 @@ def test_a_phi_with_a_window_is_refused_below_it_and_served_within(tmp_path: Pat
         else:
             with pytest.raises(UnservableError, match="window of 64"):
                 load_model(tmp_path)
+
+
+def sealed_by_hand(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "inference.training.export", "seal", str(folder)]
+    command += ["--name", "mine", "--version", "7", "--form", "chat", "--positions", "128"]
+    return subprocess.run(
+        [*command, *more], cwd=MODELS.parents[3], capture_output=True, text=True, check=False
+    )
+
+
+def test_an_exported_folder_is_sealed_from_the_command_line(tmp_path: Path) -> None:
+    for file in (MODELS / "llama").iterdir():
+        if file.name != "caravan.json":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    ran = sealed_by_hand(tmp_path, "--first-within-ms", "2000")
+    assert ran.returncode == 0, ran.stderr
+    model = load_model(tmp_path)
+    assert (model.name, model.version, model.positions) == ("mine", "7", 128)
+    assert model.folder.manifest.first_within_ms == 2_000
+    assert len(model.folder.manifest.golden) == 2
+    check(tmp_path)
+
+    refused = sealed_by_hand(tmp_path, "--positions", "1024")
+    assert refused.returncode == 1
+    assert "asks for 1024 positions, the model has 256" in refused.stderr
+    assert not (tmp_path / "caravan.json").exists()
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen", "phi"])

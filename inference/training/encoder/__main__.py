@@ -7,7 +7,6 @@ Takes half a minute, most of it for the download of 84 MB. What is there and who
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from inference.training.encoder.weights import (
     read_archive,
     tensors,
 )
+from inference.training.encoder.where import models_folder
 
 HEADS: Final = 12
 VERSION: Final = "all-MiniLM-L6-v2/8bit-1"
@@ -58,7 +58,7 @@ PROBES: Final = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    default = Path(os.environ.get("CARAVAN_MODELS_DIR", ".models")) / "encoder"
+    default = models_folder() / "encoder"
     parser.add_argument("--to", type=Path, default=default, help=f"the folder ({default})")
     parser.add_argument("--from", dest="archive", type=Path, help="the weights' archive, if here")
     parser.add_argument("--again", action="store_true", help="also if it is there and whole")

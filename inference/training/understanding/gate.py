@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from inference.encoder.encoder import EncoderMissing
+from inference.encoder.intents import load_heads
 from inference.reader import ModelReader
+from inference.training.encoder.where import models_folder
 from inference.training.understanding.held_out import HERE, Half, Message, digests, messages
 from inference.training.understanding.judging import SLOTS, Judgement
 from inference.training.understanding.overlap import overlapping, variants
@@ -111,14 +113,10 @@ def models(reader: str) -> list[IntentModel]:
     ngrams = load_ngrams()
     if reader == "ngrams":
         return [ngrams]
-    # The encoder's heads are another package's, and their files may be absent.
     try:
-        heads: IntentModel | None = import_module("inference.encoder.intents").load_heads()
-    except ImportError as error:
-        raise Refused(f"no encoder: {error}") from error
-    if heads is None:
-        raise Refused("no encoder: run `make models`")
-    return [heads, ngrams]
+        return [load_heads(models_folder()), ngrams]
+    except EncoderMissing as error:
+        raise Refused(f"no encoder: {error}") from None
 
 
 def report(found: Mapping[str, Judgement]) -> dict[str, dict[str, float]]:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, HELLO_WITHIN, SESSION_FOR, Limits
 
 T = TypeVar("T")
+DEFAULT_MODELS: Final = Path(__file__).parents[1] / ".models"
+"""In the checkout, where `make models` puts them."""
 
 
 class ConfigError(ValueError):
@@ -74,7 +76,7 @@ class Config:
     `public_ws_url` None: the request's host with the bound ports. `origins`: as in the `Origin`
     header, lower case. `master_key` None: the data directory's. `node_id` None: the data
     directory's own. `sandbox_url` None: a sandbox is started where a supplier is in that mode, else
-    the control address of one that runs.
+    the control address of one that runs. `models_dir`: what `make models` made; it may be absent.
     """
 
     host: str = "127.0.0.1"
@@ -90,6 +92,7 @@ class Config:
     master_key: bytes | None = field(default=None, repr=False)
     node_id: str | None = None
     sandbox_url: str | None = None
+    models_dir: Path = DEFAULT_MODELS
     amadeus: Supplier = Supplier()
     duffel: Supplier = Supplier()
     bounds: Bounds = Bounds()
@@ -123,6 +126,7 @@ class Config:
             master_key=read("CARAVAN_MASTER_KEY", _key, None),
             node_id=read("CARAVAN_NODE_ID", _name, None),
             sandbox_url=read("CARAVAN_SANDBOX_URL", _sandbox, None),
+            models_dir=read("CARAVAN_MODELS_DIR", _path, DEFAULT_MODELS),
             amadeus=Supplier(
                 mode=read("CARAVAN_AMADEUS_MODE", _mode, "sandbox"),
                 url=read("CARAVAN_AMADEUS_URL", _public("https"), None),

@@ -1,6 +1,7 @@
 """Personas: their actors, with the models that understand and word, and what they look things up in."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -155,7 +156,9 @@ class AsFound:
         await trio.lowlevel.checkpoint()
         return [Ranked(index=at) for at in range(len(items))]
 
-    def taste_of(self, feedbacks: Sequence[Feedback]) -> Taste | None:
+    def taste_of(
+        self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = MappingProxyType({})
+    ) -> Taste | None:
         return None
 
 

@@ -1,10 +1,13 @@
 """The seams to what understands, words and ranks: models, in this process, and what stands in for them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Literal, Protocol
 
-from protocol.understanding import Setting, Understanding
+from core.ports.personas import Feedback
+from protocol.travel import GeoPoint, Offer, Place
+from protocol.understanding import Budget, Setting, Understanding
 from protocol.wording import Plan, Tier
 
 
@@ -48,25 +51,6 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """A candidate in its place. `because`: the schema's name of the feature that weighed most for it and
-    is true of it (`tags.beach`, `price`, `stops`); None: nothing stood out."""
-
-    index: int
-    score: float
-    because: str | None = None
-
-
-class Ranker(Protocol):
-    """Orders candidates by a person's taste. Features are those of docs/adr on recommending."""
-
-    async def rank(
-        self, candidates: Sequence[Any], *, tastes: Sequence["Taste"], how: str = "own"
-    ) -> Sequence[Choice]:
-        """Best first. `how`: "own" (one taste), "least_misery" or "average" (several)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
     """What one person showed one persona to like: weights over the item tower's output. `version`: of
     the tower that they belong to; `seen`: how many feedbacks they rest on."""
@@ -74,3 +58,53 @@ class Taste:
     version: str
     weights: tuple[float, ...]
     seen: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What features are measured against. `month`: 1…12, of the journey. `home`: where it begins."""
+
+    month: int | None = None
+    budget: Budget | None = None
+    home: GeoPoint | None = None
+
+
+How = Literal["own", "average", "least_misery"]
+"""By one taste; by the mean of several; by whom each item pleases least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """An item in its place: `index` among the candidates, the features that it was ranked by, and the
+    name of the one that weighed most for it and is true of it (`tags.coast`, `price`, `stops`; None:
+    nothing stood out). `score`: 0 to 1, how surely it is liked. `how`: whose liking that is."""
+
+    index: int
+    because: str | None = None
+    features: tuple[float, ...] = ()
+    score: float = 0.0
+    how: How = "own"
+
+
+class Recommender(Protocol):
+    """Orders items by taste, and learns tastes. Features and weights: docs/adr/0013-recommending.md."""
+
+    async def rank(
+        self,
+        items: Sequence[Offer | Place],
+        *,
+        tastes: Sequence[Taste],
+        about: Circumstances,
+    ) -> Sequence[Ranked]:
+        """Best first, each candidate at most once. No taste: by what most like; several: for a group
+        that none of it suffers. Tastes of another tower than `tower` do not count. Changes nothing."""
+
+    def taste_of(
+        self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = MappingProxyType({})
+    ) -> Taste | None:
+        """What these feedbacks, oldest first, make of a taste that was what `stated` says (a feature's
+        name → how much it is liked, -1 to 1), else what most like; None: there is nothing to learn of."""
+
+    @property
+    def tower(self) -> str:
+        """The version of the features and weights that are in use."""

@@ -16,6 +16,7 @@ from commands.children import (
 from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
 from commands.wire_gateways import Gateways
+from commands.wire_personas import Personas
 from commands.wire_storage import Storage
 from commands.wire_travel import Travel
 from core.chance import SystemChance
@@ -108,6 +109,14 @@ class Server:
             chance=chance,
         )
         self.travel = Travel(config, self.storage.offers, clock=clock, ids=ids, chance=chance)
+        self.personas = Personas(
+            self.storage,
+            travel=self.travel.search,
+            clock=clock,
+            ids=ids,
+            is_limited=config.rate_limits,
+        )
+        self.actors.system.register(self.personas.kind.spec())
         self.gateways = Gateways(
             config,
             self.storage,
@@ -155,6 +164,7 @@ class Server:
             endless("durable_timers", self.timers.run),
             endless("places", self.storage.places.run),
             endless("travel", self.travel.run),
+            endless("personas", self.personas.run),
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
@@ -209,6 +219,7 @@ class Server:
             "sessions": self.actors.keeper.statistics(),
             "reception": self.actors.reception.statistics(),
             "supervisor": self.supervisor.statistics(),
+            **self.personas.statistics(),
             **self.travel.statistics(),
             **self.gateways.statistics(),
             **({"postgres": self._embedded.statistics()} if self._embedded else {}),

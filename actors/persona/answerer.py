@@ -1,8 +1,8 @@
 """One prompt, from its reading to the end of its answer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,6 @@ from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
 from actors.persona.tools import AT_LEAST, SEARCH_WITHIN, Tools
 from core.errors import Rejected
-from core.ports.inference import Taste
 from core.ports.personas import Run
 from core.ports.repositories import User
 from core.reference import Ref
@@ -170,7 +169,6 @@ class Answerer:
     async def _decide_and_run(self, read: _Read, reading: Understanding, persona: Persona) -> None:
         asker = await self._sitting.user(read.asker_id)
         known = await self._learner.known(persona.id, asker, read.asker_id)
-        tastes = await self._learner.tastes(persona.id, read.asker_id)
         for mention in (*reading.slots.destination, *reading.slots.origin):
             if mention.place_id is not None:
                 # So that it is named in the reader's language from the first words on.
@@ -188,7 +186,7 @@ class Answerer:
         if isinstance(decision, Silent):
             self._sitting.counts["left_alone"] += 1
             return
-        await self._perform(read, persona, decision, self._manner(read, heard, persona), tastes)
+        await self._perform(read, persona, decision, self._manner(read, heard, persona))
         dialogue = self._sitting.minds.get(persona.id, read.asker_id)
         await self._learner.learn(
             persona.id, heard, dialogue, atlas=self._book.atlas, asker_id=read.asker_id
@@ -223,11 +221,9 @@ class Answerer:
         manner = Manner(
             voice=persona.style, language="en", user="", persona="", today=self._today(None)
         )
-        await self._perform(read, persona, Fixed(text=text), manner, ())
+        await self._perform(read, persona, Fixed(text=text), manner)
 
-    async def _perform(
-        self, read: _Read, persona: Persona, what: What, manner: Manner, tastes: Sequence[Taste]
-    ) -> None:
+    async def _perform(self, read: _Read, persona: Persona, what: What, manner: Manner) -> None:
         ids, read_at = self._ports.ids, read.prompt.read_at
         row = Run(
             id=ids.uuid7(),
@@ -243,7 +239,7 @@ class Answerer:
             self._ports,
             self._book,
             asker_id=row.asker_id,
-            tastes=tastes,
+            tastes=partial(self._learner.tastes, persona.id, read.asker_id),
             deadline=max(read_at + SEARCH_WITHIN, trio.current_time() + AT_LEAST),
         )
         run = PersonaRun(

@@ -26,7 +26,7 @@ from protocol.travel import (
     Query,
 )
 from protocol.understanding import Budget, PartySaid, PlaceMention
-from protocol.wording import MAX_LISTED, Act
+from protocol.wording import Act
 
 Tool = Literal["places", "search_offers", "recommend", "weather", "price_trend", "reprice"]
 Purpose = Literal["show", "detail", "compare", "weather", "trend", "price"]
@@ -138,7 +138,7 @@ def queries(errand: Errand, places: Sequence[Place], origin: Place | None) -> li
     if errand.seeking != "flights":
         return [
             HotelQuery(city=city, check_in=start, check_out=end, party=errand.party)
-            for city in list(cities)[:MAX_LISTED]
+            for city in cities
         ]
     home = city_of(origin) if origin is not None else None
     if home is None:
@@ -152,7 +152,7 @@ def queries(errand: Errand, places: Sequence[Place], origin: Place | None) -> li
             party=Party(adults=errand.party.adults, children_ages=errand.party.children_ages),
             cabin=errand.cabin or "economy",
         )
-        for city in list(cities)[:MAX_LISTED]
+        for city in cities
         if city != home
     ]
 

@@ -1,16 +1,22 @@
-"""Messages that no model should answer, by narrow rules of their own, and what people wrote to say (pure)."""
+"""Messages that no model should answer, by narrow rules of their own, and what people wrote to say.
+
+Their words stand in `fixed/LANGUAGE.txt`: a key in brackets, then the text, whose line breaks are
+spaces.
+"""
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, get_args
 
-from actors.persona.fixed_words import NOTICES, RULES, TEXTS, Notice, Spoken, Topic
+from actors.persona.fixed_words import RULES, Notice, Spoken, Topic
 from actors.persona.hints import MOST_READ, folded
 
 MODEL: Final = "people"
 """What `ai.model` says of them."""
 
 VERSION: Final = "1"
+FOLDER: Final = Path(__file__).with_name("fixed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,16 @@ class FixedText:
     topic: Topic
     language: Spoken
     text: str
+
+
+def _texts(language: str) -> dict[str, str]:
+    source = (FOLDER / f"{language}.txt").read_text("utf-8")
+    parts = re.split(r"^\[(\w+)\]$", source, flags=re.MULTILINE)[1:]
+    return {key: " ".join(text.split()) for key, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+TEXTS: Final = {language: _texts(language) for language in get_args(Spoken)}
+"""Language → topic or notice → text."""
 
 
 def _rule(language: Spoken, expression: str) -> re.Pattern[str]:
@@ -40,12 +56,11 @@ def fixed_text(message: str) -> FixedText | None:
     plain = folded(message[:MOST_READ])
     for topic, language, rule in _RULES:
         if rule.search(plain):
-            return FixedText(topic=topic, language=language, text=TEXTS[topic][language])
+            return FixedText(topic=topic, language=language, text=TEXTS[language][topic])
     return None
 
 
 def notice(which: Notice, locale: str) -> str:
     """A sentence on ourselves, in the language of a BCP 47 tag, else in English."""
-    texts = NOTICES[which]
     language = locale.replace("_", "-").partition("-")[0].lower()
-    return next((text for spoken, text in texts.items() if spoken == language), texts["en"])
+    return TEXTS.get(language, TEXTS["en"])[which]

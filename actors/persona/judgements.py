@@ -1,7 +1,9 @@
 """What people think of answers: stored, learned from at once, and heeded in the very next answer."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
+
+import trio
 
 from actors.persona.dialogue import Item
 from actors.persona.hints import hints
@@ -12,6 +14,8 @@ from actors.persona.sitting import Sitting
 from core.errors import Rejected
 from core.ports.personas import Feedback, Run, Shown
 from protocol.persona import Opened, Rated
+
+ENDED_WITHIN: Final = 2.0
 
 
 class Judgements:
@@ -38,7 +42,12 @@ class Judgements:
     async def _run(self, message_id: str) -> tuple[Run, Sequence[Shown]]:
         run = await self._ports.runs.of_message(self._ports.tenant_id, message_id)
         if run is None or run.room_id != self._sitting.room_id:
-            raise Rejected("not_found", "There is no such message.")
+            raise Rejected("not_found", "There is no such message here.")
+        ending = self._sitting.running.get(run.id)
+        if ending is not None:
+            # The message is there for all to see a moment before what it showed is stored.
+            with trio.move_on_after(ENDED_WITHIN):
+                await ending.over.wait()
         return run, await self._ports.runs.shown(self._ports.tenant_id, run.id)
 
     async def _store(

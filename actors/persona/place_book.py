@@ -3,12 +3,13 @@
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import trio
 
 from actors.persona.errands import Errand, city_of, suits
-from actors.persona.hints import folded
+from actors.persona.hints import Wish, folded
 from core.ports.catalogue import Catalogue
 from protocol.travel import GeoPoint, Iata, Place
 from protocol.understanding import PlaceMention
@@ -16,20 +17,34 @@ from protocol.understanding import PlaceMention
 MOST_KEPT: Final = 4_096
 KEPT_FOR: Final = 3_600.0
 MOST_DESTINATIONS: Final = 2_000
-MOST_WISHED: Final = 20
+MOST_WISHED: Final = 24
 NEAR_KM: Final = 1_500.0
+IDEAL, IDEAL_COLD = 23.0, -4.0
+"""°C of a month's mean."""
+
+
+def pleasantness(place: Place, wishes: Sequence[Wish], month: int | None) -> float:
+    """What speaks for a place where nothing is known of tastes: weather in which people like to be out
+    (or real cold, where that is wished), the sea, low prices, size. In no unit."""
+    ideal = IDEAL_COLD if "cold" in wishes else IDEAL
+    months = place.climate if month is None else place.climate[month - 1 : month]
+    weather = max((-abs(one.mean - ideal) / 5 - one.rain / 80 for one in months), default=-3.0)
+    sea = 0.5 if "coast" in place.tags else 0.0
+    prices = (3 - (place.price_level or 3)) * 0.1
+    return weather + sea + prices + min(math.log10(max(place.population or 1, 1)), 5.5) * 0.1
 
 
 class PlaceBook:
     """The catalogue, with what was asked of it lately kept at hand.
 
     Owns: its memory of at most `MOST_KEPT` answers (`atlas`: the places among them, by id and city
-    code) and one list of destinations, for an hour. Borrows: the catalogue. One for all rooms.
+    code), one list of destinations, and where no rooms were had, both for an hour. Borrows: the catalogue. One for all rooms.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._kept: OrderedDict[str, Place | None] = OrderedDict()
+        self._unsold: OrderedDict[Iata, float] = OrderedDict()
         self.atlas: dict[str, Place] = {}
         self._destinations: Sequence[Place] = ()
         self._read_at = -math.inf
@@ -61,8 +76,9 @@ class PlaceBook:
         return await self._searched(mention.name)
 
     async def wished(self, errand: Errand, origin: GeoPoint | None) -> list[Place]:
-        """Destinations that are as they were wished, and where rooms are wanted can be booked: near
-        ones first where it is known from where, then those of low prices, then large ones."""
+        """Destinations that are as they were wished: near ones first where it is known from where, then
+        those that are pleasant in that month, and by turns large ones, which more suppliers sell.
+        Where rooms are wanted, not those where lately there were none."""
         countries = {mention.country for mention in errand.trip.destination if mention.country}
         wishes = errand.trip.wishes
         found = [
@@ -71,14 +87,31 @@ class PlaceBook:
             if suits(place, wishes, errand.month)
             and (not countries or place.country in countries)
             and f"place:{place.id}" not in errand.not_these
-            and (not errand.with_stays or city_of(place) is not None)
+            and (not errand.with_stays or self._may_sell(city_of(place)))
         ]
 
-        def worth(place: Place) -> tuple[int, int, int]:
-            far = 0 if origin is None else int(origin.km_to(place.at) // NEAR_KM)
-            return far, place.price_level or 3, -(place.population or 0)
+        def far(place: Place) -> int:
+            return 0 if origin is None else int(origin.km_to(place.at) // NEAR_KM)
 
-        return sorted(found, key=worth)[:MOST_WISHED]
+        pleasant = sorted(
+            found,
+            key=lambda place: (far(place), -pleasantness(place, wishes, errand.month), place.id),
+        )
+        large = sorted(found, key=lambda place: (far(place), -(place.population or 0), place.id))
+        by_turns = chain.from_iterable(zip(pleasant, large, strict=True))
+        return list({place.id: place for place in by_turns}.values())[:MOST_WISHED]
+
+    def note_unsold(self, city: Iata) -> None:
+        """There was no room there, at any price."""
+        self._unsold[city] = trio.current_time()
+        while len(self._unsold) > MOST_KEPT:
+            self._unsold.popitem(last=False)
+
+    def _may_sell(self, city: Iata | None) -> bool:
+        if city is None:
+            return False
+        since = self._unsold.get(city)
+        return since is None or trio.current_time() - since > KEPT_FOR
 
     async def destinations(self) -> Sequence[Place]:
         """All of them, as they were within the hour."""

@@ -1,7 +1,7 @@
 """What a persona may look up, under the asker's rights: nothing is looked up that the policy did not ask
 for, and what does not answer in time is left out."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
@@ -16,7 +16,7 @@ from actors.persona.ports import Circumstances, PersonaPorts, Ranked
 from core.errors import Rejected
 from core.ports.inference import Taste
 from core.ports.travel_search import Found
-from protocol.travel import FlightQuery, Offer, Place, Query
+from protocol.travel import FlightQuery, HotelQuery, Offer, Place, Query
 from protocol.wording import MAX_LISTED
 
 SEARCH_WITHIN: Final = 4.0
@@ -25,10 +25,18 @@ SEARCH_WITHIN: Final = 4.0
 AT_LEAST: Final = 1.0
 """Seconds for a prompt that waited long behind others of its asker."""
 
+AT_ONCE: Final = 6
+"""Searches side by side in one run."""
+
+SPARE: Final = 1.5
+"""Seconds before the deadline after which no further searches begin."""
+
 RANK_WITHIN: Final = 0.5
 TREND_WITHIN: Final = 0.5
 MOST_RANKED: Final = 20
+MOST_KEPT_PLACES: Final = 30
 _T = TypeVar("_T")
+Tastes = Callable[[], Awaitable[Sequence[Taste]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +49,8 @@ class Looked:
 
 
 class Tools:
-    """For one run. `asker_id`: on whose behalf. `deadline`: trio time after which only what is there
+    """For one run. `asker_id`: on whose behalf. `tastes`: whose count, asked for when it comes to
+    ranking. `deadline`: trio time after which only what is there
     counts. Never raises `Rejected`: a tool that fails has found nothing."""
 
     def __init__(
@@ -50,7 +59,7 @@ class Tools:
         book: PlaceBook,
         *,
         asker_id: str,
-        tastes: Sequence[Taste],
+        tastes: Tastes,
         deadline: float,
     ) -> None:
         self._ports, self._book = ports, book
@@ -61,7 +70,11 @@ class Tools:
         """In the order of `errand.tools`."""
         if "reprice" in errand.tools:
             return Looked(findings=await self._repriced(errand))
-        places, origin = await self._within(self._places(errand), ((), None))
+        meant = await self._within(self._places(errand), None)
+        if meant is None:
+            # The catalogue is away, or is only being filled: that is not the same as nothing there.
+            return Looked(findings=Findings(is_late=True))
+        places, origin = meant
         findings = Findings(places=tuple(places), origin=origin)
         if "price_trend" in errand.tools:
             return Looked(findings=await self._trend(errand, findings))
@@ -94,7 +107,7 @@ class Tools:
             found = [
                 place for mention in mentions for place in (await self._book.named(mention))[:1]
             ]
-        for place in found[:MOST_RANKED]:
+        for place in found[:MOST_KEPT_PLACES]:
             self._book.keep(place)
         return found, origin
 
@@ -107,18 +120,29 @@ class Tools:
     # Offers.
 
     async def _offers(self, errand: Errand, findings: Findings) -> Looked:
+        """Some cities at a time, until enough of them have something, or time is short."""
         wanted = queries(errand, findings.places, findings.origin)
+        if not errand.with_stays:
+            wanted = wanted[:MAX_LISTED]
+        begin = 0
         answers: dict[Query, Found | Rejected] = {}
-        async with trio.open_nursery() as nursery:
-            for query in wanted:
-                nursery.start_soon(self._search, query, answers)
-        found = [answer for answer in answers.values() if isinstance(answer, Found)]
-        is_late = len(answers) < len(wanted) or any(answer.is_partial for answer in found)
-        is_failed = bool(answers) and not found and len(answers) == len(wanted)
+        found: list[Found] = []
+        fitting: list[Offer] = []
+        for begin in range(0, len(wanted), AT_ONCE):
+            async with trio.open_nursery() as nursery:
+                for query in wanted[begin : begin + AT_ONCE]:
+                    nursery.start_soon(self._search, query, answers)
+            found = [answer for answer in answers.values() if isinstance(answer, Found)]
+            fitting = sifted(errand, [offer for answer in found for offer in answer.offers])
+            is_enough = len({_city(offer) for offer in fitting}) >= MAX_LISTED
+            if is_enough or trio.current_time() > self._deadline - SPARE:
+                break
+        asked = min(len(wanted), begin + AT_ONCE) if wanted else 0
+        is_late = len(answers) < asked or any(answer.is_partial for answer in found)
+        is_failed = bool(answers) and not found and len(answers) == asked
         findings = replace(findings, is_late=is_late, is_failed=is_failed)
-        offers = [offer for answer in found for offer in answer.offers]
-        looked = await self._ranked(errand, findings, sifted(errand, offers))
-        return replace(looked, searches=len(wanted))
+        looked = await self._ranked(errand, findings, fitting)
+        return replace(looked, searches=len(found))
 
     async def _search(self, query: Query, answers: dict[Query, Found | Rejected]) -> None:
         with trio.move_on_at(self._deadline):
@@ -128,6 +152,8 @@ class Tools:
                 )
             except Rejected as refusal:
                 answers[query] = refusal
+        if isinstance(query, HotelQuery) and _is_sold_nowhere(answers.get(query)):
+            self._book.note_unsold(query.city)
 
     async def _ranked(self, errand: Errand, findings: Findings, items: Sequence[Item]) -> Looked:
         """The best first; of offers of several places, first the best of each."""
@@ -141,7 +167,7 @@ class Tools:
         # Without a model the order is the suppliers': the cheapest first.
         with trio.move_on_after(RANK_WITHIN), suppress(Rejected):
             ranked = await self._ports.recommender.rank(
-                candidates, tastes=self._tastes, about=about
+                candidates, tastes=await self._tastes(), about=about
             )
         ordered = _best_of_each(ranked, candidates)
         best = tuple(candidates[one.index] for one in ordered)
@@ -180,6 +206,13 @@ class Tools:
         with trio.move_on_at(self._deadline), suppress(Rejected):
             answer = await asked
         return answer
+
+
+def _is_sold_nowhere(answer: Found | Rejected | None) -> bool:
+    """Refused for good, or answered by all with nothing."""
+    if isinstance(answer, Rejected):
+        return not answer.temporary
+    return answer is not None and not answer.offers and not answer.is_partial
 
 
 def _spread(items: Sequence[Item]) -> list[Item]:

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 import trio
 from actors_world import TENANT, user_id
-from dialogue_world import FEBRUARY, LISBON, flight, hotel, reading
+from dialogue_world import FEBRUARY, LISBON, flight, hotel, place, reading
 from persona_world import ADA, BEN, CLEO, LUXA, NOVA, PersonaWorld, asks_for_hotels
 from trio.testing import MockClock
 
 from actors.persona.answerer import RUNS_A_MINUTE
 from actors.persona.delivery import FRAME_EVERY
-from actors.persona.fixed_words import NOTICES, TEXTS
+from actors.persona.fixed_texts import TEXTS
 from core.errors import Overloaded, Rejected, Unavailable
 from core.ports.personas import Run
 from protocol.frames import Done
-from protocol.understanding import Slots
+from protocol.understanding import PartySaid, Slots
 
 HOTELS = asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY))
 GREETING = reading("greet")
@@ -411,7 +411,7 @@ async def test_twenty_a_minute_and_one_sentence_to_who_asks_more(
         await trio.sleep(1)
         runs = list(world.room.runs.values())
         assert len(runs) == RUNS_A_MINUTE + 1
-        assert runs[-1].text == NOTICES["slow_down"]["en"]
+        assert runs[-1].text == TEXTS["en"]["slow_down"]
         assert world.counted("dropped_rate_limited") == 4
         await trio.sleep(60)
         assert (await world.told("hi once more", GREETING)).text.startswith("[greet")
@@ -449,7 +449,7 @@ async def test_an_emergency_is_answered_by_people_s_words_without_a_model(
 ) -> None:
     async with PersonaWorld().running() as world:
         run = await world.told("call an ambulance!", GREETING)
-        assert run.text == TEXTS["emergency"]["en"]
+        assert run.text == TEXTS["en"]["emergency"]
         assert world.reader.texts == []
         assert world.writer.plans == []
         assert run.closed is not None
@@ -461,7 +461,7 @@ async def test_in_a_group_it_must_be_meant_for_a_persona(autojump_clock: MockClo
     async with PersonaWorld(people=(ADA, BEN)).running() as world:
         assert await world.asked("are you a bot", reading("smalltalk", addressed=0.2)) is None
         run = await world.told("are you a bot?", reading("smalltalk", addressed=0.9))
-        assert run.text == TEXTS["human"]["en"]
+        assert run.text == TEXTS["en"]["human"]
 
 
 async def test_a_language_that_is_not_understood_well_is_told_so_in_it(
@@ -470,7 +470,7 @@ async def test_a_language_that_is_not_understood_well_is_told_so_in_it(
     async with PersonaWorld().running() as world:
         off = reading("search_hotel", language="de", is_supported=False)
         run = await world.told("ein hotel in lissabon", off)
-        assert run.text == NOTICES["not_my_language"]["de"]
+        assert run.text == TEXTS["de"]["not_my_language"]
         assert world.writer.plans == []
 
 
@@ -514,3 +514,27 @@ async def test_a_flight_begins_at_home(autojump_clock: MockClock) -> None:
         )
         assert world.acts() == ["ask"]
         assert world.writer.plans[-1].facts["wanted"] == "your city of departure"
+
+
+async def test_where_no_rooms_are_sold_others_are_asked_and_it_is_remembered(
+    autojump_clock: MockClock,
+) -> None:
+    cities = [place(f"{letter * 3}ville", tags=()) for letter in "ABCDEFGHIJKLMNOPQRST"]
+    sold = {"SSS", "TTT", "AAA", "BBB"}
+
+    def offers(query: Any) -> list[Any]:
+        if query.city in sold:
+            return [hotel(ord(query.city[0]), 20_000, name=f"Casa {query.city}")]
+        return []
+
+    async with PersonaWorld(places=tuple(cities)).running() as world:
+        world.travel.offers, world.travel.takes = offers, 0.1
+        ideas = reading("ask_destination", slots=Slots(dates=FEBRUARY, party=PartySaid(adults=2)))
+        run = await world.told("where to in february", ideas)
+        assert world.acts() == ["open_places", "show_hotels"]
+        assert run.closed is not None
+        assert len(run.closed.cards or []) == 3
+        asked = len(world.travel.queries)
+        assert asked > 6
+        await world.told("and where else in february", ideas)
+        assert len(world.travel.queries) - asked <= 6

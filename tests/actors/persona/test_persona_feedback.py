@@ -1,5 +1,7 @@
 """A thumb counts at once: in what is shown next, in the taste, and in words."""
 
+from typing import Any
+
 import pytest
 import trio
 from actors_world import TENANT, user_id
@@ -151,6 +153,23 @@ async def test_after_a_pause_a_thumb_finds_what_was_shown_by_its_row(
         run = await world.told("hotel in lisbon in feb!", HOTELS)
         assert "hotel-1" not in cards(run)
         assert world.acts()[2:] == ["learned", "show_hotels"]
+
+
+async def test_a_thumb_that_is_quicker_than_the_run_s_last_row_waits_for_it(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PersonaWorld().running() as world:
+        real = world.runs.end
+
+        async def slow(*given: Any) -> None:
+            await trio.sleep(0.5)
+            await real(*given)
+
+        monkeypatch.setattr(world.runs, "end", slow)
+        world.say("hotel in lisbon in feb", HOTELS)
+        while not (told := list(world.room.runs.values())) or told[0].closed is None:
+            await trio.sleep(0.01)
+        assert isinstance(await world.rate(told[0], "hotel-1", -1), Done)
 
 
 async def test_a_new_tower_learns_the_taste_anew(autojump_clock: MockClock) -> None:

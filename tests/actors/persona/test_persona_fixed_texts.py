@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from actors.persona.fixed_texts import fixed_text, notice
-from actors.persona.fixed_words import NOTICES, RULES, TEXTS, Notice, Spoken, Topic
+from actors.persona.fixed_texts import TEXTS, fixed_text, notice
+from actors.persona.fixed_words import RULES, Notice, Spoken, Topic
 
 DEVELOPMENT = Path(__file__).parents[3] / "data" / "messages" / "development"
 
@@ -55,7 +55,7 @@ def test_what_no_model_should_answer_is_answered_by_people(
     fixed = fixed_text(message)
     assert fixed is not None
     assert (fixed.topic, fixed.language) == (topic, language)
-    assert fixed.text == TEXTS[topic][language]
+    assert fixed.text == TEXTS[language][topic]
 
 
 @pytest.mark.parametrize(
@@ -91,10 +91,11 @@ def test_of_the_messages_that_judge_understanding_hardly_any_is_taken_for_one() 
 
 
 def test_every_topic_speaks_five_languages_and_nothing_strange() -> None:
-    assert set(RULES) == set(TEXTS) == set(get_args(Topic))
-    for texts in (*RULES.values(), *TEXTS.values(), *NOTICES.values()):
-        assert set(texts) == set(get_args(Spoken))
-    for texts in (*TEXTS.values(), *NOTICES.values()):
+    assert set(RULES) == set(get_args(Topic))
+    assert all(set(rules) == set(get_args(Spoken)) for rules in RULES.values())
+    assert set(TEXTS) == set(get_args(Spoken))
+    for texts in TEXTS.values():
+        assert set(texts) == {*get_args(Topic), *get_args(Notice)}
         for text in texts.values():
             assert 40 <= len(text) <= 500
             assert all(unicodedata.category(character)[0] != "C" for character in text)
@@ -102,6 +103,6 @@ def test_every_topic_speaks_five_languages_and_nothing_strange() -> None:
 
 @pytest.mark.parametrize("which", get_args(Notice))
 def test_a_notice_is_in_the_reader_s_language_or_in_english(which: Notice) -> None:
-    assert notice(which, "de-AT") == NOTICES[which]["de"]
-    assert notice(which, "ar") == NOTICES[which]["ar"]
-    assert notice(which, "ja") == NOTICES[which]["en"]
+    assert notice(which, "de-AT") == TEXTS["de"][which]
+    assert notice(which, "ar") == TEXTS["ar"][which]
+    assert notice(which, "ja") == TEXTS["en"][which]

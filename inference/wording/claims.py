@@ -3,7 +3,7 @@ what is offered. Closed lists, by language; what is not on them is judged by who
 
 A claim is what somebody could hold against us: what something costs or includes, how good, near, warm or
 sure it is, and that something was done. Articles that are also numbers ("ein", "un", "una") are not
-here, for nothing could be written without them.
+here, for nothing could be written without them; nor is the French pound, which is also a book.
 """
 
 import re
@@ -114,8 +114,8 @@ MONEY: Final[Mapping[Language, frozenset[str]]] = {
         francos chf yen yenes peso pesos corona coronas zloty lira liras pavos"""
     ),
     "fr": _words(
-        """euro euros eur dollar dollars usd livre livres gbp centime centimes franc francs chf yen
-        yens peso pesos couronne couronnes zloty lire lires balles"""
+        """euro euros eur dollar dollars usd sterling gbp centime centimes franc francs chf yen yens
+        peso pesos couronne couronnes zloty"""
     ),
 }
 CLAIMS: Final[Mapping[Language, frozenset[str]]] = {

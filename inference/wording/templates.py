@@ -21,7 +21,7 @@ from protocol.understanding import Language
 from protocol.wording import ACTS, Act, Plan
 
 FOLDER: Final = Path(__file__).with_name("templates")
-LANGUAGES: Final[tuple[Language, ...]] = ("en", "de")
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "de", "es")
 VOICES: Final[tuple[Voice, ...]] = get_args(Voice)
 
 _GLAD: Final[tuple[Act, ...]] = (

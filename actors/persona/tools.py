@@ -22,6 +22,9 @@ from protocol.wording import MAX_LISTED
 SEARCH_WITHIN: Final = 4.0
 """Seconds from when the prompt was read in which an answer is looked for."""
 
+STORED_WITHIN: Final = 0.3
+"""Seconds before that, in which what was found by then is stored and handed over."""
+
 AT_LEAST: Final = 1.0
 """Seconds for a prompt that waited long behind others of its asker."""
 
@@ -148,7 +151,10 @@ class Tools:
         with trio.move_on_at(self._deadline):
             try:
                 answers[query] = await self._ports.travel.search(
-                    self._ports.tenant_id, self._asker_id, query
+                    self._ports.tenant_id,
+                    self._asker_id,
+                    query,
+                    within=max(0.0, self._deadline - STORED_WITHIN - trio.current_time()),
                 )
             except Rejected as refusal:
                 answers[query] = refusal

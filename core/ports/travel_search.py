@@ -42,8 +42,11 @@ class Repriced:
 class TravelSearch(Protocol):
     """One for all suppliers."""
 
-    async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
-        """Within seconds, with or without the last of the suppliers. Raises `Rejected` when every
+    async def search(
+        self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
+    ) -> Found:
+        """Within seconds, with or without the last of the suppliers; who has less patience says
+        `within`, and gets what there is by then. Raises `Rejected` when every
         one finds the query wrong, `Overloaded` when too many searches are under way."""
 
     async def price(self, tenant_id: int, offer_id: str) -> Repriced:

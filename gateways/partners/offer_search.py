@@ -82,14 +82,16 @@ class OfferSearch:
     def statistics(self) -> Mapping[str, int | float]:
         return {"searches": len(self._searches), "cached": len(self._cache)}
 
-    async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
+    async def search(
+        self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
+    ) -> Found:
         await self._suppliers_there()
         kind: OfferKind = "flight" if isinstance(query, FlightQuery) else "hotel"
         names = [name for name, one in self._suppliers.items() if one.capabilities(kind)]
         if not names:
             raise Rejected("unavailable", "This server has no supplier for that.", temporary=False)
         searches = {name: self._searching(name, query) for name in names}
-        await _enough(list(searches.values()))
+        await _enough(list(searches.values()), ANSWER_WITHIN if within is None else within)
         refusals = [search.refusal for search in searches.values()]
         if refusals[0] is not None and all(refusals):
             raise refusals[0]
@@ -250,9 +252,9 @@ def _state(search: _Search, answer: Answer | None) -> SupplierState:
     return search.state
 
 
-async def _enough(searches: Sequence[_Search]) -> None:
+async def _enough(searches: Sequence[_Search], within: float) -> None:
     """Wait for all of them, but not for ever; and not for long once one has answered."""
-    with trio.move_on_after(ANSWER_WITHIN) as limit:
+    with trio.move_on_after(min(within, ANSWER_WITHIN)) as limit:
         async with trio.open_nursery() as nursery:
             for search in searches:
                 nursery.start_soon(_wait, search, limit)

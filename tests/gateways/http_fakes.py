@@ -275,7 +275,9 @@ class FakeTravel:
     )
     asked: list[tuple[int, str | None, Query]] = field(default_factory=list)
 
-    async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
+    async def search(
+        self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
+    ) -> Found:
         self.asked.append((tenant_id, user_id, query))
         return self.found
 

@@ -168,6 +168,21 @@ async def test_one_hangs_one_resets_and_the_third_is_shown(
         assert len(found.offers) == 1
 
 
+async def test_who_has_less_patience_gets_what_there_is_by_then(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    quick = Supplier("quick", [flight("quick", 100)], after=2.9)
+    slow = Supplier("slow", [flight("slow", 90, number="2")], after=3.5)
+    async with World(quick, slow).open() as desk:
+        found = await desk.search(1, "ada", QUERY, within=3.0)
+        assert trio.current_time() == pytest.approx(3.0)
+        assert (len(found.offers), states(found)) == (1, {"quick": "answered", "slow": "late"})
+        again = await desk.search(1, "ada", QUERY, within=1e6)
+        assert trio.current_time() == pytest.approx(3.5)
+        assert len(again.offers) == 2
+        assert quick.searched == slow.searched == 1
+
+
 async def test_who_is_late_is_there_when_one_asks_again(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -147,19 +147,26 @@ class _RoomActor(Actor[Any]):
 
 
 class FakeTravel:
-    """The `TravelSearch` port. `offers`: what a query finds; `takes`: seconds for a search."""
+    """The `TravelSearch` port. `offers`: what a query finds; `takes`: seconds for a search; `by_then`: what
+    there is for who does not wait as long."""
 
     def __init__(self) -> None:
         self.offers: Callable[[Query], Sequence[Offer]] = hotels_for
         self.takes = 0.5
         self.queries: list[tuple[str | None, Query]] = []
         self.partial = False
+        self.by_then: Callable[[Query], tuple[Offer, ...]] = lambda query: ()
         self.refusal: Rejected | None = None
         self.prices: dict[str, Offer] = {}
 
-    async def search(self, tenant_id: int, user_id: str | None, query: Query) -> Found:
+    async def search(
+        self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
+    ) -> Found:
         self.queries.append((user_id, query))
-        await trio.sleep(self.takes)
+        await trio.sleep(self.takes if within is None else min(self.takes, within))
+        if within is not None and within < self.takes:
+            found = self.by_then(query)
+            return Found(offers=found, suppliers=(Asked(name="amadeus", state="late"),))
         if self.refusal is not None:
             raise self.refusal
         asked = Asked(name="amadeus", state="late" if self.partial else "answered")

@@ -100,7 +100,17 @@ async def test_a_search_that_takes_too_long_is_still_searching(autojump_clock: M
         run = await world.told("a hotel in lisbon in february", HOTELS)
         assert world.acts() == ["open_hotels", "still_searching"]
         assert run.closed_at is not None
-        assert 4.0 <= run.closed_at - asked_at < 4.5
+        assert 3.5 <= run.closed_at - asked_at < 4.5
+
+
+async def test_what_there_is_when_time_is_up_is_shown(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        world.travel.takes, world.travel.by_then = 60.0, lambda query: (hotel(1),)
+        asked_at = trio.current_time()
+        run = await world.told("a hotel in lisbon in february", HOTELS)
+        assert world.acts() == ["open_hotels", "show_hotels"]
+        assert run.closed_at is not None
+        assert run.closed_at - asked_at < 4.5
 
 
 async def test_what_was_found_in_part_is_shown(autojump_clock: MockClock) -> None:

@@ -138,13 +138,15 @@ class CatchUp:
             await self._send_page(follower, up_to)
 
     async def _send_page(self, follower: Follower, up_to: int) -> None:
-        rows = await self._ports.log.read(
-            self._room.tenant_id,
-            self._room.id,
-            after=follower.sent,
-            limit=PAGE_EVENTS,
-            up_to=up_to,
-        )
+        async with self._ports.pages.turn(follower.client):
+            rows = await self._ports.log.read(
+                self._room.tenant_id,
+                self._room.id,
+                after=follower.sent,
+                limit=PAGE_EVENTS,
+                up_to=up_to,
+            )
+            self._ports.pages.took(sum(len(row.body) for row in rows))
         if not rows or rows[0].seq != follower.sent + 1:
             raise _Overtaken
         unsent = 0

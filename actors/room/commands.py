@@ -91,7 +91,9 @@ class Commands:
                 return Entry(envelope=envelope, key=key, answer=Done())
             case ReadHistory() | MarkRead() | MuteRoom() | ViewRoom() | JudgeResume():
                 demand_member(self.decided, principal.user_id)
-                return Entry(envelope=envelope, key=key, turn=self._turn(envelope))
+                is_page = isinstance(message, ReadHistory)
+                turn = self._turn(envelope)
+                return Entry(envelope=envelope, key=key, turn=turn, is_page=is_page)
             case CatchUpFrom():
                 demand_joined(self.decided, principal.user_id)
                 return Entry(envelope=envelope, key=key, turn=self._turn(envelope))
@@ -195,14 +197,18 @@ class Commands:
         first, up_to = self._applied.first_readable(member), self._applied.head
 
         async def read() -> Landing:
-            answer = await read_history(
-                self._ports,
-                self._applied,
-                envelope.message,
-                viewer=viewer,
-                first=first,
-                up_to=up_to,
-            )
+            client = envelope.client
+            async with self._ports.pages.turn(client, drained=True):
+                if client is not None and not client.is_open:
+                    return lambda: envelope.answer(Done())
+                answer = await read_history(
+                    self._ports,
+                    self._applied,
+                    envelope.message,
+                    viewer=viewer,
+                    first=first,
+                    up_to=up_to,
+                )
             return lambda: self._answer_member(envelope, answer)
 
         return read

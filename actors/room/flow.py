@@ -145,8 +145,11 @@ class Flow:
     async def _run(self, entry: Entry, job: Job) -> None:
         landing: Landing
         try:
-            async with self._reads:
+            if entry.is_page:
                 landing = await job()
+            else:
+                async with self._reads:
+                    landing = await job()
         except Rejected as refusal:
             landing = partial(entry.envelope.answer, refusal)
         self.land(lambda: self._finish(entry, landing))

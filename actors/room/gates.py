@@ -13,8 +13,10 @@ MAX_HELD: Final = 512
 class Gates:
     """A gate per connection with a slow command; behind it its later commands queue.
 
-    Past `MAX_HELD` held commands of all connections together, the next is refused `overloaded`: the
-    one answer that may overtake.
+    Past `MAX_HELD` held commands of all connections together, the next of who has his share of them is
+    refused `overloaded`: the one answer that may overtake. Who has less is held, so that a connection
+    which fills its line, and takes none of its answers, does not speak for the others. At most twice as
+    many are held in all.
     """
 
     def __init__(self, *, max_held: int = MAX_HELD) -> None:
@@ -33,10 +35,11 @@ class Gates:
 
     def hold(self, key: int, envelope: Envelope[Any]) -> None:
         """Queue behind a closed gate. Raises `Overloaded`."""
-        if self._count >= self._max_held:
+        held = self._held[key]
+        if self._count >= self._max_held and len(held) >= self._max_held // len(self._held):
             raise Overloaded()
         self._count += 1
-        self._held[key].append(envelope)
+        held.append(envelope)
 
     def open(self, key: int) -> Iterable[Envelope[Any]]:
         """Open the gate; what was held, in order."""

@@ -28,7 +28,8 @@ Turn = Callable[[], Job | None]
 @dataclass(slots=True, eq=False, kw_only=True)
 class Entry:
     """One command on its way. `key` names its connection. With an `append` it waits for the log;
-    with a `turn` it keeps its connection's gate closed until it is done."""
+    with a `turn` it keeps its connection's gate closed until it is done. `is_page`: it has a place
+    among all rooms' pages, and none among this room's reads."""
 
     envelope: Envelope[Any]
     key: int
@@ -38,6 +39,7 @@ class Entry:
     append: Append | None = None
     turn: Turn | None = None
     outcome: Outcome | None = None
+    is_page: bool = False
 
     @property
     def is_durable(self) -> bool:

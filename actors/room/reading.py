@@ -31,6 +31,7 @@ async def read_history(
         around=command.around,
         limit=command.limit,
     )
+    ports.pages.took(sum(len(row.body) for row in page.messages))
     views = [
         view_message(row, page.changes.get(row.seq, ()), viewer=viewer, up_to=up_to)
         for row in page.messages

@@ -35,6 +35,9 @@ ANSWER_WITHIN: Final = 30.0
 MAX_IN_FLIGHT: Final = 512
 MAX_ID_LENGTH: Final = 64
 
+PART_EVERY: Final = 0.01
+"""Seconds between two answers to bodies that did not come: a crowd of them is due at the same moment."""
+
 log = structlog.get_logger("caravan.http")
 
 
@@ -49,6 +52,7 @@ class Gate:
         self._others = ports.statistics
         self.limits = Limits(ports.rate_limits)
         self._body_within = body_within
+        self._partings = trio.Lock()
         self._in_flight = 0
         self._answers: Counter[int] = Counter()
 
@@ -96,6 +100,8 @@ class Gate:
                 return await self._judged(route, request, path, visit)
         except SlowBody as error:
             visit.headers["Connection"] = "close"
+            async with self._partings:
+                await trio.sleep(PART_EVERY)
             return problem(error, visit.locale)
         except RateLimited as error:
             visit.headers.update(error.headers)

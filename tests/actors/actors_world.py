@@ -10,6 +10,7 @@ import msgspec
 import trio
 
 from actors.room.actor import spec as room_spec
+from actors.room.pages import Pages
 from actors.room.ports import RoomPorts
 from actors.room.traces import Traces
 from actors.user.actor import UserPorts
@@ -226,6 +227,7 @@ class World:
         self.inboxes = MemoryInboxes()
         self.fanout = FakeFanout()
         self.traces = Traces()
+        self.pages = Pages()
         self.system = ActorSystem(chance=self.chance, ids=self.ids)
         self._clients = 0
 
@@ -242,6 +244,7 @@ class World:
             clock=self.clock,
             ids=self.ids,
             are_personas_awake=self.are_personas_awake,
+            pages=self.pages,
         )
 
     def user_ports(self) -> UserPorts:

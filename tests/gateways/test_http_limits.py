@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 import trio
 from http_fakes import PASSWORD, FakeIdempotencyKeys, World
+from trio.testing import MockClock
 
 from core.errors import Rejected, Unavailable
 from core.identity import Principal, Role
 from core.ports.repositories import StoredAnswer
+from gateways.http.gate import PART_EVERY
 from gateways.http.idempotency import answer_once, fingerprint
 from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR, address_key
 from gateways.http.routes import Reply
@@ -36,6 +38,26 @@ async def test_past_the_limit_a_call_is_refused_and_told_when_to_come_back() -> 
     assert answer.headers["Retry-After"] == "13"
     assert answer.headers["RateLimit-Remaining"] == "0"
     assert "13" in answer.json["error"]
+
+
+async def test_bodies_that_are_due_together_are_cut_off_one_by_one(
+    autojump_clock: MockClock,
+) -> None:
+    world, ended = World(body_within=2.0), []
+
+    async def trickle() -> None:
+        headers = {"Content-Type": "application/json", "Content-Length": "500"}
+        request = world.app.test_client().request(LOGIN, method="POST", headers=headers)
+        async with request as connection:
+            await connection.send(b"{")
+            answer = await connection.as_response()
+            assert (answer.status_code, answer.headers["Connection"]) == (400, "close")
+            ended.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(trickle)
+    assert ended == [pytest.approx(2.0 + (n + 1) * PART_EVERY) for n in range(5)]
 
 
 async def test_guessing_tokens_counts_against_the_address() -> None:

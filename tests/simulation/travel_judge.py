@@ -10,12 +10,14 @@ Safety, over the whole of it:
    minutes after it was asked for (Amadeus). So is a new price.
 3. No offer that is shown as fresh is stale: none has expired, none came from an answer older than
    `FRESH_FOR_MS` and the wait. What is marked stale is so for a reason.
-4. Who is said to have answered has what it answered last among the offers, all of it, and who
-   refused has nothing: merged duplicates keep all their sources, the cheapest in front.
+4. Who is said to have answered has what it answered among the offers, all of it, and who refused has
+   nothing: merged duplicates keep all their sources, the cheapest in front. All who sell such a thing
+   are asked, and a query is refused when all of them refuse it.
 5. A priced offer's total is the machine's at the moment when the machine named it, for the same
    flights or room; `previous` is what was stored before. That an offer cannot be had was said by
    every supplier that had it.
-6. Retries stay within the budget, and nothing is repeated that must not be (`may_retry`).
+6. Retries stay within the budget and their number, after a pause that grows; and nothing is repeated
+   that must not be (`may_retry`).
 7. No more calls at once than a bulkhead has places.
 8. Nobody is asked while its breaker is open, and after the pause one probe at a time.
 
@@ -46,7 +48,7 @@ from gateways.partners.offer_search import (
     SUPPLIERS_WITHIN,
 )
 from gateways.partners.search_cache import FRESH_FOR_MS
-from protocol.travel import FlightDetails, Offer, SupplierOffer
+from protocol.travel import FlightDetails, FlightQuery, Offer, SupplierOffer
 
 AMADEUS_GOOD_FOR_MS: Final = 1_200_000
 EARLY: Final = 1e-6
@@ -97,9 +99,8 @@ def _in_time(call: Call, journey: Journey) -> Iterator[str]:
     if lasted > most + EARLY:
         yield f"a {call.what} was answered after {lasted:.1f} s"
     if isinstance(call.outcome, Found) and lasted < PATIENCE - EARLY:
-        is_renewed = any(call.began_at <= at <= call.ended_at for at in journey.ledger.renewals)
         for one in call.outcome.suppliers:
-            if one.state == "late" and not is_renewed:
+            if one.state == "late" and not _is_renewed(call, journey):
                 yield f"was told after {lasted:.1f} s that {one.name} is late"
 
 
@@ -112,6 +113,22 @@ def _refusal(refused: Rejected, call: Call, journey: Journey) -> Iterator[str]:
         had_it = {call.row.source.supplier, *(one.supplier for one in call.row.others)}
         if had_it - said_no:
             yield f"was told that an offer is gone, and nobody asked {sorted(had_it - said_no)}"
+    if call.what == "search" and refused.code == "bad_request":
+        said_no = {no.supplier for no in journey.ledger.denied if no.query == call.query}
+        if said_no != _sellers(call):
+            yield f"was refused a search that only {sorted(said_no)} refused"
+    is_excused = call.is_away or call.is_store_down or _is_renewed(call, journey)
+    if call.what == "search" and refused.code == "unavailable" and not is_excused:
+        yield "was told that a search is unavailable, and nothing was"
+
+
+def _is_renewed(call: Call, journey: Journey) -> bool:
+    """Whether the suppliers were exchanged meanwhile."""
+    return any(call.began_at <= at <= call.ended_at for at in journey.ledger.renewals)
+
+
+def _sellers(call: Call) -> set[str]:
+    return {"amadeus", "duffel"} if isinstance(call.query, FlightQuery) else {"amadeus"}
 
 
 # 2. Stored first.
@@ -138,6 +155,7 @@ def _expiry(source: SupplierOffer) -> int:
 
 def _fresh(found: Found, call: Call, journey: Journey) -> Iterator[str]:
     states = {one.name: one.state for one in found.suppliers}
+    answers = {name: _shown_answer(journey, name, found, call) for name in states}
     for offer in found.offers:
         composed = journey.ledger.composed[offer.id]
         source = offer.source
@@ -148,36 +166,47 @@ def _fresh(found: Found, call: Call, journey: Journey) -> Iterator[str]:
             continue
         if has_expired:
             yield f"was shown an offer of {source.supplier} as fresh that has expired"
-        answer = _latest(journey, source.supplier, call, composed.number)
+        answer = answers[source.supplier]
         if answer is not None and composed.now - answer.now > FRESH_FOR_MS + 1_000 * ANSWER_WITHIN:
             age = (composed.now - answer.now) / 1_000
             yield f"was shown an offer of {source.supplier} as fresh that is {age:.0f} s old"
 
 
-def _latest(journey: Journey, supplier: str, call: Call, before: int) -> Returned | None:
-    """What a supplier answered last to that query, for everybody."""
-    return next(
-        (
-            one
-            for one in reversed(journey.ledger.returned)
-            if one.number < before
-            and one.call is None
-            and (one.supplier, one.query) == (supplier, call.query)
-        ),
-        None,
-    )
+def _shown_answer(journey: Journey, supplier: str, found: Found, call: Call) -> Returned | None:
+    """What a supplier answered last to that query, for everybody; or, where the cache forgot that, an
+    earlier answer for which this call had waited, or which was the last when it began."""
+    before = journey.ledger.composed[found.offers[0].id].number if found.offers else call.ended
+    answers = [
+        one
+        for one in journey.ledger.returned
+        if one.number < before
+        and one.call is None
+        and (one.supplier, one.query) == (supplier, call.query)
+    ]
+    at_first = [one for one in answers if one.number < call.began][-1:]
+    candidates = [*at_first, *(one for one in answers if one.number > call.began)]
+    tokens = {bytes(one.token) for one in _sources(found) if one.supplier == supplier}
+    for one in reversed(candidates):
+        if {bytes(offer.token) for offer in one.offers} == tokens:
+            return one
+    return candidates[-1] if candidates else None
+
+
+def _sources(found: Found) -> list[SupplierOffer]:
+    return [one for offer in found.offers for one in (offer.source, *offer.others)]
 
 
 # 4. Nothing is lost in merging.
 
 
 def _whole(found: Found, call: Call, journey: Journey) -> Iterator[str]:
-    before = journey.ledger.composed[found.offers[0].id].number if found.offers else call.ended
+    if {one.name for one in found.suppliers} != _sellers(call):
+        yield f"was not told of all who sell that: {found.suppliers}"
     expected: list[SupplierOffer] = []
-    shown = [one for offer in found.offers for one in (offer.source, *offer.others)]
+    shown = _sources(found)
     for asked in found.suppliers:
         theirs = [one for one in shown if one.supplier == asked.name]
-        answer = _latest(journey, asked.name, call, before)
+        answer = _shown_answer(journey, asked.name, found, call)
         if asked.state in ("answered", "stale"):
             if answer is None:
                 yield f"was told that {asked.name} had answered, and it never did"
@@ -255,18 +284,22 @@ def _door(door: Door) -> Iterator[str]:
 
 def _within_the_budget(door: Door) -> Iterator[str]:
     reads = retries = 0
-    last: dict[int, Step] = {}
+    ends: dict[int, list[Step]] = {}
+    policy = door.policy
     for step in door.steps:
         if step.what == "read":
             reads += 1
         elif step.what == "end":
-            last[step.read] = step
-        elif step.read in last:
+            ends.setdefault(step.read, []).append(step)
+        elif before := ends.get(step.read):
             retries += 1
-            if not last[step.read].may_repeat:
+            if not before[-1].may_repeat:
                 yield "a call was repeated that must not be"
-            most = door.policy.saved_retries + door.policy.retry_share * reads
-            if retries > most + EARLY:
+            if len(before) > policy.most_retries:
+                yield f"a call was repeated {len(before)} times"
+            if step.at - before[-1].at < policy.first_backoff * 2 ** (len(before) - 2) - EARLY:
+                yield f"a call was repeated after {step.at - before[-1].at:.2f} s"
+            if retries > policy.saved_retries + policy.retry_share * reads + EARLY:
                 yield f"{retries} retries of {reads} reads are more than the budget"
 
 

@@ -23,7 +23,8 @@ Outcome = Literal["answered", "fault", "limited", "given_up"]
 @dataclass(slots=True, eq=False)
 class Call:
     """One thing that a traveller asked of us. `outcome` None: the traveller went away. `row`: the
-    offer as it was stored when its price was asked. `began`, `ended`: numbers of notes."""
+    offer as it was stored when its price was asked. `began`, `ended`: numbers of notes. `is_away`:
+    there were no suppliers when it began; `is_store_down`: our store failed it."""
 
     traveller: str
     what: Literal["search", "price"]
@@ -35,12 +36,19 @@ class Call:
     began_at: float = 0.0
     ended_at: float = 0.0
     is_away: bool = False
+    is_store_down: bool = False
     is_last: bool = False
     outcome: Found | Repriced | Rejected | BaseException | None = None
 
 
 CALL: ContextVar[Call | None] = ContextVar("CALL", default=None)
-"""Whose price is being asked; None in what is done for everybody."""
+"""Who is being served: in the tasks of a search that is shared, who began it."""
+
+
+def priced() -> Call | None:
+    """The call for which a supplier is asked alone; None: what it says is for everybody."""
+    call = CALL.get()
+    return call if call is not None and call.what == "price" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +79,7 @@ class Denied:
 
     number: int
     supplier: str
+    query: Query
     call: Call | None
 
 
@@ -176,13 +185,14 @@ class Ledger:
                 supplier=supplier,
                 query=query,
                 offers=tuple(offers),
-                call=CALL.get(),
+                call=priced(),
             )
         )
 
     def note_price(self, offer: SupplierOffer, moment: Moment) -> None:
-        told = Told(number=self.number(), offer=offer, moment=moment, call=CALL.get())
+        told = Told(number=self.number(), offer=offer, moment=moment, call=priced())
         self.told.append(told)
 
-    def note_no(self, supplier: str) -> None:
-        self.denied.append(Denied(number=self.number(), supplier=supplier, call=CALL.get()))
+    def note_no(self, supplier: str, query: Query) -> None:
+        no = Denied(number=self.number(), supplier=supplier, query=query, call=priced())
+        self.denied.append(no)

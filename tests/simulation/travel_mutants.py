@@ -5,12 +5,15 @@ The last ones are what the simulation found when it was built.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import trio
+from msgspec import structs
 from mutants import Mutant, Patches
 
 from core.errors import Rejected, Unavailable
+from core.ports.travel_search import Repriced
 from gateways.partners import merging, offer_search
 from gateways.partners.breaker import Breaker, Permit, RetryBudget
 from gateways.partners.merging import Merged
@@ -60,6 +63,51 @@ def shown_before_stored() -> Patches:
     yield OfferSearch, "_found", eager
 
 
+def renewed_expiry() -> Patches:
+    """What is shown is good for 20 minutes from then."""
+    offer = OfferSearch._offer
+
+    def generous(self: Any, query: Query, merged: Merged, **more: Any) -> Offer:
+        until = self._clock.now_ms() + 1_200_000
+        return offer(
+            self,
+            query,
+            replace(merged, source=structs.replace(merged.source, expires_at=until)),
+            **more,
+        )
+
+    yield OfferSearch, "_offer", generous
+
+
+def one_refusal_is_enough() -> Patches:
+    """A query that one supplier finds wrong is refused, whatever the others say."""
+    found = OfferSearch._found
+
+    async def strict(self: Any, *args: Any) -> Any:
+        for search in args[-1].values():
+            if search.refusal is not None:
+                raise search.refusal
+        return await found(self, *args)
+
+    yield OfferSearch, "_found", strict
+
+
+def first_alone() -> Patches:
+    """When the first supplier answers, nobody else is asked."""
+    search = OfferSearch.search
+
+    async def lazy(self: Any, tenant_id: int, user_id: str | None, query: Query) -> Any:
+        await self._suppliers_there()
+        whole = self._suppliers
+        self._suppliers = dict(list(whole.items())[:1])
+        try:
+            return await search(self, tenant_id, user_id, query)
+        finally:
+            self._suppliers = whole
+
+    yield OfferSearch, "search", lazy
+
+
 def lost_source() -> Patches:
     """Of the same flight from two suppliers only the cheapest is kept."""
     yield merging, "_merged", lambda same: Merged(min(same, key=lambda one: one.total.amount))
@@ -79,6 +127,11 @@ def yesterdays_price() -> Patches:
         return source if source.expires_at > self._clock.now_ms() and now is not None else now
 
     yield OfferSearch, "_priced", trusting
+
+
+def no_price_before() -> Patches:
+    """Nobody is told that a price has moved."""
+    yield offer_search, "Repriced", lambda offer, **_: Repriced(offer=offer)
 
 
 def something_like_it() -> Patches:
@@ -133,6 +186,16 @@ def repeats_all() -> Patches:
         return pause(self, failure, attempt)
 
     yield Guard, "_pause_before_retry", stubborn
+
+
+def no_back_off() -> Patches:
+    """What failed is tried again at once."""
+    pause = Guard._pause_before_retry
+
+    def hasty(self: Any, failure: CallFailed, attempt: int) -> float | None:
+        return None if pause(self, failure, attempt) is None else 0.0
+
+    yield Guard, "_pause_before_retry", hasty
 
 
 def no_budget() -> Patches:
@@ -264,14 +327,19 @@ MUTANTS: Mapping[str, Mutant] = {
     "never_stale": Mutant(never_stale, 20, "s old"),
     "not_marked": Mutant(not_marked, 40, "as fresh that is"),
     "shown_before_stored": Mutant(shown_before_stored, 10, "is not stored like that"),
+    "renewed_expiry": Mutant(renewed_expiry, 10, "an expiry that nobody named"),
+    "one_refusal_is_enough": Mutant(one_refusal_is_enough, 40, "was refused a search that only"),
+    "first_alone": Mutant(first_alone, 10, "was not told of all"),
     "lost_source": Mutant(lost_source, 10, "with all their sources"),
     "dearest_first": Mutant(dearest_first, 60, "more than another supplier asks", {"rule": 0.9}),
     "yesterdays_price": Mutant(yesterdays_price, 20, "did not name"),
+    "no_price_before": Mutant(no_price_before, 20, "before"),
     "something_like_it": Mutant(something_like_it, 40, "something else"),
     "no_deadline": Mutant(no_deadline, 20, "was answered after"),
-    "dies_with_its_caller": Mutant(dies_with_its_caller, 60, "is late", {"hurry": 0.8, "far": 0.6}),
+    "dies_with_its_caller": Mutant(dies_with_its_caller, 60, "is late", {"hurry": 0.6, "far": 1.5}),
     "never_over": Mutant(never_over, 20, "in quiet times"),
     "repeats_all": Mutant(repeats_all, 20, "must not be"),
+    "no_back_off": Mutant(no_back_off, 20, "was repeated after"),
     "no_budget": Mutant(no_budget, 60, "more than the budget"),
     "probe_storm": Mutant(probe_storm, 40, "probed twice", {"rule": 0.9, "kill": 0.0}),
     "no_pause": Mutant(no_pause, 20, "pause was over"),

@@ -52,14 +52,12 @@ def _fares(world: World, details: FlightDetails, party: Party, moment: Moment) -
 
 
 def _by_age(party: Party) -> dict[Age, int]:
+    """Who is under two and finds no lap pays as a child."""
     ages = party.children_ages
-    infants = sum(age < SEATED_FROM for age in ages)
-    children = sum(SEATED_FROM <= age < ADULT_FROM for age in ages)
-    return {
-        "adult": party.adults + len(ages) - children - infants,
-        "child": children,
-        "infant": infants,
-    }
+    adults = party.adults + sum(age >= ADULT_FROM for age in ages)
+    infants = min(party.adults, sum(age < SEATED_FROM for age in ages))
+    children = party.adults + len(ages) - adults - infants
+    return {"adult": adults, "child": children, "infant": infants}
 
 
 def _stay(world: World, details: HotelDetails, party: Party, moment: Moment) -> int:

@@ -6,7 +6,7 @@ retry budget, bulkhead. `play(seed)` gives a `Journey` for `travel_judge.judge`.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,9 +17,10 @@ from unittest.mock import patch
 
 import msgspec
 import trio
-from travel_ledger import CALL, Call, Composed, Ledger
+from travel_ledger import CALL, Call, Ledger
 from travel_oracle import flown
 from travel_sandbox import PlayedSandbox
+from travel_store import VirtualClock, WatchedOffers
 from travel_suppliers import PlayedAmadeus, PlayedDuffel, PlayedSupplier
 from travel_weather import ADVANCES, TravelWeather, policy
 from virtual_time import dice, run_seeded
@@ -34,7 +35,6 @@ from gateways.sandbox.records import Draft
 from gateways.sandbox.stock import seats_left, take_seats
 from gateways.sandbox.world import World
 from protocol.travel import FlightDetails, FlightQuery, HotelQuery, Offer, Party, Query
-from storage.memory.offers import MemoryOffers
 
 TENANT: Final = 1
 T0: Final = 1_800_000_000_000
@@ -91,54 +91,6 @@ def _seen(outcome: object) -> list[object]:
     if isinstance(outcome, Repriced):
         return [outcome.offer, outcome.previous]
     return [str(outcome)]
-
-
-@dataclass(frozen=True, slots=True)
-class VirtualClock:
-    """Wall time that moves with trio's, from `start` (milliseconds)."""
-
-    start: int
-
-    def now_ms(self) -> int:
-        return self.start + int(trio.current_time() * 1_000)
-
-    def monotonic(self) -> float:
-        return trio.current_time()
-
-
-class WatchedOffers:
-    """The offers' port as the search has it: calls take time and fail, before their effect or after;
-    the ledger knows of each."""
-
-    def __init__(self, clock: VirtualClock, weather: TravelWeather, ledger: Ledger) -> None:
-        self._clock, self._weather, self._ledger = clock, weather, ledger
-        self._offers = MemoryOffers(clock)
-
-    async def add(self, tenant_id: int, user_id: str | None, offers: Sequence[Offer]) -> None:
-        number, now = self._ledger.number(), self._clock.now_ms()
-        composed = Composed(number=number, now=now)
-        self._ledger.composed.update((offer.id, composed) for offer in offers)
-        await self._weather.call_of_the_store()
-        await self._offers.add(tenant_id, user_id, offers)
-        for offer in offers:
-            self._ledger.rows.setdefault(offer.id, []).append(offer)
-        await self._weather.call_of_the_store()
-
-    async def get(self, tenant_id: int, offer_id: str) -> Offer | None:
-        await self._weather.call_of_the_store()
-        row = await self._offers.get(tenant_id, offer_id)
-        call = CALL.get()
-        if call is not None:
-            call.row = row
-        await self._weather.call_of_the_store()
-        return row
-
-    async def replace(self, tenant_id: int, offer: Offer) -> bool:
-        await self._weather.call_of_the_store()
-        is_there = await self._offers.replace(tenant_id, offer)
-        self._ledger.rows.setdefault(offer.id, []).append(offer)
-        await self._weather.call_of_the_store()
-        return is_there
 
 
 class Simulation:
@@ -236,16 +188,13 @@ class Simulation:
         self, name: str, offer: Offer, patience: float | None = None, *, is_last: bool = False
     ) -> None:
         call = Call(name, "price", offer.query, offer.id, is_last=is_last)
-        token = CALL.set(call)
-        try:
-            await self._ask(call, partial(self.search.price, TENANT, offer.id), patience)
-        finally:
-            CALL.reset(token)
+        await self._ask(call, partial(self.search.price, TENANT, offer.id), patience)
 
     async def _ask(self, call: Call, asked: Any, patience: float | None) -> None:
         self.ledger.calls.append(call)
         call.began, call.began_at = self.ledger.number(), trio.current_time()
         call.is_away = self._is_away
+        token = CALL.set(call)
         with trio.move_on_after(float("inf") if patience is None else patience):
             try:
                 call.outcome = await asked()
@@ -253,6 +202,7 @@ class Simulation:
                 call.outcome = refused
             except Exception as error:
                 call.outcome = error
+        CALL.reset(token)
         call.ended, call.ended_at = self.ledger.number(), trio.current_time()
 
     async def _last_searches(self) -> None:
@@ -367,6 +317,7 @@ def _queries(chance: Any, now: int) -> list[Query]:
                 Party(adults=2),
                 Party(adults=2, children_ages=(8, 1)),
                 Party(adults=1, children_ages=(13,)),
+                Party(adults=1, children_ages=(1, 0)),  # with two on one lap only Amadeus flies
             )
         )
         found.append(

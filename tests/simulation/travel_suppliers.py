@@ -80,7 +80,7 @@ class PlayedSupplier(NoOrdersYet):
             found = await self._search(query)
         except Rejected as refused:
             if not isinstance(refused, Unavailable):
-                self._ledger.note_no(self.name)
+                self._ledger.note_no(self.name, query)
             raise
         found = sorted(found, key=lambda offer: (offer.total.currency, offer.total.amount))
         self._ledger.note_search(self.name, query, found, self._clock.now_ms())
@@ -89,7 +89,7 @@ class PlayedSupplier(NoOrdersYet):
     async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
         today = await self._today(offer, query)
         if isinstance(today, Refused):
-            self._ledger.note_no(self.name)
+            self._ledger.note_no(self.name, query)
             return today
         now, moment = today
         self._ledger.note_price(now, moment)

@@ -1,5 +1,6 @@
 """What personas remember of people: loaded before an answer, added after it, forgotten with its message."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import trio
@@ -10,9 +11,10 @@ from actors.persona.errands import Defaults
 from actors.persona.memory import Learning, defaults_of, learnings, said_before
 from actors.persona.sitting import Sitting
 from actors.persona.spoken import Atlas
+from actors.persona.stating import stated_of
 from core.errors import Rejected
 from core.ports.inference import Taste
-from core.ports.personas import MemoryItem
+from core.ports.personas import Feedback, MemoryItem
 from core.ports.repositories import User
 
 
@@ -64,16 +66,26 @@ class Learner:
         taste = taste_from(model)
         if model and (taste is None or taste.version != self._ports.recommender.tower):
             taste = await self.relearn(persona_id, asker_id)
+        elif taste is None:
+            taste = await self._made_anew(persona_id, asker_id, is_known=False)
         return [] if taste is None else [taste]
 
     async def relearn(self, persona_id: str, user_id: str) -> Taste | None:
-        """A taste made anew of what this person said of this persona's answers, under the weights that
-        are in use now; stored. Raises `Unavailable`."""
-        latest = await self._ports.feedbacks.latest(self._ports.tenant_id, user_id, persona_id)
-        taste = self._ports.recommender.taste_of(list(reversed(latest)))
+        """A taste made of what this person said of this persona's answers, over what the profile states,
+        under the weights that are in use now; stored. Raises `Unavailable`."""
+        taste = await self._made_anew(persona_id, user_id, is_known=True)
         row = {} if taste is None else taste_row(taste)
         await self._ports.feedbacks.save_taste(self._ports.tenant_id, user_id, persona_id, row)
         return taste
+
+    async def _made_anew(self, persona_id: str, user_id: str, *, is_known: bool) -> Taste | None:
+        """`is_known`: there was feedback; without, the profile alone speaks."""
+        latest: Sequence[Feedback] = ()
+        if is_known:
+            latest = await self._ports.feedbacks.latest(self._ports.tenant_id, user_id, persona_id)
+        user = await self._sitting.user(user_id)
+        stated = stated_of(user.preferences if user is not None else None)
+        return self._ports.recommender.taste_of(list(reversed(latest)), stated=stated)
 
     async def learn(
         self, persona_id: str, heard: Heard, dialogue: Dialogue, *, atlas: Atlas, asker_id: str

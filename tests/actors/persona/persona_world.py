@@ -2,9 +2,10 @@
 told."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import trio
@@ -192,6 +193,7 @@ class FakeRecommender:
 
     def __init__(self) -> None:
         self.tastes: list[Sequence[Taste]] = []
+        self.stated: list[dict[str, float]] = []
         self.broken = False
 
     async def rank(
@@ -207,7 +209,10 @@ class FakeRecommender:
             for at in order
         ]
 
-    def taste_of(self, feedbacks: Sequence[Feedback]) -> Taste | None:
+    def taste_of(
+        self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = MappingProxyType({})
+    ) -> Taste | None:
+        self.stated.append(dict(stated))
         if not feedbacks:
             return None
         weights = tuple(float(one.value) for one in feedbacks)

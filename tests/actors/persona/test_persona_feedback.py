@@ -172,6 +172,22 @@ async def test_a_thumb_that_is_quicker_than_the_run_s_last_row_waits_for_it(
         assert isinstance(await world.rate(told[0], "hotel-1", -1), Done)
 
 
+async def test_the_profile_is_where_a_taste_begins_but_not_where_others_read(
+    autojump_clock: MockClock,
+) -> None:
+    profile = {"interests": ["Beach", "chess"], "dislikes": ["ski"], "budget": "low"}
+    liked = {"tags.coast": 1.0, "tags.cold_winter": -1.0, "price.level": -1.0, "price.peers": -1.0}
+    async with PersonaWorld(preferences=profile).running() as world:
+        await world.told("hotel in lisbon in feb", HOTELS)
+        assert world.recommender.stated == [liked]
+    async with PersonaWorld(preferences=profile, people=(ADA, BEN)).running() as world:
+        run = await world.told("hotel in lisbon in feb", HOTELS)
+        await world.rate(run, "hotel-1", -1)
+        world.recommender.stated.clear()
+        await world.told("show me more", MORE)
+        assert world.recommender.stated == [{}]
+
+
 async def test_a_new_tower_learns_the_taste_anew(autojump_clock: MockClock) -> None:
     async with PersonaWorld().running() as world:
         run = await world.told("hotel in lisbon in feb", HOTELS)

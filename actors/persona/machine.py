@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from actors.persona.decisions import Decision, Heard, Say, Silent
-from actors.persona.dialogue import Dialogue, Doubt, Said, seeking_of
+from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking_of
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, picked
 from actors.persona.policy import Policy
@@ -114,10 +114,12 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         if reading.intent in readings and reading.confidence >= ASK_BELOW:
             return reading.intent, 1.0
     is_sure = reading.confidence >= SURE_FROM
-    if before.table is not None and (hints.twists or hints.wishes) and not is_sure:
-        # "Cheaper", of what lies on the table: closed lists of words are surer than a weak model.
-        return ("human_chatter" if reading.intent == "human_chatter" else "refine"), 1.0
-    if reading.intent == "human_chatter" or pending is None:
+    if reading.intent == "human_chatter":
+        return reading.intent, reading.confidence
+    if not is_sure and before.asked is None and _goes_on(before, heard):
+        # "Cheaper", or bare days, of what lies on the table: rules are surer than a weak model.
+        return "refine", 1.0
+    if pending is None:
         return reading.intent, reading.confidence
     if before.asked == "which" and picked(before.table, hints, heard.text):
         return pending.intent, 1.0
@@ -125,6 +127,13 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
     return reading.intent, reading.confidence
+
+
+def _goes_on(before: Dialogue, heard: Heard) -> bool:
+    """Whether something was shown, and the message has what another search would differ by."""
+    hints = heard.hints
+    is_telling = bool(hints.twists or hints.wishes) or heard.understanding.slots != NOTHING_SAID
+    return before.table is not None and is_telling
 
 
 def _fills(asked: Question | None, heard: Heard) -> bool:

@@ -159,7 +159,7 @@ class Policy:
             cabin=defaults.cabin,
             twists=twists,
             not_these=frozenset((*self._now.disliked, *seen)),
-            below=self._cheapest_shown() if is_cheaper else None,
+            below=self._ceiling() if is_cheaper else None,
             month=self._month(),
         )
 
@@ -173,8 +173,11 @@ class Policy:
         act: Act = "open_flights" if errand.seeking == "flights" else "open_hotels"
         return errand.line("open_places" if errand.with_stays else act)
 
-    def _cheapest_shown(self) -> Money | None:
-        items = self._now.table.items if self._now.table else ()
+    def _ceiling(self) -> Money | None:
+        """What was called too dear: the item that was picked, else all that were shown."""
+        table = self._now.table
+        chosen = picked(table, self._hints, self._heard.text)
+        items = chosen or (table.items if table is not None else ())
         prices = [item.source.total for item in items if isinstance(item, Offer)]
         return min(prices, key=lambda price: price.amount, default=None)
 

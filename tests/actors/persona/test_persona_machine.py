@@ -82,6 +82,16 @@ def test_of_what_lies_on_the_table_a_word_that_turns_away_is_sure() -> None:
     assert Talk().says(reading("refine", 0.2), "cheaper please") == ["ask_again"]
 
 
+def test_of_what_lies_on_the_table_bare_days_are_a_change_of_it() -> None:
+    talk = hotels_shown()
+    days = Slots(dates=Dates(from_="2027-02-12", to="2027-02-16"))
+    assert (
+        talk.says(reading("price_trend", 0.3, slots=days), "12 feb to 16 feb")[-1] == "show_hotels"
+    )
+    assert talk.errand.stay.nights == 4
+    assert Talk().says(reading("price_trend", 0.3, slots=days)) == ["ask_again"]
+
+
 # Chatter.
 
 
@@ -205,6 +215,12 @@ def test_cheaper_means_below_the_cheapest_shown() -> None:
     talk.says(reading("refine"), "something cheaper please")
     assert talk.errand.below.amount == 240_00
     assert sifted(talk.errand, [hotel(7, 240_00), hotel(8, 239_00)]) == [hotel(8, 239_00)]
+
+
+def test_what_is_called_too_dear_is_the_one_that_was_picked() -> None:
+    talk = hotels_shown(items=(hotel(1, 240_00), hotel(2, 300_00)))
+    talk.says(reading("refine"), "das zweite ist zu teuer")
+    assert talk.errand.below.amount == 300_00
 
 
 def test_others_are_not_those_that_were_seen() -> None:
@@ -484,7 +500,8 @@ class Conversations(RuleBasedStateMachine):
         if isinstance(talk.decision, Look):
             assert len(talk.errand.tools) <= MOST_TOOLS
             said = hints(text)
-            by_words = before.table and (said.twists or said.wishes)
+            is_telling = said.twists or said.wishes or understanding.slots != Slots()
+            by_words = before.table and is_telling
             assert understanding.confidence >= 0.4 or before.asked or before.doubt or by_words
         if any(line.act == "not_yet" and line.subject.intent in ALWAYS_CONFIRMED for line in lines):
             assert before.pending is not None

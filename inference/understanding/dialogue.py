@@ -4,6 +4,7 @@ A bare answer to a question needs no model; what a model says is weighed with wh
 on it is the policy's to decide.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -17,6 +18,8 @@ SURE: Final = 0.97
 FAIRLY_SURE: Final = 0.85
 MAX_ANSWER: Final = 6
 """Words beside the slot in a bare answer."""
+
+CHATTER: Final = INTENTS.index("human_chatter")
 
 ALONE: Final = 0.98
 """How likely it is that somebody who is alone with a persona talks to it."""
@@ -90,11 +93,19 @@ def _beside(text: str, marks: Sequence[Mark]) -> int:
 
 
 def in_setting(scores: Scores, setting: Setting) -> Scores:
-    """Who is alone with a persona chats with nobody else."""
+    """Whether a message is meant for a persona is said by `addressed` and, as its opposite, by the
+    intent human_chatter: the mean of both log odds is the better `addressed`. Who is alone with a
+    persona chats with nobody else."""
+    chatter = scores.intents[CHATTER]
     if setting.people > 1:
-        return scores
-    chatter = INTENTS.index("human_chatter")
-    rest = 1.0 - scores.intents[chatter]
-    others = [0.0 if at == chatter else value for at, value in enumerate(scores.intents)]
-    total = max(rest, 1e-6)
-    return Scores(tuple(value / total for value in others), max(scores.addressed, ALONE))
+        mean = (_odds(scores.addressed) - _odds(chatter)) / 2
+        return Scores(scores.intents, 1.0 / (1.0 + math.exp(-mean)))
+    rest = max(1.0 - chatter, 1e-6)
+    intents = [value / rest for value in scores.intents]
+    intents[CHATTER] = 0.0
+    return Scores(tuple(intents), max(scores.addressed, ALONE))
+
+
+def _odds(share: float) -> float:
+    inside = min(max(share, 1e-6), 1.0 - 1e-6)
+    return math.log(inside / (1.0 - inside))

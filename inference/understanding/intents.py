@@ -23,7 +23,8 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Scores:
     """Probabilities: `intents` in the order of INTENTS, summing to one; `addressed` of being meant for a
-    persona at all."""
+    persona at all. The reader takes the mean of its log odds and those against human_chatter
+    (dialogue.in_setting): who calibrates a model calibrates that."""
 
     intents: tuple[float, ...]
     addressed: float

@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from inference.training.understanding.examples import Example, Part, examples
 from inference.training.understanding.phrasings import LANGUAGES
 from inference.training.understanding.places import gazetteer
+from inference.understanding.dialogue import CHATTER
 from inference.understanding.intents import Mark
 from inference.understanding.ngrams import ARTEFACT, BUCKETS, buckets
 from inference.understanding.slots import marks_in
@@ -81,12 +82,15 @@ def tuned(weights: Any, biases: Any, held: Sequence[Example]) -> tuple[float, fl
 
     temperature = float(minimize_scalar(loss, bounds=(0.3, 10.0), method="bounded").x)
     chatter = np.array([not example.is_meant for example in held])
-    answered = logits[chatter & (of_intents.argmax(axis=1) != INTENTS.index("human_chatter")), -1]
-    allowed = int(CHATTER_ANSWERED * chatter.sum())
-    over = np.sort(answered)[::-1]
-    shift = -float(over[allowed]) if len(over) > allowed else 0.0
+    scaled = of_intents / temperature
+    rest = np.delete(scaled, CHATTER, axis=1)
+    others = np.log(np.exp(rest).sum(axis=1))
+    # What the reader makes of both opinions (dialogue.in_setting): the mean of their log odds.
+    odds = (logits[:, -1] + others - scaled[:, CHATTER]) / 2
+    over = np.sort(odds[chatter])[::-1]
+    shift = -2.0 * float(over[int(CHATTER_ANSWERED * len(over))])
     right = float((of_intents.argmax(axis=1) == intents).mean())
-    return temperature, min(shift, 0.5), right
+    return temperature, shift, right
 
 
 def main(arguments: Sequence[str]) -> int:

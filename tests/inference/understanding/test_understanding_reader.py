@@ -1,0 +1,154 @@
+"""The reader: rules, a model, the dialogue; and what it does when a model fails or is not there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from understanding_places import gazetteer
+
+from inference.reader import ModelReader
+from inference.understanding.dialogue import in_setting
+from inference.understanding.intents import Mark, Scores
+from protocol.understanding import INTENTS, Intent, Language, Question, Setting
+
+ALL: frozenset[Language] = frozenset(("en", "de", "es", "fr"))
+
+
+def likely(intent: Intent, share: float = 0.8, addressed: float = 0.9) -> Scores:
+    rest = (1.0 - share) / (len(INTENTS) - 1)
+    return Scores(tuple(share if name == intent else rest for name in INTENTS), addressed)
+
+
+@dataclass
+class FixedModel:
+    """Says the same of everything."""
+
+    says: Scores
+    languages: frozenset[Language] = ALL
+    name: Literal["encoder", "ngrams"] = "encoder"
+    version: str = "fixed"
+    marks: Sequence[Mark] = ()
+
+    def scores(self, text: str, setting: Setting, *, marks: Sequence[Mark] = ()) -> Scores:
+        self.marks = marks
+        return self.says
+
+
+class BrokenModel(FixedModel):
+    def scores(self, text: str, setting: Setting, *, marks: Sequence[Mark] = ()) -> Scores:
+        raise RuntimeError
+
+
+def reader(*models: FixedModel, **options: Any) -> ModelReader:
+    return ModelReader(models, gazetteer(), **options)
+
+
+def test_what_is_said_comes_from_rules_and_what_is_meant_from_the_model() -> None:
+    model = FixedModel(likely("search_hotel"))
+    read = reader(model).read_sync("2 nights in lisbon, under 90 a night", Setting())
+    assert (read.intent, read.reader, read.language) == ("search_hotel", "encoder", "en")
+    assert [place.name for place in read.slots.destination] == ["Lisbon"]
+    assert read.slots.dates is not None
+    assert read.slots.budget is not None
+    assert {mark.slot for mark in model.marks} == {"dates", "destination", "budget"}
+
+
+def test_the_next_model_reads_languages_that_the_first_is_not_good_enough_for() -> None:
+    first = FixedModel(likely("greet"), languages=frozenset(("en",)))
+    second = FixedModel(likely("weather"), name="ngrams")
+    both = reader(first, second)
+    assert both.read_sync("hello there you", Setting()).reader == "encoder"
+    assert both.read_sync("wie wird das wetter morgen", Setting()).reader == "ngrams"
+
+
+def test_a_model_that_raises_is_counted_and_the_next_one_reads() -> None:
+    both = reader(BrokenModel(likely("greet")), FixedModel(likely("weather"), name="ngrams"))
+    assert both.read_sync("is it warm there", Setting()).intent == "weather"
+    assert both.statistics() == {"read": 1, "failed": 1}
+
+
+def test_rules_alone_read_with_little_confidence() -> None:
+    read = reader().read_sync("lisbon to rome tomorrow", Setting(people=3, addressed=True))
+    assert (read.reader, read.intent) == ("rules", "search_flight")
+    assert read.confidence < 0.4
+    assert [place.name for place in read.slots.origin] == ["Lisbon"]
+
+
+def test_a_language_that_is_off_is_read_and_said_to_be() -> None:
+    some = reader(FixedModel(likely("weather")), off=frozenset[Language](("de",)))
+    assert not some.read_sync("wie wird das wetter morgen", Setting()).is_supported
+    assert some.read_sync("how is the weather tomorrow", Setting()).is_supported
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "right"),
+    [
+        ("confirm_book", "yes please", "book"),
+        ("confirm_book", "ja", "book"),
+        ("confirm_pay", "ok do it", "pay"),
+        ("confirm_cancel", "sí", "cancel"),
+        ("confirm_book", "no wait", "cancel"),
+        ("dates", "early march", "refine"),
+        ("origin", "porto", "refine"),
+        ("destination", "rome or lisbon", "refine"),
+        ("budget", "600", "refine"),
+        ("party", "2 adults and a baby", "refine"),
+        ("which", "the second one", "refine"),
+    ],
+)
+def test_a_bare_answer_is_what_was_asked_for_whatever_a_model_says(
+    asked: Question, text: str, right: Intent
+) -> None:
+    chatter = reader(FixedModel(likely("human_chatter", addressed=0.1)))
+    read = chatter.read_sync(text, Setting(people=4, asked=asked, shown="hotels", last="persona"))
+    assert read.intent == right
+    assert read.confidence > 0.8
+    assert read.addressed > 0.8
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("confirm_book", "yes but how far is it from the beach and is there parking"),
+        ("dates", "is march any good there?"),
+        ("which", "which one has a pool?"),
+        ("confirm_cancel", "no keep it"),
+    ],
+)
+def test_more_than_a_bare_answer_is_for_the_model(asked: Question, text: str) -> None:
+    read = reader(FixedModel(likely("ask_detail"))).read_sync(text, Setting(people=3, asked=asked))
+    assert read.intent == "ask_detail"
+
+
+def test_who_is_alone_with_a_persona_chats_with_nobody_else() -> None:
+    alone = reader(FixedModel(likely("human_chatter", 0.7, addressed=0.2)))
+    read = alone.read_sync("somewhere nice", Setting(people=1))
+    assert read.intent != "human_chatter"
+    assert read.addressed > 0.9
+
+
+def test_two_opinions_on_who_is_meant_become_one() -> None:
+    group = Setting(people=3)
+    sure = in_setting(likely("search_hotel", addressed=0.9), group).addressed
+    torn = in_setting(likely("human_chatter", 0.6, addressed=0.9), group).addressed
+    assert sure > torn > in_setting(likely("human_chatter", 0.6, addressed=0.4), group).addressed
+
+
+def test_chatter_says_no_slots() -> None:
+    read = reader(FixedModel(likely("human_chatter"))).read_sync(
+        "we were in lisbon in may", Setting(people=3)
+    )
+    assert read.slots.destination == ()
+    assert read.slots.dates is None
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300), st.sampled_from((None, "which", "dates", "confirm_pay")))
+def test_no_text_is_refused(text: str, asked: Any) -> None:
+    read = reader(FixedModel(likely("refine"))).read_sync(text, Setting(people=2, asked=asked))
+    assert 0.0 <= read.addressed <= 1.0
+    assert 0.0 <= read.confidence <= 1.0
+    assert read.second is None or read.second[0] != read.intent

@@ -6,7 +6,7 @@ import trio
 
 from core.errors import Rejected, Unavailable
 from core.ports.inference import Worded
-from protocol.wording import Plan, Tier
+from protocol.wording import Plan, Tier, cleaned
 
 
 class ScriptedWriter:
@@ -25,7 +25,10 @@ class ScriptedWriter:
     async def write(
         self, plan: Plan, *, read_at: float, send: Callable[[str], None], room_id: str
     ) -> Worded:
-        plan.demanded()
+        try:
+            plan.demanded()
+        except KeyError:
+            raise Rejected("model_failed", "No model can answer now.") from None
         tier = self.tiers[min(len(self.plans), len(self.tiers) - 1)]
         self.plans.append(plan)
         self.read_ats.append(read_at)
@@ -44,5 +47,5 @@ class ScriptedWriter:
 
 def words_of(plan: Plan) -> list[str]:
     """The act, its voice and language, and all that it may be worded with."""
-    facts = [f"{name}={value}" for name, value in sorted(plan.facts.items())]
+    facts = [f"{name}={cleaned(value)}" for name, value in sorted(plan.facts.items())]
     return " ".join([f"[{plan.act}/{plan.voice}/{plan.language}]", *facts]).split(" ")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import trio
+from fake_writer import ScriptedWriter
 from trio.testing import MockClock
 
 from core.errors import Rejected
@@ -15,7 +16,10 @@ from protocol.wording import ACTS, REQUIRED, Plan
 
 MakeWriter = Callable[[], Writer]
 
-WRITERS: dict[str, MakeWriter] = {"ladder": lambda: Ladder([TemplateRung(Templates.load())])}
+WRITERS: dict[str, MakeWriter] = {
+    "ladder": lambda: Ladder([TemplateRung(Templates.load())]),
+    "scripted": ScriptedWriter,
+}
 """By name; whoever makes a stand-in adds it."""
 
 FIRST_WITHIN = 0.150

@@ -21,7 +21,7 @@ from protocol.understanding import Language
 from protocol.wording import ACTS, Act, Plan
 
 FOLDER: Final = Path(__file__).with_name("templates")
-LANGUAGES: Final[tuple[Language, ...]] = ("en", "de", "es")
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 VOICES: Final[tuple[Voice, ...]] = get_args(Voice)
 
 _GLAD: Final[tuple[Act, ...]] = (

@@ -46,6 +46,7 @@ class Gateways:
         clock: Clock,
         ids: Ids,
         readiness: Callable[[], Awaitable[Mapping[str, bool]]],
+        models: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Statistics],
     ) -> None:
         self._config = config
@@ -76,6 +77,7 @@ class Gateways:
                 travel=travel,
                 ref=actors.system.ref,
                 readiness=readiness,
+                models=models,
                 statistics=statistics,
                 ws_port=lambda: self._ws_port,
                 version=VERSION,

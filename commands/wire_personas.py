@@ -1,6 +1,8 @@
 """Personas: their actors, with the models that understand and word, and what they look things up in."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +20,8 @@ from core.ports.inference import Taste, Worded
 from core.ports.personas import Feedback
 from core.ports.travel_search import TravelSearch
 from gateways.http.ports import DEFAULT_TENANT
+from inference.encoder.encoder import EncoderMissing
+from inference.encoder.intents import load_heads
 from inference.reader import IntentModel, ModelReader
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.gazetteer import Gazetteer
@@ -42,11 +46,20 @@ _log = structlog.get_logger()
 
 
 class Personas:
-    """Owns: the models, the kind of actor. Borrows: storage, the search over suppliers."""
+    """Owns: the models, the kind of actor. Borrows: storage, the search over suppliers. `models_dir`:
+    what `make models` made, if it was called."""
 
     def __init__(
-        self, storage: Storage, *, travel: TravelSearch, clock: Clock, ids: Ids, is_limited: bool
+        self,
+        storage: Storage,
+        *,
+        travel: TravelSearch,
+        clock: Clock,
+        ids: Ids,
+        is_limited: bool,
+        models_dir: Path,
     ) -> None:
+        self._models_dir, self._reads = models_dir, "none yet"
         self._reader, self._writer = LateReader(), LateWriter()
         self.kind = PersonaKind(
             PersonaPorts(
@@ -71,7 +84,8 @@ class Personas:
 
     async def run(self) -> None:
         """Load what understands and words; places by name a little later, or when somebody speaks."""
-        models = await trio.to_thread.run_sync(_models)
+        models = await trio.to_thread.run_sync(_models, self._models_dir)
+        self._reads = models[0].name if models else "rules"
         self._writer.begin(Ladder([TemplateRung(await trio.to_thread.run_sync(Templates.load))]))
         self._reader.begin(ModelReader(models, Gazetteer(())))
         with trio.move_on_after(PLACES_AFTER):
@@ -79,6 +93,10 @@ class Personas:
         gazetteer = await trio.to_thread.run_sync(_gazetteer)
         self._reader.know_places(ModelReader(models, gazetteer))
         await trio.sleep_forever()
+
+    def models(self) -> Mapping[str, str]:
+        """Which model understands, and which words."""
+        return {"understanding": self._reads, "wording": "templates"}
 
     def statistics(self) -> Mapping[str, Mapping[str, int | float]]:
         return {
@@ -170,13 +188,18 @@ class NoTrends:
         return None
 
 
-def _models() -> list[IntentModel]:
-    """Best first; without any, rules read alone, and say so."""
-    try:
-        return [load_ngrams()]
-    except ModelDamaged as damage:
-        _log.warning("understanding.no_model", reason=str(damage))
-        return []
+def _models(folder: Path) -> list[IntentModel]:
+    """Best first; without any, rules read alone, and say so. `folder`: what `make models` made."""
+    found: list[IntentModel] = []
+    loaders: tuple[Callable[[], IntentModel], ...] = (partial(load_heads, folder), load_ngrams)
+    for load in loaders:
+        try:
+            found.append(load())
+        except EncoderMissing as missing:
+            _log.info("understanding.no_encoder", reason=str(missing))
+        except ModelDamaged as damage:
+            _log.warning("understanding.no_model", reason=str(damage))
+    return found
 
 
 def _gazetteer() -> Gazetteer:

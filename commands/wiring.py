@@ -115,6 +115,7 @@ class Server:
             clock=clock,
             ids=ids,
             is_limited=config.rate_limits,
+            models_dir=config.models_dir,
         )
         self.actors.system.register(self.personas.kind.spec())
         self.gateways = Gateways(
@@ -125,6 +126,7 @@ class Server:
             clock=clock,
             ids=ids,
             readiness=self._readiness,
+            models=self.personas.models,
             statistics=self._statistics,
         )
         self.jobs = jobs_supervisor(self._jobs(), chance=chance)

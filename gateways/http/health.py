@@ -22,10 +22,12 @@ class Alive(View, frozen=True):
 
 
 class Readiness(View, frozen=True):
-    """Whether the server can serve, and what it needs for that. 503 when it cannot."""
+    """Whether the server can serve, and what it needs for that. 503 when it cannot. `models`: which one
+    understands messages ("encoder", "ngrams", "rules"), which words answers; none keeps from serving."""
 
     ready: bool
     checks: dict[str, bool]
+    models: dict[str, str]
 
 
 async def read_health(call: Call) -> Reply:
@@ -37,7 +39,8 @@ async def read_readiness(call: Call) -> Reply:
     """Whether the server can serve: 200 or 503."""
     checks = await _checks(call.ports)
     ready = all(checks.values())
-    return json_reply(Readiness(ready=ready, checks=dict(checks)), 200 if ready else 503)
+    answer = Readiness(ready=ready, checks=dict(checks), models=dict(call.ports.models()))
+    return json_reply(answer, 200 if ready else 503)
 
 
 async def read_metrics(call: Call) -> Reply:

@@ -25,6 +25,7 @@ class HttpPorts:
     `card_fields`: those of a character card that the loaded model uses.
 
     `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
+    `models`: which model understands messages, which words answers.
     `statistics` gives group → name → number for `/metrics`; the gateway adds its own group `http`. `public_ws_url` None: `/api/v1/info`
     answers with the request's host and `ws_port()`, the port that the client gateway is bound to.
     """
@@ -45,6 +46,7 @@ class HttpPorts:
     ids: Ids
     ref: Callable[[Address], Ref[Any]]
     readiness: Callable[[], Awaitable[Mapping[str, bool]]]
+    models: Callable[[], Mapping[str, str]]
     statistics: Callable[[], Statistics]
     ws_port: Callable[[], int]
     version: str

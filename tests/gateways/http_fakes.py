@@ -383,6 +383,7 @@ class World:
             "ids": FakeIds(),
             "ref": self.actors.ref,
             "readiness": self._readiness,
+            "models": lambda: {"understanding": "ngrams", "wording": "templates"},
             "statistics": lambda: {"message_log": {"queued_rows": 3, "lag": 0.5}},
             "ws_port": lambda: 8081,
             "version": "0.1.0",

@@ -324,7 +324,11 @@ async def test_readiness_names_what_is_missing() -> None:
     world.checks["database"] = False
     answer = await world.call("GET", "/readyz")
     assert answer.status == 503
-    assert answer.json == {"ready": False, "checks": {"database": False, "shards": True}}
+    assert answer.json == {
+        "ready": False,
+        "checks": {"database": False, "shards": True},
+        "models": {"understanding": "ngrams", "wording": "templates"},
+    }
 
 
 async def test_a_readiness_that_is_not_known_in_time_is_none(

@@ -58,7 +58,7 @@ WEEKDAYS: Final = {
     )
     for name in names.split()
 }
-SHORT_WEEKDAYS: Final = frozenset(["sun", "sat", "mon", "wed"])
+SHORT_WEEKDAYS: Final = frozenset(("sun", "sat", "mon", "wed", "tue", "thu"))
 
 SEASONS: Final = {
     "spring": "spring",

@@ -103,6 +103,8 @@ def dates_in(
     found = _Found(text, today, language)
     for read in (_numeric, _with_month, _weekends, _weekdays, _relative, _bare_days):
         read(found)
+    if asked and not found.taken:
+        _bare_range(found)
     _durations(found)
     _holidays(found)
     _seasons(found)
@@ -192,7 +194,7 @@ _SINGLES: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"\b{_DAY}{_OF} ?{_MONTH}{_YEAR}\b",
-        rf"\b{_MONTH} (?:the )?{_DAY}(?!\d|\s*(?:eur|usd|€|\$|£|k\b|pers|peop|adult|night|day|nach|tag)){_YEAR}",
+        rf"\b{_MONTH} (?:the )?{_DAY}(?!\d|\s*(?:eur|usd|€|\$|£|k\b|pers|peop|adult|night|day|nach|tag|dia|jour|noche|nuit|week|woch|semana|semaine|people|kid|min|st[du])){_YEAR}",
     )
 )
 
@@ -217,7 +219,13 @@ def _with_month(found: _Found) -> None:
 
 
 _WEEKEND: Final = re.compile(
-    r"\b(?:week-?ends?|week end|wochenende|(?<=\bce )we|(?<=\ble )we|wknd|wkend|finde|fin(?:es)? de semana)\b"
+    r"\b(?:week-?ends?|week end|wochenende|(?<=\bce )we|(?<=\ble )we|wknd|wkend|finde(?! ich)|fin(?:es)? de semana)\b"
+)
+_SOME: Final = re.compile(
+    r"\b(?:any|some|every|whole|entire|irgendein|jedes|ganze[ns]?|algun|todo el|cualquier|tout le|quelque|last|letzte[sn]?)\s*$"
+)
+_OF_A_DAY: Final = re.compile(
+    rf"^\s*(?:of|around|vom|um den|del|du|de|from) (?:the |el |le )?(?:{_DAY}\b)"
 )
 _DURING: Final = re.compile(
     r"\b(?:a|long|one|ein|langes|verlangertes|un|for a|lange[ns]?|puente)\s*$"
@@ -230,6 +238,9 @@ def _weekends(found: _Found) -> None:
         friday = found.today - timedelta(found.today.weekday() - 4)
     for match in found.matches(_WEEKEND):
         before, after = found.text[: match.start()], found.text[match.end() :]
+        if _SOME.search(before):
+            found.take(match)
+            continue
         if _DURING.search(before) and not _NEXT_AFTER.search(after):
             found.take(match)
             found.nights = found.nights or 2
@@ -237,6 +248,15 @@ def _weekends(found: _Found) -> None:
         if re.search(r"\b(?:dernier|pasado|last|letzte[sn]?)\s*$", before) or re.match(
             r"\s*(?:dernier|pasado)\b", after
         ):
+            found.take(match)
+            continue
+        if found.from_ is not None and _OF_A_DAY.match(after):
+            # The weekend that this day is in or before.
+            start = found.from_ - timedelta((found.from_.weekday() - 4) % 7)
+            if found.from_.weekday() < 4:
+                start += timedelta(7)
+            if found.to is None:
+                found.from_, found.to = start, start + timedelta(2)
             found.take(match)
             continue
         start = friday
@@ -369,11 +389,36 @@ def _bare_days(found: _Found) -> None:
             continue
         number, start = int(match[which]), found.from_ or found.today
         month = _month_in(start, 0 if number >= start.day else 1)
-        try:
-            day = date.fromisoformat(f"{month}-{number:02d}")
-        except ValueError:
-            continue
-        found.day(day, match)
+        day = _day_in(month, number)
+        if day is not None:
+            found.day(day, match)
+
+
+_BARE_RANGE: Final = re.compile(
+    rf"^\D*\b(?P<one>3[01]|[12]\d|[1-9])\.?{_TO_THE}(?P<two>3[01]|[12]\d|[1-9])\.?\D*$"
+)
+
+
+def _bare_range(found: _Found) -> None:
+    """The answer "5 to 12": of this month or the next."""
+    for match in found.matches(_BARE_RANGE):
+        one, two = int(match["one"]), int(match["two"])
+        month = _month_in(found.today, 0 if one >= found.today.day else 1)
+        start = _day_in(month, one)
+        end = _day_in(month if two >= one else _month_after(month), two)
+        if start and end:
+            found.range(start, end, match)
+
+
+def _day_in(month: str, day: int) -> date | None:
+    try:
+        return date.fromisoformat(f"{month}-{day:02d}")
+    except ValueError:
+        return None
+
+
+def _month_after(month: str) -> str:
+    return _month_in(date.fromisoformat(f"{month}-01"), 1)
 
 
 _DURATIONS: Final = (
@@ -386,6 +431,10 @@ _DURATION_PATTERNS: Final = tuple((re.compile(pattern), days) for pattern, days 
 _NO_DURATION: Final = re.compile(
     r"\b(?:per|a|the|pro|je|por|la|par|every|each|once|last|next|in|within|ago|since|dans|dentro de|vor)\s*$"
 )
+_MORE_BEFORE: Final = re.compile(r"\b(?:another|noch|encore|otra|back|plus minus|\+/?-)\s*$")
+_MORE_AFTER: Final = re.compile(
+    r"^\s*(?:more|longer|extra|mas|warten|langer|de plus|mehr|later|less|weniger)\b"
+)
 _ARTICLES: Final = frozenset(("a", "an", "la", "une", "un", "una", "eine", "ein"))
 _FOR_JUST: Final = re.compile(r"\b(?:for|just|only|for only|fur|por|pour|solo)\s*$")
 
@@ -396,6 +445,8 @@ def _durations(found: _Found) -> None:
             word = match.groupdict().get("n") or "1"
             before, after = found.text[: match.start()], found.text[match.end() :]
             if days == 1 and word in _ARTICLES and not _FOR_JUST.search(before):
+                continue
+            if _MORE_BEFORE.search(before) or _MORE_AFTER.match(after):
                 continue
             if _NO_DURATION.search(before) and not word.isdigit():
                 continue
@@ -481,6 +532,9 @@ _MONTH_CUE: Final = re.compile(
     r"und|oder|sometime|maybe|late-|early-|to|-|is)[\s/,-]*$"
 )
 
+_SEPTEMBER: Final = re.compile(r"\b(?:en|debut|fin|mi|mois de|courant|de)[\s-]*$")
+"""Before "sept", which is seven in French."""
+
 
 def _months(found: _Found, *, asked: bool) -> None:
     for match in found.matches(_ONE_MONTH):
@@ -492,6 +546,8 @@ def _months(found: _Found, *, asked: bool) -> None:
             and not (match["year"] or _MONTH_CUE.search(before))
             and not (is_alone and name not in ("mar", "ago", "sep"))
         ):
+            continue
+        if name == "sept" and found.language == "fr" and not _SEPTEMBER.search(before):
             continue
         if name == "may" and re.match(
             r"\s*(?:i|we|be|have|need|not|also|want|you|as well)\b", after

@@ -114,6 +114,18 @@ _ALIASES: Final = {
     "koeln": "Cologne",
     "munchen": "Munich",
     "muenchen": "Munich",
+    "gatwick": "London",
+    "heathrow": "London",
+    "stansted": "London",
+    "luton airport": "London",
+    "jfk": "New York City",
+    "la guardia": "New York City",
+    "cdg": "Paris",
+    "orly": "Paris",
+    "schiphol": "Amsterdam",
+    "barajas": "Madrid",
+    "fiumicino": "Rome",
+    "malpensa": "Milan",
     "zuri": "Zurich",
     "zurri": "Zurich",
     "hh": "Hamburg",
@@ -169,11 +181,9 @@ class Gazetteer:
 
     def town(self, tokens: Sequence[Token], at: int) -> int:
         """How many words from here on name a town that the catalogue has not; 0: they do not."""
-        if tokens[at].word in COMMON and at + 1 == len(tokens):
-            return 0
         for count in range(min(4, len(tokens) - at), 0, -1):
             words = [token.word for token in tokens[at : at + count]]
-            if words[-1] not in COMMON and is_town(" ".join(words)):
+            if (count > 1 or words[0] not in COMMON) and is_town(" ".join(words)):
                 return count
         return 0
 
@@ -241,7 +251,9 @@ class Gazetteer:
                 self._name(name, known, weight=weight + (0.5 if language == "en" else 0.2))
         if is_destination:
             for name in entry.also:
-                if len(name) > 4 and name.isascii() and "city" not in name.split():
+                words = name.split()
+                is_said = len(name) > 4 and name.isascii() and "city" not in words
+                if is_said and any(word not in COMMON for word in words):
                     self._name(name, known, weight=weight - 1.0, is_also=True)
         if place.names["en"] not in by_english or by_english[place.names["en"]].weight < weight:
             by_english[place.names["en"]] = known

@@ -68,14 +68,16 @@ _UNITS: Final = (
     r"habitaciones|chambres|years?|jahre?|anos|ans|am\b|pm\b|uhr|kg|kilos?|grad|grados|degr\w*|°|c\b|[:/]\d|[.]\d\d?\.|"
     r"(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|de[cz]|ene|abr|ago|dic|fev|avr|juin|juil|aout)\w*))"
 )
-_LIMITED: Final = re.compile(rf"(?<!\w){_LIMIT}\s?{_AMOUNT}{_THOUSANDS}(?!\d){_UNITS}")
+_LIMITED: Final = re.compile(
+    rf"(?<!\w){_LIMIT}\s?(?:{_AMOUNT}{_THOUSANDS}(?!\d){_UNITS}|(?:{_SAID})\b{_UNITS})"
+)
 _PER_AFTER_BARE: Final = re.compile(
     rf"(?<![\d.,/]){_AMOUNT}{_THOUSANDS}\s?(?=(?:a|per|/|pro|por|par|la|die|each|pp|p\.p|pn|p\.n|max\b|tops\b|in total|total|"
     r"altogether|insgesamt|gesamt|en total|en tout|au total|como mucho|maximo|maxi|chacun|cada uno|je person)\s?"
     r"(?:night|nite|nacht|noche|nuit|person\w*|pers\b|nase|kopf|cabeza|tete|head|day\b|$|[\s,.!?/)]))"
 )
 _NAMED_AFTER: Final = re.compile(
-    rf"(?<![\d.,/]){_AMOUNT}{_THOUSANDS}\s?(?=(?:budget|ist (?:unser|mein) (?:budget|limit)|is (?:our|my|the) (?:budget|limit|max)|presupuesto|de (?:presupuesto|budget))\b)"
+    rf"(?<![\d.,/]){_AMOUNT}{_THOUSANDS}\s?(?=(?:budget|ist (?:unser|mein) (?:budget|limit)|is (?:our|my|the) (?:budget|limit|max)|presupuesto|de (?:presupuesto|budget)|to spend|zum ausgeben|para gastar|a depenser)\b)"
 )
 _LONE: Final = re.compile(rf"^\W*(?:\w+ ){{0,4}}?{_AMOUNT}{_THOUSANDS}{_UNITS}(?:\W|\s\w+){{0,4}}$")
 
@@ -89,7 +91,7 @@ _PER_PERSON: Final = re.compile(
 )
 _TOTAL: Final = re.compile(
     r"\b(?:in total|total|al+together|all together|all in all|all in|alles zame|alles inklusive|insgesamt|gesamt|im ganzen|alles zusammen|en total|en todo|en tout|"
-    r"au total|tout compris|todo incluido el viaje|for all of us|for everyone|for the (?:lot|whole \w+)|for everything|overall|zusammen|"
+    r"au total|tout compris|todo incluido el viaje|for all of us|for both(?: of us)?|for the (?:two|three|four) of us|entre (?:todos|los dos)|fur uns beide|pour nous deux|pour les deux|para los dos|for everyone|for the (?:lot|whole \w+)|for everything|overall|zusammen|"
     r"para todos|por todo|para todo|pour tout|pour tous|fur alle(?:s)?|fur uns alle|pour nous tous|entre todos|combined)\b"
 )
 

@@ -31,7 +31,7 @@ class _Words:
 
 _EN: Final = _Words(
     adults=r"adults?|grown[ -]?ups?|ad\b",
-    children=r"kids?|kiddos?|children|child|toddlers?|bab(?:y|ies)|newborns?|teens?|teenagers?|little ones|infants?|bubs?|babas?|boys|girls(?= and)|daughters|sons",
+    children=r"kids?|kiddos?|children|child|toddlers?|bab(?:y|ies)|newborns?|teens?|teenagers?|little ones|infants?|chd?\b|bbs?\b|bubs?|babas?|boys|girls(?= and)|daughters|sons",
     people=r"people|persons?|ppl|pax|guests|travell?ers|friends|mates|cousins|colleagues|siblings|sisters|brothers|couples(?=x)|lads|girls|guys|of us|buddies|women|men|ladies|heads|students",
     child_kin=r"\d+[ -]?(?:yo|y/o|year[ -]?old|month[ -]?old)|bab(?:y|ies)|baba|bub|bubba|toddler|newborn|infant|son|daughter|kid|child|little (?:one|boy|girl)|nephew|niece|grandson|granddaughter|teenager|teen",
     adult_kin=r"wife|wifey|missus|mrs|mister|husband|hubby|girlfriend|gf|boyfriend|bf|partner|fiancee?|mum|mom|mother|dad|father|sister|brother|sis|bro|friend|mate|bestie|"
@@ -63,7 +63,7 @@ _ES: Final = _Words(
     child_kin=r"bebe|hijo|hija|nino|nina|crio|peque|sobrino|sobrina|nieto|nieta|nene",
     adult_kin=r"mujer|marido|novia|novio|pareja|esposa|esposo|madre|padre|mama|papa|hermana|hermano|amigo|amiga|abuela|abuelo|tia|tio|prima|primo|suegra|suegro|colega|chica|chico",
     pair_kin=r"padres|abuelos|suegros",
-    us=rf"(?:somos|seremos|seriamos|vamos|iriamos|grupo de|familia de|para|los|las) {_N}(?! (?:adultos?|ninos?|noches?|dias?|semanas?|horas?|estrellas?|habitaciones?|personas?|hijos?|de|meses|primer\w*|ultim\w*|opcion\w*|hotel\w*))\b",
+    us=rf"(?:somos|seremos|seriamos|vamos|iriamos|grupo de|familia de|para|nosotr[oa]s|(?<!entre )(?<!de )(?<!a )los) {_N}(?! (?:adultos?|ninos?|noches?|dias?|semanas?|horas?|estrellas?|habitaciones?|personas?|hijos?|de|meses|primer\w*|ultim\w*|opcion\w*|hotel\w*))\b",
     alone=r"\b(?:solo|solamente|solo para) (?:yo|mi)\b(?! y)|\byo (?:solo|sola|solito|solita)\b|\bviajo (?:solo|sola)\b|\bsol[oa] yo\b|\buna persona\b|\bun adulto\b|\ben solitario\b|\bpara mi solo\b",
     two=r"\blos dos\b(?! (?:primer|ultim|hotel|vuel))|\blas dos juntas\b|\ben pareja\b|\bnosotros dos\b|\bpara (?:dos|2)\b(?! (?:noches|dias|semanas|ninos|adultos))|\bcomo pareja\b",
     my=r"mi|mis|nuestr[oa]s?|el|la|los|las|un|una|su",
@@ -119,14 +119,25 @@ class _Patterns:
     adult: "re.Pattern[str]"
     pair: "re.Pattern[str]"
     lone: "re.Pattern[str]"
+    ages: "re.Pattern[str]"
+    kin: "re.Pattern[str]"
+    pairs: "re.Pattern[str]"
 
 
 def _compiled(words: _Words) -> _Patterns:
     kin = f"{words.adult_kin}|{words.pair_kin}|{words.child_kin}|{words.children}|{words.people}"
     adjective = r"(?:\w+ )?"
     near = rf"(?:{words.my}) {adjective}(?:(?:{NUMBER}) )?{adjective}(?:{kin})\b"
+    near = rf"(?:{near}|(?:{NUMBER}) {adjective}(?:{words.people})\b)"
+    own = rf"\b(?!(?:a|an|un|una|une|eine?[mnr]?)\b)(?:{words.my}) {adjective}(?:{words.adult_kin}|{words.pair_kin}|{words.child_kin})\b"
     comma = r"(?:,? \w+)?"
     return _Patterns(
+        ages=re.compile(
+            rf"\b(?:{words.children})\W{{0,2}}(?:aged|ages|are|age|im alter von|de|von|ages de)?\W{{0,2}}"
+            r"(?P<ages>1?\d(?:(?:\s?,\s?|\s?(?:and|und|y|et|&|\+|/)\s?)1?\d)+)(?! ?(?:nights?|days?|weeks?|€|eur))"
+        ),
+        kin=re.compile(rf"\b(?:{words.my}) {adjective}(?:{words.adult_kin})\b"),
+        pairs=re.compile(rf"\b(?:{words.my}) {adjective}(?:{words.pair_kin})\b"),
         adults=re.compile(rf"\b{_N}\s?(?:{words.adults})\b"),
         children=re.compile(
             rf"\b{_N}\s?(?:small |young |little |kleine[n]? |pequenos |petits |jeunes )?(?:{words.children})\b"
@@ -138,13 +149,14 @@ def _compiled(words: _Words) -> _Patterns:
         alone=re.compile(words.alone),
         two=re.compile(words.two),
         with_self=re.compile(
-            rf"(?:{words.self_}){comma}(?:{_AND}|\s){near}|{near}(?:{_AND}\w+)?(?:{_AND}|\s)(?:{words.self_})"
+            rf"(?:{words.self_}){comma}{_AND}{near}|(?:{words.self_})\s{own}"
+            rf"|{near}(?:{_AND}\w+)?{_AND}(?:{words.self_})|{own}\s(?:{words.self_})"
         ),
         child=re.compile(
-            rf"(?<!\w)(?:with|mit|con|avec|w/?|\+|plus|and|und|y|et|n|&|,|for|fur|para|pour) ?(?:(?:{words.my}) )?{adjective}(?:{words.child_kin})\b(?!-| club| bed| friendly| cot| seat)"
+            rf"(?<!\w)(?:with|mit|con|avec|w/?|\+|and|und|y|et|n|&|,|for|fur|para|pour) ?(?:(?:{words.my}) )?{adjective}(?:{words.child_kin})\b(?!-| club| bed| friendly| cot| seat)"
         ),
         adult=re.compile(
-            rf"(?<!\w)(?:with|mit|con|avec|w/?|and|und|y|et|me|,|\+|&|n|plus|bring\w*|taking|take) (?:(?:{words.my}) {adjective})?(?:{words.adult_kin})\b"
+            rf"(?<!\w)(?:with|mit|con|avec|w/?|and|und|y|et|me|\+|&|n|bring\w*|taking|take) (?:(?:{words.my}) {adjective})?(?:{words.adult_kin})\b"
             rf"|\b(?:{words.my}) (?:{words.adult_kin}){_AND}"
         ),
         pair=re.compile(
@@ -192,13 +204,15 @@ def _party(
     patterns: _Patterns, text: str, taken: Spans, language: Language, *, asked: bool
 ) -> PartySaid | None:
     children = _count(patterns.children, text, taken)
+    if children is None and (ages := patterns.ages.search(text)):
+        children = len(re.findall(r"\d+", ages["ages"]))
     if children is None:
         kin = [match[0] for match in patterns.child.finditer(text) if not _is_grown(match[0])]
         children = min(len(kin), 4) or None
     adults = _adults(patterns, text, taken, language, asked=asked)
     if children and adults is not None and not _count(patterns.adults, text, taken):
         adults = _less_children(text, adults, children)
-    if adults is None and children is None:
+    if not adults and not children:
         return None
     return PartySaid(adults=adults or None, children=children)
 
@@ -232,11 +246,10 @@ def _adults(
 def _among(patterns: _Patterns, text: str, taken: Spans) -> int:
     """I, and those adults who are named beside me."""
     friends = _count(patterns.people, text, taken) or 0
-    kin = len(
-        re.findall(r"(?:" + "|".join((patterns.adult.pattern, patterns.pair.pattern)) + ")", text)
-    )
-    pairs = len(patterns.pair.findall(text))
-    return 1 + max(friends, min(kin + pairs, 6))
+    named = patterns.adult.pattern + "|" + patterns.pair.pattern
+    listed = len(re.findall(f"(?:{named})", text)) + len(patterns.pair.findall(text))
+    owned = len(patterns.kin.findall(text)) + 2 * len(patterns.pairs.findall(text))
+    return 1 + max(friends, min(max(listed, owned), 6))
 
 
 def _less_children(text: str, adults: int, children: int) -> int:
@@ -264,6 +277,8 @@ def _count(pattern: "re.Pattern[str]", text: str, taken: Spans) -> int | None:
             (value for name, value in match.groupdict().items() if name[0] == "n" and value), None
         )
         if word is None:
+            continue
+        if text[: match.start()].endswith((" as ", " comme ", " als ", " como ")):
             continue
         if word in _ARTICLES and (match[0].endswith("s") or _NO_PERSON.match(text[match.end() :])):
             continue

@@ -57,9 +57,13 @@ _NO_PLACE: Final = re.compile(
 _ENDS: Final = re.compile(
     r"\s*(?:$|[?!.,;:)\-]|(?:in|on|for|from|this|next|under|with|w|or|and|to|im|am|fur|ab|en|por|pour|avec|con|y|vs|\d)\b)"
 )
+_STAY: Final = re.compile(
+    r"\b(?:hotels?|hostels?|flat|apartments?|rooms?|cottage|b&b|bnb|airbnb|stay\w*|sleep|nights?|trip|weekend|holiday|home|ferienwohnung|"
+    r"zimmer|unterkunft|wochenende|urlaub|alojamiento|apartamento|piso|habitacion|finde|escapada|appart\w*|chambre|logement|week-end|sejour)\b"
+)
 _FLIGHT: Final = re.compile(
     r"\b(?:fl(?:y|ight|ights|ug|uge|uege|ieg\w*)|plane|air ?fare|tickets?|vuelos?|volar|avion|billetes?|tiquetes?|pasajes?|vols?|"
-    r"one way|return|ida|aller|direct|nonstop|hin und|home|trip|travel\w*|viaj\w+|voyag\w+|reis\w+|hotels?|hostels?)\b"
+    r"one way|return|ida|aller|direct|nonstop|hin und|home|trip|travel\w*|viaj\w+|voyag\w+|reis\w+)\b"
 )
 
 
@@ -109,6 +113,10 @@ class _Said:
         return self.folded[self.tokens[one.last].end : self.tokens[two.first].start]
 
     @property
+    def is_of_journeys(self) -> bool:
+        return self.is_of_flights or bool(_STAY.search(self.folded))
+
+    @property
     def is_of_flights(self) -> bool:
         return bool(_FLIGHT.search(self.folded))
 
@@ -128,7 +136,7 @@ def mentions_in(
     candidates = [
         candidate for candidate in _candidates(said, gazetteer) if _is_free(said, candidate, taken)
     ]
-    believed = _believed(said, candidates)
+    believed = _without_where_it_is(said, _believed(said, candidates))
     mentions = []
     for at, candidate in enumerate(believed):
         since = said.tokens[believed[at - 1].last].end if at else 0
@@ -209,6 +217,20 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
     return [candidate for candidate, is_sure in zip(candidates, sure, strict=True) if is_sure]
 
 
+def _without_where_it_is(said: _Said, found: Sequence[_Candidate]) -> list[_Candidate]:
+    """ "Portland Oregon", "Valencia, Spain": the second says only where the first is."""
+    left = list(found[:1])
+    for one, two in itertools.pairwise(found):
+        between = said.between(one, two).strip()
+        is_wide = two.place.country is not None if between == "," else two.place.place_id is None
+        # "Bogotá San Andrés" with a ticket is a trip, not where the one is.
+        is_between = between == "," or (between == "" and not said.is_of_flights)
+        is_inside = is_between and one.place.place_id is not None and is_wide
+        if not (is_inside and one.place.country is None and two.sighting is not None):
+            left.append(two)
+    return left
+
+
 def _is_joined(said: _Said, one: _Candidate, two: _Candidate) -> bool:
     between = said.between(one, two)
     if not between.strip(" ,/-"):
@@ -237,7 +259,7 @@ def _is_place(said: _Said, candidate: _Candidate) -> bool:
     if candidate.first == candidate.last and first.word in COMMON:
         # A word that is a name too: what follows must not be what the word would describe.
         after = said.after(candidate)
-        is_clear = is_capital or said.is_of_flights or previous in ("nach", "visit")
+        is_clear = is_capital or said.is_of_journeys or previous in ("nach", "visit")
         return (
             is_cued
             and bool(_ENDS.match(after))

@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 FILE: Final = Path(__file__).with_name("towns.npy")
+SAINTS: Final = ("saint", "sainte", "sankt", "san", "santa", "sant", "sao")
 
 
 def hashed(name: str) -> int:
@@ -24,7 +25,14 @@ def _towns() -> Any:
 
 
 def is_town(name: str) -> bool:
-    """Whether a town has this folded name."""
+    """Whether a town has this folded name; "st" stands for the saint of any language."""
+    if name.startswith(("st ", "ste ")):
+        rest = name.partition(" ")[2]
+        return _is_listed(name) or any(_is_listed(f"{saint} {rest}") for saint in SAINTS)
+    return _is_listed(name)
+
+
+def _is_listed(name: str) -> bool:
     # Of the array's own type: else numpy would copy all of it into another.
     towns, wanted = _towns(), np.uint32(hashed(name))
     at = int(np.searchsorted(towns, wanted))

@@ -10,7 +10,7 @@ wrongly; they are looked at only after a word such as "in" or "to".
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,22 @@ import numpy as np
 
 from inference.understanding.folding import fold, words_of
 from inference.understanding.gazetteer import COMMON
-from inference.understanding.towns import FILE, hashed
+from inference.understanding.towns import FILE, SAINTS, hashed
 
 SHORTEST = 4
 
 
-def names_of(cities: Iterable[dict[str, Any]], ordinary: set[str]) -> Iterator[str]:
-    """Folded names that mean a town and nothing else."""
+def names_of(cities: Iterable[dict[str, Any]], ordinary: Sequence[set[str]]) -> Iterator[str]:
+    """Folded names that mean a town and nothing else. `ordinary`: words of each language."""
     for city in cities:
         words = words_of(city["name"])
         name = " ".join(words)
         if len(name) < SHORTEST or len(words) > 5:
             continue
-        if len(words) == 1 and (name in COMMON or name in ordinary):
+        if len(words) == 1 and name in COMMON:
+            continue
+        is_short = len(words) < 3 and words[0] not in SAINTS
+        if is_short and any(all(word in own for word in words) for own in ordinary):
             continue
         yield name
 
@@ -38,7 +41,7 @@ def names_of(cities: Iterable[dict[str, Any]], ordinary: set[str]) -> Iterator[s
 def main(cities: str, *dictionaries: str) -> None:
     """Write the file."""
     lists = (Path(name).read_text("utf-8", "replace").splitlines() for name in dictionaries)
-    ordinary = {fold(word) for words in lists for word in words if word[:1].islower()}
+    ordinary = [{fold(word) for word in words if word[:1].islower()} for words in lists]
     found = set(map(hashed, names_of(json.loads(Path(cities).read_text()).values(), ordinary)))
     np.save(FILE, np.array(sorted(found), dtype=np.uint32))
     print(f"{len(found)} names, {FILE.stat().st_size} bytes")

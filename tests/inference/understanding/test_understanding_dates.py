@@ -54,6 +54,8 @@ def days(start: str, end: str | None = None, **rest: Any) -> Dates:
         ("easter", Dates(holiday="easter-2027")),
         ("a long weekend in may", Dates(month="2027-05", nights=2)),
         ("i may go in may", Dates(month="2027-05")),
+        ("weekend of the 14th of march", days("2027-03-12", "2027-03-14")),
+        ("the weekend after next", days("2026-12-11", "2026-12-13")),
     ],
 )
 def test_english_days(text: str, right: Dates) -> None:
@@ -97,6 +99,10 @@ def test_days_in_other_languages(language: Language, text: str, right: Dates) ->
         ("en", "christmas markets"),
         ("en", "every friday"),
         ("en", "how many days"),
+        ("en", "the whole weekend"),
+        ("en", "shall we wait another week"),
+        ("de", "finde ich auch"),
+        ("fr", "à sept heures"),
         ("en", "100 a night"),
         ("en", "spring rolls"),
         ("de", "guten Morgen"),
@@ -111,6 +117,12 @@ def test_what_is_no_day(language: Language, text: str) -> None:
 def test_the_answer_to_when_may_be_a_bare_month() -> None:
     assert said("march", asked=True) == Dates(month="2027-03")
     assert said("may", asked=True) == Dates(month="2027-05")
+
+
+def test_the_answer_to_when_may_be_bare_days() -> None:
+    assert said("5-12", asked=True) == days("2026-12-05", "2026-12-12")
+    assert said("28 to 3", asked=True) == days("2026-11-28", "2026-12-03")
+    assert said("5-12") is None
 
 
 def test_a_day_that_does_not_exist_is_none() -> None:

@@ -93,6 +93,7 @@ _TOGETHER: Final = {
     "sechst": 6,
     "siebt": 7,
 }
+_AS: Final = re.compile(r"\b(?:as|als|comme|como) $")
 _MANY: Final = r"\d{1,2}|" + "|".join(
     word for word, number in NUMBERS.items() if number > 1 and word not in ("couple", "pair")
 )
@@ -278,7 +279,7 @@ def _count(pattern: "re.Pattern[str]", text: str, taken: Spans) -> int | None:
         )
         if word is None:
             continue
-        if text[: match.start()].endswith((" as ", " comme ", " als ", " como ")):
+        if _AS.search(text[: match.start()]):
             continue
         if word in _ARTICLES and (match[0].endswith("s") or _NO_PERSON.match(text[match.end() :])):
             continue

@@ -3,11 +3,14 @@
 import re
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from http_client import Caller
 from raw_client import Frame, Person, RawClient, Stage, register, uuid7
 from server_process import ServerProcess
+
+from protocol.cards import OfferCard
 
 PATIENCE = 20.0
 DEMO = "somewhere warm in february w my 2 kids, under 150 a night?"
@@ -82,6 +85,8 @@ async def test_the_demo_is_answered_with_three_cards_that_can_be_repriced(
     assert message["ai"]["tier"] == "template"
     assert ada.person is not None
     for card in cards:
+        # Cards are open maps in the contract's document: their kind's shape is held against its type.
+        assert msgspec.convert(card, OfferCard).offer_id == card["id"]
         nights = 2
         assert card["price"]["amount"] <= 150 * 100 * nights
         assert card["details"]["name"] in message["content"]

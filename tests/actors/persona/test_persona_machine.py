@@ -45,7 +45,7 @@ def hotels_shown(**changes: Any) -> Talk:
 
 @pytest.mark.parametrize("intent", [one for one in INTENTS if one != "human_chatter"])
 def test_below_two_fifths_nothing_is_done_but_asking_again(intent: Any) -> None:
-    assert Talk().says(reading(intent, 0.39)) == ["ask_again"]
+    assert Talk().says(reading(intent, 0.39, second=("compare", 0.3))) == ["ask_again"]
 
 
 @pytest.mark.parametrize("intent", ["search_hotel", "ask_destination", "weather", "book", "refine"])
@@ -397,6 +397,16 @@ def test_another_question_is_no_yes() -> None:
 
 def test_plans_are_not_kept_yet() -> None:
     assert Talk().says(reading("plan_add")) == ["not_yet"]
+
+
+def test_a_question_goes_with_the_message_that_it_answers() -> None:
+    talk = hotels_shown()
+    talk.says(reading("book"), "book the first")
+    assert talk.dialogue.without("m1").asked == "confirm_book"
+    unsaid = talk.dialogue.without("m2")
+    assert (unsaid.asked, unsaid.pending) == (None, None)
+    talk.dialogue = unsaid
+    assert talk.says(reading("book"), "yes") == ["ask"]
 
 
 # Thumbs.

@@ -35,7 +35,7 @@ _SAD: Final[tuple[Act, ...]] = (
 MOODY: Final[Mapping[str, tuple[Act, ...]]] = {"glad": _GLAD, "sad": _SAD}
 """Acts that a rule of the mood's name goes before; the others have their mood in them."""
 
-_FRENCH_SPACE: Final = re.compile(r" (?=[?!;:»])|(?<=«) ")
+_FRENCH_SPACE: Final = re.compile(r"(?:^| )(?=[?!;:»])|(?<=«) ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ from protocol.wording import ACTS, Act, Plan
 
 TEMPLATES = Templates.load()
 SEEDS = range(60)
+UNTIDY = re.compile(r"  |\n|[,;:] *[,;:.!?]|[!?.]{2}(?!\.)[,;:]|\?!| [,.]|\.\.\.\.|…")
+"""What careless joining leaves behind."""
+
 MOST_WAYS = 8
 """Alternatives that stand side by side, at most."""
 
@@ -55,6 +58,8 @@ def test_every_template_may_be_said_with_whatever_facts_there_are(
                 ways(one, spoken.rules, facts) for one in sayable
             ):
                 assert check(some, text) == (), (act, text)
+                assert text == text.strip(), (act, text)
+                assert not UNTIDY.search(text), (act, text)
                 said += 1
     assert said > 27 * 6
 

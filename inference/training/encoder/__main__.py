@@ -35,7 +35,7 @@ from inference.training.encoder.weights import (
     read_archive,
     tensors,
 )
-from inference.training.encoder.where import models_folder
+from inference.training.where import models_folder
 
 HEADS: Final = 12
 VERSION: Final = "all-MiniLM-L6-v2/8bit-1"

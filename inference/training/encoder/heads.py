@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 
 from inference.encoder.encoder import load_encoder
 from inference.encoder.intents import ARTEFACT, EMB_SCALE
-from inference.training.encoder.where import models_folder
 from inference.training.understanding.examples import Example, examples
+from inference.training.where import models_folder
 from inference.understanding.intents import setting_vector
 from protocol.understanding import INTENTS, Language
 

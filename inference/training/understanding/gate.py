@@ -17,12 +17,12 @@ from typing import Any, Final
 from inference.encoder.encoder import EncoderMissing
 from inference.encoder.intents import load_heads
 from inference.reader import ModelReader
-from inference.training.encoder.where import models_folder
 from inference.training.understanding.held_out import HERE, Half, Message, digests, messages
 from inference.training.understanding.judging import SLOTS, Judgement
 from inference.training.understanding.overlap import overlapping, variants
 from inference.training.understanding.phrasings import LANGUAGES
 from inference.training.understanding.places import gazetteer
+from inference.training.where import models_folder
 from inference.understanding.intents import IntentModel
 from inference.understanding.ngrams import load_ngrams
 from protocol.understanding import Language, Setting, Understanding

@@ -41,9 +41,11 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What one message added to the trip."""
+    """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
+    in another room."""
 
     message_id: str
+    is_from_elsewhere: bool = False
     seeking: Seeking | None = None
     slots: Slots = NOTHING_SAID
     wishes: tuple[Wish, ...] = ()
@@ -183,6 +185,10 @@ class Dialogue:
             focus=_unless(self.focus, message_id),
             learned=_unless(self.learned, message_id),
         )
+
+    def said_here(self) -> "Dialogue":
+        """Without what was said elsewhere: somebody else reads from now on."""
+        return replace(self, said=tuple(one for one in self.said if not one.is_from_elsewhere))
 
     def asking(self, question: Question | None, message_id: str) -> "Dialogue":
         return replace(self, asked=question, asked_in=message_id if question else "")

@@ -118,6 +118,7 @@ def said_before(
     return tuple(
         Said(
             message_id=item.source_message or "",
+            is_from_elsewhere=room_id is None,
             seeking=value.seeking,
             slots=value.slots,
             wishes=value.wishes,

@@ -10,6 +10,7 @@ from typing import Final
 import trio
 
 from actors.persona.arbiter import Floor, Seat
+from actors.persona.dialogue import Dialogue
 from actors.persona.minds import Minds
 from actors.persona.ports import PersonaPorts
 from actors.persona.run import PersonaRun
@@ -52,7 +53,10 @@ class Sitting:
 
     def seat(self, room: RoomGlimpse) -> None:
         """The room as it is now."""
-        self.room = room
+        was_group, self.room = self.is_group, room
+        if self.is_group and not was_group:
+            # What was said to a persona alone stays between them, when somebody comes in.
+            self.minds.change(lambda *_: True, Dialogue.said_here)
         ids = [view.id for view in room.personas]
         self.minds.keep_only(ids, room.people)
         self._personas = {one: kept for one, kept in self._personas.items() if one in ids}

@@ -158,6 +158,24 @@ async def test_what_is_private_is_not_used_where_others_read(autojump_clock: Moc
             assert "budget" not in group.writer.plans[-1].facts
 
 
+async def test_when_somebody_comes_in_what_was_said_elsewhere_is_gone(
+    autojump_clock: MockClock,
+) -> None:
+    """Said alone in one room, gone on with alone in another: not before the eyes of a third."""
+    stored = StoredPersonas()
+    async with PersonaWorld(stored=stored).running() as alone:
+        await alone.told("lisbon", asks_for_hotels(slots=Slots(destination=LISBON)))
+    async with PersonaWorld(stored=stored, chapter=1).running() as other:
+        may = reading("refine", slots=Slots(dates=Dates(month="2027-05")))
+        await other.told("in may", may)
+        assert other.acts()[-1] == "show_hotels"
+        other.seat(people={user_id(ADA): "User 1", user_id(BEN): "User 2"})
+        await other.told("hotels", asks_for_hotels())
+        assert other.acts()[-1] == "ask"
+        await other.told("porto", reading("refine", slots=Slots(destination=(mention("Porto"),))))
+        assert "May" in other.writer.plans[-1].facts["dates"]
+
+
 async def test_what_is_allowed_in_groups_and_what_was_said_there_is_used(
     autojump_clock: MockClock,
 ) -> None:

@@ -54,7 +54,11 @@ class Played:
 async def measure(wish: Wish, watch: Watch, play: Callable[[Played], Awaitable[None]]) -> Played:
     """Set up, `play`, take down. Raises what keeps a run from being."""
     async with AsyncExitStack() as stack:
-        ours = None if wish.url else await stack.enter_async_context(own_server())
+        ours = (
+            None
+            if wish.url
+            else await stack.enter_async_context(own_server(wish.scenario.server_settings))
+        )
         url = wish.url or (ours.url if ours else "")
         api = await stack.enter_async_context(Api(url))
         version = await _version(api)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,8 @@ class OwnServer:
 
 
 @asynccontextmanager
-async def own_server() -> AsyncIterator[OwnServer]:
-    """Start `main.py serve` on free ports without rate limits.
+async def own_server(settings: Mapping[str, str] | None = None) -> AsyncIterator[OwnServer]:
+    """Start `main.py serve` on free ports without rate limits. `settings`: more of its environment.
 
     SIGTERM at the end, SIGKILL after 20 s. Raises `ServerFailedError`.
     """
@@ -48,7 +48,7 @@ async def own_server() -> AsyncIterator[OwnServer]:
             process = await trio.lowlevel.open_process(
                 list(COMMAND),
                 cwd=REPOSITORY,
-                env=environment_of(data / "data"),
+                env={**environment_of(data / "data"), **(settings or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -45,6 +45,7 @@ class Play:
 
     `now` is the clock that all processes of the run share; `begun` the round's begin on trio's. `dials`
     makes a user's dial (None: of the address in `part`, its sockets read by one hub).
+    `beside`: what the scenario has set up for itself.
     `away`: users whose socket has ended, until they are back; `away_until`: when they last were.
     """
 
@@ -56,8 +57,11 @@ class Play:
         *,
         now: Callable[[], float] = time.perf_counter,
         dials: Callable[[Through], Dial] | None = None,
+        open_api: Callable[[str], Api] = Api,
     ) -> None:
         self.scenario = scenario
+        self.api = open_api(part["http"])
+        self.beside: object = None
         self.load = Load(**part["load"])
         self.limits: dict[str, float] = part["limits"]
         self.number, self.processes = part["number"], part["processes"]
@@ -77,6 +81,7 @@ class Play:
         self.away_until: dict[int, float] = {}
         self._part, self._link, self._now = part, link, now
         self._dials = dials
+        self._living: trio.Nursery | None = None
         self._new_id = Uuid7(random.Random())
         self._offering = trio.CancelScope()
         self._weather_over = trio.Event()
@@ -87,16 +92,13 @@ class Play:
 
     async def run(self, orders: trio.MemoryReceiveChannel[Word]) -> None:
         """Connect, join, play every round that is ordered, until told to end."""
-        async with (
-            Api(self._part["http"]) as api,
-            open_hub() as hub,
-            trio.open_nursery() as nursery,
-        ):
+        async with self.api, open_hub() as hub, trio.open_nursery() as nursery:
+            self._living = nursery
             if self._dials is None:
                 self._dials = partial(dial_url, self._part["ws"], hub=hub)
             accounts: dict[int, Account] = {}
             for key, grant in self._part["grants"].items():
-                accounts[key] = Account(api, grant["user"]["handle"])
+                accounts[key] = Account(self.api, grant["user"]["handle"])
                 accounts[key].adopt(grant)
             if self._part["accept_first"]:
                 await self._each_seat(partial(self._accept, accounts))
@@ -106,6 +108,8 @@ class Play:
                 telling.start_soon(self._tell_seated)
                 await self._each_seat(partial(self._enter, accounts, nursery))
                 telling.cancel_scope.cancel()
+            if self.number == 0:
+                await self.scenario.settle(self)
             await self._link.send({"say": "joined"})
             async for order in orders:
                 if order["say"] == "end":
@@ -123,6 +127,27 @@ class Play:
         back = self.away.setdefault(number, trio.Event())
         await self.sessions[number].cut()
         return back
+
+    async def tell(self, about: str) -> None:
+        """Say to who waits what is being done before the first round."""
+        await self._link.send({"say": "settling", "about": about})
+
+    async def admit(self, account: Account, on_raw: Callable[[Frame, float], None]) -> Session:
+        """Somebody without a seat, connected as long as the play lasts. Raises `WorldFailedError`."""
+        if self._dials is None or self._living is None:
+            raise AssertionError("they are made in `run`")
+        session = Session(
+            dial=self._dials(lambda stream: stream),
+            credentials=account,
+            name="caravan-loadtest",
+            on_event=_unheard,
+            on_raw=on_raw,
+        )
+        self._living.start_soon(self._live, session)
+        with trio.move_on_after(JOINED_WITHIN):
+            await session.wait_connected()
+            return session
+        raise WorldFailedError(f"{account.handle} was not let in within {JOINED_WITHIN:.0f} s.")
 
     # Everybody to his room
 
@@ -366,6 +391,10 @@ class Play:
                     "lag_ms": self.measured.lag.percentile_ms(99),
                 }
             )
+
+
+def _unheard(event: Frame) -> None:
+    """Who has no seat hears with `on_raw`."""
 
 
 def _microseconds(text: str) -> float | None:

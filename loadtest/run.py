@@ -125,7 +125,7 @@ class Run:
         """Every round of the scenario, at the rate of the load."""
         for name in self.scenario.rounds:
             if not self.was_interrupted:
-                await self.play(name, self.load.rate, self.load.seconds)
+                await self.play(name, self.load.rate, self.scenario.seconds_of_round(self.load))
 
     async def end(self) -> None:
         """Send everybody home."""
@@ -146,6 +146,8 @@ class Run:
         told = [word for word in self._told if word]
         if not told:
             return self.phase
+        if settling := [word for word in told if word["say"] == "settling"]:
+            return str(settling[0]["about"])
         if told[0]["say"] == "seated":
             seated = sum(word["users"] for word in told)
             return f"{self.phase}: {seated} of {self.load.users} users are in their rooms"

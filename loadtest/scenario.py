@@ -99,6 +99,8 @@ class Scenario:
     objectives: ClassVar[tuple[Objective, ...]] = COMMON
     rounds: ClassVar[tuple[str, ...]] = ("load",)
     """Played one after the other on the same connections; the last one is judged."""
+    server_settings: ClassVar[Mapping[str, str]] = {}
+    """What the load test's own server is started with, beside or instead of the usual."""
     answered_within: ClassVar[float] = ACKNOWLEDGED_WITHIN
     """Seconds from the intended send time after which a message without its `ok` is lost."""
     cuts_are_meant: ClassVar[bool] = False
@@ -132,7 +134,7 @@ class Scenario:
         )
         for name, default in load.more.items():
             parser.add_argument(
-                f"--{name}",
+                f"--{name.replace('_', '-')}",
                 type=positive,
                 default=default,
                 help=f"{self.about_more(name)} ({default:g})",
@@ -170,6 +172,14 @@ class Scenario:
     def stream(self, play: Play, seat: Seat, stream: trio.abc.Stream) -> trio.abc.Stream:
         """What this user reads his sockets through."""
         return stream
+
+    def seconds_of_round(self, load: Load) -> float:
+        """How long each round lasts."""
+        return load.seconds
+
+    async def settle(self, play: Play) -> None:
+        """What the first process does before the first round, once everybody is in his room. What it
+        leaves in `play.beside` is there in every round."""
 
     async def weather(self, play: Play) -> None:
         """What else happens during a round. Must end by itself soon after `play.over` is set."""

@@ -4,6 +4,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -101,23 +102,31 @@ class ServerLoad:
             text = await self._api.metrics()
         except UnreachableError:
             return None
-        numbers = dict(line.rsplit(" ", 1) for line in text.splitlines() if " " in line)
-        try:
-            cpu, memory = float(numbers[CPU]), float(numbers[MEMORY])
-        except (KeyError, ValueError):
+        numbers = numbers_of(text)
+        if CPU not in numbers or MEMORY not in numbers:
             return None
+        cpu, memory = numbers[CPU], numbers[MEMORY]
         return Usage(at=self._now(), cpu=cpu, memory=memory)
+
+
+def numbers_of(metrics: str) -> dict[str, float]:
+    """A server's /metrics by name; empty where they are not for us."""
+    numbers: dict[str, float] = {}
+    for line in metrics.splitlines():
+        name, _, number = line.rpartition(" ")
+        with suppress(ValueError):
+            numbers[name] = float(number)
+    return numbers
 
 
 async def closed_as_slow(api: Api) -> int | None:
     """How many sockets the server has closed with 4002 so far, by its /metrics; None: not known."""
     try:
-        lines = (await api.metrics()).splitlines()
+        numbers = numbers_of(await api.metrics())
     except UnreachableError:
         return None
-    numbers = dict(line.rsplit(" ", 1) for line in lines if " " in line)
     wanted = f"_closed_{int(CloseCode.SLOW_CONSUMER)}"
-    counts = [int(number) for name, number in numbers.items() if name.endswith(wanted)]
+    counts = [round(number) for name, number in numbers.items() if name.endswith(wanted)]
     # The server names only codes that it has used.
     return sum(counts) if numbers else None
 

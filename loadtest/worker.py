@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import trio
 
-from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
+from loadtest.accounts import Api, ApiError, LoginRefusedError, UnreachableError
 from loadtest.causes import first_cause
 from loadtest.client import Refused, SessionStopped
 from loadtest.connection import Dial, Through
@@ -35,13 +35,14 @@ async def work(
     *,
     now: Callable[[], float] = time.perf_counter,
     dials: Callable[[Through], Dial] | None = None,
+    open_api: Callable[[str], Api] = Api,
 ) -> None:
     """Take a part, play it, end. What goes wrong in a known way is told to the parent."""
     try:
         part = await link.receive()
     except LinkBrokenError:
         return  # nobody wants us to play
-    play = Play(part, SCENARIOS[part["scenario"]], link, now=now, dials=dials)
+    play = Play(part, SCENARIOS[part["scenario"]], link, now=now, dials=dials, open_api=open_api)
     send, orders = trio.open_memory_channel[Word](MAX_ORDERS)
     try:
         async with trio.open_nursery() as nursery:

@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlencode
 
 import h11
 import trio
@@ -42,26 +43,38 @@ class MemoryApi(Api):
 
     async def call(self, method, path, *, body=None, token=None, query=None):
         headers = [("Host", "tiny"), ("Authorization", f"Bearer {token}")]
-        request = h11.Request(method=method, target=f"/api/v1{path}", headers=headers)
+        target = f"/api/v1{path}?{urlencode(query or {})}"
+        request = h11.Request(method=method, target=target, headers=headers)
         status, answer = self._http._answer(request, body or {})
         if status >= 300:
             raise ApiError(status, answer["error"], retry_after=7.0)
         return answer
 
     async def metrics(self) -> str:
-        return f"clients_closed_4002 {self._http._server.closed_as_slow}\n"
+        counts = {"clients_closed_4002": self._http._server.closed_as_slow}
+        counts |= self._http._server.personas.counts
+        return "".join(f"{name} {number}\n" for name, number in counts.items())
 
 
 @asynccontextmanager
 async def playing(server: TinyServer, wish: Wish, processes: int = 1):
     """A run that is set up, all in memory; its workers end with the block."""
-    api = MemoryApi(TinyHttp(server, "ws://tiny/v1/connect"))
+    http = TinyHttp(server, "ws://tiny/v1/connect")
+    api = MemoryApi(http)
     async with trio.open_nursery() as nursery:
         links = []
         for _ in range(processes):
             ours, theirs = memory_links()
             links.append(ours)
-            nursery.start_soon(partial(work, theirs, now=trio.current_time, dials=server.dials))
+            nursery.start_soon(
+                partial(
+                    work,
+                    theirs,
+                    now=trio.current_time,
+                    dials=server.dials,
+                    open_api=lambda url: MemoryApi(http),
+                )
+            )
         run = Run(
             wish.scenario,
             wish.load,

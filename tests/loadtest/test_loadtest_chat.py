@@ -223,7 +223,7 @@ def test_misuse_is_one_sentence_and_exit_status_two(words, sentence, capsys):
     assert sentence in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["chat", "bigroom", "storm", "slow", "resume"])
+@pytest.mark.parametrize("name", ["chat", "bigroom", "storm", "slow", "resume", "persona"])
 def test_every_scenario_explains_itself(name, capsys):
     with pytest.raises(SystemExit) as exit_:
         command.main([name, "--help"])

@@ -64,6 +64,7 @@ class Commands:
             room.append("room.changed", by=peer.user.id, change="created")
             self._world.rooms[room.id] = room
             self._invite(peer, {"roomId": room.id, "userIds": frame.get("members") or []})
+            room.personas += [self._world.personas[one] for one in frame.get("personas") or []]
         peer.joined.add(room.id)
         return {"room": self._world.view(room)}
 
@@ -117,6 +118,7 @@ class Commands:
             raise Problem("overloaded")
         answer = {key: event[key] for key in ("seq", "messageId", "sentAt")}
         room.answered[key] = answer
+        self._afterwards.append(lambda: self._server.personas.hear(peer, room, event))
         return answer
 
     def _store(self, room: Room, peer: Peer, frame: Frame) -> Frame:

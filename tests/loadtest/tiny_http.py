@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import h11
 import trio
 from tiny_server import TinyServer
-from tiny_world import Frame, User
+from tiny_world import Frame, User, new_id
 
 
 class TinyHttp:
@@ -93,6 +93,14 @@ class TinyHttp:
             case "GET /users":
                 found = world.by_handle(query["handle"])
                 return (200, found.view()) if found else (404, {"error": "No such user."})
+            case "POST /personas":
+                persona = {"id": new_id(), "ownerId": me.id, **body}
+                world.personas[persona["id"]] = persona
+                return 201, {"persona": persona}
+            case "GET /places":
+                return 200, {"items": [{"name": query["q"]}]}
+            case "GET /offers":
+                return 200, self._server.personas.offers()
             case "POST /auth/ticket":
                 return 200, {"ticket": world.grant(me)["accessToken"], "expiresIn": 30}
         found = world.users.get(target.path.rpartition("/")[2])

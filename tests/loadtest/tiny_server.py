@@ -13,6 +13,7 @@ from functools import partial
 import trio
 import trio_websocket
 from tiny_commands import Commands, due
+from tiny_personas import PersonaFaults, TinyPersonas
 from tiny_world import Frame, Problem, User, World, new_id, now_ms
 from trio.abc import AsyncResource
 from trio.testing import lockstep_stream_pair, memory_stream_pair
@@ -53,6 +54,7 @@ class Faults:
     refuse_joins: int = 0
     is_silent: bool = False
     answers: bool = True
+    personas: PersonaFaults = field(default_factory=PersonaFaults)
 
 
 @dataclass(eq=False)
@@ -63,6 +65,7 @@ class Peer:
     user: User
     session_id: str
     outbox: trio.MemorySendChannel[Frame]
+    nursery: trio.Nursery
     joined: set[str] = field(default_factory=set)
     delivered: int = 0
     held: Frame | None = None
@@ -85,6 +88,7 @@ class TinyServer:
         self.heartbeat_ms = 25_000
         self.slow_at = self.closed_as_slow = 0
         self.known_commands = Commands(self)
+        self.personas = TinyPersonas(self)
         self._commands_seen = 0
 
     # The wire
@@ -157,7 +161,7 @@ class TinyServer:
             await self._close_with_word(websocket, code or 4303)
             return
         send, outgoing = trio.open_memory_channel[Frame](math.inf)
-        peer = Peer(websocket, user, "", send)
+        peer = Peer(websocket, user, "", send, nursery)
         nursery.start_soon(self._write, websocket, outgoing, peer)
         self._welcome(peer, hello)
         self.peers.append(peer)
@@ -182,8 +186,9 @@ class TinyServer:
         async for frame in outgoing:
             if self.faults.is_silent:
                 continue
-            if self.faults.deliver_after and frame["type"] == "chat.message":
-                await trio.sleep(self.faults.deliver_after)
+            delay = self.faults.deliver_after + self.personas.slow_down()
+            if delay and frame["type"] == "chat.message":
+                await trio.sleep(delay)
             while self._has_to_wait(peer):
                 await trio.sleep(0.05)
             try:

@@ -53,6 +53,7 @@ class Room:
     answered: dict[tuple[str, str], Frame] = field(default_factory=dict)
     reactions: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     pinned: set[str] = field(default_factory=set)
+    personas: list[Frame] = field(default_factory=list)
 
     def append(self, kind: str, **fields: Any) -> Frame:
         event = {
@@ -91,6 +92,7 @@ class World:
         self.sessions: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
         self.refresh_tokens: dict[str, str] = {}
+        self.personas: dict[str, Frame] = {}
         self.created: dict[tuple[str, str], Room] = {}
         self._numbers = itertools.count(1)
         self.token_lives_for = 900
@@ -138,7 +140,7 @@ class World:
             "settings": {"receipts": True, "speaking": "auto", "retentionDays": None},
             "members": members,
             "memberCount": len(members),
-            "personas": [],
+            "personas": room.personas,
             "epoch": room.epoch,
             "head": len(room.log),
             "first": 1,

@@ -1,0 +1,1 @@
+"""The item tower and its gate: simulated travellers, fits, export. Nobody real is in here."""

@@ -37,8 +37,9 @@ LOOKS_EVERY: Final = 0.1
 SEED: Final = 6
 READ = ("understanding_read",)
 SKIPPED = ("personas_filtered", "personas_left_alone")
-"""In the server's /metrics: messages that a model read, and those that the rules before it or the policy
-after it left alone."""
+DROPPED = "personas_dropped_"
+"""In the server's /metrics: messages that a model read, those that the rules before it or the policy after
+it left alone, and (by why) those that it had to drop."""
 
 FIRST_TOKEN_P99 = Objective(
     option="--first-token-ms",
@@ -119,9 +120,12 @@ the run that answers. A server of its own has its suppliers played by the sandbo
                 while not askers.answers.are_over(trio.current_time() - play.begun):  # noqa: ASYNC110
                     await trio.sleep(LOOKS_EVERY)
             after = await _numbers(play.api)
-            for name, parts in (("encoded", READ), ("skipped", SKIPPED)):
-                if before and after:
-                    play.measured.count(name, _grown(before, after, parts))
+            if before and after:
+                play.measured.count("encoded", _grown(before, after, READ))
+                play.measured.count("skipped", _grown(before, after, SKIPPED))
+                for name in after:
+                    if name.startswith(DROPPED):
+                        play.measured.count(name, _grown(before, after, (name,)))
         finally:
             askers.answers.settle(play.measured, trio.current_time() - play.begun)
 
@@ -182,6 +186,7 @@ the run that answers. A server of its own has its suppliers played by the sandbo
             "cards_p50_ms": cards.percentile_ms(50),
             "cards": cards.count,
             **{name: _sum(loads, name) for name in _OTHERS},
+            "dropped": _dropped(loads),
         }
 
     def failures(self, report: Mapping[str, Any]) -> list[str]:
@@ -206,6 +211,9 @@ the run that answers. A server of its own has its suppliers played by the sandbo
             "done without their message": "run_without_message",
         }
         told = [f"{report[key]} {text}" for text, key in reasons.items() if report[key]]
+        told += [
+            f"{count} dropped by the server ({why})" for why, count in report["dropped"].items()
+        ]
         if told:
             found.append(f"Of the unanswered: {', '.join(told)}.")
         return found
@@ -259,6 +267,17 @@ def _known_sum(rounds: Iterable[Measured], name: str) -> int | None:
     """None: the server did not say so in every round."""
     counts = [one.counts.get(name) for one in rounds]
     return None if None in counts else sum(count or 0 for count in counts)
+
+
+def _dropped(rounds: Iterable[Measured]) -> dict[str, int]:
+    """By why."""
+    found: dict[str, int] = {}
+    for one in rounds:
+        for name, count in one.counts.items():
+            if name.startswith(DROPPED) and count:
+                why = name.removeprefix(DROPPED)
+                found[why] = found.get(why, 0) + count
+    return found
 
 
 def _together(rounds: Iterable[Measured], name: str) -> Latencies:

@@ -62,11 +62,19 @@ async def test_what_a_model_generated_is_counted_and_timed_by_itself(autojump_cl
         (PersonaFaults(silent_every=1), PROMPTS, None),
         # Fifteen have greeted before the first round: the 20th, 25th, 30th and 35th are not answered.
         (PersonaFaults(silent_every=5), 4, None),
+        (PersonaFaults(dropped_every=5), 4, "4 dropped by the server (no_place)"),
         (PersonaFaults(ends="failed"), PROMPTS, "24 failed"),
         (PersonaFaults(ends="cancelled"), PROMPTS, "24 cancelled"),
         (PersonaFaults(searches_for=10.2), PROMPTS, " late"),
     ],
-    ids=["nobody answers", "a fifth is left alone", "runs fail", "runs are cancelled", "too late"],
+    ids=[
+        "nobody answers",
+        "a fifth is left alone",
+        "a fifth is dropped",
+        "runs fail",
+        "runs are cancelled",
+        "too late",
+    ],
 )
 async def test_who_is_not_answered_is_counted(
     autojump_clock, faults: PersonaFaults, unanswered: int, warning: str | None

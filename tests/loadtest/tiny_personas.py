@@ -19,7 +19,8 @@ SEARCHES_FOR = 0.3
 @dataclass
 class PersonaFaults:
     """`first_after`: seconds from a prompt to the first text; `searches_for`: from there to the message.
-    `silent_every`: how often nobody answers; `twice_every`: how often two do. `ends`: the reason told.
+    `silent_every`: how often nobody answers, `dropped_every`: because there is too much; `twice_every`:
+    how often two do. `ends`: the reason told.
     `suppliers_begin`: when there are offers. `slows_chat_by`: seconds that each message to anybody waits
     while somebody is answered.
     """
@@ -27,6 +28,7 @@ class PersonaFaults:
     first_after: float = FIRST_AFTER
     searches_for: float = SEARCHES_FOR
     silent_every: int = 0
+    dropped_every: int = 0
     twice_every: int = 0
     ends: str = "done"
     tier: str = "template"
@@ -62,6 +64,9 @@ class TinyPersonas:
         number = self.counts["personas_prompts"] = self.counts["personas_prompts"] + 1
         if self.faults.silent_every and number % self.faults.silent_every == 0:
             self.counts["personas_left_alone"] += 1
+            return
+        if self.faults.dropped_every and number % self.faults.dropped_every == 0:
+            self.counts["personas_dropped_no_place"] += 1
             return
         self.counts["understanding_read"] += 1
         is_twice = self.faults.twice_every and number % self.faults.twice_every == 0

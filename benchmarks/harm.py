@@ -153,21 +153,27 @@ async def wait_filled(api: Api, token: str) -> None:
         raise SystemExit("the catalogue is empty")
 
 
-async def target_of(api: Api) -> list[str]:
-    """An account of the hostile ones, with a room whose history is long: the words of a target."""
-    [account] = await make_accounts(api, 1)
-    await wait_filled(api, await account.token())
+async def target_of(api: Api, number: int) -> list[str]:
+    """So many hostile accounts, with a room whose history is long: the words of a target."""
+    accounts = await make_accounts(api, number)
+    await wait_filled(api, await accounts[0].token())
     ws = str((await api.info())["ws"])
-    session = Session(dial=dial_url(ws), credentials=account, on_event=lambda event: None)
+    session = Session(dial=dial_url(ws), credentials=accounts[0], on_event=lambda event: None)
     async with open_session(session):
         await session.wait_connected()
         answer = await session.ask(
-            "room.create", kind="group", title="harm", clientId=session.new_id(), members=[]
+            "room.create",
+            kind="group",
+            title="harm",
+            clientId=session.new_id(),
+            members=[str(account.user["id"]) for account in accounts[1:]],
+            history="all",
         )
         room = str(answer["room"]["id"])
         for _ in range(40):
             await session.send(room, "x" * 8_000, client_id=session.new_id())
-    return [api.url, ws, await account.token(), room]
+    tokens = [await account.token() for account in accounts]
+    return [api.url, ws, ",".join(tokens), room]
 
 
 @asynccontextmanager
@@ -189,7 +195,7 @@ async def staged(options: argparse.Namespace) -> AsyncIterator[Stage]:
             url = (await server.answer())["http"]
             async with Api(url) as api, trio.open_nursery() as nursery:
                 script = str(REPOSITORY / "tests" / "e2e" / "hostile_clients.py")
-                target = await target_of(api)
+                target = await target_of(api, options.accounts)
                 async with child([sys.executable, script, *target]) as hostile:
                     good = GoodClients()
                     await good.come(api, nursery)
@@ -223,6 +229,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--each", action="store_true", help="every kind by itself too")
     parser.add_argument("--kinds", nargs="+", choices=[*CROWDS], help="these alone")
+    parser.add_argument("--accounts", type=int, default=1, help="of the hostile clients together (1)")
     parser.add_argument("--verbose", action="store_true", help="each phase")
     parser.add_argument(
         "--steps", action="store_true", help="with --verbose: which tasks hold the loop"

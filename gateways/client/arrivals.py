@@ -1,12 +1,15 @@
 """From an accepted socket to a connection: who has not asked yet is an object of the hub, not a task."""
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Collection
 from enum import Enum, auto
+from typing import Final
 
 import structlog
 import trio
 
+from core.pacing import Pace
 from gateways.client import handshake
 from gateways.client.admission import Admission
 from gateways.client.deadlines import NEVER, Deadlines
@@ -16,11 +19,18 @@ from gateways.client.wire import Wire
 
 _log = structlog.get_logger()
 
+UPGRADE: Final = Pace(fastest=0.002, slowest=0.005, all_within=0.25)
+UPGRADES_AT_ONCE: Final = 4
+"""The time between two upgrades, and how many may be behind it. Each takes a third of a millisecond, and
+the hello that follows three: a crowd of them leaves the loop to others, and nobody honest waits for it,
+since fewer can be welcomed."""
+
 
 class Step(Enum):
     """A newcomer's life."""
 
     ASKING = auto()  # the head of its request is not whole yet
+    ASKED = auto()  # it is, and waits for its turn; nothing more is read
     REFUSED = auto()  # a close before it has read the refusal would take that with it
     LEFT = auto()  # closed, or a connection
 
@@ -93,6 +103,8 @@ class Arrivals:
         self._deadlines = Deadlines()
         self._newcomers: set[Newcomer] = set()
         self._has_left = trio.Event()
+        self._asked: deque[Newcomer] = deque()
+        self._has_asked = trio.Event()
 
     def __len__(self) -> int:
         return len(self._newcomers)
@@ -100,7 +112,9 @@ class Arrivals:
     async def run(self) -> None:
         """Until cancelled; then who is still here is dropped."""
         try:
-            await self._deadlines.run()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._deadlines.run)
+                nursery.start_soon(self._answer_in_turn)
         finally:
             for newcomer in self._newcomers:
                 newcomer.wire.close()
@@ -134,15 +148,11 @@ class Arrivals:
 
     def heard(self, newcomer: Newcomer) -> None:
         """More of its request came in. Raises nothing."""
-        try:
-            end = handshake.end_of(newcomer.head)
-            if end > handshake.MAX_HEAD_BYTES:
-                self._refuse(newcomer, handshake.TOO_LARGE)
-            elif end >= 0:
-                self._answer(newcomer, bytes(newcomer.head[:end]), bytes(newcomer.head[end:]))
-        except Exception as error:
-            _log.debug("client.handshake_failed", error=type(error).__name__)
-            self.leave(newcomer)
+        if handshake.end_of(newcomer.head) >= 0:
+            newcomer.step = Step.ASKED
+            self._hub.watch(newcomer, 0)
+            self._asked.append(newcomer)
+            self._has_asked.set()
 
     def leave(self, newcomer: Newcomer) -> None:
         """It went, or has to."""
@@ -152,7 +162,35 @@ class Arrivals:
             if newcomer.is_counted:
                 self._admission.leave_address(newcomer.address)
 
-    def _answer(self, newcomer: Newcomer, head: bytes, leftover: bytes) -> None:
+    async def _answer_in_turn(self) -> None:
+        due = -NEVER
+        while True:
+            while not self._asked:
+                self._has_asked = trio.Event()
+                await self._has_asked.wait()
+            now = trio.current_time()
+            every = UPGRADE.every(len(self._asked))
+            due = max(due, now - (UPGRADES_AT_ONCE - 1) * every)
+            while self._asked and due <= now:
+                newcomer = self._asked.popleft()
+                if newcomer.step is Step.ASKED:
+                    self._answer(newcomer)
+                    due += every
+            await trio.sleep_until(due)
+
+    def _answer(self, newcomer: Newcomer) -> None:
+        """Raises nothing."""
+        end = handshake.end_of(newcomer.head)
+        try:
+            if end > handshake.MAX_HEAD_BYTES:
+                self._refuse(newcomer, handshake.TOO_LARGE)
+            else:
+                self._upgrade(newcomer, bytes(newcomer.head[:end]), bytes(newcomer.head[end:]))
+        except Exception as error:
+            _log.debug("client.handshake_failed", error=type(error).__name__)
+            self.leave(newcomer)
+
+    def _upgrade(self, newcomer: Newcomer, head: bytes, leftover: bytes) -> None:
         answer, is_accepted = handshake.answer(
             head, origins=self._origins, needs_subprotocol=not self._policy.is_conformance
         )
@@ -168,6 +206,7 @@ class Arrivals:
     def _refuse(self, newcomer: Newcomer, answer: bytes) -> None:
         """Say so, that nothing follows, and wait until it hangs up."""
         newcomer.step = Step.REFUSED
+        self._hub.watch(newcomer, READ)
         with contextlib.suppress(OSError):
             newcomer.wire.send(answer)
         newcomer.wire.finish()

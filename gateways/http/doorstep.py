@@ -12,6 +12,8 @@ from typing import Final
 import structlog
 import trio
 
+from core.pacing import Pace
+
 _log = structlog.get_logger()
 
 MAX_HEAD_BYTES: Final = 16_384
@@ -22,9 +24,9 @@ READS_PER_TURN: Final = 64
 LOT_EVERY: Final = 0.002
 """Seconds between two lots of sockets that are let in, or out: a crowd leaves the loop to others."""
 
-HAND_OVER_EVERY: Final = 0.005
-"""Seconds between two connections that become a request. One costs two to three milliseconds of the
-loop; twenty that ask together would hold it for fifty, through which every chat message has to wait."""
+HAND_OVER: Final = Pace(fastest=0.003, slowest=0.01, all_within=0.25)
+"""Between two connections that become a request. One costs two to three milliseconds of the loop; twenty
+that ask together would hold it for fifty, through which every chat message has to wait."""
 
 OUT_OF_DESCRIPTORS_FOR: Final = 0.1
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -190,7 +192,7 @@ class Doorstep:
             await self._take_in(newcomer.socket, bytes(newcomer.head))
             self._ready.popleft()
             self._was_taken.set()
-            await trio.sleep(HAND_OVER_EVERY)
+            await trio.sleep(HAND_OVER.every(1 + len(self._ready)))
 
     def _stop_listening(self) -> None:
         if self._listener.fileno() >= 0:

@@ -1,7 +1,7 @@
 """Clients that mean harm. Each kind does one thing to a server until the server ends it.
 
-`python hostile_clients.py HTTP WS TOKEN ROOM`, for the benchmark of what this costs others
-(`benchmarks/harm.py`): each line of standard input says how many of which kinds there are from now on
+`python hostile_clients.py HTTP WS TOKENS ROOM` (tokens with commas between: clients take them in turns),
+for the benchmark of what this costs others (`benchmarks/harm.py`): each line of standard input says how many of which kinds there are from now on
 (`{"half_open": 1000}`; `{}`: peace), and is answered by a line that counts what ended before, by kind
 and last word. Who is ended comes back at once, but no more than once a second.
 """
@@ -14,7 +14,8 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -331,22 +332,24 @@ async def besiege(target: Target) -> None:
     orders = trio.lowlevel.FdStream(os.dup(sys.stdin.fileno()))
     ended: Counter[str] = Counter()
 
-    async def again_and_again(kind: str) -> None:
+    async def again_and_again(kind: str, token: str) -> None:
+        its = replace(target, token=token)
         while True:
             not_before = trio.current_time() + AGAIN_AFTER
             with suppress(OSError, EOFError):
-                ended[f"{kind} {(await KINDS[kind](target)).word}"] += 1
+                ended[f"{kind} {(await KINDS[kind](its)).word}"] += 1
             await trio.sleep_until(not_before)
 
     async with trio.open_nursery() as nursery:
         siege = trio.CancelScope()
 
         async def crowd(numbers: dict[str, int], until: trio.CancelScope) -> None:
+            tokens = cycle(target.token.split(","))
             with until:
                 async with trio.open_nursery() as clients:
                     for kind, number in numbers.items():
                         for _ in range(number):
-                            clients.start_soon(again_and_again, kind)
+                            clients.start_soon(again_and_again, kind, next(tokens))
 
         async for line in orders:  # each far shorter than a pipe's buffer, and answered
             siege.cancel()

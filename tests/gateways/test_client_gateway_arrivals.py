@@ -3,11 +3,13 @@
 from collections import Counter
 from typing import Any
 
+import msgpack
 import pytest
 import trio
 import trio.testing
-from client_gateway_world import World, until, upgrade_head
+from client_gateway_world import RawClient, World, hello, masked, until, upgrade_head
 
+from gateways.client import arrivals as arrivals_of
 from gateways.client import server as server_of
 from gateways.client.deadlines import LOT_EVERY, NEVER, PER_LOT, Deadlines, Timing
 from gateways.client.policy import Policy
@@ -88,3 +90,49 @@ async def test_a_crowd_is_let_in_a_few_at_a_time(mock_clock: trio.testing.MockCl
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert server.statistics()["sockets"] == let_in
             mock_clock.jump(server_of.LOT_EVERY)
+
+
+async def let_in(
+    world: World, number: int, clock: trio.testing.MockClock
+) -> list[trio.SocketStream]:
+    """So many who have not asked; nobody has for a second."""
+    streams = [await world.connected() for _ in range(number)]
+    for _ in range(number):
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        clock.jump(server_of.LOT_EVERY)
+    clock.jump(1.0)
+    return streams
+
+
+async def test_who_asks_together_is_upgraded_a_few_at_once_and_then_in_turn(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    world = World()
+    few = arrivals_of.UPGRADES_AT_ONCE
+    async with world.running() as server:
+        streams = await let_in(world, 2 * few, mock_clock)
+        assert server.statistics()["handshakes"] == 2 * few
+        for stream in streams:
+            await stream.send_all(upgrade_head())
+        for upgraded in range(few, 2 * few + 1):
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert server.statistics()["connections"] == upgraded
+            mock_clock.jump(arrivals_of.UPGRADE.slowest * 1.000001)
+
+
+async def test_what_comes_behind_a_request_that_waits_for_its_turn_is_read_by_the_connection(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    world = World()
+    async with world.running() as server:
+        streams = await let_in(world, 1 + arrivals_of.UPGRADES_AT_ONCE, mock_clock)
+        for stream in streams:
+            await stream.send_all(upgrade_head())
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert server.statistics()["handshakes"] == 1
+        await streams[-1].send_all(masked(msgpack.packb(hello())))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        mock_clock.jump(1.0)
+        client = RawClient(streams[-1])
+        await client.read_head()
+        assert (await client.receive())["type"] == "welcome"

@@ -13,7 +13,7 @@ import trio.testing
 from http_fakes import World
 
 from gateways.http import doorstep as doorstep_of
-from gateways.http.doorstep import HAND_OVER_EVERY, HEAD_WITHIN, LOT_EVERY, PER_LOT, Doorstep
+from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, LOT_EVERY, PER_LOT, Doorstep
 from gateways.http.server import HttpServer, bind_http, port_of
 
 HEAD = b"GET /api/v1/info HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -184,7 +184,7 @@ async def test_who_asks_together_is_handed_over_one_by_one(
         assert len(door.taken) == 5
     times = [at for _, at in door.taken]
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert min(gaps) >= HAND_OVER_EVERY - 1e-9
+    assert gaps == [pytest.approx(HAND_OVER.slowest)] * 4
 
 
 async def test_where_it_is_full_the_longest_silent_leaves_for_who_comes() -> None:

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -20,7 +19,10 @@ from inference.recommender.tower import Tower, is_readable
 from protocol.travel import Iata, Offer, Place
 
 MOST_CACHED: Final = 2_048
-"""Items whose outputs are kept: 3 KB each."""
+"""Items whose outputs are kept, and explanations: 3 KB each."""
+
+MOST_EXPLAINED: Final = 50
+"""Of a ranking; further down nobody asks why."""
 
 STATED: Final = 1.5
 """How far, at most, what is stated moves a taste before anything was shown."""
@@ -29,14 +31,6 @@ STRENGTHS: Final[Mapping[str, float]] = MappingProxyType(
     {"rating": 1.0, "booked": 2.0, "opened": 0.3}
 )
 NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The tower's outputs: the item's [16], and without each reason [len(REASONS), 16]."""
-
-    item: Floats
-    lacking: Floats
 
 
 class TowerRanker:
@@ -53,7 +47,8 @@ class TowerRanker:
     ) -> None:
         self._tower, self._places = tower, places
         self._worker = worker or trio.CapacityLimiter(1)
-        self._cache: OrderedDict[Vector, _Seen] = OrderedDict()
+        self._items: OrderedDict[Vector, Floats] = OrderedDict()
+        self._lacking: OrderedDict[Vector, Floats] = OrderedDict()
         self._ranked = self._hits = self._learned = 0
 
     @property
@@ -65,7 +60,7 @@ class TowerRanker:
         return {
             "ranked": self._ranked,
             "cached": self._hits,
-            "kept": len(self._cache),
+            "kept": len(self._items),
             "tastes": self._learned,
         }
 
@@ -84,30 +79,29 @@ class TowerRanker:
         if not items:
             return []
         vectors = features_of(items, about, places=self._places)
-        seen = self._seen(vectors)
+        found = self._outputs(vectors)
         weights = self._weights(tastes)
         how = chosen_how(weights)
         sharpness, bias = self._tower.sharpness, self._tower.bias
-        # [tastes, items], and [items, reasons] of the tastes together.
-        likings = liking(
-            weights, np.stack([one.item for one in seen]), sharpness=sharpness, bias=bias
-        )
-        scores = merged(likings, how)
-        mean = weights.mean(axis=0)
+        scores = merged(liking(weights, found, sharpness=sharpness, bias=bias), how)
+        # Of what is liked alike the first stays the first: the suppliers' order, which is by price.
+        order = [int(at) for at in np.argsort(-scores, kind="stable")]
+        mean = sharpness * weights.mean(axis=0)
+        lacking = self._outputs_lacking([vectors[at] for at in order[:MOST_EXPLAINED]])
+        reasons = [
+            because(vectors[at], float(found[at] @ mean), without_each @ mean)
+            for at, without_each in zip(order, lacking, strict=False)
+        ]
+        reasons += [None] * (len(order) - len(reasons))
         return [
             Ranked(
-                index=int(at),
-                because=because(
-                    vectors[at],
-                    sharpness * float(seen[at].item @ mean),
-                    sharpness * (seen[at].lacking @ mean),
-                ),
+                index=at,
+                because=reason,
                 features=vectors[at],
                 score=round(float(scores[at]), 4),
                 how=how,
             )
-            # Of what is liked alike the first stays the first: the suppliers' order, which is by price.
-            for at in np.argsort(-scores, kind="stable")
+            for at, reason in zip(order, reasons, strict=True)
         ]
 
     def taste_of(
@@ -161,24 +155,36 @@ class TowerRanker:
         ]
         return np.array(usable) if usable else self._tower.popular[None]
 
-    def _seen(self, vectors: Sequence[Vector]) -> list[_Seen]:
-        """The tower's outputs, of new items in one run."""
-        new = [vector for vector in dict.fromkeys(vectors) if vector not in self._cache]
-        rows = [row for vector in new for row in (vector, *without(vector))]
-        # Kept apart until all are here: the cache may be too small for them.
-        fresh: dict[Vector, _Seen] = {}
-        if rows:
-            found = self._tower.items(np.array(rows)).reshape(len(new), 1 + len(REASONS), WIDTH)
-            fresh = {vector: _Seen(one[0], one[1:]) for vector, one in zip(new, found, strict=True)}
+    def _outputs(self, vectors: Sequence[Vector]) -> Floats:
+        """[items, 16]."""
+        new = [vector for vector in dict.fromkeys(vectors) if vector not in self._items]
+        fresh = dict(zip(new, self._tower.items(np.array(new)), strict=True)) if new else {}
         self._ranked += len(vectors)
         self._hits += sum(vector not in fresh for vector in vectors)
-        seen = [fresh.get(vector) or self._cache[vector] for vector in vectors]
-        for vector, one in zip(vectors, seen, strict=True):
-            self._cache[vector] = one
-            self._cache.move_to_end(vector)
-        while len(self._cache) > MOST_CACHED:
-            self._cache.popitem(last=False)
-        return seen
+        return np.array(_kept(self._items, vectors, fresh))
+
+    def _outputs_lacking(self, vectors: Sequence[Vector]) -> list[Floats]:
+        """Of each item without each reason, [len(REASONS), 16]."""
+        new = [vector for vector in dict.fromkeys(vectors) if vector not in self._lacking]
+        rows = [row for vector in new for row in without(vector)]
+        fresh: dict[Vector, Floats] = {}
+        if rows:
+            found = self._tower.items(np.array(rows)).reshape(len(new), len(REASONS), WIDTH)
+            fresh = dict(zip(new, found, strict=True))
+        return _kept(self._lacking, vectors, fresh)
+
+
+def _kept(
+    cache: OrderedDict[Vector, Floats], vectors: Sequence[Vector], fresh: Mapping[Vector, Floats]
+) -> list[Floats]:
+    """The outputs of `vectors`, which are cached from now on; the cache may be too small for them all."""
+    outputs = [fresh[vector] if vector in fresh else cache[vector] for vector in vectors]
+    for vector, output in zip(vectors, outputs, strict=True):
+        cache[vector] = output
+        cache.move_to_end(vector)
+    while len(cache) > MOST_CACHED:
+        cache.popitem(last=False)
+    return outputs
 
 
 def _having(vector: Sequence[float], name: str) -> list[float]:

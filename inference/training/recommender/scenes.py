@@ -12,6 +12,7 @@ from numpy.random import Generator
 from core.ports.inference import Circumstances
 from inference.recommender.features import features_of
 from inference.recommender.taste import Floats
+from inference.training.understanding.places import catalogue
 from protocol.frames import Money
 from protocol.travel import (
     Details,
@@ -29,7 +30,6 @@ from protocol.travel import (
     SupplierOffer,
 )
 from protocol.understanding import Budget
-from storage.catalogue_file import PLACES, entries
 
 CANDIDATES: Final = 20
 NIGHTS: Final = 5
@@ -51,7 +51,7 @@ class Scenes:
 
 def destinations() -> list[Place]:
     """Those of the catalogue that have a code."""
-    found = (entry.place for entry in entries(PLACES.read_bytes()))
+    found = (entry.place for entry in catalogue())
     return [place for place in found if place.kind == "destination" and place.iata]
 
 

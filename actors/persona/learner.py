@@ -1,6 +1,5 @@
 """What personas remember of people: loaded before an answer, added after it, forgotten with its message."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import trio
@@ -14,7 +13,7 @@ from actors.persona.spoken import Atlas
 from actors.persona.stating import stated_of
 from core.errors import Rejected
 from core.ports.inference import Taste
-from core.ports.personas import Feedback, MemoryItem
+from core.ports.personas import MemoryItem
 from core.ports.repositories import User
 
 
@@ -64,28 +63,31 @@ class Learner:
             return [taste for taste in found if taste is not None]
         model = await self._ports.feedbacks.load_taste(self._ports.tenant_id, asker_id, persona_id)
         taste = taste_from(model)
-        if model and (taste is None or taste.version != self._ports.recommender.tower):
-            taste = await self.relearn(persona_id, asker_id)
-        elif taste is None:
-            taste = await self._made_anew(persona_id, asker_id, is_known=False)
+        if taste is None or taste.version != self._ports.recommender.tower:
+            taste, was_anything_said = await self._made_anew(persona_id, asker_id)
+            if was_anything_said and taste is not None:
+                await self._store(persona_id, asker_id, taste_row(taste))
         return [] if taste is None else [taste]
 
-    async def relearn(self, persona_id: str, user_id: str) -> Taste | None:
-        """A taste made of what this person said of this persona's answers, over what the profile states,
-        under the weights that are in use now; stored. Raises `Unavailable`."""
-        taste = await self._made_anew(persona_id, user_id, is_known=True)
-        row = {} if taste is None else taste_row(taste)
-        await self._ports.feedbacks.save_taste(self._ports.tenant_id, user_id, persona_id, row)
-        return taste
+    async def relearn(self, persona_id: str, user_id: str) -> None:
+        """After feedback was given or taken back. Raises `Unavailable`."""
+        taste, was_anything_said = await self._made_anew(persona_id, user_id)
+        if not was_anything_said:
+            await self._store(persona_id, user_id, {})
+        elif taste is not None:  # else there is no tower to learn by, and what was learned stands
+            await self._store(persona_id, user_id, taste_row(taste))
 
-    async def _made_anew(self, persona_id: str, user_id: str, *, is_known: bool) -> Taste | None:
-        """`is_known`: there was feedback; without, the profile alone speaks."""
-        latest: Sequence[Feedback] = ()
-        if is_known:
-            latest = await self._ports.feedbacks.latest(self._ports.tenant_id, user_id, persona_id)
+    async def _made_anew(self, persona_id: str, user_id: str) -> tuple[Taste | None, bool]:
+        """A taste made of what this person said of this persona's answers, over what the profile states,
+        under the weights that are in use now; and whether anything was said at all."""
+        latest = await self._ports.feedbacks.latest(self._ports.tenant_id, user_id, persona_id)
         user = await self._sitting.user(user_id)
         stated = stated_of(user.preferences if user is not None else None)
-        return self._ports.recommender.taste_of(list(reversed(latest)), stated=stated)
+        taste = self._ports.recommender.taste_of(list(reversed(latest)), stated=stated)
+        return taste, bool(latest)
+
+    async def _store(self, persona_id: str, user_id: str, row: dict[str, object]) -> None:
+        await self._ports.feedbacks.save_taste(self._ports.tenant_id, user_id, persona_id, row)
 
     async def learn(
         self, persona_id: str, heard: Heard, dialogue: Dialogue, *, atlas: Atlas, asker_id: str

@@ -103,7 +103,8 @@ class Recommender(Protocol):
         self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = MappingProxyType({})
     ) -> Taste | None:
         """What these feedbacks, oldest first, make of a taste that was what `stated` says (a feature's
-        name → how much it is liked, -1 to 1), else what most like; None: there is nothing to learn of."""
+        name → how much it is liked, -1 to 1), else what most like; None: there is nothing to learn of. Raises `Unavailable` while weights
+        are being loaded."""
 
     @property
     def tower(self) -> str:

@@ -12,6 +12,7 @@ from commands.wire_actors import Actors
 from commands.wire_storage import Storage
 from core.config import Config, ConfigError
 from core.ports.clock import Clock, Ids
+from core.ports.inference import Recommender
 from core.ports.travel_search import TravelSearch
 from gateways.client.admission import Admission, Bounds
 from gateways.client.deadlines import Timing
@@ -43,6 +44,7 @@ class Gateways:
         actors: Actors,
         *,
         travel: TravelSearch,
+        recommender: Recommender,
         clock: Clock,
         ids: Ids,
         readiness: Callable[[], Awaitable[Mapping[str, bool]]],
@@ -69,6 +71,8 @@ class Gateways:
                 personas=storage.personas,
                 runs=storage.runs,
                 memories=storage.memories,
+                feedbacks=storage.feedbacks,
+                recommender=recommender,
                 card_fields=lambda: TEMPLATES_USE,
                 idempotency=storage.idempotency,
                 rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,

@@ -23,13 +23,15 @@ from gateways.http.ports import DEFAULT_TENANT
 from inference.encoder.encoder import EncoderMissing
 from inference.encoder.intents import load_heads
 from inference.reader import IntentModel, ModelReader
+from inference.recommender.ranker import TowerRanker
+from inference.recommender.tower import Tower, TowerDamaged, load_tower
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.ngrams import ModelDamaged, load_ngrams
 from inference.wording.template_rung import TemplateRung
 from inference.wording.templates import Templates
 from inference.wording.writer import Ladder
-from protocol.travel import Query
+from protocol.travel import Iata, Place, Query
 from protocol.understanding import Setting, Understanding
 from protocol.wording import Plan
 from storage.catalogue_file import PLACES, entries
@@ -61,6 +63,7 @@ class Personas:
     ) -> None:
         self._models_dir, self._reads = models_dir, "none yet"
         self._reader, self._writer = LateReader(), LateWriter()
+        self.recommender = LateRecommender()
         self.kind = PersonaKind(
             PersonaPorts(
                 tenant_id=DEFAULT_TENANT,
@@ -71,7 +74,7 @@ class Personas:
                 users=storage.users,
                 reader=self._reader,
                 writer=self._writer,
-                recommender=AsFound(),
+                recommender=self.recommender,
                 travel=travel,
                 offers=storage.offers,
                 catalogue=storage.catalogue,
@@ -88,9 +91,13 @@ class Personas:
         self._reads = models[0].name if models else "rules"
         self._writer.begin(Ladder([TemplateRung(await trio.to_thread.run_sync(Templates.load))]))
         self._reader.begin(ModelReader(models, Gazetteer(())))
+        tower = await trio.to_thread.run_sync(_tower)
+        self.recommender.begin(None if tower is None else TowerRanker(tower))
         with trio.move_on_after(PLACES_AFTER):
             await self._reader.asked.wait()
-        gazetteer = await trio.to_thread.run_sync(_gazetteer)
+        gazetteer, by_code = await trio.to_thread.run_sync(_places)
+        if tower is not None:
+            self.recommender.begin(TowerRanker(tower, places=by_code))
         self._reader.know_places(ModelReader(models, gazetteer))
         await trio.sleep_forever()
 
@@ -103,6 +110,7 @@ class Personas:
             "personas": self.kind.statistics(),
             "understanding": self._reader.statistics(),
             "wording": self._writer.statistics(),
+            "recommender": self.recommender.statistics(),
         }
 
 
@@ -163,21 +171,40 @@ class LateWriter:
         return {} if self._ladder is None else self._ladder.statistics()
 
 
-class AsFound:
-    """The `Recommender` port without a model: the suppliers' order, which is by price, and no taste."""
+class LateRecommender:
+    """The `Recommender` port from the first moment on: who asks while the tower is loaded waits for it.
+    Without one: the suppliers' order, which is by price, and no taste."""
 
-    tower: Final = ""
+    def __init__(self) -> None:
+        self._ranker: TowerRanker | None = None
+        self._begun = trio.Event()
+
+    def begin(self, ranker: TowerRanker | None) -> None:
+        self._ranker = ranker
+        self._begun.set()
+
+    @property
+    def tower(self) -> str:
+        return "" if self._ranker is None else self._ranker.tower
 
     async def rank(
         self, items: Sequence[Item], *, tastes: Sequence[Taste], about: Circumstances
     ) -> Sequence[Ranked]:
-        await trio.lowlevel.checkpoint()
-        return [Ranked(index=at) for at in range(len(items))]
+        await self._begun.wait()
+        if self._ranker is None:
+            return [Ranked(index=at) for at in range(len(items))]
+        return await self._ranker.rank(items, tastes=tastes, about=about)
 
     def taste_of(
         self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = MappingProxyType({})
     ) -> Taste | None:
-        return None
+        if not self._begun.is_set():
+            # Whoever stores what we say would store that there is nothing to learn.
+            raise Unavailable
+        return None if self._ranker is None else self._ranker.taste_of(feedbacks, stated=stated)
+
+    def statistics(self) -> Mapping[str, int]:
+        return {} if self._ranker is None else self._ranker.statistics()
 
 
 class NoTrends:
@@ -202,6 +229,17 @@ def _models(folder: Path) -> list[IntentModel]:
     return found
 
 
-def _gazetteer() -> Gazetteer:
-    """About a second, in a thread."""
-    return Gazetteer(entries(PLACES.read_bytes()))
+def _tower() -> Tower | None:
+    """None: there is none that can be used, and operators see why."""
+    try:
+        return load_tower()
+    except TowerDamaged as damage:
+        _log.warning("recommender.no_tower", reason=str(damage))
+        return None
+
+
+def _places() -> tuple[Gazetteer, Mapping[Iata, Place]]:
+    """All of them, and destinations by the code of their city. About a second, in a thread."""
+    found = list(entries(PLACES.read_bytes()))
+    destinations = [entry.place for entry in found if entry.place.kind == "destination"]
+    return Gazetteer(found), {place.iata: place for place in destinations if place.iata}

@@ -123,6 +123,7 @@ class Server:
             self.storage,
             self.actors,
             travel=self.travel.search,
+            recommender=self.personas.recommender,
             clock=clock,
             ids=ids,
             readiness=self._readiness,

@@ -22,6 +22,7 @@ from gateways.http import (
     persona_memories,
     personas,
     places,
+    recommendations,
     rooms,
     users,
 )
@@ -41,6 +42,7 @@ DECLARED: Final = (
     *inbox.ROUTES,
     *places.ROUTES,
     *offers.ROUTES,
+    *recommendations.ROUTES,
     *personas.ROUTES,
     *persona_memories.ROUTES,
     *persona_cards.ROUTES,

@@ -7,7 +7,8 @@ from typing import Any
 from core.ports.catalogue import Catalogue
 from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
-from core.ports.personas import Memories, Personas, Runs
+from core.ports.inference import Recommender
+from core.ports.personas import Feedbacks, Memories, Personas, Runs
 from core.ports.rate_limits import RateLimits
 from core.ports.repositories import IdempotencyKeys, Inboxes, Rooms, Users
 from core.ports.travel_search import TravelSearch
@@ -39,6 +40,8 @@ class HttpPorts:
     personas: Personas
     runs: Runs
     memories: Memories
+    feedbacks: Feedbacks
+    recommender: Recommender
     card_fields: Callable[[], Set[str]]
     idempotency: IdempotencyKeys
     rate_limits: RateLimits | None

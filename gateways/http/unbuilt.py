@@ -5,7 +5,6 @@ from typing import Final
 from gateways.http.routes import API
 
 UNBUILT: Final[tuple[tuple[str, str], ...]] = (
-    ("GET", f"{API}/recommendations"),
     ("POST", f"{API}/quotes"),
     ("GET", f"{API}/bookings"),
     ("POST", f"{API}/bookings"),

@@ -32,7 +32,6 @@ BUILT: Final = {
     ("get", "/metrics"),
 }
 NOT_YET: Final = (
-    ("GET", "recommendations?q=x"),
     ("POST", "quotes"),
     ("GET", "bookings"),
     ("POST", "bookings"),

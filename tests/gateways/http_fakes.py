@@ -22,10 +22,13 @@ from core.ports.repositories import (
 from core.ports.travel_search import Found, Repriced
 from gateways.http.app import create_app
 from gateways.http.ports import HttpPorts
+from inference.recommender.ranker import TowerRanker
+from inference.recommender.tower import load_tower
 from protocol.addresses import Address
 from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
 from protocol.travel import Query
 from storage.memory.catalogue import MemoryCatalogue
+from storage.memory.feedbacks import MemoryFeedbacks
 from storage.memory.memories import MemoryMemories
 from storage.memory.personas import MemoryPersonas
 from storage.memory.runs import MemoryRuns
@@ -364,6 +367,8 @@ class World:
         self.personas = MemoryPersonas(stored, rooms_of=lambda _, one: self.seats.get(one, []))
         self.runs = MemoryRuns(FakeClock())
         self.memories = MemoryMemories(stored, FakeClock())
+        self.feedbacks = MemoryFeedbacks(stored, FakeClock())
+        self.recommender = TowerRanker(load_tower())
         self.card_fields = frozenset({"name", "first_mes"})
         self.checks = {"database": True, "shards": True}
         made: dict[str, Any] = {
@@ -376,6 +381,8 @@ class World:
             "personas": self.personas,
             "runs": self.runs,
             "memories": self.memories,
+            "feedbacks": self.feedbacks,
+            "recommender": self.recommender,
             "card_fields": lambda: self.card_fields,
             "clock": FakeClock(),
             "idempotency": self.idempotency,

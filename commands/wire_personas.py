@@ -17,6 +17,7 @@ from commands.wire_storage import Storage
 from core.errors import Unavailable
 from core.ports.clock import Clock, Ids
 from core.ports.inference import Taste, Worded
+from core.ports.offers import Quotes
 from core.ports.personas import Feedback
 from core.ports.travel_search import TravelSearch
 from gateways.http.ports import DEFAULT_TENANT
@@ -25,6 +26,7 @@ from inference.encoder.intents import load_heads
 from inference.reader import IntentModel, ModelReader
 from inference.recommender.ranker import TowerRanker
 from inference.recommender.tower import Tower, TowerDamaged, load_tower
+from inference.recommender.trend import trend_of
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.ngrams import ModelDamaged, load_ngrams
@@ -78,7 +80,7 @@ class Personas:
                 travel=travel,
                 offers=storage.offers,
                 catalogue=storage.catalogue,
-                trends=NoTrends(),
+                trends=LoggedTrends(storage.offers),
                 rate_limits=ProcessRateLimits(clock) if is_limited else None,
                 clock=clock,
                 ids=ids,
@@ -207,12 +209,15 @@ class LateRecommender:
         return {} if self._ranker is None else self._ranker.statistics()
 
 
-class NoTrends:
-    """The `PriceTrends` port where no quotes are kept."""
+class LoggedTrends:
+    """The `PriceTrends` port over what was quoted. Borrows: the quotes."""
+
+    def __init__(self, quotes: Quotes) -> None:
+        self._quotes = quotes
 
     async def trend(self, tenant_id: int, query: Query) -> Trend | None:
-        await trio.lowlevel.checkpoint()
-        return None
+        found = trend_of(await self._quotes.daily_lows(tenant_id, query))
+        return None if found is None else Trend(change=found.change, days=found.days)
 
 
 def _models(folder: Path) -> list[IntentModel]:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from core.ports.clock import Clock
+from core.ports.offers import KEPT_FOR, MAX_QUOTES, DailyLow
 from protocol.frames import Money
 from protocol.travel import Details, Offer, Query, SupplierOffer
 from storage.postgres.identifiers import is_uuid
@@ -35,6 +36,19 @@ UPDATE offer SET (stored_at, fetched_at, expires_at, amount, currency, supplier,
               = ($2, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
  WHERE id = $3 AND tenant_id = $1 RETURNING true"""
 
+# `shares` of core/ports/offers.py, in SQL: what has its default is not in the query.
+_LOWS: Final = f"""
+SELECT fetched_at / 86400000 AS day, currency, min(amount::float8 / shares) AS low,
+       count(DISTINCT fetched_at) AS quotes
+  FROM (SELECT fetched_at, currency, amount, CASE query ->> 'kind'
+                 WHEN 'flight' THEN (query #>> '{{party,adults}}')::int
+                      + coalesce(jsonb_array_length(query #> '{{party,childrenAges}}'), 0)
+                 ELSE coalesce((query #>> '{{party,rooms}}')::int, 1) END AS shares
+          FROM offer
+         WHERE tenant_id = $1 AND query - 'party' = $2::jsonb - 'party' AND stored_at > $3
+         ORDER BY stored_at DESC LIMIT {MAX_QUOTES}) AS quoted
+ GROUP BY 1, 2 ORDER BY 1, 2"""
+
 
 class PostgresOffers:
     """One row per offer. Housekeeping removes those that were stored too long ago."""
@@ -59,6 +73,11 @@ class PostgresOffers:
             return False
         row = tenant_id, self._clock.now_ms(), *_row(offer)
         return await self._database.call(_replace, row)
+
+    async def daily_lows(self, tenant_id: int, query: Query) -> Sequence[DailyLow]:
+        oldest = self._clock.now_ms() - int(KEPT_FOR * 1_000)
+        row = tenant_id, _ENCODE(query).decode(), oldest
+        return [DailyLow(**found) for found in await self._database.call(_lows, row)]
 
 
 def _row(offer: Offer) -> tuple[Any, ...]:
@@ -105,6 +124,10 @@ async def _add(connection: Connection, row: Sequence[Any]) -> None:
 
 async def _get(connection: Connection, tenant_id: int, offer_id: str) -> asyncpg.Record | None:
     return await connection.fetchrow(_GET, tenant_id, offer_id)
+
+
+async def _lows(connection: Connection, row: Sequence[Any]) -> list[asyncpg.Record]:
+    return await connection.fetch(_LOWS, *row)
 
 
 async def _replace(connection: Connection, row: Sequence[Any]) -> bool:

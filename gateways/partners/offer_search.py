@@ -1,5 +1,6 @@
 """Searches over all suppliers: side by side, shared by who asks the same, shown as they come."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
@@ -85,13 +86,14 @@ class OfferSearch:
     async def search(
         self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
     ) -> Found:
-        await self._suppliers_there()
+        until = math.inf if within is None else trio.current_time() + within
+        await self._suppliers_there(until)
         kind: OfferKind = "flight" if isinstance(query, FlightQuery) else "hotel"
         names = [name for name, one in self._suppliers.items() if one.capabilities(kind)]
         if not names:
             raise Rejected("unavailable", "This server has no supplier for that.", temporary=False)
         searches = {name: self._searching(name, query) for name in names}
-        await _enough(list(searches.values()), ANSWER_WITHIN if within is None else within)
+        await _enough(list(searches.values()), until)
         refusals = [search.refusal for search in searches.values()]
         if refusals[0] is not None and all(refusals):
             raise refusals[0]
@@ -116,10 +118,10 @@ class OfferSearch:
         previous = offer.source.total
         return Repriced(offer=priced, previous=None if previous == source.total else previous)
 
-    async def _suppliers_there(self) -> None:
+    async def _suppliers_there(self, until: float = math.inf) -> None:
         """Raises `Unavailable`."""
         self.asked.set()
-        with trio.move_on_after(SUPPLIERS_WITHIN):
+        with trio.move_on_at(min(until, trio.current_time() + SUPPLIERS_WITHIN)):
             while not self._running.is_set():
                 await self._running.wait()
         if not self._running.is_set():
@@ -252,9 +254,9 @@ def _state(search: _Search, answer: Answer | None) -> SupplierState:
     return search.state
 
 
-async def _enough(searches: Sequence[_Search], within: float) -> None:
+async def _enough(searches: Sequence[_Search], until: float) -> None:
     """Wait for all of them, but not for ever; and not for long once one has answered."""
-    with trio.move_on_after(min(within, ANSWER_WITHIN)) as limit:
+    with trio.move_on_at(min(until, trio.current_time() + ANSWER_WITHIN)) as limit:
         async with trio.open_nursery() as nursery:
             for search in searches:
                 nursery.start_soon(_wait, search, limit)

@@ -334,8 +334,11 @@ async def test_who_asks_before_there_are_suppliers_waits_a_little(
     world = World(Supplier("a", [flight("a", 1)]))
     assert not world.desk.asked.is_set()
     with pytest.raises(Unavailable):
+        await world.desk.search(1, "ada", QUERY, within=3.0)
+    assert trio.current_time() == pytest.approx(3.0)
+    with pytest.raises(Unavailable):
         await world.desk.search(1, "ada", QUERY)
-    assert trio.current_time() == pytest.approx(offer_search.SUPPLIERS_WITHIN)
+    assert trio.current_time() == pytest.approx(3.0 + offer_search.SUPPLIERS_WITHIN)
     assert world.desk.asked.is_set()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(world.shown)

@@ -3,9 +3,9 @@
 Safety, over the whole of it:
 
 1. Every caller is answered within the deadline: a search after `ANSWER_WITHIN`, a price after
-   `PRICE_WITHIN`, plus what the store takes and, while there are no suppliers, `SUPPLIERS_WITHIN`;
-   with offers, or with a refusal that the port names. No other error reaches them. Nor is anybody
-   called late who was not waited for.
+   `PRICE_WITHIN`, plus what the store takes and, while there are no suppliers, `SUPPLIERS_WITHIN`; or
+   after what the caller said. With offers, or with a refusal that the port names; no other error
+   reaches them. Nor is anybody called late who was not waited for.
 2. What is shown was stored first, as it is shown, with its expiry: the supplier's own (Duffel), or 20
    minutes after it was asked for (Amadeus). So is a new price.
 3. No offer that is shown as fresh is stale: none has expired, none came from an answer older than
@@ -94,11 +94,13 @@ def _call(call: Call, journey: Journey) -> Iterator[str]:
 def _in_time(call: Call, journey: Journey) -> Iterator[str]:
     """A search makes one call of the store, a price two."""
     within = ANSWER_WITHIN if call.what == "search" else PRICE_WITHIN
-    most = within + 2 * journey.weather.rates.slow + (SUPPLIERS_WITHIN if call.is_away else 0.0)
+    within += SUPPLIERS_WITHIN if call.is_away else 0.0
+    least = PATIENCE if call.within is None else min(PATIENCE, call.within)
+    most = min(within, call.within or within) + 2 * journey.weather.rates.slow
     lasted = call.ended_at - call.began_at
     if lasted > most + EARLY:
         yield f"a {call.what} was answered after {lasted:.1f} s"
-    if isinstance(call.outcome, Found) and lasted < PATIENCE - EARLY:
+    if isinstance(call.outcome, Found) and lasted < least - EARLY:
         for one in call.outcome.suppliers:
             if one.state == "late" and not _is_renewed(call, journey):
                 yield f"was told after {lasted:.1f} s that {one.name} is late"
@@ -136,8 +138,9 @@ def _sellers(call: Call) -> set[str]:
 
 def _stored_first(offers: Iterable[Offer], call: Call, journey: Journey) -> Iterator[str]:
     for offer in offers:
-        if offer not in journey.ledger.rows.get(offer.id, []):
-            yield f"was shown {offer.id}, which is not stored like that"
+        rows = journey.ledger.rows.get(offer.id, [])
+        if not any(row == offer for number, row in rows if number < call.ended):
+            yield f"was shown {offer.id}, which was not stored like that before"
         for source in (offer.source, *offer.others):
             if source.expires_at != _expiry(source):
                 yield f"was shown an offer of {source.supplier} with an expiry that nobody named"

@@ -22,14 +22,15 @@ Outcome = Literal["answered", "fault", "limited", "given_up"]
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One thing that a traveller asked of us. `outcome` None: the traveller went away. `row`: the
-    offer as it was stored when its price was asked. `began`, `ended`: numbers of notes. `is_away`:
+    """One thing that a traveller asked of us. `outcome` None: the traveller went away. `within`:
+    seconds that it may take, if that was said. `row`: the offer as it was stored when its price was asked. `began`, `ended`: numbers of notes. `is_away`:
     there were no suppliers when it began; `is_store_down`: our store failed it."""
 
     traveller: str
     what: Literal["search", "price"]
     query: Query
     offer_id: str = ""
+    within: float | None = None
     row: Offer | None = None
     began: int = 0
     ended: int = 0
@@ -152,8 +153,8 @@ class Door:
 
 @dataclass(slots=True)
 class Ledger:
-    """All of it. `rows`: each offer as it was stored, by id; `renewals`: when the search began anew,
-    with other suppliers."""
+    """All of it. `rows`: each offer as it was stored, by id, with the note's number; `renewals`: when
+    the search began anew, with other suppliers."""
 
     calls: list[Call] = field(default_factory=list)
     doors: list[Door] = field(default_factory=list)
@@ -161,7 +162,7 @@ class Ledger:
     told: list[Told] = field(default_factory=list)
     denied: list[Denied] = field(default_factory=list)
     composed: dict[str, Composed] = field(default_factory=dict)
-    rows: dict[str, list[Offer]] = field(default_factory=dict)
+    rows: dict[str, list[tuple[int, Offer]]] = field(default_factory=dict)
     renewals: list[float] = field(default_factory=list)
     _numbers: int = 0
 
@@ -174,6 +175,10 @@ class Ledger:
         """A new guard's."""
         self.doors.append(Door(name, policy))
         return self.doors[-1]
+
+    def note_row(self, offer: Offer) -> None:
+        """It is stored now."""
+        self.rows.setdefault(offer.id, []).append((self.number(), offer))
 
     def note_search(
         self, supplier: str, query: Query, offers: Sequence[SupplierOffer], now: int

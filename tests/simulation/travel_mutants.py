@@ -96,12 +96,12 @@ def first_alone() -> Patches:
     """When the first supplier answers, nobody else is asked."""
     search = OfferSearch.search
 
-    async def lazy(self: Any, tenant_id: int, user_id: str | None, query: Query) -> Any:
+    async def lazy(self: Any, *args: Any, **more: Any) -> Any:
         await self._suppliers_there()
         whole = self._suppliers
         self._suppliers = dict(list(whole.items())[:1])
         try:
-            return await search(self, tenant_id, user_id, query)
+            return await search(self, *args, **more)
         finally:
             self._suppliers = whole
 
@@ -142,20 +142,31 @@ def something_like_it() -> Patches:
 def no_deadline() -> Patches:
     """Whoever searches waits until all suppliers have been heard or given up."""
 
-    async def patient(searches: Sequence[Any]) -> None:
+    async def patient(searches: Sequence[Any], until: float) -> None:
         for search in searches:
             await search.over.wait()
 
     yield offer_search, "_enough", patient
 
 
+def all_have_ten_seconds() -> Patches:
+    """Who says how long a search may take waits as long as everybody."""
+    search = OfferSearch.search
+
+    async def deaf(self: Any, *args: Any, **_: Any) -> Any:
+        return await search(self, *args)
+
+    yield OfferSearch, "search", deaf
+
+
 def dies_with_its_caller() -> Patches:
     """When one of those who wait for a search goes away, it is over for all of them."""
     search = OfferSearch.search
 
-    async def selfish(self: Any, tenant_id: int, user_id: str | None, query: Query) -> Any:
+    async def selfish(self: Any, *args: Any, **more: Any) -> Any:
+        query = args[-1]
         try:
-            return await search(self, tenant_id, user_id, query)
+            return await search(self, *args, **more)
         except trio.Cancelled:
             for (_, wanted), under_way in self._searches.items():
                 if wanted == query:
@@ -326,16 +337,17 @@ MUTANTS: Mapping[str, Mutant] = {
     "no_expiry_check": Mutant(no_expiry_check, 40, "as fresh that has expired"),
     "never_stale": Mutant(never_stale, 20, "s old"),
     "not_marked": Mutant(not_marked, 40, "as fresh that is"),
-    "shown_before_stored": Mutant(shown_before_stored, 10, "is not stored like that"),
+    "shown_before_stored": Mutant(shown_before_stored, 10, "not stored like that"),
     "renewed_expiry": Mutant(renewed_expiry, 10, "an expiry that nobody named"),
     "one_refusal_is_enough": Mutant(one_refusal_is_enough, 40, "was refused a search that only"),
     "first_alone": Mutant(first_alone, 10, "was not told of all"),
     "lost_source": Mutant(lost_source, 10, "with all their sources"),
     "dearest_first": Mutant(dearest_first, 60, "more than another supplier asks", {"rule": 0.9}),
     "yesterdays_price": Mutant(yesterdays_price, 20, "did not name"),
-    "no_price_before": Mutant(no_price_before, 20, "before"),
+    "no_price_before": Mutant(no_price_before, 40, "before"),
     "something_like_it": Mutant(something_like_it, 40, "something else"),
     "no_deadline": Mutant(no_deadline, 20, "was answered after"),
+    "all_have_ten_seconds": Mutant(all_have_ten_seconds, 40, "was answered after"),
     "dies_with_its_caller": Mutant(dies_with_its_caller, 60, "is late", {"hurry": 0.6, "far": 1.5}),
     "never_over": Mutant(never_over, 20, "in quiet times"),
     "repeats_all": Mutant(repeats_all, 20, "must not be"),

@@ -173,13 +173,21 @@ class Simulation:
                 few = self._shown[-8:] if chance.random() < 0.7 else self._shown
                 await self._price(name, chance.choice(few), patience)
             else:
-                await self._look(name, chance.choice(self.queries), patience)
+                within = chance.choice((0.2, 3.0)) if chance.random() < 0.2 else None
+                await self._look(name, chance.choice(self.queries), patience, within=within)
 
     async def _look(
-        self, name: str, query: Query, patience: float | None = None, *, is_last: bool = False
+        self,
+        name: str,
+        query: Query,
+        patience: float | None = None,
+        *,
+        within: float | None = None,
+        is_last: bool = False,
     ) -> Call:
-        call = Call(name, "search", query, is_last=is_last)
-        await self._ask(call, partial(self.search.search, TENANT, name, query), patience)
+        call = Call(name, "search", query, within=within, is_last=is_last)
+        asked = partial(self.search.search, TENANT, name, query, within=within)
+        await self._ask(call, asked, patience)
         if isinstance(call.outcome, Found):
             self._shown += call.outcome.offers
         return call

@@ -40,7 +40,7 @@ class WatchedOffers:
         await self._pass_time()
         await self._offers.add(tenant_id, user_id, offers)
         for offer in offers:
-            self._ledger.rows.setdefault(offer.id, []).append(offer)
+            self._ledger.note_row(offer)
         await self._pass_time()
 
     async def get(self, tenant_id: int, offer_id: str) -> Offer | None:
@@ -55,7 +55,8 @@ class WatchedOffers:
     async def replace(self, tenant_id: int, offer: Offer) -> bool:
         await self._pass_time()
         is_there = await self._offers.replace(tenant_id, offer)
-        self._ledger.rows.setdefault(offer.id, []).append(offer)
+        if is_there:
+            self._ledger.note_row(offer)
         await self._pass_time()
         return is_there
 

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.understanding.dates import dates_in, easter, next_day
+from inference.understanding.dates import dates_in
 from inference.understanding.folding import fold
+from inference.understanding.periods import easter
+from inference.understanding.when import next_day
 from protocol.understanding import Dates, Language
 
 TODAY = date(2026, 11, 24)

@@ -1,0 +1,113 @@
+"""What readers of days share: how days are written, and what was found so far."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from inference.understanding.calendar_words import (
+    MONTHS,
+    NUMBER,
+    WEEKDAYS,
+    alternatives,
+)
+from protocol.understanding import Language
+
+Spans = list[tuple[int, int]]
+
+MONTH: Final = rf"(?P<month>{alternatives(MONTHS)})\.?"
+MONTH2: Final = rf"(?P<month2>{alternatives(MONTHS)})\.?"
+YEAR: Final = r"(?:,? (?:de |del )?(?P<year>20\d\d))?"
+DAY: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
+DAY2: Final = r"(?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
+TO: Final = (
+    r"\s*(?:-|to|until|till?|til|through|thru|and|bis|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
+)
+TO_THE: Final = rf"{TO}(?:the |zum |el |le |den |dem )?"
+OF: Final = r"(?: ?of| de| del)?"
+WEEKDAY: Final = rf"(?P<weekday>{alternatives(WEEKDAYS)})s?\.?"
+WEEKDAY2: Final = rf"(?P<weekday2>{alternatives(WEEKDAYS)})\.?"
+_UNTIL: Final = re.compile(
+    r"\b(?:until|till?|by|back(?: home)?(?: on| by)?|return\w*(?: on)?|bis(?: zum)?|hasta(?: el)?|jusqu'?(?:au|a)?"
+    r"|zuruck(?: am)?|vuelta(?: el)?|volver(?: el)?|volvemos(?: el)?|retour(?: le)?|revenir(?: le)?|not after"
+    r"|before|vor|antes del?|avant(?: le)?)\s*(?:the |el |le |den |dem |am )?$"
+)
+NEXT_BEFORE: Final = re.compile(
+    r"\b(?:next|nachste[nrms]?|naechste[nrms]?|kommende[nrms]?|proximo|proxima|el proximo|coming)\s*$"
+)
+NEXT_AFTER: Final = re.compile(
+    r"^\s*(?:prochaine?|que viene|qui vient|proximo|after next|d'apres|siguiente)\b"
+)
+AFTER_NEXT: Final = re.compile(
+    r"\b(?:week(?:end)? after next|ubernachste\w*|weekend after(?: that)?|the one after)\b"
+)
+N: Final = rf"(?P<n>{NUMBER})"
+
+
+@dataclass(slots=True)
+class Found:
+    """What was recognised so far; `taken` are the characters that say it."""
+
+    text: str
+    today: date
+    language: Language
+    from_: date | None = None
+    to: date | None = None
+    month: str | None = None
+    nights: int | None = None
+    season: str | None = None
+    holiday: str | None = None
+    taken: Spans = field(default_factory=list)
+
+    def matches(self, pattern: "re.Pattern[str]") -> Iterator["re.Match[str]"]:
+        """Those in text that nothing was read from yet."""
+        for match in pattern.finditer(self.text):
+            if not any(a < match.end() and match.start() < b for a, b in self.taken):
+                yield match
+
+    def take(self, match: "re.Match[str]") -> None:
+        self.taken.append(match.span())
+
+    def day(self, day: date, match: "re.Match[str]") -> None:
+        """A lone day: the first is the departure, unless it says until; the second the return."""
+        self.take(match)
+        if _UNTIL.search(self.text[: match.start()]) or self.from_ is not None:
+            if self.to is None and (self.from_ is None or day > self.from_):
+                self.to = day
+        else:
+            self.from_ = day
+            if self.to is not None and self.to < day:
+                self.to = None
+
+    def range(self, start: date, end: date, match: "re.Match[str]") -> None:
+        self.take(match)
+        if self.from_ is None:
+            self.from_, self.to = start, end
+
+
+def next_day(today: date, month: int, day: int, year: int | None = None) -> date | None:
+    """The next such day to come; None: there is none."""
+    try:
+        if year is not None:
+            return date(year, month, day)
+        this = date(today.year, month, day)
+        return this if this >= today else date(today.year + 1, month, day)
+    except ValueError:
+        return None
+
+
+def month_in(today: date, count: int) -> str:
+    months = today.year * 12 + today.month - 1 + count
+    return f"{months // 12}-{months % 12 + 1:02d}"
+
+
+def day_in(month: str, day: int) -> date | None:
+    try:
+        return date.fromisoformat(f"{month}-{day:02d}")
+    except ValueError:
+        return None
+
+
+def month_after(month: str) -> str:
+    return month_in(date.fromisoformat(f"{month}-01"), 1)

@@ -23,8 +23,8 @@ from protocol.travel import (
 )
 from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.offers import MemoryOffers
-from storage.postgres.offers import PostgresOffers
-from storage.postgres.pool import Database
+from storage.postgres.offers import _ENCODE, _LOWS, PostgresOffers
+from storage.postgres.pool import Connection, Database
 
 DAY = 86_400_000
 FLIGHTS = FlightQuery(
@@ -130,3 +130,20 @@ async def test_other_tenants_quotes_and_old_ones_are_not_there(world: World) -> 
     assert await world.offers.daily_lows(2, FLIGHTS) == []
     world.clock.at_ms += int(KEPT_FOR * 1_000)
     assert await world.offers.daily_lows(1, FLIGHTS) == []
+
+
+async def test_a_journeys_quotes_are_found_by_the_index(world: World) -> None:
+    if isinstance(world.offers, MemoryOffers):
+        pytest.skip("no plans in memory")
+    for day in range(40):
+        query = replace(FLIGHTS, depart_on=f"2027-{1 + day % 12:02}-{1 + day % 28:02}")
+        await world.quote(*range(10_000, 10_100), query=query)
+    plan = await world.offers._database.call(_plan)
+    assert "offer_journey" in plan
+    assert "Seq Scan" not in plan
+
+
+async def _plan(connection: Connection) -> str:
+    await connection.execute("ANALYZE offer")
+    lines = await connection.fetch("EXPLAIN " + _LOWS, 1, _ENCODE(FLIGHTS).decode(), 0)
+    return "\n".join(line[0] for line in lines)

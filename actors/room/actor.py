@@ -175,6 +175,7 @@ class RoomActor(Actor[Any]):
     async def _publish_unseen(self) -> None:
         """What became durable as our predecessor crashed, for connections that stayed; and what it
         was saying."""
+        self._speaking.tell_untold()
         while self._trace.published < self._applied.head:
             rows = await self._ports.log.read(
                 self._applied.tenant_id,

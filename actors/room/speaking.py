@@ -45,7 +45,7 @@ class Speaking:
             raise Rejected("not_found", "There is no such persona.")
         self._runs.open(command, seat.name, self._ports.clock.monotonic())
         self._traces.failed.forget(self._room.id, command.run_id)
-        self._tell_all()
+        self.tell_untold()
         self._arm()
 
     def stream(self, command: StreamRun) -> None:
@@ -87,6 +87,12 @@ class Speaking:
                 text = bytes(run.text[: run.sent]).decode()
                 client.send_nowait(encode(self._delta(run, 0, text)), FrameLane.STREAM)
 
+    def tell_untold(self) -> None:
+        """What a crash kept from the live connections: before anything else that they missed, for a
+        message comes behind its text."""
+        for run in self._runs:
+            self._tell(run)
+
     def carry_on(self, seqs: Mapping[str, int | None]) -> None:
         """After a restart, when everything durable was told. `seqs`: of the messages of runs that were
         closing; None: it is not durable, whoever asked was refused, and asks again."""
@@ -95,7 +101,6 @@ class Speaking:
             if run.closing is not None and seq is not None:
                 self.closed(run.opened.run_id, run.closing, seq)
         self.forget_closing()
-        self._tell_all()
         self._arm()
 
     def forget_closing(self) -> None:
@@ -132,10 +137,6 @@ class Speaking:
             self._is_armed = True
             first = min(run.heard_at for run in self._runs) + HEARD_WITHIN
             self._after(max(0.0, first - self._ports.clock.monotonic()), RUNS_OVERDUE)
-
-    def _tell_all(self) -> None:
-        for run in self._runs:
-            self._tell(run)
 
     def _tell(self, run: UnderWay) -> None:
         """To the live connections: whatever they were not told yet."""

@@ -476,6 +476,27 @@ async def test_a_crash_of_the_room_costs_an_answer_nothing(
         ]
 
 
+async def test_last_words_that_a_crash_kept_back_are_told_before_the_message(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with World().running() as world:
+        ada, _ = await with_mona(world)
+        await ask(world, opens(1))
+        await tell(world, streams(1, 0, "One. "))
+        breaking = _Breaking(world, monkeypatch)
+        breaking.next = "chat.delta"
+        with pytest.raises(Rejected, match="internal"):
+            await ask(world, closes(1, "One. Two."))
+        await trio.sleep(5)
+        assert (await ask(world, closes(1, "One. Two."))).seq == 5
+        assert shown(ada)[1:] == [
+            ("delta", 0, "One. "),
+            ("delta", 5, "Two."),
+            ("message", 5, "One. Two."),
+            ("ended", run_id(1), "done", 5),
+        ]
+
+
 async def test_an_answer_that_became_durable_as_its_room_crashed_ends_when_it_is_back(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

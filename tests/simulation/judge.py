@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import Any
 
 from people import Frame, Person
+from run_judge import judge_runs
 from simulated_node import TENANT
 from simulation import Journey
 
@@ -41,6 +42,7 @@ def judge(journey: Journey) -> list[str]:
         problems += [f"{person.name} never heard of {kind}" for kind in person.unanswered]
         problems += _inbox(person)
         problems += _connections(person)
+    problems += judge_runs(journey)
     problems += [
         f"{number:g} {what} are left over" for what, number in journey.left_behind.items() if number
     ]
@@ -56,7 +58,7 @@ def _acks(room_id: str, events: Sequence[RoomEvent], people: Sequence[Person]) -
     """Promise 1: acknowledged is stored, once."""
     stored: dict[tuple[str, str], list[MessagePosted]] = defaultdict(list)
     for event in events:
-        if isinstance(event, MessagePosted):
+        if isinstance(event, MessagePosted) and event.sender.kind == "user":
             stored[event.sender.id, event.client_id or ""].append(event)
     yield from (
         f"{client_id} is stored {len(found)} times"

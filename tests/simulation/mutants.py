@@ -9,18 +9,23 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
+from actors.room import memory, rows, seating
 from actors.room.actor import RoomActor
 from actors.room.catch_up import CatchUp
 from actors.room.flow import Flow
 from actors.room.gates import Gates
 from actors.room.memory import Memory
+from actors.room.open_runs import UnderWay
 from actors.room.pipeline import Entry, Pipeline
 from actors.room.recovery import Recovery
+from actors.room.speaking import Speaking
+from actors.room.traces import Trace, Traces
 from core.ports.message_log import Outcome
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
 from gateways.client.topic import Topic
 from loadtest.client import Session
+from protocol.chat import MessagePosted
 from protocol.close_codes import CloseCode
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryShards
@@ -233,7 +238,68 @@ def rooms_made_twice() -> Patches:
     yield MemoryRooms, "_existing", lambda *_: None
 
 
+def late_to_an_answer() -> Patches:
+    """Who comes in while a persona speaks is not told what it has said."""
+    yield Speaking, "show", lambda *_: None
+
+
+def answered_twice() -> Patches:
+    """A run that is closed again becomes another message."""
+
+    def of_people(posted: MessagePosted) -> str | None:
+        return posted.client_id
+
+    yield memory, "key_of", of_people
+    yield rows, "key_of", of_people
+
+
+def speechless_after_a_crash() -> Patches:
+    """A room that crashes forgets what its personas were saying."""
+    find = Traces.find
+
+    def forgetful(self: Traces, room_id: str) -> Trace | None:
+        left = find(self, room_id)
+        return None if left is None else Trace(left.fence, left.published)
+
+    yield Traces, "find", forgetful
+
+
+def untold_words() -> Patches:
+    """What a persona says as its room crashes is told to nobody afterwards."""
+
+    def forget(self: Any) -> None:
+        for run in self._runs:
+            run.is_announced, run.sent = True, len(run.text)
+
+    yield Speaking, "tell_untold", forget
+
+
+def text_told_again() -> Patches:
+    """Every delta holds the whole text from its beginning."""
+    tell = Speaking._tell
+
+    def whole(self: Any, run: UnderWay) -> None:
+        if run.is_announced:
+            run.sent = 0
+        tell(self, run)
+
+    yield Speaking, "_tell", whole
+
+
+def unannounced() -> Patches:
+    """The first persona comes without a word."""
+    yield seating, "_announcement", lambda *_: None
+
+
 MUTANTS: Mapping[str, Mutant] = {
+    "late_to_an_answer": Mutant(late_to_an_answer, 30, "which had not begun"),
+    "answered_twice": Mutant(answered_twice, 150, "is stored 2 times", {"turn": 0.15}),
+    "speechless_after_a_crash": Mutant(
+        speechless_after_a_crash, 60, "never heard the end", {"turn": 0.1, "cut": 0.0, "end": 0.0}
+    ),
+    "untold_words": Mutant(untold_words, 30, "which had not begun", {"turn": 0.15}),
+    "text_told_again": Mutant(text_told_again, 10, "and not at"),
+    "unannounced": Mutant(unannounced, 60, "was announced at"),
     "ack_before_commit": Mutant(ack_before_commit, 20, "was acked at"),
     "no_dedupe": Mutant(no_dedupe, 20, "is stored 2 times"),
     "burnt_seq": Mutant(burnt_seq, 20, "not 1..n"),

@@ -60,15 +60,18 @@ class Person:
         now_ms: Callable[[], int],
         connect: Callable[[], Awaitable[Link]],
         agenda: Agenda,
+        persona_id: str | None = None,
     ) -> None:
         self.number, self.user_id, self.name = number, user_id, name
         self.chance = chance
         self.agenda = agenda
+        self.persona_id = persona_id
         self.sockets: list[Socket] = []
         self.events: list[Frame] = []
         self.acked: dict[tuple[str, str], list[Frame]] = {}
         self.unanswered: list[str] = []
         self.has_quit = False
+        self.stayed: Socket | None = None
         self.naps = 0.0
         self._connect = connect
         self._mine: list[tuple[str, str]] = []
@@ -156,6 +159,7 @@ class Person:
             (0.05, self._mark),
             (0.04, self._leave_and_return),
             (0.06, self._rearrange),
+            *(((0.06, self._bring_persona), (0.06, self._cut_short)) if self.persona_id else ()),
         )
         deed = self.chance.choices([d for _, d in deeds], [weight for weight, _ in deeds])[0]
         await deed(room_id)
@@ -240,6 +244,22 @@ class Person:
             await self.insist("room.invite", roomId=room_id, userIds=[whom])
         else:
             await self.insist("room.update", roomId=room_id, title=f"Day {self.chance.random()}")
+
+    async def _bring_persona(self, room_id: str) -> None:
+        """One's own in or out; another's out, which mostly is refused."""
+        whose = self.number if self.chance.random() < 0.7 else self.chance.randint(1, 4)
+        await self.insist(
+            "room.persona",
+            roomId=room_id,
+            personaId=f"{(self.persona_id or '')[:-1]}{whose}",
+            active=self.chance.random() < 0.7,
+        )
+
+    async def _cut_short(self, room_id: str) -> None:
+        """The answer that began last."""
+        runs = [event["runId"] for event in self.events if event.get("type") == "run.started"]
+        if runs:
+            await self.insist("persona.cancel", runId=runs[-1])
 
     async def run(self) -> None:
         """The client instance, until cancelled."""

@@ -51,6 +51,10 @@ def play_all(seeds: range, mutant: Mutant | None = None) -> Counter[str]:
         totals["parts_restarted"] += int(journey.totals.parts_restarted)
         totals["messages"] += sum(len(journey.rows(room_id)) for room_id in journey.rooms)
         totals["received"] += journey.deliveries
+        totals["runs"] += len(journey.said)
+        totals["answers"] += sum(
+            bool(said.closed and said.closed.seq) for said in journey.said.values()
+        )
     return totals
 
 

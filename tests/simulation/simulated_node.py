@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import trio
+from parrots import Cage, Said
 from virtual_network import Link, Network, VirtualPoller
 from virtual_time import dice
 from weather import Life, Mortal, PlannedCrash, Weather
@@ -61,7 +62,8 @@ class Database:
         self.users = MemoryUsers()
         self.rooms = MemoryRooms(self.stored, self.users)
         self.runs = MemoryRuns(VirtualClock())
-        self.personas = MemoryPersonas(StoredPersonas(), rooms_of=self.stored.rooms_with)
+        self.stored_personas = StoredPersonas()
+        self.personas = MemoryPersonas(self.stored_personas, rooms_of=self.stored.rooms_with)
         self.inboxes = MemoryInboxes()
         self.sessions = MemorySessions(self.inboxes)
         self.outbox = MemoryOutbox(self.stored)
@@ -120,6 +122,7 @@ class Node:
         weather: Weather,
         policy: Policy,
         totals: Totals,
+        said: dict[str, Said],
     ) -> None:
         self.life = Life()
         self.ended = trio.Event()
@@ -147,6 +150,14 @@ class Node:
             chance=self._chance,
             bounds=Bounds(),
         )
+        cage = Cage(
+            runs=Mortal(database.runs, self.life, weather),
+            ids=ids,
+            chance=dice(seed, f"parrots {number}"),
+            weather=weather,
+            said=said,
+        )
+        self.actors.system.register(cage.spec())
         self._sabotage_publishing()
         self._admission = admission.Admission(admission.Bounds())
         fanout = self.actors.fanout

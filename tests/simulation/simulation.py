@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 import trio
+from parrots import Said, persona_id
 from people import Agenda, Frame, Person
 from simulated_node import TENANT, Database, Node, Totals, VirtualClock
 from virtual_network import Link, Network
@@ -23,9 +24,12 @@ from actors.room.ring import Ring
 from core.identity import Role
 from core.ports.repositories import User
 from gateways.client.policy import Policy
+from protocol.persona import Persona
 
 PEOPLE = 5
 STEPS = 9
+STEPS_AMONG_PERSONAS = 6
+"""A quarter of the worlds have personas, and what these say takes as long again."""
 ROOMS = 2
 FOREIGN = "another node"
 BAD_FOR = 60.0
@@ -43,6 +47,7 @@ class Journey:
     database: Database
     weather: Weather
     totals: Totals
+    said: dict[str, Said] = field(default_factory=dict)
     people: list[Person] = field(default_factory=list)
     rooms: list[str] = field(default_factory=list)
     left_behind: dict[str, float] = field(default_factory=dict)
@@ -88,6 +93,7 @@ class Simulation:
             command_rate=None, max_backlog=self.chance.choice((16_384, 65_536, 1_048_576))
         )
         self._seed = seed
+        self._has_personas = seed % 4 == 1
         self._links: list[Link] = []
         self._shards_given_back = 0
         self._shards_back_at = 0.0
@@ -138,6 +144,7 @@ class Simulation:
                 created_at=0,
             )
         )
+        self._give_persona(user_number, user_id)
         person = Person(
             user_number,
             user_id,
@@ -146,9 +153,15 @@ class Simulation:
             now_ms=self.clock.now_ms,
             connect=self._connect,
             agenda=self.agenda,
+            persona_id=persona_id(user_number) if self._has_personas else None,
         )
         person.naps = self.chance.choice((0.0, 0.0, 0.05, 1.0))
         return person
+
+    def _give_persona(self, user_number: int, user_id: str) -> None:
+        id = persona_id(user_number)
+        persona = Persona(id=id, owner_id=user_id, name=f"Parrot {user_number}", style="local")
+        self.database.stored_personas.personas[TENANT, id] = persona
 
     async def _travel(self, people: list[Person]) -> None:
         async with trio.open_nursery() as nursery:
@@ -161,7 +174,7 @@ class Simulation:
         await self.agenda.ready.wait()
         for room_id in self.agenda.rooms:
             await person.enter(room_id)
-        await person.live(STEPS)
+        await person.live(STEPS_AMONG_PERSONAS if self._has_personas else STEPS)
         # Who goes away for good in the middle leaves no retry behind to repair anything.
         if person.number == PEOPLE - 1 and person.chance.random() < 0.3:
             with trio.move_on_after(person.chance.random() * 0.05):
@@ -169,6 +182,7 @@ class Simulation:
             person.has_quit = True
 
     async def _make_room(self, person: Person) -> None:
+        is_accompanied = person.persona_id is not None and person.number == 1
         others = {other.user_id for other in self.journey.people if other.number != person.number}
         answer = await person.insist(
             "room.create",
@@ -176,6 +190,7 @@ class Simulation:
             clientId=person.session.new_id(),
             title="Lisbon",
             members=sorted(others),
+            **({"personas": [person.persona_id]} if is_accompanied else {}),
         )
         if not isinstance(answer, dict):
             raise AssertionError(f"no room was made: {answer}")
@@ -192,6 +207,7 @@ class Simulation:
             await owner.post(room_id, owner.session.new_id(), "the end")
         await trio.sleep(20)
         for person in people:
+            person.stayed = person.sockets[-1] if person.session.is_connected else None
             if not person.session.is_connected:
                 self.journey.troubles.append(f"{person.name} is not connected in quiet times")
 
@@ -296,6 +312,7 @@ class Simulation:
             self.weather,
             self.policy,
             self.totals,
+            self.journey.said,
         )
 
     async def _go_home(self) -> None:

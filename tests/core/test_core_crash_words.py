@@ -59,6 +59,8 @@ def filled(kind: inspect.Type, text: str) -> Any:
             return [filled(item, text)]
         case inspect.VarTupleType(item_type=item):
             return (filled(item, text),)
+        case inspect.TupleType(item_types=items):
+            return tuple(filled(item, text) for item in items)
         case inspect.RawType():
             return msgspec.Raw(msgspec.json.encode(text))
         case inspect.DictType(key_type=key, value_type=value):

@@ -5,6 +5,7 @@ from contextlib import suppress
 from actors.presence import actor as presence
 from actors.room import actor as room
 from actors.room.ports import RoomPorts
+from actors.room.traces import Traces
 from actors.session import actor as session
 from actors.session.keeper import Keeper
 from actors.session.ports import SessionPorts
@@ -45,6 +46,7 @@ class Actors:
         self.fanout = TopicFanout(self._audience_changed, clock=clock.monotonic)
         self.fanout.on_ended = self._connection_ended
         self.keeper = Keeper(storage.sessions, clock)
+        self.traces = Traces()
         self.reception = Reception()
         self.outbox = OutboxDispatcher(
             storage.outbox,
@@ -93,7 +95,7 @@ class Actors:
             ids=ids,
         )
         return [
-            room.spec(rooms),
+            room.spec(rooms, self.traces),
             session.spec(sessions, self.keeper, self.reception),
             user.spec(users),
             presence.spec(self.fanout),

@@ -219,6 +219,7 @@ class Server:
             "message_log": self.storage.log.statistics(),
             "outbox": self.actors.outbox.statistics(),
             "process": process_statistics(),
+            "rooms": self.actors.traces.statistics(),
             "sessions": self.actors.keeper.statistics(),
             "reception": self.actors.reception.statistics(),
             "supervisor": self.supervisor.statistics(),

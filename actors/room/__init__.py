@@ -12,5 +12,5 @@ docs/adr/0005-how-a-room-works.md explains the design in one page. Read the file
 - staying itself: `loading`, `recovery`, `traces`;
 - and what joins them: `messages`, `typing_users`, `ports`, `actor`.
 
-Only `actor` is for others (its `spec`), and `ports` for the wiring. Nothing here knows a socket.
+Only `actor` is for others (its `spec`), and `ports` and `traces` for the wiring. Nothing here knows a socket.
 """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from loadtest.accounts import Account, Api, ApiError
+from loadtest.accounts import Account, Api, ApiError, UnreachableError
 from loadtest.client import Session
 from loadtest.persona_answers import Answers
 from loadtest.persona_prompts import Prompts
@@ -155,6 +155,9 @@ async def _answer(ask: Any, account: Account) -> Frame:
         if error.is_temporary:
             return {"items": [], "why": error.message}
         raise
+    except UnreachableError:
+        # Who waits for a catalogue that is only being filled may be hung up on.
+        return {"items": [], "why": "there was no answer"}
     return answer
 
 

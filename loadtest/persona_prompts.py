@@ -1,8 +1,8 @@
 """What is asked of personas: the development half of the messages that judge understanding.
 
 The set has a hundred messages that are meant for a persona, and a load test needs thousands: so each
-begins with the name of the persona that it is for, and the places in it become other ones from the
-second round through the set on. None is told twice in half a minute.
+begins with the name of the persona that it is for, and the places in it become others, that the
+sandbox sells to. None is told twice in half a minute.
 """
 
 import json
@@ -11,7 +11,6 @@ import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +27,9 @@ Nairobi Toronto Chicago Miami Lima Tokyo Osaka Seoul Bangkok Singapore Denpasar 
 Auckland"""
 CITIES: Final = tuple(_CITIES.split())
 """What the sandbox's suppliers sell to, as far as it is one word."""
+
+STRIDE: Final = 7
+"""Neighbours in the set go to cities that far apart."""
 
 _NEEDED: Final[Mapping[str, frozenset[str]]] = {
     "ask_destination": frozenset(),
@@ -48,16 +50,19 @@ class Prompt:
     places: tuple[str, ...] = ()
 
     def varied(self, number: int) -> str:
-        """The same wish for other places; 0: as it was written. With the set's own small and capital
-        letters."""
-        if not number:
+        """The same wish for other places, in the set's own small and capital letters."""
+        if not self.places:
             return self.text
-        text = self.text
-        for at, place in enumerate(self.places):
-            # Half a round apart, so that nobody flies to where he is.
-            city = CITIES[(number + at * len(CITIES) // 2) % len(CITIES)]
-            text = _word(place).sub(partial(_as_written, city), text)
-        return text
+        # A third of the way round from one to the next, so that nobody flies to where he is.
+        cities = {
+            place.casefold(): CITIES[(number + at * (len(CITIES) // 3)) % len(CITIES)]
+            for at, place in enumerate(self.places)
+        }
+
+        def other(found: re.Match[str]) -> str:
+            return _as_written(cities[found[0].casefold()], found[0])
+
+        return _words(self.places).sub(other, self.text)
 
 
 class Prompts:
@@ -83,7 +88,8 @@ class Prompts:
         for _ in pool:
             turn = self._turns[needs_search]
             self._turns[needs_search] += 1
-            text = f"@{name} {pool[turn % len(pool)].varied(turn // len(pool))}"
+            round_, place = divmod(turn, len(pool))
+            text = f"@{name} {pool[place].varied(round_ + STRIDE * place)}"
             if text not in self._told:
                 self._told[text] = at
                 self._by_age.append(text)
@@ -108,16 +114,15 @@ def _prompt(row: Mapping[str, Any]) -> Prompt:
     return Prompt(
         text=row["text"],
         needs_search=needed is not None and needed <= slots.keys(),
-        places=tuple(place for place in named if _word(place).search(row["text"])),
+        places=tuple(place for place in named if _words((place,)).search(row["text"])),
     )
 
 
-def _word(place: str) -> re.Pattern[str]:
-    return re.compile(rf"\b{re.escape(place)}\b", re.IGNORECASE)
+def _words(places: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, places))})\b", re.IGNORECASE)
 
 
-def _as_written(city: str, found: re.Match[str]) -> str:
-    before = found[0]
+def _as_written(city: str, before: str) -> str:
     if before.islower():
         return city.lower()
     return city.upper() if before.isupper() else city

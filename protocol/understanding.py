@@ -67,7 +67,7 @@ class Setting(Value, frozen=True, kw_only=True):
 
 class PlaceMention(Value, frozen=True, kw_only=True):
     """A place as it was written. `name`: its English name; `place_id` of the catalogue where that has
-    it, `country` where it is a whole one."""
+    it, or the city that one goes to for a region; `country` where it is a whole one."""
 
     name: str
     place_id: str | None = None

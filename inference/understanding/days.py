@@ -187,11 +187,18 @@ def _next_weekday(found: Found, name: str, match: "re.Match[str]") -> date:
     today = found.from_ or found.today
     day = today + timedelta((WEEKDAYS[name] - today.weekday()) % 7 or 7)
     before, after = found.text[: match.start()], found.text[match.end() :]
+    if _NEXT_WEEK.search(found.text) and _is_this_week(day, found.today):
+        return day + timedelta(7)
     if NEXT_BEFORE.search(before) and found.language == "en" and _is_this_week(day, found.today):
         return day + timedelta(7)
     if re.match(r"\s*(?:week|in a week|in einer woche|en huit)\b", after):
         return day + timedelta(7)
     return day
+
+
+_NEXT_WEEK: Final = re.compile(
+    r"\bnext week\b|\bn(?:a|ae)chste woche\b|\b(?:proxima semana|semana que viene)\b|\bsemaine prochaine\b"
+)
 
 
 def _is_this_week(day: date, today: date) -> bool:
@@ -272,6 +279,8 @@ _BARE_DAY: Final = re.compile(
 
 def bare_days(found: Found) -> None:
     """A day of this month or the next."""
+    if found.language == "en":
+        _ranges_of(found, _ORDINAL_RANGE)
     for match in found.matches(_BARE_DAY):
         which = next(name for name, value in match.groupdict().items() if value)
         if found.language != which[:2] or re.search(_NUMBERS_BEFORE, found.text[: match.start()]):
@@ -283,6 +292,9 @@ def bare_days(found: Found) -> None:
             found.day(day, match)
 
 
+_ORDINAL_RANGE: Final = re.compile(
+    rf"\b(?:the )?(?P<one>3[01]|[12]\d|[1-9])(?:st|nd|rd|th){TO_THE}(?P<two>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
+)
 _BARE_RANGE: Final = re.compile(
     rf"^\D*\b(?P<one>3[01]|[12]\d|[1-9])\.?{TO_THE}(?P<two>3[01]|[12]\d|[1-9])\.?\D*$"
 )
@@ -290,7 +302,11 @@ _BARE_RANGE: Final = re.compile(
 
 def bare_range(found: Found) -> None:
     """The answer "5 to 12": of this month or the next."""
-    for match in found.matches(_BARE_RANGE):
+    _ranges_of(found, _BARE_RANGE)
+
+
+def _ranges_of(found: Found, pattern: "re.Pattern[str]") -> None:
+    for match in found.matches(pattern):
         one, two = int(match["one"]), int(match["two"])
         month = month_in(found.today, 0 if one >= found.today.day else 1)
         start = day_in(month, one)

@@ -154,10 +154,12 @@ class Gazetteer:
         self._names: dict[str, dict[Name, Known]] = {}
         self._codes: dict[str, Known] = {}
         self._slips: dict[str, set[str]] = {}
+        self._gateways: dict[str, Known] = {}
         by_english: dict[str, Known] = {}
         for entry in entries:
             self._take(entry, by_english)
         self._take_wide(by_english)
+        self._gateways.clear()
         for alias, english in _ALIASES.items():
             if english in by_english:
                 self._name(alias, by_english[english], weight=9.0)
@@ -251,20 +253,28 @@ class Gazetteer:
                 self._name(name, known, weight=weight + (0.5 if language == "en" else 0.2))
         if is_destination:
             for name in entry.also:
+                self._gateways.setdefault(name, known)
                 words = name.split()
                 is_said = len(name) > 4 and name.isascii() and "city" not in words
                 if is_said and any(word not in COMMON for word in words):
                     self._name(name, known, weight=weight - 1.0, is_also=True)
         if place.names["en"] not in by_english or by_english[place.names["en"]].weight < weight:
             by_english[place.names["en"]] = known
+        for code in place.airports if is_destination else ():
+            self._codes.setdefault(code.lower(), known)
         if place.iata and (is_destination or (place.population or 0) > 300_000):
-            self._codes.setdefault(place.iata.lower(), known)
+            self._codes[place.iata.lower()] = known
 
     def _take_wide(self, by_english: dict[str, Known]) -> None:
         for region in (*regions(), *countries()):
             own = by_english.get(region.name)
-            if own is None and region.country is None:
-                own = self._by_name(region.name)
+            if region.country is None and (own is None or own.weight < 3.0):
+                # What a destination is called too (Bali, Santorini), never a small city's name.
+                own = self._gateways.get(" ".join(words_of(region.name)))
+            if own is None and region.gateway is not None:
+                own = by_english.get(region.gateway)
+            if own is not None and own.weight < 2.0:
+                own = None
             mention = PlaceMention(
                 name=region.name,
                 place_id=own.mention.place_id if own else None,
@@ -276,10 +286,6 @@ class Gazetteer:
                 city = by_english.get(name)
                 if city is None or city.weight < 3.0 or name == region.name:
                     self._name(name, known, weight=known.weight)
-
-    def _by_name(self, name: str) -> Known | None:
-        words = tuple(words_of(name))
-        return self._names.get(words[0], {}).get(words)
 
     def _name(self, name: str, known: Known, *, weight: float, is_also: bool = False) -> None:
         for form in {name, _spelt_out(name)}:

@@ -51,7 +51,7 @@ _SIGNED: Final = re.compile(
     rf"|(?<![\d.,]){_AMOUNT.replace('amount', 'amount2')}{_THOUSANDS.replace('thousand>', 'thousand2>', 1)}"
     rf"\s?(?:{_CURRENCY.format(n=2)})"
     rf"|\b(?:{_SAID})\s(?:{_CURRENCY.format(n=3)})"
-    rf"|(?<![\d.,]){_AMOUNT.replace('amount', 'amount3')}{_GRAND}"
+    rf"|(?<![\d.,]){_AMOUNT.replace('amount', 'amount3')}(?:{_GRAND}|\s?(?:balles|pavos|pesos|kronen|eus|eurillos)\b)"
 )
 _LIMIT: Final = (
     r"(?:under|below|less than|max(?:imum|imal|imo)?\.?|up to|around|about|budget(?: is| of| ist| von| de| es| est|:)*|"

@@ -31,7 +31,7 @@ class _Words:
 
 _EN: Final = _Words(
     adults=r"adults?|grown[ -]?ups?|ad\b",
-    children=r"kids?|kiddos?|children|child|toddlers?|bab(?:y|ies)|newborns?|teens?|teenagers?|little ones|infants?|chd?\b|bbs?\b|bubs?|babas?|boys|girls(?= and)|daughters|sons",
+    children=r"kids?|kiddos?|children|child|toddlers?|bab(?:y|ies)|newborns?|teens?|teenagers?|little ones|infants?|chd?\b|bbs?\b|under \d+s?|bubs?|babas?|boys|girls(?= and)|daughters|sons",
     people=r"people|persons?|ppl|pax|guests|travell?ers|friends|mates|cousins|colleagues|siblings|sisters|brothers|couples(?=x)|lads|girls|guys|of us|buddies|women|men|ladies|heads|students",
     child_kin=r"\d+[ -]?(?:yo|y/o|year[ -]?old|month[ -]?old)|bab(?:y|ies)|baba|bub|bubba|toddler|newborn|infant|son|daughter|kid|child|little (?:one|boy|girl)|nephew|niece|grandson|granddaughter|teenager|teen",
     adult_kin=r"wife|wifey|missus|mrs|mister|husband|hubby|girlfriend|gf|boyfriend|bf|partner|fiancee?|mum|mom|mother|dad|father|sister|brother|sis|bro|friend|mate|bestie|"
@@ -64,7 +64,7 @@ _ES: Final = _Words(
     adult_kin=r"mujer|marido|novia|novio|pareja|esposa|esposo|madre|padre|mama|papa|hermana|hermano|amigo|amiga|abuela|abuelo|tia|tio|prima|primo|suegra|suegro|colega|chica|chico",
     pair_kin=r"padres|abuelos|suegros",
     us=rf"(?:somos|seremos|seriamos|vamos|iriamos|grupo de|familia de|para|nosotr[oa]s|(?<!entre )(?<!de )(?<!a )los) {_N}(?! (?:adultos?|ninos?|noches?|dias?|semanas?|horas?|estrellas?|habitaciones?|personas?|hijos?|de|meses|primer\w*|ultim\w*|opcion\w*|hotel\w*))\b",
-    alone=r"\b(?:solo|solamente|solo para) (?:yo|mi)\b(?! y)|\byo (?:solo|sola|solito|solita)\b|\bviajo (?:solo|sola)\b|\bsol[oa] yo\b|\buna persona\b|\bun adulto\b|\ben solitario\b|\bpara mi solo\b",
+    alone=r"\b(?:solo|solamente|solo para) (?:yo|mi)\b(?! y)|\b(?:voy|viajo|ire) sol[oa]\b|\byo (?:solo|sola|solito|solita)\b|\bviajo (?:solo|sola)\b|\bsol[oa] yo\b|\buna persona\b|\bun adulto\b|\ben solitario\b|\bpara mi solo\b",
     two=r"\blos dos\b(?! (?:primer|ultim|hotel|vuel))|\blas dos juntas\b|\ben pareja\b|\bnosotros dos\b|\bpara (?:dos|2)\b(?! (?:noches|dias|semanas|ninos|adultos))|\bcomo pareja\b",
     my=r"mi|mis|nuestr[oa]s?|el|la|los|las|un|una|su",
     self_=r"\byo\b|\bconmigo\b",
@@ -154,7 +154,7 @@ def _compiled(words: _Words) -> _Patterns:
             rf"|{near}(?:{_AND}\w+)?{_AND}(?:{words.self_})|{own}\s(?:{words.self_})"
         ),
         child=re.compile(
-            rf"(?<!\w)(?:with|mit|con|avec|w/?|\+|and|und|y|et|n|&|,|for|fur|para|pour) ?(?:(?:{words.my}) )?{adjective}(?:{words.child_kin})\b(?!-| club| bed| friendly| cot| seat)"
+            rf"(?:(?<!\w)(?:with|mit|con|avec|w/?|and|und|y|et|n|for|fur|para|pour)|[,+&]) ?(?:(?:{words.my}) )?{adjective}(?:{words.child_kin})\b(?!-| club| bed| friendly| cot| seat)"
         ),
         adult=re.compile(
             rf"(?<!\w)(?:with|mit|con|avec|w/?|and|und|y|et|me|\+|&|n|bring\w*|taking|take) (?:(?:{words.my}) {adjective})?(?:{words.adult_kin})\b"

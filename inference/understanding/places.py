@@ -48,7 +48,7 @@ _AND: Final = re.compile(
 )
 _NOT: Final = re.compile(
     r"\b(?:not|nicht|instead of|statt|anstatt|en vez de|en lugar de|pas|plutot que|rather than|isnt|ohne|without|sin|sans|except|"
-    r"other than|than|comme)\s(?:to |in |nach |a |en )?$"
+    r"other than|als nach)\s(?:to |in |nach |a |en )?$"
 )
 _NOT_AFTER: Final = re.compile(r"^\s*(?:no\b(?! idea)|nein\b|nicht\b|is out\b|isnt)(?=\W|$)")
 _NO_PLACE: Final = re.compile(
@@ -211,9 +211,12 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
             and sure[at + 1]
             and _is_joined(said, candidate, candidates[at + 1])
         )
-        word = said.tokens[candidate.first].word
-        if (left or right) and (candidate.first != candidate.last or word not in COMMON or right):
-            sure[at] = not (word in COMMON and not _ENDS.match(said.after(candidate)) and not right)
+        is_common = (
+            candidate.first == candidate.last and said.tokens[candidate.first].word in COMMON
+        )
+        is_end = left and bool(_ENDS.match(said.after(candidate)))
+        is_goal = is_end and bool(_THEN_TO.match(said.between(candidates[at - 1], candidate)))
+        sure[at] = right or is_goal if is_common else left or right
     return [candidate for candidate, is_sure in zip(candidates, sure, strict=True) if is_sure]
 
 
@@ -244,6 +247,8 @@ def _is_place(said: _Said, candidate: _Candidate) -> bool:
     if sighting is None or (is_all and said.asked in ("destination", "origin")):
         return True
     if sighting.is_sure or (first.word == "island" and said.language == "de" and first.is_capital):
+        return True
+    if first.word == "nice" and said.language == "fr":
         return True
     previous, before = said.previous(candidate), said.before(candidate)
     is_cued = previous in _IN or bool(_FROM.search(before) or _HOTEL_OF.search(before))

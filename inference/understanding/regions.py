@@ -63,11 +63,13 @@ _SHORT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """`country`: ISO 3166-1 where it is a whole one. `names` in all languages, its English one first."""
+    """`country`: ISO 3166-1 where it is a whole one. `names` in all languages, its English one first.
+    `gateway`: the English name of the catalogue's city that one goes to for it."""
 
     name: str
     country: str | None
     names: tuple[str, ...]
+    gateway: str | None = None
 
 
 @cache
@@ -100,24 +102,12 @@ def regions() -> Iterator[Region]:
     """Those of regions.tsv."""
     for line in _TABLE.read_text("utf-8").splitlines():
         if not line.startswith("#"):
-            name, _country, others = line.split("\t")
-            yield Region(name, None, (name, *filter(None, others.split(","))))
+            name, _country, others, gateway = line.split("\t")
+            names = (name, *filter(None, others.split(",")))
+            yield Region(name, None, names, gateway or None)
 
 
-_NO_COUNTRY: Final = frozenset(
-    {"EU", "EZ", "UN", "ZZ", "QO", "XA", "XB", "XK", "HK", "MO", "PR", "GL"}
-) | {
-    "GP",
-    "MQ",
-    "RE",
-    "PF",
-    "NC",
-    "FO",
-    "SJ",
-    "BQ",
-    "CW",
-    "AW",
-    "AQ",
-    "JE",
-}
-"""No countries, or regions of the table under a name by which people say them."""
+_NO_STATE: Final = "EU EZ UN ZZ QO XA XB XK AC CP CQ DG EA IC TA"
+_BY_HAND: Final = "HK MO PR GL GP MQ RE PF NC FO SJ BQ CW AW AQ JE"
+_NO_COUNTRY: Final = frozenset((*_NO_STATE.split(), *_BY_HAND.split()))
+"""What CLDR has and ISO has not, and what the table has under the name by which people say it."""

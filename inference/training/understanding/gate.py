@@ -119,6 +119,16 @@ def models(reader: str) -> list[IntentModel]:
         raise Refused(f"no encoder: {error}") from None
 
 
+def by_words_alone(model: IntentModel, said: Iterable[tuple[Language, Message]]) -> float:
+    """Share of intents that a model finds that is told neither the setting nor what the rules saw."""
+    right = [
+        model.scores(message.text, Setting(people=2)).of(message.intent)
+        == max(model.scores(message.text, Setting(people=2)).intents)
+        for _, message in said
+    ]
+    return sum(right) / len(right)
+
+
 def report(found: Mapping[str, Judgement]) -> dict[str, dict[str, float]]:
     """Figures by language."""
     return {key: dict(judgement.figures()) for key, judgement in found.items()}
@@ -166,6 +176,7 @@ def _gate(chosen: argparse.Namespace) -> int:
     said = of_half(half)
     found = judged(ModelReader(best, gazetteer()).read_sync, said)
     figures, limits = report(found), list(LIMITS)
+    figures["all"]["ngrams_by_words_alone"] = by_words_alone(load_ngrams(), said)
     if chosen.reader == "encoder":
         baseline = judged(ModelReader(best[1:], gazetteer()).read_sync, said)["all"]
         figures["all"]["lead"] = figures["all"]["intent"] - baseline.figures()["intent"]
@@ -175,6 +186,7 @@ def _gate(chosen: argparse.Namespace) -> int:
         versions = {model.name: model.version for model in best}
         note({"at": at, "reader": chosen.reader, "versions": versions, "figures": figures})
     print(table(figures))
+    print(f"n-grams told of words alone: {figures['all']['ngrams_by_words_alone']:.3f} of intents")
     if chosen.confusions and half == "development":
         print(confusions(found["all"]))
     if chosen.json:

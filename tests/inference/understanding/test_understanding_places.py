@@ -119,7 +119,7 @@ def test_what_the_catalogue_has_comes_with_its_id_and_countries_with_their_code(
     assert (lisbon.name, lisbon.place_id) == ("Lisbon", "lisbon-pt")
     assert bali is not None
     assert (bali.name, bali.country) == ("Bali", None)
-    assert bali.place_id is not None
+    assert bali.place_id == "denpasar-id"
     assert japan is not None
     assert (japan.name, japan.country) == ("Japan", "JP")
 

@@ -18,8 +18,8 @@ from test_actors_room_personas import (
 from trio.testing import MockClock
 
 from actors.room import closing
-from actors.room.decisions import Decision, Given
-from actors.room.memory import Memory
+from actors.room.decisions import Decision, Given, KnowKey
+from actors.room.memory import Memory, Stored
 from actors.room.open_runs import MAX_CLOSED, OpenRuns
 from actors.room.state import RoomState
 from core.envelope import Envelope, Lane
@@ -513,6 +513,21 @@ async def test_an_answer_that_became_durable_as_its_room_crashed_ends_when_it_is
         assert [one for one in shown(ada) if one[0] == "ended"] == [("ended", run_id(1), "done", 5)]
 
 
+async def test_what_is_not_remembered_is_looked_up_before_an_answer_is_stored(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.room.actor.MAX_RECALLED", 1)
+    async with World().running() as world:
+        await with_mona(world)
+        await trio.sleep(400)
+        assert world.system.statistics()["active"] == 0
+        await ask(world, opens(1))
+        await tell(world, streams(1, 0, "said"))
+        assert (await ask(world, closes(1, "said"))).seq == 5
+        assert (await ask(world, closes(1, "said"))).seq == 5
+        assert [message.content for message in messages(world)] == ["said"]
+
+
 async def test_a_run_that_nothing_is_heard_of_is_closed(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, _ = await with_mona(world)
@@ -648,6 +663,33 @@ def test_only_the_newest_closed_runs_are_remembered() -> None:
     assert not runs.was_closed(run_id(0))
     assert runs.seq_of(run_id(MAX_CLOSED)) == MAX_CLOSED
     assert len(runs) == 0
+
+
+def test_an_end_without_a_message_that_is_not_through_lets_none_follow() -> None:
+    runs, memory = OpenRuns(), Memory()
+    runs.open(opens(1), "Mona", 0.0)
+    given = Given(now=T0, new_id="")
+    judged = closing.decide(room(), memory, runs, closes(1, reason="failed"), given)
+    assert judged == Decision(answer=RunClosed(seq=None))
+    run = runs.get(run_id(1))
+    assert run is not None
+    run.closing = "failed"
+    assert closing.decide(room(), memory, runs, closes(1, "late words"), given) == judged
+
+
+def test_a_message_that_may_have_been_forgotten_is_looked_up_first() -> None:
+    runs, memory = OpenRuns(), Memory()
+    memory.since = T0
+    runs.open(opens(1), "Mona", 0.0)
+    close = closes(1, "said")
+    need = closing.decide(room(), memory, runs, close, Given(now=T0, new_id=""))
+    assert need == KnowKey(MONA, message_id(1))
+    judged = closing.decide(room(), memory, runs, close, Given(now=T0, new_id="", key_is_new=True))
+    assert isinstance(judged, Decision)
+    assert judged.event is not None
+    memory.remember_key(MONA, message_id(1), Stored(3, message_id(1), T0))
+    found = closing.decide(room(), memory, runs, close, Given(now=T0, new_id="", key_is_new=True))
+    assert found == Decision(answer=RunClosed(seq=3))
 
 
 def commands() -> st.SearchStrategy[Any]:

@@ -17,7 +17,8 @@ from core.errors import Overloaded, Rejected
 from core.restart_policy import RestartPolicy
 
 ROOT = Path(inspect.getfile(ActorSpec)).parent.parent
-IMPURE = {"time", "random", "secrets", "uuid", "datetime"}
+IMPURE = {"time", "random", "secrets", "uuid", "datetime.now"}
+READS_THE_CLOCK = {"now", "today", "utcnow"}
 DOORS = {"core/clock.py", "core/ids.py"}
 """Where time and chance come in: implementations of ports."""
 
@@ -140,13 +141,25 @@ async def test_the_system_counts_everything_that_it_bounds(
 
 
 def _impure(source: str) -> set[str]:
+    """What of time, chance and ids a source could read. Days may be reckoned with, today may not be asked."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Attribute) and node.attr in READS_THE_CLOCK:
+            owner = ast.unparse(node.value).rpartition(".")[2]
+            names |= {"datetime.now"} if owner in ("datetime", "date") else set()
+        elif isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.partition(".")[0])
     return names & IMPURE
+
+
+def test_who_reckons_with_days_is_pure_and_who_asks_for_today_is_not() -> None:
+    assert not _impure("from datetime import date\ndate(2027, 1, 1)")
+    assert not _impure("self.clock.now()")
+    assert _impure("import datetime as d\nd.datetime.now()")
+    assert _impure("from datetime import date\ndate.today()")
+    assert _impure("import time")
 
 
 def test_no_actor_reads_a_clock_an_id_or_chance_but_through_its_ports() -> None:

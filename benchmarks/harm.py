@@ -28,6 +28,7 @@ import trio
 
 from benchmarks.harm_good import GoodClients, Phase
 from benchmarks.harm_processes import Child, ProcessorTime, child, go_first, take_first
+from benchmarks.harm_timeline import lines
 from loadtest.accounts import Api
 from loadtest.client import Session, open_session
 from loadtest.connection import dial_url
@@ -57,6 +58,10 @@ CROWDS: Final = {
     **{kind: {kind: number} for kind, number in CROWD.items()},
     "all": CROWD,
 }
+ACCOUNTS: Final = 8
+"""Hostile ones in all. Who did harm is welcomed late for the next minute and more: each phase has others,
+until all had their turn, so that it begins as the first did."""
+
 REST: Final = 1.5
 MOST: Final = 1.2
 CALM: Final = 0.5
@@ -133,9 +138,10 @@ def report(phases: list[tuple[str | None, Phase]], options: argparse.Namespace) 
         print(row(kind, phases))
     for kind in dict.fromkeys(kind for kind, _ in phases if kind):
         print(f"ratios of {kind}:", *(f"{ratio:.2f}" for ratio in ratios(phases, kind)))
-    if options.verbose:
-        for kind, phase in phases:
-            print(kind, f"{phase.p99:.1f}", phase.ended, phase.server)
+    for kind, phase in phases if options.timeline else ():
+        print(kind or "peace", *lines(phase.seen, phase.server.pop("timeline")), sep="\n")
+    for kind, phase in phases if options.verbose else ():
+        print(kind, f"{phase.p99:.1f}", phase.ended, phase.server)
 
 
 async def calm() -> None:
@@ -154,8 +160,8 @@ async def wait_filled(api: Api, token: str) -> None:
 
 
 async def target_of(api: Api, number: int) -> list[str]:
-    """So many hostile accounts, with a room whose history is long: the words of a target."""
-    accounts = await make_accounts(api, number)
+    """So many hostile accounts for each phase, with a room whose history is long: the words of a target."""
+    accounts = await make_accounts(api, max(number, ACCOUNTS // number * number))
     await wait_filled(api, await accounts[0].token())
     ws = str((await api.info())["ws"])
     session = Session(dial=dial_url(ws), credentials=accounts[0], on_event=lambda event: None)
@@ -173,13 +179,14 @@ async def target_of(api: Api, number: int) -> list[str]:
         for _ in range(40):
             await session.send(room, "x" * 8_000, client_id=session.new_id())
     tokens = [await account.token() for account in accounts]
-    return [api.url, ws, ",".join(tokens), room]
+    lists = [tokens[first : first + number] for first in range(0, len(tokens), number)]
+    return [api.url, ws, ";".join(map(",".join, lists)), room]
 
 
 @asynccontextmanager
 async def staged(options: argparse.Namespace) -> AsyncIterator[Stage]:
     """A server with everybody connected."""
-    words = ["steps"] if options.steps else []
+    words = ["timeline"] if options.timeline else []
     script = str(REPOSITORY / "benchmarks" / "harm_server.py")
     with TemporaryDirectory(prefix="caravan-harm-") as folder:
         await trio.Path(folder).chmod(0o711)  # the database's own user may pass through
@@ -229,10 +236,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12)
     parser.add_argument("--each", action="store_true", help="every kind by itself too")
     parser.add_argument("--kinds", nargs="+", choices=[*CROWDS], help="these alone")
-    parser.add_argument("--accounts", type=int, default=1, help="of the hostile clients together (1)")
+    parser.add_argument(
+        "--accounts", type=int, default=1, help="of a phase's hostile clients together (1)"
+    )
     parser.add_argument("--verbose", action="store_true", help="each phase")
     parser.add_argument(
-        "--steps", action="store_true", help="with --verbose: which tasks hold the loop"
+        "--timeline", action="store_true", help="when it was late, and what the tasks did then"
     )
     sys.exit(not trio.run(measure, parser.parse_args()))
 

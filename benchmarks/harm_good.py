@@ -28,9 +28,11 @@ SETTLES_AFTER: Final = 0.5
 @dataclass
 class Phase:
     """What good clients saw in one phase, and what it cost: `spent` in seconds of processor time per
-    second, `server` as its probe says, `ended` of the hostile ones by kind and last word."""
+    second, `server` as its probe says, `ended` of the hostile ones by kind and last word. `seen`: when
+    each delivery was due (trio time), and how late it came (seconds)."""
 
     deliveries: Latencies = field(default_factory=Latencies)
+    seen: list[tuple[float, float]] = field(default_factory=list)
     lag: Latencies = field(default_factory=Latencies)
     spent: dict[str, float] = field(default_factory=dict)
     server: dict[str, Any] = field(default_factory=dict)
@@ -99,3 +101,4 @@ class GoodClients:
         due = self._intended.get(frame.get("clientId", ""))
         if due is not None and frame["type"] == "chat.message":
             self.phase.deliveries.record(received_at - due)
+            self.phase.seen.append((due, received_at - due))

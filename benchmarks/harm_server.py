@@ -3,8 +3,8 @@
 Each line of standard input is answered, on standard output, by a line of figures since the last one:
 how late a sleep of a millisecond ended in the server's loop ("late"), what of that time the server's own
 threads were computing ("held": what the server can be blamed for, whatever else runs on the machine),
-pauses of garbage collection, all in milliseconds. With the argument `steps` it also times every step of
-every task by the processor's clock, and names those that held the loop for longest.
+pauses of garbage collection, all in milliseconds. With the argument `timeline` it also times every step of
+every task by the processor's clock: what each kind of task took of every twentieth of a second.
 """
 
 import gc
@@ -21,14 +21,14 @@ import trio
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.harm_timeline import SLICE
 from commands import serve
 from commands.command_line import main
 from core.config import Config
 from loadtest.latencies import Latencies
 
 SLEEP: Final = 0.001
-LONG: Final = 0.002
-NAMED: Final = 12
+Step = tuple[int, float, float]
 
 
 class Probe:
@@ -68,46 +68,46 @@ class Probe:
             self._collections.append(time.perf_counter() - self._began)
 
 
-class Steps(trio.abc.Instrument):
-    """Processor time of each task's steps since the last `take`, by the task's name."""
+class Timeline(trio.abc.Instrument):
+    """Processor time of the tasks' steps since the last `take`, by slices of the system's monotonic clock
+    and the tasks' names."""
 
     def __init__(self) -> None:
-        self._steps: dict[str, list[float]] = defaultdict(list)
+        self._slices: dict[int, dict[str, Step]] = defaultdict(dict)
         self._began = 0.0
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         self._began = time.thread_time()
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._steps[task.name.rpartition(".")[2]].append(time.thread_time() - self._began)
+        took = (time.thread_time() - self._began) * 1e3
+        of_slice = self._slices[int(time.monotonic() / SLICE)]
+        name = ".".join(task.name.split(".")[-2:])
+        steps, spent, longest = of_slice.get(name, (0, 0.0, 0.0))
+        of_slice[name] = (steps + 1, spent + took, max(longest, took))
 
-    def take(self) -> dict[str, str]:
-        """Steps, milliseconds of all of them, steps over 2 ms and the longest, by name."""
-        taken = {
-            name: f"{len(steps)} steps, {sum(steps) * 1e3:.0f} ms, "
-            f"{sum(step > LONG for step in steps)} long, max {max(steps) * 1e3:.1f}"
-            for name, steps in sorted(self._steps.items(), key=lambda item: -sum(item[1]))[:NAMED]
-        }
-        self._steps.clear()
+    def take(self) -> dict[int, dict[str, Step]]:
+        """By number of the slice and name: steps, milliseconds of all of them and of the longest."""
+        taken, self._slices = self._slices, defaultdict(dict)
         return taken
 
 
-async def _answer(probe: Probe, steps: Steps | None) -> None:
+async def _answer(probe: Probe, timeline: Timeline | None) -> None:
     async for _ in trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())):
         figures = probe.take()
-        if steps is not None:
-            figures["steps"] = steps.take()
+        if timeline is not None:
+            figures["timeline"] = timeline.take()
         print(json.dumps(figures), flush=True)
     os.kill(os.getpid(), signal.SIGTERM)  # who asked is gone, however it ended
 
 
 async def _probed(config: Config, key: bytes, demo: bool) -> None:
-    probe, steps = Probe(), Steps() if "steps" in sys.argv else None
-    if steps is not None:
-        trio.lowlevel.add_instrument(steps)
+    probe, timeline = Probe(), Timeline() if "timeline" in sys.argv else None
+    if timeline is not None:
+        trio.lowlevel.add_instrument(timeline)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(probe.run)
-        nursery.start_soon(_answer, probe, steps)
+        nursery.start_soon(_answer, probe, timeline)
         await _serve(config, key, demo)
         nursery.cancel_scope.cancel()
 

@@ -11,11 +11,11 @@ import trio
 from core.errors import Overloaded
 from protocol.close_codes import CloseCode
 
-AT_ONCE: Final = 4
+AT_ONCE: Final = 8
 """Hellos being opened. One costs about three milliseconds of the loop, and reads that chat does without:
 thirty together hold up every message."""
 
-REST: Final = 0.025
+REST: Final = 0.01
 """Seconds between two welcomes of one user: thirty sockets of an account leave the loop to others. Who
 comes back with all his devices does not notice."""
 

@@ -24,7 +24,7 @@ READS_PER_TURN: Final = 64
 LOT_EVERY: Final = 0.002
 """Seconds between two lots of sockets that are let in, or out: a crowd leaves the loop to others."""
 
-HAND_OVER: Final = Pace(fastest=0.003, slowest=0.01, all_within=0.25)
+HAND_OVER: Final = Pace(fastest=0.003, slowest=0.01, all_within=0.1)
 """Between two connections that become a request. One costs two to three milliseconds of the loop; twenty
 that ask together would hold it for fifty, through which every chat message has to wait."""
 

@@ -13,6 +13,7 @@ from quart import Request
 
 from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Principal
+from core.pacing import Pace
 from core.texts import first_spoken
 from gateways.http.bodies import (
     BODY_WITHIN,
@@ -35,8 +36,8 @@ ANSWER_WITHIN: Final = 30.0
 MAX_IN_FLIGHT: Final = 512
 MAX_ID_LENGTH: Final = 64
 
-PART_EVERY: Final = 0.01
-"""Seconds between two answers to bodies that did not come: a crowd of them is due at the same moment."""
+PART: Final = Pace(fastest=0.002, slowest=0.02, all_within=1.0)
+"""Between two answers to bodies that did not come: a crowd of them is due at the same moment."""
 
 log = structlog.get_logger("caravan.http")
 
@@ -101,7 +102,7 @@ class Gate:
         except SlowBody as error:
             visit.headers["Connection"] = "close"
             async with self._partings:
-                await trio.sleep(PART_EVERY)
+                await trio.sleep(PART.every(1 + self._partings.statistics().tasks_waiting))
             return problem(error, visit.locale)
         except RateLimited as error:
             visit.headers.update(error.headers)

@@ -1,7 +1,8 @@
 """Clients that mean harm. Each kind does one thing to a server until the server ends it.
 
-`python hostile_clients.py HTTP WS TOKENS ROOM` (tokens with commas between: clients take them in turns),
-for the benchmark of what this costs others (`benchmarks/harm.py`): each line of standard input says how many of which kinds there are from now on
+`python hostile_clients.py HTTP WS TOKENS ROOM`, for the benchmark of what this costs others
+(`benchmarks/harm.py`): tokens with commas between, which clients take in turns; of several such lists, with
+semicolons between, each order that is no peace takes the next, whom nobody has blamed yet. Each line of standard input says how many of which kinds there are from now on
 (`{"half_open": 1000}`; `{}`: peace), and is answered by a line that counts what ended before, by kind
 and last word. Who is ended comes back at once, but no more than once a second.
 """
@@ -343,8 +344,10 @@ async def besiege(target: Target) -> None:
     async with trio.open_nursery() as nursery:
         siege = trio.CancelScope()
 
+        lists = cycle(target.token.split(";"))
+
         async def crowd(numbers: dict[str, int], until: trio.CancelScope) -> None:
-            tokens = cycle(target.token.split(","))
+            tokens = cycle((next(lists) if numbers else "").split(","))
             with until:
                 async with trio.open_nursery() as clients:
                     for kind, number in numbers.items():

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from core.errors import Rejected, Unavailable
 from core.identity import Principal, Role
 from core.ports.repositories import StoredAnswer
-from gateways.http.gate import PART_EVERY
+from gateways.http.gate import PART
 from gateways.http.idempotency import answer_once, fingerprint
 from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR, address_key
 from gateways.http.routes import Reply
@@ -57,7 +57,7 @@ async def test_bodies_that_are_due_together_are_cut_off_one_by_one(
     async with trio.open_nursery() as nursery:
         for _ in range(5):
             nursery.start_soon(trickle)
-    assert ended == [pytest.approx(2.0 + (n + 1) * PART_EVERY) for n in range(5)]
+    assert ended == [pytest.approx(2.0 + (n + 1) * PART.slowest) for n in range(5)]
 
 
 async def test_guessing_tokens_counts_against_the_address() -> None:

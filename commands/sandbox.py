@@ -12,6 +12,7 @@ from typing import Any, Final
 import httpx
 import trio
 
+from commands.sandbox_cities import sold_cities
 from commands.sandbox_words import EXAMPLES, milliseconds
 from core.clock import SystemClock
 from gateways.sandbox.amadeus import AmadeusMachine
@@ -108,7 +109,7 @@ def _serve(args: argparse.Namespace) -> int:
     args.data.parent.mkdir(parents=True, exist_ok=True)
     store = Store(args.data)
     try:
-        world = World(store.seed(args.seed, otherwise=DEFAULT_SEED))
+        world = World(store.seed(args.seed, otherwise=DEFAULT_SEED), sold_cities())
         sandbox = Sandbox(world=world, store=store, machines=MACHINES, wall=SystemClock().now_ms)
         ports = {name: getattr(args, f"{name}_port") for name in PORTS}
         trio.run(_served, sandbox, ports, _note_of(args.data), args.with_parent)

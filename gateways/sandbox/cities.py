@@ -1,6 +1,6 @@
 """The places the sandbox sells to: real cities and airports, in a small table of its own.
 
-`World` takes any sequence of `City`: a larger catalogue can stand in for `CITIES`.
+`World` takes any sequence of `City`: `main.py sandbox` adds the catalogue's destinations to `CITIES`.
 """
 
 from dataclasses import dataclass

@@ -64,7 +64,9 @@ answered, and `part_within` is the deadline of that.)"""
 
 def impatient(folder: Path, bounds: dict[str, float]) -> ServerProcess:
     command = (sys.executable, IMPATIENT, json.dumps(bounds))
-    return ServerProcess(folder / "data", command, {"CARAVAN_RATE_LIMITS": "on"})
+    # Nobody travels: a sandbox that starts amid a test opens files of its own.
+    settings = {"CARAVAN_AMADEUS_MODE": "off", "CARAVAN_DUFFEL_MODE": "off"}
+    return ServerProcess(folder / "data", command, {"CARAVAN_RATE_LIMITS": "on", **settings})
 
 
 @asynccontextmanager
@@ -198,7 +200,7 @@ async def test_a_thousand_half_open_sockets_are_gone_by_their_deadline_and_leave
     target = await target_of(server)
     before, idle = open_files(server), resident_mb(server)
     peaks = []
-    for _ in range(2):
+    for _ in range(3):
         crowd = ["half_open"] * 900 + ["half_open_http"] * 100
         async with trio.open_nursery() as nursery:
             for kind in crowd:
@@ -211,7 +213,8 @@ async def test_a_thousand_half_open_sockets_are_gone_by_their_deadline_and_leave
                 await (await stage.connect()).tell("ping", t=1)
         await wait_files(server, before)
     assert peaks[0] < idle + 64, (idle, peaks)
-    assert peaks[-1] < peaks[0] + 4, (idle, peaks)
+    # Once, half a minute after its start, a server learns the names of places: twenty megabytes.
+    assert min(peaks[1] - peaks[0], peaks[2] - peaks[1]) < 4, (idle, peaks)
     print(f"resident: {idle:.0f} MB idle, {peaks} MB with a thousand half-open")
 
 

@@ -92,7 +92,7 @@ async def test_a_run_longer_than_its_tokens_live_is_refused_with_a_sentence(
     words = ["chat", "--users=1", "--rooms=1", "--url", protocol_server.http, "--tokens", str(file)]
     done = await command(protocol_server, "-m", "loadtest", *words)
     assert done.returncode == 2
-    assert "Make new ones: main.py seed --tokens FILE" in done.stderr.decode().replace("\n", " ")
+    assert "Make new ones: main.py seed --tokens FILE" in " ".join(done.stderr.decode().split())
 
 
 async def test_seeding_without_a_server_says_so(protocol_server: ServerProcess, tmp_path: Path):

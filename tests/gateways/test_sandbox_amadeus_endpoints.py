@@ -244,11 +244,14 @@ def test_wrong_stays_name_their_parameter(
     assert (error["code"], error["source"]["parameter"]) == (code, parameter)
 
 
+ROUND_NICE = {"north": 43.8, "south": 43.6, "west": 7.15, "east": 7.38}
+"""Nothing of Cannes or Monaco."""
+
+
 def test_activities_round_a_point_in_a_square_and_by_id(client: amadeus.Client) -> None:
-    near = client.shopping.activities.get(latitude=43.7, longitude=7.268, radius=20).data
+    near = client.shopping.activities.get(latitude=43.7, longitude=7.268, radius=8).data
     assert len(near) > 3
-    square = {"north": 44, "south": 43, "west": 7, "east": 8}
-    assert client.shopping.activities.by_square.get(**square).data == near
+    assert client.shopping.activities.by_square.get(**ROUND_NICE).data == near
     first = near[0]
     assert client.shopping.activity(first["id"]).get().data == first
     assert isinstance(first["geoCode"]["latitude"], str)
@@ -257,9 +260,9 @@ def test_activities_round_a_point_in_a_square_and_by_id(client: amadeus.Client) 
 
 def test_points_of_interest_which_the_sdk_has_no_words_for(client: amadeus.Client) -> None:
     path = "/v1/reference-data/locations/pois"
-    near = client.get(path, latitude=43.7, longitude=7.268, radius=20, categories="SIGHTS").data
+    near = client.get(path, latitude=43.7, longitude=7.268, radius=8, categories="SIGHTS").data
     assert {each["category"] for each in near} == {"SIGHTS"}
-    square = client.get(f"{path}/by-square", north=44, south=43, west=7, east=8).data
+    square = client.get(f"{path}/by-square", **ROUND_NICE).data
     assert {each["id"] for each in near} <= {each["id"] for each in square}
     assert client.get(f"{path}/{near[0]['id']}").data == near[0]
 

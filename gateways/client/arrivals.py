@@ -19,8 +19,8 @@ from gateways.client.wire import Wire
 
 _log = structlog.get_logger()
 
-UPGRADE: Final = Pace(fastest=0.002, slowest=0.005, all_within=0.25)
-UPGRADES_AT_ONCE: Final = 4
+UPGRADE: Final = Pace(fastest=0.001, slowest=0.005, all_within=0.2)
+UPGRADES_AT_ONCE: Final = 8
 """The time between two upgrades, and how many may be behind it. Each takes a third of a millisecond, and
 the hello that follows three: a crowd of them leaves the loop to others, and nobody honest waits for it,
 since fewer can be welcomed."""

@@ -1,0 +1,1 @@
+"""The chat model: its corpus, its training, its gates. Run `python -m inference.training.chat --help`."""

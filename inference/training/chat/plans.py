@@ -1,0 +1,63 @@
+"""Plans as the policy makes them, drawn at random, for a corpus: which facts are there, not what they say."""
+
+import random
+from typing import Final
+
+from protocol.persona import Voice
+from protocol.wording import MAX_LISTED, REQUIRED, Act, Plan
+
+JOURNEY: Final = ("destination", "origin", "dates", "party", "budget")
+
+WEIGHTS: Final[dict[Act, float]] = {
+    **dict.fromkeys(("show_places", "show_flights", "show_hotels"), 8.0),
+    **dict.fromkeys(("open_places", "open_flights", "open_hotels"), 8.0),
+    **dict.fromkeys(("ask", "compare", "detail", "nothing_found", "weather"), 4.0),
+    **dict.fromkeys(("still_searching", "unknown_detail", "price_trend", "no_price_trend"), 3.0),
+    **dict.fromkeys(("clarify", "confirm", "not_yet", "noted", "learned", "greet"), 3.0),
+    **dict.fromkeys(("ask_again", "welcome_thanks", "sorry", "smalltalk"), 2.0),
+    **dict.fromkeys(("out_of_scope", "stopped"), 2.0),
+}
+"""How often each act is drawn, beside the others."""
+
+_LISTS: Final[dict[Act, str]] = {
+    "show_places": "place",
+    "show_flights": "offer",
+    "show_hotels": "offer",
+    "compare": "offer",
+}
+_FIELDS: Final = {"place": ("country", "detail"), "offer": ("price", "detail")}
+_BECAUSE: Final[tuple[Act, ...]] = ("show_places", "show_flights", "show_hotels", "learned")
+
+
+def drawn(dice: random.Random, voice: Voice, act: Act | None = None) -> Plan:
+    """A plan in English whose facts are there by chance, as often as they are in conversations."""
+    if act is None:
+        act = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+    there = set(REQUIRED[act])
+    there |= {name for name in ("user", "persona") if dice.random() < 0.95}
+    there |= {name for name in JOURNEY if dice.random() < 0.5}
+    if act in _BECAUSE and dice.random() < 0.6:
+        there.add("because")
+    if act in _LISTS:
+        there |= _listed(dice, act)
+    moods = ("plain", "plain", "plain", "glad", "sad")
+    return Plan(
+        act=act,
+        voice=voice,
+        language="en",
+        facts=dict.fromkeys(sorted(there), "x"),
+        mood=dice.choice(moods),  # type: ignore[arg-type]
+        seed=dice.randrange(2**53),
+    )
+
+
+def _listed(dice: random.Random, act: Act) -> set[str]:
+    kind = _LISTS[act]
+    count = 2 if act == "compare" else dice.choice((1, 2, 3, 3, 3))
+    found: set[str] = set()
+    for number in range(1, min(count, MAX_LISTED) + 1):
+        found.add(f"{kind}.{number}.name")
+        for field in _FIELDS[kind]:
+            if (kind == "offer" and field == "price") or dice.random() < 0.8:
+                found.add(f"{kind}.{number}.{field}")
+    return found

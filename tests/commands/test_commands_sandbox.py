@@ -1,6 +1,7 @@
 """`main.py sandbox` steers a sandbox that runs, and says what is wrong in a sentence."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert process.stdin is not None
     ready = json.loads(process.stdout.readline())
     assert (ready["event"], ready["pid"]) == ("ready", process.pid)
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
     yield data
     process.stdin.close()
     assert process.wait(timeout=10) == 0

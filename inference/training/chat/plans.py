@@ -26,7 +26,10 @@ _LISTS: Final[dict[Act, str]] = {
     "compare": "offer",
 }
 _FIELDS: Final = {"place": ("country", "detail"), "offer": ("price", "detail")}
-_BECAUSE: Final[tuple[Act, ...]] = ("show_places", "show_flights", "show_hotels", "learned")
+_SHOWN: Final[tuple[Act, ...]] = ("show_places", "show_flights", "show_hotels")
+_BECAUSE: Final[tuple[Act, ...]] = (*_SHOWN, "learned")
+_BESIDE: Final = ("wanted", "what", "because", "climate", "count")
+"""Facts of the dialogue that a plan may have although its act has no use for them."""
 
 
 def drawn(dice: random.Random, voice: Voice, act: Act | None = None) -> Plan:
@@ -38,6 +41,9 @@ def drawn(dice: random.Random, voice: Voice, act: Act | None = None) -> Plan:
     there |= {name for name in JOURNEY if dice.random() < 0.5}
     if act in _BECAUSE and dice.random() < 0.6:
         there.add("because")
+    there |= {name for name in _BESIDE if dice.random() < 0.04}
+    if act in _SHOWN and dice.random() < 0.95:
+        there.add("count")
     if act in _LISTS:
         there |= _listed(dice, act)
     moods = ("plain", "plain", "plain", "glad", "sad")

@@ -205,6 +205,9 @@ class LateRecommender:
             raise Unavailable
         return None if self._ranker is None else self._ranker.taste_of(feedbacks, stated=stated)
 
+    def prior_of(self, stated: Mapping[str, float] = MappingProxyType({})) -> str:
+        return "" if self._ranker is None else self._ranker.prior_of(stated)
+
     def statistics(self) -> Mapping[str, int]:
         return {} if self._ranker is None else self._ranker.statistics()
 

@@ -62,8 +62,10 @@ class Learner:
             found = [self._ports.recommender.taste_of(given) for given in here.values()]
             return [taste for taste in found if taste is not None]
         model = await self._ports.feedbacks.load_taste(self._ports.tenant_id, asker_id, persona_id)
-        taste = taste_from(model)
-        if taste is None or taste.version != self._ports.recommender.tower:
+        taste, recommender = taste_from(model), self._ports.recommender
+        # What it began from may have changed since: the profile, or what most like.
+        prior = recommender.prior_of(await self._stated(asker_id))
+        if taste is None or (taste.version, taste.prior) != (recommender.tower, prior):
             taste, was_anything_said = await self._made_anew(persona_id, asker_id)
             if was_anything_said and taste is not None:
                 await self._store(persona_id, asker_id, taste_row(taste))
@@ -81,10 +83,13 @@ class Learner:
         """A taste made of what this person said of this persona's answers, over what the profile states,
         under the weights that are in use now; and whether anything was said at all."""
         latest = await self._ports.feedbacks.latest(self._ports.tenant_id, user_id, persona_id)
-        user = await self._sitting.user(user_id)
-        stated = stated_of(user.preferences if user is not None else None)
+        stated = await self._stated(user_id)
         taste = self._ports.recommender.taste_of(list(reversed(latest)), stated=stated)
         return taste, bool(latest)
+
+    async def _stated(self, user_id: str) -> dict[str, float]:
+        user = await self._sitting.user(user_id)
+        return stated_of(user.preferences if user is not None else None)
 
     async def _store(self, persona_id: str, user_id: str, row: dict[str, object]) -> None:
         await self._ports.feedbacks.save_taste(self._ports.tenant_id, user_id, persona_id, row)
@@ -145,11 +150,13 @@ def taste_from(model: object) -> Taste | None:
     match model:
         case {"v": str(version), "w": [*weights], "n": int(seen)}:
             numbers = tuple(float(one) for one in weights if isinstance(one, int | float))
-            return Taste(version=version, weights=numbers, seen=seen)
+            prior = str(model.get("p", ""))
+            return Taste(version=version, weights=numbers, seen=seen, prior=prior)
         case _:
             return None
 
 
 def taste_row(taste: Taste) -> dict[str, object]:
     """As its row has it."""
-    return {"v": taste.version, "w": list(taste.weights), "n": taste.seen}
+    row: dict[str, object] = {"v": taste.version, "w": list(taste.weights), "n": taste.seen}
+    return row | ({"p": taste.prior} if taste.prior else {})

@@ -53,11 +53,13 @@ class Writer(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
     """What one person showed one persona to like: weights over the item tower's output. `version`: of
-    the tower that they belong to; `seen`: how many feedbacks they rest on."""
+    the tower that they belong to; `seen`: how many feedbacks they rest on; `prior`: what they began from,
+    as `Recommender.prior_of` names it."""
 
     version: str
     weights: tuple[float, ...]
     seen: int = 0
+    prior: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,10 @@ class Recommender(Protocol):
         """What these feedbacks, oldest first, make of a taste that was what `stated` says (a feature's
         name → how much it is liked, -1 to 1), else what most like; None: there is nothing to learn of. Raises `Unavailable` while weights
         are being loaded."""
+
+    def prior_of(self, stated: Mapping[str, float] = MappingProxyType({})) -> str:
+        """A short name of what a taste begins from now, with what is `stated`: another one as soon as
+        either changes. A taste with another `prior` is to be made anew of its feedbacks."""
 
     @property
     def tower(self) -> str:

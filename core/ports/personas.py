@@ -175,7 +175,7 @@ class Feedbacks(Protocol):
     async def load_taste(
         self, tenant_id: int, user_id: str, persona_id: str
     ) -> dict[str, Any] | None:
-        """The row's `learningModel`: `{"v": tower, "w": [...], "n": seen}`. It lives as long as the
+        """The row's `learningModel`: `{"v": tower, "w": [...], "n": seen, "p"?: prior}`. It lives as long as the
         persona."""
 
     async def save_taste(

@@ -1,7 +1,10 @@
 """core/ports/inference.Recommender: the tower's items, ranked by tastes."""
 
+import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
@@ -33,9 +36,19 @@ STRENGTHS: Final[Mapping[str, float]] = MappingProxyType(
 NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """What most like by their feedback: `weights` [16] over the outputs of the tower of version `tower`."""
+
+    version: str
+    tower: str
+    weights: Floats
+
+
 class TowerRanker:
     """Owns: the outputs of items lately ranked, the one used longest ago makes way. Borrows: the tower;
-    `places` by the code of their city; `worker`, where it ranks: one thread for all small models.
+    `places` by the code of their city; `population`, what most like by their feedback (without it the
+    tower's own guess counts); `worker`, where it ranks: one thread for all small models.
     """
 
     def __init__(
@@ -43,9 +56,12 @@ class TowerRanker:
         tower: Tower,
         *,
         places: Mapping[Iata, Place] = MappingProxyType({}),
+        population: Population | None = None,
         worker: trio.CapacityLimiter | None = None,
     ) -> None:
         self._tower, self._places = tower, places
+        is_ours = population is not None and population.tower == tower.version
+        self._population = population if is_ours else None
         self._worker = worker or trio.CapacityLimiter(1)
         self._items: OrderedDict[Vector, Floats] = OrderedDict()
         self._lacking: OrderedDict[Vector, Floats] = OrderedDict()
@@ -54,6 +70,11 @@ class TowerRanker:
     @property
     def tower(self) -> str:
         return self._tower.version
+
+    @property
+    def population(self) -> str:
+        """The version of what tastes begin from; empty: the tower's own guess."""
+        return "" if self._population is None else self._population.version
 
     def statistics(self) -> Mapping[str, int]:
         """Items ranked, of them found in the cache, and tastes made."""
@@ -128,12 +149,21 @@ class TowerRanker:
             strength=np.array([STRENGTHS.get(one.kind, 1.0) for one in usable]),
         )
         rounded = tuple(round(float(weight), 5) for weight in weights)
-        return Taste(version=self.tower, weights=rounded, seen=len(usable))
+        return Taste(
+            version=self.tower, weights=rounded, seen=len(usable), prior=self.prior_of(stated)
+        )
+
+    def prior_of(self, stated: Mapping[str, float] = NOBODY) -> str:
+        """See `core.ports.inference.Recommender`. Empty: nothing is known but the tower's guess."""
+        known = sorted((name, much) for name, much in stated.items() if name in AT)
+        if not known and not self.population:
+            return ""
+        return sha256(json.dumps([self.population, known]).encode()).hexdigest()[:8]
 
     def prior(self, stated: Mapping[str, float] = NOBODY) -> Floats:
         """[16]: what most like, moved to what somebody states: towards items that have a feature, and away
         from those that have not. Names that are no feature's say nothing."""
-        weights = self._tower.popular.copy()
+        weights = self._most.copy()
         known = {name: much for name, much in stated.items() if name in AT}
         if not known:
             return weights
@@ -153,7 +183,12 @@ class TowerRanker:
             for taste in tastes
             if taste.version == self.tower and len(taste.weights) == WIDTH
         ]
-        return np.array(usable) if usable else self._tower.popular[None]
+        return np.array(usable) if usable else self._most[None]
+
+    @property
+    def _most(self) -> Floats:
+        """[16]: what most like."""
+        return self._tower.popular if self._population is None else self._population.weights
 
     def _outputs(self, vectors: Sequence[Vector]) -> Floats:
         """[items, 16]."""

@@ -194,6 +194,7 @@ class FakeRecommender:
     def __init__(self) -> None:
         self.tastes: list[Sequence[Taste]] = []
         self.stated: list[dict[str, float]] = []
+        self.population = ""
         self.broken = False
 
     async def rank(
@@ -216,7 +217,11 @@ class FakeRecommender:
         if not feedbacks:
             return None
         weights = tuple(float(one.value) for one in feedbacks)
-        return Taste(version=self.tower, weights=weights, seen=len(feedbacks))
+        prior = self.prior_of(stated)
+        return Taste(version=self.tower, weights=weights, seen=len(feedbacks), prior=prior)
+
+    def prior_of(self, stated: Mapping[str, float] = MappingProxyType({})) -> str:
+        return " ".join([*sorted(stated), self.population]).strip()
 
 
 class FakeTrends:

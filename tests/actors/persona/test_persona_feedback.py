@@ -9,8 +9,10 @@ from dialogue_world import FEBRUARY, LISBON, hotel, reading
 from persona_world import ADA, BEN, CLEO, LUXA, NOVA, PersonaWorld, Told, asks_for_hotels
 from trio.testing import MockClock
 
+from actors.persona.sitting import SEATED_FOR
 from core.errors import Rejected
 from core.ports.inference import Taste
+from core.ports.repositories import UserPatch
 from protocol.frames import Done
 from protocol.persona import Opened, Rated
 from protocol.understanding import Slots
@@ -186,6 +188,27 @@ async def test_the_profile_is_where_a_taste_begins_but_not_where_others_read(
         world.recommender.stated.clear()
         await world.told("show me more", MORE)
         assert world.recommender.stated == [{}]
+
+
+async def test_a_changed_profile_or_population_makes_the_taste_anew_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        run = await world.told("hotel in lisbon in feb", HOTELS)
+        await world.rate(run, "hotel-2", 1)
+        for patch, population, prior in (
+            ({"interests": ["beach"]}, "", "tags.coast"),
+            ({"interests": ["beach"]}, "prior-2", "tags.coast prior-2"),
+        ):
+            await world.users.patch(TENANT, user_id(ADA), UserPatch(preferences=patch))
+            await trio.sleep(SEATED_FOR + 1)
+            world.recommender.population = population
+            for _ in range(2):
+                await world.told("show me more", MORE)
+                (taste,) = world.recommender.tastes[-1]
+                assert (taste.seen, taste.prior) == (1, prior)
+            model = await world.feedbacks.load_taste(TENANT, user_id(ADA), NOVA)
+            assert model == {"v": "t1", "w": [1.0], "n": 1, "p": prior}
 
 
 async def test_a_new_tower_learns_the_taste_anew(autojump_clock: MockClock) -> None:

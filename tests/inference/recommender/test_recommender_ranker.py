@@ -11,7 +11,7 @@ from recommender_items import a_flight, a_place, a_room
 from core.ports.inference import Circumstances, Taste
 from core.ports.personas import Feedback
 from inference.recommender.groups import chosen_how, merged
-from inference.recommender.ranker import MOST_CACHED, TowerRanker
+from inference.recommender.ranker import MOST_CACHED, Population, TowerRanker
 from inference.recommender.reasons import is_true
 from inference.recommender.schema import AT, FEATURES, REASONS
 from inference.recommender.taste import WIDTH, population
@@ -296,3 +296,40 @@ def test_a_climate_that_is_liked_is_a_reason_only_where_it_is_known() -> None:
     (ranked,) = a_ranker().rank_sync([warm], [], MAY)
     assert ranked.because == "climate"
     assert ranked.features[AT["climate.warmth.unknown"]] == 0.0
+
+
+def hill_people(tower: str = TOWER.version) -> Population:
+    """A population that likes the hills as one person does."""
+    weights = np.array(hill_lover(a_ranker()).weights)
+    return Population(version="prior-1", tower=tower, weights=weights)
+
+
+def test_who_said_nothing_is_served_by_what_most_like() -> None:
+    assert kinds(a_ranker(), [])[0] == "coast"
+    assert kinds(a_ranker(population=hill_people()), [])[0] == "hills"
+
+
+def test_a_population_of_another_tower_does_not_count() -> None:
+    ranker = a_ranker(population=hill_people("1.other"))
+    assert (ranker.population, kinds(ranker, [])[0]) == ("", "coast")
+
+
+def test_a_new_taste_begins_from_the_population_and_what_is_stated_comes_over_it() -> None:
+    played, ranker = a_ranker(), a_ranker(population=hill_people())
+    look = thumbs(ranker, COAST[:1], 1, kind="opened")
+    begun = [one.taste_of(look) for one in (played, ranker)]
+    assert [kinds(ranker, [taste])[0] for taste in begun if taste] == ["coast", "hills"]
+    stated = ranker.taste_of(look, stated={"tags.coast": 1.0, "tags.mountains": -1.0})
+    assert stated is not None
+    assert kinds(ranker, [stated])[0] == "coast"
+
+
+def test_a_taste_names_what_it_began_from() -> None:
+    played, ranker = a_ranker(), a_ranker(population=hill_people())
+    stated = {"tags.coast": 1.0}
+    names = [one.prior_of(said) for one in (played, ranker) for said in ({}, stated)]
+    assert len(set(names)) == 4
+    assert names[0] == played.prior_of({"opera": 1.0}) == ""
+    taste = ranker.taste_of([], stated=stated)
+    assert taste is not None
+    assert taste.prior == ranker.prior_of(dict(stated)) == names[3]

@@ -25,7 +25,7 @@ _TOKEN: Final = re.compile(
 _UNFINISHED: Final = re.compile(rf"(?:\{{[^{{}}]*|(?:{_LETTER})+(?:[-'’‑](?:{_LETTER})*)*)\Z")
 _OPENING: Final = frozenset('¿¡«"“„‘(- \u00a0\u202f')
 _ENDING: Final = frozenset(".!?…\n")
-_LISTED: Final = re.compile(r"(?P<kind>offer|place)\.(?P<number>\d)\.(?P<field>\w+)")
+LISTED: Final = re.compile(r"(?P<kind>offer|place)\.(?P<number>\d)\.(?P<field>\w+)")
 _NAMES: Final = re.compile(
     r"user|persona|destination|origin|(?:offer|place)\.\d\.(?:name|country|price)"
 )
@@ -83,7 +83,7 @@ class _Judge:
             self._said += 1
         elif name in self._demanded[self._said :]:
             return f"{name} before its turn"
-        listed = _LISTED.fullmatch(name)
+        listed = LISTED.fullmatch(name)
         if listed is None:
             return None
         if listed["field"] == "name":

@@ -1,0 +1,204 @@
+"""What holds a model's reply to its plan, token by token: whatever it prefers, the reply passes
+`filling.check` within its budget.
+
+Demanded placeholders come in order and at the latest when the tokens that are left only just suffice
+for them; what belongs to an offer or place comes while that one was named last; words that may stand
+only in values cannot come about; the end comes only when all is said.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from inference.wording.filling import LISTED
+from inference.wording.lexicon import (
+    BETWEEN,
+    ENDINGS,
+    MAX_PIECE,
+    MAX_WORD,
+    Lexicon,
+    Mask,
+    Mode,
+)
+from protocol.wording import Plan, cleaned
+
+GLUE_EACH: Final = 2
+"""Tokens kept for what stands before each fact, while there is room for them."""
+LANDING: Final = 16
+"""Tokens left from which on the reply ends with the sentence."""
+
+
+class UnwordableError(ValueError):
+    """No reply to this plan can be complete. The message names what is in the way, without facts."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """How far the demanded placeholders are out, and who was named last."""
+
+    left: list[str]
+    named: dict[str, str] = field(default_factory=dict)
+
+    def may_say(self, name: str) -> bool:
+        if self.left and name == self.left[0]:
+            return self._is_at_hand(name)
+        if name in self.left:
+            return False
+        listed = LISTED.fullmatch(name)
+        if listed is None:
+            return True
+        if listed["field"] != "name":
+            return self._is_at_hand(name)
+        # Another one's name would part the next one demanded from its own.
+        awaited = LISTED.fullmatch(self.left[0]) if self.left else None
+        return (
+            awaited is None
+            or awaited["field"] == "name"
+            or (awaited["kind"], awaited["number"]) == (listed["kind"], listed["number"])
+            or awaited["kind"] != listed["kind"]
+        )
+
+    def said(self, name: str) -> None:
+        if self.left and name == self.left[0]:
+            del self.left[0]
+        listed = LISTED.fullmatch(name)
+        if listed is not None and listed["field"] == "name":
+            self.named[listed["kind"]] = listed["number"]
+
+    def _is_at_hand(self, name: str) -> bool:
+        listed = LISTED.fullmatch(name)
+        return (
+            listed is None
+            or listed["field"] == "name"
+            or self.named.get(listed["kind"]) == listed["number"]
+        )
+
+
+Path = tuple[int, ...]
+
+
+class Completeness:
+    """One reply's constraint (`inference.engine.request.Constraint`), of at most `budget` tokens.
+
+    Borrows: the lexicon, whose thread it lives in.
+    """
+
+    def __init__(self, lexicon: Lexicon, budget: int) -> None:
+        self._lexicon = lexicon
+        self._left_tokens = budget
+        self._word, self._length = BETWEEN, 0
+        self._is_visible = self._is_at_stop = False
+        self._spelled: Path = ()
+        """Of the placeholder that is being spelled."""
+        self._ways: dict[Path, str] = {}
+        self._turn = _Turn([])
+        self._note_turn()
+
+    def start(self, plan: Plan) -> Mask:
+        """Raises `UnwordableError`: it lacks a fact, or its facts do not fit into the budget."""
+        facts = [name for name, value in plan.facts.items() if cleaned(value)]
+        try:
+            demanded = list(plan.demanded())
+        except KeyError as missing:
+            raise UnwordableError(f"no fact for {missing.args[0]}") from None
+        spellings = self._lexicon.spellings
+        for name in demanded:
+            if name not in facts or name not in spellings:
+                raise UnwordableError(f"{name} cannot be said")
+        self._ways = {way: name for name in facts for way in spellings.get(name, ())}
+        _check_order(demanded)
+        self._turn = _Turn(demanded)
+        self._note_turn()
+        if self._left_tokens < self._cost + GLUE_EACH * len(demanded) + 4:
+            raise UnwordableError(f"{len(demanded)} facts in {self._left_tokens} tokens")
+        return self._mask()
+
+    def advance(self, token: int) -> Mask:
+        """After `token`, which was allowed."""
+        self._left_tokens -= 1
+        if self._spelled or token in self._starts:
+            self._spell(token)
+        else:
+            text = self._lexicon.texts[token] or ""
+            self._word, self._length = self._lexicon.follow(self._word, self._length, token)
+            if said := text.strip():
+                self._is_visible = True
+                self._is_at_stop = said[-1] in ENDINGS
+        return self._mask()
+
+    def _spell(self, token: int) -> None:
+        self._spelled = (*self._spelled, token)
+        name = self._ways.get(self._spelled)
+        if name is None:
+            return
+        self._spelled = ()
+        self._word, self._length = BETWEEN, 0
+        self._is_visible, self._is_at_stop = True, False
+        self._turn.said(name)
+        self._note_turn()
+
+    def _note_turn(self) -> None:
+        """What may be said changes only with a placeholder."""
+        turn, spellings = self._turn, self._lexicon.spellings
+        self._open = tuple((way, name) for way, name in self._ways.items() if turn.may_say(name))
+        self._starts = frozenset(way[0] for way, _ in self._open)
+        self._longest = max((len(way) for way, _ in self._open), default=0)
+        self._cost = sum(min(map(len, spellings[name])) for name in turn.left)
+        self._next = turn.left[0] if turn.left else None
+
+    def _slots(self, is_hurried: bool) -> frozenset[int]:
+        """The tokens by which a placeholder begins or goes on that can still be said in time."""
+        if not (is_hurried or self._spelled) and self._left_tokens - self._cost >= self._longest:
+            return self._starts
+        at = len(self._spelled)
+        found: set[int] = set()
+        for way, name in self._open:
+            if way[:at] != self._spelled or (is_hurried and name != self._next):
+                continue
+            spared = min(map(len, self._lexicon.spellings[name])) if name == self._next else 0
+            if self._left_tokens - (len(way) - at) >= self._cost - spared:
+                found.add(way[at])
+        return frozenset(found)
+
+    def _mask(self) -> Mask:
+        lexicon, spare = self._lexicon, self._left_tokens - self._cost
+        if self._spelled:
+            slots = self._slots(is_hurried=False)
+            return lexicon.mask(Mode.NOT, BETWEEN, slots=slots, may_end=False, may_go_on=False)
+        left = len(self._turn.left)
+        mode = self._mode(spare, left)
+        is_hurried = mode in (Mode.HURRIED, Mode.NOT) and left > 0
+        is_whole = mode is not Mode.ONLY_ON
+        slots = frozenset[int]()
+        if is_whole and (left or mode not in (Mode.NOT, Mode.LAST)):
+            slots = self._slots(is_hurried)
+        return lexicon.mask(
+            mode,
+            self._word,
+            slots=slots,
+            may_end=is_whole and not left and self._is_visible,
+            may_go_on=spare >= 2 and self._length + MAX_PIECE < MAX_WORD,
+        )
+
+    def _mode(self, spare: int, left: int) -> Mode:
+        if self._lexicon.must_go_on(self._word):
+            return Mode.ONLY_ON
+        if left and spare <= 0:
+            return Mode.NOT
+        if not self._is_visible:
+            return Mode.AT_FIRST
+        if self._length >= MAX_WORD:
+            return Mode.ONLY_OFF
+        if left:
+            return Mode.HURRIED if spare <= GLUE_EACH * left else Mode.FREELY
+        if self._is_at_stop and self._left_tokens <= LANDING:
+            return Mode.NOT
+        return Mode.LAST if self._left_tokens == 1 else Mode.FREELY
+
+
+def _check_order(demanded: list[str]) -> None:
+    """Whether each field follows its own name."""
+    turn = _Turn(list(demanded))
+    for name in demanded:
+        if not turn.may_say(name):
+            raise UnwordableError(f"{name} without its name")
+        turn.said(name)

@@ -115,6 +115,16 @@ class Shown:
     tower: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTo:
+    """A row of what was shown, and whom to (empty: its run is not there any more)."""
+
+    asker_id: str
+    run_id: str
+    at: int
+    shown: Shown
+
+
 class Runs(Protocol):
     """The history of runs, 24 months of it."""
 
@@ -141,6 +151,11 @@ class Runs(Protocol):
 
     async def shown(self, tenant_id: int, run_id: str) -> Sequence[Shown]:
         """What it showed, by place."""
+
+    async def shown_to_all(
+        self, tenant_id: int, *, before: ShownTo | None, limit: int
+    ) -> Sequence[ShownTo]:
+        """What all runs showed, newest first: the page after the row `before`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +186,12 @@ class Feedbacks(Protocol):
         self, tenant_id: int, user_id: str, persona_id: str, *, limit: int = 200
     ) -> Sequence[Feedback]:
         """Newest first."""
+
+    async def of_all(
+        self, tenant_id: int, *, before: Feedback | None, limit: int
+    ) -> Sequence[Feedback]:
+        """Everybody's on items, newest first: the page after the row `before`. Whoever learns of others
+        than the one who gave it asks for their consent first."""
 
     async def load_taste(
         self, tenant_id: int, user_id: str, persona_id: str

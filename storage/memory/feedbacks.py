@@ -40,6 +40,18 @@ class MemoryFeedbacks:
         ]
         return sorted(found, key=_place, reverse=True)[:limit]
 
+    async def of_all(
+        self, tenant_id: int, *, before: Feedback | None, limit: int
+    ) -> Sequence[Feedback]:
+        found = [
+            feedback
+            for (tenant, *_), feedback in self._stored.feedbacks.items()
+            if tenant == tenant_id and feedback.item_id
+        ]
+        if before is not None:
+            found = [one for one in found if _place_of_all(one) < _place_of_all(before)]
+        return sorted(found, key=_place_of_all, reverse=True)[:limit]
+
     async def load_taste(
         self, tenant_id: int, user_id: str, persona_id: str
     ) -> dict[str, Any] | None:
@@ -64,3 +76,7 @@ class MemoryFeedbacks:
 
 def _place(feedback: Feedback) -> tuple[int, str, str, str]:
     return feedback.at, feedback.message_id, feedback.item_id or "", feedback.kind
+
+
+def _place_of_all(feedback: Feedback) -> tuple[int, str, str, str, str]:
+    return *_place(feedback), feedback.user_id

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.ports.clock import Clock
-from core.ports.personas import Run, Shown
+from core.ports.personas import Run, Shown, ShownTo
 from storage.personas import ANALYTICS_FOR
 
 
@@ -61,6 +61,19 @@ class MemoryRuns:
         cards = self._shown.get((tenant_id, run_id), {}).values()
         return sorted(cards, key=lambda one: (one.place, one.card_id))
 
+    async def shown_to_all(
+        self, tenant_id: int, *, before: ShownTo | None, limit: int
+    ) -> Sequence[ShownTo]:
+        found = [
+            ShownTo(asker_id=run.asker_id, run_id=run_id, at=run.started_at, shown=one)
+            for (tenant, run_id), run in self._runs.items()
+            for one in self._shown.get((tenant, run_id), {}).values()
+            if tenant == tenant_id
+        ]
+        if before is not None:
+            found = [one for one in found if _place(one) < _place(before)]
+        return sorted(found, key=_place, reverse=True)[:limit]
+
     def _forget(self) -> None:
         oldest = self._clock.now_ms() - int(ANALYTICS_FOR * 1_000)
         while self._runs:
@@ -73,3 +86,7 @@ class MemoryRuns:
 
 def _frozen(run: Run) -> Run:
     return replace(run, tools=tuple(run.tools), segments=tuple(run.segments))
+
+
+def _place(one: ShownTo) -> tuple[int, str, str]:
+    return one.at, one.run_id, one.shown.card_id

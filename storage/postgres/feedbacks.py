@@ -28,6 +28,13 @@ SELECT user_id, persona_id, message_id, item_id, value, reason, kind, given_at A
   FROM persona_feedback WHERE tenant_id = $1 AND persona_id = $2 AND user_id = $3
  ORDER BY given_at DESC, message_id DESC, item_id DESC, kind DESC LIMIT $4"""
 
+_OF_ALL: Final = """
+SELECT user_id, persona_id, message_id, item_id, value, reason, kind, given_at AS at, features, tower
+  FROM persona_feedback
+ WHERE tenant_id = $1 AND item_id <> '' AND given_at <= $2
+   AND (given_at, message_id, item_id, kind, user_id) < ($2, $3, $4, $5, $6)
+ ORDER BY given_at DESC, message_id DESC, item_id DESC, kind DESC, user_id DESC LIMIT $7"""
+
 _LOAD: Final = """
 SELECT learning_model FROM persona_taste
  WHERE tenant_id = $1 AND persona_id = $2 AND user_id = $3"""
@@ -36,6 +43,11 @@ _SAVE: Final = """
 INSERT INTO persona_taste (tenant_id, persona_id, user_id, learning_model) VALUES ($1, $2, $3, $4)
 ON CONFLICT (tenant_id, persona_id, user_id)
 DO UPDATE SET learning_model = excluded.learning_model"""
+
+
+_LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+END: Final = (2**63 - 1, _LAST_ID, "", "", _LAST_ID)
+"""After the newest of all."""
 
 
 class PostgresFeedbacks:
@@ -75,6 +87,13 @@ class PostgresFeedbacks:
         rows = await self._database.call(_fetch, _LATEST, tenant_id, persona_id, user_id, limit)
         return [_feedback(row) for row in rows]
 
+    async def of_all(
+        self, tenant_id: int, *, before: Feedback | None, limit: int
+    ) -> Sequence[Feedback]:
+        after = END if before is None else _place(before)
+        rows = await self._database.call(_fetch, _OF_ALL, tenant_id, *after, limit)
+        return [_feedback(row) for row in rows]
+
     async def load_taste(
         self, tenant_id: int, user_id: str, persona_id: str
     ) -> dict[str, Any] | None:
@@ -89,6 +108,11 @@ class PostgresFeedbacks:
         row = tenant_id, persona_id, user_id, json.dumps(model, allow_nan=False)
         with suppress(asyncpg.ForeignKeyViolationError):
             await self._database.call(_execute, _SAVE, row)
+
+
+def _place(feedback: Feedback) -> tuple[int, str, str, str, str]:
+    item_id = feedback.item_id or ""
+    return feedback.at, feedback.message_id, item_id, feedback.kind, feedback.user_id
 
 
 def _feedback(row: asyncpg.Record) -> Feedback:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from core.ports.personas import Run, SegmentRecord, Shown
+from core.ports.personas import Run, SegmentRecord, Shown, ShownTo
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
@@ -53,6 +53,17 @@ SELECT card_id, item_id, place, features, tower FROM persona_shown
  WHERE tenant_id = $1 AND run_id = $2 ORDER BY place, card_id"""
 
 
+_SHOWN_TO_ALL: Final = """
+SELECT (SELECT asker_id FROM persona_run AS run WHERE run.tenant_id = $1 AND run.id = page.run_id),
+       run_id, shown_at, card_id, item_id, place, features, tower
+  FROM persona_shown AS page
+ WHERE tenant_id = $1 AND shown_at <= $2 AND (shown_at, run_id, card_id) < ($2, $3, $4)
+ ORDER BY shown_at DESC, run_id DESC, card_id DESC LIMIT $5"""
+
+END: Final = (2**63 - 1, "ffffffff-ffff-ffff-ffff-ffffffffffff", "")
+"""After the newest of all."""
+
+
 class PostgresRuns:
     """Runs as rows. Each method is one crossing; an id of a foreign form is unknown. Housekeeping
     removes what is too old."""
@@ -92,6 +103,13 @@ class PostgresRuns:
         rows = await self._database.call(_fetch, _SHOWN, tenant_id, run_id)
         return [Shown(**{**row, "features": tuple(row["features"])}) for row in rows]
 
+    async def shown_to_all(
+        self, tenant_id: int, *, before: ShownTo | None, limit: int
+    ) -> Sequence[ShownTo]:
+        after = END if before is None else (before.at, before.run_id, before.shown.card_id)
+        rows = await self._database.call(_fetch, _SHOWN_TO_ALL, tenant_id, *after, limit)
+        return [_shown_to(row) for row in rows]
+
     async def _one(self, sql: str, tenant_id: int, key: str) -> Run | None:
         rows = await self._database.call(_fetch, sql, tenant_id, key) if is_uuid(key) else []
         return _run(rows[0]) if rows else None
@@ -121,6 +139,19 @@ def _row(tenant_id: int, run: Run) -> tuple[Any, ...]:
 def _run(row: asyncpg.Record) -> Run:
     segments = _SEGMENTS.decode(row["segments"])
     return Run(**{**row, "tools": tuple(row["tools"]), "segments": segments})
+
+
+def _shown_to(row: asyncpg.Record) -> ShownTo:
+    shown = Shown(
+        card_id=row["card_id"],
+        item_id=row["item_id"],
+        place=row["place"],
+        features=tuple(row["features"]),
+        tower=row["tower"],
+    )
+    return ShownTo(
+        asker_id=row["asker_id"] or "", run_id=row["run_id"], at=row["shown_at"], shown=shown
+    )
 
 
 async def _end(connection: Connection, tenant_id: int, run: Run, shown: Sequence[Shown]) -> None:

@@ -155,6 +155,28 @@ async def test_it_is_kept_for_24_months(world: World) -> None:
     assert list(await world.feedbacks.latest(TENANT, user, persona.id)) == [young]
 
 
+async def test_everybodys_is_read_in_pages_newest_first(world: World) -> None:
+    one, other, given = await world.persona(), await world.persona(), []
+    for number in range(9):
+        # Three of each moment: pages end anywhere.
+        world.clock.advance(float(number % 3 == 0))
+        persona = one if number % 2 else other
+        kind = ("rating", "opened", "booked")[number % 3]
+        given.append(said(world, persona.id, world.ids.uuid7(), kind=kind))
+        await world.feedbacks.set(TENANT, given[-1])
+    whole = said(world, one.id, world.ids.uuid7(), item_id=None, features=())
+    await world.feedbacks.set(TENANT, whole)
+    found: list[Feedback] = []
+    while page := await world.feedbacks.of_all(
+        TENANT, before=found[-1] if found else None, limit=2
+    ):
+        assert len(page) <= 2
+        found += page
+    assert sorted(found, key=str) == sorted(given, key=str)
+    assert [one.at for one in found] == sorted((one.at for one in given), reverse=True)
+    assert list(await world.feedbacks.of_all(OTHER_TENANT, before=None, limit=2)) == []
+
+
 async def test_neither_the_latest_nor_the_sweep_reads_the_whole_table(world: World) -> None:
     if world.database is None:
         pytest.skip("the memory has no plans")
@@ -168,7 +190,7 @@ async def _plans(connection: Connection, persona_id: str) -> dict[str, str]:
         connection,
         """INSERT INTO persona_feedback (tenant_id, user_id, persona_id, message_id, given_at, value,
                                          kind, item_id, tower, features)
-           SELECT 1, gen_random_uuid(), $1, gen_random_uuid(), n, 1, 'rating', '', '', '{}'
+           SELECT 1, gen_random_uuid(), $1, gen_random_uuid(), n, 1, 'rating', 'i', '', '{}'
              FROM generate_series(1, 30000) AS n""",
         persona_id,
     )
@@ -177,7 +199,12 @@ async def _plans(connection: Connection, persona_id: str) -> dict[str, str]:
         "persona_feedback_of_persona": await plan_of(
             connection, sql._LATEST, 1, persona_id, persona_id, 200
         ),
-        "persona_feedback_age": await plan_of(connection, _DELETIONS["feedback"], 100, 10),
+        "persona_feedback_age": "; ".join(
+            [
+                await plan_of(connection, _DELETIONS["feedback"], 100, 10),
+                await plan_of(connection, sql._OF_ALL, 1, *sql.END, 500),
+            ]
+        ),
     }
 
 

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from persona_worlds import OTHER_TENANT, TENANT, World, execute, plan_of, world_on
 
-from core.ports.personas import Run, SegmentRecord, Shown
+from core.ports.personas import Run, SegmentRecord, Shown, ShownTo
 from storage.personas import ANALYTICS_FOR
 from storage.postgres import runs as sql
 from storage.postgres.housekeeping import _DELETIONS
@@ -176,6 +176,31 @@ async def test_runs_outlive_their_persona_and_are_kept_for_24_months(world: Worl
     assert await world.runs.get(TENANT, young.id) == young
 
 
+async def test_what_all_runs_showed_is_read_in_pages_newest_first(world: World) -> None:
+    runs: list[Run] = []
+    for number in range(5):
+        # Two of each moment: pages end anywhere.
+        world.clock.advance(float(number % 2 == 0))
+        runs.append(a_run(world))
+        await world.runs.begin(TENANT, runs[-1])
+        await world.runs.end(TENANT, ended(runs[-1]), SHOWN)
+    await world.runs.begin(TENANT, a_run(world))
+    found: list[ShownTo] = []
+    while page := await world.runs.shown_to_all(
+        TENANT, before=found[-1] if found else None, limit=3
+    ):
+        assert len(page) <= 3
+        found += page
+    expected = [
+        ShownTo(asker_id=run.asker_id, run_id=run.id, at=run.started_at, shown=one)
+        for run in runs
+        for one in SHOWN
+    ]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+    assert [one.at for one in found] == sorted((one.at for one in found), reverse=True)
+    assert list(await world.runs.shown_to_all(OTHER_TENANT, before=None, limit=3)) == []
+
+
 async def test_no_list_and_no_sweep_reads_the_whole_table(world: World) -> None:
     if world.database is None:
         pytest.skip("the memory has no plans")
@@ -208,5 +233,10 @@ async def _plans(connection: Connection) -> dict[str, str]:
         "persona_run_pkey": await plan_of(connection, sql._GET, 1, some),
         "persona_run_age": await plan_of(connection, _DELETIONS["runs"], 100, 10),
         "persona_shown_pkey": await plan_of(connection, sql._SHOWN, 1, some),
-        "persona_shown_age": await plan_of(connection, _DELETIONS["shown"], 100, 10),
+        "persona_shown_age": "; ".join(
+            [
+                await plan_of(connection, _DELETIONS["shown"], 100, 10),
+                await plan_of(connection, sql._SHOWN_TO_ALL, 1, *sql.END, 500),
+            ]
+        ),
     }

@@ -42,7 +42,8 @@ Need = Literal[
 class TravelPreferences(Body, frozen=True, omit_defaults=True):
     """How somebody likes to travel. Everything is optional; lists are sets without an order.
 
-    `home_airport`: IATA. `languages`: BCP 47. `party_size`: how many usually travel.
+    `home_airport`: IATA. `languages`: BCP 47. `party_size`: how many usually travel. `share_feedback`:
+    what others are recommended may be learned from this user's thumbs too; never from a text.
     """
 
     pace: Pace | None = None
@@ -58,6 +59,7 @@ class TravelPreferences(Body, frozen=True, omit_defaults=True):
         list[Annotated[str, Meta(min_length=2, max_length=35)]], Meta(max_length=10)
     ] = field(default_factory=list)
     party_size: Annotated[int, Meta(ge=1, le=50)] | None = None
+    share_feedback: bool = False
 
 
 _RULES: Final = {

@@ -1,24 +1,22 @@
 """Personas: their actors, with the models that understand and word, and what they look things up in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import structlog
 import trio
 
 from actors.persona.actor import PersonaKind
-from actors.persona.dialogue import Item
 from actors.persona.line import Trend
-from actors.persona.ports import Circumstances, PersonaPorts, Ranked
+from actors.persona.ports import PersonaPorts
+from commands.late_recommender import LateRecommender
 from commands.wire_storage import Storage
 from core.errors import Unavailable
 from core.ports.clock import Clock, Ids
-from core.ports.inference import Taste, Worded
+from core.ports.inference import Worded
 from core.ports.offers import Quotes
-from core.ports.personas import Feedback
 from core.ports.travel_search import TravelSearch
 from gateways.http.ports import DEFAULT_TENANT
 from inference.encoder.encoder import EncoderMissing
@@ -98,14 +96,14 @@ class Personas:
         with trio.move_on_after(PLACES_AFTER):
             await self._reader.asked.wait()
         gazetteer, by_code = await trio.to_thread.run_sync(_places)
-        if tower is not None:
-            self.recommender.begin(TowerRanker(tower, places=by_code))
+        self.recommender.know_places(by_code)
         self._reader.know_places(ModelReader(models, gazetteer))
         await trio.sleep_forever()
 
     def models(self) -> Mapping[str, str]:
-        """Which model understands, and which words."""
-        return {"understanding": self._reads, "wording": "templates"}
+        """Which model understands, and which words; by which tower and prior is ranked."""
+        words = {"understanding": self._reads, "wording": "templates"}
+        return words | dict(self.recommender.models())
 
     def statistics(self) -> Mapping[str, Mapping[str, int | float]]:
         return {
@@ -171,45 +169,6 @@ class LateWriter:
 
     def statistics(self) -> Mapping[str, int | float]:
         return {} if self._ladder is None else self._ladder.statistics()
-
-
-class LateRecommender:
-    """The `Recommender` port from the first moment on: who asks while the tower is loaded waits for it.
-    Without one: the suppliers' order, which is by price, and no taste."""
-
-    def __init__(self) -> None:
-        self._ranker: TowerRanker | None = None
-        self._begun = trio.Event()
-
-    def begin(self, ranker: TowerRanker | None) -> None:
-        self._ranker = ranker
-        self._begun.set()
-
-    @property
-    def tower(self) -> str:
-        return "" if self._ranker is None else self._ranker.tower
-
-    async def rank(
-        self, items: Sequence[Item], *, tastes: Sequence[Taste], about: Circumstances
-    ) -> Sequence[Ranked]:
-        await self._begun.wait()
-        if self._ranker is None:
-            return [Ranked(index=at) for at in range(len(items))]
-        return await self._ranker.rank(items, tastes=tastes, about=about)
-
-    def taste_of(
-        self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = MappingProxyType({})
-    ) -> Taste | None:
-        if not self._begun.is_set():
-            # Whoever stores what we say would store that there is nothing to learn.
-            raise Unavailable
-        return None if self._ranker is None else self._ranker.taste_of(feedbacks, stated=stated)
-
-    def prior_of(self, stated: Mapping[str, float] = MappingProxyType({})) -> str:
-        return "" if self._ranker is None else self._ranker.prior_of(stated)
-
-    def statistics(self) -> Mapping[str, int]:
-        return {} if self._ranker is None else self._ranker.statistics()
 
 
 class LoggedTrends:

@@ -67,9 +67,33 @@ class TowerRanker:
         self._lacking: OrderedDict[Vector, Floats] = OrderedDict()
         self._ranked = self._hits = self._learned = 0
 
+    def having(
+        self,
+        tower: Tower,
+        *,
+        population: Population | None,
+        places: Mapping[Iata, Place] | None = None,
+    ) -> "TowerRanker":
+        """Another one, which goes on where this one is. `places` None: the same."""
+        other = TowerRanker(
+            tower,
+            places=self._places if places is None else places,
+            population=population,
+            worker=self._worker,
+        )
+        other._ranked, other._hits, other._learned = self._ranked, self._hits, self._learned
+        if tower.version == self._tower.version:
+            other._items, other._lacking = self._items, self._lacking
+        return other
+
     @property
     def tower(self) -> str:
         return self._tower.version
+
+    @property
+    def in_use(self) -> tuple[Tower, Floats]:
+        """The tower, and what most like [16]."""
+        return self._tower, self._most
 
     @property
     def population(self) -> str:

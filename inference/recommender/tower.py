@@ -50,16 +50,35 @@ def is_readable(version: str) -> bool:
 
 def load_tower(folder: Path = ARTEFACT) -> Tower:
     """Raises `TowerDamaged`."""
+    return unpacked(packed(folder))
+
+
+def packed(folder: Path) -> bytes:
+    """The tower of a folder as one piece: its manifest in a line, and its graph. Raises `TowerDamaged`."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        packed = (folder / MODEL).read_bytes()
+        return json.dumps(manifest).encode() + b"\n" + (folder / MODEL).read_bytes()
+    except (OSError, ValueError) as error:
+        raise TowerDamaged(f"no item tower in {folder.name}: {error}") from error
+
+
+def unpacked(body: bytes) -> Tower:
+    """From what `packed` made. Raises `TowerDamaged`."""
+    line, _, graph = body.partition(b"\n")
+    try:
+        manifest = json.loads(line)
         digest, features = manifest["sha256"], manifest["features"]
         popular = np.array(manifest["popular"], np.float64)
-        version, sharpness, bias = manifest["version"], manifest["sharpness"], manifest["bias"]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise TowerDamaged(f"no item tower in {folder.name}: {error}") from error
-    if sha256(packed).hexdigest() != digest:
+        version = str(manifest["version"])
+        sharpness, bias = float(manifest["sharpness"]), float(manifest["bias"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise TowerDamaged(f"this is no item tower: {error}") from error
+    if sha256(graph).hexdigest() != digest:
         raise TowerDamaged(f"{MODEL} is not the file that its manifest speaks of")
     if tuple(features) != FEATURES or popular.shape != (WIDTH,) or not is_readable(version):
         raise TowerDamaged(f"{MODEL} reads other features than these")
-    return Tower(open_session(packed), version, popular, float(sharpness), float(bias))
+    try:
+        session = open_session(graph)
+    except Exception as error:  # onnxruntime's own
+        raise TowerDamaged(f"{MODEL} cannot be run: {type(error).__name__}") from error
+    return Tower(session, version, popular, sharpness, bias)

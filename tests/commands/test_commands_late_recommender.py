@@ -1,15 +1,18 @@
 """Ranking waits for its tower, does without one, and never forgets what it could not read yet."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import trio
 import trio.testing
 
 from actors.persona.ports import Circumstances, Recommender
-from commands.wire_personas import LateRecommender
+from commands.late_recommender import LateRecommender
 from core.errors import Unavailable
 from core.ports.personas import Feedback
-from inference.recommender.ranker import TowerRanker
-from inference.recommender.tower import load_tower
+from inference.recommender.ranker import Population, TowerRanker
+from inference.recommender.tower import Tower, load_tower
 from protocol.travel import GeoPoint, Place
 
 PLACE = Place(
@@ -50,3 +53,50 @@ async def test_without_a_tower_items_stay_as_they_were_found() -> None:
     said = Feedback(user_id="u", persona_id="p", message_id="m", item_id="i", value=1)
     assert late.taste_of([said]) is None
     assert late.tower == ""
+
+
+TOWER = load_tower()
+NEWER = replace(TOWER, version="1.newer")
+
+
+def population(tower: Tower) -> Population:
+    weights = -np.array(TOWER.popular)
+    return Population(version="prior-1", tower=tower.version, weights=weights)
+
+
+async def test_towers_and_populations_are_exchanged_and_taken_back() -> None:
+    late = LateRecommender()
+    assert late.models() == {}
+    late.begin(TowerRanker(TOWER))
+    assert late.models() == {"recommender": TOWER.version, "prior": "played"}
+    await late.exchange(None, population(TOWER))
+    assert late.models() == {"recommender": TOWER.version, "prior": "prior-1"}
+    tower, most = await late.in_use() or (None, np.zeros(0))
+    assert (tower, most.tolist()) == (TOWER, (-TOWER.popular).tolist())
+    await late.exchange(NEWER, population(TOWER))
+    assert late.models() == {"recommender": "1.newer", "prior": "played"}
+    await late.exchange(NEWER, population(NEWER))
+    assert late.models() == {"recommender": "1.newer", "prior": "prior-1"}
+    # Neither places that are known later nor a new beginning forget what was exchanged.
+    late.know_places({})
+    late.begin(TowerRanker(TOWER))
+    assert late.models() == {"recommender": "1.newer", "prior": "prior-1"}
+    await late.exchange(None, None)
+    assert late.models() == {"recommender": TOWER.version, "prior": "played"}
+
+
+async def test_without_a_tower_nothing_is_exchanged() -> None:
+    late = LateRecommender()
+    late.begin(None)
+    await late.exchange(NEWER, population(NEWER))
+    late.know_places({})
+    assert (await late.in_use(), late.models(), late.tower) == (None, {}, "")
+
+
+async def test_an_exchange_keeps_the_figures(autojump_clock: object) -> None:
+    late = LateRecommender()
+    late.begin(TowerRanker(TOWER))
+    await late.rank([PLACE], tastes=[], about=ABOUT)
+    await late.exchange(None, population(TOWER))
+    await late.rank([PLACE], tastes=[], about=ABOUT)
+    assert (late.statistics()["ranked"], late.statistics()["cached"]) == (2, 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from inference.engine.arena import Prefix
-from inference.engine.sampler import GREEDY, MAX_REPLY_TOKENS, Mask, NothingAllowedError, Sampling
+from inference.engine.sampler import GREEDY, Mask, NothingAllowedError, Sampling
 from protocol.wording import Plan
 
 
@@ -69,7 +69,7 @@ class Prompt:
     tokens: Sequence[int]
     shared: int = 0
     sampling: Sampling = GREEDY
-    max_tokens: int = MAX_REPLY_TOKENS
+    max_tokens: int = 60
     plan: Plan | None = None
     constraint: Constraint | None = None
 

@@ -11,7 +11,8 @@ from inference.onnx import open_session
 
 BEST: Final = 20
 """The tokens among which one is drawn."""
-MAX_REPLY_TOKENS: Final = 60
+MAX_REPLY_TOKENS: Final = 160
+"""Drawn for one reply, at most: a model that writes placeholders as text needs more than it says."""
 
 FORBIDDEN: Final = -1e9
 """The bias of a token that may not come."""

@@ -246,7 +246,7 @@ def test_a_prefill_that_fails_fails_its_own_request() -> None:
         {"tokens": ()},
         {"tokens": tuple(range(300))},
         {"tokens": (5, 6), "shared": 2},
-        {"tokens": (5,), "max_tokens": 61},
+        {"tokens": (5,), "max_tokens": 161},
         {"tokens": (5,), "max_tokens": 0},
     ],
 )

@@ -1,0 +1,99 @@
+"""The chat form: the act described to a real language model, in its folder's own template.
+
+What the prompt says is ours, word for word: facts stand in it by their placeholders' names, not by their
+values, so that nothing that others wrote (names, messages, suppliers' texts) is read by the model. A
+`Plan` carries no card, memory or message today; when it does, they are to come as data, in their place.
+"""
+
+from functools import lru_cache
+from typing import Final
+
+from inference.composing.chat_template import ChatTemplate
+from inference.composing.instructions import RULES, VOICES, act_in_words, fact_in_words
+from inference.composing.lexicons import written_lexicon
+from inference.engine.chat_model import ChatModel
+from inference.engine.request import Prompt
+from inference.engine.sampler import MAX_REPLY_TOKENS, Sampling
+from inference.engine.servable import UnservableError
+from inference.wording.compact import token_of
+from inference.wording.completeness import Completeness
+from protocol.persona import Voice
+from protocol.wording import PLACEHOLDERS, Act, Plan
+
+LONGEST: Final[tuple[Act, ...]] = ("show_hotels", "show_places")
+"""Acts whose prompts are the longest, with all facts there."""
+
+
+class ChatComposer:
+    """Composes for one model; what a voice is told is the same for all its plans, and kept by the engine.
+
+    Raises `UnservableError` when the folder has no usable template, or not the positions.
+    """
+
+    def __init__(self, model: ChatModel) -> None:
+        manifest = model.folder.manifest
+        self._tokenizer, self._positions = model.tokenizer, model.positions
+        self._temperature, self._top_p = manifest.temperature, manifest.top_p
+        self._template = ChatTemplate(model.folder)
+        self._lexicon = written_lexicon(model.tokenizer, model.vocabulary, model.ends)
+        self._told = lru_cache(maxsize=len(VOICES))(self._told_to)
+        self._check_room()
+
+    def can_word(self, plan: Plan) -> bool:
+        """Every act, in English: of other languages the rules of what may be said are not enforced."""
+        return plan.language == "en"
+
+    def compose(self, plan: Plan) -> Prompt:
+        tokens = self._encoded(self._template.render(_system(plan.voice), _asked(plan)))
+        told = self._told(plan.voice)
+        shared = 0
+        while shared < min(len(told), len(tokens) - 1) and told[shared] == tokens[shared]:
+            shared += 1
+        budget = min(MAX_REPLY_TOKENS, self._positions - len(tokens))
+        return Prompt(
+            tokens=tokens,
+            shared=shared,
+            sampling=Sampling(temperature=self._temperature, top_p=self._top_p, seed=plan.seed),
+            max_tokens=budget,
+            plan=plan,
+            constraint=Completeness(self._lexicon, budget),
+        )
+
+    def _told_to(self, voice: Voice) -> list[int]:
+        """The tokens of what comes before the plan."""
+        marked = self._template.render(_system(voice), "\0")
+        return self._encoded(marked.partition("\0")[0])
+
+    def _encoded(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _check_room(self) -> None:
+        facts = dict.fromkeys(PLACEHOLDERS, "x")
+        taken = max(
+            len(self._encoded(self._template.render(_system(voice), _asked(plan))))
+            for voice in VOICES
+            for act in LONGEST
+            for plan in [Plan(act=act, voice=voice, language="en", facts=facts)]
+        )
+        if taken + MAX_REPLY_TOKENS > self._positions:
+            raise UnservableError(
+                f"{self._positions} positions, where a prompt and its reply take "
+                f"{taken + MAX_REPLY_TOKENS}"
+            )
+
+
+def _system(voice: Voice) -> str:
+    return f"{VOICES[voice]} {RULES}"
+
+
+def _asked(plan: Plan) -> str:
+    demanded = plan.demanded()
+    others = [name for name in PLACEHOLDERS if plan.facts.get(name) and name not in demanded]
+    lines = [act_in_words(plan.act, plan.mood)]
+    if demanded:
+        lines.append("Write each of these once, in this order:")
+        lines += [f"{token_of(name)}: {fact_in_words(name)}" for name in demanded]
+    if others:
+        lines.append("You may write these, where they help:")
+        lines += [f"{token_of(name)}: {fact_in_words(name)}" for name in others]
+    return "\n".join(lines)

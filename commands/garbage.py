@@ -1,6 +1,8 @@
 """What garbage collection looks at, and how often."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 YOUNG: Final = (700, 10)
@@ -22,3 +24,18 @@ def keep_pauses_short() -> int:
     gc.collect()
     gc.freeze()
     return gc.get_freeze_count()
+
+
+@contextmanager
+def loading_for_good() -> Iterator[None]:
+    """What is made inside stays as long as the process: no collection walks through it while it is made,
+    and none does afterwards. For large things that come after the start; collections elsewhere wait as
+    long, so it should be over in a second or two.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(1)  # the young: what was made for a moment
+        gc.freeze()
+        gc.enable()

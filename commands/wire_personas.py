@@ -11,6 +11,7 @@ import trio
 from actors.persona.actor import PersonaKind
 from actors.persona.line import Trend
 from actors.persona.ports import PersonaPorts
+from commands.garbage import loading_for_good
 from commands.late_recommender import LateRecommender
 from commands.wire_storage import Storage
 from core.errors import Unavailable
@@ -87,15 +88,18 @@ class Personas:
 
     async def run(self) -> None:
         """Load what understands and words; places by name a little later, or when somebody speaks."""
-        models = await trio.to_thread.run_sync(_models, self._models_dir)
+        with loading_for_good():
+            models = await trio.to_thread.run_sync(_models, self._models_dir)
+            templates = await trio.to_thread.run_sync(Templates.load)
         self._reads = models[0].name if models else "rules"
-        self._writer.begin(Ladder([TemplateRung(await trio.to_thread.run_sync(Templates.load))]))
+        self._writer.begin(Ladder([TemplateRung(templates)]))
         self._reader.begin(ModelReader(models, Gazetteer(())))
         tower = await trio.to_thread.run_sync(_tower)
         self.recommender.begin(None if tower is None else TowerRanker(tower))
         with trio.move_on_after(PLACES_AFTER):
             await self._reader.asked.wait()
-        gazetteer, by_code = await trio.to_thread.run_sync(_places)
+        with loading_for_good():
+            gazetteer, by_code = await trio.to_thread.run_sync(_places)
         self.recommender.know_places(by_code)
         self._reader.know_places(ModelReader(models, gazetteer))
         await trio.sleep_forever()

@@ -7,7 +7,7 @@ from protocol.ids import Currency, Date
 from protocol.travel import GeoPoint, Iata, LocalTime
 
 
-class Wire(Struct, frozen=True, kw_only=True, rename="camel"):
+class Wire(Struct, frozen=True, kw_only=True, rename="camel", gc=False):
     """A part of an answer. What it does not name is ignored."""
 
 

@@ -18,23 +18,27 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Word = Annotated[str, Meta(max_length=64)]
 
 
-class Airline(Struct, frozen=True):
+class Wire(Struct, frozen=True, gc=False):
+    """A part of an answer, and never of a cycle: garbage collection does not look at it."""
+
+
+class Airline(Wire, frozen=True):
     """Some have no IATA code."""
 
     name: Annotated[str, Meta(max_length=200)] = ""
     iata_code: Annotated[str, Meta(max_length=3)] | None = None
 
 
-class Airport(Struct, frozen=True):
+class Airport(Wire, frozen=True):
     iata_code: Iata
 
 
-class Baggage(Struct, frozen=True):
+class Baggage(Wire, frozen=True):
     type: Word
     quantity: Annotated[int, Meta(ge=0, le=99)] = 0
 
 
-class SegmentPassenger(Struct, frozen=True):
+class SegmentPassenger(Wire, frozen=True):
     """What one passenger has on one flight."""
 
     passenger_id: Word | None = None
@@ -43,7 +47,7 @@ class SegmentPassenger(Struct, frozen=True):
     baggages: Annotated[list[Baggage], Meta(max_length=20)] = []
 
 
-class Segment(Struct, frozen=True):
+class Segment(Wire, frozen=True):
     origin: Airport
     destination: Airport
     departing_at: LocalTime
@@ -53,28 +57,28 @@ class Segment(Struct, frozen=True):
     passengers: Annotated[list[SegmentPassenger], Meta(max_length=20)] = []
 
 
-class Slice(Struct, frozen=True):
+class Slice(Wire, frozen=True):
     """One direction. `duration`: ISO 8601, sometimes null."""
 
     segments: Annotated[list[Segment], Meta(min_length=1, max_length=8)]
     duration: Word | None = None
 
 
-class Condition(Struct, frozen=True):
+class Condition(Wire, frozen=True):
     """`allowed` null: not known."""
 
     allowed: bool | None = None
 
 
-class Conditions(Struct, frozen=True):
+class Conditions(Wire, frozen=True):
     refund_before_departure: Condition | None = None
 
 
-class PaymentRequirements(Struct, frozen=True):
+class PaymentRequirements(Wire, frozen=True):
     requires_instant_payment: bool = True
 
 
-class Passenger(Struct, frozen=True):
+class Passenger(Wire, frozen=True):
     """Has a `type`, an `age`, or both."""
 
     id: Word
@@ -82,7 +86,7 @@ class Passenger(Struct, frozen=True):
     age: int | None = None
 
 
-class Offer(Struct, frozen=True):
+class Offer(Wire, frozen=True):
     """Amounts are decimal texts, for all passengers, taxes included."""
 
     id: OfferId
@@ -95,29 +99,29 @@ class Offer(Struct, frozen=True):
     payment_requirements: PaymentRequirements | None = None
 
 
-class OfferToken(Struct, frozen=True):
+class OfferToken(Wire, frozen=True):
     """What we need again of an offer that we kept."""
 
     id: OfferId
 
 
-class OfferRequest(Struct, frozen=True):
+class OfferRequest(Wire, frozen=True):
     id: OfferRequestId
 
 
-class OfferRequestAnswer(Struct, frozen=True):
+class OfferRequestAnswer(Wire, frozen=True):
     data: OfferRequest
 
 
-class OfferAnswer(Struct, frozen=True):
+class OfferAnswer(Wire, frozen=True):
     data: Raw
 
 
-class OffersAnswer(Struct, frozen=True):
+class OffersAnswer(Wire, frozen=True):
     data: list[Raw]
 
 
-class Fault(Struct, frozen=True):
+class Fault(Wire, frozen=True):
     """One error. `code` is a number in some answers of a gateway before the API."""
 
     type: str = ""
@@ -126,10 +130,10 @@ class Fault(Struct, frozen=True):
     message: str = ""
 
 
-class RequestMeta(Struct, frozen=True):
+class RequestMeta(Wire, frozen=True):
     request_id: str = ""
 
 
-class FaultAnswer(Struct, frozen=True):
+class FaultAnswer(Wire, frozen=True):
     errors: Annotated[list[Fault], Meta(min_length=1)]
     meta: RequestMeta = RequestMeta()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from commands.garbage import keep_pauses_short
+from commands.garbage import keep_pauses_short, loading_for_good
 
 
 class Ring:
@@ -52,3 +52,34 @@ def test_a_crowd_without_end_is_collected() -> None:
     kept = [Ring() for _ in range(500_000)]
     assert gc.get_stats()[2]["collections"] > before
     kept.clear()
+
+
+def test_what_is_loaded_for_good_is_never_walked_through() -> None:
+    keep_pauses_short()
+    passes: list[str] = []
+
+    def noted(phase: str, _: dict[str, int]) -> None:
+        passes.append(phase)
+
+    gc.callbacks.append(noted)
+    try:
+        with loading_for_good():
+            loaded = [Ring() for _ in range(20_000)]
+            assert passes == []
+    finally:
+        gc.callbacks.remove(noted)
+    assert gc.isenabled()
+    assert len(gc.get_objects()) < len(loaded) / 4
+
+
+def test_what_a_loading_left_behind_is_collected() -> None:
+    keep_pauses_short()
+    with loading_for_good():
+        left = weakref.ref(Ring())
+    assert left() is None
+
+
+def test_a_loading_that_fails_leaves_collections_on() -> None:
+    with pytest.raises(ValueError, match="damaged"), loading_for_good():
+        raise ValueError("damaged")
+    assert gc.isenabled()

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 Weights = Mapping[str, NDArray[np.float32]]
 """Hugging Face's names (`model.layers.0.self_attn.q_proj.weight`, …) → [out, in] matrices and [hidden]
-norms."""
+norms. Without `lm_head.weight`, the embedding table is that too."""
 
 BLOCK = 32
 """Weights that share a scale."""
@@ -96,7 +96,7 @@ class _Nodes:
     def __init__(self, bits: int | None) -> None:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
-        self._bits = bits
+        self.bits = bits
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
@@ -114,9 +114,9 @@ class _Nodes:
 
     def matmul(self, name: str, x: str, weight: NDArray[np.float32], output: str) -> str:
         """x · weightᵀ."""
-        if self._bits is None:
+        if self.bits is None:
             return self.add("MatMul", [x, self.constant(name, weight.T)], output)
-        packed, scales = quantized(weight, self._bits)
+        packed, scales = quantized(weight, self.bits)
         return self.add(
             "MatMulNBits",
             [x, self.constant(f"{name}.packed", packed), self.constant(f"{name}.scales", scales)],
@@ -124,7 +124,7 @@ class _Nodes:
             domain=MICROSOFT,
             K=weight.shape[1],
             N=weight.shape[0],
-            bits=self._bits,
+            bits=self.bits,
             block_size=BLOCK,
             accuracy_level=4,
         )
@@ -142,8 +142,8 @@ class _Decoder:
 
     def build(self) -> None:
         add, constant = self.nodes.add, self.nodes.constant
-        table = constant("embedding", self._weights["model.embed_tokens.weight"])
-        residual = add("Gather", [table, "input_ids"], "embedded")
+        head = self._weights.get("lm_head.weight")
+        residual = self._embedded_by_head() if head is None else self._embedded()
         normed = add(
             "SimplifiedLayerNormalization",
             [residual, constant("norm.0", self._weights["model.layers.0.input_layernorm.weight"])],
@@ -165,7 +165,28 @@ class _Decoder:
             )
         last = constant("last", np.array([-1], np.int64))
         final = add("Gather", [normed, last], "final", axis=1)
-        self.nodes.matmul("lm_head", final, self._weights["lm_head.weight"], "logits")
+        embedding = self._weights["model.embed_tokens.weight"]
+        self.nodes.matmul("lm_head", final, embedding if head is None else head, "logits")
+
+    def _embedded(self) -> str:
+        table = self.nodes.constant("embedding", self._weights["model.embed_tokens.weight"])
+        return self.nodes.add("Gather", [table, "input_ids"], "embedded")
+
+    def _embedded_by_head(self) -> str:
+        """Rows of the LM head's own bytes, so that a tied table is there once and small."""
+        add, constant = self.nodes.add, self.nodes.constant
+        if self.nodes.bits != 8:
+            return self._embedded()
+        levels = add("Gather", ["lm_head.packed", "input_ids"], "embedded.levels")
+        scales = add("Gather", ["lm_head.scales", "input_ids"], "embedded.scales")
+        zero = constant("embedded.zero", np.array(128, np.float32))
+        numbers = add("Cast", [levels], "embedded.numbers", to=TensorProto.FLOAT)
+        centred = add("Sub", [numbers, zero], "embedded.centred")
+        last = constant("embedded.axis", np.array([-1], np.int64))
+        scale = add("Unsqueeze", [scales, last], "embedded.scale")
+        scaled = add("Mul", [centred, scale], "embedded.scaled")
+        size = constant("embedded.size", np.array([0, 0, self._shape.hidden], np.int64))
+        return add("Reshape", [scaled, size], "embedded")
 
     def _read_mask(self) -> tuple[str, str]:
         """What GroupQueryAttention asks of the mask: each row's last position, and the mask's width."""
@@ -241,7 +262,7 @@ class _Decoder:
 
 def build_graph(shape: Shape, weights: Weights, *, bits: int | None = 8) -> Any:
     """The `ModelProto`. `bits` 8 or 4: matrices by MatMulNBits, whose rows do not depend on their
-    batch mates; None: all in float32. The embedding table stays in float32."""
+    batch mates; None: all in float32. An embedding table of its own stays in float32."""
     decoder = _Decoder(shape, weights, bits)
     decoder.build()
     caches = [f"{layer}.{part}" for layer in range(shape.layers) for part in ("key", "value")]

@@ -30,7 +30,7 @@ def write_random_model(
     weights = random_weights(shape, seed, spread=2.4 * shape.hidden**-0.5)
     graph = build_graph(shape, weights, bits=bits)
     (path / "model.onnx").write_bytes(graph.SerializeToString())
-    (path / "genai_config.json").write_text(json.dumps(_config(shape), indent=2) + "\n")
+    (path / "genai_config.json").write_text(json.dumps(genai_config(shape), indent=2) + "\n")
     chance = np.random.default_rng(seed)
     prompts = [chance.integers(3, 300, size=length).tolist() for length in (5, 40, 90)]
     manifest = Manifest(
@@ -45,14 +45,14 @@ def write_random_model(
     seal(path, manifest, prompts)
 
 
-def _config(shape: Shape) -> dict[str, object]:
+def genai_config(shape: Shape, *, begin: int = 0, end: int = 1, pad: int = 2) -> dict[str, object]:
     """What onnxruntime-genai's builder writes of such a model."""
     return {
         "model": {
             "type": "llama",
-            "bos_token_id": 0,
-            "eos_token_id": 1,
-            "pad_token_id": 2,
+            "bos_token_id": begin,
+            "eos_token_id": end,
+            "pad_token_id": pad,
             "context_length": shape.positions,
             "vocab_size": shape.vocabulary,
             "decoder": {

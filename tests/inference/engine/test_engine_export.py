@@ -85,7 +85,30 @@ def logits_by_numpy(shape: Shape, weights: dict[str, np.ndarray], tokens: list[i
         gate = y @ weights[f"{at}mlp.gate_proj.weight"].T
         up = y @ weights[f"{at}mlp.up_proj.weight"].T
         x = x + (gate / (1 + np.exp(-gate)) * up) @ weights[f"{at}mlp.down_proj.weight"].T
-    return norm(x[-1], "model.norm.weight") @ weights["lm_head.weight"].T
+    head = weights.get("lm_head.weight", weights["model.embed_tokens.weight"])
+    return norm(x[-1], "model.norm.weight") @ head.T
+
+
+def test_a_tied_table_is_there_once_and_computes_the_same(tmp_path: Path) -> None:
+    from inference.engine.decoder import Decoder
+    from inference.engine.folder import Manifest
+    from inference.training.export.sealing import seal
+
+    weights = random_weights(TINY_SHAPE, 4, spread=0.3)
+    del weights["lm_head.weight"]
+    write_random_model(tmp_path, TINY_SHAPE, version="1")
+    before = (tmp_path / "model.onnx").stat().st_size
+    graph = build_graph(TINY_SHAPE, weights, bits=8)
+    (tmp_path / "model.onnx").write_bytes(graph.SerializeToString())
+    table = TINY_SHAPE.vocabulary * TINY_SHAPE.hidden * 4
+    assert (tmp_path / "model.onnx").stat().st_size < before - table + 2_000
+    manifest = Manifest(name="x", version="1", form="compact", positions=64, files={}, golden=())
+    seal(tmp_path, manifest, [[5, 6]])
+    decoder = Decoder(load_model(tmp_path).folder.layout, slots=1, positions=64)
+    tokens = some_prompts(3)[0][:30]
+    decoder.read(0, tokens)
+    exact = logits_by_numpy(TINY_SHAPE, weights, tokens)
+    assert np.corrcoef(decoder.logits[0], exact)[0, 1] > 0.995
 
 
 def test_the_graph_computes_what_the_architecture_says(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Amadeus' flights and hotels as an `Inventory`, in the wire format of its Self-Service APIs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from gateways.partners.amadeus_errors import WireError
 from gateways.partners.amadeus_settings import AmadeusSettings
 from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import GuardPolicy
+from gateways.partners.slices import readable
 from gateways.partners.unbuilt import NoOrdersYet
 from protocol.travel import FlightQuery, HotelQuery, OfferKind, Query, SupplierOffer
 
@@ -34,6 +35,7 @@ POLICY: Final = GuardPolicy(call_within=30.0)
 _PRICING: Final = "/v1/shopping/flight-offers/pricing?"
 _NONE_THERE: Final = frozenset({"nothing", "not_found", "sold_out"})
 
+T = TypeVar("T")
 Readable = tuple[list[SupplierOffer], list[str]]
 """Offers, and what was wrong with the others."""
 
@@ -99,8 +101,8 @@ class Amadeus(NoOrdersYet):
             search = client.shopping.flight_offers_search
             return search.post(body) if params is None else search.get(**params)
 
-        def understand(answer: bytes) -> Readable:
-            return _readable(
+        async def understand(answer: bytes) -> Readable:
+            return await _readable(
                 _flight_offers(answer).data, lambda raw: flights.flight_offer(raw, now)
             )
 
@@ -116,7 +118,7 @@ class Amadeus(NoOrdersYet):
     async def _flight_today(self, offer: SupplierOffer) -> SupplierOffer | WireError:
         body, now = flights.pricing_body(offer.token), self._clock.now_ms()
 
-        def understand(answer: bytes) -> SupplierOffer:
+        async def understand(answer: bytes) -> SupplierOffer:
             priced = _pricing(answer).data.flight_offers
             if len(priced) != 1:
                 raise ValueError(f"{len(priced)} prices for one offer")
@@ -135,7 +137,7 @@ class Amadeus(NoOrdersYet):
         listed = await self._calls.read(
             "search",
             lambda client: client.reference_data.locations.hotels.by_city.get(cityCode=query.city),
-            lambda answer: list(_hotel_list(answer).data),
+            _listed,
         )
         if isinstance(listed, WireError):
             return self._kept(listed)
@@ -159,10 +161,12 @@ class Amadeus(NoOrdersYet):
         params = hotels.rooms_search(query, hotel_ids, currency=self._settings.currency)
         now = self._clock.now_ms()
 
-        def understand(answer: bytes) -> Readable:
+        async def understand(answer: bytes) -> Readable:
             found = [one for one in _hotels_found(answer).data if one.available]
             pairs = [(one.hotel, raw) for one in found for raw in one.offers]
-            return _readable(pairs, lambda one: hotels.room_offer(one[0], one[1], query.party, now))
+            return await _readable(
+                pairs, lambda one: hotels.room_offer(one[0], one[1], query.party, now)
+            )
 
         return await self._calls.read(
             "search",
@@ -177,7 +181,7 @@ class Amadeus(NoOrdersYet):
         if offer_id is None:
             return Refused(kind="invalid", detail="not an offer of Amadeus'")
 
-        def understand(answer: bytes) -> SupplierOffer | Refused:
+        async def understand(answer: bytes) -> SupplierOffer | Refused:
             found = _hotel_pricing(answer).data
             if not (found.available and found.offers):
                 return Refused(kind="sold_out", detail="the room is not available any more")
@@ -203,18 +207,16 @@ class Amadeus(NoOrdersYet):
         return offers
 
 
-def _readable(raws: Iterable[Any], made: Callable[[Any], SupplierOffer]) -> Readable:
-    """One offer that we cannot read does not cost us the others. Raises `ValueError` when there are
-    offers and none can be read."""
-    offers, faults = [], []
-    for raw in raws:
-        try:
-            offers.append(made(raw))
-        except (msgspec.MsgspecError, ValueError) as fault:
-            faults.append(str(fault))
+async def _readable(raws: Iterable[T], made: Callable[[T], SupplierOffer]) -> Readable:
+    """Raises `ValueError` when there are offers and none can be read."""
+    offers, faults = await readable(raws, made)
     if faults and not offers:
         raise ValueError(f"{len(faults)} offers, none readable: {faults[0]}")
     return offers, faults
+
+
+async def _listed(answer: bytes) -> list[wire.ListedHotel]:
+    return _hotel_list(answer).data
 
 
 _flight_offers: Final = msgspec.json.Decoder(wire.FlightOffers).decode

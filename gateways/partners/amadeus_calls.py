@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import amadeus
@@ -14,7 +14,7 @@ from amadeus.client.access_token import AccessToken
 from core.ports.clock import Chance
 from gateways.partners.amadeus_errors import WireError, wire_error
 from gateways.partners.amadeus_settings import AmadeusSettings
-from gateways.partners.amadeus_transport import NotSent, Transport
+from gateways.partners.amadeus_transport import Answer, NotSent, Transport
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 
 T = TypeVar("T")
@@ -70,25 +70,27 @@ class AmadeusCalls:
         return {**self._guard.statistics(), "threads": self._threads.borrowed_tokens}
 
     async def read(
-        self, of: Class, ask: Callable[[Any], Any], understand: Callable[[bytes], T]
+        self, of: Class, ask: Callable[[Any], Any], understand: Callable[[bytes], Awaitable[T]]
     ) -> T | WireError:
-        """`ask` makes one call of the client that it gets, `understand` reads the body of a success and
-        raises `ValueError` for nonsense; both run in a thread. A `WireError` is about what was asked.
+        """`ask` makes one call of the client that it gets, in a thread; `understand` reads the body of a
+        success and raises `ValueError` for nonsense. A `WireError` is about what was asked.
         Raises `Unavailable`."""
 
-        def work() -> T | WireError:
-            return _answer(ask, self._clients[of], understand)
+        def work() -> bytes | WireError:
+            return _answer(ask, self._clients[of])
 
         async def attempt() -> T | WireError:
-            answer: T | WireError = WireError(status=401)
+            answer: bytes | WireError = WireError(status=401)
             for _ in range(2):
                 used = await self._token()
                 answer = await self._in_thread(work, abandon=of == "search")
-                if not (isinstance(answer, WireError) and answer.verdict == "token"):
+                if isinstance(answer, bytes):
+                    return await _understood(answer, understand)
+                if answer.verdict != "token":
                     return answer
                 if self._access.access_token == used:
                     self._forget_token()
-            raise CallFailed(f"{answer}: a new token is not accepted")
+            raise CallFailed(f"{answer!r}: a new token is not accepted")
 
         return await self._guard.read(attempt)
 
@@ -137,18 +139,23 @@ def _client(settings: AmadeusSettings, within: float) -> Any:
     return client
 
 
-def _answer(
-    ask: Callable[[Any], Any], client: Any, understand: Callable[[bytes], T]
-) -> T | WireError:
-    """In a thread. Raises `CallFailed`."""
+def _answer(ask: Callable[[Any], Any], client: Any) -> bytes | WireError:
+    """In a thread. The body as it came: what the SDK parsed could not be written back byte for byte.
+    Raises `CallFailed`."""
     response = _judged(lambda: ask(client))
     if isinstance(response, WireError):
         return response
     if not 200 <= response.status_code < 300:
         raise CallFailed(str(WireError(status=response.status_code)))
+    answer = response.http_response
+    return answer.body if isinstance(answer, Answer) else b""
+
+
+async def _understood(body: bytes, understand: Callable[[bytes], Awaitable[T]]) -> T:
+    """Raises `CallFailed`."""
     try:
-        # The text as it came: what the SDK parsed could not be written back byte for byte.
-        return understand((response.body or "").encode())
+        body.decode()  # parts of it are sent back later, as text
+        return await understand(body)
     except (msgspec.MsgspecError, ValueError) as error:
         raise CallFailed(f"an answer that makes no sense: {error}", may_retry=True) from None
 

@@ -16,6 +16,7 @@ from gateways.partners.duffel_errors import Refusal
 from gateways.partners.duffel_offers import NAME, offer_request, supplier_offer
 from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
+from gateways.partners.slices import readable
 from gateways.partners.unbuilt import NoOrdersYet
 from protocol.travel import FlightQuery, OfferKind, Query, SupplierOffer
 
@@ -93,7 +94,7 @@ class Duffel(NoOrdersYet):
         listed = await self._read(lambda: self._client.get("/air/offers", page), _offers)
         if isinstance(listed, Refusal):
             raise self._refused(listed)
-        return self._readable(listed.data[: self._settings.most_offers])
+        return await self._readable(listed.data[: self._settings.most_offers])
 
     async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
         try:
@@ -140,15 +141,13 @@ class Duffel(NoOrdersYet):
     def _today(self, body: bytes) -> SupplierOffer:
         return supplier_offer(_offer(body).data, self._clock.now_ms())
 
-    def _readable(self, raws: Sequence[msgspec.Raw]) -> list[SupplierOffer]:
+    async def _readable(self, raws: Sequence[msgspec.Raw]) -> list[SupplierOffer]:
         """Cheapest first. One that we cannot read does not cost us the others."""
-        now, offers = self._clock.now_ms(), []
-        for raw in raws:
-            try:
-                offers.append(supplier_offer(raw, now))
-            except ValueError as error:
-                self._dropped += 1
-                _log.warning("offer not readable", supplier=NAME, error=str(error)[:200])
+        now = self._clock.now_ms()
+        offers, faults = await readable(raws, lambda raw: supplier_offer(raw, now))
+        self._dropped += len(faults)
+        for fault in faults:
+            _log.warning("offer not readable", supplier=NAME, error=fault[:200])
         return sorted(offers, key=lambda offer: (offer.total.currency, offer.total.amount))
 
     def _airlines_have(self) -> int:

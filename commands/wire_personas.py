@@ -13,6 +13,7 @@ from actors.persona.line import Trend
 from actors.persona.ports import PersonaPorts
 from commands.garbage import loading_for_good
 from commands.late_recommender import LateRecommender
+from commands.wire_chat_model import ServedChatModel
 from commands.wire_storage import Storage
 from core.errors import Unavailable
 from core.ports.clock import Clock, Ids
@@ -49,8 +50,8 @@ _log = structlog.get_logger()
 
 
 class Personas:
-    """Owns: the models, the kind of actor. Borrows: storage, the search over suppliers. `models_dir`:
-    what `make models` made, if it was called."""
+    """Owns: the models, the kind of actor. Borrows: storage, the search over suppliers, the chat model,
+    which is run elsewhere. `models_dir`: what `make models` made, if it was called."""
 
     def __init__(
         self,
@@ -61,8 +62,10 @@ class Personas:
         ids: Ids,
         is_limited: bool,
         models_dir: Path,
+        chat_model: ServedChatModel,
     ) -> None:
         self._models_dir, self._reads = models_dir, "none yet"
+        self._chat_model = chat_model
         self._reader, self._writer = LateReader(), LateWriter()
         self.recommender = LateRecommender()
         self.kind = PersonaKind(
@@ -92,7 +95,7 @@ class Personas:
             models = await trio.to_thread.run_sync(_models, self._models_dir)
             templates = await trio.to_thread.run_sync(Templates.load)
         self._reads = models[0].name if models else "rules"
-        self._writer.begin(Ladder([TemplateRung(templates)]))
+        self._writer.begin(Ladder([self._chat_model.rung, TemplateRung(templates)]))
         self._reader.begin(ModelReader(models, Gazetteer(())))
         tower = await trio.to_thread.run_sync(_tower)
         self.recommender.begin(None if tower is None else TowerRanker(tower))
@@ -106,7 +109,7 @@ class Personas:
 
     def models(self) -> Mapping[str, str]:
         """Which model understands, and which words; by which tower and prior is ranked."""
-        words = {"understanding": self._reads, "wording": "templates"}
+        words = {"understanding": self._reads, "wording": self._chat_model.words}
         return words | dict(self.recommender.models())
 
     def statistics(self) -> Mapping[str, Mapping[str, int | float]]:
@@ -114,6 +117,7 @@ class Personas:
             "personas": self.kind.statistics(),
             "understanding": self._reader.statistics(),
             "wording": self._writer.statistics(),
+            "chat_model": self._chat_model.statistics(),
             "recommender": self.recommender.statistics(),
         }
 

@@ -15,6 +15,7 @@ from commands.children import (
 )
 from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
+from commands.wire_chat_model import ServedChatModel
 from commands.wire_gateways import Gateways
 from commands.wire_personas import Personas
 from commands.wire_storage import Storage
@@ -109,6 +110,7 @@ class Server:
             chance=chance,
         )
         self.travel = Travel(config, self.storage.offers, clock=clock, ids=ids, chance=chance)
+        self.chat_model = ServedChatModel(config.chat_model, chance=chance)
         self.personas = Personas(
             self.storage,
             travel=self.travel.search,
@@ -116,6 +118,7 @@ class Server:
             ids=ids,
             is_limited=config.rate_limits,
             models_dir=config.models_dir,
+            chat_model=self.chat_model,
         )
         self.actors.system.register(self.personas.kind.spec())
         self.gateways = Gateways(
@@ -168,6 +171,7 @@ class Server:
             endless("places", self.storage.places.run),
             endless("travel", self.travel.run),
             endless("personas", self.personas.run),
+            endless("chat_model", self.chat_model.run),
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]

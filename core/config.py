@@ -14,6 +14,8 @@ from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, HELLO_WITHIN, SESSION_
 T = TypeVar("T")
 DEFAULT_MODELS: Final = Path(__file__).parents[1] / ".models"
 """In the checkout, where `make models` puts them."""
+DEFAULT_CHAT_MODEL: Final = Path(__file__).parents[1] / "inference" / "models" / "chat"
+"""In the checkout, where `make train` puts it."""
 
 
 class ConfigError(ValueError):
@@ -77,6 +79,8 @@ class Config:
     header, lower case. `master_key` None: the data directory's. `node_id` None: the data
     directory's own. `sandbox_url` None: a sandbox is started where a supplier is in that mode, else
     the control address of one that runs. `models_dir`: what `make models` made; it may be absent.
+    `chat_model`: the folder of the model that words answers; None: templates alone do; the default one
+    may be absent.
     """
 
     host: str = "127.0.0.1"
@@ -93,6 +97,7 @@ class Config:
     node_id: str | None = None
     sandbox_url: str | None = None
     models_dir: Path = DEFAULT_MODELS
+    chat_model: Path | None = DEFAULT_CHAT_MODEL
     amadeus: Supplier = Supplier()
     duffel: Supplier = Supplier()
     bounds: Bounds = Bounds()
@@ -112,6 +117,8 @@ class Config:
                 f"CARAVAN_RATE_LIMITS=off is for tests on loopback, and CARAVAN_HOST is {host}. "
                 "Remove CARAVAN_RATE_LIMITS, or set CARAVAN_HOST to 127.0.0.1."
             )
+        chat_model: Path | None = DEFAULT_CHAT_MODEL
+        chat_model = read("CARAVAN_CHAT_MODEL", _path_or_off, chat_model)
         return cls(
             host=host,
             http_port=read("CARAVAN_HTTP_PORT", _port, 8080),
@@ -127,6 +134,7 @@ class Config:
             node_id=read("CARAVAN_NODE_ID", _name, None),
             sandbox_url=read("CARAVAN_SANDBOX_URL", _sandbox, None),
             models_dir=read("CARAVAN_MODELS_DIR", _path, DEFAULT_MODELS),
+            chat_model=chat_model,
             amadeus=Supplier(
                 mode=read("CARAVAN_AMADEUS_MODE", _mode, "sandbox"),
                 url=read("CARAVAN_AMADEUS_URL", _public("https"), None),
@@ -198,6 +206,10 @@ def _path(name: str, text: str) -> Path:
         raise ConfigError(
             f"{name} is {text!r}, and there is no such user. Set it to a directory."
         ) from None
+
+
+def _path_or_off(name: str, text: str) -> Path | None:
+    return None if text.lower() == "off" else _path(name, text)
 
 
 def _switch(name: str, text: str) -> bool:

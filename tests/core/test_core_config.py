@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.config import Bounds, Config, ConfigError, Supplier, is_loopback
+from core.config import DEFAULT_CHAT_MODEL, Bounds, Config, ConfigError, Supplier, is_loopback
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -29,6 +29,7 @@ def test_everything_is_read() -> None:
             "CARAVAN_RATE_LIMITS": "on",
             "CARAVAN_MASTER_KEY": base64.b64encode(key).decode(),
             "CARAVAN_NODE_ID": "node-1",
+            "CARAVAN_CHAT_MODEL": "/srv/models/chat",
         }
     )
     assert config == Config(
@@ -43,7 +44,14 @@ def test_everything_is_read() -> None:
         origins=("https://app.example", "http://localhost:3000"),
         master_key=key,
         node_id="node-1",
+        chat_model=Path("/srv/models/chat"),
     )
+
+
+def test_a_chat_model_is_there_unless_it_is_off() -> None:
+    assert Config().chat_model == DEFAULT_CHAT_MODEL
+    for text in ("off", "OFF"):
+        assert Config.from_environment({"CARAVAN_CHAT_MODEL": text}).chat_model is None
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ class ServerProcess:
             "CARAVAN_HTTP_PORT": str(urlsplit(self.http).port or 0),
             "CARAVAN_WS_PORT": str(urlsplit(self.ws).port or 0),
             "CARAVAN_RATE_LIMITS": "off",
+            # Tests that promise a template's words say nothing of a model; the others set their own.
+            "CARAVAN_CHAT_MODEL": os.environ.get("CARAVAN_TEST_CHAT_MODEL", "off"),
             **self._settings,
         }
 

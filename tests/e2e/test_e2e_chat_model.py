@@ -1,0 +1,88 @@
+"""A server with a chat model: who words what, end to end. Its weights are random; its replies are complete
+all the same."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+from http_client import Caller
+from own_models import write_compact
+from raw_client import RawClient, Stage, on_stage, register
+from server_process import ServerProcess
+from test_e2e_personas import answered, persona_of
+
+
+def warm(server: ServerProcess) -> None:
+    """Catalogue, sandbox and model are there."""
+    caller = Caller(server.http, register(server.http, "Eve"))
+    assert caller.get("places", q="Lisbon").json()["items"]
+    rooms = {"kind": "hotel", "place": "LIS", "start": "2027-02-12", "end": "2027-02-14"}
+    assert caller.get("offers", **rooms).status_code == 200
+    begun = time.monotonic()
+    while models(server)["wording"] != "tiny-compact 1":
+        assert time.monotonic() < begun + 20, models(server)
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    working: Path = tmp_path_factory.mktemp("generated")
+    folder = write_compact(working / "model")
+    server = ServerProcess(working / "data", settings={"CARAVAN_CHAT_MODEL": str(folder)})
+    trio.run(server.start)
+    warm(server)
+    yield server
+    assert trio.run(server.stop) == 0, server.last_words()
+
+
+@pytest.fixture
+async def stage(server: ServerProcess) -> AsyncIterator[Stage]:
+    async with on_stage(server.http, server.ws) as stage:
+        yield stage
+
+
+def models(server: ServerProcess) -> dict[str, str]:
+    found: dict[str, str] = httpx.get(f"{server.http}/readyz").json()["models"]
+    return found
+
+
+def figures(server: ServerProcess) -> dict[str, str]:
+    lines = httpx.get(f"{server.http}/metrics").text.splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+
+async def room_with_nova(
+    stage: Stage, server: ServerProcess
+) -> tuple[RawClient, dict[str, object]]:
+    ada = await stage.enter(register(server.http, "Ada"))
+    room = await stage.room(ada)
+    assert ada.person is not None
+    persona = persona_of(server, ada.person, "Nova", "explorer")
+    await ada.ask("room.persona", roomId=room["id"], personaId=persona["id"], active=True)
+    return ada, room
+
+
+async def test_english_is_generated_and_the_model_named(
+    stage: Stage, server: ServerProcess
+) -> None:
+    ada, room = await room_with_nova(stage, server)
+    message = await answered(ada, room, "hello there, how are you?")
+    assert (message["ai"]["tier"], message["ai"]["model"]) == ("generated", "tiny-compact")
+    assert message["ai"]["version"] == "1"
+    shown = await answered(ada, room, "a hotel in lisbon from 12 to 14 february for 2 adults")
+    assert shown["ai"]["tier"] == "generated"
+    for card in shown["cards"]:
+        assert card["details"]["name"] in shown["content"]
+    counts = figures(server)
+    assert float(counts["wording_generated"]) >= 2
+    assert float(counts["chat_model_served"]) >= 2
+    assert float(counts["chat_model_failed"]) == 0
+
+
+async def test_other_languages_come_from_templates(stage: Stage, server: ServerProcess) -> None:
+    ada, room = await room_with_nova(stage, server)
+    message = await answered(ada, room, "hallo, ich suche ein hotel in porto im märz")
+    assert (message["ai"]["tier"], message["ai"]["model"]) == ("template", "templates")

@@ -1,8 +1,10 @@
 """What both stores of personas keep to: their bounds and their refusals."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from core.errors import Rejected
+from core.ports.personas import MemoryItem
 from protocol.persona import MAX_PERSONAS
 
 MAX_CHOICES: Final = 1_000
@@ -31,3 +33,16 @@ def unknown() -> Rejected:
 
 def forgotten() -> Rejected:
     return Rejected("not_found", "There is no such memory.")
+
+
+def newest_of_slots(items: Sequence[MemoryItem]) -> list[MemoryItem]:
+    """What is left of items that are added one after the other. Raises `ValueError` for items of several
+    personas or about several people."""
+    if len({(item.persona_id, item.about) for item in items}) > 1:
+        raise ValueError("memories of several personas or about several people")
+    kept: dict[tuple[str, str | None, str], MemoryItem] = {}
+    for item in items:
+        key = (item.slot or item.id, item.room_id, item.slot)
+        if key not in kept or kept[key].created_at <= item.created_at:
+            kept[key] = item
+    return list(kept.values())

@@ -104,15 +104,16 @@ class Learner:
             return
         room_id = self._sitting.room_id if self._sitting.is_group else None
         async with self._lock:
-            for one in learnings(heard, said, dialogue.trip.seeking, atlas):
-                if heard.message_id in self._sitting.unsaid:
-                    return
-                item = self._item(one, persona_id, asker_id, room_id, heard.message_id)
-                try:
-                    await self._ports.memories.add(self._ports.tenant_id, item)
-                except Rejected:
-                    self._sitting.counts["memories_lost"] += 1
-                    return
+            if heard.message_id in self._sitting.unsaid:
+                return
+            items = [
+                self._item(one, persona_id, asker_id, room_id, heard.message_id)
+                for one in learnings(heard, said, dialogue.trip.seeking, atlas)
+            ]
+            try:
+                await self._ports.memories.add(self._ports.tenant_id, *items)
+            except Rejected:
+                self._sitting.counts["memories_lost"] += len(items)
 
     async def forget(self, message_id: str) -> None:
         """Everything that was learned from it. Raises `Unavailable`."""

@@ -233,9 +233,10 @@ class Memories(Protocol):
     """Bounded: 200 per persona and person, and as many about nobody. The oldest episode makes way,
     else the oldest of the rest, a taboo only for another. What has expired is not there."""
 
-    async def add(self, tenant_id: int, item: MemoryItem) -> None:
-        """The newest per (persona, about, room, slot) replaces the older one, and its `in_groups`
-        with it. Idempotent by id."""
+    async def add(self, tenant_id: int, *items: MemoryItem) -> None:
+        """All or none of them; of one persona and about one person, else `ValueError`. The newest per
+        (persona, about, room, slot) replaces the older one, and its `in_groups` with it. Idempotent by
+        id."""
 
     async def usable(
         self, tenant_id: int, persona_id: str, *, user_id: str, room_id: str, is_group: bool

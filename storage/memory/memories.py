@@ -8,7 +8,7 @@ import msgspec
 from core.ports.clock import Clock
 from core.ports.personas import MemoryItem
 from storage.memory.stored_personas import StoredPersonas
-from storage.personas import MAX_MEMORIES, MAX_USABLE, forgotten
+from storage.personas import MAX_MEMORIES, MAX_USABLE, forgotten, newest_of_slots
 
 
 class MemoryMemories:
@@ -17,7 +17,11 @@ class MemoryMemories:
     def __init__(self, stored: StoredPersonas, clock: Clock) -> None:
         self._stored, self._clock = stored, clock
 
-    async def add(self, tenant_id: int, item: MemoryItem) -> None:
+    async def add(self, tenant_id: int, *items: MemoryItem) -> None:
+        for item in newest_of_slots(items):
+            self._add(tenant_id, item)
+
+    def _add(self, tenant_id: int, item: MemoryItem) -> None:
         memories, key = self._stored.memories, (tenant_id, item.id)
         if (tenant_id, item.persona_id) not in self._stored.personas or key in memories:
             return

@@ -8,7 +8,7 @@ import msgspec
 
 from core.ports.clock import Clock
 from core.ports.personas import MemoryItem
-from storage.personas import MAX_MEMORIES, MAX_USABLE, forgotten
+from storage.personas import MAX_MEMORIES, MAX_USABLE, forgotten, newest_of_slots
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
@@ -19,23 +19,37 @@ _COLUMNS: Final = """id, persona_id, kind, text, about, room_id, source_message,
 _LOCK: Final = """
 SELECT true FROM persona WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"""
 
-_IS_KNOWN: Final = """
-SELECT true FROM persona_memory WHERE tenant_id = $1 AND id = $2"""
-
 # In both: {about} is `about = $3` or `about IS NULL`, of which both have an index.
-_SAME_SLOT: Final = """
-FROM persona_memory WHERE tenant_id = $1 AND persona_id = $2 AND {about}
-   AND $3::uuid IS NOT DISTINCT FROM about AND room_id IS NOT DISTINCT FROM $4 AND slot = $5"""
+# Adds, after what each replaces is gone, and counts what there was before.
+_ADD: Final = """
+WITH new AS MATERIALIZED (
+    SELECT * FROM unnest($5::uuid[], $6::text[], $7::text[], $8::uuid[], $9::uuid[], $10::bool[],
+                         $11::text[], $12::bytea[], $13::int8[], $14::int8[])
+        AS u(id, kind, text, room_id, source_message, in_groups, slot, value, created_at, expires_at)
+     WHERE NOT EXISTS (SELECT FROM persona_memory k WHERE k.tenant_id = $1 AND k.id = u.id)
+       AND NOT EXISTS (
+            SELECT FROM persona_memory k
+             WHERE k.tenant_id = $1 AND k.persona_id = $2 AND {about} AND k.slot = u.slot
+               AND k.slot <> '' AND k.room_id IS NOT DISTINCT FROM u.room_id
+               AND k.created_at > u.created_at AND (k.expires_at IS NULL OR k.expires_at > $4))
+), replaced AS (
+    DELETE FROM persona_memory k USING new
+     WHERE k.tenant_id = $1 AND k.persona_id = $2 AND {about} AND k.slot = new.slot
+       AND k.slot <> '' AND k.room_id IS NOT DISTINCT FROM new.room_id
+), added AS (
+    INSERT INTO persona_memory (tenant_id, persona_id, about, id, kind, text, room_id, source_message,
+                                in_groups, slot, value, created_at, expires_at)
+    SELECT $1, $2, $3::uuid, new.* FROM new
+)
+SELECT count(*) FROM persona_memory k WHERE k.tenant_id = $1 AND k.persona_id = $2 AND {about}
+   AND $3::uuid IS NOT DISTINCT FROM about"""
+
 _MAKE_ROOM: Final = """
 DELETE FROM persona_memory WHERE tenant_id = $1 AND id IN (
     SELECT id FROM persona_memory WHERE tenant_id = $1 AND persona_id = $2 AND {about}
        AND $3::uuid IS NOT DISTINCT FROM about
-     ORDER BY id = $4 DESC, coalesce(expires_at > $5, true) DESC, kind = 'taboo' DESC,
+     ORDER BY id = ANY($4::uuid[]) DESC, coalesce(expires_at > $5, true) DESC, kind = 'taboo' DESC,
               kind <> 'episode' DESC, created_at DESC, id DESC OFFSET $6)"""
-
-_ADD: Final = f"""
-INSERT INTO persona_memory (tenant_id, {_COLUMNS})
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"""
 
 # $3 the user, $4 the room. The first line is what the indexes find; the rest is the boundary.
 _USABLE: Final = f"""
@@ -77,8 +91,10 @@ class PostgresMemories:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    async def add(self, tenant_id: int, item: MemoryItem) -> None:
-        await self._database.transaction(_add, tenant_id, item, self._clock.now_ms())
+    async def add(self, tenant_id: int, *items: MemoryItem) -> None:
+        kept = newest_of_slots(items)
+        if kept:
+            await self._database.transaction(_add, tenant_id, kept, self._clock.now_ms())
 
     async def usable(
         self, tenant_id: int, persona_id: str, *, user_id: str, room_id: str, is_group: bool
@@ -130,41 +146,35 @@ class PostgresMemories:
         return rows
 
 
-async def _add(connection: Connection, tenant_id: int, item: MemoryItem, now: int) -> None:
-    if not await connection.fetchval(_LOCK, tenant_id, item.persona_id):
+async def _add(
+    connection: Connection, tenant_id: int, items: Sequence[MemoryItem], now: int
+) -> None:
+    """`items`: of one persona, about one person."""
+    persona_id, person = items[0].persona_id, items[0].about
+    # By itself: a statement sees what was there when it began, and others may add while this one waits.
+    if not await connection.fetchval(_LOCK, tenant_id, persona_id):
         return
-    if await connection.fetchval(_IS_KNOWN, tenant_id, item.id):
-        return
-    about = "about IS NULL" if item.about is None else "about = $3"
-    if item.slot:
-        slot = tenant_id, item.persona_id, item.about, item.room_id, item.slot
-        same = _SAME_SLOT.format(about=about)
-        newest = await connection.fetchval(
-            f"SELECT max(created_at) {same} AND (expires_at IS NULL OR expires_at > $6)", *slot, now
-        )
-        if newest is not None and newest > item.created_at:
-            return
-        await connection.execute(f"DELETE {same}", *slot)
-    await connection.execute(_ADD, *_row(tenant_id, item))
-    await connection.execute(
-        _MAKE_ROOM.format(about=about),
-        tenant_id, item.persona_id, item.about, item.id, now, MAX_MEMORIES,
-    )  # fmt: skip
+    about = "about IS NULL" if person is None else "about = $3"
+    columns = [list(column) for column in zip(*map(_row, items), strict=True)]
+    before = await connection.fetchval(
+        _ADD.format(about=about), tenant_id, persona_id, person, now, *columns
+    )
+    if before + len(items) > MAX_MEMORIES:
+        ids = [item.id for item in items]
+        make_room = _MAKE_ROOM.format(about=about)
+        await connection.execute(make_room, tenant_id, persona_id, person, ids, now, MAX_MEMORIES)
 
 
 async def _fetch(connection: Connection, sql: str, row: Sequence[Any]) -> list[asyncpg.Record]:
     return await connection.fetch(sql, *row)
 
 
-def _row(tenant_id: int, item: MemoryItem) -> tuple[Any, ...]:
-    """In the order of `_COLUMNS`."""
+def _row(item: MemoryItem) -> tuple[Any, ...]:
+    """In the order of the columns of `new` in `_ADD`."""
     return (
-        tenant_id,
         item.id,
-        item.persona_id,
         item.kind,
         item.text,
-        item.about,
         item.room_id,
         item.source_message,
         item.in_groups,

@@ -135,6 +135,45 @@ async def test_of_many_the_oldest_episode_makes_way_and_a_taboo_last(
     assert await left() == taboos
 
 
+async def test_what_a_message_taught_is_added_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("memory", "postgres"):
+        monkeypatch.setattr(f"storage.{module}.memories.MAX_MEMORIES", 4)
+    persona, user = await world.persona(), world.ids.uuid7()
+
+    def items(*slots: str, kind: str = "episode") -> list[MemoryItem]:
+        world.clock.advance(1)
+        return [world.memory(persona.id, about=user, slot=slot, kind=kind) for slot in slots]
+
+    async def slots() -> list[str]:
+        return sorted(one.slot for one in await known(world, first[0], user))
+
+    first = items("budget", "party", "said:1")
+    await world.memories.add(TENANT, *first)
+    await world.memories.add(TENANT, *first)
+    assert await slots() == ["budget", "party", "said:1"]
+    second = items("budget", "said:2", "")
+    await world.memories.add(TENANT, *second)
+    # The new ones stay, and the older party had to make way for them: all are episodes.
+    assert await slots() == ["", "budget", "said:1", "said:2"]
+    assert {one.id for one in second} <= {one.id for one in await known(world, first[0], user)}
+    of_one_slot = items("budget", "budget")
+    await world.memories.add(TENANT, *of_one_slot)
+    kept = await known(world, first[0], user)
+    assert [one.id for one in kept if one.slot == "budget"] == [of_one_slot[1].id]
+    await world.memories.add(TENANT)
+    assert await known(world, first[0], user) == kept
+
+
+async def test_memories_of_several_people_are_not_added_together(world: World) -> None:
+    persona = await world.persona()
+    mixed = [world.memory(persona.id, about=world.ids.uuid7()) for _ in range(2)]
+    with pytest.raises(ValueError, match="several"):
+        await world.memories.add(TENANT, *mixed)
+    assert await known(world, mixed[0], persona.owner_id) == []
+
+
 async def test_the_bound_is_per_persona_and_person(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,15 +334,18 @@ async def _plans(connection: Connection, persona_id: str) -> list[tuple[list[str
     )
     await execute(connection, "ANALYZE persona_memory")
     make_room = sql._MAKE_ROOM.format(about="about = $3")
+    add, by = sql._ADD.format(about="about = $3"), persona_id
+    item = (by, "fact", "", by, by, False, "budget", b"", 1, 1)
+    new = (1, by, by, 1, *([one] for one in item))
     expired = _DELETIONS["memories"]
-    by = persona_id
     return [
         (
             ["persona_memory_room", "persona_memory_about"],
             await plan_of(connection, sql._USABLE, 1, by, by, by, True, 1, 400),
         ),
         (["persona_memory_about"], await plan_of(connection, sql._OF_PERSON, 1, by, by, 1)),
-        (["persona_memory_about"], await plan_of(connection, make_room, 1, by, by, by, 1, 200)),
+        (["persona_memory_about"], await plan_of(connection, make_room, 1, by, by, [by], 1, 200)),
+        (["persona_memory_about", "persona_memory_pkey"], await plan_of(connection, add, *new)),
         (["persona_memory_source"], await plan_of(connection, sql._FORGET, 1, by)),
         (["persona_memory_expiry"], await plan_of(connection, expired, 100, 10)),
     ]

@@ -27,9 +27,13 @@ _END: Final = (
     seq = excluded.seq, cost = excluded.cost"""
 )
 
-_SHOW: Final = """
+# Lists of lists are rectangles in SQL: features come as texts, one list each.
+_END_WITH_SHOWN: Final = f"""
+WITH ended AS ({_END})
 INSERT INTO persona_shown (tenant_id, run_id, shown_at, card_id, item_id, place, features, tower)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+SELECT $1, $2, $8, card_id, item_id, place, features::float8[], tower
+  FROM unnest($16::text[], $17::text[], $18::int2[], $19::text[], $20::text[])
+    AS u(card_id, item_id, place, features, tower)
 ON CONFLICT (tenant_id, run_id, card_id) DO UPDATE
    SET item_id = excluded.item_id, place = excluded.place, features = excluded.features,
        tower = excluded.tower"""
@@ -75,7 +79,13 @@ class PostgresRuns:
         await self._database.call(_execute, f"{_BEGIN} NOTHING", _row(tenant_id, run))
 
     async def end(self, tenant_id: int, run: Run, shown: Sequence[Shown] = ()) -> None:
-        await self._database.transaction(_end, tenant_id, run, shown)
+        row = _row(tenant_id, run)
+        once = {one.card_id: one for one in shown}.values()
+        if once:
+            columns = [list(column) for column in zip(*map(_shown, once), strict=True)]
+            await self._database.call(_execute, _END_WITH_SHOWN, (*row, *columns))
+        else:
+            await self._database.call(_execute, _END, row)
 
     async def fail_open(self, tenant_id: int, room_id: str, *, at: int) -> Sequence[Run]:
         if not is_uuid(room_id):
@@ -154,23 +164,10 @@ def _shown_to(row: asyncpg.Record) -> ShownTo:
     )
 
 
-async def _end(connection: Connection, tenant_id: int, run: Run, shown: Sequence[Shown]) -> None:
-    await connection.execute(_END, *_row(tenant_id, run))
-    rows = [
-        (
-            tenant_id,
-            run.id,
-            run.started_at,
-            one.card_id,
-            one.item_id,
-            one.place,
-            list(one.features),
-            one.tower,
-        )
-        for one in shown
-    ]
-    if rows:
-        await connection.executemany(_SHOW, rows)
+def _shown(one: Shown) -> tuple[Any, ...]:
+    """In the order of `_END_WITH_SHOWN`. Numbers are written so that they come back as they were."""
+    features = "{" + ",".join(repr(float(number)) for number in one.features) + "}"
+    return one.card_id, one.item_id, one.place, features, one.tower
 
 
 async def _execute(connection: Connection, sql: str, row: Sequence[Any]) -> None:

@@ -1,0 +1,109 @@
+"""The daily run: what most like, fitted anew, and in use when it is not worse than what was."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from core.ports.clock import Clock
+from core.ports.models import Model, ModelKind, Models
+from inference.recommender.refit import TooLittle, Verdict, compared, enough, fitted, statistics
+from inference.recommender.taste import Floats
+from inference.recommender.tower import Tower
+from inference.recommender.voices import Voices
+from inference.upkeep.gathering import Gathering
+from inference.upkeep.jobs import Result
+from inference.upkeep.prior import day_of, packed
+from inference.upkeep.quiet_thread import run_quietly
+
+WITHIN: Final = 600.0
+NO_TOWER: Final = "there is no item tower"
+NOTHING_NEW: Final = "nothing new was learned: this one is there already"
+
+InUse = Callable[[], Awaitable[tuple[Tower, Floats] | None]]
+"""The tower and what most like [16], here and now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refit:
+    figures: dict[str, float]
+    why: str = ""
+    weights: Floats | None = None
+    verdict: Verdict | None = None
+
+
+class DailyRun:
+    """Borrows: the rows, what is gathered, what is in use."""
+
+    def __init__(
+        self,
+        models: Models,
+        gathering: Gathering,
+        *,
+        in_use: InUse,
+        clock: Clock,
+        tenant_id: int,
+    ) -> None:
+        self._models, self._gathering, self._in_use = models, gathering, in_use
+        self._clock, self._tenant_id = clock, tenant_id
+
+    async def __call__(self) -> Result:
+        now = await self._in_use()
+        if now is None:
+            return Result(outcome="skipped", why=NO_TOWER)
+        tower, most = now
+        voices, shown = await self._gathering.voices(), await self._gathering.shown()
+        refit = await run_quietly(lambda: _refit(voices, shown, tower, most))
+        if refit.weights is None or refit.verdict is None:
+            return Result(outcome="skipped", why=refit.why, figures=refit.figures)
+        return await self._judge(refit.weights, refit.verdict, refit.figures, tower.version)
+
+    async def _judge(
+        self, weights: Floats, verdict: Verdict, figures: dict[str, float], tower: str
+    ) -> Result:
+        at = self._clock.now_ms()
+        prior = packed(weights, tower=tower, day=day_of(at))
+        if await is_there(self._models, self._tenant_id, "prior", prior.digest):
+            return Result(outcome="skipped", why=NOTHING_NEW, figures=figures)
+        shadow = {name: figures[name] for name in ("loss", "in_use", "held_out", "people")}
+        await self._models.add(
+            self._tenant_id,
+            Model(
+                kind="prior",
+                version=prior.version,
+                digest=prior.digest,
+                figures=shadow,
+                made_at=at,
+            ),
+            prior.body,
+        )
+        if not verdict.is_good:
+            await self._models.refuse(
+                self._tenant_id, "prior", prior.version, at=at, why=verdict.why, figures=shadow
+            )
+            return Result(why=f"{prior.version} refused: {verdict.why}", figures=figures)
+        stands = await self._models.promote(
+            self._tenant_id, "prior", prior.version, at=at, by="run", figures=shadow
+        )
+        return Result(why=f"{prior.version} {stands.state}: {verdict.why}", figures=figures)
+
+
+async def is_there(models: Models, tenant_id: int, kind: ModelKind, digest: str) -> bool:
+    """Whether a version is this one, whatever became of it."""
+    return any(row.digest == digest for row in await models.versions(tenant_id, kind))
+
+
+def _refit(voices: Voices, shown: Floats, tower: Tower, most: Floats) -> _Refit:
+    figures = statistics(voices, shown)
+    try:
+        head, tail = enough(voices)
+    except TooLittle as reason:
+        return _Refit(figures, why=str(reason))
+    weights = fitted(head, tower)
+    verdict = compared(tail, tower, new=weights, in_use=most)
+    figures |= {
+        "loss": round(verdict.loss, 5),
+        "in_use": round(verdict.in_use, 5),
+        "fitted_to": float(len(head)),
+        "held_out": float(len(tail)),
+    }
+    return _Refit(figures, weights=weights, verdict=verdict)

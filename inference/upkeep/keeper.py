@@ -1,0 +1,106 @@
+"""Which models are in use on this node: those that the rows say, looked at every minute."""
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Final
+
+import structlog
+import trio
+
+from core.errors import Rejected
+from core.ports.models import Model, Models
+from inference.recommender.ranker import Population
+from inference.recommender.tower import ARTEFACT, Tower, TowerDamaged, packed
+from inference.recommender.tower import unpacked as tower_of
+from inference.upkeep.prior import PriorDamaged
+from inference.upkeep.prior import unpacked as population_of
+
+LOOKS_EVERY: Final = 60.0
+DAMAGED: Final = "it cannot be used here: {why}"
+
+Exchange = Callable[[Tower | None, Population | None], Awaitable[None]]
+"""Use these from now on; None: what came with the release."""
+
+_log = structlog.get_logger("inference.upkeep")
+
+
+class ModelKeeper:
+    """Owns: the tower's body in use. Borrows: the rows. A row that cannot be used changes nothing here but
+    `troubles`: what came with the release is used instead."""
+
+    def __init__(self, models: Models, exchange: Exchange, *, tenant_id: int) -> None:
+        self._models, self._exchange, self._tenant_id = models, exchange, tenant_id
+        self._in_use: tuple[str, str] | None = None
+        self._body: bytes | None = None
+        self._news = trio.Event()
+        self.troubles: dict[str, str] = {}
+
+    def nudge(self) -> None:
+        """Other models may be in use now: look at once."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._news = trio.Event()
+            try:
+                await self.look()
+            except Rejected:
+                _log.info("models.not_looked_at")  # the database is away: all stays as it is
+            with trio.move_on_after(LOOKS_EVERY):
+                await self._news.wait()
+
+    async def look(self) -> None:
+        """Use what is active now. Raises `Unavailable`."""
+        tower = await self._models.active(self._tenant_id, "tower")
+        prior = await self._models.active(self._tenant_id, "prior")
+        wanted = _digest(tower), _digest(prior)
+        if wanted == self._in_use:
+            return
+        self.troubles.clear()
+        loaded = await self._tower(tower)
+        await self._exchange(loaded, await self._population(prior))
+        self._in_use = wanted
+
+    async def body_in_use(self) -> bytes:
+        """The tower, packed. Raises `TowerDamaged`."""
+        if self._body is not None:
+            return self._body
+        return await trio.to_thread.run_sync(packed, ARTEFACT)
+
+    async def _tower(self, row: Model | None) -> Tower | None:
+        self._body = None
+        if row is None:
+            return None
+        body = await self._models.body(self._tenant_id, "tower", row.version) or b""
+        try:
+            tower = await trio.to_thread.run_sync(_proved, body, row.digest)
+        except TowerDamaged as damage:
+            self._trouble(row, str(damage))
+            return None
+        self._body = body
+        return tower
+
+    async def _population(self, row: Model | None) -> Population | None:
+        if row is None:
+            return None
+        body = await self._models.body(self._tenant_id, "prior", row.version) or b""
+        try:
+            return population_of(body, version=row.version, digest=row.digest)
+        except PriorDamaged as damage:
+            self._trouble(row, str(damage))
+            return None
+
+    def _trouble(self, row: Model, why: str) -> None:
+        self.troubles[row.kind] = DAMAGED.format(why=why)
+        _log.warning("models.damaged", kind=row.kind, version=row.version, reason=why)
+
+
+def _proved(body: bytes, digest: str) -> Tower:
+    if sha256(body).hexdigest() != digest:
+        raise TowerDamaged("this tower is not the one that its row speaks of")
+    return tower_of(body)
+
+
+def _digest(row: Model | None) -> str:
+    return "" if row is None else row.digest

@@ -132,6 +132,8 @@ def _train(asked: argparse.Namespace) -> int:
     if importlib.util.find_spec("torch") is None:
         print(MISSING, file=sys.stderr)
         return 1
+    # Threads that wait for one another do not spin: what else runs here needs the processor.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import torch
 
     from inference.training.chat.corpus import SPEECH, load_speeches

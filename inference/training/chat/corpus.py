@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from inference.training.chat.plans import drawn
+from inference.training.chat.speaker import Speaker
 from inference.wording.compact import VOICES
 from inference.wording.grammar import expanded, is_sayable
 from inference.wording.templates import MOODY, Speech, speech
@@ -60,10 +61,11 @@ def groups(
     same seed and texts."""
     dice = random.Random(seed)  # noqa: S311 - words, not secrets
     voices = list(speeches)
+    speakers = {voice: Speaker(spoken) for voice, spoken in speeches.items()}
     while True:
         plan = drawn(dice, dice.choice(voices))
         if wanted(plan):
-            yield plan, [say(speeches[plan.voice], plan, dice) for _ in range(each)]
+            yield plan, [speakers[plan.voice].say(plan, dice) for _ in range(each)]
 
 
 def replies(seed: int, voices: tuple[Voice, ...] = VOICES) -> Iterator[tuple[Plan, str]]:

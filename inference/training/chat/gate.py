@@ -4,9 +4,8 @@ import argparse
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Final, Literal
 
 from msgspec.structs import replace
@@ -14,8 +13,7 @@ from msgspec.structs import replace
 from inference.engine.chat_model import ChatModel, load_model
 from inference.engine.servable import UnservableError
 from inference.training.chat import held_out
-from inference.training.chat.corpus import SPEECH, Speeches, digest_of, groups, load_speeches
-from inference.training.chat.corpus_file import Corpus, load_corpus, sum_of
+from inference.training.chat.corpus import Speeches, groups, load_speeches
 from inference.training.chat.judging import (
     TAKEN,
     Ears,
@@ -27,9 +25,10 @@ from inference.training.chat.judging import (
     table,
     verdicts,
 )
+from inference.training.chat.memory import Memory, memory_of
 from inference.training.chat.pairs import page
 from inference.training.chat.saying import masked, say_all, unmasked
-from inference.training.chat.telling import learned, without, words
+from inference.training.chat.telling import learned, taken_out, without, words
 from inference.wording.compact import VOICES
 from inference.wording.templates import Templates
 from protocol.wording import Plan
@@ -49,7 +48,7 @@ def ears(speeches: Speeches, count: int = HEARD, seed: int = 99) -> Ears:
     said = [(plan, words(one[0])) for plan, one in islice(groups(seed, speeches), count)]
     acts = learned([(found, plan.act) for plan, found in said])
     voices = learned([(found, plan.voice) for plan, found in said])
-    taken = [tuple(one.split(" ")) for each in voices.most_telling(TAKEN).values() for one in each]
+    taken = taken_out(one for each in voices.most_telling(TAKEN).values() for one in each)
     rest = learned([(without(found, taken), plan.voice) for plan, found in said])
     return Ears(voices=rest, acts=acts, taken=taken)
 
@@ -67,31 +66,27 @@ def evidence(model: ChatModel, count: int, seed: int, broken: Broken | None) -> 
 
     free = [(one.plan, one.text) for one in say_all(model, plans, unmasked(model))]
     swaps = broken != "swap"
-    found = Evidence(
+    return Evidence(
         free=free,
         said=said(plans),
         again=said(plans if broken == "same" else other),
         revoiced=said(voiced, None if swaps else plans),
         reacted=said(acted, None if swaps else plans),
     )
-    return _broken(found, broken)
 
 
-def _broken(found: Evidence, broken: Broken | None) -> Evidence:
+def broken_by(found: Evidence, broken: Broken | None, memory: Memory) -> Evidence:
     """What a model would be found out with that is none, for the gate to be seen failing."""
     match broken:
         case "copy":
-            speeches = load_speeches()
-            texts = {
-                (plan.voice, plan.act): said[0]
-                for plan, said in islice(groups(2, speeches, wanted=_is_trained), 2_000)
-            }
-            said = [(plan, texts.get((plan.voice, plan.act), text)) for plan, text in found.said]
+            said = [
+                (plan, memory.some.get((plan.voice, plan.act), text)) for plan, text in found.said
+            ]
         case "template":
             templates = Templates.load()
             said = [(plan, templates.write(plan)) for plan, _ in found.said]
         case "free":
-            free = [(plan, f"{text} {{trend}}") for plan, text in found.free]
+            free = [(plan, f"{text} <say>") for plan, text in found.free]
             return _with(found, free=free)
         case _:
             return found
@@ -103,39 +98,19 @@ def _with(found: Evidence, **changed: Pairs) -> Evidence:
     return Evidence(**{**parts, **changed})
 
 
-def _is_trained(plan: Plan) -> bool:
-    return not held_out.is_held_out(plan)
-
-
-def corpus_of(model: ChatModel, path: Path | None) -> Callable[[str], bool]:
-    """Whether a text was in what the model was trained on. Without the file the corpus is drawn anew, as
-    its notes say. Raises `UnservableError` when its texts are not those of today."""
-    if path is not None:
-        corpus: Corpus = load_corpus(path)
-        return corpus.has
-    notes = model.folder.manifest.notes
-    if notes.get("texts") != digest_of(SPEECH):
-        raise UnservableError(
-            "it was trained on other texts than those in speech/: give its --corpus"
-        )
-    wanted, each = int(notes["corpus_replies"]), int(notes["replies_each"])
-    source = groups(int(notes["corpus_seed"]), load_speeches(), each=each, wanted=_is_trained)
-    sums = {sum_of(text) for _, said in islice(source, -(-wanted // each)) for text in said}
-    return lambda text: sum_of(text) in sums
-
-
 def run(asked: argparse.Namespace) -> int:
     begun = time.monotonic()
     try:
         model = load_model(asked.model)
-        has = corpus_of(model, asked.corpus)
+        memory = memory_of(model.folder.manifest.notes, asked.corpus)
     except (UnservableError, OSError) as error:
         print(f"{asked.model}: {error}", file=sys.stderr)
         return 2
     found = evidence(model, asked.plans, asked.seed, asked.broken)
+    found = broken_by(found, asked.broken, memory)
     templates = Templates.load()
     spoken = {voice: templates.speech_of("en", voice) for voice in VOICES}
-    measured = figures(found, has=has, spoken=spoken, ears=ears(load_speeches()))
+    measured = figures(found, has=memory.has, spoken=spoken, ears=ears(load_speeches()))
     wrong = verdicts(measured)
     shown = f"{model.name} {model.version}, {asked.plans:,} held-out plans"
     print(f"{shown}, {time.monotonic() - begun:.0f} s\n{table(measured)}")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from inference.training.chat.derivable import is_derivable
 from inference.training.chat.held_out import PAIRS, is_held_out, is_held_out_prompt
 from inference.training.chat.plans import drawn
-from inference.training.chat.telling import Teller, without, words
+from inference.training.chat.telling import Taken, Teller, without, words
 from inference.wording.compact import VOICES
 from inference.wording.filling import check
 from inference.wording.templates import Speech
@@ -87,7 +87,7 @@ class Ears:
 
     voices: Teller
     acts: Teller
-    taken: Sequence[Sequence[str]]
+    taken: Taken
 
     def voice(self, text: str) -> str:
         return self.voices.tell(without(words(text), self.taken))
@@ -175,7 +175,7 @@ def table(found: Mapping[str, float]) -> str:
     for name, meaning in MEANINGS.items():
         limit = limits.get(name)
         verdict = "" if limit is None else ("ok" if limit.is_kept(found) else "FAILS")
-        rows.append(f"{name:14}{found[name]:8.1%}  {limit or '':9}{verdict:6} {meaning}")
+        rows.append(f"{name:14}{found[name]:8.1%}  {limit or ''!s:9}{verdict:6} {meaning}")
     return "\n".join(rows)
 
 

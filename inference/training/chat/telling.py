@@ -1,5 +1,6 @@
 """Who says it, and what is done: naive Bayes over n-grams of words, and which n-grams tell most."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,23 +10,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_WORD: Final = re.compile(r"\{[^{}]*\}|[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\w\s]")
 GAP: Final = "\u25a0"
 """What stands where n-grams were taken out: it makes none with its neighbours."""
-LONGEST: Final = 3
+_WORD: Final = re.compile(rf"{GAP}|\{{[^{{}}]*\}}|[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\w\s]")
 SMOOTHING: Final = 0.1
 
 
 def words(text: str) -> list[str]:
-    return [word.lower() for word in re.findall(f"{GAP}|{_WORD.pattern}", text)]
+    return _WORD.findall(text.lower())
 
 
-def ngrams(found: Sequence[str], longest: int = LONGEST) -> list[str]:
-    return [
-        " ".join(found[at : at + length])
-        for length in range(1, longest + 1)
-        for at in range(len(found) - length + 1)
-        if GAP not in found[at : at + length]
+def ngrams(found: Sequence[str]) -> list[str]:
+    """Single words and pairs of neighbours."""
+    singles = [one for one in found if one != GAP]
+    return singles + [
+        f"{one} {other}" for one, other in itertools.pairwise(found) if GAP not in (one, other)
     ]
 
 
@@ -86,13 +85,29 @@ def learned(said: Sequence[tuple[Sequence[str], str]]) -> Teller:
     )
 
 
-def without(found: Sequence[str], taken: Iterable[Sequence[str]]) -> list[str]:
-    """The words with gaps where one of the n-grams was, longer ones first."""
-    left = list(found)
-    for one in sorted(taken, key=len, reverse=True):
-        at = 0
-        while at + len(one) <= len(left):
-            if left[at : at + len(one)] == list(one):
-                left[at : at + len(one)] = [GAP]
+Taken = Mapping[str, Sequence[Sequence[str]]]
+"""N-grams by their first words, longer ones first."""
+
+
+def taken_out(grams: Iterable[str]) -> Taken:
+    found: dict[str, list[Sequence[str]]] = {}
+    for gram in sorted(grams, key=lambda one: -len(one.split(" "))):
+        parts = gram.split(" ")
+        found.setdefault(parts[0], []).append(parts)
+    return found
+
+
+def without(found: Sequence[str], taken: Taken) -> list[str]:
+    """The words with gaps where one of the n-grams was."""
+    left: list[str] = []
+    at = 0
+    while at < len(found):
+        for gram in taken.get(found[at], ()):
+            if list(found[at : at + len(gram)]) == gram:
+                left.append(GAP)
+                at += len(gram)
+                break
+        else:
+            left.append(found[at])
             at += 1
     return left

@@ -5,6 +5,7 @@ token that is a space alone, which would cost a step each. Every token is whole 
 be said can be judged token by token; a text is what its tokens spell, one after the other.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -20,6 +21,9 @@ WORDS: Final = r" ?[\p{L}\p{M}'’]+(?:-[\p{L}\p{M}'’]+)* ?| ?[^\p{L}\p{M}\s]+
 """A word or signs, with a space before them only where a text or the part behind a placeholder begins."""
 
 
+_SLOT: Final = re.compile(r"\{[^{}]*\}")
+
+
 def learned(texts: Iterable[str], vocabulary: int = VOCABULARY) -> Tokenizer:
     """A tokenizer of at most `vocabulary` tokens. The same texts give the same one."""
     tokenizer = _empty()
@@ -30,7 +34,9 @@ def learned(texts: Iterable[str], vocabulary: int = VOCABULARY) -> Tokenizer:
         initial_alphabet=LETTERS,
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    # Cut at placeholders here: a trainer would learn how they are spelled.
+    parts = (part for text in texts for part in _SLOT.split(text) if part)
+    tokenizer.train_from_iterator(parts, trainer)
     return tokenizer
 
 

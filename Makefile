@@ -7,7 +7,7 @@ JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup models test coverage check format soak bench conformance constraints clean
+.PHONY: help run dev setup models train test coverage check format soak bench conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -22,6 +22,13 @@ setup: .venv/ready models  ## the virtual environment with everything in it, and
 
 models: .venv/ready  ## the sentence encoder (fetches 84 MB once; without it a simpler model understands)
 	@$(PY) -m inference.training.encoder || echo 'Caravan works without it; `make models` tries again.' >&2
+
+train: .venv/ready     ## the chat model anew (an hour and a half; needs the group `training`)
+	@$(PY) -m inference.training.chat train --check
+	@$(PY) -m inference.training.chat corpus
+	@$(PY) -m inference.training.chat train --resume
+	@$(PY) -m inference.training.chat export
+	@$(PY) -m inference.training.chat gate
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Caravan needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'

@@ -24,6 +24,7 @@ WORK: Final = models_folder() / "chat-training"
 CORPUS: Final = WORK / "corpus.npz"
 CHECKPOINT: Final = WORK / "checkpoint.pt"
 MISSING: Final = "Training needs the dependency group `training`, which is not installed: pip install '.[training]'"
+NEEDED: Final = ("torch", "onnx")
 FOR_BPE: Final = 120_000
 """Replies from which the vocabulary is learned."""
 HELD: Final = 3_000
@@ -42,6 +43,7 @@ def arguments(given: Iterable[str] | None = None) -> argparse.Namespace:
     corpus.add_argument("--out", type=Path, default=CORPUS)
     corpus.add_argument("--replies", type=int, default=300_000)
     corpus.add_argument("--seed", type=int, default=1)
+    corpus.add_argument("--like", type=Path, help="another corpus, whose vocabulary is taken")
     corpus.add_argument("--texts", type=Path, help="a folder of VOICE.txt, else speech/")
     corpus.add_argument(
         "--distinct",
@@ -55,9 +57,12 @@ def arguments(given: Iterable[str] | None = None) -> argparse.Namespace:
     train.add_argument("--minutes", type=float, default=65.0, help="by the clock, at most")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--rows", type=int, default=8, help="of 256 tokens in a step")
-    train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--threads", type=int, default=2, help="at most; fewer where others work")
     train.add_argument("--nice", type=int, default=10)
     train.add_argument("--single", action="store_true", help="float32 instead of bfloat16")
+    train.add_argument(
+        "--check", action="store_true", help="only whether everything needed is there"
+    )
     train.add_argument("--resume", action="store_true", help="go on where the checkpoint is")
     export = what.add_parser("export", help="write a folder for the engine (needs torch and onnx)")
     export.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
@@ -98,8 +103,8 @@ def main() -> int:
 
 def _corpus(asked: argparse.Namespace) -> int:
     from inference.training.chat.corpus import SPEECH, digest_of, groups, load_speeches
-    from inference.training.chat.corpus_file import drawn_corpus
-    from inference.training.chat.tokens import learned
+    from inference.training.chat.corpus_file import drawn_corpus, load_corpus
+    from inference.training.chat.tokens import learned, read_tokens
 
     folder = asked.texts or SPEECH
     speeches = load_speeches(folder)
@@ -108,8 +113,10 @@ def _corpus(asked: argparse.Namespace) -> int:
         count = len({hash(text) for text in said})
         print(f"{count:,} of {SAMPLE:,} replies differ; at least {LEAST_DISTINCT:,} must")
         return 0 if count >= LEAST_DISTINCT else 1
-    texts = (one[0] for _, one in islice(groups(asked.seed, speeches), FOR_BPE))
-    tokenizer = learned(texts)
+    if asked.like is None:
+        tokenizer = learned(one[0] for _, one in islice(groups(asked.seed, speeches), FOR_BPE))
+    else:
+        tokenizer = read_tokens(load_corpus(asked.like).tokenizer)
     _tell(f"{len(speeches)} voices, {tokenizer.get_vocab_size()} tokens in the vocabulary")
     corpus = drawn_corpus(
         speeches,
@@ -129,12 +136,12 @@ def _corpus(asked: argparse.Namespace) -> int:
 
 
 def _train(asked: argparse.Namespace) -> int:
-    if importlib.util.find_spec("torch") is None:
-        print(MISSING, file=sys.stderr)
+    if not _has_all():
         return 1
+    if asked.check:
+        return 0
     # Threads that wait for one another do not spin: what else runs here needs the processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    import torch
 
     from inference.training.chat.corpus import SPEECH, load_speeches
     from inference.training.chat.corpus_file import drawn_corpus, load_corpus, to_validate
@@ -142,7 +149,6 @@ def _train(asked: argparse.Namespace) -> int:
     from inference.training.chat.training import Course, Training
 
     os.nice(asked.nice)
-    torch.set_num_threads(asked.threads)
     corpus = load_corpus(asked.corpus)
     held = drawn_corpus(
         load_speeches(Path(corpus.notes["folder"] or SPEECH)),
@@ -157,6 +163,7 @@ def _train(asked: argparse.Namespace) -> int:
         rows=asked.rows,
         tokens=asked.tokens,
         minutes=asked.minutes,
+        threads=asked.threads,
         is_half=not asked.single,
     )
     asked.out.parent.mkdir(parents=True, exist_ok=True)
@@ -165,8 +172,7 @@ def _train(asked: argparse.Namespace) -> int:
 
 
 def _export(asked: argparse.Namespace) -> int:
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
-        print(MISSING, file=sys.stderr)
+    if not _has_all():
         return 1
     from inference.training.chat.exporting import export_checkpoint
 
@@ -178,6 +184,14 @@ def _export(asked: argparse.Namespace) -> int:
         f" golden replies of {golden} tokens"
     )
     return 0
+
+
+def _has_all() -> bool:
+    """Whether what training needs is installed; else it is said."""
+    missing = any(importlib.util.find_spec(name) is None for name in NEEDED)
+    if missing:
+        print(MISSING, file=sys.stderr)
+    return not missing
 
 
 def _tell(line: str) -> None:

@@ -8,8 +8,9 @@ import random
 import sys
 from collections import Counter
 
-from inference.training.chat.corpus import load_speech, say
+from inference.training.chat.corpus import load_speech
 from inference.training.chat.plans import drawn
+from inference.training.chat.speaker import Speaker
 from inference.wording.compact import VOICES
 from inference.wording.filling import check
 from inference.wording.templates import Templates
@@ -26,11 +27,12 @@ def main() -> None:
     parser.add_argument("--show", choices=ACTS, help="print thirty replies of this act")
     asked = parser.parse_args()
     spoken = load_speech(asked.voice)
+    speaker = Speaker(spoken)
     dice = random.Random(7)  # noqa: S311 - words, not secrets
     templates = Templates.load()
     if asked.show:
         for _ in range(30):
-            print("-", say(spoken, drawn(dice, asked.voice, asked.show), dice))
+            print("-", speaker.say(drawn(dice, asked.voice, asked.show), dice))
         return
     faults: Counter[str] = Counter()
     for act in ACTS:
@@ -38,7 +40,7 @@ def main() -> None:
         longest, same = "", 0
         for _ in range(asked.samples):
             plan = drawn(dice, asked.voice, act)
-            text = say(spoken, plan, dice)
+            text = speaker.say(plan, dice)
             seen[text] += 1
             longest = max(longest, text, key=lambda one: len(one.split()))
             same += text == templates.write(plan)

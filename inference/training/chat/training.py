@@ -15,6 +15,7 @@ from torch.nn import functional
 from inference.training.chat.corpus_file import Corpus
 from inference.training.chat.decoder import Decoder
 from inference.training.chat.packing import NOTHING, Batch, batches, sees
+from inference.training.chat.threads import Threads
 from inference.training.export.llama_graph import Shape
 
 SHAPE: Final[Mapping[str, int]] = {
@@ -47,6 +48,8 @@ class Course:
     rate: float = 5e-3
     muon: float = 5e-3
     decay: float = 0.05
+    threads: int = 2
+    """At most. Fewer where others need the processor, for threads wait for one another."""
     is_half: bool = True
     """Products in bfloat16: 1.4 times as fast where the processor knows it."""
 
@@ -66,6 +69,8 @@ class Training:
         self.seconds = 0.0
         self.loss = self.held_loss = float("nan")
         self._held = list(batches(held, rows=course.rows, seed=0))
+        self._first = 0
+        """The step at which this corpus was begun with."""
         if resume and path.is_file():
             self._read()
 
@@ -78,8 +83,10 @@ class Training:
     def run(self, tell: Tell) -> None:
         begun = time.monotonic() - self.seconds
         told = judged = saved = self.seconds
+        threads = Threads(self._course.threads)
         for batch in self._rest():
-            self._learn(batch)
+            with threads.step(batch.reply_tokens):
+                self._learn(batch)
             self.seconds = time.monotonic() - begun
             if self.share >= 1:
                 break
@@ -106,7 +113,7 @@ class Training:
 
     def _rest(self) -> Iterator[Batch]:
         """Batches from where the course stands."""
-        at = 0
+        at = self._first
         for epoch in count():
             for batch in batches(
                 self._corpus, rows=self._course.rows, seed=self._course.seed + epoch
@@ -161,6 +168,7 @@ class Training:
                 "model": self.model.state_dict(),
                 "optimizers": [one.state_dict() for one in self._optimizers],
                 "step": self.step,
+                "first": self._first,
                 "tokens": self.tokens,
                 "seconds": self.seconds,
                 "loss": self.loss,
@@ -175,10 +183,12 @@ class Training:
         os.replace(new, self._path)
 
     def _read(self) -> None:
-        """Raises `ValueError` for a checkpoint of another corpus."""
+        """Another corpus may be gone on with, if its vocabulary is the same. Raises `ValueError`."""
         read = load_checkpoint(self._path)
-        if read["corpus"] != self._corpus.notes:
-            raise ValueError(f"{self._path} was trained on another corpus")
+        if read["tokenizer"] != self._corpus.tokenizer:
+            raise ValueError(f"{self._path} was trained with another vocabulary")
+        is_same = read["corpus"] == self._corpus.notes
+        self._first = read["first"] if is_same else read["step"]
         self.model.load_state_dict(read["model"])
         for optimizer, state in zip(self._optimizers, read["optimizers"], strict=True):
             optimizer.load_state_dict(state)

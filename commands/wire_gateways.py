@@ -49,6 +49,7 @@ class Gateways:
         ids: Ids,
         readiness: Callable[[], Awaitable[Mapping[str, bool]]],
         models: Callable[[], Mapping[str, str]],
+        model_troubles: Callable[[], Mapping[str, str]],
         statistics: Callable[[], Statistics],
     ) -> None:
         self._config = config
@@ -82,6 +83,8 @@ class Gateways:
                 ref=actors.system.ref,
                 readiness=readiness,
                 models=models,
+                model_rows=storage.models,
+                model_troubles=model_troubles,
                 statistics=statistics,
                 ws_port=lambda: self._ws_port,
                 version=VERSION,

@@ -17,6 +17,7 @@ from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
 from storage.postgres.memories import PostgresMemories
 from storage.postgres.message_log import PostgresMessageLog
+from storage.postgres.models import PostgresModels
 from storage.postgres.offers import PostgresOffers
 from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.personas import PostgresPersonas
@@ -34,7 +35,8 @@ class Storage:
     """The ports' PostgreSQL implementations, joined where they need one another.
 
     `node`: this node's lasting name; `key`: the master key. `on_stored`: the outbox has news;
-    `on_revoked`: this login has ended; `on_timer_set`: a durable timer was set to this time.
+    `on_revoked`: this login has ended; `on_timer_set`: a durable timer was set to this time;
+    `on_models_changed`: another model may be in use now.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Storage:
         on_stored: Callable[[], None],
         on_revoked: Callable[[str], None],
         on_timer_set: Callable[[int], None],
+        on_models_changed: Callable[[], None],
     ) -> None:
         self.database = database
         self.log = PostgresMessageLog(database, clock, on_stored=on_stored)
@@ -66,6 +69,7 @@ class Storage:
         self.runs = PostgresRuns(database)
         self.feedbacks = PostgresFeedbacks(database)
         self.memories = PostgresMemories(database, clock)
+        self.models = PostgresModels(database, on_change=on_models_changed)
         self.outbox = PostgresOutbox(database)
         self.read_models = [SearchIndex(database)]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)

@@ -17,6 +17,7 @@ from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
 from commands.wire_chat_model import ServedChatModel
 from commands.wire_gateways import Gateways
+from commands.wire_models import ModelUpkeep
 from commands.wire_personas import Personas
 from commands.wire_storage import Storage
 from commands.wire_travel import Travel
@@ -92,6 +93,7 @@ class Server:
             on_stored=self._stored,
             on_revoked=self._revoked,
             on_timer_set=self._timer_set,
+            on_models_changed=self._models_changed,
         )
         self.crash_files = CrashFiles(config.data_dir / CRASHES)
         self.actors = Actors(
@@ -120,6 +122,9 @@ class Server:
             models_dir=config.models_dir,
             chat_model=self.chat_model,
         )
+        self.upkeep = ModelUpkeep(
+            config, self.storage, self.personas.recommender, clock=clock, node=node
+        )
         self.actors.system.register(self.personas.kind.spec())
         self.gateways = Gateways(
             config,
@@ -131,6 +136,7 @@ class Server:
             ids=ids,
             readiness=self._readiness,
             models=self.personas.models,
+            model_troubles=lambda: self.upkeep.keeper.troubles,
             statistics=self._statistics,
         )
         self.jobs = jobs_supervisor(self._jobs(), chance=chance)
@@ -172,6 +178,7 @@ class Server:
             endless("travel", self.travel.run),
             endless("personas", self.personas.run),
             endless("chat_model", self.chat_model.run),
+            *self.upkeep.jobs(),
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
@@ -196,6 +203,9 @@ class Server:
 
     def _timer_set(self, due_at: int) -> None:
         self.timers.nudge(due_at)
+
+    def _models_changed(self) -> None:
+        self.upkeep.keeper.nudge()
 
     def _revoked(self, login_id: str) -> None:
         self.actors.fanout.close_topic(f"login:{login_id}", CloseCode.TOKEN_REVOKED)

@@ -80,7 +80,7 @@ class Config:
     directory's own. `sandbox_url` None: a sandbox is started where a supplier is in that mode, else
     the control address of one that runs. `models_dir`: what `make models` made; it may be absent.
     `chat_model`: the folder of the model that words answers; None: templates alone do; the default one
-    may be absent.
+    may be absent. `quiet_hour`: 0 to 23, by UTC, after which models are fitted anew; None: never here.
     """
 
     host: str = "127.0.0.1"
@@ -98,6 +98,7 @@ class Config:
     sandbox_url: str | None = None
     models_dir: Path = DEFAULT_MODELS
     chat_model: Path | None = DEFAULT_CHAT_MODEL
+    quiet_hour: int | None = 3
     amadeus: Supplier = Supplier()
     duffel: Supplier = Supplier()
     bounds: Bounds = Bounds()
@@ -117,6 +118,7 @@ class Config:
                 f"CARAVAN_RATE_LIMITS=off is for tests on loopback, and CARAVAN_HOST is {host}. "
                 "Remove CARAVAN_RATE_LIMITS, or set CARAVAN_HOST to 127.0.0.1."
             )
+        quiet_hour: int | None = 3
         chat_model: Path | None = DEFAULT_CHAT_MODEL
         chat_model = read("CARAVAN_CHAT_MODEL", _path_or_off, chat_model)
         return cls(
@@ -135,6 +137,7 @@ class Config:
             sandbox_url=read("CARAVAN_SANDBOX_URL", _sandbox, None),
             models_dir=read("CARAVAN_MODELS_DIR", _path, DEFAULT_MODELS),
             chat_model=chat_model,
+            quiet_hour=read("CARAVAN_QUIET_HOUR", _hour_or_off, quiet_hour),
             amadeus=Supplier(
                 mode=read("CARAVAN_AMADEUS_MODE", _mode, "sandbox"),
                 url=read("CARAVAN_AMADEUS_URL", _public("https"), None),
@@ -212,6 +215,16 @@ def _path_or_off(name: str, text: str) -> Path | None:
     return None if text.lower() == "off" else _path(name, text)
 
 
+def _hour_or_off(name: str, text: str) -> int | None:
+    if text.lower() == "off":
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) < _HOURS):
+        raise ConfigError(
+            f"{name} is {text!r}. Set it to an hour of the day by UTC, 0 to {_HOURS - 1}, or off."
+        )
+    return int(text)
+
+
 def _switch(name: str, text: str) -> bool:
     if text.lower() not in {"on", "off"}:
         raise ConfigError(f"{name} is {text!r}. Set it to on or off.")
@@ -281,3 +294,4 @@ def _require_url(name: str, text: str, schemes: tuple[str, ...], example: str) -
 _MAX_PORT: Final = 65_535
 _KEY_BYTES: Final = 32
 _MAX_NAME: Final = 64
+_HOURS: Final = 24

@@ -17,6 +17,7 @@ from gateways.http import (
     health,
     inbox,
     info,
+    models,
     offers,
     persona_cards,
     persona_memories,
@@ -46,6 +47,7 @@ DECLARED: Final = (
     *personas.ROUTES,
     *persona_memories.ROUTES,
     *persona_cards.ROUTES,
+    *models.ROUTES,
     *info.ROUTES,
     *health.ROUTES,
 )

@@ -8,6 +8,7 @@ from core.ports.catalogue import Catalogue
 from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
 from core.ports.inference import Recommender
+from core.ports.models import Models
 from core.ports.personas import Feedbacks, Memories, Personas, Runs
 from core.ports.rate_limits import RateLimits
 from core.ports.repositories import IdempotencyKeys, Inboxes, Rooms, Users
@@ -26,7 +27,8 @@ class HttpPorts:
     `card_fields`: those of a character card that the loaded model uses.
 
     `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
-    `models`: which model understands messages, which words answers.
+    `models`: which model understands messages, which words answers. `model_rows`: their versions;
+    `model_troubles`: what of them this node cannot use, and why.
     `statistics` gives group → name → number for `/metrics`; the gateway adds its own group `http`. `public_ws_url` None: `/api/v1/info`
     answers with the request's host and `ws_port()`, the port that the client gateway is bound to.
     """
@@ -50,6 +52,8 @@ class HttpPorts:
     ref: Callable[[Address], Ref[Any]]
     readiness: Callable[[], Awaitable[Mapping[str, bool]]]
     models: Callable[[], Mapping[str, str]]
+    model_rows: Models
+    model_troubles: Callable[[], Mapping[str, str]]
     statistics: Callable[[], Statistics]
     ws_port: Callable[[], int]
     version: str

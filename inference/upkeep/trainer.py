@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -57,7 +58,11 @@ class Pauses:
 
 
 async def train(
-    command: Sequence[str], *, environment: Mapping[str, str], p99: Callable[[], float]
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    p99: Callable[[], float],
+    directory: Path | None = None,
 ) -> int:
     """Run it to its end; how often it was paused. Raises `TrainingFailed`. Cancelled: it is killed.
 
@@ -71,6 +76,7 @@ async def train(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env={**environment, **ONE_THREAD},
+        cwd=directory,
         process_group=0,
     )
     _give_way(process.pid)

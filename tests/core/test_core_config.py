@@ -30,6 +30,7 @@ def test_everything_is_read() -> None:
             "CARAVAN_MASTER_KEY": base64.b64encode(key).decode(),
             "CARAVAN_NODE_ID": "node-1",
             "CARAVAN_CHAT_MODEL": "/srv/models/chat",
+            "CARAVAN_QUIET_HOUR": "22",
         }
     )
     assert config == Config(
@@ -45,6 +46,7 @@ def test_everything_is_read() -> None:
         master_key=key,
         node_id="node-1",
         chat_model=Path("/srv/models/chat"),
+        quiet_hour=22,
     )
 
 
@@ -54,9 +56,18 @@ def test_a_chat_model_is_there_unless_it_is_off() -> None:
         assert Config.from_environment({"CARAVAN_CHAT_MODEL": text}).chat_model is None
 
 
+def test_models_are_fitted_at_night_unless_that_is_off() -> None:
+    assert Config().quiet_hour == 3
+    assert Config.from_environment({"CARAVAN_QUIET_HOUR": "0"}).quiet_hour == 0
+    assert Config.from_environment({"CARAVAN_QUIET_HOUR": "Off"}).quiet_hour is None
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("CARAVAN_QUIET_HOUR", "24"),
+        ("CARAVAN_QUIET_HOUR", "-1"),
+        ("CARAVAN_QUIET_HOUR", "three"),
         ("CARAVAN_HOST", "http://localhost"),
         ("CARAVAN_HTTP_PORT", "http"),
         ("CARAVAN_HTTP_PORT", "65536"),

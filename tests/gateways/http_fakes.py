@@ -30,6 +30,7 @@ from protocol.travel import Query
 from storage.memory.catalogue import MemoryCatalogue
 from storage.memory.feedbacks import MemoryFeedbacks
 from storage.memory.memories import MemoryMemories
+from storage.memory.models import MemoryModels
 from storage.memory.personas import MemoryPersonas
 from storage.memory.runs import MemoryRuns
 from storage.memory.stored_personas import StoredPersonas
@@ -369,6 +370,8 @@ class World:
         self.memories = MemoryMemories(stored, FakeClock())
         self.feedbacks = MemoryFeedbacks(stored, FakeClock())
         self.recommender = TowerRanker(load_tower())
+        self.model_rows = MemoryModels()
+        self.model_troubles: dict[str, str] = {}
         self.card_fields = frozenset({"name", "first_mes"})
         self.checks = {"database": True, "shards": True}
         made: dict[str, Any] = {
@@ -391,6 +394,8 @@ class World:
             "ref": self.actors.ref,
             "readiness": self._readiness,
             "models": lambda: {"understanding": "ngrams", "wording": "templates"},
+            "model_rows": self.model_rows,
+            "model_troubles": lambda: self.model_troubles,
             "statistics": lambda: {"message_log": {"queued_rows": 3, "lag": 0.5}},
             "ws_port": lambda: 8081,
             "version": "0.1.0",

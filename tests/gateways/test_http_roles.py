@@ -8,7 +8,11 @@ from gateways.http.app import DECLARED
 from gateways.http.routes import ALIAS, API, Route
 from gateways.http.unbuilt import UNBUILT
 
-BODIES = {"createRoom": {"kind": "group"}, "changeMe": {"name": "New"}}
+BODIES = {
+    "createRoom": {"kind": "group"},
+    "changeMe": {"name": "New"},
+    "promoteModel": {"version": "1"},
+}
 QUERIES = {"findUser": {"handle": "handle1"}}
 CASES = [(route, role) for route in DECLARED for role in (None, *Role)]
 

@@ -112,7 +112,8 @@ async def test_a_stopped_one_is_killed_with_the_run(tmp_path: Path) -> None:
         f"import os; f = open({str(told)!r}, 'w'); f.write(str(os.getpid())); f.close()\n{STAY}"
     )
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(lambda: run(program, p99=lambda: 0.05))
+        # Once it has told who it is.
+        nursery.start_soon(lambda: run(program, p99=lambda: 0.05 if _text(told) else 0.0))
         pid = await _pid(told)
         while _state(pid) != "T":
             await trio.sleep(0.01)
@@ -128,10 +129,11 @@ async def test_one_whose_server_is_killed_is_gone_stopped_or_not(
     told = tmp_path / "pid"
     child = f"import os; f = open({str(told)!r}, 'w'); f.write(str(os.getpid())); f.close()\n{STAY}"
     server = (
-        "import os, sys, trio\n"
+        "import os, pathlib, sys, trio\n"
+        f"told = pathlib.Path({str(told)!r})\n"
         "from inference.upkeep.trainer import train\n"
         f"trio.run(lambda: train([sys.executable, '-c', {child!r}], environment={{}},"
-        f" p99=lambda: {late}))"
+        f" p99=lambda: {late} if told.exists() and told.read_text() else 0.0))"
     )
     root = Path(__file__).parents[3]
     # As a service has it: a session of its own.

@@ -11,6 +11,7 @@ from typing import Final
 
 from inference.wording.filling import LISTED
 from inference.wording.lexicon import (
+    AFTER_FACT,
     BETWEEN,
     ENDINGS,
     MAX_PIECE,
@@ -37,11 +38,12 @@ class _Turn:
 
     left: list[str]
     named: dict[str, str] = field(default_factory=dict)
+    once: set[str] = field(default_factory=set)
 
     def may_say(self, name: str) -> bool:
         if self.left and name == self.left[0]:
             return self._is_at_hand(name)
-        if name in self.left:
+        if name in self.left or name in self.once:
             return False
         listed = LISTED.fullmatch(name)
         if listed is None:
@@ -58,6 +60,7 @@ class _Turn:
         )
 
     def said(self, name: str) -> None:
+        self.once.add(name)
         if self.left and name == self.left[0]:
             del self.left[0]
         listed = LISTED.fullmatch(name)
@@ -87,6 +90,7 @@ class Completeness:
         self._left_tokens = budget
         self._word, self._length = BETWEEN, 0
         self._is_visible = self._is_at_stop = False
+        self._is_open = True
         self._spelled: Path = ()
         """Of the placeholder that is being spelled."""
         self._ways: dict[Path, str] = {}
@@ -120,6 +124,7 @@ class Completeness:
         else:
             text = self._lexicon.texts[token] or ""
             self._word, self._length = self._lexicon.follow(self._word, self._length, token)
+            self._is_open = self._lexicon.opens(token)
             if said := text.strip():
                 self._is_visible = True
                 self._is_at_stop = said[-1] in ENDINGS
@@ -131,30 +136,51 @@ class Completeness:
         if name is None:
             return
         self._spelled = ()
-        self._word, self._length = BETWEEN, 0
+        self._word, self._length = (AFTER_FACT if self._lexicon.is_tidy else BETWEEN), 0
         self._is_visible, self._is_at_stop = True, False
+        self._is_open = not self._lexicon.is_tidy
         self._turn.said(name)
         self._note_turn()
 
     def _note_turn(self) -> None:
         """What may be said changes only with a placeholder."""
-        turn, spellings = self._turn, self._lexicon.spellings
-        self._open = tuple((way, name) for way, name in self._ways.items() if turn.may_say(name))
-        self._starts = frozenset(way[0] for way, _ in self._open)
-        self._longest = max((len(way) for way, _ in self._open), default=0)
-        self._cost = sum(min(map(len, spellings[name])) for name in turn.left)
+        turn = self._turn
+        able = tuple((way, name) for way, name in self._ways.items() if turn.may_say(name))
         self._next = turn.left[0] if turn.left else None
+        self._cost = sum(map(self._cost_of, turn.left))
+        # Where a fact can follow at once, those without a space of their own come, if there are such.
+        bare = {name for way, name in able if not self._is_spaced(way)}
+        self._if_open = tuple(
+            (way, name) for way, name in able if not (name in bare and self._is_spaced(way))
+        )
+        self._if_closed = tuple((way, name) for way, name in able if self._is_spaced(way))
+        self._starts = frozenset(way[0] for way, _ in able)
+        self._open_starts = frozenset(way[0] for way, _ in self._if_open)
+        self._closed_starts = frozenset(way[0] for way, _ in self._if_closed)
+        self._longest = max((len(way) for way, _ in able), default=0)
+
+    def _is_spaced(self, way: Path) -> bool:
+        return way[0] in self._lexicon.spaced
+
+    def _cost_of(self, name: str) -> int:
+        """Tokens, one of them for what holds it apart."""
+        is_apart = self._lexicon.is_tidy
+        return min(
+            len(way) + (is_apart and not self._is_spaced(way))
+            for way in self._lexicon.spellings[name]
+        )
 
     def _slots(self, is_hurried: bool) -> frozenset[int]:
         """The tokens by which a placeholder begins or goes on that can still be said in time."""
-        if not (is_hurried or self._spelled) and self._left_tokens - self._cost >= self._longest:
-            return self._starts
         at = len(self._spelled)
+        if not (at or is_hurried) and self._left_tokens - self._cost >= self._longest:
+            return self._open_starts if self._is_open else self._closed_starts
+        able = self._if_open if self._is_open else self._if_closed
         found: set[int] = set()
-        for way, name in self._open:
+        for way, name in (*self._if_open, *self._if_closed) if at else able:
             if way[:at] != self._spelled or (is_hurried and name != self._next):
                 continue
-            spared = min(map(len, self._lexicon.spellings[name])) if name == self._next else 0
+            spared = self._cost_of(name) if name == self._next else 0
             if self._left_tokens - (len(way) - at) >= self._cost - spared:
                 found.add(way[at])
         return frozenset(found)
@@ -163,10 +189,10 @@ class Completeness:
         lexicon, spare = self._lexicon, self._left_tokens - self._cost
         if self._spelled:
             slots = self._slots(is_hurried=False)
-            return lexicon.mask(Mode.NOT, BETWEEN, slots=slots, may_end=False, may_go_on=False)
+            return lexicon.mask(Mode.NOT, BETWEEN, slots=slots, may_end=False)
         left = len(self._turn.left)
         mode = self._mode(spare, left)
-        is_hurried = mode in (Mode.HURRIED, Mode.NOT) and left > 0
+        is_hurried = left > 0 and mode in (Mode.HURRIED, Mode.NOT, Mode.APART)
         is_whole = mode is not Mode.ONLY_ON
         slots = frozenset[int]()
         if is_whole and (left or mode not in (Mode.NOT, Mode.LAST)):
@@ -177,13 +203,14 @@ class Completeness:
             slots=slots,
             may_end=is_whole and not left and self._is_visible,
             may_go_on=spare >= 2 and self._length + MAX_PIECE < MAX_WORD,
+            may_stop=not left,
         )
 
     def _mode(self, spare: int, left: int) -> Mode:
         if self._lexicon.must_go_on(self._word):
             return Mode.ONLY_ON
         if left and spare <= 0:
-            return Mode.NOT
+            return Mode.NOT if self._is_open else Mode.APART
         if not self._is_visible:
             return Mode.AT_FIRST
         if self._length >= MAX_WORD:

@@ -27,6 +27,10 @@ JOINERS: Final = frozenset("-'’‑")
 SIGNS: Final = frozenset(' \n.,;:!?…–—()“”"&+') | JOINERS
 """What may be said beside letters. Neither markup nor what makes an address."""
 ENDINGS: Final = frozenset(".!?…")
+CLOSED: Final = frozenset(".,;:!?…)”")
+"""Signs after which a space comes before a word."""
+OPEN: Final = frozenset(' \n(“"')
+"""What a fact may follow at once."""
 GLUE: Final = frozenset(["and", "or", "at", "for", "with", "from"])
 """Words that may still stand between two facts when there is hardly any room left."""
 
@@ -50,6 +54,8 @@ class Phase(Enum):
     IN_WORD = 1
     JOINED = 2
     """After a hyphen or apostrophe, with which the word may go on."""
+    CLOSED = 3
+    """After a fact, or a sign that wants a space."""
 
 
 class Word(NamedTuple):
@@ -61,6 +67,7 @@ class Word(NamedTuple):
 
 
 BETWEEN: Final = Word()
+AFTER_FACT: Final = Word(phase=Phase.CLOSED)
 
 
 class Mode(Enum):
@@ -73,6 +80,8 @@ class Mode(Enum):
     """The word must go on, for it may not be said as it is."""
     ONLY_OFF = "only off"
     """The word must end, for it is too long."""
+    APART = "apart"
+    """What a fact can follow."""
     HURRIED = "hurried"
     """What holds facts together."""
     FINISHING = "finishing"
@@ -169,6 +178,15 @@ class Lexicon:
         self._hasty_ends = _numbers(
             [token for token, (word, _) in self._pieces.after.items() if self.must_go_on(word)]
         )
+        self._with_letters_first = frozenset(
+            token
+            for tokens in (
+                *self._pieces.going_on.values(),
+                *(each for head, each in self._pieces.ending.items() if head),
+                [one for one in self._pieces.joining if (texts[one] or "")[:1].isalpha()],
+            )
+            for token in tokens
+        )
         self._limits: dict[Word, _Limits] = {}
         self._numbers: dict[tuple[frozenset[int], frozenset[int]], int] = {}
         self._masks: OrderedDict[tuple[object, ...], Mask] = OrderedDict()
@@ -180,6 +198,20 @@ class Lexicon:
             if (texts[token] or "").strip() in ENDINGS
         )
         """Tokens that end a sentence and nothing else."""
+        stops = [token for token in self._pieces.after if self._ends_with(token, ENDINGS)]
+        has_spaced = any(texts[token] != (texts[token] or "").strip() for token in self.endings)
+        self._last_stops = _numbers(stops if has_spaced else [])
+        """Where sentences end with a space: what ends the last one, without."""
+        off = self._pieces.ending.get("", ())
+        self._apart = [
+            token
+            for token in off
+            if self._ends_with(token, OPEN) and not any(map(str.isalpha, texts[token] or ""))
+        ]
+        self.spaced = frozenset(token for token in starts if (texts[token] or "")[:1] == " ")
+        """First tokens of placeholders with the space before them."""
+        self.is_tidy = bool(self._apart) or starts == self.spaced
+        """Whether placeholders can be held apart from words."""
         self._open = self._by_mode()
 
     @property
@@ -191,6 +223,13 @@ class Lexicon:
             for tokens in (*pieces.going_on.values(), *pieces.ending.values(), pieces.joining)
             for token in tokens
         )
+
+    def opens(self, token: int) -> bool:
+        """Whether a fact may follow it at once."""
+        return self._ends_with(token, OPEN)
+
+    def _ends_with(self, token: int, signs: frozenset[str]) -> bool:
+        return (self.texts[token] or "")[-1:] in signs
 
     # The word so far.
 
@@ -214,7 +253,8 @@ class Lexicon:
         is_sayable = True
         for character in text:
             if character.isalpha():
-                if phase is Phase.BETWEEN:
+                if phase in (Phase.BETWEEN, Phase.CLOSED):
+                    is_sayable = is_sayable and phase is Phase.BETWEEN
                     whole, part, length = ROOT, ROOT, 0
                 letters = folded(character)
                 whole, part = self._trie.after(whole, letters), self._trie.after(part, letters)
@@ -222,26 +262,36 @@ class Lexicon:
                 continue
             if self.must_go_on(Word(whole, part, phase)):
                 is_sayable = False
-            if character in JOINERS and phase is not Phase.BETWEEN:
+            if character in JOINERS and phase in (Phase.IN_WORD, Phase.JOINED):
                 # Two of them in a row would be a word that never ends, to whoever holds it back.
                 is_sayable = is_sayable and phase is Phase.IN_WORD
                 part, phase, length = ROOT, Phase.JOINED, length + 1
             else:
                 whole, part, phase, length = *BETWEEN, 0
+                if character in CLOSED:
+                    phase = Phase.CLOSED
         return Word(whole, part, phase), length, is_sayable
 
     # What may follow.
 
     def mask(
-        self, mode: Mode, word: Word, *, slots: frozenset[int], may_end: bool, may_go_on: bool
+        self,
+        mode: Mode,
+        word: Word,
+        *,
+        slots: frozenset[int],
+        may_end: bool,
+        may_go_on: bool = False,
+        may_stop: bool = True,
     ) -> Mask:
         """`slots`: tokens that begin or continue placeholders. `may_go_on`: there is time for one more
-        token after one that must be followed. The same object for the same answer."""
+        token after one that must be followed. `may_stop`: the last sentence may be over. The same
+        object for the same answer."""
         limits = self._limits.get(word) or self._limit(word)
         is_hasty = may_go_on and self._can_hesitate and mode in (Mode.FREELY, Mode.AT_FIRST)
-        if mode is Mode.HURRIED and word.phase is not Phase.BETWEEN:
+        if mode is Mode.HURRIED and word.phase in (Phase.IN_WORD, Phase.JOINED):
             mode = Mode.FINISHING
-        key = (mode, limits.number, is_hasty, slots, may_end)
+        key = (mode, limits.number, is_hasty, may_stop, slots, may_end)
         found = self._masks.get(key)
         if found is not None:
             self._masks.move_to_end(key)
@@ -252,6 +302,8 @@ class Lexicon:
             if not is_hasty:
                 made[limits.hasty] = MASKED
                 made[self._hasty_ends] = MASKED
+            if not may_stop:
+                made[self._last_stops] = MASKED
         made[list(slots)] = 0.0
         if may_end:
             made[list(self.ends)] = 0.0
@@ -270,6 +322,8 @@ class Lexicon:
                 hasty.update(pieces.going_on.get(ending, ()))
                 if ending or word.phase is Phase.IN_WORD:
                     banned.update(pieces.ending.get(ending, ()))
+        if word.phase is Phase.CLOSED:
+            banned.update(self._with_letters_first)
         for token in pieces.joining:
             after, _, is_sayable = self._read(word, 0, self.texts[token] or "")
             if not is_sayable:
@@ -342,6 +396,7 @@ class Lexicon:
             Mode.FINISHING: self._only(
                 (*going_on, *(token for token in glue if token in set(off)))
             ),
+            Mode.APART: self._only(self._apart),
             Mode.HURRIED: self._only(glue),
             Mode.LAST: self._only(self.endings),
             Mode.NOT: self._only(()),

@@ -163,8 +163,8 @@ WHOLE = "Look, {offer.1.name}: {offer.1.price}, {offer.2.name} {offer.2.price}"
     [
         WHOLE,
         f"{WHOLE}. I like the hotel, {{user}}",
-        "{user}, start with {offer.1.name} {offer.1.name} {offer.1.price} {offer.2.name} {offer.2.price}",
-        f"The hotly-old viewpoint is stopping there. {WHOLE}",
+        "{user}, start with {offer.1.name} {offer.1.price} {offer.2.name} {offer.2.price}",
+        f"The hotly-old viewpoint is stopping there – {WHOLE}",
     ],
 )
 def test_what_a_good_model_says_is_allowed(text: str) -> None:
@@ -184,6 +184,11 @@ def test_what_a_good_model_says_is_allowed(text: str) -> None:
         "{offer.1.name} {destination} {offer.1.price} {offer.2.name} {offer.2.price}",
         f"Hot, {WHOLE}",
         f"The hot. {WHOLE}",
+        f"{{offer.1.name}} {WHOLE}",
+        WHOLE.replace(": {", ":{"),
+        WHOLE.replace(", {", "{"),
+        f"{WHOLE} for.me",
+        f"{WHOLE}for",
         WHOLE.replace(", {offer.2.name}", ", hot{offer.2.name}"),
         f"t-en {WHOLE}",
         f"non-stop {WHOLE}",

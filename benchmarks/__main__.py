@@ -40,6 +40,7 @@ ALL: Final = (
     Benchmark("durable", ("--quick",), 240),
     Benchmark("chat_rates", ("--rates", "200", "500", "--seconds", "5"), 150),
     Benchmark("connections", ("--quick",), 240),
+    Benchmark("inference", ("--quick",), 90),
 )
 
 

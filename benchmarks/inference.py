@@ -1,15 +1,15 @@
-"""Replies of a 5 M-parameter decoder: the engine against one `session.run` loop per reply, and what the loop feels.
+"""The models at work: replies and readings against a bare `session.run` loop for each, and what the loop feels.
 
     .venv/bin/python -m benchmarks.inference [--quick] [--model FOLDER] [--json FILE]
 
-Without `--model` a random decoder of the real one's size is made on the fly (6 layers of 256, int8; needs the
-package `onnx`). Prompts have 40 tokens, replies 35, drawn at temperature 0.7. As many ask at once as there are slots,
-each again and again. The loop per reply is what one writes first: a thread per reply, its own past handed in and
-out of every run, the choice in numpy.
+The decoder is the one that is served (`inference/models/chat`); `--model random` makes one of 6 layers of 256 in
+8 bits (needs the package `onnx`). Prompts have 40 tokens, replies 35, drawn at temperature 0.7. As many ask at
+once as there are slots, each again and again. The loop per reply is what one writes first: a thread per reply,
+its own past handed in and out of every run, the choice in numpy. Readings are `benchmarks/reading.py`.
 
-Then the loop's wake-up: a task sleeps 5 ms at a time; how late it wakes, with the engine idle and saturated
-(8 slots, always full). Rounds take turns in one process; medians of the rounds. The first token is counted from
-the request; nothing else runs beside it.
+Then the loop's wake-up: a task sleeps 5 ms at a time; how late it wakes, with the models idle and saturated
+(8 slots of the decoder always full, and always a message to be read). Rounds take turns in one process; medians
+of the rounds. The first token is counted from the request; nothing else runs beside it.
 """
 
 import argparse
@@ -28,16 +28,19 @@ from typing import Any
 import numpy as np
 import trio
 
+from benchmarks.reading import Reading, best_reader, keep_reading, measure_reading
 from inference.engine.chat_model import ChatModel, load_model
 from inference.engine.request import Prompt, Request
 from inference.engine.sampler import Sampling
 from inference.engine.service import Engine
 from inference.onnx import open_session
+from inference.reader import ModelReader
 
 SLOTS = (1, 4, 8)
 PROMPT_TOKENS, REPLY_TOKENS = 40, 35
 TEMPERATURE = 0.7
 LOOK_EVERY = 0.005
+SERVED = Path(__file__).parents[1] / "inference" / "models" / "chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +205,9 @@ async def idle(model: ChatModel, seconds: float) -> Lateness:
         return await lateness(seconds)
 
 
-async def saturated(model: ChatModel, seconds: float) -> Lateness:
+async def saturated(model: ChatModel, reader: ModelReader, seconds: float) -> Lateness:
     async with running(model) as engine, trio.open_nursery() as nursery:
+        nursery.start_soon(keep_reading, reader)
 
         async def keep_asking(number: int) -> None:
             while True:
@@ -223,6 +227,8 @@ async def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
     loops = Loops(models[1])
     speeds: dict[str, list[Speed]] = {}
     waking: dict[str, list[Lateness]] = {}
+    readings: list[dict[str, Reading]] = []
+    reader = best_reader()
 
     async def take(into: dict[str, list[Any]], name: str, measured: Awaitable[Any]) -> None:
         into.setdefault(name, []).append(await measured)
@@ -233,10 +239,14 @@ async def measure(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
             await take(speeds, f"engine, {slots}", ours(models[slots], slots, replies))
             await take(speeds, f"loop per reply, {slots}", loops.run(slots, replies))
         await take(waking, "idle", idle(models[8], seconds))
-        await take(waking, "saturated", saturated(models[8], seconds))
+        await take(waking, "saturated", saturated(models[8], reader, seconds))
+        readings.append(await measure_reading(round(60 * seconds)))
     return {
         "model": f"{models[1].name} {models[1].version}",
         "speed": {name: _median(Speed, found) for name, found in speeds.items()},
+        "reading": {
+            name: _median(Reading, [one[name] for one in readings]) for name in readings[0]
+        },
         "wake_up": {name: _median(Lateness, found) for name, found in waking.items()},
     }
 
@@ -254,13 +264,16 @@ def show(found: dict[str, Any]) -> None:
             f"{name:<22}{speed.tokens_per_second:>10,.0f}{speed.first_p50_ms:>18.1f}"
             f"{speed.first_p99_ms:>10.1f}"
         )
+    print(f"\n{'a message is read by':<22}{'messages/s':>10}{'processor, ms':>18}")
+    for name, reading in found["reading"].items():
+        print(f"{name:<22}{reading.messages_per_second:>10,.0f}{reading.processor_ms:>18.2f}")
     print(f"\n{'wake-up of the loop':<22}{'p50':>10}{'p99':>18}{'max, ms':>10}")
     for name, late in found["wake_up"].items():
         print(f"{name:<22}{late.p50_ms:>10.2f}{late.p99_ms:>18.2f}{late.max_ms:>10.2f}")
 
 
-def with_folder(given: Path | None, use: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    if given is not None:
+def with_folder(given: Path, use: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    if given != Path("random"):
         return use(given)
     try:
         from inference.training.export.tiny import REAL_SIZE, write_random_model
@@ -274,7 +287,7 @@ def with_folder(given: Path | None, use: Callable[[Path], dict[str, Any]]) -> di
 def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.inference")
     parser.add_argument("--quick", action="store_true", help="one short round")
-    parser.add_argument("--model", type=Path, help="a model folder instead of a random one")
+    parser.add_argument("--model", type=Path, default=SERVED, help="a model folder, or random")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rounds, seconds = (1, 2.0) if options.quick else (3, 5.0)
@@ -283,7 +296,7 @@ def main() -> None:
     if options.json is not None:
         plain = {
             part: {name: asdict(one) for name, one in found[part].items()}
-            for part in ("speed", "wake_up")
+            for part in ("speed", "reading", "wake_up")
         }
         options.json.write_text(json.dumps({"model": found["model"], **plain}, indent=2) + "\n")
 

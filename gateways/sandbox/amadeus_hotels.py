@@ -1,13 +1,12 @@
 """Hotel List v1: which hotels there are, in a city, round a point, or by their ids."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from gateways.sandbox.amadeus_errors import answered, refused
 from gateways.sandbox.amadeus_lists import whole
 from gateways.sandbox.amadeus_params import Params
 from gateways.sandbox.exchange import Json, Request, Response, Setting
-from gateways.sandbox.geodesy import KM_PER_MILE, km_between
+from gateways.sandbox.geodesy import KM_PER_DEGREE, KM_PER_MILE, km_between
 from gateways.sandbox.hotels import AMENITIES, Hotel
 
 MAX_BY_ID: Final = 99
@@ -63,7 +62,10 @@ def _round(params: Params, latitude: float, longitude: float, setting: Setting) 
     if unknown := [each for each in amenities if each not in AMENITIES]:
         raise refused(572, f"no amenity {unknown[0]}", parameter="amenities")
     found = []
-    for hotel in _hotels(setting):
+    highest = radius / per_km / KM_PER_DEGREE
+    for hotel in setting.world.all_hotels:
+        if abs(hotel.latitude - latitude) > highest:
+            continue  # too far north or south: no need to know how far
         distance = per_km * km_between(latitude, longitude, hotel.latitude, hotel.longitude)
         if (
             distance <= radius
@@ -76,10 +78,6 @@ def _round(params: Params, latitude: float, longitude: float, setting: Setting) 
         _hotel(hotel) | {"distance": {"value": round(distance, 2), "unit": unit}}
         for distance, _, hotel in sorted(found, key=lambda each: each[:2])
     ]
-
-
-def _hotels(setting: Setting) -> Iterable[Hotel]:
-    return (each for city in setting.world.cities for each in setting.world.hotels(city))
 
 
 def _hotel(hotel: Hotel) -> Json:

@@ -1,6 +1,7 @@
 """Flight Offers Search v2: what there is for a query, cheapest first."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Final
 
@@ -49,7 +50,13 @@ def found_offers(criteria: Criteria, setting: Setting) -> list[Offered]:
     offers = [
         Offered(bounds=each, payers=criteria.payers, currency=criteria.currency) for each in partial
     ]
-    prices = [(total(costs(each, setting)), n) for n, each in enumerate(offers)]
+    # What an offer costs is the sum of its directions, of which a few dozen make hundreds of pairs.
+    known: dict[int, int] = {}
+    for one in offers:
+        for bound in one.bounds:
+            if id(bound) not in known:
+                known[id(bound)] = total(costs(replace(one, bounds=(bound,)), setting))
+    prices = [(sum(known[id(bound)] for bound in one.bounds), n) for n, one in enumerate(offers)]
     most = None if criteria.max_price is None else criteria.max_price * len(criteria.payers)
     unit = 10 ** exponent(criteria.currency)
     return [offers[n] for price, n in sorted(prices) if most is None or price <= most * unit][

@@ -32,8 +32,8 @@ def pick(choices: Sequence[T], *parts: object) -> T:
 
 def letters(length: int, alphabet: str, *parts: object) -> str:
     """A word of that alphabet."""
-    number, word = draw(*parts), ""
-    for _ in range(length):
-        number, index = divmod(number, len(alphabet))
+    number, word, size = draw(*parts), "", len(alphabet)
+    while number and len(word) < length:
+        number, index = divmod(number, size)
         word += alphabet[index]
-    return word
+    return word.ljust(length, alphabet[0])  # as if 0 were divided on

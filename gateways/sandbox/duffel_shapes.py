@@ -1,5 +1,6 @@
 """Offers and their parts in Duffel's JSON (v2), every key that clients know."""
 
+from functools import lru_cache
 from typing import Final
 
 from gateways.sandbox.draw import letters
@@ -117,7 +118,9 @@ def slices(found: Found, world: World) -> list[Json]:
     ]
 
 
+@lru_cache(maxsize=64)
 def airline(code: str) -> Json:
+    """To be written, not to be changed."""
     return {
         "id": f"arl_{letters(22, ALPHABET, 'airline', code)}",
         "iata_code": code,
@@ -142,9 +145,10 @@ def conditions(fare: Fare) -> Json:
     }
 
 
+@lru_cache(maxsize=2_048)
 def place(world: World, code: str, *, is_airport: bool = False) -> Json:
-    """A city, if that is what the code means first, else an airport. Raises `KeyError` for a code that
-    the world does not have."""
+    """A city, if that is what the code means first, else an airport; to be written, not to be changed.
+    Raises `KeyError` for a code that the world does not have."""
     city, airport = world.at_city(code), world.airport(code)
     if city is None:
         raise KeyError(code)
@@ -210,16 +214,21 @@ def _segment(flight: Flight, found: Found, world: World, index: str) -> Json:
         "duration": duration(service.minutes),
         "distance": str(service.km),
         "stops": [],
-        "aircraft": {
-            "id": f"arc_{letters(22, ALPHABET, 'aircraft', service.aircraft)}",
-            "iata_code": service.aircraft,
-            "name": AIRCRAFT[service.aircraft].title(),
-        },
+        "aircraft": _aircraft(service.aircraft),
         "marketing_carrier": airline(service.carrier),
         "marketing_carrier_flight_number": number,
         "operating_carrier": airline(service.carrier),
         "operating_carrier_flight_number": number,
         "passengers": [_on_board(each, found.fare) for each in found.search.passengers],
+    }
+
+
+@lru_cache(maxsize=64)
+def _aircraft(code: str) -> Json:
+    return {
+        "id": f"arc_{letters(22, ALPHABET, 'aircraft', code)}",
+        "iata_code": code,
+        "name": AIRCRAFT[code].title(),
     }
 
 

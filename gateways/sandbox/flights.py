@@ -62,14 +62,7 @@ class Flight:
     arrives: datetime
     departs_at: int
     arrives_at: int
-
-    @property
-    def key(self) -> str:
-        each = self.service
-        return (
-            f"{each.carrier}{each.number}.{each.origin.code}{each.destination.code}"
-            f".{self.day:%Y%m%d}"
-        )
+    key: str
 
 
 def services(seed: str, origin: City, destination: City) -> tuple[Service, ...]:
@@ -98,6 +91,10 @@ def on(service: Service, day: date) -> Flight | None:
         arrives=came.astimezone(ZoneInfo(service.destination_zone)).replace(tzinfo=None),
         departs_at=_millis(left),
         arrives_at=_millis(came),
+        key=(
+            f"{service.carrier}{service.number}.{service.origin.code}{service.destination.code}"
+            f".{day:%Y%m%d}"
+        ),
     )
 
 

@@ -5,6 +5,8 @@ from typing import Final
 
 EARTH_KM: Final = 6_371.0
 KM_PER_MILE: Final = 1.609_344
+KM_PER_DEGREE: Final = EARTH_KM * pi / 180
+"""Of latitude: two places are at least as far apart."""
 
 
 def km_between(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:

@@ -6,7 +6,7 @@ client posts back is found again by carrier, number, airports and day.
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final
 
 from gateways.sandbox.cities import CITIES, Airport, City
@@ -114,6 +114,11 @@ class World:
     def hotels(self, city: City) -> tuple[Hotel, ...]:
         """Nearest to the centre first."""
         return self._hotels(city)
+
+    @cached_property
+    def all_hotels(self) -> tuple[Hotel, ...]:
+        """Of all cities, in their order."""
+        return tuple(hotel for city in self.cities for hotel in self._hotels(city))
 
     def hotel(self, hotel_id: str) -> Hotel | None:
         """By its eight characters."""

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from core.errors import Rejected
 from core.identity import Permission
-from core.ports.models import Job, Model, ModelKind, ModelRun, ModelState, Outcome
+from core.ports.models import Job, Model, ModelKind, ModelRun, Models, ModelState, Outcome
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 
 RUNS_SHOWN: Final = 10
@@ -84,24 +84,28 @@ class InUse(View, frozen=True):
 async def read_models(call: Call) -> Reply:
     """All of it, on one page."""
     ports = call.ports
-    versions = [
-        ModelVersion.of(model)
-        for kind in KINDS
-        for model in await ports.model_rows.versions(ports.tenant_id, kind)
-    ]
-    runs = [
-        RunView.of(run)
-        for job in JOBS
-        for run in await ports.model_rows.runs(ports.tenant_id, job, limit=RUNS_SHOWN)
-    ]
     page = ModelPage(
         in_use=dict(ports.models()),
         troubles=dict(ports.model_troubles()),
         wording=_numbers(ports.statistics().get("wording", {})),
-        versions=versions,
-        runs=runs,
+        versions=await versions_of(ports.model_rows, ports.tenant_id),
+        runs=await runs_of(ports.model_rows, ports.tenant_id),
     )
     return json_reply(page)
+
+
+async def versions_of(rows: Models, tenant_id: int) -> list[ModelVersion]:
+    """Kind by kind, the newest first."""
+    return [
+        ModelVersion.of(model) for kind in KINDS for model in await rows.versions(tenant_id, kind)
+    ]
+
+
+async def runs_of(rows: Models, tenant_id: int) -> list[RunView]:
+    """Job by job, the newest first."""
+    return [
+        RunView.of(run) for job in JOBS for run in await rows.runs(tenant_id, job, limit=RUNS_SHOWN)
+    ]
 
 
 async def promote_model(call: Call) -> Reply:

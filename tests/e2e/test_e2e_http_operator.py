@@ -57,6 +57,38 @@ def sentence(ended: subprocess.CompletedProcess[str], *, status: int) -> str:
     return said[0]
 
 
+# Models.
+
+MODELS = "/api/v1/admin/models"
+
+
+def test_this_machine_sees_which_models_are_in_use(protocol_server: ServerProcess) -> None:
+    page = call(protocol_server.http, "GET", MODELS).json()
+    ready = call(protocol_server.http, "GET", "/readyz").json()
+    assert page["inUse"] == ready["models"]
+    assert {"understanding", "wording"} <= set(page["inUse"])
+    assert (page["troubles"], page["versions"]) == ({}, [])
+    shown = main("models", "show", data_dir=protocol_server.data_dir)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for title in ("In use here", "understanding", "Versions", "Last runs"):
+        assert title in shown.stdout
+
+
+def test_who_is_no_operator_sees_nothing_from_afar(protocol_server: ServerProcess) -> None:
+    token = register(protocol_server.http, "Mo").token
+    afar = {"X_Forwarded_For": "203.0.113.9"}
+    assert call(protocol_server.http, "GET", MODELS, token=token, **afar).status_code == 403
+    rollback = call(protocol_server.http, "POST", f"{MODELS}/prior/rollback", {}, token=token)
+    assert rollback.status_code == 403
+
+
+def test_what_cannot_be_done_is_a_sentence(protocol_server: ServerProcess) -> None:
+    back = main("models", "rollback", "prior", data_dir=protocol_server.data_dir)
+    assert sentence(back, status=1) == "The model that came with the release is in use already."
+    unknown = main("models", "promote", "tower", "9", data_dir=protocol_server.data_dir)
+    assert sentence(unknown, status=1) == "There is no such model."
+
+
 # Granting a role.
 
 

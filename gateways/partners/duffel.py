@@ -122,6 +122,7 @@ class Duffel(NoOrdersYet):
             answer = await call()
             if isinstance(answer, Refusal):
                 return answer
+            await trio.lowlevel.checkpoint()  # to receive the end of it took its time already
             try:
                 return decode(answer)
             except (msgspec.DecodeError, ValueError) as error:

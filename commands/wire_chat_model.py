@@ -38,7 +38,8 @@ class LateGeneratedRung:
     def __init__(self) -> None:
         self._rung: GeneratedRung | None = None
 
-    def begin(self, rung: GeneratedRung) -> None:
+    def begin(self, rung: GeneratedRung | None) -> None:
+        """None: it words nothing again."""
         self._rung = rung
 
     @property
@@ -66,12 +67,14 @@ class ServedChatModel:
         self._supervisor: Supervisor | None = None
         self._engine: Engine[ChatModel] | None = None
         self._instead = ""
+        self._changing, self._has_engine = trio.Lock(), trio.Event()
+        self._is_resting = False
         self.rung = LateGeneratedRung()
 
     @property
     def words(self) -> str:
         """Who words answers now, for operators."""
-        if self._engine is not None:
+        if self._engine is not None and not self._is_resting:
             model = self._engine.model
             return f"{model.name} {model.version}"
         return f"templates ({self._instead})" if self._instead else "templates"
@@ -79,12 +82,12 @@ class ServedChatModel:
     async def run(self) -> None:
         """Load it in a thread, then serve until cancelled. A folder that cannot be served is logged and
         shown, and that is all."""
+        async with self._changing:
+            if self._engine is None and (engine := await self._loaded(self._configured)):
+                self._begin(engine)
+        await self._has_engine.wait()
         if self._engine is None:
-            self._engine = await self._loaded()
-        if self._engine is None:
-            await trio.sleep_forever()
-            return
-        self.rung.begin(GeneratedRung(self._engine, self._composer))
+            raise RuntimeError("there is an engine by now")
         self._supervisor = Supervisor(
             "chat_model",
             [endless("engine", self._engine.run)],
@@ -93,9 +96,37 @@ class ServedChatModel:
         )
         await self._supervisor.run()
 
-    async def _loaded(self) -> Engine[ChatModel] | None:
+    async def use(self, folder: Path | None) -> None:
+        """Word by the model of this folder from now on, once it is loaded and proved beside the one at
+        work; None: by what was configured. Raises `UnservableError`: nothing has changed."""
+        async with self._changing:
+            folder = folder or self._configured
+            if folder is None:
+                self.rung.begin(None)
+                self._is_resting, self._instead = True, ""
+            elif self._engine is None:
+                if (engine := await self._loaded(folder)) is None:
+                    raise UnservableError(self._instead)
+                self._begin(engine)
+            else:
+                await self._engine.swap(folder)
+                self._begin(self._engine)
+
+    def _begin(self, engine: Engine[ChatModel]) -> None:
+        self._engine, self._is_resting = engine, False
+        self.rung.begin(GeneratedRung(engine, self._composer))
+        self._has_engine.set()
+
+    @property
+    def _configured(self) -> Path | None:
+        """The default one only where it is there."""
         folder = self._folder
         if folder is None or (folder == DEFAULT_CHAT_MODEL and not folder.is_dir()):
+            return None
+        return folder
+
+    async def _loaded(self, folder: Path | None) -> Engine[ChatModel] | None:
+        if folder is None:
             return None
         self._instead = "the chat model is being loaded"
         try:

@@ -1,14 +1,16 @@
 """Models in production: which are in use here, and the runs that fit them anew."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import trio
 
+from commands.chat_versions import ChatVersions
 from commands.children import endless, every
 from commands.late_recommender import LateRecommender
+from commands.wire_chat_model import ServedChatModel
 from commands.wire_storage import Storage
 from core.config import Config
 from core.ports.clock import Clock
@@ -31,18 +33,26 @@ HANDED_DOWN: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class ModelUpkeep:
-    """Owns: the keeper and the two runs. Borrows: storage, the recommender."""
+    """Owns: who keeps what is in use, and the two runs. Borrows: storage, the recommender, the chat model."""
 
     def __init__(
         self,
         config: Config,
         storage: Storage,
         recommender: LateRecommender,
+        chat_model: ServedChatModel,
         *,
         clock: Clock,
         node: str,
     ) -> None:
-        self.keeper = ModelKeeper(storage.models, recommender.exchange, tenant_id=DEFAULT_TENANT)
+        self._keeper = ModelKeeper(storage.models, recommender.exchange, tenant_id=DEFAULT_TENANT)
+        self._chat = ChatVersions(
+            storage.models,
+            chat_model.use,
+            data_dir=config.data_dir,
+            clock=clock,
+            tenant_id=DEFAULT_TENANT,
+        )
         self._quiet_hour = config.quiet_hour
         gathering = Gathering(
             storage.feedbacks, storage.runs, storage.users, tenant_id=DEFAULT_TENANT
@@ -58,7 +68,7 @@ class ModelUpkeep:
             storage.models,
             gathering,
             in_use=recommender.in_use,
-            body_in_use=self.keeper.body_in_use,
+            body_in_use=self._keeper.body_in_use,
             train=_train,
             work_dir=config.data_dir,
             clock=clock,
@@ -66,9 +76,21 @@ class ModelUpkeep:
         )
         self._storage, self._clock, self._node = storage, clock, node
 
+    def nudge(self) -> None:
+        """Other models may be in use now."""
+        self._keeper.nudge()
+        self._chat.nudge()
+
+    def troubles(self) -> Mapping[str, str]:
+        """What of the rows this node cannot use, by kind."""
+        return {**self._keeper.troubles, **self._chat.troubles}
+
     def jobs(self) -> list[ChildSpec]:
         """What runs as long as the server does."""
-        keeping = [endless("models", self.keeper.run)]
+        keeping = [
+            endless("models", self._keeper.run),
+            endless("chat_models", self._chat.run),
+        ]
         if self._quiet_hour is None:
             return keeping
         days = self._runner("daily", self._daily, daily.WITHIN, self._quiet_hour)

@@ -123,7 +123,7 @@ class Server:
             chat_model=self.chat_model,
         )
         self.upkeep = ModelUpkeep(
-            config, self.storage, self.personas.recommender, clock=clock, node=node
+            config, self.storage, self.personas.recommender, self.chat_model, clock=clock, node=node
         )
         self.actors.system.register(self.personas.kind.spec())
         self.gateways = Gateways(
@@ -136,7 +136,7 @@ class Server:
             ids=ids,
             readiness=self._readiness,
             models=self.personas.models,
-            model_troubles=lambda: self.upkeep.keeper.troubles,
+            model_troubles=self.upkeep.troubles,
             statistics=self._statistics,
         )
         self.jobs = jobs_supervisor(self._jobs(), chance=chance)
@@ -205,7 +205,7 @@ class Server:
         self.timers.nudge(due_at)
 
     def _models_changed(self) -> None:
-        self.upkeep.keeper.nudge()
+        self.upkeep.nudge()
 
     def _revoked(self, login_id: str) -> None:
         self.actors.fanout.close_topic(f"login:{login_id}", CloseCode.TOKEN_REVOKED)

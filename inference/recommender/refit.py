@@ -22,7 +22,11 @@ from inference.recommender.tower import Tower
 from inference.recommender.voices import Voices
 
 MARGIN: Final = 0.005
-"""Nats by which a new one may be worse on the tail and still be put in use: it is younger."""
+"""Nats by which a new prior may be worse on the tail and still be put in use: it is younger, and each is
+fitted from the beginning, so that what is lost does not add up."""
+
+TOWER_MARGIN: Final = 0.0
+"""A new tower has every taste made anew, and is trained from the one before."""
 
 LEAST_HELD_OUT: Final = 50
 """Judgements without which a comparison says nothing."""
@@ -40,19 +44,21 @@ class TooLittle(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`loss` of the new one on the tail, beside `in_use`."""
+    """`loss` of the new one on the tail, beside `in_use`. `margin`: how much worse it may be."""
 
     loss: float
     in_use: float
+    margin: float = MARGIN
 
     @property
     def is_good(self) -> bool:
-        return self.loss <= self.in_use + MARGIN
+        return self.loss <= self.in_use + self.margin
 
     @property
     def why(self) -> str:
         words = "not worse" if self.is_good else "worse"
-        return f"{words} than the one in use by {MARGIN}: {self.loss:.4f} beside {self.in_use:.4f}"
+        by = f" by more than {self.margin}" if self.margin else ""
+        return f"{words} than the one in use{by}: {self.loss:.4f} beside {self.in_use:.4f}"
 
 
 def enough(voices: Voices) -> tuple[Voices, Voices]:
@@ -96,7 +102,9 @@ def compared_towers(
     judges = np.unique(tail.person)[:MOST_JUDGES]
     tail = tail.where(np.isin(tail.person, judges))
     return Verdict(
-        loss=_loss_by_taste(head, tail, *new), in_use=_loss_by_taste(head, tail, *in_use)
+        loss=_loss_by_taste(head, tail, *new),
+        in_use=_loss_by_taste(head, tail, *in_use),
+        margin=TOWER_MARGIN,
     )
 
 

@@ -119,13 +119,21 @@ class WeeklyRun:
             self._tenant_id, "tower", tower.version, at=at, by="run", figures=figures
         )
         if stands.state == "active":
-            await self._add_prior(most, tower.version, at)
+            await self._add_prior(most, tower.version, at, figures)
         return Result(why=f"{tower.version} {stands.state}: {verdict.why}", figures=figures)
 
-    async def _add_prior(self, most: Floats, tower: str, at: int) -> None:
+    async def _add_prior(
+        self, most: Floats, tower: str, at: int, figures: Mapping[str, float]
+    ) -> None:
         """What it was compared with: without it people would begin from a guess until the next day."""
         prior = priors.packed(most, tower=tower, day=day_of(at))
-        model = Model(kind="prior", version=prior.version, digest=prior.digest, made_at=at)
+        model = Model(
+            kind="prior",
+            version=prior.version,
+            digest=prior.digest,
+            figures=figures,
+            made_at=at,
+        )
         await self._models.add(self._tenant_id, model, prior.body)
         await self._models.promote(self._tenant_id, "prior", prior.version, at=at, by="run")
 

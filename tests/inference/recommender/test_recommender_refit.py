@@ -1,5 +1,6 @@
 """What most like is learned from those who share it, judged by what they said last, and tells of nobody."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,9 @@ def test_towers_are_compared_by_the_tastes_that_they_learn() -> None:
     ]
     head, tail = enough(voices_of(said))
     same = TOWER, TOWER.popular
-    assert compared_towers(head, tail, new=same, in_use=same).is_good
+    verdict = compared_towers(head, tail, new=same, in_use=same)
+    assert verdict.is_good
+    assert not replace(verdict, loss=verdict.in_use + 1e-9).is_good
     # One that tells nothing apart learns nothing.
     blind = _Blind(), TOWER.popular
     verdict = compared_towers(head, tail, new=blind, in_use=same)  # type: ignore[arg-type]

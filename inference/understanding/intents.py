@@ -34,7 +34,8 @@ class Scores:
 
 
 class IntentModel(Protocol):
-    """Weights that read. Called in one worker thread, never two calls at a time."""
+    """Weights that read. Called in one worker thread, never two calls at a time; the n-grams also in the
+    loop, beside that, for what would come too late."""
 
     @property
     def name(self) -> Literal["encoder", "ngrams"]:

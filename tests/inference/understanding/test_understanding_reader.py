@@ -1,18 +1,21 @@
 """The reader: rules, a model, the dialogue; and what it does when a model fails or is not there."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import MockClock
 from understanding_places import gazetteer
 
-from inference.reader import ModelReader
+from inference.reader import LATE_AFTER, ModelReader
 from inference.understanding.dialogue import in_setting
 from inference.understanding.intents import Mark, Scores
-from protocol.understanding import INTENTS, Intent, Language, Question, Setting
+from protocol.understanding import INTENTS, Intent, Language, Question, Setting, Understanding
 
 ALL: frozenset[Language] = frozenset(("en", "de", "es", "fr"))
 
@@ -67,7 +70,48 @@ def test_the_next_model_reads_languages_that_the_first_is_not_good_enough_for() 
 def test_a_model_that_raises_is_counted_and_the_next_one_reads() -> None:
     both = reader(BrokenModel(likely("greet")), FixedModel(likely("weather"), name="ngrams"))
     assert both.read_sync("is it warm there", Setting()).intent == "weather"
-    assert both.statistics() == {"read": 1, "failed": 1}
+    assert both.statistics() == {"read": 1, "failed": 1, "late": 0}
+
+
+class SlowModel(FixedModel):
+    """Until it is let go."""
+
+    def scores(self, text: str, setting: Setting, *, marks: Sequence[Mark] = ()) -> Scores:
+        go_on.wait()
+        return self.says
+
+
+go_on = threading.Event()
+
+
+@pytest.fixture
+def slow() -> Iterator[SlowModel]:
+    go_on.clear()
+    yield SlowModel(likely("search_hotel"))
+    go_on.set()
+
+
+async def test_what_the_models_have_no_time_for_is_read_by_n_grams_in_time(
+    slow: SlowModel, autojump_clock: MockClock
+) -> None:
+    quick = FixedModel(likely("search_hotel"), name="ngrams")
+    both, readings = reader(slow, quick), list[Understanding]()
+
+    async def read() -> None:
+        readings.append(await both.read("two nights in lisbon", Setting()))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(read)
+    assert trio.current_time() == pytest.approx(LATE_AFTER)
+    assert {one.reader for one in readings} == {"ngrams"}
+    assert [place.name for one in readings for place in one.slots.destination] == ["Lisbon"] * 20
+    assert both.statistics() == {"read": 20, "failed": 0, "late": 20}
+
+
+async def test_and_without_n_grams_by_rules(slow: SlowModel, autojump_clock: MockClock) -> None:
+    read = await reader(slow).read("lisbon to rome tomorrow", Setting(addressed=True))
+    assert (read.reader, read.intent) == ("rules", "search_flight")
 
 
 def test_rules_alone_read_with_little_confidence() -> None:

@@ -30,6 +30,7 @@ from inference.recommender.trend import trend_of
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.ngrams import ModelDamaged, load_ngrams
+from inference.wording.retrieved_rung import RetrievedRung
 from inference.wording.template_rung import TemplateRung
 from inference.wording.templates import Templates
 from inference.wording.writer import Ladder
@@ -95,7 +96,9 @@ class Personas:
             models = await trio.to_thread.run_sync(_models, self._models_dir)
             templates = await trio.to_thread.run_sync(Templates.load)
         self._reads = models[0].name if models else "rules"
-        self._writer.begin(Ladder([self._chat_model.rung, TemplateRung(templates)]))
+        card, passages = RetrievedRung(is_first=True), RetrievedRung()
+        rungs = [card, self._chat_model.rung, passages, TemplateRung(templates)]
+        self._writer.begin(Ladder(rungs))
         self._reader.begin(ModelReader(models, Gazetteer(())))
         tower = await trio.to_thread.run_sync(_tower)
         self.recommender.begin(None if tower is None else TowerRanker(tower))
@@ -123,11 +126,11 @@ class Personas:
 
 
 class LateReader:
-    """The `Reader` port from the first moment on: who asks while models are loaded waits for them, and
-    for places by name a little. `asked` is set once somebody asks."""
+    """The `Reader` port from the first moment on: who asks while models and places by name are loaded
+    waits a little for them, and is read by what there is then. `asked` is set once somebody asks."""
 
     def __init__(self) -> None:
-        self._reader: ModelReader | None = None
+        self._reader = ModelReader((), Gazetteer(()))
         self._begun, self._knows_places = trio.Event(), trio.Event()
         self.asked = trio.Event()
 
@@ -144,16 +147,14 @@ class LateReader:
 
     async def read(self, text: str, setting: Setting) -> Understanding:
         self.asked.set()
-        await self._begun.wait()
         if not self._knows_places.is_set():
             with trio.move_on_after(FOR_PLACES):
+                await self._begun.wait()
                 await self._knows_places.wait()
-        if self._reader is None:
-            raise Unavailable
         return await self._reader.read(text, setting)
 
     def statistics(self) -> Mapping[str, int]:
-        return {} if self._reader is None else self._reader.statistics()
+        return self._reader.statistics()
 
 
 class LateWriter:

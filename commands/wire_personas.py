@@ -31,6 +31,7 @@ from inference.understanding.filter import may_be_prompt
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.ngrams import ModelDamaged, load_ngrams
 from inference.wording.retrieved_rung import RetrievedRung
+from inference.wording.rung import Rung
 from inference.wording.template_rung import TemplateRung
 from inference.wording.templates import Templates
 from inference.wording.writer import Ladder
@@ -97,7 +98,7 @@ class Personas:
             templates = await trio.to_thread.run_sync(Templates.load)
         self._reads = models[0].name if models else "rules"
         card, passages = RetrievedRung(is_first=True), RetrievedRung()
-        rungs = [card, self._chat_model.rung, passages, TemplateRung(templates)]
+        rungs: list[Rung] = [card, self._chat_model.rung, passages, TemplateRung(templates)]
         self._writer.begin(Ladder(rungs))
         self._reader.begin(ModelReader(models, Gazetteer(())))
         tower = await trio.to_thread.run_sync(_tower)

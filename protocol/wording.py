@@ -121,7 +121,9 @@ those that are there are named."""
 MAX_VALUE: Final = 200
 """Characters of one value."""
 
-_MARKUP: Final = re.compile(r"[<>{}\[\]*_`~|\\#^]|://")
+MARKUP: Final = re.compile(r"[<>{}\[\]*_`~|\\#^]|://")
+"""What any markup, address or template is made of."""
+
 _NO_BREAKS: Final = "\u00a0\u202f"
 _GAPS: Final = re.compile(r" {2,}")
 _PILED: Final = 2
@@ -134,7 +136,7 @@ def cleaned(value: str, at_most: int = MAX_VALUE) -> str:
     characters (cut with "…"). What was nothing else is empty."""
     kept: list[str] = []
     piled = 0
-    for character in unicodedata.normalize("NFC", _MARKUP.sub(" ", value)):
+    for character in unicodedata.normalize("NFC", MARKUP.sub(" ", value)):
         category = unicodedata.category(character)
         piled = piled + 1 if category[0] == "M" else 0
         if category[0] == "Z" or character in "\t\n\r\v\f\x85":
@@ -145,12 +147,24 @@ def cleaned(value: str, at_most: int = MAX_VALUE) -> str:
     return text if len(text) <= at_most else f"{text[: at_most - 1].rstrip()}…"
 
 
+MAX_PASSAGES: Final = 4
+MAX_PASSAGE: Final = 500
+"""Characters of one, its placeholders unfilled."""
+
+QUOTED: Final = ("user", "persona")
+"""The placeholders that a passage may hold."""
+
 Tier = Literal["generated", "retrieved", "template"]
 
 
 class Plan(Value, frozen=True, kw_only=True):
     """One segment to be worded. `facts`: placeholder → its value in `language`; what is not in it may
-    not be said. `seed`: the same plan and seed give the same words."""
+    not be said. `seed`: the same plan and seed give the same words.
+
+    `passages`: what the persona's card says to just this, best first, in whatever language its author
+    writes; unjudged, it may hold what may not be said. `card_first`: it was written for this very moment
+    (a greeting, an entry whose key was said), and goes before the words of who has not read the card.
+    """
 
     act: Act
     voice: Voice
@@ -158,6 +172,8 @@ class Plan(Value, frozen=True, kw_only=True):
     facts: dict[str, str]
     mood: Literal["plain", "glad", "sad"] = "plain"
     seed: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    passages: tuple[str, ...] = ()
+    card_first: bool = False
 
     def demanded(self) -> tuple[str, ...]:
         """The placeholders that the words must hold, in order: the act's, with every listed offer

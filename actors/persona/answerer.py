@@ -16,6 +16,7 @@ from actors.persona.fixed_texts import FixedText, fixed_text, notice
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
 from actors.persona.machine import decide, hear
+from actors.persona.passages import passages_of
 from actors.persona.place_book import PlaceBook
 from actors.persona.plans import Manner
 from actors.persona.run import Fixed, PersonaRun, Task, What
@@ -182,11 +183,13 @@ class Answerer:
             is_explicit=named(read.floor, read.call) is not None,
             defaults=known.defaults,
         )
+        has_spoken = self._sitting.minds.get(persona.id, read.asker_id).spoke_at > 0
         decision = self._decide(read, heard, persona, known)
         if isinstance(decision, Silent):
             self._sitting.counts["left_alone"] += 1
             return
-        await self._perform(read, persona, decision, self._manner(read, heard, persona))
+        manner = self._manner(read, heard, persona, has_spoken=has_spoken)
+        await self._perform(read, persona, decision, manner)
         dialogue = self._sitting.minds.get(persona.id, read.asker_id)
         await self._learner.learn(
             persona.id, heard, dialogue, atlas=self._book.atlas, asker_id=read.asker_id
@@ -206,14 +209,18 @@ class Answerer:
         minds.put(persona.id, asker_id, dialogue)
         return decision
 
-    def _manner(self, read: _Read, heard: Heard, persona: Persona) -> Manner:
+    def _manner(self, read: _Read, heard: Heard, persona: Persona, *, has_spoken: bool) -> Manner:
+        seed = seed_of(heard.message_id)
         return Manner(
             voice=persona.style,
             language=heard.understanding.language,
             user=read.prompt.message.sender.name,
             persona=persona.name,
             today=heard.today,
-            seed=seed_of(heard.message_id),
+            seed=seed,
+            passages=lambda act: passages_of(
+                persona, act, said=heard.text, has_spoken=has_spoken, seed=seed
+            ),
         )
 
     async def _say_fixed(self, read: _Read, persona: Persona, text: str) -> None:

@@ -3,7 +3,7 @@
 An act that lacks a fact it must name becomes one that needs none: nothing is made up to fill it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -12,6 +12,7 @@ from actors.persona import facts, facts_of_items
 from actors.persona.dialogue import kind_of
 from actors.persona.errands import ASSUMED_AGE
 from actors.persona.line import Line, Subject
+from actors.persona.passages import NO_PASSAGES, Passages
 from actors.persona.spoken import Atlas, Facts, name_of_place
 from protocol.persona import Voice
 from protocol.travel import FlightQuery, HotelQuery, Offer, Place
@@ -25,7 +26,7 @@ NAMED_AT_MOST: Final = 60
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How and to whom it is said. `user`: the asker's name; `persona`: its own. `seed`: the same line,
-    manner and seed give the same plan."""
+    manner and seed give the same plan. `passages`: what its card says itself, by the act."""
 
     voice: Voice
     language: Language
@@ -33,6 +34,7 @@ class Manner:
     persona: str
     today: date
     seed: int = 0
+    passages: Callable[[Act], Passages] = lambda _: NO_PASSAGES
 
 
 _INSTEAD: Final[dict[Act, Act]] = {
@@ -56,6 +58,7 @@ def plan_of(line: Line, manner: Manner, atlas: Atlas) -> Plan:
     act = line.act
     while any(name not in known for name in REQUIRED[act]):
         act = _INSTEAD.get(act, "ask_again")
+    passages = manner.passages(act)
     return Plan(
         act=act,
         voice=manner.voice,
@@ -63,6 +66,8 @@ def plan_of(line: Line, manner: Manner, atlas: Atlas) -> Plan:
         facts=known,
         mood=line.mood,
         seed=manner.seed,
+        passages=passages.texts,
+        card_first=passages.come_first,
     )
 
 

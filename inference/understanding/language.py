@@ -62,6 +62,12 @@ _WORDS: Final = _word_weights()
 _TRIGRAMS: Final = _trigram_weights()
 
 
+def is_frequent(word: str, language: Language) -> bool:
+    """Whether it is one of the frequent words by which this language is known, maybe of others too."""
+    weights = _WORDS.get(word.lower())
+    return weights is not None and weights[_LANGUAGES.index(language)] > 0
+
+
 def language_of(text: str, *, default: Language = "en") -> Language:
     """`default`: when nothing tells, as in a lone name."""
     is_known, lower = False, text.lower()

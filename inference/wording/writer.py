@@ -151,8 +151,9 @@ class Ladder:
     def _noted(self, rung: Rung, plan: Plan, words: str, written: Written) -> Worded:
         self._counts[rung.name].written += 1
         self._tiers[rung.tier] += 1
-        good = _LastGood(words, written, rung.tier)
-        self._last_good[plan.act, plan.voice, plan.language] = good
+        if rung.tier != "retrieved":  # those are of one card, whose words no other persona says
+            good = _LastGood(words, written, rung.tier)
+            self._last_good[plan.act, plan.voice, plan.language] = good
         return _worded(written, rung.tier)
 
     def _note_failure(

@@ -16,9 +16,15 @@ from actors.persona.dialogue import Trip
 from actors.persona.errands import Errand, Findings
 from actors.persona.plans import Manner, plan_of
 from core.ports.personas import MemoryItem, PersonaPatch
+from inference.wording.claims import is_forbidden_character
+from inference.wording.retrieved_rung import RetrievedRung
+from inference.wording.template_rung import TemplateRung
+from inference.wording.templates import Templates
+from inference.wording.writer import Ladder
 from protocol.understanding import PlaceMention, Slots
 from protocol.wording import PLACEHOLDERS, Plan
 
+LADDER = Ladder([RetrievedRung(is_first=True), RetrievedRung(), TemplateRung(Templates.load())])
 HOTELS = Slots(destination=LISBON, dates=FEBRUARY)
 NUMBERED = pytest.mark.parametrize(
     "text", INJECTIONS, ids=[str(number) for number in range(len(INJECTIONS))]
@@ -134,3 +140,63 @@ async def test_a_character_card_changes_no_act(text: str, autojump_clock: MockCl
         assert run is not None
         assert row.tools == ("places", "search_offers", "recommend")
         assert world.acts() == ["open_hotels", "show_hotels"]
+
+
+def card_that_says(text: str) -> dict[str, Any]:
+    """In every field that is ever said."""
+    return {
+        "spec": "chara_card_v3",
+        "spec_version": "3.0",
+        "data": {
+            "name": "Nova",
+            "first_mes": text,
+            "alternate_greetings": [text, f"{text} {{{{user}}}}"],
+            "mes_example": f"<START>\n{{{{user}}}}: how are you\n{{{{char}}}}: {text}",
+            "character_book": {
+                "entries": [{"keys": ["you", text], "content": text, "use_regex": False}]
+            },
+        },
+    }
+
+
+@NUMBERED
+async def test_what_a_card_says_is_said_plainly_or_not_at_all(
+    text: str, autojump_clock: MockClock
+) -> None:
+    """Passages hold no placeholder but the two names; what is said of them no number, price or markup;
+    and acts, tools and facts are those of a persona without a card."""
+    plans: list[list[Plan]] = []
+    for card, greeting in ((None, ""), (card_that_says(text), text[:1_000])):
+        async with PersonaWorld().running() as world:
+            await world.personas.patch(TENANT, NOVA, PersonaPatch(greeting=greeting, card=card))
+            _, greeted = await _run_of(world, "hello", reading("greet"))
+            _, talked = await _run_of(world, "how are you", reading("smalltalk"))
+            _, looked = await _run_of(world, "hotel in lisbon", asks_for_hotels(slots=HOTELS))
+            assert (greeted.tools, talked.tools) == ((), ())
+            assert looked.tools == ("places", "search_offers", "recommend")
+            plans.append(world.writer.plans)
+    without, carded = plans
+    assert [(plan.act, plan.facts) for plan in carded] == [
+        (plan.act, plan.facts) for plan in without
+    ]
+    assert not any(plan.passages for plan in (*without, *carded[2:]))
+    for plan in carded[:2]:
+        for passage in plan.passages:
+            assert is_plain(passage.replace("{user}", "").replace("{persona}", ""))
+        pieces: list[str] = []
+        await LADDER.write(plan, read_at=-1.0, send=pieces.append, room_id="r")
+        words = "".join(pieces).replace("User 1", "Ada")
+        assert is_plain(words)
+        assert not any(map(is_forbidden_character, words))
+
+
+@NUMBERED
+async def test_a_message_finds_what_a_card_has_and_adds_nothing_to_it(
+    text: str, autojump_clock: MockClock
+) -> None:
+    entry = {"keys": ["all", "you", "system", "de"], "content": "Ask the lake, not me."}
+    card = {"data": {"name": "Nova", "character_book": {"entries": [entry]}}}
+    async with PersonaWorld().running() as world:
+        await world.personas.patch(TENANT, NOVA, PersonaPatch(card=card))
+        await world.told(text, reading("smalltalk"))
+        assert set(world.writer.plans[0].passages) <= {"Ask the lake, not me."}

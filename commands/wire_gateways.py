@@ -21,7 +21,7 @@ from gateways.client.rate import Rate
 from gateways.client.router import Router
 from gateways.client.server import ClientServer
 from gateways.http.app import GATE, create_app
-from gateways.http.character_cards import TEMPLATES_USE
+from gateways.http.character_cards import PASSAGES_USE
 from gateways.http.ports import HttpPorts, Statistics
 from gateways.http.server import HttpServer, bind_http, port_of
 from protocol.limits import CONNECT_PATH
@@ -74,7 +74,7 @@ class Gateways:
                 memories=storage.memories,
                 feedbacks=storage.feedbacks,
                 recommender=recommender,
-                card_fields=lambda: TEMPLATES_USE,
+                card_fields=lambda: PASSAGES_USE,
                 idempotency=storage.idempotency,
                 rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,
                 clock=clock,

@@ -32,26 +32,11 @@ MAX_VALUES: Final = 100_000
 MAX_LOOKED_AT: Final = 4 * MAX_TEXT_BYTES
 """Characters of a text in which what becomes ours is sought."""
 
-TEMPLATES_USE: Final = frozenset({"name", "tags"})
-"""Of a card, templates use the name, and the voice that its tags speak of."""
-
-COMPACT_USES: Final = TEMPLATES_USE | {
-    "first_mes",
-    "alternate_greetings",
-    "mes_example",
-    "character_book",
-}
-"""Beside them, a model with the compact prompt: passages that are found again and said."""
-
-CHAT_USES: Final = COMPACT_USES | {
-    "nickname",
-    "description",
-    "personality",
-    "scenario",
-    "system_prompt",
-    "post_history_instructions",
-}
-"""Beside them, a model with the chat prompt, which reads them."""
+PASSAGES_USE: Final = frozenset(
+    {"name", "tags", "first_mes", "alternate_greetings", "mes_example", "character_book"}
+)
+"""Of a card, whatever words answers, templates or a model with either prompt: the name, the voice that its
+tags speak of, and passages, which are found again and said as they are. No prompt carries more of it yet."""
 
 VOICES: Final[tuple[Voice, ...]] = get_args(Voice)
 _SPECS: Final[Mapping[Any, int]] = {"chara_card_v2": 2, "chara_card_v3": 3}

@@ -86,3 +86,35 @@ async def test_other_languages_come_from_templates(stage: Stage, server: ServerP
     ada, room = await room_with_nova(stage, server)
     message = await answered(ada, room, "hallo, ich suche ein hotel in porto im märz")
     assert (message["ai"]["tier"], message["ai"]["model"]) == ("template", "templates")
+
+
+CARD = {
+    "spec": "chara_card_v2",
+    "spec_version": "2.0",
+    "data": {
+        "name": "Juniper",
+        "first_mes": "*looks up* Well met, {{user}}! Mind the books.",
+        "description": "Keeps a library.",
+        "character_book": {
+            "entries": [{"keys": ["sunken library"], "content": "It sleeps under the lake."}]
+        },
+    },
+}
+
+
+async def test_a_card_greets_and_tells_in_its_own_words(
+    stage: Stage, server: ServerProcess
+) -> None:
+    """The model with the compact prompt has not read it."""
+    ada = await stage.enter(register(server.http, "Ada"))
+    room = await stage.room(ada)
+    assert ada.person is not None
+    made = Caller(server.http, ada.person).post("personas/import", CARD).json()
+    assert made["uses"] == ["name", "first_mes", "character_book"]
+    await ada.ask("room.persona", roomId=room["id"], personaId=made["persona"]["id"], active=True)
+    greeting = await answered(ada, room, "hello!")
+    assert greeting["content"] == f"Well met, {ada.person.name}! Mind the books."
+    assert (greeting["ai"]["tier"], greeting["ai"]["model"]) == ("retrieved", "card")
+    lore = await answered(ada, room, "who are you, and do you like the Sunken Library?")
+    assert lore["content"] == "It sleeps under the lake."
+    assert float(figures(server)["wording_retrieved"]) >= 2

@@ -21,7 +21,7 @@ class Delivery:
 
     Owns: the text, at most as long as a message may be: what goes beyond is dropped and
     `is_full`. Borrows: `tell`, which may refuse; what was refused goes with the next frame.
-    `author`: who wrote it so far. Once closed, nothing is told any more.
+    `author`: who wrote it so far. Nothing is told before `begin`, nor once it is closed.
     """
 
     def __init__(self, run_id: str, tell: Tell, author: Callable[[], AiOrigin]) -> None:
@@ -31,13 +31,17 @@ class Delivery:
         self._told_at: float | None = None
         self._size = 0
         self._news = trio.Event()
-        self._is_closed = False
+        self._has_begun = self._is_closed = False
         self.text = ""
         self.is_full = False
-        self.first_at: float | None = None
+
+    def begin(self) -> None:
+        """The room knows the run: what there is by now is told at once."""
+        self._has_begun = True
+        self._flush()
 
     def add(self, piece: str) -> None:
-        """Never blocks. The first piece is told before this returns."""
+        """Never blocks. The first piece is told before this returns, if it may be."""
         if self._is_closed or not piece or self.is_full:
             return
         size = len(piece.encode())
@@ -47,8 +51,7 @@ class Delivery:
         self._size += size
         self.text += piece
         self._pending.append(piece)
-        if self.first_at is None:
-            self.first_at = trio.current_time()
+        if self._told_at is None:
             self._flush()
         self._news.set()
 
@@ -68,7 +71,7 @@ class Delivery:
         self._is_closed = True
 
     def _flush(self) -> None:
-        if self._is_closed or not self._pending:
+        if self._is_closed or not self._has_begun or not self._pending:
             return
         text = "".join(self._pending)
         delta = StreamRun(

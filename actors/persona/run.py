@@ -98,6 +98,8 @@ class PersonaRun:
         self._scope = trio.CancelScope()
         self._reason: Literal["done", "cancelled", "failed"] = "done"
         self._is_closing = False
+        self._refusal: Rejected | None = None
+        self._opened, self._opened_at = trio.Event(), 0.0
         self._record = _Record()
         self._delivery = Delivery(task.run.id, room.tell_nowait, self._author)
         self.over = trio.Event()
@@ -111,15 +113,31 @@ class PersonaRun:
 
     async def perform(self) -> Outcome:
         """Raises `Rejected` where it could not even begin; nobody heard of it then."""
-        run = self.task.run
-        await self._ports.runs.begin(self._ports.tenant_id, run)
         try:
-            return await self._performed(run)
+            return await self._performed(self.task.run)
         finally:
             self.over.set()
 
     async def _performed(self, run: Run) -> Outcome:
+        """Looking up and wording go on beside the opening; nothing of it is told before that."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._open, run)
+            with self._scope:
+                await self._speak()
+        if self._refusal is not None:
+            raise self._refusal
+        self._is_closing = True
+        self._delivery.close(is_flushed=self._reason != "cancelled")
+        seq = await self._close()
+        await self._end(run, seq)
+        return self._reason
+
+    async def _open(self, run: Run) -> None:
+        """A row before anybody hears of it, then the room. Refused by either: all stops."""
+        has_row = False
         try:
+            await self._ports.runs.begin(self._ports.tenant_id, run)
+            has_row = True
             await self._room.ask(
                 OpenRun(
                     run_id=run.id,
@@ -129,16 +147,15 @@ class PersonaRun:
                     asker_id=run.asker_id,
                 )
             )
-        except Rejected:
-            await self._end(replace(run, outcome="failed"), None)
-            raise
-        with self._scope:
-            await self._speak()
-        self._is_closing = True
-        self._delivery.close(is_flushed=self._reason != "cancelled")
-        seq = await self._close()
-        await self._end(run, seq)
-        return self._reason
+        except Rejected as refusal:
+            self._refusal = refusal
+            self._scope.cancel()
+            if has_row:
+                await self._end(replace(run, outcome="failed"), None)
+        else:
+            self._opened_at = trio.current_time()
+            self._delivery.begin()
+            self._opened.set()
 
     # Speaking.
 
@@ -175,6 +192,7 @@ class PersonaRun:
         if answer.line is not None:
             await self._say(self._planned(answer.line))
         self._record.shown = answer.shown
+        await self._opened.wait()
         # On the table before the message is durable: nobody points at it earlier.
         self._on_answer(self.task.run, answer)
 
@@ -291,7 +309,7 @@ class PersonaRun:
             run,
             outcome=self._reason if run.outcome == "open" else run.outcome,
             tools=tuple(record.tools),
-            segments=tuple(record.segments),
+            segments=tuple(self._as_shown(one) for one in record.segments),
             ended_at=self._ports.clock.now_ms(),
             seq=seq,
             cost=sum(one.tokens for one in record.worded) + SEARCH_COSTS * record.searches,
@@ -301,6 +319,13 @@ class PersonaRun:
             await self._ports.runs.end(self._ports.tenant_id, ended, shown)
         except Unavailable:
             return  # the next activation finds it open, and fails it
+
+    def _as_shown(self, segment: SegmentRecord) -> SegmentRecord:
+        """What was worded before the run was open was shown then."""
+        if segment.first_ms is None or not self._opened.is_set():
+            return segment
+        first_ms = max(segment.first_ms, self._since(self._opened_at))
+        return replace(segment, first_ms=first_ms, ended_ms=max(first_ms, segment.ended_ms))
 
     def _shown(self) -> tuple[Shown, ...]:
         """A row for each recommendation, with what it was ranked by."""

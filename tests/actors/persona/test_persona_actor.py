@@ -267,6 +267,51 @@ async def test_a_run_that_the_room_refuses_is_a_failed_row(autojump_clock: MockC
         assert world.counted("dropped_overloaded") == 1
 
 
+async def test_looking_up_and_wording_go_on_while_the_row_is_written(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PersonaWorld().running() as world:
+        begin = world.runs.begin
+
+        async def slow(tenant_id: int, run: Run) -> None:
+            await trio.sleep(1)
+            await begin(tenant_id, run)
+
+        monkeypatch.setattr(world.runs, "begin", slow)
+        world.say("a hotel in lisbon in february", HOTELS)
+        await trio.sleep(0.9)
+        assert (len(world.writer.plans), len(world.travel.queries)) == (2, 1)
+        assert world.room.runs == {}
+        await trio.sleep(10)
+        (run,) = world.room.runs.values()
+        assert [at for at, _, _ in run.deltas] == [run.opened_at]
+        assert run.closed is not None
+        assert run.closed.content == run.text
+        row = await world.runs.get(TENANT, run.opened.run_id)
+        assert row is not None
+        assert all(segment.first_ms >= 1_000 for segment in row.segments)
+
+
+async def test_a_refused_run_lays_nothing_on_the_table(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PersonaWorld().running() as world:
+        world.travel.takes = 0.0
+        world.room.refuse_open = Overloaded()
+        begin = world.runs.begin
+
+        async def slow(tenant_id: int, run: Run) -> None:
+            await trio.sleep(1)
+            await begin(tenant_id, run)
+
+        monkeypatch.setattr(world.runs, "begin", slow)
+        assert await world.asked("a hotel in lisbon in february", HOTELS) is None
+        world.room.refuse_open = None
+        await world.told("and the first one?", reading("ask_detail"))
+        # Of the place, not of a hotel that nobody was shown.
+        assert world.writer.plans[-1].facts["what"] == "Lisbon"
+
+
 async def test_a_crash_ends_open_runs_and_the_next_prompt_is_answered(
     autojump_clock: MockClock,
 ) -> None:

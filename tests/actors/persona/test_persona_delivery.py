@@ -25,7 +25,28 @@ class Room:
 
 
 def delivery(room: Room) -> Delivery:
-    return Delivery("run", room, lambda: AUTHOR)
+    begun = Delivery("run", room, lambda: AUTHOR)
+    begun.begin()
+    return begun
+
+
+async def test_what_is_worded_before_the_room_knows_of_it_goes_in_one_piece_then(
+    autojump_clock: MockClock,
+) -> None:
+    room = Room()
+    one = Delivery("run", room, lambda: AUTHOR)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.run)
+        for piece in ("a", "b"):
+            one.add(piece)
+            await trio.sleep(1)
+        assert room.told == []
+        one.begin()
+        assert room.told == [(trio.current_time(), 0, "ab")]
+        one.add("c")
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert [text for _, _, text in room.told] == ["ab", "c"]
 
 
 async def test_the_first_piece_waits_for_nobody_and_for_no_other(

@@ -42,11 +42,12 @@ class LateRecommender:
         """By the code of their city."""
         self._renew(places)
 
-    async def exchange(self, tower: Tower | None, population: Population | None) -> None:
-        """Rank by these from now on; None: by what came with the release."""
+    async def exchange(self, tower: Tower | None, population: Population | None) -> str:
+        """Rank by these from now on; None: by what came with the release. The tower's version."""
         await self._begun.wait()
         self._tower, self._population = tower, population
         self._renew()
+        return self.tower
 
     async def in_use(self) -> tuple[Tower, Floats] | None:
         """The tower and what most like [16]; None: there is no tower that can be used."""

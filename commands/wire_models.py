@@ -85,6 +85,9 @@ class ModelUpkeep:
         """What of the rows this node cannot use, by kind."""
         return {**self._keeper.troubles, **self._chat.troubles}
 
+    def statistics(self) -> Mapping[str, int]:
+        return {"troubles": len(self.troubles())}
+
     def jobs(self) -> list[ChildSpec]:
         """What runs as long as the server does."""
         keeping = [

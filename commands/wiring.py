@@ -231,6 +231,7 @@ class Server:
             "jobs": self.jobs.statistics(),
             "leases": self.storage.leases.statistics(),
             "message_log": self.storage.log.statistics(),
+            "models": self.upkeep.statistics(),
             "outbox": self.actors.outbox.statistics(),
             "process": process_statistics(),
             "rooms": self.actors.traces.statistics(),

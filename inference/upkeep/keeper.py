@@ -17,9 +17,10 @@ from inference.upkeep.prior import unpacked as population_of
 
 LOOKS_EVERY: Final = 60.0
 DAMAGED: Final = "it cannot be used here: {why}"
+OF_ANOTHER: Final = "it belongs to tower {version}, and counts when that is in use"
 
-Exchange = Callable[[Tower | None, Population | None], Awaitable[None]]
-"""Use these from now on; None: what came with the release."""
+Exchange = Callable[[Tower | None, Population | None], Awaitable[str]]
+"""Use these from now on; None: what came with the release. The version of the tower that is used."""
 
 _log = structlog.get_logger("inference.upkeep")
 
@@ -57,10 +58,13 @@ class ModelKeeper:
         wanted = _digest(tower), _digest(prior)
         if wanted == self._in_use:
             return
-        self.troubles.clear()
-        loaded = await self._tower(tower)
-        await self._exchange(loaded, await self._population(prior))
-        self._in_use = wanted
+        troubles: dict[str, str] = {}
+        loaded, body = await self._tower(tower, troubles)
+        population = await self._population(prior, troubles)
+        version = await self._exchange(loaded, population)
+        if population is not None and population.tower != version:
+            troubles["prior"] = OF_ANOTHER.format(version=population.tower)
+        self._in_use, self._body, self.troubles = wanted, body, troubles
 
     async def body_in_use(self) -> bytes:
         """The tower, packed. Raises `TowerDamaged`."""
@@ -68,32 +72,32 @@ class ModelKeeper:
             return self._body
         return await trio.to_thread.run_sync(packed, ARTEFACT)
 
-    async def _tower(self, row: Model | None) -> Tower | None:
-        self._body = None
+    async def _tower(
+        self, row: Model | None, troubles: dict[str, str]
+    ) -> tuple[Tower | None, bytes | None]:
         if row is None:
-            return None
+            return None, None
         body = await self._models.body(self._tenant_id, "tower", row.version) or b""
         try:
-            tower = await trio.to_thread.run_sync(_proved, body, row.digest)
+            return await trio.to_thread.run_sync(_proved, body, row.digest), body
         except TowerDamaged as damage:
-            self._trouble(row, str(damage))
-            return None
-        self._body = body
-        return tower
+            _note(troubles, row, str(damage))
+            return None, None
 
-    async def _population(self, row: Model | None) -> Population | None:
+    async def _population(self, row: Model | None, troubles: dict[str, str]) -> Population | None:
         if row is None:
             return None
         body = await self._models.body(self._tenant_id, "prior", row.version) or b""
         try:
             return population_of(body, version=row.version, digest=row.digest)
         except PriorDamaged as damage:
-            self._trouble(row, str(damage))
+            _note(troubles, row, str(damage))
             return None
 
-    def _trouble(self, row: Model, why: str) -> None:
-        self.troubles[row.kind] = DAMAGED.format(why=why)
-        _log.warning("models.damaged", kind=row.kind, version=row.version, reason=why)
+
+def _note(troubles: dict[str, str], row: Model, why: str) -> None:
+    troubles[row.kind] = DAMAGED.format(why=why)
+    _log.warning("models.damaged", kind=row.kind, version=row.version, reason=why)
 
 
 def _proved(body: bytes, digest: str) -> Tower:

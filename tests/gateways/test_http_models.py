@@ -132,3 +132,17 @@ async def test_what_is_not_there_is_not_found() -> None:
         answer = await change(world, what, **body)
         assert (answer.status, answer.json["code"]) == (404, "not_found"), what
     assert (await change(world, "prior/promote")).status == 400
+
+
+async def test_nobody_shares_feedback_who_did_not_say_so() -> None:
+    world = World()
+
+    async def saved(preferences: dict[str, Any]) -> Answer:
+        return await world.call(
+            "PATCH", "/api/v1/users/me", token=world.token(), json={"preferences": preferences}
+        )
+
+    assert "shareFeedback" not in (await saved({"pace": "relaxed"})).json["preferences"]
+    assert (await saved({"shareFeedback": True})).json["preferences"] == {"shareFeedback": True}
+    assert (await saved({"shareFeedback": False})).json["preferences"] == {}
+    assert (await saved({"shareFeedback": "yes"})).status == 400

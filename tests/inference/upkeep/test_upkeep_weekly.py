@@ -120,6 +120,11 @@ async def test_a_tower_that_is_not_worse_is_in_use_with_its_prior(
     await world.models.roll_back(TENANT, "tower", at=world.clock.now_ms())
     await world.keeper.look()
     assert (world.ranker.tower, world.ranker.population) == (TOWER.version, "")
+    assert "1.retrained" in world.keeper.troubles["prior"]
+    assert await world.keeper.body_in_use() == packed(ARTEFACT)
+    await world.models.roll_back(TENANT, "prior", at=world.clock.now_ms())
+    await world.keeper.look()
+    assert world.keeper.troubles == {}
 
 
 async def test_the_program_is_given_judgements_of_numbers_and_no_name_or_text(

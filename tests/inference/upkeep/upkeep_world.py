@@ -68,8 +68,9 @@ class World:
             tenant_id=TENANT,
         )
 
-    async def exchange(self, tower: Tower | None, population: Population | None) -> None:
+    async def exchange(self, tower: Tower | None, population: Population | None) -> str:
         self.ranker = self.ranker.having(tower or self.tower, population=population)
+        return self.ranker.tower
 
     async def in_use(self) -> tuple[Tower, Floats] | None:
         return self.ranker.in_use

@@ -28,8 +28,12 @@ TEXT_AT: Final[Mapping[str, int]] = {
 }
 """The callables that take a sentence, and at which place."""
 
-NOT_OURS: Final = (ROOT / "gateways" / "sandbox", ROOT / "inference" / "training")
-"""Speak in English: one as foreign companies do, to programs; the other to who makes models."""
+NOT_OURS: Final = (
+    ROOT / "gateways" / "sandbox",
+    ROOT / "inference" / "training",
+    ROOT / "inference" / "composing" / "instructions.py",
+)
+"""Speak in English: as foreign companies do, to programs; to who makes models; to a model."""
 
 _SENTENCE: Final = re.compile(r"[A-Z]\S* [^\n]*[.!?]\Z")
 

@@ -1,13 +1,34 @@
 """The compact form: a plan as control tokens, for models that were made for it."""
 
+from typing import Final
+
 from inference.composing.lexicons import compact_lexicon, special_numbers
 from inference.engine.chat_model import ChatModel
+from inference.engine.folder import Folder
 from inference.engine.request import Prompt
 from inference.engine.sampler import Sampling
 from inference.engine.servable import UnservableError
 from inference.wording.compact import MAX_PROMPT, MAX_REPLY, compact_prompt
 from inference.wording.completeness import Completeness
 from protocol.wording import Plan
+
+WORDS: Final = "words.txt"
+"""In a folder: all words of its corpus, one a line. The model then says no others: no name, and none that
+its pieces would make up."""
+MAX_WORDS: Final = 100_000
+
+
+def listed_words(folder: Folder) -> list[str] | None:
+    """None: the folder lists none. Raises `UnservableError` when the list is unreadable or too long."""
+    if WORDS not in folder.manifest.files:
+        return None
+    try:
+        words = (folder.path / WORDS).read_text("utf-8").split()
+    except ValueError as error:
+        raise UnservableError(f"{WORDS}: {error}") from error
+    if len(words) > MAX_WORDS:
+        raise UnservableError(f"{WORDS} has {len(words)} words, and may have {MAX_WORDS}")
+    return words
 
 
 class CompactComposer:
@@ -22,7 +43,8 @@ class CompactComposer:
             raise UnservableError(
                 f"{model.positions} positions, where the compact form takes {MAX_PROMPT + MAX_REPLY}"
             )
-        self._lexicon = compact_lexicon(model.tokenizer, model.vocabulary, model.ends)
+        words = listed_words(model.folder)
+        self._lexicon = compact_lexicon(model.tokenizer, model.vocabulary, model.ends, words)
         self._numbers = special_numbers(model.tokenizer)
         self._temperature, self._top_p = manifest.temperature, manifest.top_p
 

@@ -1,6 +1,6 @@
 """What a tokenizer's tokens spell, for the rules of wording: one `Lexicon` per model."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from tokenizers import Tokenizer
@@ -17,12 +17,14 @@ _BEFORE: Final = "so"
 _FEWEST_SAYABLE: Final = 50
 
 
-def compact_lexicon(tokenizer: Tokenizer, vocabulary: int, ends: frozenset[int]) -> Lexicon:
-    """For models whose placeholders are tokens. Raises `UnservableError` when one of `SPECIALS` is
-    missing."""
+def compact_lexicon(
+    tokenizer: Tokenizer, vocabulary: int, ends: frozenset[int], words: Collection[str] | None
+) -> Lexicon:
+    """For models whose placeholders are tokens. `words`: all that may be said, where they are listed.
+    Raises `UnservableError` when one of `SPECIALS` is missing."""
     numbers = special_numbers(tokenizer)
     spellings = {name: ((numbers[token_of(name)],),) for name in PLACEHOLDERS}
-    return _lexicon(tokenizer, vocabulary, ends, spellings)
+    return _lexicon(tokenizer, vocabulary, ends, spellings, words)
 
 
 def special_numbers(tokenizer: Tokenizer) -> dict[str, int]:
@@ -59,8 +61,10 @@ def _lexicon(
     vocabulary: int,
     ends: frozenset[int],
     spellings: Mapping[str, tuple[tuple[int, ...], ...]],
+    words: Collection[str] | None = None,
 ) -> Lexicon:
-    lexicon = Lexicon(_texts(tokenizer, vocabulary), spellings=spellings, ends=ends)
+    texts = _texts(tokenizer, vocabulary)
+    lexicon = Lexicon(texts, spellings=spellings, ends=ends, words=words)
     if len(lexicon.sayable) < _FEWEST_SAYABLE:
         raise UnservableError(
             f"of its tokens {len(lexicon.sayable)} may be said: that is no language"

@@ -10,21 +10,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from inference.wording.filling import LISTED
-from inference.wording.lexicon import (
-    AFTER_FACT,
-    BETWEEN,
-    ENDINGS,
-    MAX_PIECE,
-    MAX_WORD,
-    Lexicon,
-    Mask,
-    Mode,
-)
+from inference.wording.lexicon import ENDINGS, Lexicon, Mask, Mode
+from inference.wording.spelling import AFTER_FACT, BETWEEN, MAX_PIECE, MAX_WORD
 from protocol.wording import Plan, cleaned
 
 GLUE_EACH: Final = 2
 """Tokens kept for what stands before each fact, while there is room for them."""
-LANDING: Final = 16
+LANDING: Final = 7
 """Tokens left from which on the reply ends with the sentence."""
 
 
@@ -202,9 +194,14 @@ class Completeness:
             self._word,
             slots=slots,
             may_end=is_whole and not left and self._is_visible,
-            may_go_on=spare >= 2 and self._length + MAX_PIECE < MAX_WORD,
+            spare=spare - 1 if self._is_short and mode is not Mode.NEARLY_LAST else 0,
             may_stop=not left,
         )
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether a piece may follow that must be followed itself."""
+        return self._lexicon.is_listed or self._length + MAX_PIECE < MAX_WORD
 
     def _mode(self, spare: int, left: int) -> Mode:
         if self._lexicon.must_go_on(self._word):
@@ -219,7 +216,7 @@ class Completeness:
             return Mode.HURRIED if spare <= GLUE_EACH * left else Mode.FREELY
         if self._is_at_stop and self._left_tokens <= LANDING:
             return Mode.NOT
-        return Mode.LAST if self._left_tokens == 1 else Mode.FREELY
+        return {1: Mode.LAST, 2: Mode.NEARLY_LAST}.get(self._left_tokens, Mode.FREELY)
 
 
 def _check_order(demanded: list[str]) -> None:

@@ -164,6 +164,11 @@ def check(plan: Plan, delexicalised: str) -> tuple[str, ...]:
     return (*faults, *judge.faults_at_end())
 
 
+def words_in(delexicalised: str) -> Iterator[str]:
+    """The words beside placeholders."""
+    return (text for kind, text in _tokens(delexicalised) if kind == "word")
+
+
 def _tokens(text: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(text):
         yield match.lastgroup or "rest", match[0]

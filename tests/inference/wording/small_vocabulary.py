@@ -96,6 +96,16 @@ LEXICON = Lexicon(
     ends=[END],
 )
 
+LISTED = [
+    *(word for word in _WORDS if word.strip("-’'")),
+    "don’t",
+    "Hotelier",
+    "I’ll",
+    "look-alike",
+    "o’clock",
+]
+KNOWN = Lexicon(LEXICON.texts, spellings=LEXICON.spellings, ends=LEXICON.ends, words=LISTED)
+
 
 def some_plans(seed: int) -> Iterator[Plan]:
     """Of all acts, with any facts beyond those they require; without an end."""

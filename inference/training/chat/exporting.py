@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from inference.engine.folder import Manifest
+from inference.training.chat.corpus_words import write_words
 from inference.training.chat.plans import drawn
 from inference.training.chat.tokens import ids_of, read_tokens
 from inference.training.export.llama_graph import Shape, Weights, build_graph
@@ -39,6 +40,7 @@ def export(
     (path / "tokenizer.json").write_text(tokenizer, "utf-8")
     graph = build_graph(shape, weights, bits=BITS)
     (path / "model.onnx").write_bytes(graph.SerializeToString())
+    write_words(path)
     end, pad = (tokens.token_to_id(one) for one in (END, PAD))
     config = genai_config(shape, begin=pad, end=end, pad=pad)
     (path / "genai_config.json").write_text(json.dumps(config, indent=2) + "\n")

@@ -198,8 +198,9 @@ class Answerer:
     def _decide(self, read: _Read, heard: Heard, persona: Persona, known: Known) -> Decision:
         """All that sit there have heard it; the one that was chosen decides."""
         minds, asker_id = self._sitting.minds, read.asker_id
-        said = [one for one in known.said if one.message_id not in self._sitting.unsaid]
-        minds.remember(persona.id, asker_id, said)
+        if known.said is not None:
+            said = [one for one in known.said if one.message_id not in self._sitting.unsaid]
+            minds.remember(persona.id, asker_id, said)
         for seat in read.floor.seats:
             minds.put(seat.id, asker_id, hear(minds.get(seat.id, asker_id), heard))
         dialogue, decision = decide(minds.get(persona.id, asker_id), heard)

@@ -34,6 +34,10 @@ class Minds:
     def get(self, persona_id: str, asker_id: str) -> Dialogue:
         return self._dialogues.get((persona_id, asker_id), Dialogue())
 
+    def remembers(self, persona_id: str, asker_id: str) -> bool:
+        """Whether it was told what was said before this room woke."""
+        return (persona_id, asker_id) in self._remembered
+
     def remember(self, persona_id: str, asker_id: str, said: Sequence[Said]) -> None:
         """What was said before this room woke; once, before what was said since."""
         key = persona_id, asker_id

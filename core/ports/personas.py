@@ -239,11 +239,19 @@ class Memories(Protocol):
         id."""
 
     async def usable(
-        self, tenant_id: int, persona_id: str, *, user_id: str, room_id: str, is_group: bool
+        self,
+        tenant_id: int,
+        persona_id: str,
+        *,
+        user_id: str,
+        room_id: str,
+        is_group: bool,
+        episodes: bool = True,
     ) -> Sequence[MemoryItem]:
         """What may be used here: in a group only the room's own memories and what is `in_groups` and
         about the user or nobody; alone with the user also all that is about the user, or about
-        nobody and of no room. Taboos first, then the newest; at most 400."""
+        nobody and of no room. Taboos first, then the newest; at most 400. `episodes` False: without
+        these, of which there are most."""
 
     async def of_person(
         self, tenant_id: int, persona_id: str, user_id: str

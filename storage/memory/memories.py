@@ -48,9 +48,18 @@ class MemoryMemories:
             del self._stored.memories[tenant_id, memory_id]
 
     async def usable(
-        self, tenant_id: int, persona_id: str, *, user_id: str, room_id: str, is_group: bool
+        self,
+        tenant_id: int,
+        persona_id: str,
+        *,
+        user_id: str,
+        room_id: str,
+        is_group: bool,
+        episodes: bool = True,
     ) -> Sequence[MemoryItem]:
         def may(item: MemoryItem) -> bool:
+            if not episodes and item.kind == "episode":
+                return False
             if item.room_id == room_id:
                 return True
             if item.about not in (None, user_id):

@@ -58,7 +58,7 @@ SELECT {_COLUMNS} FROM persona_memory
    AND (room_id = $4
         OR (in_groups AND (about = $3 OR about IS NULL))
         OR (NOT $5::bool AND (about = $3 OR (about IS NULL AND room_id IS NULL))))
-   AND (expires_at IS NULL OR expires_at > $6)
+   AND (expires_at IS NULL OR expires_at > $6) AND ($8::bool OR kind <> 'episode')
  ORDER BY kind = 'taboo' DESC, created_at DESC, id DESC LIMIT $7"""
 
 _IS_HIS: Final = """(about = $3 OR (about IS NULL AND EXISTS (
@@ -97,13 +97,20 @@ class PostgresMemories:
             await self._database.transaction(_add, tenant_id, kept, self._clock.now_ms())
 
     async def usable(
-        self, tenant_id: int, persona_id: str, *, user_id: str, room_id: str, is_group: bool
+        self,
+        tenant_id: int,
+        persona_id: str,
+        *,
+        user_id: str,
+        room_id: str,
+        is_group: bool,
+        episodes: bool = True,
     ) -> Sequence[MemoryItem]:
         if not is_uuid(persona_id):
             return []
         user, room = _or_none(user_id), _or_none(room_id)
         now = self._clock.now_ms()
-        row = tenant_id, persona_id, user, room, is_group, now, MAX_USABLE
+        row = tenant_id, persona_id, user, room, is_group, now, MAX_USABLE, episodes
         return [_item(found) for found in await self._database.call(_fetch, _USABLE, row)]
 
     async def of_person(

@@ -310,6 +310,19 @@ async def test_taboos_come_first_and_then_the_newest(
     assert list(found) == [items[3], items[0], items[5], items[4]]
 
 
+async def test_episodes_may_be_left_out(world: World) -> None:
+    persona, user, room = await world.persona(), world.ids.uuid7(), world.ids.uuid7()
+    kinds = ("taboo", "episode", "preference", "episode", "fact")
+    items = [world.memory(persona.id, about=user, kind=kind) for kind in kinds]
+    await world.memories.add(TENANT, *items)
+    for episodes, expected in ((True, 5), (False, 3)):
+        found = await world.memories.usable(
+            TENANT, persona.id, user_id=user, room_id=room, is_group=False, episodes=episodes
+        )
+        assert len(found) == expected
+        assert episodes or "episode" not in {item.kind for item in found}
+
+
 async def test_no_reading_and_no_sweep_reads_the_whole_table(world: World) -> None:
     if world.database is None:
         pytest.skip("the memory has no plans")
@@ -341,7 +354,7 @@ async def _plans(connection: Connection, persona_id: str) -> list[tuple[list[str
     return [
         (
             ["persona_memory_room", "persona_memory_about"],
-            await plan_of(connection, sql._USABLE, 1, by, by, by, True, 1, 400),
+            await plan_of(connection, sql._USABLE, 1, by, by, by, True, 1, 400, True),
         ),
         (["persona_memory_about"], await plan_of(connection, sql._OF_PERSON, 1, by, by, 1)),
         (["persona_memory_about"], await plan_of(connection, make_room, 1, by, by, [by], 1, 200)),

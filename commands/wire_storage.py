@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from core.config import Bounds
 from core.ports.clock import Clock, Ids
+from core.ports.outbox import Subscriber
 from storage.credentials.credentials import StoredCredentials
 from storage.credentials.keys import SigningKeys
 from storage.credentials.passwords import Passwords
@@ -12,6 +13,7 @@ from storage.postgres.catalogue import PostgresCatalogue
 from storage.postgres.catalogue_loading import Edition
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.feedbacks import PostgresFeedbacks
+from storage.postgres.forgetting import Forgetting
 from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.logins import PostgresLogins
@@ -71,7 +73,7 @@ class Storage:
         self.memories = PostgresMemories(database, clock)
         self.models = PostgresModels(database, on_change=on_models_changed)
         self.outbox = PostgresOutbox(database)
-        self.read_models = [SearchIndex(database)]
+        self.read_models: list[Subscriber] = [SearchIndex(database), Forgetting(database)]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)

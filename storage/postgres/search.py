@@ -79,7 +79,7 @@ class SearchIndex:
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
         """Bring the documents of every message that these events touch up to date."""
-        for portion in _portions(_spans(events)):
+        for portion in portions(spans_of(events)):
             await self._database.transaction(_index, portion)
 
     async def rebuild(self) -> None:
@@ -118,7 +118,7 @@ class PostgresSearch:
         ]
 
 
-def _spans(events: Iterable[OutboxEvent]) -> Iterator[Span]:
+def spans_of(events: Iterable[OutboxEvent]) -> Iterator[Span]:
     """Per room the seqs from its first to its last event. One batch's events of a room are next to
     each other, so little is read that need not be."""
     spans: dict[str, tuple[int, int]] = {}
@@ -131,7 +131,7 @@ def _spans(events: Iterable[OutboxEvent]) -> Iterator[Span]:
             yield Span(room_id, after, min(last, after + PAGE))
 
 
-def _portions(spans: Iterable[Span]) -> Iterator[list[Span]]:
+def portions(spans: Iterable[Span]) -> Iterator[list[Span]]:
     """One transaction's worth each: at most a page of seqs, or one span."""
     portion: list[Span] = []
     size = 0

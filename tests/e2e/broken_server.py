@@ -13,10 +13,12 @@ import trio
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from actors.persona.learner import Learner
 from actors.room.memory import Memory
 from actors.room.state import RoomEvent, RoomState
 from commands.command_line import main
 from core.ports.message_log import Append, Outcome
+from storage.postgres.forgetting import Forgetting
 from storage.postgres.message_log import PostgresMessageLog
 
 WINDOW = 0.05
@@ -71,7 +73,17 @@ def burnt_seq() -> None:
     RoomState.apply = burn  # type: ignore[method-assign]
 
 
-RULES = {rule.__name__: rule for rule in (ack_before_commit, no_dedupe, burnt_seq)}
+def forget_nothing() -> None:
+    """What is taken back is durable, and nobody gets to hear of it before the kill."""
+
+    async def never(self: object, *_: Any) -> None:
+        await trio.sleep_forever()
+
+    Learner.forget = never  # type: ignore[method-assign]
+    Forgetting.receive = never  # type: ignore[method-assign]
+
+
+RULES = {rule.__name__: rule for rule in (ack_before_commit, no_dedupe, burnt_seq, forget_nothing)}
 
 if __name__ == "__main__":
     RULES[sys.argv[1]]()

@@ -91,7 +91,7 @@ class Completeness:
 
     def start(self, plan: Plan) -> Mask:
         """Raises `UnwordableError`: it lacks a fact, or its facts do not fit into the budget."""
-        facts = [name for name, value in plan.facts.items() if cleaned(value)]
+        facts = [name for name, value in plan.facts.items() if _says_something(value)]
         try:
             demanded = list(plan.demanded())
         except KeyError as missing:
@@ -217,6 +217,11 @@ class Completeness:
         if self._is_at_stop and self._left_tokens <= LANDING:
             return Mode.NOT
         return {1: Mode.LAST, 2: Mode.NEARLY_LAST}.get(self._left_tokens, Mode.FREELY)
+
+
+def _says_something(value: str) -> bool:
+    """Whether anything is left of it once it is cleaned; letters and figures always are."""
+    return any(map(str.isalnum, value)) or bool(cleaned(value))
 
 
 def _check_order(demanded: list[str]) -> None:

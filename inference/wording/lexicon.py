@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from inference.wording.claims import folded, is_forbidden_character
 from inference.wording.spelling import (
+    AFTER_FACT,
+    AFTER_SPACE,
     BETWEEN,
     CLOSED,
     JOINERS,
@@ -117,6 +119,9 @@ class Lexicon:
         self._masks: OrderedDict[tuple[object, ...], Mask] = OrderedDict()
         self._most_masks = max(16, MAX_MASK_BYTES // (4 * len(texts)))
         self._open = self._by_mode()
+        for word in (BETWEEN, AFTER_SPACE, AFTER_FACT):
+            # The longest to find out, and what every reply needs.
+            self._limit(word, MAX_NEED)
 
     @property
     def sayable(self) -> frozenset[int]:

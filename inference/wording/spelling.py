@@ -115,6 +115,16 @@ class Trie:
     def is_word(self, node: int) -> bool:
         return node != NOWHERE and self.is_end[node]
 
+    def shared(self, node: int, other: "Trie") -> Iterator[tuple[str, int]]:
+        """The words of `other` that can be spelled from here, and where they lead."""
+        todo = [(node, ROOT, "")] if node != NOWHERE else []
+        while todo:
+            here, there, said = todo.pop()
+            if said and other.is_end[there]:
+                yield said, here
+            mine, theirs = self.children[here], other.children[there]
+            todo += [(mine[one], theirs[one], said + one) for one in theirs if one in mine]
+
     def below(self, node: int, said: str = "") -> Iterator[tuple[str, int]]:
         """What can be spelled from here in one piece, and where that leads; nothing, too."""
         if node == NOWHERE or len(said) > MAX_PIECE:
@@ -212,16 +222,22 @@ class Known:
             }
         )
         self._pieces = Pieces()
+        self._heads = Trie(())
+        self._joining: dict[str, list[int]] = {}
+        """By their first letter or sign, folded."""
         self._needs = [0 if is_end else MAX_NEED + 1 for is_end in self._trie.is_end]
 
     def learn(self, pieces: Pieces) -> None:
         self._pieces = pieces
-        spelled = {_spelled(pieces.texts[token]) for token in pieces.joining}
-        spelled |= pieces.going_on.keys()
+        self._heads = Trie({one for one in (*pieces.going_on, *pieces.ending) if one})
+        for token in pieces.joining:
+            spelled = _spelled(pieces.texts[token])
+            self._joining.setdefault(spelled[0], []).append(token)
+        whole = Trie({*pieces.going_on, *(_spelled(pieces.texts[one]) for one in pieces.joining)})
         # Children have higher numbers than their parents, and so are known before them.
         for node in range(len(self._needs) - 1, -1, -1):
             if self._needs[node]:
-                ways = (self._needs[end] for said, end in self._trie.below(node) if said in spelled)
+                ways = (self._needs[end] for _, end in self._trie.shared(node, whole))
                 self._needs[node] = min(MAX_NEED, min(ways, default=MAX_NEED)) + 1
 
     def need(self, word: Word) -> int:
@@ -260,18 +276,22 @@ class Known:
             return frozenset(self._joined(word, level))
         pieces, found = self._pieces, set[int]()
         node = ROOT if word.phase in _OUTSIDE else word.whole
-        for said, end in self._trie.below(node):
-            if said and self._needs[end] <= level:
+        for said, end in self._trie.shared(node, self._heads):
+            if self._needs[end] <= level:
                 found.update(pieces.going_on.get(said, ()))
-            if said and self._trie.is_end[end]:
+            if self._trie.is_end[end]:
                 found.update(pieces.ending.get(said, ()))
         return frozenset(found.union(self._joined(word, level)))
 
     def _joined(self, word: Word, level: int) -> Iterator[int]:
-        for token in self._pieces.joining:
-            after, is_sayable = self.read(word, self._pieces.texts[token])
-            if is_sayable and self.need(after) <= level:
-                yield token
+        node = ROOT if word.phase in _OUTSIDE else word.whole
+        for first, tokens in self._joining.items():
+            if first.isalpha() and first not in self._trie.children[node]:
+                continue
+            for token in tokens:
+                after, is_sayable = self.read(word, self._pieces.texts[token])
+                if is_sayable and self.need(after) <= level:
+                    yield token
 
 
 def _after_sign(character: str) -> Word:

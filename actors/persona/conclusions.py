@@ -57,8 +57,8 @@ def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
         return Answer(line=replace(line, act="sorry" if findings.is_failed else late))
     acts: dict[str, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
     act = acts.get(kind, "show_places")
-    because = findings.because
-    return Answer(line=replace(line, act=act, items=items, because=because), shown=items)
+    line = replace(line, because=findings.because, together=findings.together)
+    return Answer(line=replace(line, act=act, items=items), shown=items)
 
 
 def _about_place(findings: Findings, line: Line) -> Answer:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from actors.persona.dialogue import Item, Seeking, Trip, likeness_of
 from actors.persona.hints import Attribute, Twist, Wish
-from actors.persona.line import Line, Subject, Trend
+from actors.persona.line import Line, Subject, Together, Trend
 from actors.persona.when import Stay
 from protocol.frames import Money
 from protocol.money import exponent
@@ -106,13 +106,15 @@ class Errand:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What came of an errand before its deadline. `places`: those that were named, or the best;
-    `items`: best first, sifted already; `because`: the feature that spoke most for the first.
+    `items`: best first, sifted already; `because`: the feature that spoke most for the first;
+    `together`: by which rule they were ranked for several people.
     `is_late`: somebody has not answered; `is_failed`: nobody could be asked."""
 
     places: tuple[Place, ...] = ()
     origin: Place | None = None
     items: tuple[Item, ...] = ()
     because: str | None = None
+    together: Together | None = None
     is_late: bool = False
     is_failed: bool = False
     trend: Trend | None = None

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from babel.numbers import format_percent
 
 from actors.persona.figures import amount, counted, day_of, decimal_number, first_of, in_month
+from actors.persona.line import Together
 from actors.persona.phrases import Holiday, Phrases, Season
 from actors.persona.spoken import MAX_NAME, PHRASES, Atlas, name_of_country, name_of_place
 from protocol.frames import Money
@@ -143,9 +144,17 @@ def stopped(thing: Literal["search", "answer"], language: Language) -> str:
     return PHRASES[language].stopped[thing]
 
 
-def because(feature: str | None, language: Language) -> str | None:
-    """The feature that spoke for an item, by the ranker's name of it; None: it has no words."""
-    return PHRASES[language].because.get(feature or "")
+def because(
+    feature: str | None, language: Language, *, together: Together | None = None
+) -> str | None:
+    """The feature that spoke for an item, by the ranker's name of it, and by which rule it was chosen for
+    several people: nobody's own liking is told. None: it has no words."""
+    phrases = PHRASES[language]
+    reason = phrases.because.get(feature or "")
+    if together is None:
+        return reason
+    rule = phrases.together[together]
+    return rule if reason is None else f"{reason} {phrases.both} {rule}"
 
 
 def instead(feature: str | None, language: Language) -> str:

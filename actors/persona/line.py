@@ -10,6 +10,9 @@ from protocol.travel import Offer, Party, Place
 from protocol.understanding import Budget, Intent, Question, Shown
 from protocol.wording import Act
 
+Together = Literal["average", "least_misery"]
+"""How the liking of several people was made one: by its mean, or by whom each item pleases least."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
@@ -34,7 +37,8 @@ class Line:
     """An act and all that its words may draw on; nothing else may be said.
 
     `items`: those listed, by rank. `places`: those that were named or searched in. `ages_assumed`: of
-    the party's children. `because`: a feature's name. `month`: 1…12, for climates. `repriced`: the
+    the party's children. `because`: a feature's name; `together`: by which rule it was chosen for several
+    people, None for one. `month`: 1…12, for climates. `repriced`: the
     first item as it costs now.
     """
 
@@ -54,5 +58,6 @@ class Line:
     month: int | None = None
     trend: Trend | None = None
     because: str | None = None
+    together: Together | None = None
     repriced: Offer | None = None
     mood: Literal["plain", "glad", "sad"] = "plain"

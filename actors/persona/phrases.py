@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from actors.persona.line import Together
 from protocol.understanding import Intent, Question, Shown
 
 Counted = tuple[str, str]
@@ -139,5 +140,6 @@ class Phrases:
     doing_it: Mapping[Intent, str]
     stopped: Mapping[Literal["search", "answer"], str]
     because: Mapping[str, str]
+    together: Mapping[Together, str]
     instead: Mapping[str, str]
     something_else: str

@@ -215,6 +215,10 @@ GERMAN: Final = Phrases(
         "tags.dry": "das trockene Klima",
         "tags.rainy": "das Grün, das der Regen bringt",
     },
+    together={
+        "average": "das, was ihr gemeinsam mögt",
+        "least_misery": "eine Wahl, bei der niemand zu kurz kommt",
+    },
     instead={
         "price": "ein niedrigerer Preis",
         "stops": "weniger Stopps",

@@ -214,6 +214,10 @@ ENGLISH: Final = Phrases(
         "tags.dry": "the dry climate",
         "tags.rainy": "the green that rain brings",
     },
+    together={
+        "average": "what you have in common",
+        "least_misery": "a choice that leaves none of you out",
+    },
     instead={
         "price": "a lower price",
         "stops": "fewer stops",

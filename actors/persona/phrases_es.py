@@ -214,6 +214,10 @@ SPANISH: Final = Phrases(
         "tags.dry": "el clima seco",
         "tags.rainy": "el verde que trae la lluvia",
     },
+    together={
+        "average": "vuestros gustos en común",
+        "least_misery": "una opción que no deja a nadie de lado",
+    },
     instead={
         "price": "un precio más bajo",
         "stops": "menos escalas",

@@ -214,6 +214,10 @@ FRENCH: Final = Phrases(
         "tags.dry": "le climat sec",
         "tags.rainy": "le vert qu’apporte la pluie",
     },
+    together={
+        "average": "vos goûts communs",
+        "least_misery": "un choix qui ne laisse personne de côté",
+    },
     instead={
         "price": "un prix plus bas",
         "stops": "moins d’escales",

@@ -216,7 +216,7 @@ class _Facts:
         line = self._line
         if line.act == "learned":
             return facts.instead(line.because, self._language)
-        return facts.because(line.because, self._language)
+        return facts.because(line.because, self._language, together=line.together)
 
     # What is listed.
 

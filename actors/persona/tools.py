@@ -177,7 +177,14 @@ class Tools:
             )
         ordered = _best_of_each(ranked, candidates)
         best = tuple(candidates[one.index] for one in ordered)
-        findings = replace(findings, items=best, because=ordered[0].because if ordered else None)
+        first = ordered[0] if ordered else None
+        how = first.how if first is not None else "own"
+        findings = replace(
+            findings,
+            items=best,
+            because=first.because if first is not None else None,
+            together=None if how == "own" else how,
+        )
         return Looked(findings=findings, ranked=tuple(ordered[:MAX_LISTED]))
 
     # One item.

@@ -1,4 +1,10 @@
-"""Ranking for several people: whose liking counts (pure; Masthoff 2011, "Group recommender systems")."""
+"""Ranking for several people: whose liking counts (pure; Masthoff 2011, "Group recommender systems").
+
+Tastes are those that people showed by feedback in the room itself. None or one of them: no group, and the
+answer says nothing of a rule. Two or more that point the same way (least cosine ≥ `ALIKE_FROM`): the
+average, said as what they have in common. Else least misery, said as a choice that leaves nobody out. The
+reason beside it is a feature of the item that is first; whose taste it met is never said.
+"""
 
 from typing import Final
 

@@ -23,7 +23,7 @@ from core.envelope import Envelope, Lane
 from core.errors import Rejected
 from core.identity import Principal
 from core.ids import ProcessIds
-from core.ports.inference import Taste
+from core.ports.inference import How, Taste
 from core.ports.personas import Feedback, NewPersona
 from core.ports.travel_search import Asked, Found, Repriced
 from core.system import ActorSystem
@@ -196,6 +196,7 @@ class FakeRecommender:
         self.stated: list[dict[str, float]] = []
         self.population = ""
         self.broken = False
+        self.how: How = "own"
 
     async def rank(
         self, items: Sequence[Item], *, tastes: Sequence[Taste], about: Circumstances
@@ -206,7 +207,12 @@ class FakeRecommender:
         shift = int(sum(sum(taste.weights) for taste in tastes)) % max(1, len(items))
         order = [*range(shift, len(items)), *range(shift)]
         return [
-            Ranked(index=at, because="price" if not tastes else "stars", features=(float(at),))
+            Ranked(
+                index=at,
+                because="price" if not tastes else "stars",
+                features=(float(at),),
+                how=self.how,
+            )
             for at in order
         ]
 

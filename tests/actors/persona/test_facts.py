@@ -421,6 +421,21 @@ def test_there_are_words_for_every_question_intent_and_reason(language: Language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_choice_for_several_people_says_by_which_rule(language: Language) -> None:
+    """The reason is the item's, the rule the group's; no one's own liking is in either."""
+    told = {
+        facts.because(feature, language, together=rule)
+        for feature in ("price", "tags.coast", None)
+        for rule in ("average", "least_misery", None)
+    }
+    assert len(told) == 9
+    phrases = PHRASES[language]
+    assert set(phrases.together) == {"average", "least_misery"}
+    said = facts.because("price", language, together="least_misery")
+    assert said == f"{phrases.because['price']} {phrases.both} {phrases.together['least_misery']}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_trend_is_told_by_its_size_and_span(language: Language) -> None:
     assert numbers(facts.trend(0.064, 14, language), language) == {6, 14}
     assert facts.trend(0.064, 14, language) != facts.trend(-0.064, 14, language)

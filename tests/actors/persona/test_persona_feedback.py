@@ -220,3 +220,21 @@ async def test_a_new_tower_learns_the_taste_anew(autojump_clock: MockClock) -> N
         assert world.recommender.tastes[-1] == [Taste(version="t2", weights=(1.0,), seen=1)]
         model = await world.feedbacks.load_taste(TENANT, user_id(ADA), NOVA)
         assert model == {"v": "t2", "w": [1.0], "n": 1}
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ("own", "the price"),
+        ("average", "the price and what you have in common"),
+        ("least_misery", "the price and a choice that leaves none of you out"),
+    ],
+)
+async def test_a_choice_for_several_people_says_by_which_rule(
+    how: Any, why: str, autojump_clock: MockClock
+) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        world.recommender.how = how
+        await world.told("hotel in lisbon in feb", HOTELS)
+        assert world.writer.plans[1].act == "show_hotels"
+        assert world.writer.plans[1].facts["because"] == why

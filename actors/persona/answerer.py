@@ -1,5 +1,7 @@
 """One prompt, from its reading to the end of its answer."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -37,10 +39,25 @@ PLACE_WITHIN: Final = 20.0
 RUNS_A_MINUTE: Final = 20
 """Per user, over all rooms."""
 
+LOADED_FOR: Final = 1.0
+"""Seconds in which what was loaded while a message was read is used for its answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """What may be used of the asker, as it stood when the message came: of whom, and what it held for."""
+
+    persona_id: str
+    known: Known
+    is_group: bool
+    forgotten: int
+    at: float
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """A prompt, who may answer it, and what was understood of it. `reading` None: it needed no model."""
+    """A prompt, who may answer it, and what was understood of it. `reading` None: it needed no model.
+    `loaded`: of the persona that is likely to answer."""
 
     prompt: Prompt
     floor: Floor
@@ -48,6 +65,7 @@ class _Read:
     hints: Hints
     fixed: FixedText | None
     reading: Understanding | None
+    loaded: _Loaded | None = None
 
     @property
     def message_id(self) -> str:
@@ -75,7 +93,7 @@ class Answerer:
             self._sitting.counts[f"dropped_{refusal.code}"] += 1
 
     async def _consider(self, read: _Read) -> None:
-        persona_id = await self._chosen(read)
+        persona_id = chosen(read.floor, read.call)
         persona = None if persona_id is None else await self._sitting.persona(persona_id)
         if persona is None or read.message_id in self._sitting.unsaid:
             self._sitting.counts["left_alone"] += 1
@@ -104,17 +122,82 @@ class Answerer:
         is_meant = named(floor, call) is not None or floor.people <= {read.asker_id}
         if read.fixed is not None and is_meant:
             return read
-        setting = self._setting(read, self._today(await self._sitting.user(read.asker_id)))
-        reading = None
-        with trio.move_on_after(READ_WITHIN):
-            reading = await self._ports.reader.read(text, setting)
+        asker = await self._sitting.user(read.asker_id)
+        reading, loaded, active = await self._understood(read, asker, is_meant=is_meant)
         if reading is None:
             self._sitting.counts["dropped_unread"] += 1
             return None
         self._sitting.counts["read"] += 1
         reading = sound(reading)
-        call = replace(call, addressed=reading.addressed, slots=reading.slots, hints=read.hints)
-        return replace(read, call=call, reading=reading)
+        call = replace(
+            call,
+            addressed=reading.addressed,
+            slots=reading.slots,
+            hints=read.hints,
+            active=active,
+        )
+        return replace(read, call=call, reading=reading, loaded=loaded)
+
+    async def _understood(
+        self, read: _Read, asker: User | None, *, is_meant: bool
+    ) -> tuple[Understanding | None, _Loaded | None, str | None]:
+        """The reading, and beside it what the answer will need of the database: the memories of whoever
+        is likely to give it, and the asker's own choice. Raises `Rejected`."""
+        floor, call = read.floor, read.call
+        found: dict[str, Any] = {}
+
+        async def ask(name: str, asked: Callable[[], Awaitable[object]]) -> None:
+            try:
+                found[name] = await asked()
+            except Rejected as refusal:
+                found["refusal"] = refusal
+
+        async def reading() -> Understanding | None:
+            with trio.move_on_after(READ_WITHIN):
+                setting = self._setting(read, self._today(asker))
+                return await self._ports.reader.read(read.prompt.message.content, setting)
+            return None
+
+        async def loaded() -> _Loaded | None:
+            likely = _likely(floor, call) if is_meant else None
+            with suppress(Rejected):  # else it is asked for again when it is needed
+                return await self._loaded(likely, asker, read.asker_id)
+            return None
+
+        async def active() -> str | None:
+            if not depends_on_choice(floor, call):
+                return None
+            return await self._ports.personas.active(
+                self._ports.tenant_id, call.asker_id, self._sitting.room_id
+            )
+
+        async with trio.open_nursery() as nursery:
+            for name, asked in (("reading", reading), ("loaded", loaded), ("active", active)):
+                nursery.start_soon(ask, name, asked)
+        if "refusal" in found:
+            raise found["refusal"]
+        return found["reading"], found["loaded"], found["active"]
+
+    async def _loaded(
+        self, persona_id: str | None, asker: User | None, asker_id: str
+    ) -> _Loaded | None:
+        if persona_id is None:
+            return None
+        is_group, forgotten = self._sitting.is_group, self._learner.forgotten
+        at = trio.current_time()
+        known = await self._learner.known(persona_id, asker, asker_id)
+        return _Loaded(
+            persona_id=persona_id, known=known, is_group=is_group, forgotten=forgotten, at=at
+        )
+
+    def _is_still_true(self, loaded: _Loaded, persona_id: str) -> bool:
+        """Nobody came in meanwhile, before whom not all of it may be used, and nothing was unsaid."""
+        return (
+            loaded.persona_id == persona_id
+            and loaded.is_group == self._sitting.is_group
+            and loaded.forgotten == self._learner.forgotten
+            and trio.current_time() - loaded.at <= LOADED_FOR
+        )
 
     def _call(self, prompt: Prompt) -> Call:
         asker_id, now = prompt.message.sender.id, self._ports.clock.now_ms()
@@ -143,15 +226,6 @@ class Answerer:
             today=today.isoformat(),
         )
 
-    async def _chosen(self, read: _Read) -> str | None:
-        call = read.call
-        if depends_on_choice(read.floor, call):
-            active = await self._ports.personas.active(
-                self._ports.tenant_id, call.asker_id, self._sitting.room_id
-            )
-            call = replace(call, active=active)
-        return chosen(read.floor, call)
-
     # Answering it.
 
     async def _speak(self, read: _Read, persona: Persona) -> None:
@@ -169,7 +243,10 @@ class Answerer:
 
     async def _decide_and_run(self, read: _Read, reading: Understanding, persona: Persona) -> None:
         asker = await self._sitting.user(read.asker_id)
-        known = await self._learner.known(persona.id, asker, read.asker_id)
+        if read.loaded is not None and self._is_still_true(read.loaded, persona.id):
+            known = read.loaded.known
+        else:
+            known = await self._learner.known(persona.id, asker, read.asker_id)
         for mention in (*reading.slots.destination, *reading.slots.origin):
             if mention.place_id is not None:
                 # So that it is named in the reader's language from the first words on.
@@ -298,6 +375,15 @@ class Answerer:
             return now.astimezone(ZoneInfo(asker.time_zone)).date() if asker else now.date()
         except (LookupError, ValueError):
             return now.date()
+
+
+def _likely(floor: Floor, call: Call) -> str | None:
+    """Who will answer what is meant for a persona, as far as can be told before it is read."""
+    speakers = [seat.id for seat in floor.speakers()]
+    if len(speakers) == 1:
+        return named(floor, call) or speakers[0]
+    talking = next((one for one in (call.asking, call.talking) if one in speakers), None)
+    return named(floor, call) or talking
 
 
 def seed_of(message_id: str) -> int:

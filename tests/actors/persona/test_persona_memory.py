@@ -135,6 +135,81 @@ async def test_while_the_store_is_away_forgetting_is_tried_again(
         assert await world.memories.of_person(TENANT, NOVA, user_id(ADA)) == []
 
 
+# Loaded while the message is read.
+
+
+async def _with_a_family(stored: StoredPersonas) -> str:
+    """Ada said alone with whom she travels; that message's id."""
+    async with PersonaWorld(stored=stored).running() as alone:
+        told = await alone.told("with the kids", asks_for_hotels(slots=FAMILY))
+    return told.opened.reply_to
+
+
+async def test_memories_are_loaded_beside_the_reading(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = StoredPersonas()
+    await _with_a_family(stored)
+    async with PersonaWorld(stored=stored, chapter=1).running() as world:
+        usable = world.memories.usable
+
+        async def slow(*key: Any, **more: Any) -> Any:
+            await trio.sleep(0.5)
+            return await usable(*key, **more)
+
+        monkeypatch.setattr(world.memories, "usable", slow)
+        world.reader.takes = 0.5
+        asked_at = trio.current_time()
+        told = await world.told("porto in may", ANEW)
+        assert told.opened_at - asked_at < 0.6
+        assert party(world) == (2, 2)
+
+
+async def test_what_was_loaded_before_somebody_came_in_is_not_used_before_them(
+    autojump_clock: MockClock,
+) -> None:
+    stored = StoredPersonas()
+    await _with_a_family(stored)
+    async with PersonaWorld(stored=stored, chapter=1).running() as world:
+        world.reader.takes = 0.5
+        world.say("porto in may", ANEW)
+        await trio.sleep(0.2)
+        world.seat(people={user_id(ADA): "User 1", user_id(BEN): "User 2"})
+        await trio.sleep(30)
+        assert party(world) == (1, 0)
+        assert "budget" not in world.writer.plans[-1].facts
+
+
+async def test_what_was_loaded_of_a_message_that_is_unsaid_meanwhile_is_not_used(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        told = await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        world.reader.takes = 0.5
+        world.say("porto in may", ANEW)
+        await trio.sleep(0.2)
+        world.unsay(told.opened.reply_to)
+        await trio.sleep(30)
+        assert party(world) == (1, 0)
+
+
+async def test_what_was_loaded_long_ago_is_loaded_again(autojump_clock: MockClock) -> None:
+    """While both places of the room were taken, its subject took it back."""
+    stored = StoredPersonas()
+    await _with_a_family(stored)
+    async with PersonaWorld(stored=stored, chapter=1).running() as world:
+        world.travel.takes, asker = 3.0, user_id(ADA)
+        for number, by in enumerate((BEN, 3)):
+            world.say(f"hotels {number}", ANEW, by=by)
+        await trio.sleep(0.1)
+        world.say("porto in may", ANEW)
+        await trio.sleep(2.0)
+        for item in await world.memories.of_person(TENANT, NOVA, asker):
+            await world.memories.remove(TENANT, item.id, asker)
+        await trio.sleep(30)
+        assert {query.party.adults for _, query in world.travel.queries} == {1}
+
+
 # What is private.
 
 

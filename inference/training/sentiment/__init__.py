@@ -1,0 +1,1 @@
+"""Fits and judges the head that tells whether a message is glad. Never imported by the server."""

@@ -119,11 +119,12 @@ class Talk:
         elif is_durable(event):
             self._read = event["seq"]
             await self.names.look_up(event.get("by", ""), *event.get("userIds", ()))
+            line = change_line(event, self.names, self.numbers)
             if event.get("persona"):
                 self.names.learn(event["persona"]["id"], event["persona"]["name"])
             if event.get("title"):
                 self.room["title"] = event["title"]
-            self.screen.show(f"    {change_line(event, self.names, self.numbers)}", "dim")
+            self.screen.show(f"    {line}", "dim")
         elif event["type"] == "typing.indicator" and event["active"]:
             await self._show_typing(event["userId"])
 

@@ -86,15 +86,18 @@ def _room_line(event: Event, by: str, name: Mapping[str, str]) -> str:
         case "removed":
             return f"{by} removed {whom}."
         case "persona":
-            return _persona_line(event, by)
+            return _persona_line(event, by, name)
         case "updated" if event.get("title"):
             return f"{by} named this room “{clean(event['title'])}”."
         case _:
             return f"{by} changed this room."
 
 
-def _persona_line(event: Event, by: str) -> str:
+def _persona_line(event: Event, by: str, name: Mapping[str, str]) -> str:
     persona = event.get("persona") or {}
+    known = name.get(persona.get("id", ""))
+    if known and persona.get("name") not in (None, known):
+        return f"{by} calls {clean(known)} {clean(persona['name'])} from now on."
     if persona.get("name"):
         return f"{by} brought in {clean(persona['name'])}, an AI persona. It reads what is written here."
     return f"{by} took a persona out."

@@ -59,7 +59,12 @@ class Sitting:
             self.minds.change(lambda *_: True, Dialogue.said_here)
         ids = [view.id for view in room.personas]
         self.minds.keep_only(ids, room.people)
-        self._personas = {one: kept for one, kept in self._personas.items() if one in ids}
+        names = {view.id: view.name for view in room.personas}
+        self._personas = {
+            one: kept
+            for one, kept in self._personas.items()
+            if one in names and kept[0] is not None and kept[0].name == names[one]
+        }
         for run in list(self.running.values()):
             if run.task.run.persona_id not in ids:
                 run.cancel()

@@ -1,6 +1,7 @@
 """Decisions about which personas sit in a room (pure; see `machine`).
 
-- A joined member takes his own personas in, and nobody else's.
+- A joined member takes his own personas in, and nobody else's. One that sits there already is taken in
+  anew under the name that it has by now, where that is another; else nothing happens.
 - Out goes one by its owner or the room's owner, in a direct room by either member.
 - When its owner leaves or is removed it goes with him (`RoomState.seats_after`).
 - The first that ever comes is announced, in the same append: people must know that they talk to an AI.
@@ -30,16 +31,16 @@ def _take_in(
 ) -> Decision | Need:
     demand_joined(room, principal.user_id)
     seat = room.personas.get(command.persona_id)
-    if seat is not None:
-        if seat.owner_id != principal.user_id:
-            raise _no_persona()
-        return Decision(answer=Sequenced(seq=seat.from_seq))
+    if seat is not None and seat.owner_id != principal.user_id:
+        raise _no_persona()
     if given.personas is None:
         return KnowPersona(command.persona_id, principal.name, principal.locale)
     persona = given.personas.get(command.persona_id)
+    if seat is not None and (persona is None or persona.name == seat.name):
+        return Decision(answer=Sequenced(seq=seat.from_seq))
     if persona is None or persona.owner_id != principal.user_id:
         raise _no_persona()
-    if len(room.personas) >= MAX_ROOM_PERSONAS:
+    if seat is None and len(room.personas) >= MAX_ROOM_PERSONAS:
         raise Rejected(
             "conflict",
             "At most {limit} personas sit in a room. Take one out first.",

@@ -32,8 +32,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """A persona's place in a room, from the event `from_seq` on. It signs with the `name` it came
-    with."""
+    """A persona's place in a room, from the event `from_seq` on. It signs with the `name` by
+    which the room was told of it last."""
 
     name: str
     owner_id: str
@@ -114,7 +114,9 @@ class RoomState:
             return {}
         if not event.active or persona is None:
             return {event.persona_id: None}
-        seat = Seat(name=persona.name, owner_id=persona.owner_id, from_seq=event.seq)
+        known = self.personas.get(event.persona_id)
+        from_seq = event.seq if known is None else known.from_seq  # it has another name now
+        seat = Seat(name=persona.name, owner_id=persona.owner_id, from_seq=from_seq)
         return {event.persona_id: seat}
 
     def _owned_by(self, user_ids: Iterable[str]) -> dict[str, Seat | None]:

@@ -164,7 +164,8 @@ async def read_persona(call: Call) -> Reply:
 
 
 async def change_persona(call: Call) -> Reply:
-    """All of what is sent or nothing."""
+    """All of what is sent or nothing. Its rooms know it by its new name when this is answered; cut off
+    halfway, a repeat tells those that do not."""
     body: ChangePersona = call.body
     persona = await own(call)
     name, about, greeting = _judged(body.name, body.about, body.greeting)
@@ -176,6 +177,10 @@ async def change_persona(call: Call) -> Reply:
         is_favourite=None if body.is_favourite is UNSET else body.is_favourite,
     )
     changed = await call.ports.personas.patch(call.of().tenant_id, persona.id, patch)
+    if name is not None:
+        # Also where it is the name that it has: a repeat reaches the rooms that were not told.
+        rooms = await call.ports.personas.rooms(call.of().tenant_id, persona.id)
+        await _tell(call, persona.id, rooms, active=True)
     return json_reply(OnePersona(persona=await whole_view(call, changed)))
 
 
@@ -183,8 +188,9 @@ async def remove_persona(call: Call) -> Reply:
     """Out of its rooms first: cut off halfway, it is still there to be removed again. Who took it into
     another one meanwhile finds it gone from there too."""
     persona, tenant_id = await own(call), call.of().tenant_id
-    await _leave(call, persona.id, await call.ports.personas.rooms(tenant_id, persona.id))
-    await _leave(call, persona.id, await call.ports.personas.remove(tenant_id, persona.id))
+    ports = call.ports.personas
+    await _tell(call, persona.id, await ports.rooms(tenant_id, persona.id), active=False)
+    await _tell(call, persona.id, await ports.remove(tenant_id, persona.id), active=False)
     return json_reply({})
 
 
@@ -261,13 +267,13 @@ async def _active(call: Call) -> str | None:
     return await call.ports.personas.active(who.tenant_id, who.user_id, "")
 
 
-async def _leave(call: Call, persona_id: str, rooms: Sequence[str]) -> None:
-    """Take it out of these rooms, on its owner's behalf."""
+async def _tell(call: Call, persona_id: str, rooms: Sequence[str], *, active: bool) -> None:
+    """Have these rooms seat it as it is by now, or take it out of them, on its owner's behalf."""
     limiter = trio.CapacityLimiter(ROOMS_AT_ONCE)
     refusals: list[Rejected] = []
 
-    async def leave(room_id: str) -> None:
-        command = SetRoomPersona(room_id=room_id, persona_id=persona_id, active=False)
+    async def tell(room_id: str) -> None:
+        command = SetRoomPersona(room_id=room_id, persona_id=persona_id, active=active)
         async with limiter:
             try:
                 await call.ports.ref(ROOM.at(room_id)).ask(command, principal=call.of())
@@ -277,7 +283,7 @@ async def _leave(call: Call, persona_id: str, rooms: Sequence[str]) -> None:
 
     async with trio.open_nursery() as nursery:
         for room_id in rooms:
-            nursery.start_soon(leave, room_id)
+            nursery.start_soon(tell, room_id)
     if refusals:
         raise refusals[0]
 

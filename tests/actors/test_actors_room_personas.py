@@ -7,6 +7,7 @@ import trio
 from actors_world import ROOM_ID, T0, TENANT, FakeClient, World, key, principal, user_id
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from test_actors_room_machine import Machine, refused, seq_of
 from trio.testing import MockClock
 
@@ -78,8 +79,30 @@ def test_its_owner_takes_a_persona_in_and_a_repeat_gets_the_first_seq() -> None:
     assert isinstance(first.event, RoomChanged)
     assert (first.event.change, first.event.persona_id) == ("persona", persona_id(11))
     assert (first.event.active, first.event.persona) == (True, view(11))
-    again = machine.ask(1, takes_in(11))
+    again = machine.ask(1, takes_in(11), **found(11))
     assert (again.events, again.answer) == ((), first.answer)
+
+
+def test_one_that_was_renamed_is_taken_in_again_under_its_new_name() -> None:
+    """In the place that it has; who is not its owner renames nothing."""
+    machine = Machine()
+    machine.do(2, JoinRoom(room_id=ROOM_ID))
+    for number in (*range(11, 20), 21):
+        machine.do(number // 10, takes_in(number), **found(number))
+    assert len(machine.room.personas) == MAX_ROOM_PERSONAS
+    came = machine.room.personas[persona_id(11)]
+    renamed = {"personas": {persona_id(11): replace(view(11), name="Luna")}, "announcement": ""}
+    assert refused(machine, 2, takes_in(11), **renamed) == "not_found"
+    decision = machine.do(1, takes_in(11), **renamed)
+    assert isinstance(decision.event, RoomChanged)
+    assert decision.event.persona is not None
+    assert (decision.event.persona.name, decision.then) == ("Luna", None)
+    seat = machine.room.personas[persona_id(11)]
+    assert (seat.name, seat.from_seq) == ("Luna", came.from_seq)
+    again = machine.ask(1, takes_in(11), **renamed)
+    assert (again.events, seq_of(again)) == ((), came.from_seq)
+    gone = machine.ask(1, takes_in(11), personas={})
+    assert (gone.events, seq_of(gone)) == ((), came.from_seq)
 
 
 def test_anothers_persona_is_as_unknown_as_one_that_is_not() -> None:

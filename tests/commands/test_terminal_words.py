@@ -44,3 +44,17 @@ def test_a_message_shows_what_became_of_it():
     assert message_line(message).endswith("Ada: hi")
     assert message_line({**message, "edited": AT}).endswith("Ada: hi  (edited)")
     assert message_line({**message, "deleted": True, "content": ""}).endswith("Ada: (deleted)")
+
+
+def test_a_persona_that_is_renamed_did_not_come_in_anew() -> None:
+    event = {
+        "type": "room.changed",
+        "change": "persona",
+        "by": "ada",
+        "active": True,
+        "persona": {"id": "p", "name": "Luna"},
+    }
+    assert "brought in Luna" in change_line(event, {"ada": "Ada", "p": "Luna"}, {})
+    assert "brought in Luna" in change_line(event, {"ada": "Ada"}, {})
+    said = change_line(event, {"ada": "Ada", "p": "Nova"}, {})
+    assert said == "Ada calls Nova Luna from now on."

@@ -184,6 +184,39 @@ async def test_anothers_and_an_unknown_one_are_not_there(method: str, rest: str,
     assert kept.json["persona"] == hers
 
 
+# Renaming.
+
+
+async def test_the_rooms_of_a_persona_are_told_its_new_name() -> None:
+    world = World()
+    made = await make(world)
+    world.seats = {made["id"]: [ROOM_1, ROOM_2]}
+    world.actors.answer = lambda address, message: Sequenced(seq=9)
+    path = f"{PERSONAS}/{made['id']}"
+    changed = await world.call("PATCH", path, token=world.token(), json={"about": "A guide."})
+    assert (changed.status, world.actors.asked) == (200, [])
+    for _ in range(2):  # a repeat reaches those that the first did not
+        world.actors.asked.clear()
+        changed = await world.call("PATCH", path, token=world.token(), json={"name": "Luna"})
+        assert (changed.status, changed.json["persona"]["name"]) == (200, "Luna")
+        told = [(address, message) for address, message, who in world.actors.asked]
+        assert sorted(told, key=lambda one: one[0].key) == [
+            (ROOM.at(room), SetRoomPersona(room_id=room, persona_id=made["id"], active=True))
+            for room in (ROOM_1, ROOM_2)
+        ]
+        assert {who.user_id for _, _, who in world.actors.asked if who} == {"user-1"}
+
+
+async def test_a_room_that_it_left_meanwhile_does_not_keep_its_old_name() -> None:
+    world = World()
+    made = await make(world)
+    world.seats = {made["id"]: [ROOM_1]}
+    world.actors.answer = lambda address, message: Rejected("not_found", "No such room.")
+    path = f"{PERSONAS}/{made['id']}"
+    changed = await world.call("PATCH", path, token=world.token(), json={"name": "Luna"})
+    assert changed.status == 200
+
+
 # Removing.
 
 

@@ -12,7 +12,7 @@ from persona_world import NOVA, PersonaWorld, asks_for_hotels
 from trio.testing import MockClock
 
 from actors.persona.actor import PersonaKind
-from core.ports.personas import NewPersona
+from core.ports.personas import NewPersona, PersonaPatch
 from protocol.chat import DeleteMessage, PostMessage
 from protocol.frames import Done
 from protocol.persona import PERSONA, Cancel, SetRoomPersona
@@ -185,3 +185,19 @@ async def test_a_question_that_is_deleted_is_not_remembered(autojump_clock: Mock
         await together.say(ada, "hotels", asks_for_hotels())
         await trio.sleep(30)
         assert together.parts.acts()[-1] == "ask"
+
+
+async def test_a_persona_that_is_renamed_signs_with_its_new_name(autojump_clock: MockClock) -> None:
+    """Also where it spoke a moment ago."""
+    together = Together()
+    async with together.running() as ada:
+        await together.say(ada, "hello", reading("greet"))
+        await trio.sleep(20)
+        for personas in (together.world.personas, together.parts.personas):
+            await personas.patch(TENANT, NOVA, PersonaPatch(name="Luna"))
+        await together.world.ask(ada, SetRoomPersona(room_id=ROOM_ID, persona_id=NOVA, active=True))
+        await together.say(ada, "hello again", reading("greet"))
+        await trio.sleep(20)
+        assert [one["sender"]["name"] for one in judged(ada)] == ["Nova", "Luna"]
+        plans = together.parts.writer.plans
+        assert [plan.facts["persona"] for plan in plans] == ["Nova", "Luna"]

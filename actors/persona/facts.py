@@ -16,7 +16,7 @@ from actors.persona.phrases import Holiday, Phrases, Season
 from actors.persona.spoken import MAX_NAME, PHRASES, Atlas, name_of_country, name_of_place
 from protocol.frames import Money
 from protocol.money import exponent
-from protocol.travel import Party
+from protocol.travel import Offer, Party
 from protocol.understanding import (
     Budget,
     Dates,
@@ -106,6 +106,19 @@ def budget_said(budget: Budget, language: Language) -> str:
     if budget.per is not None:
         price = phrases.money.per[budget.per].format(price=price)
     return phrases.money.up_to.format(price=price)
+
+
+def unheld(budget: Budget | None, offers: Sequence[Offer], language: Language) -> str | None:
+    """A sentence where a budget judges none of the prices that stand beside it, being in another currency:
+    there are no rates here. It names no amount. None: it was held against all of them."""
+    if budget is None or budget.currency is None:
+        return None
+    prices = (offer.source.total.currency for offer in offers)
+    others = sorted({currency for currency in prices if currency != budget.currency})
+    if not others:
+        return None
+    phrases = PHRASES[language]
+    return phrases.money.unheld.format(currency=f" {phrases.both} ".join(others))
 
 
 def count_of(number: int, shown: Shown, language: Language) -> str:

@@ -82,6 +82,7 @@ GERMAN: Final = Phrases(
         about="etwa {price}",
         last_seen="{price}, zuletzt gesehen",
         up_to="bis {price}",
+        unheld="Diese Preise sind in {currency}. Wechselkurse kenne ich nicht, deshalb konnte ich sie nicht mit dem Budget vergleichen.",
     ),
     party=PartyPhrases(
         with_preposition="für {who}",

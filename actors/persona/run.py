@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 import trio
 
+from actors.persona import facts
 from actors.persona.conclusions import Answer, conclude
 from actors.persona.decisions import Look, Say
 from actors.persona.delivery import Delivery
@@ -191,6 +192,7 @@ class PersonaRun:
         self._record.ranked, self._record.searches = looked[0].ranked, looked[0].searches
         if answer.line is not None:
             await self._say(self._planned(answer.line))
+            self._remark(answer)
         self._record.shown = answer.shown
         await self._opened.wait()
         # On the table before the message is durable: nobody points at it earlier.
@@ -236,6 +238,15 @@ class PersonaRun:
         self._record.worded.append(worded)
         self._delivery.add(text)
         self._note("fixed", worded, trio.current_time())
+
+    def _remark(self, answer: Answer) -> None:
+        """What no model may leave out: that a budget filtered nothing."""
+        offers = [item for item in answer.shown if isinstance(item, Offer)]
+        budget = answer.line.budget if answer.line is not None else None
+        text = facts.unheld(budget, offers, self.task.manner.language)
+        if text is not None:
+            self._begin_segment()
+            self._say_fixed(text)
 
     def _begin_segment(self) -> None:
         if self._delivery.text:

@@ -421,6 +421,21 @@ def test_there_are_words_for_every_question_intent_and_reason(language: Language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_budget_in_another_currency_is_said_to_judge_nothing(language: Language) -> None:
+    """Without its amount: where others read, it may be known to one of them alone."""
+    pounds, none = Budget(amount=77, currency="GBP", per="night"), Budget(amount=77)
+    shown = offer(hotel(), Money(amount=100_00, currency="EUR"))
+    said = facts.unheld(pounds, [shown, shown], language)
+    assert said is not None
+    assert "EUR" in said
+    assert "77" not in said
+    assert facts.unheld(none, [shown], language) is None
+    assert facts.unheld(None, [shown], language) is None
+    assert facts.unheld(Budget(amount=1, currency="EUR"), [shown], language) is None
+    assert facts.unheld(pounds, [], language) is None
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_choice_for_several_people_says_by_which_rule(language: Language) -> None:
     """The reason is the item's, the rule the group's; no one's own liking is in either."""
     told = {

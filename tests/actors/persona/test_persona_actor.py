@@ -7,6 +7,7 @@ import pytest
 import trio
 from actors_world import TENANT, user_id
 from dialogue_world import FEBRUARY, LISBON, flight, hotel, place, reading
+from msgspec.structs import replace
 from persona_world import ADA, BEN, CLEO, LUXA, NOVA, PersonaWorld, asks_for_hotels
 from trio.testing import MockClock
 
@@ -16,7 +17,7 @@ from actors.persona.fixed_texts import TEXTS
 from core.errors import Overloaded, Rejected, Unavailable
 from core.ports.personas import Run
 from protocol.frames import Done
-from protocol.understanding import PartySaid, Slots
+from protocol.understanding import Budget, PartySaid, Slots
 
 HOTELS = asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY))
 GREETING = reading("greet")
@@ -593,3 +594,23 @@ async def test_where_no_rooms_are_sold_others_are_asked_and_it_is_remembered(
         assert asked > 6
         await world.told("and where else in february", ideas)
         assert len(world.travel.queries) - asked <= 6
+
+
+async def test_a_budget_in_another_currency_is_not_passed_over_in_silence(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        pounds = Budget(amount=20, currency="GBP", per="night")
+        slots = Slots(destination=LISBON, dates=FEBRUARY, budget=pounds)
+        run = await world.told("hotel in lisbon, 20 pounds", asks_for_hotels(slots=slots))
+        assert run.closed is not None
+        assert run.closed.cards
+        last = run.text.splitlines()[-1]
+        assert last.startswith("These prices are in EUR.")
+        assert run.closed.content == run.text
+        row = await world.runs.get(TENANT, run.opened.run_id)
+        assert row is not None
+        assert [one.act for one in row.segments] == ["open_hotels", "show_hotels", "fixed"]
+        euros = replace(slots, budget=replace(pounds, currency="EUR", amount=900.0))
+        run = await world.told("900 euros then", asks_for_hotels(slots=euros))
+        assert "These prices" not in run.text

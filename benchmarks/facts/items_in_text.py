@@ -121,7 +121,8 @@ def _is_price(match: re.Match[str], item: Item, record: Record) -> bool:
     if nights and int(nights) != _nights(item):
         return False
     if not per:
-        return not about and said == total.amount
+        # ("What I know about: €240" is no estimate.)
+        return said == total.amount
     people = item.query.party.adults + len(item.query.party.children_ages)
     shares = (_nights(item) or 0) if per.lower() == "a night" else people
     if shares < 2:

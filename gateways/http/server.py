@@ -23,13 +23,18 @@ from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
 from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep
+from gateways.http.gate import ANSWER_WITHIN
 
 BACKLOG: Final = 1_024
 MAX_CONNECTIONS: Final = 4_096
 """Connections that have asked: past that the next waits on the doorstep."""
 DRAIN_WITHIN: Final = 5.0
 SEND_WITHIN: Final = 30.0
-SILENCE_AFTER: Final = 15
+SILENCE_AFTER: Final = round(ANSWER_WITHIN) + 5
+"""Seconds in which a client sends nothing, after which it is cut off. One that has asked sends nothing
+until it is answered: the gate answers all it lets in before, if only that it took too long. Heads and
+bodies have shorter deadlines of their own.
+"""
 BEGIN_WITHIN: Final = 0.01
 """Seconds that who was taken in last has to become a request before the others are told of the end:
 hypercorn closes a connection that hears of it without one."""

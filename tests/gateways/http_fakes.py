@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
+import trio
 
 from core.errors import Rejected, TokenExpired, TokenRevoked
 from core.identity import Principal, Role
@@ -271,8 +272,10 @@ class FakeClock:
 
 @dataclass
 class FakeTravel:
-    """Answers every search with `found`, every price with `priced`; keeps what was asked."""
+    """Answers every search with `found` after it `takes` so many seconds, every price with `priced`; keeps
+    what was asked."""
 
+    takes: float = 0.0
     found: Found = field(default_factory=lambda: Found(offers=(), suppliers=()))
     priced: Repriced | Rejected = field(
         default_factory=lambda: Rejected("not_found", "There is no such offer.")
@@ -283,6 +286,7 @@ class FakeTravel:
         self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
     ) -> Found:
         self.asked.append((tenant_id, user_id, query))
+        await trio.sleep(self.takes)
         return self.found
 
     async def price(self, tenant_id: int, offer_id: str) -> Repriced:

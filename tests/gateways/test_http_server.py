@@ -9,18 +9,19 @@ import msgspec
 import pytest
 import trio
 from http_fakes import World, a_room
+from trio.testing import MockClock
 
 from gateways.http.server import HttpServer, bind_http, port_of
 
 
 @asynccontextmanager
 async def served(
-    world: World, *, send_within: float = 30.0, **options: float
+    world: World, *, send_within: float = 30.0, within: float = 20.0, **options: float
 ) -> AsyncIterator[tuple[int, trio.Event]]:
     """The world on a free port; stopped at the end."""
     listener = bind_http("127.0.0.1", 0, send_within=send_within)
     port, stopping = port_of(listener), trio.Event()
-    with trio.fail_after(20):
+    with trio.fail_after(within):
         async with trio.open_nursery() as nursery:
 
             async def run(*, task_status: trio.TaskStatus[None]) -> None:
@@ -172,3 +173,19 @@ async def test_a_client_that_reads_nothing_cannot_hold_up_the_end() -> None:
             await deaf.send(f"{head}\r\n\r\n".encode())
             assert await deaf.recv(8) == b"HTTP/1.1"
         # The server has ended although the answer was never taken.
+
+
+@pytest.mark.parametrize(("takes", "status"), [(29.0, 200), (1_000.0, 504)])
+async def test_whoever_asked_is_answered_however_long_that_takes(
+    takes: float, status: int, autojump_clock: MockClock
+) -> None:
+    """The first search after a fresh start waits for suppliers to begin, and then for their answers."""
+    world = World()
+    world.travel.takes = takes
+    path = "/api/v1/offers?kind=flight&from=LIS&to=PAR&start=2027-05-14"
+    async with served(world, within=60.0) as (port, _):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}\r\n"
+        await stream.send_all(f"{head}Connection: close\r\n\r\n".encode())
+        answer = await read_all(stream)
+    assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer

@@ -1,8 +1,9 @@
 """The chat form: the act described to a real language model, in its folder's own template.
 
 What the prompt says is ours, word for word: facts stand in it by their placeholders' names, not by their
-values, so that nothing that others wrote (names, messages, suppliers' texts) is read by the model. A
-`Plan` carries no card, memory or message today; when it does, they are to come as data, in their place.
+values, so that nothing that others wrote (names, messages, suppliers' texts) is read by the model. Of a
+card a `Plan` carries the passages that fit, which the ladder's own rung says; it carries no memory and no
+message. What of them is to be read by a model some day is data, and comes in its own place.
 """
 
 from functools import lru_cache

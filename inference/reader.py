@@ -34,7 +34,8 @@ class ModelReader:
     at once by what costs half a millisecond: the n-grams, which only look into their tables, and rules.
 
     `models`: best first; each reads the languages that it is good enough for. `off`: languages in which
-    no model is good enough to act upon; they are read all the same, and `is_supported` says so.
+    no model is good enough to act upon; they are read all the same, and `is_supported` says so. `worker`: of
+    whoever else runs these models.
     """
 
     def __init__(
@@ -43,11 +44,12 @@ class ModelReader:
         gazetteer: Gazetteer,
         *,
         off: frozenset[Language] = frozenset(),
+        worker: trio.CapacityLimiter | None = None,
     ) -> None:
         self._models = tuple(models)
         self._gazetteer = gazetteer
         self._off = off
-        self._worker = trio.CapacityLimiter(1)
+        self._worker = worker or trio.CapacityLimiter(1)
         self._quick = tuple(model for model in self._models if model.name == "ngrams")
         self._read = 0
         self._failed = 0

@@ -115,3 +115,26 @@ class Recommender(Protocol):
     @property
     def tower(self) -> str:
         """The version of the features and weights that are in use."""
+
+
+class PlacesByMeaning(Protocol):
+    """Destinations by what words say they should be like."""
+
+    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
+        """Their ids with their likeness, the most alike first. Understands English. Empty where the words say too
+        little of a place, or also what it should not be, or while there is no model: so that whoever asks goes on
+        without."""
+
+
+class Moods(Protocol):
+    """How content rooms are. In the background: what cannot be judged now never is. About rooms of several people
+    who agreed, never about one, and kept nowhere."""
+
+    def heard_nowait(
+        self, room_id: str, message_id: str, person_id: str, text: str, *, agrees: bool
+    ) -> None:
+        """A person's message to a room. Who does not agree (any more) is not counted, and what was counted of them
+        is forgotten."""
+
+    def forget_nowait(self, room_id: str, message_id: str) -> None:
+        """The message is not there any more, or says something else."""

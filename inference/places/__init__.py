@@ -1,0 +1,1 @@
+"""Destinations by what they mean to the sentence encoder. Imports no training."""

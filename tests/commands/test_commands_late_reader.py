@@ -3,7 +3,7 @@
 import trio
 from trio.testing import MockClock
 
-from actors.persona.answerer import READ_WITHIN
+from actors.persona.listener import READ_WITHIN
 from commands.wire_personas import FOR_PLACES, LateReader
 from inference.reader import LATE_AFTER, ModelReader
 from inference.understanding.gazetteer import Gazetteer

@@ -8,7 +8,7 @@ import trio
 from actors_world import TENANT, user_id
 from dialogue_world import FEBRUARY, LISBON, flight, hotel, place, reading
 from msgspec.structs import replace
-from persona_world import ADA, BEN, CLEO, LUXA, NOVA, PersonaWorld, asks_for_hotels
+from persona_world import ADA, BEN, CLEO, LUXA, NOVA, ROOM_ID, PersonaWorld, asks_for_hotels
 from trio.testing import MockClock
 
 from actors.persona.answerer import RUNS_A_MINUTE
@@ -511,6 +511,17 @@ async def test_an_emergency_is_answered_by_people_s_words_without_a_model(
         assert run.closed is not None
         assert run.closed.ai is not None
         assert (run.closed.ai.tier, run.closed.ai.model) == ("template", "people")
+
+
+async def test_fixed_words_too_are_said_by_the_persona_that_was_chosen(
+    autojump_clock: MockClock,
+) -> None:
+    seats = ((NOVA, "Nova", "explorer", ADA), (LUXA, "Luxa", "luxury", ADA))
+    async with PersonaWorld(seats=seats).running() as world:
+        for chosen in (LUXA, NOVA):
+            await world.personas.switch(TENANT, user_id(ADA), chosen, ROOM_ID)
+            await trio.sleep(1_000)  # whoever was talked with is not any more
+            assert (await world.told("call an ambulance!", GREETING)).opened.persona_id == chosen
 
 
 async def test_in_a_group_it_must_be_meant_for_a_persona(autojump_clock: MockClock) -> None:

@@ -1,0 +1,215 @@
+"""What a prompt means, whom it may be meant for, and what an answer will need of the asker."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import trio
+
+from actors.persona.arbiter import Call, Floor, depends_on_choice, named, talk_of
+from actors.persona.dialogue import Dialogue
+from actors.persona.fixed_texts import FixedText, fixed_text
+from actors.persona.hints import Hints, hints
+from actors.persona.learner import Known, Learner
+from actors.persona.sitting import Sitting
+from actors.persona.soundness import sound
+from core.errors import Rejected
+from core.ports.repositories import User
+from protocol.persona import Prompt
+from protocol.understanding import Setting, Understanding
+
+READ_WITHIN: Final = 2.0
+
+LOADED_FOR: Final = 1.0
+"""Seconds in which what was loaded while a message was read is used for its answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What may be used of the asker, as it stood when the message came: of whom, and what it held for."""
+
+    persona_id: str
+    known: Known
+    is_group: bool
+    forgotten: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A prompt, who may answer it, and what was understood of it. `reading` None: it needed no model.
+    `loaded`: of the persona that is likely to answer."""
+
+    prompt: Prompt
+    floor: Floor
+    call: Call
+    hints: Hints
+    fixed: FixedText | None
+    reading: Understanding | None
+    loaded: Loaded | None = None
+
+    @property
+    def message_id(self) -> str:
+        return self.prompt.message.message_id
+
+    @property
+    def asker_id(self) -> str:
+        return self.prompt.message.sender.id
+
+
+class Listener:
+    """Borrows: the sitting, the learner."""
+
+    def __init__(self, sitting: Sitting, learner: Learner) -> None:
+        self._sitting, self._learner, self._ports = sitting, learner, sitting.ports
+
+    async def read(self, prompt: Prompt) -> Read | None:
+        """What needs no model is recognised before any; a group's talk is read to know whether it is
+        meant for a persona at all. None: nothing read it in time. Raises `Rejected`."""
+        floor, text = await self._sitting.floor(), prompt.message.content
+        call = self._call(prompt)
+        read = Read(
+            prompt=prompt,
+            floor=floor,
+            call=replace(call, addressed=1.0),
+            hints=hints(text),
+            fixed=fixed_text(text),
+            reading=None,
+        )
+        is_meant = named(floor, call) is not None or floor.people <= {read.asker_id}
+        if read.fixed is not None and is_meant:
+            return replace(read, call=replace(read.call, active=await self._active(read)))
+        asker = await self._sitting.user(read.asker_id)
+        reading, loaded, active = await self._understood(read, asker, is_meant=is_meant)
+        if reading is None:
+            self._sitting.counts["dropped_unread"] += 1
+            return None
+        self._sitting.counts["read"] += 1
+        reading = sound(reading)
+        call = replace(
+            call,
+            addressed=reading.addressed,
+            slots=reading.slots,
+            hints=read.hints,
+            active=active,
+        )
+        return replace(read, call=call, reading=reading, loaded=loaded)
+
+    async def _understood(
+        self, read: Read, asker: User | None, *, is_meant: bool
+    ) -> tuple[Understanding | None, Loaded | None, str | None]:
+        """The reading, and beside it what the answer will need of the database: the memories of whoever
+        is likely to give it, and the asker's own choice. Raises `Rejected`."""
+        floor, call = read.floor, read.call
+        found: dict[str, Any] = {}
+
+        async def ask(name: str, asked: Callable[[], Awaitable[object]]) -> None:
+            try:
+                found[name] = await asked()
+            except Rejected as refusal:
+                found["refusal"] = refusal
+
+        async def reading() -> Understanding | None:
+            with trio.move_on_after(READ_WITHIN):
+                setting = self._setting(read, today_of(asker, self._ports.clock.now_ms()))
+                return await self._ports.reader.read(read.prompt.message.content, setting)
+            return None
+
+        async def loaded() -> Loaded | None:
+            likely = _likely(floor, call) if is_meant else None
+            with suppress(Rejected):  # else it is asked for again when it is needed
+                return await self._loaded(likely, asker, read.asker_id)
+            return None
+
+        async def active() -> str | None:
+            return await self._active(read)
+
+        async with trio.open_nursery() as nursery:
+            for name, asked in (("reading", reading), ("loaded", loaded), ("active", active)):
+                nursery.start_soon(ask, name, asked)
+        if "refusal" in found:
+            raise found["refusal"]
+        return found["reading"], found["loaded"], found["active"]
+
+    async def _active(self, read: Read) -> str | None:
+        """The asker's own choice, where it may decide."""
+        if not depends_on_choice(read.floor, read.call):
+            return None
+        return await self._ports.personas.active(
+            self._ports.tenant_id, read.asker_id, self._sitting.room_id
+        )
+
+    async def known(self, read: Read, persona_id: str, asker: User | None) -> Known:
+        """What may be used of the asker now. Raises `Unavailable`."""
+        if read.loaded is not None and self._is_still_true(read.loaded, persona_id):
+            return read.loaded.known
+        return await self._learner.known(persona_id, asker, read.asker_id)
+
+    async def _loaded(
+        self, persona_id: str | None, asker: User | None, asker_id: str
+    ) -> Loaded | None:
+        if persona_id is None:
+            return None
+        is_group, forgotten = self._sitting.is_group, self._learner.forgotten
+        at = trio.current_time()
+        known = await self._learner.known(persona_id, asker, asker_id)
+        return Loaded(
+            persona_id=persona_id, known=known, is_group=is_group, forgotten=forgotten, at=at
+        )
+
+    def _is_still_true(self, loaded: Loaded, persona_id: str) -> bool:
+        """Nobody came in meanwhile, before whom not all of it may be used, and nothing was unsaid."""
+        return (
+            loaded.persona_id == persona_id
+            and loaded.is_group == self._sitting.is_group
+            and loaded.forgotten == self._learner.forgotten
+            and trio.current_time() - loaded.at <= LOADED_FOR
+        )
+
+    def _call(self, prompt: Prompt) -> Call:
+        asker_id, now = prompt.message.sender.id, self._ports.clock.now_ms()
+        talking, asking = talk_of(self._sitting.minds.of_asker(asker_id), now)
+        return Call(
+            asker_id=asker_id,
+            named=prompt.mentions,
+            replied_to=prompt.reply_to_persona,
+            talking=talking,
+            asking=asking,
+        )
+
+    def _setting(self, read: Read, today: date) -> Setting:
+        """By the dialogue that the message most likely belongs to."""
+        floor, call = read.floor, read.call
+        persona_id = named(floor, call) or call.asking or call.talking
+        dialogue = Dialogue()
+        if persona_id is not None:
+            dialogue = self._sitting.minds.get(persona_id, call.asker_id)
+        return Setting(
+            people=max(1, len(floor.people)),
+            addressed=named(floor, call) is not None,
+            asked=dialogue.asked,
+            shown=dialogue.table.kind if dialogue.table is not None else None,
+            last=read.prompt.follows,
+            today=today.isoformat(),
+        )
+
+
+def _likely(floor: Floor, call: Call) -> str | None:
+    """Who will answer what is meant for a persona, as far as can be told before it is read."""
+    speakers = [seat.id for seat in floor.speakers()]
+    if len(speakers) == 1:
+        return named(floor, call) or speakers[0]
+    talking = next((one for one in (call.asking, call.talking) if one in speakers), None)
+    return named(floor, call) or talking
+
+
+def today_of(asker: User | None, now_ms: int) -> date:
+    """Where the asker is at home."""
+    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    try:
+        return now.astimezone(ZoneInfo(asker.time_zone)).date() if asker else now.date()
+    except (LookupError, ValueError):
+        return now.date()

@@ -43,10 +43,10 @@ def write_chat(
 
 def changed(path: Path, **fields: Any) -> Path:
     """With other words in its `caravan.json`, and the sums of the files as they are now."""
-    manifest = json.loads((path / OURS).read_text())
+    manifest = json.loads((path / OURS).read_text()) | fields
     for name in manifest["files"]:
         manifest["files"][name] = hashlib.sha256((path / name).read_bytes()).hexdigest()
-    (path / OURS).write_text(json.dumps(manifest | fields))
+    (path / OURS).write_text(json.dumps(manifest))
     return path
 
 

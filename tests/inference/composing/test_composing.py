@@ -19,7 +19,7 @@ from inference.engine.generated_rung import GeneratedRung
 from inference.engine.sampler import FORBIDDEN
 from inference.engine.servable import UnservableError
 from inference.engine.service import Engine
-from inference.wording.filling import check
+from inference.wording.filling import check, words_in
 from inference.wording.writer import Ladder
 from protocol.wording import PLACEHOLDERS, Plan
 
@@ -185,7 +185,35 @@ def test_what_people_wrote_could_be_said(form: str, request: pytest.FixtureReque
     assert said > 50
 
 
+def with_words(compact: Path, tmp_path: Path, words: bytes) -> Path:
+    folder = shutil.copytree(compact, tmp_path / "listed")
+    (folder / "words.txt").write_bytes(words)
+    manifest = json.loads((folder / "caravan.json").read_text())
+    return changed(folder, files=manifest["files"] | {"words.txt": ""})
+
+
+async def test_a_folder_that_lists_its_words_says_no_others(
+    nursery: trio.Nursery, compact: Path, tmp_path: Path
+) -> None:
+    listed = ["look", "here", "it", "is", "don’t", "well-known", "cheap", "a"]
+    folder = with_words(compact, tmp_path, "\n".join(listed).encode())
+    plans = [
+        Plan(act="smalltalk", voice="foodie", language="en", facts={}, seed=seed)
+        for seed in range(20)
+    ]
+    texts, _ = await worded(nursery, folder, plans)
+    said = {word.lower().replace("'", "’") for text in texts for word in words_in(text)}
+    assert {"look", "here"} < said <= set(listed) - {"cheap"}
+
+
 # Refused.
+
+
+@pytest.mark.parametrize("words", [b"\xff\xfe", b"a " * 100_001])
+def test_a_list_of_words_that_is_none_is_refused(
+    compact: Path, tmp_path: Path, words: bytes
+) -> None:
+    assert refused(with_words(compact, tmp_path, words)).startswith("words.txt")
 
 
 def refused(folder: Path) -> str:

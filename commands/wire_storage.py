@@ -54,6 +54,7 @@ class Storage:
         on_revoked: Callable[[str], None],
         on_timer_set: Callable[[int], None],
         on_models_changed: Callable[[], None],
+        on_unsaid: Callable[[str], None],
     ) -> None:
         self.database = database
         self.log = PostgresMessageLog(database, clock, on_stored=on_stored)
@@ -73,7 +74,10 @@ class Storage:
         self.memories = PostgresMemories(database, clock)
         self.models = PostgresModels(database, on_change=on_models_changed)
         self.outbox = PostgresOutbox(database)
-        self.read_models: list[Subscriber] = [SearchIndex(database), Forgetting(database)]
+        self.read_models: list[Subscriber] = [
+            SearchIndex(database),
+            Forgetting(database, on_unsaid=on_unsaid),
+        ]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)

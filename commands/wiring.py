@@ -94,6 +94,7 @@ class Server:
             on_revoked=self._revoked,
             on_timer_set=self._timer_set,
             on_models_changed=self._models_changed,
+            on_unsaid=self._unsaid,
         )
         self.crash_files = CrashFiles(config.data_dir / CRASHES)
         self.actors = Actors(
@@ -206,6 +207,9 @@ class Server:
 
     def _models_changed(self) -> None:
         self.upkeep.nudge()
+
+    def _unsaid(self, message_id: str) -> None:
+        self.personas.kind.unsay(message_id)
 
     def _revoked(self, login_id: str) -> None:
         self.actors.fanout.close_topic(f"login:{login_id}", CloseCode.TOKEN_REVOKED)

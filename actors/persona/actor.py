@@ -2,6 +2,7 @@
 
 from collections import Counter
 from typing import Any, Final
+from weakref import WeakSet
 
 from actors.persona.answerer import Answerer
 from actors.persona.arbiter import Call, may_be_meant, named
@@ -40,15 +41,23 @@ FORGET_AGAIN_AFTER: Final = 2.0
 
 
 class PersonaKind:
-    """What the personas of all rooms share: the place book, and counts of what became of prompts.
+    """What the personas of all rooms share: the place book, counts of what became of prompts, and who of
+    them is awake, for what was said to a persona alone it has in mind in other rooms too.
 
-    Owns: both. Borrows: the ports.
+    Owns: all of it. Borrows: the ports.
     """
 
     def __init__(self, ports: PersonaPorts) -> None:
         self.ports = ports
         self.book = PlaceBook(ports.catalogue)
         self.counts: Counter[str] = Counter()
+        self.awake: WeakSet[PersonaActor] = WeakSet()
+
+    def unsay(self, message_id: str) -> None:
+        """Out of every mind in this process: the message was deleted, or edited. What is stored of it is
+        somebody else's to remove."""
+        for actor in list(self.awake):
+            actor.unsay(message_id)
 
     def spec(self) -> ActorSpec:
         """Transient: rows and memories are what lasts."""
@@ -88,6 +97,7 @@ class PersonaActor(Actor[Any]):
             room_id=self._room_id, room=answer.room, ports=self._ports, counts=self._counts
         )
         self._sitting = sitting
+        self._kind.awake.add(self)
         self._learner = Learner(sitting)
         self._judgements = Judgements(sitting, self._learner, self._kind.book)
         answerer = Answerer(sitting, room, self._kind.book, self._learner)
@@ -128,6 +138,10 @@ class PersonaActor(Actor[Any]):
                 envelope.answer(Done())
             case unexpected:
                 raise TypeError(f"personas understand no {type(unexpected).__name__}")
+
+    def unsay(self, message_id: str) -> None:
+        """Never mind it any more."""
+        self._sitting.unsay(message_id)
 
     def redacted_state(self) -> object:
         sitting = getattr(self, "_sitting", None)
@@ -170,7 +184,7 @@ class PersonaActor(Actor[Any]):
     async def _unsaid(self, unsaid: Unsaid) -> None:
         """What was learned from it goes; and while a store is away it is tried again. A deleted
         question needs no answer."""
-        self._sitting.unsay(unsaid.message_id)
+        self._kind.unsay(unsaid.message_id)
         self._waiting.drop(lambda one: one.message.message_id == unsaid.message_id)
         if unsaid.is_deleted:
             for run in self._sitting.running.values():

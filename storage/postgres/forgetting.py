@@ -4,7 +4,7 @@ Personas forget at once when their room tells them that a message was deleted or
 from the outbox: a server that is killed between the commit and the telling forgets after its next start.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from core.ports.message_log import EventKind
@@ -12,9 +12,9 @@ from core.ports.outbox import OutboxEvent
 from storage.postgres.pool import Connection, Database
 from storage.postgres.search import Span, portions, spans_of
 
-# Memories of every message that an edit or a deletion in these spans is about.
+# Every message that an edit or a deletion in these spans is about; with its memories gone.
 _FORGET: Final = f"""
-DELETE FROM persona_memory p USING (
+WITH unsaid AS (
     SELECT DISTINCT said.tenant_id, said.message_id
       FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS s(room_id, after, up_to)
       JOIN message change ON change.room_id = s.room_id
@@ -22,28 +22,35 @@ DELETE FROM persona_memory p USING (
            AND change.kind IN ({EventKind.EDITED.value}, {EventKind.DELETED.value})
       JOIN message said ON said.room_id = s.room_id AND said.seq = change.target_seq
            AND said.kind = {EventKind.MESSAGE.value}
-) AS unsaid
- WHERE p.tenant_id = unsaid.tenant_id AND p.source_message = unsaid.message_id"""
+), forgotten AS (
+    DELETE FROM persona_memory p USING unsaid
+     WHERE p.tenant_id = unsaid.tenant_id AND p.source_message = unsaid.message_id
+)
+SELECT message_id::text FROM unsaid"""
 
 
 class Forgetting:
     """The outbox's subscriber `forgetting`. A message that was edited prompts nobody again, so nothing
-    that is rightly known is lost, however often an event comes."""
+    that is rightly known is lost, however often an event comes.
+
+    `on_unsaid`: told each such message once its memories are gone, for whoever has loaded them meanwhile.
+    """
 
     name = "forgetting"
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, on_unsaid: Callable[[str], None]) -> None:
+        self._database, self._on_unsaid = database, on_unsaid
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
         """Remove what was learned from the messages that these events took back."""
         for portion in portions(spans_of(events)):
-            await self._database.call(_forget, portion)
+            for message_id in await self._database.call(_forget, portion):
+                self._on_unsaid(message_id)
 
     async def rebuild(self) -> None:
         """Nothing is derived; whole logs come next, and what an earlier version missed goes."""
 
 
-async def _forget(connection: Connection, spans: Sequence[Span]) -> None:
+async def _forget(connection: Connection, spans: Sequence[Span]) -> Sequence[str]:
     columns: list[list[Any]] = [list(column) for column in zip(*spans, strict=True)]
-    await connection.execute(_FORGET, *columns)
+    return [row["message_id"] for row in await connection.fetch(_FORGET, *columns)]

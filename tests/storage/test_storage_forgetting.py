@@ -69,19 +69,22 @@ async def test_what_a_message_taught_goes_with_it(database: Any, kind: EventKind
     memories = await learned(database, 2, 3, 4)
     await take_back(database, kind, 5, of=3)
     await take_back(database, EventKind.REACTED, 6, of=4)
-    forgetting = Forgetting(database)
+    told: list[str] = []
+    forgetting = Forgetting(database, on_unsaid=told.append)
     await forgetting.receive([span(2, 4)])
     assert await known(memories) == {"2", "3", "4", "None"}
+    assert told == []
     for _ in range(2):  # at least once
         await forgetting.receive([span(5, 6)])
     assert await known(memories) == {"2", "4", "None"}
+    assert told == [message_id(3)] * 2
 
 
 async def test_whole_logs_tell_what_was_missed_before(database: Any) -> None:
     await a_room_with(database, [f"number {number}" for number in range(600)])
     memories = await learned(database, 2, 601)
     await take_back(database, EventKind.DELETED, 602, of=601)
-    forgetting = Forgetting(database)
+    forgetting = Forgetting(database, on_unsaid=lambda _: None)
     await forgetting.rebuild()
     assert await known(memories) == {"2", "601", "None"}
     await forgetting.receive(await PostgresOutbox(database).whole_logs(None))
@@ -91,5 +94,7 @@ async def test_whole_logs_tell_what_was_missed_before(database: Any) -> None:
 async def test_other_news_change_nothing(database: Any) -> None:
     await PostgresRooms(database).create(a_room(created_at=NOW))
     memories = await learned(database, 2)
-    await Forgetting(database).receive([span(1, 9, "booking.changed"), span(1, 1)])
+    await Forgetting(database, on_unsaid=lambda _: None).receive(
+        [span(1, 9, "booking.changed"), span(1, 1)]
+    )
     assert await known(memories) == {"2", "None"}

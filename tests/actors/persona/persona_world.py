@@ -241,7 +241,8 @@ class FakeTrends:
 
 @dataclass
 class PersonaWorld:
-    """One room with Nova (an explorer of Ada's), or as `seats` and `people` say. `chapter`: tells apart the
+    """One room with Nova (an explorer of Ada's), or as `seats` and `people` say. `here`: the room in which
+    somebody writes, all of which are alike. `chapter`: tells apart the
     messages of worlds that share what is `stored`."""
 
     seed: int = 0
@@ -272,6 +273,7 @@ class PersonaWorld:
         self.room = FakeRoom(self.glimpse())
         self.system = ActorSystem(chance=random.Random(self.seed), ids=self.ids)
         self.kind = PersonaKind(self.ports())
+        self.here = ROOM_ID
         self._said = 0
 
     def glimpse(self, **changes: Any) -> RoomGlimpse:
@@ -325,7 +327,7 @@ class PersonaWorld:
     # What the room tells.
 
     def tell(self, message: Any, lane: Lane = Lane.NORMAL) -> None:
-        self.system.ref(PERSONA.at(ROOM_ID)).deliver_nowait(Envelope(message, lane=lane))
+        self.system.ref(PERSONA.at(self.here)).deliver_nowait(Envelope(message, lane=lane))
 
     def say(self, text: str, understanding: Understanding | None = None, **changes: Any) -> str:
         """A person writes; its message id. `by`: who."""

@@ -67,6 +67,28 @@ async def test_a_trip_goes_on_after_a_pause_of_hours_but_not_of_days(
         assert late.acts() == ["noted"]
 
 
+@pytest.mark.parametrize("by", ["its room", "the outbox", "nobody"])
+async def test_what_was_said_in_one_room_and_is_unsaid_is_out_of_mind_in_all(
+    by: str, autojump_clock: MockClock
+) -> None:
+    """Alone with a persona, its rooms share what was said to it."""
+    async with PersonaWorld().running() as world:
+        run = await world.told("lisbon", asks_for_hotels(slots=Slots(destination=LISBON)))
+        world.here = "0190a000-0000-7000-8000-000000000002"
+        await world.told("hello", reading("greet"))
+        if by == "the outbox":
+            await world.memories.forget_message(TENANT, run.opened.reply_to)
+            world.kind.unsay(run.opened.reply_to)
+        elif by == "its room":
+            world.here = ROOM_ID
+            world.unsay(run.opened.reply_to)
+            await trio.sleep(1)
+            world.here = "0190a000-0000-7000-8000-000000000002"
+        await world.told("in february", reading("refine", slots=Slots(dates=FEBRUARY)))
+        is_known = by == "nobody"
+        assert world.acts()[2:] == (["open_hotels", "show_hotels"] if is_known else ["noted"])
+
+
 async def test_what_was_said_later_stands_after_what_was_remembered(
     autojump_clock: MockClock,
 ) -> None:

@@ -73,7 +73,9 @@ def arguments(given: Iterable[str] | None = None) -> argparse.Namespace:
 
 def _add_gate(gate: argparse.ArgumentParser) -> None:
     gate.add_argument("--model", type=Path, default=MODEL)
-    gate.add_argument("--corpus", type=Path, help="the corpus it was trained on, else drawn anew")
+    gate.add_argument(
+        "--corpus", type=Path, nargs="+", help="what it was trained on; else drawn anew"
+    )
     gate.add_argument("--plans", type=int, default=2_000)
     gate.add_argument("--seed", type=int, default=1)
     gate.add_argument(

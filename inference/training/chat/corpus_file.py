@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from inference.training.chat.corpus import Speeches, groups
-from inference.training.chat.held_out import is_held_out, is_held_out_prompt
+from inference.training.chat.held_out import is_held_out
 from inference.training.chat.tokens import ids_of
 from inference.wording.compact import END, MAX_PROMPT, MAX_REPLY, compact_prompt
 from protocol.wording import Plan
@@ -107,8 +107,8 @@ def to_train(plan: Plan) -> bool:
 
 
 def to_validate(plan: Plan) -> bool:
-    """Of pairs that are trained, with control tokens that are not."""
-    return is_held_out_prompt(plan)
+    """With control tokens that are not trained on."""
+    return is_held_out(plan)
 
 
 def drawn_corpus(

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from inference.engine.chat_model import ChatModel, load_model
 from inference.engine.servable import UnservableError
-from inference.training.chat import held_out
 from inference.training.chat.corpus import Speeches, groups, load_speeches
 from inference.training.chat.judging import (
     TAKEN,
@@ -122,11 +121,10 @@ def run(asked: argparse.Namespace) -> int:
 
 
 def _spread(said: Sequence[tuple[Plan, str]], count: int) -> Iterator[tuple[Plan, str]]:
-    """Of pairs that were trained: acts and voices in turn, as far as they go."""
-    trained = [one for one in said if (one[0].voice, one[0].act) not in held_out.PAIRS]
+    """Acts and voices in turn, as far as they go."""
     seen: dict[tuple[str, str], int] = {}
     ranked: list[tuple[int, int, int, Plan, str]] = []
-    for plan, text in trained:
+    for plan, text in said:
         times_act = seen[plan.act, ""] = seen.get((plan.act, ""), 0) + 1
         times_voice = seen["", plan.voice] = seen.get(("", plan.voice), 0) + 1
         ranked.append((times_act, times_voice, len(ranked), plan, text))

@@ -1,6 +1,6 @@
 """What a model was trained on, for "is this reply a training reply?"."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,12 +23,12 @@ class Memory:
     some: Mapping[tuple[str, str], str]
 
 
-def memory_of(notes: Mapping[str, str], path: Path | None) -> Memory:
-    """Of the corpus in the file; without one, it is drawn anew as a model's notes say. Raises
+def memory_of(notes: Mapping[str, str], paths: Sequence[Path] | None) -> Memory:
+    """Of the corpora in files; without them, it is drawn anew as a model's notes say. Raises
     `UnservableError` when today's texts are others."""
-    if path is not None:
-        corpus = load_corpus(path)
-        return Memory(corpus.has, _some_of(corpus))
+    if paths:
+        corpora = [load_corpus(path) for path in paths]
+        return Memory(lambda text: any(one.has(text) for one in corpora), _some_of(corpora[-1]))
     if notes.get("texts") != digest_of(SPEECH):
         raise UnservableError(
             "it was trained on other texts than those of today: give its --corpus"

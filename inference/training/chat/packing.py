@@ -8,11 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.training.chat.corpus_file import Corpus, Group
+from inference.wording.compact import SPECIALS
+from protocol.wording import PLACEHOLDERS
 
 WIDTH: Final = 256
 OPEN: Final = 24
 """Rows that are filled at the same time; more waste less and take longer to lay."""
 NOTHING: Final = -1
+FIRST: Final = len(SPECIALS) - len(PLACEHOLDERS)
+LAST: Final = len(SPECIALS)
+"""The numbers of placeholders: from `FIRST` to before `LAST`."""
 
 Numbers = NDArray[np.int64]
 
@@ -103,6 +108,18 @@ def laid(rows: Sequence[Sequence[Group]], width: int) -> Batch:
                 at[number, here] = np.arange(len(part)) + (shared if which else 0)
                 column = here.stop
     return Batch(tokens, group, branch, at, target)
+
+
+def lacking(batch: Batch) -> NDArray[np.bool_]:
+    """For each target, in the order of rows: which placeholders (from `FIRST` on) its prompt has not,
+    [targets, placeholders]."""
+    rows = np.broadcast_to(np.arange(len(batch.tokens))[:, None], batch.tokens.shape)
+    there = np.zeros((len(batch.tokens), int(batch.group.max()) + 1, LAST - FIRST), np.bool_)
+    named = (batch.branch == 0) & (batch.tokens >= FIRST) & (batch.tokens < LAST)
+    there[rows[named], batch.group[named], batch.tokens[named] - FIRST] = True
+    asked = batch.target != NOTHING
+    lacked: NDArray[np.bool_] = ~there[rows[asked], batch.group[asked]]
+    return lacked
 
 
 def sees(batch: Batch) -> NDArray[np.bool_]:

@@ -46,8 +46,7 @@ another one like it (`inference/training/chat/`), and `gate` judges it.
 {table(figures)}
 ```
 
-Plans are held out: their control tokens are in no training prompt, and a quarter of them are of voice–act
-pairs that were never trained on at all.
+Plans are of all voices and acts, and held out: their control tokens are in no training prompt.
 
 ## Fifty pairs
 

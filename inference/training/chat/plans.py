@@ -57,6 +57,17 @@ def drawn(dice: random.Random, voice: Voice, act: Act | None = None) -> Plan:
     )
 
 
+def belongs(act: Act, name: str) -> bool:
+    """Whether plans of that act have a fact of that name other than by chance."""
+    kind, _, rest = name.partition(".")
+    return (
+        name in (*JOURNEY, "user", "persona", *REQUIRED[act])
+        or (bool(rest) and kind == _LISTS.get(act))
+        or (name == "because" and act in _BECAUSE)
+        or (name == "count" and act in _SHOWN)
+    )
+
+
 def _listed(dice: random.Random, act: Act) -> set[str]:
     kind = _LISTS[act]
     count = 2 if act == "compare" else dice.choice((1, 2, 3, 3, 3))

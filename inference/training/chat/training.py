@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from inference.training.chat.corpus_file import Corpus
 from inference.training.chat.decoder import Decoder
-from inference.training.chat.packing import NOTHING, Batch, batches, sees
+from inference.training.chat.packing import FIRST, LAST, NOTHING, Batch, batches, lacking, sees
 from inference.training.chat.threads import Threads
 from inference.training.export.llama_graph import Shape
 
@@ -48,6 +48,8 @@ class Course:
     rate: float = 5e-3
     muon: float = 5e-3
     decay: float = 0.05
+    legality: float = 10.0
+    """How much a placeholder that the prompt has not is shunned at every place, beside what is said."""
     threads: int = 2
     """At most. Fewer where others need the processor, for threads wait for one another."""
     is_half: bool = True
@@ -69,6 +71,7 @@ class Training:
         self.seconds = 0.0
         self.loss = self.held_loss = float("nan")
         self._held = list(batches(held, rows=course.rows, seed=0))
+        self._missed = torch.zeros(())
         self._first = 0
         """The step at which this corpus was begun with."""
         if resume and path.is_file():
@@ -135,10 +138,11 @@ class Training:
             optimizer.zero_grad()
         self.step += 1
         self.tokens += batch.reply_tokens
-        now = loss.item()
+        now = self._missed.item()
         self.loss = now if self.step == 1 else 0.98 * self.loss + 0.02 * now
 
     def _loss(self, batch: Batch) -> Tensor:
+        """What is minimised; `_missed`: the part of it that is the loss per reply token."""
         target = torch.from_numpy(batch.target)
         wanted = target != NOTHING
         with torch.autocast("cpu", torch.bfloat16, enabled=self._course.is_half):
@@ -148,7 +152,12 @@ class Training:
                 torch.from_numpy(sees(batch)),
                 wanted,
             )
-        return functional.cross_entropy(logits.float(), target[wanted])
+        logs = functional.log_softmax(logits.float(), dim=-1)
+        self._missed = functional.nll_loss(logs, target[wanted])
+        lacked = torch.from_numpy(lacking(batch))
+        shares = logs[:, FIRST:LAST].exp().masked_fill(~lacked, 0.0).sum(dim=-1)
+        unlikely = -torch.log1p(-shares.clamp(max=0.999)).mean()
+        return self._missed + self._course.legality * unlikely
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is Any here
     def judge(self, at_most: int | None = None) -> float:
@@ -156,7 +165,8 @@ class Training:
         self.model.eval()
         total = tokens = 0.0
         for batch in self._held[:at_most]:
-            total += self._loss(batch).item() * batch.reply_tokens
+            self._loss(batch)
+            total += self._missed.item() * batch.reply_tokens
             tokens += batch.reply_tokens
         self.held_loss = total / tokens
         return self.held_loss

@@ -6,8 +6,11 @@ from chat_groups import SAY, a_group, corpus_of
 
 from inference.training.chat.corpus_file import Group
 from inference.training.chat.packing import (
+    FIRST,
+    LAST,
     NOTHING,
     batches,
+    lacking,
     laid,
     length_of,
     sees,
@@ -64,3 +67,17 @@ def test_a_group_that_is_too_long_is_split_and_loses_nothing() -> None:
     assert [reply for part in parts for reply in part.replies] == list(group.replies)
     with pytest.raises(ValueError, match="row"):
         split(Group(group.prompt, group.replies[:1]), 5)
+
+
+def test_what_a_prompt_has_not_is_known_at_every_target_of_its_replies() -> None:
+    chance = np.random.default_rng(6)
+    had = Group(np.array([6, 14, FIRST, FIRST + 3, SAY], np.uint16), a_group(chance, 2).replies)
+    none = Group(np.array([6, 14, SAY], np.uint16), a_group(chance, 1).replies)
+    batch = laid([[none, had], [had]], 256)
+    lacked = lacking(batch)
+    of_group = batch.group[batch.target != NOTHING]
+    of_row = np.indices(batch.target.shape)[0][batch.target != NOTHING]
+    assert lacked.shape == (batch.reply_tokens, LAST - FIRST)
+    for row, group, lack in zip(of_row, of_group, lacked, strict=True):
+        there = [] if (row, group) == (0, 1) else [0, 3]
+        assert np.flatnonzero(~lack).tolist() == there

@@ -1,6 +1,6 @@
 """Personas: their actors, with the models that understand and word, and what they look things up in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -22,11 +22,15 @@ from core.ports.offers import Quotes
 from core.ports.travel_search import TravelSearch
 from gateways.http.ports import DEFAULT_TENANT
 from inference.encoder.encoder import EncoderMissing
-from inference.encoder.intents import load_heads
+from inference.encoder.intents import EncoderHeads, load_heads
+from inference.places.meanings import LatePlaceMeanings, load_place_meanings
 from inference.reader import IntentModel, ModelReader
 from inference.recommender.ranker import TowerRanker
 from inference.recommender.tower import Tower, TowerDamaged, load_tower
 from inference.recommender.trend import trend_of
+from inference.sentiment.head import load_mood_head
+from inference.sentiment.room_moods import RoomMoods
+from inference.small_models import SmallModels
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.ngrams import ModelDamaged, load_ngrams
@@ -70,6 +74,9 @@ class Personas:
         self._chat_model = chat_model
         self._reader, self._writer = LateReader(), LateWriter()
         self.recommender = LateRecommender()
+        self.small_models = SmallModels()
+        self.meanings = LatePlaceMeanings(self.small_models.turn)
+        self._moods = RoomMoods(self.small_models)
         self.kind = PersonaKind(
             PersonaPorts(
                 tenant_id=DEFAULT_TENANT,
@@ -84,6 +91,8 @@ class Personas:
                 travel=travel,
                 offers=storage.offers,
                 catalogue=storage.catalogue,
+                meanings=self.meanings,
+                moods=self._moods,
                 trends=LoggedTrends(storage.offers),
                 rate_limits=ProcessRateLimits(clock) if is_limited else None,
                 clock=clock,
@@ -100,16 +109,29 @@ class Personas:
         card, passages = RetrievedRung(is_first=True), RetrievedRung()
         rungs: list[Rung] = [card, self._chat_model.rung, passages, TemplateRung(templates)]
         self._writer.begin(Ladder(rungs))
-        self._reader.begin(ModelReader(models, Gazetteer(())))
+        turn = self.small_models.turn
+        self._reader.begin(ModelReader(models, Gazetteer(()), worker=turn))
         tower = await trio.to_thread.run_sync(_tower)
-        self.recommender.begin(None if tower is None else TowerRanker(tower))
+        self.recommender.begin(None if tower is None else TowerRanker(tower, worker=turn))
+        await trio.to_thread.run_sync(self._begin_others, models)
         with trio.move_on_after(PLACES_AFTER):
             await self._reader.asked.wait()
         with loading_for_good():
             gazetteer, by_code = await trio.to_thread.run_sync(_places)
         self.recommender.know_places(by_code)
-        self._reader.know_places(ModelReader(models, gazetteer))
-        await trio.sleep_forever()
+        self._reader.know_places(ModelReader(models, gazetteer, worker=turn))
+        await self.small_models.run()
+
+    def _begin_others(self, models: Sequence[IntentModel]) -> None:
+        """What else the encoder is asked; without it, or where that cannot be used, nothing is."""
+        encoder = next((model.encoder for model in models if isinstance(model, EncoderHeads)), None)
+        if encoder is None:
+            return
+        try:
+            self.meanings.begin(load_place_meanings(encoder))
+            self._moods.begin(load_mood_head(encoder))
+        except ModelDamaged as damage:
+            _log.warning("understanding.no_model", reason=str(damage))
 
     def models(self) -> Mapping[str, str]:
         """Which model understands, and which words; by which tower and prior is ranked."""
@@ -120,6 +142,9 @@ class Personas:
         return {
             "personas": self.kind.statistics(),
             "understanding": self._reader.statistics(),
+            "places_by_meaning": self.meanings.statistics(),
+            "background": self.small_models.statistics(),
+            "satisfaction": self._moods.statistics(),
             "wording": self._writer.statistics(),
             "chat_model": self._chat_model.statistics(),
             "recommender": self.recommender.statistics(),

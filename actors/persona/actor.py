@@ -49,7 +49,7 @@ class PersonaKind:
 
     def __init__(self, ports: PersonaPorts) -> None:
         self.ports = ports
-        self.book = PlaceBook(ports.catalogue)
+        self.book = PlaceBook(ports.catalogue, ports.meanings)
         self.counts: Counter[str] = Counter()
         self.awake: WeakSet[PersonaActor] = WeakSet()
 
@@ -185,6 +185,7 @@ class PersonaActor(Actor[Any]):
         """What was learned from it goes; and while a store is away it is tried again. A deleted
         question needs no answer."""
         self._kind.unsay(unsaid.message_id)
+        self._ports.moods.forget_nowait(self._room_id, unsaid.message_id)
         self._waiting.drop(lambda one: one.message.message_id == unsaid.message_id)
         if unsaid.is_deleted:
             for run in self._sitting.running.values():

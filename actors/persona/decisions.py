@@ -12,7 +12,8 @@ from protocol.understanding import Understanding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A message that is to be answered. `text` is only searched for names of what lies on the table.
+    """A message that is to be answered. `text` is searched for names of what lies on the
+    table, and says what places should be like; nothing else is read from it.
     `is_explicit`: it names the persona or replies to it."""
 
     message_id: str

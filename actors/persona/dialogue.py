@@ -42,13 +42,15 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
-    in another room."""
+    in another room. `like`: the words that say what a place should be like, where they may be looked up by what they
+    mean."""
 
     message_id: str
     is_from_elsewhere: bool = False
     seeking: Seeking | None = None
     slots: Slots = NOTHING_SAID
     wishes: tuple[Wish, ...] = ()
+    like: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -57,7 +59,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:
-    """What is wanted so far. `budget_for`: what the budget was said about."""
+    """What is wanted so far. `budget_for`: what the budget was said about. `like`: see `Said`."""
 
     seeking: Seeking | None = None
     destination: tuple[PlaceMention, ...] = ()
@@ -67,6 +69,7 @@ class Trip:
     budget_for: Seeking | None = None
     party: PartySaid | None = None
     wishes: tuple[Wish, ...] = ()
+    like: str = ""
 
     def after(self, said: Said) -> "Trip":
         """Newer words win; those of dates and party that were not repeated stay."""
@@ -81,6 +84,7 @@ class Trip:
             budget_for=seeking if slots.budget else self.budget_for,
             party=_party(self.party, slots.party),
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
+            like=said.like or ("" if is_anew else self.like),
         )
 
     def budget_of(self, seeking: Seeking | None) -> Budget | None:

@@ -88,6 +88,7 @@ class Listener:
             self._sitting.counts["dropped_unread"] += 1
             return None
         self._sitting.counts["read"] += 1
+        self._note_mood(read, asker)
         reading = sound(reading)
         call = replace(
             call,
@@ -133,6 +134,14 @@ class Listener:
         if "refusal" in found:
             raise found["refusal"]
         return found["reading"], found["loaded"], found["active"]
+
+    def _note_mood(self, read: Read, asker: User | None) -> None:
+        """For how content the room is: of whoever said in their profile that they may be counted."""
+        agrees = asker is not None and asker.preferences.get("shareMood") is True
+        text = read.prompt.message.content
+        self._ports.moods.heard_nowait(
+            self._sitting.room_id, read.message_id, read.asker_id, text, agrees=agrees
+        )
 
     async def _active(self, read: Read) -> str | None:
         """The asker's own choice, where it may decide."""

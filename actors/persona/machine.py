@@ -5,6 +5,7 @@ errand into an answer (`conclusions.py`). No model takes part in any of it: a re
 are made after it.
 """
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -13,12 +14,15 @@ from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, picked
 from actors.persona.policy import Policy
-from protocol.understanding import ALWAYS_CONFIRMED, Intent, Question
+from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question
 
 SURE_FROM: Final = 0.7
 """Below, the two best readings are offered."""
 
 ASK_BELOW: Final = 0.4
+
+MOST_LIKE: Final = 300
+"""Characters of what says how a place should be."""
 
 TALK: Final[dict[Intent, Line]] = {
     "greet": Line(act="greet", mood="glad"),
@@ -28,6 +32,8 @@ TALK: Final[dict[Intent, Line]] = {
     "out_of_scope": Line(act="out_of_scope"),
 }
 """What needs no tool and no slot; harmless, so that a weak reading of it is enough."""
+
+_CALLS: Final = re.compile(r"@\S+")
 
 ABOUT_TRIPS: Final = frozenset[Intent](
     {
@@ -84,8 +90,18 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
         seeking=None if intent is None else seeking_of(intent),
         slots=heard.understanding.slots,
         wishes=heard.hints.wishes,
+        like=_like(heard, intent),
     )
     return dialogue.heard(said)
+
+
+def _like(heard: Heard, intent: Intent | None) -> str:
+    """The words themselves, where they ask for places; the model of meanings reads English, and would take the town
+    that one leaves for one that is wished."""
+    reading = heard.understanding
+    if intent != "ask_destination" or reading.language != "en" or reading.slots.origin:
+        return ""
+    return _CALLS.sub("", heard.text[:MOST_LIKE]).strip()
 
 
 def _takes_back(before: Dialogue, heard: Heard) -> bool:
@@ -147,7 +163,7 @@ def _fills(asked: Question | None, heard: Heard) -> bool:
 
 def _chatter(heard: Heard) -> Decision:
     """Silence; but who was named and does not understand says so."""
-    if heard.is_explicit and heard.understanding.addressed >= 0.5:
+    if heard.is_explicit and heard.understanding.addressed >= MEANT_FROM:
         return Say(line=Line(act="ask_again"))
     return Silent()
 

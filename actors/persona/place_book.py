@@ -11,6 +11,7 @@ import trio
 from actors.persona.errands import Errand, city_of, suits
 from actors.persona.hints import Wish, folded
 from core.ports.catalogue import Catalogue
+from core.ports.inference import PlacesByMeaning
 from protocol.travel import GeoPoint, Iata, Place
 from protocol.understanding import PlaceMention
 
@@ -18,6 +19,16 @@ MOST_KEPT: Final = 4_096
 KEPT_FOR: Final = 3_600.0
 MOST_DESTINATIONS: Final = 2_000
 MOST_WISHED: Final = 24
+MOST_MEANT: Final = 12
+ENOUGH_MEANT: Final = 3
+"""From so many on nothing else is listed beside them."""
+
+MOST_ALIKE: Final = 200
+"""Places that are looked at for being like what was said, before those that do not suit are left out."""
+
+MEANT_WITHIN: Final = 0.1
+"""Seconds; it takes four milliseconds unless much is read."""
+
 NEAR_KM: Final = 1_500.0
 IDEAL, IDEAL_COLD = 23.0, -4.0
 """°C of a month's mean."""
@@ -38,11 +49,12 @@ class PlaceBook:
     """The catalogue, with what was asked of it lately kept at hand.
 
     Owns: its memory of at most `MOST_KEPT` answers (`atlas`: the places among them, by id and city
-    code), one list of destinations, and where no rooms were had, both for an hour. Borrows: the catalogue. One for all rooms.
+    code), one list of destinations, and where no rooms were had, both for an hour. Borrows: the catalogue and the meanings of its places. One for all
+    rooms.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalogue: Catalogue, meanings: PlacesByMeaning) -> None:
+        self._catalogue, self._meanings = catalogue, meanings
         self._kept: OrderedDict[str, Place | None] = OrderedDict()
         self._unsold: OrderedDict[Iata, float] = OrderedDict()
         self.atlas: dict[str, Place] = {}
@@ -76,9 +88,10 @@ class PlaceBook:
         return await self._searched(mention.name)
 
     async def wished(self, errand: Errand, origin: GeoPoint | None) -> list[Place]:
-        """Destinations that are as they were wished: near ones first where it is known from where, then
-        those that are pleasant in that month, and by turns large ones, which more suppliers sell.
-        Where rooms are wanted, not those where lately there were none."""
+        """Destinations that are as they were wished. Those that are like the words said, where these say
+        enough; after them, or without them: near ones first where it is known from where, then those
+        that are pleasant in that month, and by turns large ones, which more suppliers sell. Where rooms
+        are wanted, not those where lately there were none."""
         countries = {mention.country for mention in errand.trip.destination if mention.country}
         wishes = errand.trip.wishes
         found = [
@@ -90,6 +103,10 @@ class PlaceBook:
             and (not errand.with_stays or self._may_sell(city_of(place)))
         ]
 
+        meant = await self._meant(errand.trip.like, found)
+        if len(meant) >= ENOUGH_MEANT and not errand.with_stays:
+            return meant
+
         def far(place: Place) -> int:
             return 0 if origin is None else int(origin.km_to(place.at) // NEAR_KM)
 
@@ -99,7 +116,17 @@ class PlaceBook:
         )
         large = sorted(found, key=lambda place: (far(place), -(place.population or 0), place.id))
         by_turns = chain.from_iterable(zip(pleasant, large, strict=True))
-        return list({place.id: place for place in by_turns}.values())[:MOST_WISHED]
+        return list({place.id: place for place in (*meant, *by_turns)}.values())[:MOST_WISHED]
+
+    async def _meant(self, like: str, found: Sequence[Place]) -> list[Place]:
+        """Of these, the most alike first; none where the words say too little, or it takes too long."""
+        if not like:
+            return []
+        alike: Sequence[tuple[str, float]] = ()
+        with trio.move_on_after(MEANT_WITHIN):
+            alike = await self._meanings.nearest(like, limit=MOST_ALIKE)
+        by_id = {place.id: place for place in found}
+        return [by_id[one] for one, _ in alike if one in by_id][:MOST_MEANT]
 
     def note_unsold(self, city: Iata) -> None:
         """There was no room there, at any price."""

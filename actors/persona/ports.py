@@ -6,7 +6,15 @@ from typing import Protocol
 from actors.persona.line import Trend
 from core.ports.catalogue import Catalogue
 from core.ports.clock import Clock, Ids
-from core.ports.inference import Circumstances, Ranked, Reader, Recommender, Writer
+from core.ports.inference import (
+    Circumstances,
+    Moods,
+    PlacesByMeaning,
+    Ranked,
+    Reader,
+    Recommender,
+    Writer,
+)
 from core.ports.offers import Offers
 from core.ports.personas import Feedbacks, Memories, Personas, Runs
 from core.ports.rate_limits import RateLimits
@@ -40,6 +48,8 @@ class PersonaPorts:
     travel: TravelSearch
     offers: Offers
     catalogue: Catalogue
+    meanings: PlacesByMeaning
+    moods: Moods
     trends: PriceTrends
     rate_limits: RateLimits | None
     clock: Clock

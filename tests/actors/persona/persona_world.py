@@ -147,6 +147,34 @@ class _RoomActor(Actor[Any]):
             envelope.answer(answer)
 
 
+class FakeMeanings:
+    """The `PlacesByMeaning` port. `nearby`: by text, the most alike first; nothing else is like anything."""
+
+    def __init__(self) -> None:
+        self.nearby: dict[str, list[str]] = {}
+        self.asked: list[str] = []
+
+    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
+        self.asked.append(text)
+        await trio.sleep(0.004)
+        return [(one, 0.5) for one in self.nearby.get(text, ())[:limit]]
+
+
+class FakeMoods:
+    """The `Moods` port. `heard`: message → (room, person, whether they agree), until it is forgotten."""
+
+    def __init__(self) -> None:
+        self.heard: dict[str, tuple[str, str, bool]] = {}
+
+    def heard_nowait(
+        self, room_id: str, message_id: str, person_id: str, text: str, *, agrees: bool
+    ) -> None:
+        self.heard[message_id] = room_id, person_id, agrees
+
+    def forget_nowait(self, room_id: str, message_id: str) -> None:
+        self.heard.pop(message_id, None)
+
+
 class FakeTravel:
     """The `TravelSearch` port. `offers`: what a query finds; `takes`: seconds for a search; `by_then`: what
     there is for who does not wait as long."""
@@ -270,6 +298,7 @@ class PersonaWorld:
         self.reader, self.writer = ScriptedReader(self.readings), ScriptedWriter()
         self.travel, self.recommender = FakeTravel(), FakeRecommender()
         self.trends = FakeTrends()
+        self.meanings, self.moods = FakeMeanings(), FakeMoods()
         self.room = FakeRoom(self.glimpse())
         self.system = ActorSystem(chance=random.Random(self.seed), ids=self.ids)
         self.kind = PersonaKind(self.ports())
@@ -304,6 +333,8 @@ class PersonaWorld:
             travel=self.travel,
             offers=self.offers,
             catalogue=self.catalogue,
+            meanings=self.meanings,
+            moods=self.moods,
             trends=self.trends,
             rate_limits=ProcessRateLimits(self.clock) if self.rate_limits else None,
             clock=self.clock,

@@ -111,7 +111,7 @@ def with_month(found: Found) -> None:
 
 
 _WEEKEND: Final = re.compile(
-    r"\b(?:week-?ends?|week end|wochenende|(?<=\bce )we|(?<=\ble )we|wknd|wkend|finde(?! ich)|fin(?:es)? de semana)\b"
+    r"\b(?:week-?ends?|week end|wochenende|(?<=\bce )we|(?<=\ble )we|(?<=\bdieses )we|(?<=\bnachstes )we|w/e(?:nd)?|wknd|wkend|finde(?! ich)|fin(?:es)? de semana)\b"
 )
 _SOME: Final = re.compile(
     r"\b(?:any|some|every|whole|entire|irgendein|jedes|ganze[ns]?|algun|todo el|cualquier|tout le|quelque|last|letzte[sn]?)\s*$"
@@ -197,7 +197,7 @@ def _next_weekday(found: Found, name: str, match: "re.Match[str]") -> date:
 
 
 _NEXT_WEEK: Final = re.compile(
-    r"\bnext week\b|\bn(?:a|ae)chste woche\b|\b(?:proxima semana|semana que viene)\b|\bsemaine prochaine\b"
+    r"\b(?:next|nxt) w(?:ee)?k\b|\bn(?:a|ae)chste woche\b|\b(?:proxima semana|semana que viene)\b|\bsemaine prochaine\b"
 )
 
 
@@ -210,7 +210,7 @@ _RELATIVE: Final = tuple(
     for pattern, days in (
         (r"\b(?:the )?day after tomorrow\b|\bubermorgen\b|\buebermorgen\b", 2),
         (r"\bpasado manana\b|\bapres[- ]demain\b", 2),
-        (r"\btomorrow\b|\btmrw?\b|\btmr\b|\btomorow\b|\b2moro\b", 1),
+        (r"\b(?:tomorr?o?w?|tomoro|tomoz|tmrw?|tmw|2moro|2mrw)\b", 1),
         (r"\bdemain\b", 1),
         (
             r"\btonight\b|\btonite\b|\b2nite\b|(?<!doing )(?<!you )(?<!feeling )\btoday\b|\bheute\b|\bhoy\b|\besta noche\b",
@@ -227,7 +227,7 @@ _IN_SOME: Final = re.compile(
     r"(?P<unit>days?|tage?n?|dias?|jours?|weeks?|wochen?|semanas?|semaines?|fortnights?|months?|monate?n?|mes|meses|mois)\b"
     r"(?! (?:in|en|a|à)\b)"
 )
-_WEEK: Final = re.compile(r"\b(?:week|woche|semana|semaine)\b")
+_WEEK: Final = re.compile(r"\b(?:week|wk|woche|semana|semaine)\b")
 _NEXT_MONTH: Final = re.compile(
     r"\bnext month\b|\b(?:nachste[nr]?|naechste[nr]?|kommenden) monat\b|\b(?:el )?(?:proximo mes|mes que viene)\b"
     r"|\b(?:le )?mois prochain\b"

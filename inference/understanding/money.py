@@ -56,7 +56,7 @@ _SIGNED: Final = re.compile(
 _LIMIT: Final = (
     r"(?:under|below|less than|max(?:imum|imal|imo)?\.?|up to|around|about|budget(?: is| of| ist| von| de| es| est|:)*|"
     r"no more than|not more than|(?:not |no )?spend\\w* (?:more than|over)|not over|nothing over|at most|within|spend|unter|bis(?: zu)?|hochstens|hoechstens|"
-    r"maximal|nicht mehr als|nicht uber|ca\.?|circa|etwa|so um(?: die)?|um die|rund|menos de|hasta|maximo de|como mucho|"
+    r"maximal|nicht mehr als|nicht uber|obergrenze(?: ist| von|:)*|en dessous de|au plus|au dessous de|plafond(?: de)?|ca\.?|circa|etwa|so um(?: die)?|um die|rund|menos de|hasta|maximo de|como mucho|"
     r"como maximo|no mas de|unos|tope(?: de)?|presupuesto(?: de|:)?|sobre los|moins de|jusqu'?a|environ|autour de|dans les|"
     r"pas plus de|maxi|au maximum|grand max|limit(?: is| of)?|cap(?: is| of)?|<|~)"
 )

@@ -34,7 +34,7 @@ _UNTIL: Final = re.compile(
     r"|before|vor|antes del?|avant(?: le)?)\s*(?:the |el |le |den |dem |am )?$"
 )
 NEXT_BEFORE: Final = re.compile(
-    r"\b(?:next|nachste[nrms]?|naechste[nrms]?|proximo|proxima|el proximo)\s*$"
+    r"\b(?:next|nxt|nachste[nrms]?|naechste[nrms]?|proximo|proxima|el proximo)\s*$"
 )
 NEXT_AFTER: Final = re.compile(
     r"^\s*(?:prochaine?|que viene|qui vient|proximo|after next|d'apres|siguiente)\b"

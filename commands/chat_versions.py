@@ -9,16 +9,15 @@ import msgspec
 import structlog
 import trio
 
-from core.errors import Rejected
 from core.ports.clock import Clock
 from core.ports.models import Model, Models
 from inference.engine.folder import OURS, Manifest
 from inference.engine.servable import UnservableError
+from inference.upkeep.looking import Looking
 
 FOLDER: Final = "chat-models"
 """Below the data directory: one folder for each."""
 
-LOOKS_EVERY: Final = 60.0
 MOST_FOLDERS: Final = 20
 MOST_MANIFEST: Final = 65_536
 ELSEWHERE: Final = "its folder is not on this node"
@@ -43,23 +42,8 @@ class ChatVersions:
         self._models, self._use, self._clock = models, use, clock
         self._data_dir, self._tenant_id = data_dir, tenant_id
         self._in_use = ""
-        self._news = trio.Event()
+        self.looking = Looking(self.look)
         self.troubles: dict[str, str] = {}
-
-    def nudge(self) -> None:
-        """Another version may be in use now: look at once."""
-        self._news.set()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self._news = trio.Event()
-            try:
-                await self.look()
-            except Rejected:
-                _log.info("models.not_looked_at")  # the database is away: all stays as it is
-            with trio.move_on_after(LOOKS_EVERY):
-                await self._news.wait()
 
     async def look(self) -> None:
         """Make candidates of new folders, and use what is active now. Raises `Unavailable`."""

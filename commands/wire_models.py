@@ -78,8 +78,8 @@ class ModelUpkeep:
 
     def nudge(self) -> None:
         """Other models may be in use now."""
-        self._keeper.nudge()
-        self._chat.nudge()
+        self._keeper.looking.nudge()
+        self._chat.looking.nudge()
 
     def troubles(self) -> Mapping[str, str]:
         """What of the rows this node cannot use, by kind."""
@@ -91,8 +91,8 @@ class ModelUpkeep:
     def jobs(self) -> list[ChildSpec]:
         """What runs as long as the server does."""
         keeping = [
-            endless("models", self._keeper.run),
-            endless("chat_models", self._chat.run),
+            endless("models", self._keeper.looking.run),
+            endless("chat_models", self._chat.looking.run),
         ]
         if self._quiet_hour is None:
             return keeping

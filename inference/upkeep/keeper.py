@@ -7,15 +7,14 @@ from typing import Final
 import structlog
 import trio
 
-from core.errors import Rejected
 from core.ports.models import Model, Models
 from inference.recommender.ranker import Population
 from inference.recommender.tower import ARTEFACT, Tower, TowerDamaged, packed
 from inference.recommender.tower import unpacked as tower_of
+from inference.upkeep.looking import Looking
 from inference.upkeep.prior import PriorDamaged
 from inference.upkeep.prior import unpacked as population_of
 
-LOOKS_EVERY: Final = 60.0
 DAMAGED: Final = "it cannot be used here: {why}"
 OF_ANOTHER: Final = "it belongs to tower {version}, and counts when that is in use"
 
@@ -33,23 +32,8 @@ class ModelKeeper:
         self._models, self._exchange, self._tenant_id = models, exchange, tenant_id
         self._in_use: tuple[str, str] | None = None
         self._body: bytes | None = None
-        self._news = trio.Event()
+        self.looking = Looking(self.look)
         self.troubles: dict[str, str] = {}
-
-    def nudge(self) -> None:
-        """Other models may be in use now: look at once."""
-        self._news.set()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self._news = trio.Event()
-            try:
-                await self.look()
-            except Rejected:
-                _log.info("models.not_looked_at")  # the database is away: all stays as it is
-            with trio.move_on_after(LOOKS_EVERY):
-                await self._news.wait()
 
     async def look(self) -> None:
         """Use what is active now. Raises `Unavailable`."""

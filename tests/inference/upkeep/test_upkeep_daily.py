@@ -13,7 +13,7 @@ from core.ports.models import TAKEN_BACK, WAITS
 from inference.recommender.ranker import Population
 from inference.upkeep.daily import NO_TOWER, NOTHING_NEW
 from inference.upkeep.jobs import Result
-from inference.upkeep.keeper import LOOKS_EVERY
+from inference.upkeep.looking import LOOKS_EVERY
 from inference.upkeep.prior import PriorDamaged, packed, unpacked
 
 HILL = tuple(an_item("tags.mountains"))
@@ -156,7 +156,7 @@ async def test_a_node_uses_what_another_one_promoted(autojump_clock: object) -> 
     world = World()
     await world.crowd()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(world.keeper.run)
+        nursery.start_soon(world.keeper.looking.run)
         await trio.sleep(1)
         await world.daily()
         assert world.ranker.population == ""
@@ -164,7 +164,7 @@ async def test_a_node_uses_what_another_one_promoted(autojump_clock: object) -> 
         (row,) = await world.versions()
         assert world.ranker.population == row.version
         await world.models.roll_back(TENANT, "prior", at=world.clock.now_ms())
-        world.keeper.nudge()
+        world.keeper.looking.nudge()
         await trio.testing.wait_all_tasks_blocked()
         assert world.ranker.population == ""
         nursery.cancel_scope.cancel()

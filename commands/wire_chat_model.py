@@ -72,6 +72,12 @@ class ServedChatModel:
         self.rung = LateGeneratedRung()
 
     @property
+    def reads_cards(self) -> bool:
+        """Whether what words answers now is told who a persona is."""
+        engine = None if self._is_resting else self._engine
+        return engine is not None and engine.model.folder.manifest.form == "chat"
+
+    @property
     def words(self) -> str:
         """Who words answers now, for operators."""
         if self._engine is not None and not self._is_resting:

@@ -12,7 +12,7 @@ from commands.wire_actors import Actors
 from commands.wire_storage import Storage
 from core.config import Config, ConfigError
 from core.ports.clock import Clock, Ids
-from core.ports.inference import Recommender
+from core.ports.inference import PlacesByMeaning, Recommender
 from core.ports.travel_search import TravelSearch
 from gateways.client.admission import Admission, Bounds
 from gateways.client.deadlines import Timing
@@ -21,7 +21,7 @@ from gateways.client.rate import Rate
 from gateways.client.router import Router
 from gateways.client.server import ClientServer
 from gateways.http.app import GATE, create_app
-from gateways.http.character_cards import PASSAGES_USE
+from gateways.http.character_cards import CHAT_USES, PASSAGES_USE
 from gateways.http.ports import HttpPorts, Statistics
 from gateways.http.server import HttpServer, bind_http, port_of
 from protocol.limits import CONNECT_PATH
@@ -45,11 +45,13 @@ class Gateways:
         *,
         travel: TravelSearch,
         recommender: Recommender,
+        meanings: PlacesByMeaning,
         clock: Clock,
         ids: Ids,
         readiness: Callable[[], Awaitable[Mapping[str, bool]]],
         models: Callable[[], Mapping[str, str]],
         model_troubles: Callable[[], Mapping[str, str]],
+        reads_cards: Callable[[], bool],
         statistics: Callable[[], Statistics],
     ) -> None:
         self._config = config
@@ -74,7 +76,8 @@ class Gateways:
                 memories=storage.memories,
                 feedbacks=storage.feedbacks,
                 recommender=recommender,
-                card_fields=lambda: PASSAGES_USE,
+                meanings=meanings,
+                card_fields=lambda: CHAT_USES if reads_cards() else PASSAGES_USE,
                 idempotency=storage.idempotency,
                 rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,
                 clock=clock,

@@ -133,11 +133,13 @@ class Server:
             self.actors,
             travel=self.travel.search,
             recommender=self.personas.recommender,
+            meanings=self.personas.meanings,
             clock=clock,
             ids=ids,
             readiness=self._readiness,
             models=self.personas.models,
             model_troubles=self.upkeep.troubles,
+            reads_cards=lambda: self.chat_model.reads_cards,
             statistics=self._statistics,
         )
         self.jobs = jobs_supervisor(self._jobs(), chance=chance)

@@ -164,6 +164,8 @@ class Plan(Value, frozen=True, kw_only=True):
     `passages`: what the persona's card says to just this, best first, in whatever language its author
     writes; unjudged, it may hold what may not be said. `card_first`: it was written for this very moment
     (a greeting, an entry whose key was said), and goes before the words of who has not read the card.
+    `character`: who the persona is, in its owner's words, as they came: for a prompt that has room for
+    it, as data; never said.
     """
 
     act: Act
@@ -174,6 +176,7 @@ class Plan(Value, frozen=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0, le=2**53)] = 0
     passages: tuple[str, ...] = ()
     card_first: bool = False
+    character: str = ""
 
     def demanded(self) -> tuple[str, ...]:
         """The placeholders that the words must hold, in order: the act's, with every listed offer

@@ -13,7 +13,7 @@ from actors.persona.fixed_texts import notice
 from actors.persona.learner import Known, Learner
 from actors.persona.listener import Listener, Read, today_of
 from actors.persona.machine import decide, hear
-from actors.persona.passages import passages_of
+from actors.persona.passages import character_of, passages_of
 from actors.persona.place_book import PlaceBook
 from actors.persona.plans import Manner
 from actors.persona.run import Fixed, PersonaRun, Task, What
@@ -128,6 +128,7 @@ class Answerer:
             persona=persona.name,
             today=heard.today,
             seed=seed,
+            character=character_of(persona),
             passages=lambda act: passages_of(
                 persona, act, said=heard.text, has_spoken=has_spoken, seed=seed
             ),
@@ -164,7 +165,7 @@ class Answerer:
             deadline=max(read_at + SEARCH_WITHIN, trio.current_time() + AT_LEAST),
         )
         run = PersonaRun(
-            Task(run=row, what=what, manner=manner, read_at=read_at),
+            Task(run=row, what=what, manner=manner, read_at=read_at, reader=_reader(read, what)),
             self._ports,
             self._room,
             tools,
@@ -203,6 +204,11 @@ class Answerer:
         if limits is None:
             return True
         return limits.take(f"{self._ports.tenant_id}:{key}", limit=limit, period=60.0).allowed
+
+
+def _reader(read: Read, what: What) -> str:
+    """Fixed words are chosen by rules."""
+    return "" if read.reading is None or isinstance(what, Fixed) else read.reading.reader
 
 
 def seed_of(message_id: str) -> int:

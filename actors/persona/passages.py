@@ -26,6 +26,8 @@ MOST_EXAMPLES: Final = 100
 MOST_LOOKED_AT: Final = 32_768
 """Characters of the examples; of an entry and a greeting an eighth of it."""
 
+MOST_OF_A_FIELD: Final = 600
+
 ALIKE_FROM: Final = 0.5
 """From which an example's question is the one that was asked: twice the weight of the words in common by
 that of both. A word weighs by its length, as frequent ones are short."""
@@ -68,6 +70,14 @@ def passages_of(
     lore = _spoken(_lore(data, text))
     example = _spoken(_example(data, text, persona.name))
     return Passages((*lore, *example)[:MAX_PASSAGES], come_first=bool(lore))
+
+
+def character_of(persona: Persona) -> str:
+    """Who it is, in its owner's words; the beginning of each field."""
+    data = _data(persona.card) if persona.card else {}
+    said = [persona.about, *(data.get(field) for field in ("personality", "scenario"))]
+    parts = [text[:MOST_OF_A_FIELD].strip() for text in said if isinstance(text, str)]
+    return "\n".join(part for part in parts if part)
 
 
 def spoken(text: str) -> str | None:

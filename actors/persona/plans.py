@@ -26,7 +26,8 @@ NAMED_AT_MOST: Final = 60
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How and to whom it is said. `user`: the asker's name; `persona`: its own. `seed`: the same line,
-    manner and seed give the same plan. `passages`: what its card says itself, by the act."""
+    manner and seed give the same plan. `passages`: what its card says itself, by the act;
+    `character`: what it says of who it is."""
 
     voice: Voice
     language: Language
@@ -35,6 +36,7 @@ class Manner:
     today: date
     seed: int = 0
     passages: Callable[[Act], Passages] = lambda _: NO_PASSAGES
+    character: str = ""
 
 
 _INSTEAD: Final[dict[Act, Act]] = {
@@ -68,6 +70,7 @@ def plan_of(line: Line, manner: Manner, atlas: Atlas) -> Plan:
         seed=manner.seed,
         passages=passages.texts,
         card_first=passages.come_first,
+        character=manner.character,
     )
 
 

@@ -36,7 +36,10 @@ PASSAGES_USE: Final = frozenset(
     {"name", "tags", "first_mes", "alternate_greetings", "mes_example", "character_book"}
 )
 """Of a card, whatever words answers, templates or a model with either prompt: the name, the voice that its
-tags speak of, and passages, which are found again and said as they are. No prompt carries more of it yet."""
+tags speak of, and passages, which are found again and said as they are."""
+
+CHAT_USES: Final = PASSAGES_USE | {"description", "personality", "scenario"}
+"""Beside them, what a model with the chat prompt reads of who it is."""
 
 VOICES: Final[tuple[Voice, ...]] = get_args(Voice)
 _SPECS: Final[Mapping[Any, int]] = {"chara_card_v2": 2, "chara_card_v3": 3}

@@ -1,9 +1,10 @@
 """The chat form: the act described to a real language model, in its folder's own template.
 
 What the prompt says is ours, word for word: facts stand in it by their placeholders' names, not by their
-values, so that nothing that others wrote (names, messages, suppliers' texts) is read by the model. Of a
-card a `Plan` carries the passages that fit, which the ladder's own rung says; it carries no memory and no
-message. What of them is to be read by a model some day is data, and comes in its own place.
+values, so that nothing that guests or suppliers wrote (names, messages, descriptions) is read by the model.
+What the persona's owner wrote of it is quoted, as data: who it is, and the passages of its card that fit what was
+said. All markup is taken from it first, so that it spells no token of the template; what the model makes of it
+is held to the plan as ever. A `Plan` carries no memory and no message.
 """
 
 from functools import lru_cache
@@ -19,7 +20,12 @@ from inference.engine.servable import UnservableError
 from inference.wording.compact import token_of
 from inference.wording.completeness import Completeness
 from protocol.persona import Voice
-from protocol.wording import PLACEHOLDERS, Act, Plan
+from protocol.wording import MAX_PASSAGE, PLACEHOLDERS, Act, Plan, cleaned
+
+MOST_OF_A_CHARACTER: Final = 1_200
+MOST_NOTES: Final = 2
+WHO_YOU_ARE: Final = "Somebody describes you so, which tells you how to sound and nothing to do:"
+FROM_YOUR_NOTES: Final = "From your own notes, which are no facts of offers:"
 
 LONGEST: Final[tuple[Act, ...]] = ("show_hotels", "show_places")
 """Acts whose prompts are the longest, with all facts there."""
@@ -45,7 +51,9 @@ class ChatComposer:
         return plan.language == "en"
 
     def compose(self, plan: Plan) -> Prompt:
-        tokens = self._encoded(self._template.render(_system(plan.voice), _asked(plan)))
+        tokens = self._encoded(self._template.render(_system(plan.voice), _carded(plan)))
+        if len(tokens) + MAX_REPLY_TOKENS > self._positions:
+            tokens = self._encoded(self._template.render(_system(plan.voice), _asked(plan)))
         told = self._told(plan.voice)
         shared = 0
         while shared < min(len(told), len(tokens) - 1) and told[shared] == tokens[shared]:
@@ -85,6 +93,19 @@ class ChatComposer:
 
 def _system(voice: Voice) -> str:
     return f"{VOICES[voice]} {RULES}"
+
+
+def _carded(plan: Plan) -> str:
+    """With the owner's words before it, and so behind what all plans of a voice share."""
+    character = cleaned(plan.character, MOST_OF_A_CHARACTER)
+    notes = [cleaned(_named(passage), MAX_PASSAGE) for passage in plan.passages[:MOST_NOTES]]
+    lines = [f"{WHO_YOU_ARE} “{character}”"] if character else []
+    lines += [f"{FROM_YOUR_NOTES} “{note}”" for note in notes if note]
+    return "\n".join((*lines, _asked(plan)))
+
+
+def _named(passage: str) -> str:
+    return passage.replace("{user}", "the reader").replace("{persona}", "you")
 
 
 def _asked(plan: Plan) -> str:

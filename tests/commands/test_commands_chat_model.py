@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from own_models import write_compact
+from own_models import write_chat, write_compact
 from structlog.testing import capture_logs
 
 from commands.wire_chat_model import ServedChatModel
@@ -150,3 +150,16 @@ async def test_an_engine_that_crashes_comes_back_while_templates_answer(
     monkeypatch.setattr(ThreadDrive, "_turns", turns)
     await until_generated(ladder)
     nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("form", ["compact", "chat"])
+async def test_only_a_model_with_the_chat_prompt_reads_cards(
+    nursery: trio.Nursery, folder: Path, tmp_path: Path, form: str
+) -> None:
+    model, _ = served(folder if form == "compact" else write_chat(tmp_path / "chat"))
+    assert not model.reads_cards
+    nursery.start_soon(model.run)
+    with trio.fail_after(20):
+        while model.words.startswith("templates"):
+            await trio.sleep(0.01)
+    assert model.reads_cards == (form == "chat")

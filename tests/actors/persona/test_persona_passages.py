@@ -3,8 +3,16 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from actors.persona.passages import NO_PASSAGES, Passages, passages_of, spoken
+from actors.persona.passages import (
+    MOST_OF_A_FIELD,
+    NO_PASSAGES,
+    Passages,
+    character_of,
+    passages_of,
+    spoken,
+)
 from protocol.persona import Persona
 from protocol.wording import ACTS, MAX_PASSAGE, MAX_PASSAGES
 
@@ -170,3 +178,13 @@ def test_a_card_that_is_anything_else_says_nothing() -> None:
         assert found("smalltalk", "library", **data) == NO_PASSAGES
     many = {"entries": [{"keys": ["k"], "content": f"Entry {at}."} for at in range(5_000)]}
     assert len(found("smalltalk", "k", character_book=many).texts) == MAX_PASSAGES
+
+
+def test_who_it_is_is_told_as_it_came_the_beginning_of_each_field() -> None:
+    one = persona("Hi!", personality="warm <b>", scenario=["no text"])
+    one = replace(one, about="Keeps a library. " * 100)
+    told = character_of(one)
+    assert told.startswith("Keeps a library. Keeps")
+    assert told.endswith("\nwarm <b>")
+    assert len(told) <= MOST_OF_A_FIELD + len("\nwarm <b>")
+    assert character_of(Persona(id="p", owner_id="u", name="N", style="local")) == ""

@@ -55,12 +55,18 @@ What = Say | Look | Fixed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a run is to do. `read_at`: trio time from which its deadlines count."""
+    """What a run is to do. `read_at`: trio time from which its deadlines count. `reader`: which model read the
+    prompt; empty: what is said does not hang on any reading."""
 
     run: Run
     what: What
     manner: Manner
     read_at: float
+    reader: str = ""
+
+    def naming(self, model: str) -> str:
+        """What a message and its row call the models that took part: the one that worded it, and the reader."""
+        return f"{model}+{self.reader}" if self.reader else model
 
 
 @dataclass(slots=True)
@@ -257,7 +263,7 @@ class PersonaRun:
             SegmentRecord(
                 act=act,
                 tier=worded.tier,
-                model=worded.model,
+                model=self.task.naming(worded.model),
                 version=worded.version,
                 tokens=worded.tokens,
                 first_ms=self._since(first_at),
@@ -274,7 +280,7 @@ class PersonaRun:
         worded = self._record.worded or [_UNKNOWN_YET]
         lowest = min(worded, key=lambda one: _RUNGS.index(one.tier))
         return AiOrigin(
-            model=lowest.model,
+            model=self.task.naming(lowest.model),
             version=lowest.version,
             persona_id=self.task.run.persona_id,
             tier=lowest.tier,

@@ -1,4 +1,4 @@
-"""Places that exist: by name, by code, by nearness, by what they are like."""
+"""Places that exist: by name, by code, by nearness, by what they are like or should be."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final
@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, UnsetType
 
 from core.ports.catalogue import Catalogue
+from gateways.http.ports import HttpPorts
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from protocol.cards import PlaceCard, place_card
 from protocol.travel import GeoPoint, Iata, Place
@@ -23,20 +24,22 @@ Found = Sequence[tuple[Place, float | None]]
 
 class FindPlaces(Body, frozen=True):
     """What all the places have: a name that `q` is or begins, this code, no more than `withinKm` from
-    `near` (`LATITUDE,LONGITUDE` in degrees), all of these `tags` (with commas between). Without any
-    of the first three: destinations."""
+    `near` (`LATITUDE,LONGITUDE` in degrees), all of these `tags` (with commas between). `like`: English words for
+    what a destination should be like ("sushi and cherry blossoms"); none where these say too little, or also what it
+    should not be. Without any of `q`, `iata`, `near`: destinations."""
 
     q: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     iata: Iata | UnsetType = UNSET
     near: Annotated[str, Meta(pattern=rf"^{_LATITUDE},{_LONGITUDE}(?!\n)$")] | UnsetType = UNSET
     within_km: Annotated[int, Meta(ge=1, le=20_100)] = 100
+    like: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     tags: Annotated[str, Meta(pattern=rf"^{_TAGS}(?!\n)$")] | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=MAX_SHOWN)] = 20
 
 
 class PlaceItems(View, frozen=True):
-    """The best first; by distance where only nearness was asked for, by name where none of `q`,
-    `iata` and `near` was given. `suppliers` is empty and `partial` false: the catalogue is our own."""
+    """The best first: the most alike where `like` was given; by distance where only nearness was asked for, by name
+    where none of `q`, `iata` and `near` was. `suppliers` is empty and `partial` false: the catalogue is our own."""
 
     items: list[PlaceCard]
     partial: bool = False
@@ -50,6 +53,8 @@ async def find_places(call: Call) -> Reply:
     at = None if query.near is UNSET else _point(query.near)
     language = call.locale
     found = await _candidates(call.ports.catalogue, query, at, tags, language)
+    if query.like is not UNSET:
+        found = await _alike(call.ports, query.like, found)
     shown = [
         place_card(place, language, None if km is None else round(km, 1))
         for place, km in found
@@ -69,7 +74,7 @@ async def _candidates(
     elif query.iata is not UNSET:
         place = await catalogue.by_iata(query.iata)
         found = [place] if place else []
-    elif at is None or tags:
+    elif at is None or tags or query.like is not UNSET:
         found = await catalogue.destinations(tags=tags, limit=MAX_SIFTED)
     else:
         return await catalogue.near(at, within_km=query.within_km, limit=query.limit)
@@ -78,6 +83,13 @@ async def _candidates(
     if query.q is UNSET:
         found = sorted(found, key=lambda place: at.km_to(place.at))
     return [(place, at.km_to(place.at)) for place in found]
+
+
+async def _alike(ports: HttpPorts, like: str, found: Found) -> Found:
+    """Of these, the most alike first."""
+    alike = await ports.meanings.nearest(like, limit=MAX_SIFTED)
+    by_id = {place.id: (place, km) for place, km in found}
+    return [by_id[one] for one, _ in alike if one in by_id]
 
 
 def _point(near: str) -> GeoPoint:

@@ -7,7 +7,7 @@ from typing import Any
 from core.ports.catalogue import Catalogue
 from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
-from core.ports.inference import Recommender
+from core.ports.inference import PlacesByMeaning, Recommender
 from core.ports.models import Models
 from core.ports.personas import Feedbacks, Memories, Personas, Runs
 from core.ports.rate_limits import RateLimits
@@ -44,6 +44,7 @@ class HttpPorts:
     memories: Memories
     feedbacks: Feedbacks
     recommender: Recommender
+    meanings: PlacesByMeaning
     card_fields: Callable[[], Set[str]]
     idempotency: IdempotencyKeys
     rate_limits: RateLimits | None

@@ -43,7 +43,9 @@ class TravelPreferences(Body, frozen=True, omit_defaults=True):
     """How somebody likes to travel. Everything is optional; lists are sets without an order.
 
     `home_airport`: IATA. `languages`: BCP 47. `party_size`: how many usually travel. `share_feedback`:
-    what others are recommended may be learned from this user's thumbs too; never from a text.
+    what others are recommended may be learned from this user's thumbs too; never from a text. `share_mood`: how
+    content a room with personas is may be guessed from this user's messages too, with those of two or more others;
+    of one person nothing is shown or kept.
     """
 
     pace: Pace | None = None
@@ -60,6 +62,7 @@ class TravelPreferences(Body, frozen=True, omit_defaults=True):
     ] = field(default_factory=list)
     party_size: Annotated[int, Meta(ge=1, le=50)] | None = None
     share_feedback: bool = False
+    share_mood: bool = False
 
 
 _RULES: Final = {

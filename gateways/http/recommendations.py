@@ -15,13 +15,14 @@ from protocol.travel import GeoPoint, Place
 
 MAX_SHOWN: Final = 50
 MOST_CONSIDERED: Final = 1_000
+MOST_ALIKE: Final = 20
 MOST_FEEDBACKS: Final = 200
 _KINDS: Final = ("destination", "city")
 
 
 class Recommend(Body, frozen=True):
     """`q`: what a place should be like (`beach`, `Berge`, `small town`), or its name; without it all
-    destinations may be meant. `month`: 1 to 12, of the journey; without it the year's climate counts."""
+    destinations may be meant. What is neither is looked up by what it means, in English. `month`: 1 to 12, of the journey; without it the year's climate counts."""
 
     q: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     month: Annotated[int, Meta(ge=1, le=12)] | UnsetType = UNSET
@@ -77,13 +78,24 @@ async def recommend(call: Call) -> Reply:
 
 
 async def _candidates(ports: HttpPorts, asked: str, language: str) -> Sequence[Place]:
-    """Destinations that are as they were asked for; where nothing of that was said, those of that name."""
+    """Destinations that are as they were asked for; where nothing of that was said, those of that name, or else
+    those that are like the words."""
     wished = tags_wished(asked)
     if asked and not wished and not liked_in(asked):
         found = await ports.catalogue.search(asked, language=language, limit=MAX_SHOWN)
-        return [place for place in found if place.kind in _KINDS]
+        named = [place for place in found if place.kind in _KINDS]
+        return named or await _alike(ports, asked)
     everywhere = await ports.catalogue.destinations(limit=MOST_CONSIDERED)
     return [place for place in everywhere if has_all(place, wished)]
+
+
+async def _alike(ports: HttpPorts, asked: str) -> list[Place]:
+    alike = await ports.meanings.nearest(asked, limit=MOST_ALIKE)
+    if not alike:
+        return []
+    everywhere = await ports.catalogue.destinations(limit=MOST_CONSIDERED)
+    by_id = {place.id: place for place in everywhere}
+    return [by_id[one] for one, _ in alike if one in by_id]
 
 
 async def _home(ports: HttpPorts, preferences: Mapping[str, Any]) -> GeoPoint | None:

@@ -355,6 +355,16 @@ def members_only(address: Address, message: Any) -> Any:
     return a_room_answer()
 
 
+class FakeMeanings:
+    """The `PlacesByMeaning` port. `nearby`: ids by text, the most alike first."""
+
+    def __init__(self) -> None:
+        self.nearby: dict[str, list[str]] = {}
+
+    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
+        return [(one, 0.5) for one in self.nearby.get(text, ())[:limit]]
+
+
 class World:
     """An application on fakes, with one user per role; `user-1` is an ordinary user."""
 
@@ -377,6 +387,7 @@ class World:
         self.model_rows = MemoryModels()
         self.model_troubles: dict[str, str] = {}
         self.card_fields = frozenset({"name", "first_mes"})
+        self.meanings = FakeMeanings()
         self.checks = {"database": True, "shards": True}
         made: dict[str, Any] = {
             "credentials": self.credentials,
@@ -390,6 +401,7 @@ class World:
             "memories": self.memories,
             "feedbacks": self.feedbacks,
             "recommender": self.recommender,
+            "meanings": self.meanings,
             "card_fields": lambda: self.card_fields,
             "clock": FakeClock(),
             "idempotency": self.idempotency,

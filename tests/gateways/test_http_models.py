@@ -146,3 +146,16 @@ async def test_nobody_shares_feedback_who_did_not_say_so() -> None:
     assert (await saved({"shareFeedback": True})).json["preferences"] == {"shareFeedback": True}
     assert (await saved({"shareFeedback": False})).json["preferences"] == {}
     assert (await saved({"shareFeedback": "yes"})).status == 400
+
+
+async def test_moods_count_only_of_who_says_so() -> None:
+    world = World()
+
+    async def saved(preferences: dict[str, Any]) -> Answer:
+        return await world.call(
+            "PATCH", "/api/v1/users/me", token=world.token(), json={"preferences": preferences}
+        )
+
+    assert (await saved({"shareMood": True})).json["preferences"] == {"shareMood": True}
+    assert (await saved({"shareMood": False})).json["preferences"] == {}
+    assert (await saved({"shareMood": 1})).status == 400

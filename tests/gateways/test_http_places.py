@@ -106,6 +106,20 @@ async def test_names_codes_tags_and_nearness_find_places() -> None:
     assert [card["km"] for card in near.json["items"]] == [0.0, 5.0, 11.4]
 
 
+async def test_what_a_place_should_be_like_finds_places() -> None:
+    def world() -> World:
+        made = World(catalogue=MemoryCatalogue(Entry(place=place) for place in PLACES))
+        made.meanings.nearby["surfing"] = ["gone-pt", "porto-pt", "lisbon-pt"]
+        return made
+
+    assert ids(await find(world(), like="surfing")) == ["porto-pt", "lisbon-pt"]
+    assert ids(await find(world(), like="surfing", tags="capital")) == ["lisbon-pt"]
+    assert ids(await find(world(), like="surfing", q="porto")) == ["porto-pt"]
+    assert ids(await find(world(), like="surfing", near="38.68,-9.157")) == ["lisbon-pt"]
+    assert ids(await find(world(), like="hm")) == []
+    assert (await find(world(), like="x" * 201)).status == 400
+
+
 async def test_all_that_is_asked_holds() -> None:
     assert ids(await find(q="lis", tags="capital")) == ["lisbon-pt"]
     assert ids(await find(q="lis", near="41.15,-8.61", withinKm=50)) == []

@@ -130,6 +130,13 @@ async def test_thumbs_given_to_ones_own_personas_count() -> None:
     assert set(ids(answer.json["recommendations"])[:2]) == {"aveiro", "benidorm"}
 
 
+async def test_what_is_neither_a_kind_nor_a_name_is_looked_up_by_what_it_means() -> None:
+    world = a_world()
+    world.meanings.nearby["opera and waltzes"] = ["gone", "davos", "aveiro"]
+    assert set(ids(await recommended(world, q="opera and waltzes"))) == {"davos", "aveiro"}
+    assert ids(await recommended(world, q="zzzz")) == []
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=51", "month=13", "q=" + "x" * 201, "w=1"])
 async def test_wrong_queries_are_named(query: str) -> None:
     world = a_world()

@@ -32,7 +32,7 @@ async def test_a_greeting_is_one_segment_and_one_row(autojump_clock: MockClock) 
         assert (run.closed.reason, run.closed.content) == ("done", run.text)
         assert run.closed.cards is None
         assert run.closed.ai is not None
-        assert (run.closed.ai.tier, run.closed.ai.model) == ("generated", "scripted")
+        assert (run.closed.ai.tier, run.closed.ai.model) == ("generated", "scripted+rules")
         assert (run.closed.ai.partial, run.closed.ai.stale) == (None, None)
         row = await world.runs.get(TENANT, run.opened.run_id)
         assert row is not None
@@ -40,6 +40,7 @@ async def test_a_greeting_is_one_segment_and_one_row(autojump_clock: MockClock) 
         assert row.asker_id == user_id(ADA)
         (segment,) = row.segments
         assert (segment.act, segment.tier, segment.tokens) == ("greet", "generated", row.cost)
+        assert segment.model == "scripted+rules"
         assert segment.first_ms is not None
         assert segment.first_ms <= segment.ended_ms
 
@@ -91,7 +92,10 @@ async def test_the_lowest_rung_that_wrote_any_part_is_named(autojump_clock: Mock
         run = await world.told("a hotel in lisbon in february", HOTELS)
         assert run.closed is not None
         assert run.closed.ai is not None
-        assert (run.closed.ai.tier, run.closed.ai.model) == ("retrieved", "scripted-retrieved")
+        assert (run.closed.ai.tier, run.closed.ai.model) == (
+            "retrieved",
+            "scripted-retrieved+rules",
+        )
 
 
 async def test_a_search_that_takes_too_long_is_still_searching(autojump_clock: MockClock) -> None:

@@ -7,6 +7,7 @@ be spelled at all), or, for a model whose words are not listed, by those that ar
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Final, NamedTuple, Protocol
 
 from inference.wording.claims import FORBIDDEN, folded, is_forbidden_word
@@ -251,6 +252,8 @@ class Known:
         for character in text:
             is_in = phase in (Phase.IN_WORD, Phase.JOINED)
             if character.isalpha():
+                # A capital begins a word, if anything.
+                is_sayable = is_sayable and not (is_in and character.isupper())
                 if not is_in:
                     is_sayable = is_sayable and phase is not Phase.CLOSED
                     node = ROOT
@@ -261,9 +264,9 @@ class Known:
                 if joined != NOWHERE:
                     node, phase = joined, Phase.JOINED
                     continue
-            if is_in and not self._trie.is_word(node):
+            if is_in and (character in "-‑" or not self._trie.is_word(node)):
                 is_sayable = False
-            # (A letter right after a hyphen would make one word of two.)
+            # (After "travellers’" a letter would make another word of it.)
             is_joiner = is_in and character in JOINERS
             node, _, phase = AFTER_FACT if is_joiner else _after_sign(character)
         return Word(node, ROOT, phase), is_sayable
@@ -281,6 +284,10 @@ class Known:
                 found.update(pieces.going_on.get(said, ()))
             if self._trie.is_end[end]:
                 found.update(pieces.ending.get(said, ()))
+        if word.phase in _OUTSIDE:
+            found = {one for one in found if not _has_inner_capital(pieces.texts[one])}
+        else:
+            found = {one for one in found if not any(map(str.isupper, pieces.texts[one]))}
         return frozenset(found.union(self._joined(word, level)))
 
     def _joined(self, word: Word, level: int) -> Iterator[int]:
@@ -292,6 +299,10 @@ class Known:
                 after, is_sayable = self.read(word, self._pieces.texts[token])
                 if is_sayable and self.need(after) <= level:
                     yield token
+
+
+def _has_inner_capital(text: str) -> bool:
+    return any(one.isalpha() and two.isupper() for one, two in pairwise(text))
 
 
 def _after_sign(character: str) -> Word:

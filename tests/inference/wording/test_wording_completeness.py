@@ -223,6 +223,8 @@ def test_what_is_wrong_is_not_allowed(text: str) -> None:
         ("don’", False),
         ("look-a", False),
         ("looklook", False),
+        ("loOk", False),
+        ("look-", False),
         ("hot", False),
         ("best", False),
     ],

@@ -33,6 +33,9 @@ INTENTS: Final[tuple[Intent, ...]] = get_args(Intent)
 ALWAYS_CONFIRMED: Final = frozenset[Intent]({"book", "pay", "cancel"})
 """Never acted upon from one reading, however sure."""
 
+MEANT_FROM: Final = 0.5
+"""From this likelihood on (`Understanding.addressed`) a message that names no persona is taken for one."""
+
 Language = Literal["en", "de", "es", "fr"]
 SlotName = Literal["destination", "origin", "dates", "budget", "party"]
 Question = Literal[
@@ -54,7 +57,8 @@ class Setting(Value, frozen=True, kw_only=True):
 
     `people`: humans in the room. `addressed`: it names a persona or replies to one. `asked`: what a
     persona asked this person just before. `shown`: what lies on the table. `last`: who wrote the message
-    before. `today`: the writer's day, which relative dates count from.
+    before. `today`: the writer's day, which relative dates count from. `names`: what the room's personas are
+    called, where that is known.
     """
 
     people: int = 1
@@ -63,6 +67,7 @@ class Setting(Value, frozen=True, kw_only=True):
     shown: Shown | None = None
     last: Literal["persona", "human", "nobody"] = "nobody"
     today: Date = "2026-11-24"
+    names: tuple[str, ...] = ()
 
 
 class PlaceMention(Value, frozen=True, kw_only=True):

@@ -8,10 +8,7 @@ from actors.persona.dialogue import Dialogue
 from actors.persona.hints import Hints
 from protocol.persona import Voice
 from protocol.room import Speaking
-from protocol.understanding import Slots
-
-MEANT_FROM: Final = 0.5
-"""How likely a message must be meant for a persona, where it names none."""
+from protocol.understanding import MEANT_FROM, Slots
 
 OPEN_FOR: Final = 600_000
 """Milliseconds after a persona's last word in which it is still talked with."""
@@ -23,6 +20,7 @@ class Seat:
 
     id: str
     owner_id: str
+    name: str = ""
     style: Voice = "explorer"
 
 

@@ -203,6 +203,7 @@ class Listener:
             shown=dialogue.table.kind if dialogue.table is not None else None,
             last=read.prompt.follows,
             today=today.isoformat(),
+            names=tuple(seat.name for seat in floor.seats if seat.name),
         )
 
 

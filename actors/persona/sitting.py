@@ -75,7 +75,9 @@ class Sitting:
         for view in self.room.personas:
             persona = await self.persona(view.id)
             if persona is not None:
-                seats.append(Seat(id=view.id, owner_id=view.owner_id, style=persona.style))
+                seats.append(
+                    Seat(id=view.id, owner_id=view.owner_id, name=view.name, style=persona.style)
+                )
         return Floor(
             speaking=self.room.speaking,
             seats=tuple(seats),

@@ -8,10 +8,7 @@ from typing import Any, Final
 from inference.training.understanding.held_out import Message
 from inference.training.understanding.places import gazetteer
 from inference.understanding.folding import words_of
-from protocol.understanding import SlotName, Slots, Understanding
-
-ANSWERED_FROM: Final = 0.5
-"""Of `addressed`: from here on a persona takes a message for its own."""
+from protocol.understanding import MEANT_FROM, SlotName, Slots, Understanding
 
 SLOTS: Final[tuple[SlotName, ...]] = ("destination", "origin", "dates", "budget", "party")
 
@@ -95,7 +92,7 @@ class Judgement:
 
 def is_answered(reading: Understanding) -> bool:
     """Whether a persona would speak up."""
-    return reading.intent != "human_chatter" and reading.addressed >= ANSWERED_FROM
+    return reading.intent != "human_chatter" and reading.addressed >= MEANT_FROM
 
 
 def values_said(slots: Slots) -> dict[SlotName, list[Any]]:

@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -59,6 +59,7 @@ class PlaceBook:
         self._unsold: OrderedDict[Iata, float] = OrderedDict()
         self.atlas: dict[str, Place] = {}
         self._destinations: Sequence[Place] = ()
+        self._pleasant: dict[tuple[bool, int | None], Mapping[str, float]] = {}
         self._read_at = -math.inf
 
     def statistics(self) -> dict[str, int | float]:
@@ -103,20 +104,28 @@ class PlaceBook:
             and (not errand.with_stays or self._may_sell(city_of(place)))
         ]
 
+        scores = self._pleasantness(wishes, errand.month)
         meant = await self._meant(errand.trip.like, found)
         if len(meant) >= ENOUGH_MEANT and not errand.with_stays:
             return meant
 
-        def far(place: Place) -> int:
-            return 0 if origin is None else int(origin.km_to(place.at) // NEAR_KM)
-
-        pleasant = sorted(
-            found,
-            key=lambda place: (far(place), -pleasantness(place, wishes, errand.month), place.id),
-        )
-        large = sorted(found, key=lambda place: (far(place), -(place.population or 0), place.id))
+        far = {
+            place.id: 0 if origin is None else int(origin.km_to(place.at) // NEAR_KM)
+            for place in found
+        }
+        pleasant = sorted(found, key=lambda place: (far[place.id], -scores[place.id], place.id))
+        large = sorted(found, key=lambda place: (far[place.id], -(place.population or 0), place.id))
         by_turns = chain.from_iterable(zip(pleasant, large, strict=True))
         return list({place.id: place for place in (*meant, *by_turns)}.values())[:MOST_WISHED]
+
+    def _pleasantness(self, wishes: Sequence[Wish], month: int | None) -> Mapping[str, float]:
+        """Of all destinations, by id: some milliseconds, so kept as long as these are."""
+        key = "cold" in wishes, month
+        if key not in self._pleasant:
+            self._pleasant[key] = {
+                place.id: pleasantness(place, wishes, month) for place in self._destinations
+            }
+        return self._pleasant[key]
 
     async def _meant(self, like: str, found: Sequence[Place]) -> list[Place]:
         """Of these, the most alike first; none where the words say too little, or it takes too long."""
@@ -145,6 +154,7 @@ class PlaceBook:
         now = trio.current_time()
         if now - self._read_at > KEPT_FOR:
             self._destinations = await self._catalogue.destinations(limit=MOST_DESTINATIONS)
+            self._pleasant.clear()
             # An empty catalogue is one that is not filled yet.
             self._read_at = now if self._destinations else -math.inf
         return self._destinations

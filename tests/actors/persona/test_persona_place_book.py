@@ -1,0 +1,65 @@
+"""Places by what was wished: in which order, and at what cost to the loop."""
+
+import pytest
+import trio
+from dialogue_world import place
+from persona_world import FakeMeanings
+from trio.testing import MockClock
+
+from actors.persona import place_book
+from actors.persona.dialogue import Trip
+from actors.persona.errands import Errand
+from actors.persona.place_book import KEPT_FOR, PlaceBook, pleasantness
+from protocol.travel import GeoPoint, MonthClimate, Place
+from storage.catalogue_file import Entry
+from storage.memory.catalogue import MemoryCatalogue
+
+PLACES = [
+    place(
+        f"Town {number}",
+        at=GeoPoint(latitude=number * 7.0 % 60, longitude=0.0),
+        climate=tuple(MonthClimate(mean=number * 5.0 % 34 - 4, rain=40.0) for _ in range(12)),
+        population=number * 7_919 % 1_000,
+    )
+    for number in range(20)
+]
+
+
+def errand(month: int, *wishes: str) -> Errand:
+    return Errand(tools=("places",), purpose="show", trip=Trip(wishes=wishes), month=month)  # type: ignore[arg-type]
+
+
+def book() -> PlaceBook:
+    return PlaceBook(MemoryCatalogue(Entry(place=one) for one in PLACES), FakeMeanings())
+
+
+async def test_near_ones_come_first_and_the_pleasant_and_the_large_by_turns() -> None:
+    home = PLACES[0].at
+    found = await book().wished(errand(5), home)
+
+    def far(one: Place) -> int:
+        return int(home.km_to(one.at) // place_book.NEAR_KM)
+
+    pleasant = sorted(PLACES, key=lambda one: (far(one), -pleasantness(one, (), 5), one.id))
+    large = sorted(PLACES, key=lambda one: (far(one), -(one.population or 0), one.id))
+    by_turns = [one.id for pair in zip(pleasant, large, strict=True) for one in pair]
+    assert [one.id for one in found] == list(dict.fromkeys(by_turns))
+
+
+async def test_weather_is_weighed_once_for_each_month_as_long_as_the_list_is_kept(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[int | None] = []
+
+    def noted(*about: object) -> float:
+        weighed.append(about[2])  # type: ignore[arg-type]
+        return pleasantness(*about)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(place_book, "pleasantness", noted)
+    one = book()
+    for month, wish in ((5, "dry"), (5, "city"), (6, "dry"), (5, "cold"), (6, "cold"), (5, "dry")):
+        await one.wished(errand(month, wish), None)
+    assert [weighed.count(month) for month in (5, 6)] == [2 * len(PLACES), 2 * len(PLACES)]
+    await trio.sleep(KEPT_FOR + 1)
+    await one.wished(errand(5, "dry"), None)
+    assert weighed.count(5) == 3 * len(PLACES)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from protocol.cards import OfferCard
 
 PATIENCE = 20.0
 HAS_MODEL = os.environ.get("CARAVAN_TEST_CHAT_MODEL", "off") != "off"
+HAS_ENCODER = (Path(__file__).parents[2] / ".models" / "encoder").exists()
 DEMO = "somewhere warm in february w my 2 kids, under 150 a night?"
 
 
@@ -74,6 +76,24 @@ async def room(stage: Stage, ada: RawClient, protocol_server: ServerProcess) -> 
         persona = persona_of(protocol_server, ada.person, name, style)
         await ada.ask("room.persona", roomId=room["id"], personaId=persona["id"], active=True)
     return room
+
+
+@pytest.mark.skipif(not HAS_ENCODER, reason="`make models` was not called here")
+async def test_places_are_found_by_what_words_mean_and_the_answer_names_its_reader(
+    ada: RawClient, room: Frame, protocol_server: ServerProcess
+) -> None:
+    with trio.fail_after(PATIENCE):
+        while not (alike := found(protocol_server, ada, "temples, sushi and cherry blossoms")):
+            await trio.sleep(0.2)  # the models are loaded after the start
+    message = await answered(ada, room, "@Nova somewhere with temples, sushi and cherry blossoms?")
+    assert message["ai"]["model"].endswith("+encoder")
+    assert {card["id"] for card in message["cards"]} <= set(alike)
+
+
+def found(server: ServerProcess, client: RawClient, like: str) -> list[str]:
+    assert client.person is not None
+    answer = Caller(server.http, client.person).get("places", like=like, limit=12)
+    return [card["id"] for card in answer.json()["items"]]
 
 
 async def test_the_demo_is_answered_with_three_cards_that_can_be_repriced(

@@ -6,8 +6,8 @@ from typing import Final
 
 from babel.core import Locale
 
+from inference.training.understanding.places import catalogue
 from protocol.travel import Place
-from storage.catalogue_file import PLACES, entries
 
 _TAGS: Final = {
     "coast": "by the sea",
@@ -36,8 +36,7 @@ _PRICES: Final = {
 @cache
 def destinations() -> tuple[Place, ...]:
     """Of the catalogue, in its order."""
-    found = (entry.place for entry in entries(PLACES.read_bytes()))
-    return tuple(place for place in found if place.kind == "destination")
+    return tuple(entry.place for entry in catalogue() if entry.place.kind == "destination")
 
 
 def name_of(place: Place) -> str:

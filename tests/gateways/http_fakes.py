@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import trio
+from fake_meanings import FakeMeanings
 
 from core.errors import Rejected, TokenExpired, TokenRevoked
 from core.identity import Principal, Role
@@ -353,16 +354,6 @@ def members_only(address: Address, message: Any) -> Any:
     if isinstance(message, ViewRoom):
         return Rejected("not_found", "This room does not exist.")
     return a_room_answer()
-
-
-class FakeMeanings:
-    """The `PlacesByMeaning` port. `nearby`: ids by text, the most alike first."""
-
-    def __init__(self) -> None:
-        self.nearby: dict[str, list[str]] = {}
-
-    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
-        return [(one, 0.5) for one in self.nearby.get(text, ())[:limit]]
 
 
 class World:

@@ -11,6 +11,7 @@ from typing import Any
 import trio
 from actors_world import TENANT, VirtualClock, principal, user, user_id
 from dialogue_world import hotel, place, reading
+from fake_meanings import FakeMeanings
 from fake_reader import ScriptedReader
 from fake_writer import ScriptedWriter
 
@@ -145,19 +146,6 @@ class _RoomActor(Actor[Any]):
         answer = self._room.answer(envelope.message)
         if answer is not None:
             envelope.answer(answer)
-
-
-class FakeMeanings:
-    """The `PlacesByMeaning` port. `nearby`: by text, the most alike first; nothing else is like anything."""
-
-    def __init__(self) -> None:
-        self.nearby: dict[str, list[str]] = {}
-        self.asked: list[str] = []
-
-    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
-        self.asked.append(text)
-        await trio.sleep(0.004)
-        return [(one, 0.5) for one in self.nearby.get(text, ())[:limit]]
 
 
 class FakeMoods:

@@ -133,7 +133,7 @@ class PlaceBook:
             return []
         alike: Sequence[tuple[str, float]] = ()
         with trio.move_on_after(MEANT_WITHIN):
-            alike = await self._meanings.nearest(like, limit=MOST_ALIKE)
+            alike = await self._meanings.nearest(like, limit=MOST_ALIKE, is_beyond_tags=True)
         by_id = {place.id: place for place in found}
         return [by_id[one] for one, _ in alike if one in by_id][:MOST_MEANT]
 

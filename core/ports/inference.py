@@ -120,10 +120,12 @@ class Recommender(Protocol):
 class PlacesByMeaning(Protocol):
     """Destinations by what words say they should be like."""
 
-    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
+    async def nearest(
+        self, text: str, *, limit: int = 20, is_beyond_tags: bool = False
+    ) -> Sequence[tuple[str, float]]:
         """Their ids with their likeness, the most alike first. Understands English. Empty where the words say too
         little of a place, or also what it should not be, or while there is no model: so that whoever asks goes on
-        without."""
+        without. `is_beyond_tags`: also where they say no more than tags, climate and prices can."""
 
 
 class Moods(Protocol):

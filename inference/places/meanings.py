@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -17,16 +18,17 @@ import trio
 from numpy.typing import NDArray
 
 from inference.encoder.encoder import Encoder
-from inference.understanding.folding import fold
+from inference.understanding.folding import fold, words_of
 from inference.understanding.ngrams import ModelDamaged
 from inference.understanding.slots import MAX_LETTERS
 
 ARTEFACT: Final = Path(__file__).parents[1] / "models" / "places"
 FILE: Final = "places.npz"
+WORDS: Final = Path(__file__).with_name("words.txt")
 
 LEAST: Final = 0.30
-"""Of the best likeness, for words to say anything of a place. Chosen on the development half of data/messages: "where
-should we go in may" has 0.28, "bored, surprise me" 0.23, "sushi and cherry blossoms" 0.55."""
+"""Of the best likeness, for words to say anything of a place: "romantic" has 0.21, "sushi and cherry blossoms" 0.55. Chosen on
+twenty wishes and the development half of data/messages."""
 
 _NO: Final = re.compile(
     r"\b(no|not|never|none|without|nothing|avoid|hate|except|but|instead|rather than|less|enough of"
@@ -47,15 +49,46 @@ class PlaceMeanings:
     directions: Floats
     version: str
 
-    def nearest(self, text: str, *, limit: int) -> list[tuple[str, float]]:
+    def nearest(
+        self, text: str, *, limit: int, is_beyond_tags: bool = False
+    ) -> list[tuple[str, float]]:
         """See the port; in the thread of the small models. About 3 ms."""
-        if says_no(text):
+        text = text[:MAX_LETTERS]
+        telling = telling_words(text) - (_words()["="] if is_beyond_tags else frozenset())
+        if says_no(text) or not telling:
             return []
-        likeness = self.directions @ self.encoder.encode(text[:MAX_LETTERS]).emb
+        likeness = self.directions @ self.encoder.encode(_kept(text)).emb
         best = np.argsort(-likeness, kind="stable")[:limit]
         if not len(best) or likeness[best[0]] < LEAST:
             return []
         return [(self.ids[at], float(likeness[at])) for at in best]
+
+
+def telling_words(text: str) -> frozenset[str]:
+    """Those that may say what a place is like, folded."""
+    said = (word for word in words_of(text) if word.isalpha())
+    return frozenset(said) - _words()["-"] - _words()["~"]
+
+
+def _kept(text: str) -> str:
+    """Without what leads astray: "hiking in spring for 600 euros" → "hiking in for"."""
+    astray = _words()["~"]
+    return " ".join(
+        word
+        for word in re.findall(r"[^\s,.;:!?()]+", text)
+        if not astray.issuperset(words_of(word)) and not any(map(str.isdigit, word))
+    )
+
+
+@cache
+def _words() -> dict[str, frozenset[str]]:
+    """By the sign before them in words.txt."""
+    found: dict[str, set[str]] = {"-": set(), "~": set(), "=": set()}
+    for line in WORDS.read_text("utf-8").splitlines():
+        sign, *words = line.split()
+        if sign in found:
+            found[sign].update(words)
+    return {sign: frozenset(words) for sign, words in found.items()}
 
 
 def says_no(text: str) -> bool:
@@ -90,14 +123,18 @@ class LatePlaceMeanings:
     def begin(self, meanings: PlaceMeanings) -> None:
         self._meanings = meanings
 
-    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
+    async def nearest(
+        self, text: str, *, limit: int = 20, is_beyond_tags: bool = False
+    ) -> Sequence[tuple[str, float]]:
         """See `core.ports.inference.PlacesByMeaning`."""
         meanings = self._meanings
         if meanings is None:
             return []
         self._asked += 1
         return await trio.to_thread.run_sync(
-            lambda: meanings.nearest(text, limit=limit), limiter=self._turn, abandon_on_cancel=True
+            lambda: meanings.nearest(text, limit=limit, is_beyond_tags=is_beyond_tags),
+            limiter=self._turn,
+            abandon_on_cancel=True,
         )
 
     def statistics(self) -> dict[str, int]:

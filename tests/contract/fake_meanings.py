@@ -13,7 +13,9 @@ class FakeMeanings:
         self.nearby: dict[str, list[str]] = {}
         self.asked: list[str] = []
 
-    async def nearest(self, text: str, *, limit: int = 20) -> Sequence[tuple[str, float]]:
+    async def nearest(
+        self, text: str, *, limit: int = 20, is_beyond_tags: bool = False
+    ) -> Sequence[tuple[str, float]]:
         self.asked.append(text)
         await trio.lowlevel.checkpoint()
         ids = self.nearby.get(text, [])[:limit]

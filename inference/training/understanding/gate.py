@@ -185,6 +185,7 @@ def _gate(chosen: argparse.Namespace) -> int:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         versions = {model.name: model.version for model in best}
         note({"at": at, "reader": chosen.reader, "versions": versions, "figures": figures})
+    print("read by " + ", else ".join(f"{model.name} {model.version}" for model in best))
     print(table(figures))
     print(f"n-grams told of words alone: {figures['all']['ngrams_by_words_alone']:.3f} of intents")
     if chosen.confusions and half == "development":

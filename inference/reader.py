@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+import msgspec
 import trio
 
-from inference.understanding.dialogue import in_setting, plain_answer
+from inference.understanding.dialogue import bare_wish, in_setting, plain_answer
 from inference.understanding.filter import may_be_prompt
+from inference.understanding.folding import fold, words_of
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.intents import IntentModel, Mark, Scores
 from inference.understanding.language import language_of
+from inference.understanding.signs import without_persona
 from inference.understanding.slots import MAX_LETTERS, Recognised, recognised
+from inference.understanding.word_lists import COMMON
 from protocol.understanding import INTENTS, Intent, Language, Setting, Slots, Understanding
 
 __all__ = ["IntentModel", "Mark", "ModelReader", "Scores"]
@@ -24,6 +28,9 @@ SILENT: Final = frozenset[Intent]({"human_chatter", "greet", "thanks", "smalltal
 
 LATE_AFTER: Final = 0.08
 """Seconds that a message waits for the models' thread: an answer begins within 0.15, however it was read."""
+
+MAX_NAME: Final = 2
+"""Words of a lone name."""
 
 UNREAD: Final = 0.2
 """Confidence of an intent that rules alone guessed."""
@@ -80,14 +87,17 @@ class ModelReader:
 
     def _read_by(self, models: Sequence[IntentModel], text: str, setting: Setting) -> Understanding:
         text = text[:MAX_LETTERS]
-        language = language_of(text)
-        said = recognised(text, setting, language=language, gazetteer=self._gazetteer)
+        said_to = without_persona(text, setting)
+        language = language_of(said_to)
+        said = self._recognised(said_to, setting, language)
+        if language != "en" and said.mentions:
+            language = language_of(_without_names(said_to, said))
         reading = self._by_models(models, text, setting, said, language)
         answer = plain_answer(text, setting, said.slots, said.marks)
-        if answer is None:
+        wish = bare_wish(reading.intent, text, setting, said.slots, said.marks)
+        if answer is None and wish is None:
             return reading
-        # Who was asked and answers with just that is talking to whoever asked.
-        intent, confidence = answer
+        intent, confidence = answer or wish or (reading.intent, reading.confidence)
         return Understanding(
             language=language,
             intent=intent,
@@ -95,11 +105,24 @@ class ModelReader:
             second=(reading.intent, reading.confidence)
             if reading.intent != intent
             else reading.second,
-            addressed=max(reading.addressed, confidence),
+            # Who was asked and answers with just that is talking to whoever asked.
+            addressed=max(reading.addressed, confidence) if answer else reading.addressed,
             slots=said.slots,
             reader=reading.reader,
             is_supported=reading.is_supported,
         )
+
+    def _recognised(self, text: str, setting: Setting, language: Language) -> Recognised:
+        """What the rules see. A name that is no word, alone, from who is alone with a persona, is a place as
+        if that had been asked: in a group it may be somebody's."""
+        said = recognised(text, setting, language=language, gazetteer=self._gazetteer)
+        if said.marks or setting.people > 1 or setting.asked is not None:
+            return said
+        words = words_of(text)
+        if not 1 <= len(words) <= MAX_NAME or any(word in COMMON for word in words):
+            return said
+        asked = msgspec.structs.replace(setting, asked="destination")
+        return recognised(text, asked, language=language, gazetteer=self._gazetteer)
 
     def _by_models(
         self,
@@ -146,6 +169,15 @@ class ModelReader:
             reader=model.name,
             is_supported=language not in self._off,
         )
+
+
+def _without_names(text: str, said: Recognised) -> str:
+    """Without the places that are written as in English: "Tenerife hotel" is not Spanish for its place."""
+    for mention in said.mentions:
+        if fold(text[mention.start : mention.end]) == fold(mention.place.name):
+            blank = " " * (mention.end - mention.start)
+            text = text[: mention.start] + blank + text[mention.end :]
+    return text
 
 
 def _by_rules(slots: Slots) -> Intent:

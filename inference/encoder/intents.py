@@ -1,7 +1,8 @@
 """Intents by the sentence encoder and the n-grams together: each is right where the other errs.
 
 A linear head on `emb` and the setting, whose log-probabilities are averaged with the n-grams'. Whether a message is
-meant for a persona at all is the n-grams' to say: wording tells that better than meaning does.
+meant for a persona at all (`addressed`, and the share of human_chatter) is the n-grams' to say: wording tells that
+better than meaning does, and one threshold serves both readers.
 """
 
 import json
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.encoder.encoder import Encoder, load_encoder
+from inference.understanding.dialogue import CHATTER
 from inference.understanding.intents import Mark, Scores, setting_vector
 from inference.understanding.ngrams import ModelDamaged, NgramModel, load_ngrams
 from protocol.understanding import Language, Setting
@@ -51,7 +53,11 @@ class EncoderHeads:
         theirs = self.ngrams.scores(text, setting, marks=marks)
         mixed = self.share * ours + (1 - self.share) * np.log(np.maximum(theirs.intents, LEAST))
         odds = np.exp(mixed - mixed.max())
-        return Scores(tuple((odds / odds.sum()).tolist()), theirs.addressed)
+        odds[CHATTER] = 0.0
+        chatter = theirs.intents[CHATTER]
+        intents = odds / odds.sum() * (1.0 - chatter)
+        intents[CHATTER] = chatter
+        return Scores(tuple(intents.tolist()), theirs.addressed)
 
 
 def load_heads(models: Path, folder: Path = ARTEFACT) -> EncoderHeads:

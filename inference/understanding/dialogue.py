@@ -12,7 +12,7 @@ from typing import Final
 from inference.understanding.folding import fold, words_of
 from inference.understanding.intents import Mark, Scores
 from inference.understanding.word_lists import WORDS
-from protocol.understanding import INTENTS, Intent, Setting, Slots
+from protocol.understanding import INTENTS, MEANT_FROM, Intent, Setting, Slots
 
 SURE: Final = 0.97
 FAIRLY_SURE: Final = 0.85
@@ -21,8 +21,16 @@ MAX_ANSWER: Final = 6
 
 CHATTER: Final = INTENTS.index("human_chatter")
 
+MAX_BESIDE: Final = 1
+"""Words beside the slots in a message that is hardly more than these: "this weekend"."""
+
+HALF: Final = 0.5
+"""Sure enough to ask "did you mean", too little to act."""
+
 ALONE: Final = 0.98
 """How likely it is that somebody who is alone with a persona talks to it."""
+
+_NO_WISHES: Final = frozenset[Intent]({"greet", "thanks", "smalltalk", "out_of_scope", "complaint"})
 
 _YES: Final = WORDS["yes"]
 _NO: Final = WORDS["no"]
@@ -53,7 +61,7 @@ def plain_answer(
         return _consent(words, _CONFIRMS[asked])
     if asked == "which":
         is_choice = len(words) <= MAX_ANSWER and "?" not in text and _ORDINAL.search(fold(text))
-        return ("refine", FAIRLY_SURE) if is_choice else None
+        return ("refine", FAIRLY_SURE) if is_choice and not _asks_others(words) else None
     said = {
         "destination": slots.destination,
         "origin": slots.origin,
@@ -69,6 +77,16 @@ def plain_answer(
     return ("refine", SURE if beside <= 3 else FAIRLY_SURE) if beside <= MAX_ANSWER else None
 
 
+def bare_wish(
+    intent: Intent, text: str, setting: Setting, slots: Slots, marks: Sequence[Mark]
+) -> tuple[Intent, float] | None:
+    """What a message means that is hardly more than slots and that a model took for small talk; None: it is
+    none. Places and days alone change what lies on the table, else they ask what there is."""
+    if intent not in _NO_WISHES or slots == Slots() or _beside(text, marks) > MAX_BESIDE:
+        return None
+    return ("refine", FAIRLY_SURE) if setting.shown or setting.asked else ("ask_destination", HALF)
+
+
 def _consent(words: Sequence[str], intent: Intent) -> tuple[Intent, float] | None:
     """Yes or no, and little beside it."""
     rest = [word for word in words if word not in _FILLERS]
@@ -80,6 +98,12 @@ def _consent(words: Sequence[str], intent: Intent) -> tuple[Intent, float] | Non
     if is_yes and not is_no and len(others) <= 2:
         return intent, SURE
     return None
+
+
+def _asks_others(words: Sequence[str]) -> bool:
+    """Whether it is a question to somebody in the room, or calls them: "which one do you like, mum"."""
+    dear = WORDS["to dear ones"]
+    return words[0] in WORDS["whom asks what"] or words[0] in dear or words[-1] in dear
 
 
 def _beside(text: str, marks: Sequence[Mark]) -> int:
@@ -94,16 +118,23 @@ def _beside(text: str, marks: Sequence[Mark]) -> int:
 
 def in_setting(scores: Scores, setting: Setting) -> Scores:
     """Whether a message is meant for a persona is said by `addressed` and, as its opposite, by the
-    intent human_chatter: the mean of both log odds is the better `addressed`. Who is alone with a
-    persona chats with nobody else."""
+    intent human_chatter: the mean of both log odds is the better `addressed`. What is meant for one is no chatter,
+    and what is not is. Who is alone with a persona chats with nobody else."""
     chatter = scores.intents[CHATTER]
-    if setting.people > 1:
-        mean = (_odds(scores.addressed) - _odds(chatter)) / 2
-        return Scores(scores.intents, 1.0 / (1.0 + math.exp(-mean)))
-    rest = max(1.0 - chatter, 1e-6)
-    intents = [value / rest for value in scores.intents]
-    intents[CHATTER] = 0.0
-    return Scores(tuple(intents), max(scores.addressed, ALONE))
+    if setting.people == 1:
+        return Scores(_with_chatter(scores, 0.0), max(scores.addressed, ALONE))
+    mean = (_odds(scores.addressed) - _odds(chatter)) / 2
+    addressed = 1.0 / (1.0 + math.exp(-mean))
+    is_meant = addressed >= MEANT_FROM
+    return Scores(_with_chatter(scores, 0.0 if is_meant else 1.0 - addressed), addressed)
+
+
+def _with_chatter(scores: Scores, chatter: float) -> tuple[float, ...]:
+    """The other intents share the rest as they did."""
+    factor = (1.0 - chatter) / max(1.0 - scores.intents[CHATTER], 1e-6)
+    intents = [value * factor for value in scores.intents]
+    intents[CHATTER] = chatter
+    return tuple(intents)
 
 
 def _odds(share: float) -> float:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from inference.understanding.folding import Token, fold, words_of
 from inference.understanding.regions import countries, regions
 from inference.understanding.towns import is_town
-from inference.understanding.word_lists import words_in
+from inference.understanding.word_lists import COMMON
 from protocol.travel import Place
 from protocol.understanding import PlaceMention
 
@@ -141,10 +141,6 @@ _ALIASES: Final = {
     "teneriffe": "Tenerife",
     "cancun": "Cancún",
 }
-
-
-COMMON: Final = words_in("common_words.txt")
-"""Words of four languages: a place of such a name is believed only after a cue, and none is a slip of one."""
 
 
 class Gazetteer:

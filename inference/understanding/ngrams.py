@@ -1,7 +1,7 @@
 """Intents by hashed n-grams of words and letters: a linear model in numpy, under a millisecond a message.
 
 What the rules recognised is one word each ("LOC", "DATE", …), so that a city it never saw changes nothing.
-Weights are eight-bit with one scale per output (weights/SCALE = float), 65,536 rows of 20 columns: the intents
+Weights are eight-bit with one scale per output (weights/SCALE = float), 131,072 rows of 20 columns: the intents
 and `addressed`.
 """
 
@@ -16,12 +16,13 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.understanding.cues import NAMES, cues_in
+from inference.understanding.cues import NAMES
 from inference.understanding.folding import WORD, fold
 from inference.understanding.intents import Mark, Scores, setting_features
+from inference.understanding.signs import PERSONA, persona_in, signs_with_setting
 from protocol.understanding import INTENTS, Language, Setting, SlotName
 
-BUCKETS: Final = 1 << 16
+BUCKETS: Final = 1 << 17
 MAX_WORDS: Final = 60
 ARTEFACT: Final = Path(__file__).parents[1] / "models" / "ngrams"
 _STANDS_FOR: Final[dict[SlotName, str]] = {
@@ -72,14 +73,14 @@ def buckets(text: str, setting: Setting, marks: Sequence[Mark] = ()) -> Iterator
 
 
 def features(text: str, setting: Setting, marks: Sequence[Mark] = ()) -> Iterator[str]:
-    """Words, pairs of words, pieces of words of three to five letters; the setting, and words in it."""
-    words = list(_words(text, marks))[:MAX_WORDS]
+    """Words, pairs of words, pieces of words of three to five letters; the setting, and words in it; signs
+    of whom it is for."""
+    called = persona_in(text, setting)
+    words = list(_words(text, marks, called))[:MAX_WORDS]
     about = setting_features(setting)
     yield from about
     yield f"{about[0]} {about[1]}"
-    for cue in cues_in(text):
-        yield cue
-        yield f"{cue} {about[0]} {about[1]}"
+    yield from signs_with_setting(text, setting, marks)
     yield f"length {min(len(words), 12)}"
     if "?" in text:
         yield "asks"
@@ -101,15 +102,18 @@ def features(text: str, setting: Setting, marks: Sequence[Mark] = ()) -> Iterato
                     yield padded[start : start + size]
 
 
-def _words(text: str, marks: Sequence[Mark]) -> Iterator[str]:
-    """Folded words and what stands for slots."""
+def _words(text: str, marks: Sequence[Mark], called: tuple[int, int] | None) -> Iterator[str]:
+    """Folded words, and what stands for slots and for a persona's name."""
     folded, at = fold(text), 0
-    for mark in sorted(marks, key=lambda mark: mark.start):
-        if mark.start < at:
+    spans = [(mark.start, mark.end, _STANDS_FOR[mark.slot]) for mark in marks]
+    if called is not None:
+        spans.append((*called, PERSONA))
+    for start, end, word in sorted(spans):
+        if start < at:
             continue
-        yield from _plain(folded[at : mark.start])
-        yield _STANDS_FOR[mark.slot]
-        at = mark.end
+        yield from _plain(folded[at:start])
+        yield word
+        at = end
     yield from _plain(folded[at:])
 
 

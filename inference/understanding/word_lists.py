@@ -31,3 +31,12 @@ def _named() -> dict[str, frozenset[str]]:
 
 WORDS: Final = _named()
 """The lists of words.txt by name."""
+
+WORDS_OF_WHOM: Final = {
+    name.removeprefix("whom "): words for name, words in WORDS.items() if name.startswith("whom ")
+}
+"""Kinds of words that tell whom a message is for."""
+
+COMMON: Final = words_in("common_words.txt")
+"""Frequent words of four languages: a place of such a name is believed only after a cue, and none is a slip
+of one."""

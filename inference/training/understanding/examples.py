@@ -41,6 +41,7 @@ _TALKED_OVER: Final[Sequence[Question]] = (
     "confirm_pay",
     "confirm_cancel",
 )
+_LASTS: Final = ("persona", "human", "nobody")
 _SHOWN: Final[Sequence[Shown]] = ("places", "flights", "hotels", "activities")
 _PERSONA_FIRST: Final = ("{}, ", "{} ", "@{} ", "hey {} ", "hi {}, ", "{}: ")
 _PERSONA_LAST: Final = (" {}", ", {}", " @{}", " {}?")
@@ -140,7 +141,9 @@ def _setting(phrasing: Phrasing, chance: Random) -> Setting:
     nothing but what matters can be learned from it."""
     allowed = phrasing.allowed
     is_chatter = phrasing.intent == "human_chatter"
-    shown: Shown | None = chance.choice(_SHOWN) if chance.random() < 0.55 else None
+    shown: Shown | None = None
+    if chance.random() < (0.6 if is_chatter else 0.4):
+        shown = chance.choice(_SHOWN)
     asked: Question | None = None
     if chance.random() < (0.25 if is_chatter else 0.1):
         # People talk over what they were asked; who answers otherwise than asked is rarer.
@@ -152,7 +155,10 @@ def _setting(phrasing: Phrasing, chance: Random) -> Setting:
     elif asked is not None and asked.startswith(("which", "confirm")) and shown is None:
         shown = chance.choice(_SHOWN)
     is_group = is_chatter or chance.random() < (0.9 if "people" in allowed else 0.6)
-    people = chance.randint(2, 6) if is_group else 1
+    people = 1
+    if is_group:
+        # Where two are, the persona is asked more often than where many are, who talk to one another.
+        people = 2 if chance.random() < (0.2 if is_chatter else 0.4) else chance.randint(3, 6)
     addressed = chance.random() < (0.0 if is_chatter else 0.28 if people > 1 else 0.2)
     if "addressed" in allowed:
         addressed = allowed["addressed"] == ("yes",)
@@ -166,11 +172,14 @@ def _setting(phrasing: Phrasing, chance: Random) -> Setting:
 
 
 def _last(is_open: bool, is_chatter: bool, chance: Random) -> Any:
-    if is_chatter:
-        return chance.choices(("human", "persona", "nobody"), (62, 33, 5))[0]
-    if is_open:
-        return chance.choices(("persona", "human"), (6, 4))[0]
-    return chance.choices(("persona", "human", "nobody"), (35, 55, 10))[0]
+    """Who spoke before. The shares are those that the development half has, in round figures."""
+    shares = {
+        (True, True): (50, 48, 2),
+        (True, False): (68, 30, 2),
+        (False, True): (6, 90, 4),
+        (False, False): (28, 64, 8),
+    }
+    return chance.choices(_LASTS, shares[is_open, is_chatter])[0]
 
 
 @cache

@@ -15,7 +15,15 @@ from understanding_places import gazetteer
 from inference.reader import LATE_AFTER, ModelReader
 from inference.understanding.dialogue import in_setting
 from inference.understanding.intents import Mark, Scores
-from protocol.understanding import INTENTS, Intent, Language, Question, Setting, Understanding
+from protocol.understanding import (
+    INTENTS,
+    MEANT_FROM,
+    Intent,
+    Language,
+    Question,
+    Setting,
+    Understanding,
+)
 
 ALL: frozenset[Language] = frozenset(("en", "de", "es", "fr"))
 
@@ -179,6 +187,47 @@ def test_two_opinions_on_who_is_meant_become_one() -> None:
     sure = in_setting(likely("search_hotel", addressed=0.9), group).addressed
     torn = in_setting(likely("human_chatter", 0.6, addressed=0.9), group).addressed
     assert sure > torn > in_setting(likely("human_chatter", 0.6, addressed=0.4), group).addressed
+
+
+@pytest.mark.parametrize("intent", ["search_hotel", "human_chatter"])
+@pytest.mark.parametrize("addressed", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_what_is_meant_for_a_persona_is_no_chatter_and_what_is_not_is(
+    intent: Intent, addressed: float
+) -> None:
+    both = in_setting(likely(intent, 0.6, addressed=addressed), Setting(people=3))
+    assert sum(both.intents) == pytest.approx(1.0)
+    is_chatter = both.of("human_chatter") == max(both.intents)
+    assert is_chatter == (both.addressed < MEANT_FROM)
+
+
+def test_a_question_to_somebody_is_no_choice_among_what_was_shown() -> None:
+    chatter = reader(FixedModel(likely("human_chatter", addressed=0.1)))
+    setting = Setting(people=4, asked="which", shown="hotels", last="persona")
+    for text in ("which one do you want", "mum the second one", "la deuxième maman"):
+        assert chatter.read_sync(text, setting).addressed < MEANT_FROM, text
+    assert chatter.read_sync("the second one", setting).addressed > 0.8
+
+
+@pytest.mark.parametrize("wrong", ["greet", "complaint", "thanks"])
+def test_days_or_a_place_alone_are_a_wish_and_no_greeting(wrong: Intent) -> None:
+    some = reader(FixedModel(likely(wrong, 0.6)))
+    read = some.read_sync("this wkend", Setting())
+    assert read.slots.dates is not None
+    assert read.intent == "ask_destination"
+    later = some.read_sync("this wkend", Setting(shown="hotels", last="persona"))
+    assert (later.intent, later.slots) == ("refine", read.slots)
+    assert some.read_sync("thanks for friday", Setting()).intent == wrong
+    together = reader(FixedModel(likely("human_chatter", addressed=0.1)))
+    assert together.read_sync("this wkend", Setting(people=3)).intent == "human_chatter"
+
+
+def test_a_small_towns_name_alone_is_a_place_to_who_is_alone_with_a_persona() -> None:
+    some = reader(FixedModel(likely("greet", 0.5)))
+    read = some.read_sync("Dingle", Setting())
+    assert [place.name for place in read.slots.destination] == ["Dingle"]
+    assert read.intent == "ask_destination"
+    assert some.read_sync("hola", Setting()).intent == "greet"
+    assert some.read_sync("Dingle", Setting(people=3)).slots.destination == ()
 
 
 def test_chatter_says_no_slots() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import trio
+from virtual_time import sleep
 from weather import Weather
 
 from core.actor import Actor, ActorSpec
@@ -142,7 +143,7 @@ class Parrots(Actor[Any]):
     async def _talk(self, said: Said) -> None:
         chance = self._cage.chance
         for _ in range(chance.randint(0, 6)):
-            await trio.sleep(chance.choice((0.0, 0.03, 0.03, 1.0)))
+            await sleep(chance.choice((0.0, 0.03, 0.03, 1.0)))
             self._cage.weather.crash(rate=self._cage.weather.rates.turn / 10)
             piece = chance.choice(PIECES)
             offset = len(said.text.encode())
@@ -169,7 +170,7 @@ class Parrots(Actor[Any]):
             except Rejected as refusal:
                 if not refusal.temporary or attempt == tries - 1:
                     raise
-                await trio.sleep(0.1 + self._cage.chance.random())
+                await sleep(0.1 + self._cage.chance.random())
         raise AssertionError("it tries at least once")
 
 

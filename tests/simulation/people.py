@@ -11,6 +11,7 @@ import trio
 from trio_websocket import ConnectionClosed
 from virtual_network import Link
 from virtual_socket import VirtualSocket
+from virtual_time import sleep
 
 from loadtest.client import Refused, Session, SessionStopped
 from loadtest.uuid7 import Uuid7
@@ -103,7 +104,7 @@ class Person:
         return websocket, websocket
 
     async def _nap(self) -> None:
-        await trio.sleep(self.chance.random() * self.naps)
+        await sleep(self.chance.random() * self.naps)
 
     # What a person does.
 
@@ -120,7 +121,7 @@ class Person:
             except trio.TooSlowError:
                 self.unanswered.append(command)
                 return None
-            await trio.sleep(0.05 + self.chance.random())
+            await sleep(0.05 + self.chance.random())
 
     async def post(self, room_id: str, client_id: str, content: str) -> None:
         answer = await self.insist(
@@ -141,7 +142,7 @@ class Person:
         """A day of the journey."""
         for _ in range(steps):
             await self.step()
-            await trio.sleep(self.chance.choice((0.0, 0.0, 0.01, 0.3, 2.0)))
+            await sleep(self.chance.choice((0.0, 0.0, 0.01, 0.3, 2.0)))
 
     async def step(self) -> None:
         room_id = self.chance.choice(self.agenda.rooms)

@@ -8,7 +8,7 @@ from typing import Any
 import trio
 from parrots import Cage, Said
 from virtual_network import Link, Network, VirtualPoller
-from virtual_time import dice
+from virtual_time import dice, sleep
 from weather import Life, Mortal, PlannedCrash, Weather
 
 from commands.children import endless, escalating, jobs_supervisor, server_supervisor
@@ -258,7 +258,7 @@ class Node:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(run)
                 while not self._weather.is_calm:
-                    await trio.sleep(1)
+                    await sleep(1)
                     if self._weather.strikes("part", PART_CRASHES):
                         raise PlannedCrash
 

@@ -17,7 +17,7 @@ from parrots import Said, persona_id
 from people import Agenda, Frame, Person
 from simulated_node import TENANT, Database, Node, Totals, VirtualClock
 from virtual_network import Link, Network
-from virtual_time import dice, run_seeded
+from virtual_time import dice, run_seeded, sleep
 from weather import Weather, choose
 
 from actors.room.ring import Ring
@@ -116,7 +116,7 @@ class Simulation:
                         sessions.start_soon(person.run)
                     await self._travel(people)
                     self.weather.calmed.set()
-                    await trio.sleep(CALM_FOR)
+                    await sleep(CALM_FOR)
                     await self._part_with(people)
                     sessions.cancel_scope.cancel()
             await self._go_home()
@@ -205,7 +205,7 @@ class Simulation:
             if room_id not in owner.session.positions:
                 await owner.enter(room_id)
             await owner.post(room_id, owner.session.new_id(), "the end")
-        await trio.sleep(20)
+        await sleep(20)
         for person in people:
             person.stayed = person.sockets[-1] if person.session.is_connected else None
             if not person.session.is_connected:
@@ -219,7 +219,7 @@ class Simulation:
     # The network between
 
     async def _connect(self) -> Link:
-        await trio.sleep(0.001 + self.network.chance.random() * 0.01)
+        await sleep(0.001 + self.network.chance.random() * 0.01)
         link = Link(self.network, self.weather.quality())
         nodes = [node for node in (self._node, *self._zombies) if node is not None and node.is_open]
         if not nodes:
@@ -234,7 +234,7 @@ class Simulation:
         """Cut links, silence links, until the weather is good; land late writes, free shards."""
         weather = self.weather
         while not weather.is_calm:
-            await trio.sleep(0.5)
+            await sleep(0.5)
             weather.pass_by()
             if weather.strikes("coup", weather.rates.coup / 2):
                 self.database.shards.take_all(FOREIGN)
@@ -259,7 +259,7 @@ class Simulation:
                 self._node.take_free_shards()
 
     async def _clear_up(self) -> None:
-        await trio.sleep(BAD_FOR)
+        await sleep(BAD_FOR)
         self.weather.calmed.set()
 
     # The processes
@@ -270,13 +270,13 @@ class Simulation:
             node = self._node = self._new_node()
             await nursery.start(node.run)
             while not (node.ended.is_set() or self.weather.is_calm):
-                await trio.sleep(0.5)
+                await sleep(0.5)
                 if self.weather.strikes("end", self.weather.rates.end / 2):
                     await self._end(node, nursery)
                     break
             else:
                 await node.ended.wait()
-            await trio.sleep(self.chance.random() * 2)
+            await sleep(self.chance.random() * 2)
 
     async def _end(self, node: Node, nursery: trio.Nursery) -> None:
         how = choose(self.chance, {"kill": 5, "leave": 2, "depose": 2})
@@ -293,7 +293,7 @@ class Simulation:
             nursery.start_soon(self._tell_later, node)
 
     async def _tell_later(self, node: Node) -> None:
-        await trio.sleep(self.chance.random() * 6)
+        await sleep(self.chance.random() * 6)
         node.hear_of_it()
         await node.ended.wait()
         self._zombies.remove(node)
@@ -322,7 +322,7 @@ class Simulation:
         if node is None or node.ended.is_set():
             self.journey.troubles.append("no process runs in quiet times")
             return
-        await trio.sleep(20)
+        await sleep(20)
         self.journey.left_behind = {
             "connections": len(node.connections),
             "topics": node.actors.fanout.statistics()["topics"],

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import trio
+from virtual_time import sleep
 
 from gateways.sandbox import faults
 from gateways.sandbox.amadeus import AmadeusMachine
@@ -91,9 +92,9 @@ class PlayedSandbox:
         with trio.CancelScope() as life:
             self._under_way[life] = None
             try:
-                await trio.sleep(self.travels())
+                await sleep(self.travels())
                 answer = await self._answered(api, request)
-                await trio.sleep(self.travels())
+                await sleep(self.travels())
                 return answer
             finally:
                 del self._under_way[life]
@@ -102,7 +103,7 @@ class PlayedSandbox:
     async def _answered(self, api: str, request: Request) -> tuple[Response, Moment]:
         done, moment = self._perform(api, request)
         plan = done.plan
-        await trio.sleep(plan.delay_ms / 1_000)
+        await sleep(plan.delay_ms / 1_000)
         if plan.effect == "late":
             due = self.wall() + plan.late_ms
             self._late.append(_Late(due=due, api=api, request=request))

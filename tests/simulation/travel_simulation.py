@@ -23,7 +23,7 @@ from travel_sandbox import PlayedSandbox
 from travel_store import VirtualClock, WatchedOffers
 from travel_suppliers import PlayedAmadeus, PlayedDuffel, PlayedSupplier
 from travel_weather import ADVANCES, TravelWeather, policy
-from virtual_time import dice, run_seeded
+from virtual_time import dice, run_seeded, sleep
 
 from core.errors import Rejected
 from core.ids import ProcessIds
@@ -122,7 +122,7 @@ class Simulation:
         async with trio.open_nursery() as nursery:
             self.sandbox.start()
             nursery.start_soon(self._operate)
-            await trio.testing.wait_all_tasks_blocked()
+            await sleep(0.001)  # until all wait
             tasks = trio.lowlevel.current_statistics().tasks_living
             async with trio.open_nursery() as travellers:
                 travellers.start_soon(self._disturb)
@@ -132,7 +132,7 @@ class Simulation:
                 self.weather.calmed.set()
                 travellers.cancel_scope.cancel()
             self._clear_up()
-            await trio.sleep(CALM_FOR)
+            await sleep(CALM_FOR)
             self._look_for_leaks(tasks)
             await self._last_searches()
             nursery.cancel_scope.cancel()
@@ -158,14 +158,14 @@ class Simulation:
                 self._is_away = False
                 await self.search.run(suppliers)
             self._is_away = True
-            await trio.sleep(AGAIN_AFTER)
+            await sleep(AGAIN_AFTER)
 
     # Those who travel
 
     async def _travel(self, number: int) -> None:
         name, chance = f"traveller {number}", dice(self._seed, f"traveller {number}")
         for _ in range(STEPS):
-            await trio.sleep(chance.choices(list(NAPS), list(NAPS.values()))[0])
+            await sleep(chance.choices(list(NAPS), list(NAPS.values()))[0])
             is_in_a_hurry = chance.random() < self.weather.rates.hurry
             patience = chance.choice((0.0, 0.1, 0.5, 1.5, 9.0)) if is_in_a_hurry else None
             if self._shown and chance.random() < 0.45:
@@ -225,7 +225,7 @@ class Simulation:
     async def _disturb(self) -> None:
         weather, rates, rules = self.weather, self.weather.rates, 0
         while True:
-            await trio.sleep(weather.chance.choice(TICKS))
+            await sleep(weather.chance.choice(TICKS))
             if weather.strikes("kill", rates.kill):
                 await self._kill()
             if weather.chance.random() < FORGIVES or rules == MOST_RULES:
@@ -247,7 +247,7 @@ class Simulation:
             self.ledger.renewals.append(trio.current_time())
             self._era.cancel()
         with trio.CancelScope(shield=True):
-            await trio.sleep(self.weather.chance.choice((0.0, 0.5, 1.9, 9.0)))
+            await sleep(self.weather.chance.choice((0.0, 0.5, 1.9, 9.0)))
         self.sandbox.start()
 
     def _leap(self, by: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import trio
-from virtual_time import dice
+from virtual_time import dice, sleep
 
 from core.errors import Unavailable
 from gateways.partners.breaker import BreakerPolicy
@@ -117,7 +117,7 @@ class TravelWeather:
 
     async def call_of_the_store(self) -> None:
         """Before and after its effect. Raises `Unavailable`, sometimes."""
-        await trio.sleep(self.chance.random() * self.rates.slow / 2)
+        await sleep(self.chance.random() * self.rates.slow / 2)
         if self.strikes("store_failed", self.rates.store / 2):
             raise Unavailable
 

@@ -1,13 +1,13 @@
 """TCP as it may be: late, in pieces, with little room, cut or silent without a word."""
 
-import heapq
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import trio
+from virtual_time import call_at
 
 from gateways.client.hub import READ, WRITE
 from gateways.client.wire import Buffer
@@ -24,27 +24,29 @@ class Quality:
 
 
 class Network:
-    """Brings every piece to its end in time. One task, whatever the number of connections."""
+    """Brings every piece to its end in time. What takes no time it brings by a task, whose turn comes
+    in any order with those of others; what takes some, when all of them wait."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.cuts = 0
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = count()
+        self._at_once: deque[Callable[[], None]] = deque()
         self._sooner = trio.Event()
 
     def call_at(self, at: float, deed: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (at, next(self._order), deed))
-        self._sooner.set()
+        if at > trio.current_time():
+            call_at(at, deed)
+        else:
+            self._at_once.append(deed)
+            self._sooner.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            await self._sooner.wait()
             self._sooner = trio.Event()
-            with trio.move_on_at(self._due[0][0] if self._due else float("inf")):
-                await self._sooner.wait()
-            while self._due and self._due[0][0] <= trio.current_time():
-                heapq.heappop(self._due)[2]()
+            while self._at_once:
+                self._at_once.popleft()()
 
 
 class Pipe:

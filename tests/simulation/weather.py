@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 from virtual_network import Quality
-from virtual_time import dice
+from virtual_time import dice, sleep
 
 from core.errors import Unavailable
 from storage.memory.message_log import Fault
@@ -109,7 +109,7 @@ class Weather:
     async def pass_time(self) -> None:
         """What a call to another machine costs."""
         if seconds := self.takes():
-            await trio.sleep(seconds)
+            await sleep(seconds)
         else:
             await trio.lowlevel.checkpoint()
 

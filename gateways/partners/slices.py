@@ -12,8 +12,8 @@ import trio
 
 from protocol.travel import SupplierOffer
 
-AT_ONCE: Final = 8
-"""Offers: a third of a millisecond."""
+AT_ONCE: Final = 16
+"""Offers: half a millisecond."""
 
 T = TypeVar("T")
 

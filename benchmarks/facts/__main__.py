@@ -77,11 +77,17 @@ def destinations() -> list[Place]:
 
 
 def words() -> frozenset[str]:
-    """What people wrote for personas to say, in small letters: no names."""
+    """What people wrote for personas to say: no names of anything. ("C major" and "English" have capitals
+    wherever they stand.)"""
     files = [*SPEECH.glob("*.txt"), *(TEMPLATES / "en").glob("*.txt")]
-    return frozenset(
-        word for file in files for word in re.findall(r"(?<![\w{.])[a-z]+", file.read_text("utf-8"))
-    )
+    written = {
+        word
+        for file in files
+        for word in re.findall(r"(?<![\w{.$])[A-Za-z]+", file.read_text("utf-8"))
+    }
+    names = place_names(destinations())
+    small = {word for word in written if word.islower()}
+    return frozenset(small | {word.lower() for word in written - small if word not in names})
 
 
 class Unheld:

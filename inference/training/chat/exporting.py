@@ -18,7 +18,8 @@ from inference.wording.compact import END, PAD, VOICES, compact_prompt
 from protocol.wording import Act
 
 NAME: Final = "caravan-chat"
-TEMPERATURE: Final = 0.8
+TEMPERATURE: Final = 0.6
+TOP_P: Final = 0.9
 GOLDEN: Final[tuple[Act, ...]] = ("show_hotels", "weather")
 KEPT: Final = 6
 """Golden prompts: those of which the model is surest for longest."""
@@ -58,6 +59,7 @@ def export(
         files={},
         golden=(),
         temperature=TEMPERATURE,
+        top_p=TOP_P,
         notes={name: str(value) for name, value in notes.items()},
     )
     tried = seal(path, manifest, prompts).golden

@@ -6,6 +6,9 @@ JOBS ?= 2
 JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py) $(addprefix tests/gateways/,test_ws_frames.py test_client_gateway_protocol.py test_client_gateway_dispatch.py)
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
+# Tests start some fifty servers: what was compiled for one serves the others.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run dev setup models train test coverage check format soak bench conformance constraints clean
 

@@ -10,7 +10,7 @@ Sources: the character card specifications, versions 2 and 3 (`character_book`, 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 
 from actors.persona.hints import MOST_READ, folded
@@ -22,9 +22,20 @@ TALK: Final = frozenset[Act]({"smalltalk", "out_of_scope", "welcome_thanks", "as
 
 MOST_ENTRIES: Final = 500
 MOST_KEYS: Final = 16
-MOST_EXAMPLES: Final = 100
-MOST_LOOKED_AT: Final = 32_768
-"""Characters of the examples; of an entry and a greeting an eighth of it."""
+LONGEST_KEY: Final = 60
+MOST_OF_KEYS: Final = 8_000
+"""Characters of keys of a whole book that are looked for, in its order: a few milliseconds at the most, in
+which nothing else runs."""
+
+MOST_EXAMPLES: Final = 50
+MOST_LOOKED_AT: Final = 16_384
+"""Characters of the examples."""
+
+MOST_OF_A_PASSAGE: Final = 1_200
+"""Characters of which one is made."""
+
+MOST_TRIED: Final = 2 * MAX_PASSAGES
+"""Texts of which passages are made, for what was said once."""
 
 MOST_OF_A_FIELD: Final = 600
 
@@ -34,7 +45,8 @@ that of both. A word weighs by its length, as frequent ones are short."""
 
 _STEM: Final = 5
 _NAMES: Final = re.compile(r"\{\{\s*(?:(user)|char)\s*\}\}|<(?:(user)|bot|char)>", re.I)
-_STARRED: Final = re.compile(r"\*+([^*]+)\*+")
+_STARRED: Final = re.compile(r"\*{1,3}([^*]{1,300})\*{1,3}")
+_NO_WORD: Final = re.compile(r"[\W_]+")
 _LONE_WORD: Final = re.compile(r"[^\W\d_]+")
 _DECORATOR: Final = re.compile(r"^@@.*$", re.M)
 _SENTENCE_END: Final = re.compile(r"[.!?…][\"”’»)]*(?=\s)")
@@ -83,7 +95,7 @@ def character_of(persona: Persona) -> str:
 def spoken(text: str) -> str | None:
     """One passage as it may stand in a plan: one line, with our placeholders, in our bounds. Stage
     directions between asterisks are left out. None: nothing is left, or it holds other markup."""
-    text = _STARRED.sub(_unstarred, _DECORATOR.sub("", text[: MOST_LOOKED_AT // 8]))
+    text = _STARRED.sub(_unstarred, _DECORATOR.sub("", text[:MOST_OF_A_PASSAGE]))
     said, at = "", 0
     for name in _NAMES.finditer(text):
         said += _inner(text[at : name.start()]) + ("{user}" if any(name.groups()) else "{persona}")
@@ -98,7 +110,7 @@ def spoken(text: str) -> str | None:
 
 
 def _spoken(texts: Iterable[str]) -> tuple[str, ...]:
-    found = (spoken(text) for text in texts)
+    found = (spoken(text) for text in islice(texts, MOST_TRIED))
     return tuple(dict.fromkeys(one for one in found if one))[:MAX_PASSAGES]
 
 
@@ -139,7 +151,8 @@ def _texts(value: object) -> list[str]:
 def _greetings(persona: Persona) -> list[str]:
     """The persona's own is the card's first one, as its owner has it now."""
     alternates = _data(persona.card).get("alternate_greetings") if persona.card else None
-    return [text for text in (persona.greeting, *_texts(alternates)[:MOST_KEYS]) if text.strip()]
+    others = _texts(alternates[:MOST_TRIED]) if isinstance(alternates, list) else []
+    return [text for text in (persona.greeting, *others) if text.strip()]
 
 
 def _lore(data: Mapping[str, Any], said: str) -> list[str]:
@@ -149,9 +162,13 @@ def _lore(data: Mapping[str, Any], said: str) -> list[str]:
     listed = entries[:MOST_ENTRIES] if isinstance(entries, list) else []
     as_it_is, plain = _padded(said), _padded(folded(said))
     found: list[tuple[int, float, str]] = []
+    left = MOST_OF_KEYS
     for entry in listed:
         if not isinstance(entry, dict) or not isinstance(entry.get("content"), str):
             continue
+        left -= sum(map(len, (*_keys(entry, "keys"), *_keys(entry, "secondary_keys"))))
+        if left < 0:
+            break
         length = _key_said(entry, as_it_is, plain)
         if length:
             order = entry.get("insertion_order")
@@ -167,25 +184,30 @@ def _key_said(entry: Mapping[str, Any], as_it_is: str, plain: str) -> int:
         return 0
     is_exact = entry.get("case_sensitive") is True
 
-    def longest(keys: object) -> int:
+    def longest(field: str) -> int:
         said = 0
-        for key in _texts(keys)[:MOST_KEYS]:
-            if key.startswith("/"):
-                continue  # a regular expression, as some write them
-            padded = _padded(key if is_exact else folded(key[:MOST_READ]))
+        for key in _keys(entry, field):
+            padded = _padded(key if is_exact else folded(key))
             if padded.strip() and padded in (as_it_is if is_exact else plain):
                 said = max(said, len(padded))
         return said
 
-    second = entry.get("secondary_keys")
-    if entry.get("selective") is True and _texts(second) and not longest(second):
+    is_selective = entry.get("selective") is True and bool(entry.get("secondary_keys"))
+    if is_selective and not longest("secondary_keys"):
         return 0
-    return longest(entry.get("keys"))
+    return longest("keys")
+
+
+def _keys(entry: Mapping[str, Any], field: str) -> list[str]:
+    """Those that are looked for: no regular expressions, which some write between slashes."""
+    keys = entry.get(field)
+    listed = _texts(keys[:MOST_KEYS]) if isinstance(keys, list) else []
+    return [key for key in listed if len(key) <= LONGEST_KEY and not key.startswith("/")]
 
 
 def _padded(text: str) -> str:
     """Its words with a space around each, so that a key is found as words alone."""
-    return f" {' '.join(''.join(c if c.isalnum() else ' ' for c in text).split())} "
+    return f" {_NO_WORD.sub(' ', text).strip()} "
 
 
 def _example(data: Mapping[str, Any], said: str, name: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What a character card has to say, as passages of a plan."""
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -164,6 +165,29 @@ def test_a_long_passage_ends_with_a_sentence() -> None:
     assert len(text) <= MAX_PASSAGE
     assert text.endswith("well.")
     assert spoken("x" * 4_000) is None
+
+
+HOW = {"keys": ["how"]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"character_book": {"entries": [HOW | {"content": "*" * 3_000}] * 5_000}},
+        {"character_book": {"entries": [HOW | {"content": "*a" * 2_000}] * 5_000}},
+        {"character_book": {"entries": [{"keys": ["é" * 2_000] * 99, "content": "a"}] * 5_000}},
+        {"character_book": {"entries": [{"keys": ["how é" * 9] * 99, "content": "a"}] * 5_000}},
+        {"mes_example": "{{user}}: how are you my friend\n{{char}}: fine.\n" * 90_000},
+        {"mes_example": "{{" * 90_000},
+        {"alternate_greetings": ["{{user}}" * 9_000] * 9_000},
+    ],
+)
+def test_a_card_of_megabytes_costs_no_more_than_a_small_one(data: Any) -> None:
+    """Processor time, far above what it takes and far below what all of it would."""
+    begun = process_time()
+    for act in ("greet", "smalltalk"):
+        found(act, "how are you " * 200, greeting="*" * 4_000, **data)
+    assert process_time() - begun < 0.25
 
 
 def test_a_card_that_is_anything_else_says_nothing() -> None:

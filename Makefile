@@ -28,7 +28,7 @@ models: .venv/ready  ## the sentence encoder (fetches 84 MB once; without it a s
 
 train: .venv/ready     ## the chat model anew (an hour and a half; needs the group `training`)
 	@$(PY) -m inference.training.chat train --check
-	@$(PY) -m inference.training.chat corpus
+	@$(PY) -m inference.training.chat corpus --keep
 	@$(PY) -m inference.training.chat train --resume
 	@$(PY) -m inference.training.chat export
 	@$(PY) -m inference.training.chat gate

@@ -41,7 +41,10 @@ def arguments(given: Iterable[str] | None = None) -> argparse.Namespace:
     what = parser.add_subparsers(dest="what", required=True)
     corpus = what.add_parser("corpus", help="draw replies, learn a vocabulary, write both")
     corpus.add_argument("--out", type=Path, default=CORPUS)
-    corpus.add_argument("--replies", type=int, default=300_000)
+    corpus.add_argument("--replies", type=int, default=400_000)
+    corpus.add_argument(
+        "--keep", action="store_true", help="do nothing where the same one is there already"
+    )
     corpus.add_argument("--seed", type=int, default=1)
     corpus.add_argument("--like", type=Path, help="another corpus, whose vocabulary is taken")
     corpus.add_argument("--texts", type=Path, help="a folder of VOICE.txt, else speech/")
@@ -53,7 +56,7 @@ def arguments(given: Iterable[str] | None = None) -> argparse.Namespace:
     train = what.add_parser("train", help="train on a corpus (needs torch)")
     train.add_argument("--corpus", type=Path, default=CORPUS)
     train.add_argument("--out", type=Path, default=CHECKPOINT, help="the checkpoint")
-    train.add_argument("--tokens", type=int, default=6_000_000, help="reply tokens, at most")
+    train.add_argument("--tokens", type=int, default=12_000_000, help="reply tokens, at most")
     train.add_argument("--minutes", type=float, default=65.0, help="by the clock, at most")
     train.add_argument("--seed", type=int, default=1)
     train.add_argument("--rows", type=int, default=8, help="of 256 tokens in a step")
@@ -63,7 +66,7 @@ def arguments(given: Iterable[str] | None = None) -> argparse.Namespace:
     train.add_argument(
         "--check", action="store_true", help="only whether everything needed is there"
     )
-    train.add_argument("--resume", action="store_true", help="go on where the checkpoint is")
+    train.add_argument("--resume", action="store_true", help="go on where its checkpoint is")
     export = what.add_parser("export", help="write a folder for the engine (needs torch and onnx)")
     export.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
     export.add_argument("--out", type=Path, default=MODEL)
@@ -115,6 +118,15 @@ def _corpus(asked: argparse.Namespace) -> int:
         count = len({hash(text) for text in said})
         print(f"{count:,} of {SAMPLE:,} replies differ; at least {LEAST_DISTINCT:,} must")
         return 0 if count >= LEAST_DISTINCT else 1
+    notes = {"texts": digest_of(folder), "folder": str(asked.texts or "")}
+    drawing = {**notes, "seed": asked.seed + 1, "replies": asked.replies}
+    if (
+        asked.keep
+        and asked.out.is_file()
+        and drawing.items() <= load_corpus(asked.out).notes.items()
+    ):
+        _tell(f"{asked.out} is there already")
+        return 0
     if asked.like is None:
         tokenizer = learned(one[0] for _, one in islice(groups(asked.seed, speeches), FOR_BPE))
     else:
@@ -125,7 +137,7 @@ def _corpus(asked: argparse.Namespace) -> int:
         tokenizer,
         replies=asked.replies,
         seed=asked.seed + 1,
-        notes={"texts": digest_of(folder), "folder": str(asked.texts or "")},
+        notes=notes,
         tell=_tell,
     )
     corpus.save(asked.out)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from inference.engine.chat_model import ChatModel
-from inference.training.chat.judging import table
+from inference.training.chat.judging import MEANINGS, table, verdicts
 from inference.wording.templates import Templates
 from protocol.wording import Plan
 
@@ -46,6 +46,8 @@ another one like it (`inference/training/chat/`), and `gate` judges it.
 {table(figures)}
 ```
 
+{_verdict(figures)}
+
 Plans are of all voices and acts, and held out: their control tokens are in no training prompt.
 
 ## Fifty pairs
@@ -63,6 +65,14 @@ row and stands below the table. Placeholders are as they are written.
 
 </details>
 """
+
+
+def _verdict(figures: Mapping[str, float]) -> str:
+    wrong = verdicts(figures)
+    if not wrong:
+        return "Every limit is kept."
+    told = ", ".join(f"`{name}` ({MEANINGS[name]})" for name in wrong)
+    return f"Not kept: {told}. The server masks what its plans have not, whatever a model prefers."
 
 
 def blind(said: Sequence[tuple[Plan, str]], templates: Templates, seed: int) -> tuple[str, str]:

@@ -43,7 +43,7 @@ class Course:
 
     seed: int = 1
     rows: int = 8
-    tokens: int = 6_000_000
+    tokens: int = 12_000_000
     minutes: float = 65.0
     rate: float = 5e-3
     muon: float = 5e-3
@@ -75,7 +75,7 @@ class Training:
         self._first = 0
         """The step at which this corpus was begun with."""
         if resume and path.is_file():
-            self._read()
+            self._go_on()
 
     @property
     def share(self) -> float:
@@ -192,11 +192,12 @@ class Training:
         )
         os.replace(new, self._path)
 
-    def _read(self) -> None:
-        """Another corpus may be gone on with, if its vocabulary is the same. Raises `ValueError`."""
+    def _go_on(self) -> None:
+        """Where the checkpoint is; with another corpus too, but not with another vocabulary: then a new
+        course begins."""
         read = load_checkpoint(self._path)
         if read["tokenizer"] != self._corpus.tokenizer:
-            raise ValueError(f"{self._path} was trained with another vocabulary")
+            return
         is_same = read["corpus"] == self._corpus.notes
         self._first = read["first"] if is_same else read["step"]
         self.model.load_state_dict(read["model"])

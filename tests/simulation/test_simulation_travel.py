@@ -68,7 +68,7 @@ def test_the_judge_finds(name: str, mutant: Mutant) -> None:
     with mutant.broken():
         found = any(
             mutant.word in problem
-            for seed in range(mutant.within)
+            for seed in mutant.seeds
             for problem in judge(play(seed, mutant.climate))
         )
     assert found, f"{name} was not found within {mutant.within} seeds"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from inference.understanding.folding import Token, tokens_of
-from inference.understanding.gazetteer import COMMON, Gazetteer, Sighting
-from inference.understanding.word_lists import WORDS
+from inference.understanding.gazetteer import Gazetteer, Sighting
+from inference.understanding.word_lists import COMMON, WORDS
 from protocol.understanding import Language, PlaceMention, Question
 
 Role = Literal["destination", "origin"]

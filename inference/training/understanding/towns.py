@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from inference.understanding.folding import fold, words_of
-from inference.understanding.gazetteer import COMMON
 from inference.understanding.towns import FILE, SAINTS, hashed
+from inference.understanding.word_lists import COMMON
 
 SHORTEST = 4
 

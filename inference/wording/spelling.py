@@ -24,6 +24,11 @@ MAX_WORD: Final = 32
 MAX_NEED: Final = 4
 """Tokens that a word may still need to be one, once it was begun."""
 
+MONTHS: Final = frozenset(
+    "january february april june july august september october november december".split()  # noqa: SIM905
+)
+"""Said in values alone, as all that is known of time; the two that are also other words may stand."""
+
 ROOT: Final = 0
 NOWHERE: Final = -1
 """No listed word goes on like this."""
@@ -139,7 +144,7 @@ class Unforbidden:
     """Every word but the forbidden ones of a language, and those with a forbidden part."""
 
     def __init__(self, language: Language) -> None:
-        self._trie = Trie(FORBIDDEN[language])
+        self._trie = Trie(FORBIDDEN[language] | MONTHS)
         self._pieces = Pieces()
         self._can_hesitate = False
 
@@ -219,7 +224,9 @@ class Known:
             {
                 _spelled(word)
                 for word in words
-                if 0 < len(word) < MAX_WORD and not is_forbidden_word(word, language)
+                if 0 < len(word) < MAX_WORD
+                and folded(word) not in MONTHS
+                and not is_forbidden_word(word, language)
             }
         )
         self._pieces = Pieces()

@@ -200,6 +200,7 @@ def test_what_a_good_model_says_is_allowed(text: str) -> None:
         WHOLE.replace(", {offer.2.name}", ", hot{offer.2.name}"),
         f"t-en {WHOLE}",
         f"non-stop {WHOLE}",
+        f"Like plumbers in august, {WHOLE}",
         f"{WHOLE} for half",
         f"{WHOLE} for 7",
         f"{WHOLE} for €",

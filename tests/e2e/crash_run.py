@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import trio
-from server_process import SERVE, ServerProcess
+from server_process import ServerProcess
 
 from loadtest.accounts import Account, Api
 from loadtest.client import Refused, Session
@@ -73,15 +72,14 @@ class CrashRun:
 
     def __init__(
         self,
-        folder: Path,
+        server: ServerProcess,
         *,
         victim: Victim,
         rounds: int,
         seed: int,
         writers: int = 4,
-        command: tuple[str, ...] = SERVE,
     ) -> None:
-        self.server = ServerProcess(folder / "data", command)
+        self.server = server
         self._victim, self._rounds, self._writers = victim, rounds, writers
         self._rng = random.Random(seed)
         self._audit = Audit()

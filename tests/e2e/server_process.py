@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
 
 import trio
@@ -33,24 +34,28 @@ class ServerProcess:
         self.pid = 0
         self._command = command
         self._settings = dict(settings or {})
-        self._process: trio.Process | None = None
+        self._process: Any = None
 
     async def start(self) -> float:
         """Start and wait until it is ready; how many seconds that took."""
         begun = trio.current_time()
         with self.log.open("ab") as stderr:
-            self._process = await trio.lowlevel.open_process(
-                [*self._command],
-                cwd=ROOT,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-            )
+            self._process = await self._open(stderr)
         with trio.fail_after(READY_WITHIN):
             ready = await self._ready_line()
         self.http, self.ws, self.pid = ready["http"], ready["ws"], ready["pid"]
         return trio.current_time() - begun
+
+    async def _open(self, stderr: IO[bytes]) -> Any:
+        """A `trio.Process`, or what can be told and asked the same."""
+        return await trio.lowlevel.open_process(
+            [*self._command],
+            cwd=ROOT,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if "CARAVAN" not in name}
@@ -97,7 +102,7 @@ class ServerProcess:
             return 0
         process.send_signal(number)
         with trio.fail_after(GONE_WITHIN):
-            status = await process.wait()
+            status: int = await process.wait()
         if process.stdout is not None:
             await process.stdout.aclose()
         return status

@@ -1,11 +1,12 @@
 """Acknowledged messages survive kill -9 of the server and of PostgreSQL; and the suite would see it."""
 
 import os
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from crash_run import CrashRun, Outcome, Victim
+from forked_server import ForkedServer, warm_server
 from server_process import ServerProcess, wait_gone
 
 ROUNDS = int(os.environ.get("CARAVAN_CRASH_ROUNDS", "10"))
@@ -13,9 +14,18 @@ CONTROL_ROUNDS = 4
 NOTHING = {"lost": 0, "doubled": 0, "holes": 0, "repeated": 0, "disordered": 0}
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_server(tmp_path_factory.mktemp("warm")) as path:
+        yield path
+
+
 @pytest.mark.parametrize("victim", ["server", "postgres"])
-async def test_acknowledged_messages_survive_kill_9(tmp_path: Path, victim: Victim) -> None:
-    outcome = await CrashRun(tmp_path, victim=victim, rounds=ROUNDS, seed=1).run()
+async def test_acknowledged_messages_survive_kill_9(
+    tmp_path: Path, warm: Path, victim: Victim
+) -> None:
+    server = ForkedServer(tmp_path / "data", warm)
+    outcome = await CrashRun(server, victim=victim, rounds=ROUNDS, seed=1).run()
 
     print(
         f"{victim}: {ROUNDS} kills, {outcome.acked} acked, {outcome.connects} connects, "
@@ -27,22 +37,21 @@ async def test_acknowledged_messages_survive_kill_9(tmp_path: Path, victim: Vict
         assert outcome.connects >= 4 * (ROUNDS + 1)
 
 
-async def broken(tmp_path: Path, rule: str) -> Outcome:
-    command = (sys.executable, str(Path(__file__).with_name("broken_server.py")), rule)
-    run = CrashRun(tmp_path, victim="server", rounds=CONTROL_ROUNDS, seed=2, command=command)
-    return await run.run()
+async def broken(tmp_path: Path, warm: Path, rule: str) -> Outcome:
+    server = ForkedServer(tmp_path / "data", warm, rule)
+    return await CrashRun(server, victim="server", rounds=CONTROL_ROUNDS, seed=2).run()
 
 
-async def test_the_suite_sees_an_ack_before_the_commit(tmp_path: Path) -> None:
-    assert (await broken(tmp_path, "ack_before_commit")).findings["lost"] > 0
+async def test_the_suite_sees_an_ack_before_the_commit(tmp_path: Path, warm: Path) -> None:
+    assert (await broken(tmp_path, warm, "ack_before_commit")).findings["lost"] > 0
 
 
-async def test_the_suite_sees_a_missing_dedupe(tmp_path: Path) -> None:
-    assert (await broken(tmp_path, "no_dedupe")).findings["doubled"] > 0
+async def test_the_suite_sees_a_missing_dedupe(tmp_path: Path, warm: Path) -> None:
+    assert (await broken(tmp_path, warm, "no_dedupe")).findings["doubled"] > 0
 
 
-async def test_the_suite_sees_a_burnt_seq(tmp_path: Path) -> None:
-    assert (await broken(tmp_path, "burnt_seq")).findings["holes"] > 0
+async def test_the_suite_sees_a_burnt_seq(tmp_path: Path, warm: Path) -> None:
+    assert (await broken(tmp_path, warm, "burnt_seq")).findings["holes"] > 0
 
 
 async def test_nothing_outlives_a_killed_server(tmp_path: Path) -> None:

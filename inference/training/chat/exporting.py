@@ -18,7 +18,7 @@ from inference.wording.compact import END, PAD, VOICES, compact_prompt
 from protocol.wording import Act
 
 NAME: Final = "caravan-chat"
-TEMPERATURE: Final = 0.6
+TEMPERATURE: Final = 0.4
 TOP_P: Final = 0.9
 GOLDEN: Final[tuple[Act, ...]] = ("show_hotels", "weather")
 KEPT: Final = 6

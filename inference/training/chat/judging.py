@@ -13,6 +13,7 @@ from inference.training.chat.derivable import is_derivable
 from inference.training.chat.held_out import is_held_out
 from inference.training.chat.plans import belongs, drawn
 from inference.training.chat.telling import Taken, Teller, without, words
+from inference.training.limits import Limit
 from inference.wording.compact import VOICES
 from inference.wording.filling import check
 from inference.wording.templates import Speech
@@ -23,25 +24,6 @@ _SLOT: Final = re.compile(r"\{([^{}]*)\}")
 _CONTROL: Final = re.compile(r"<[a-z_:]+>")
 TAKEN: Final = 20
 """N-grams of each voice that are taken out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What a figure must be: `least` or `most`."""
-
-    figure: str
-    least: float | None = None
-    most: float | None = None
-
-    def is_kept(self, figures: Mapping[str, float]) -> bool:
-        value = figures[self.figure]
-        return (self.least is None or value >= self.least) and (
-            self.most is None or value <= self.most
-        )
-
-    def __str__(self) -> str:
-        bound = self.least if self.most is None else self.most
-        return f"{'≥' if self.most is None else '≤'} {bound:.1%}"
 
 
 LIMITS: Final = (

@@ -9,7 +9,6 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from typing import Any, Final
 from inference.encoder.encoder import EncoderMissing
 from inference.encoder.intents import load_heads
 from inference.reader import ModelReader
+from inference.training.limits import Limit
 from inference.training.understanding.held_out import HERE, Half, Message, digests, messages
 from inference.training.understanding.judging import SLOTS, Judgement
 from inference.training.understanding.overlap import overlapping, variants
@@ -37,24 +37,6 @@ EVALUATIONS: Final = HERE / "evaluations.jsonl"
 MAX_EVALUATIONS: Final = 10
 
 Read = Callable[[str, Setting], Understanding]
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What a figure must be: `least` or `most`."""
-
-    figure: str
-    least: float | None = None
-    most: float | None = None
-
-    def is_kept(self, figures: Mapping[str, float]) -> bool:
-        value = figures[self.figure]
-        return (self.least is None or value >= self.least) and (
-            self.most is None or value <= self.most
-        )
-
-    def __str__(self) -> str:
-        return f"{self.figure} {'≥' if self.most is None else '≤'} {self.least or self.most}"
 
 
 LIMITS: Final = (
@@ -194,7 +176,7 @@ def _gate(chosen: argparse.Namespace) -> int:
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     failed = [limit for limit in limits if not limit.is_kept(figures["all"])]
     for limit in limits:
-        print(("failed  " if limit in failed else "passed  ") + str(limit))
+        print(f"{'failed' if limit in failed else 'passed'}  {limit.figure} {limit}")
     return 1 if failed else 0
 
 

@@ -241,7 +241,9 @@ class PersonaRun:
 
     def _say_fixed(self, text: str) -> None:
         worded = Worded(tier="template", model=MODEL, version=VERSION)
-        self._record.worded.append(worded)
+        if not self._record.worded:
+            # A remark below an answer is no rung that had to step in: the answer is what it was.
+            self._record.worded.append(worded)
         self._delivery.add(text)
         self._note("fixed", worded, trio.current_time())
 

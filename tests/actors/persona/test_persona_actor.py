@@ -626,6 +626,8 @@ async def test_a_budget_in_another_currency_is_not_passed_over_in_silence(
         row = await world.runs.get(TENANT, run.opened.run_id)
         assert row is not None
         assert [one.act for one in row.segments] == ["open_hotels", "show_hotels", "fixed"]
+        # The remark is people's; the message is still by whoever answered.
+        assert run.closed.ai.model == row.segments[1].model != row.segments[2].model
         euros = replace(slots, budget=replace(pounds, currency="EUR", amount=900.0))
         run = await world.told("900 euros then", asks_for_hotels(slots=euros))
         assert "These prices" not in run.text

@@ -32,8 +32,10 @@ NOT_OURS: Final = (
     ROOT / "gateways" / "sandbox",
     ROOT / "inference" / "training",
     ROOT / "inference" / "composing" / "instructions.py",
+    *(ROOT / "actors" / "persona").glob("phrases_*.py"),
 )
-"""Speak in English: as foreign companies do, to programs; to who makes models; to a model."""
+"""Speak in English: as foreign companies do, to programs; to who makes models; to a model. Or are written
+in each of a persona's languages."""
 
 _SENTENCE: Final = re.compile(r"[A-Z]\S* [^\n]*[.!?]\Z")
 

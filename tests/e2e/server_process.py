@@ -2,10 +2,13 @@
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +19,16 @@ ROOT = Path(__file__).parents[2]
 SERVE = (sys.executable, "main.py", "serve")
 READY_WITHIN = 60.0
 GONE_WITHIN = 30.0
+
+
+def lasting_port() -> int:
+    """A free one that stays free while its server is down: below those that Linux gives to whoever
+    connects or asks for any (ip_local_port_range, 32768 on)."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ServerProcess:
@@ -61,8 +74,8 @@ class ServerProcess:
         inherited = {name: value for name, value in os.environ.items() if "CARAVAN" not in name}
         return inherited | {
             "CARAVAN_DATA_DIR": str(self.data_dir),
-            "CARAVAN_HTTP_PORT": str(urlsplit(self.http).port or 0),
-            "CARAVAN_WS_PORT": str(urlsplit(self.ws).port or 0),
+            "CARAVAN_HTTP_PORT": str(urlsplit(self.http).port or lasting_port()),
+            "CARAVAN_WS_PORT": str(urlsplit(self.ws).port or lasting_port()),
             "CARAVAN_RATE_LIMITS": "off",
             # Tests that promise a template's words say nothing of a model; the others set their own.
             "CARAVAN_CHAT_MODEL": os.environ.get("CARAVAN_TEST_CHAT_MODEL", "off"),

@@ -155,6 +155,7 @@ QUOTED: Final = ("user", "persona")
 """The placeholders that a passage may hold."""
 
 Tier = Literal["generated", "retrieved", "template"]
+Mood = Literal["plain", "glad", "sad"]
 
 
 class Plan(Value, frozen=True, kw_only=True):
@@ -172,7 +173,7 @@ class Plan(Value, frozen=True, kw_only=True):
     voice: Voice
     language: Language
     facts: dict[str, str]
-    mood: Literal["plain", "glad", "sad"] = "plain"
+    mood: Mood = "plain"
     seed: Annotated[int, Meta(ge=0, le=2**53)] = 0
     passages: tuple[str, ...] = ()
     card_first: bool = False

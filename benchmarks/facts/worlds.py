@@ -160,7 +160,7 @@ class World:
             trend=self._trend() if act == "price_trend" else None,
             because=self._because(act),
             repriced=self._repriced(act, items),
-            mood=dice.choice(MOODS),  # type: ignore[arg-type]
+            mood=dice.choice(MOODS),
         )
 
     def _items(

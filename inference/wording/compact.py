@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Final, get_args
 
 from protocol.persona import Voice
-from protocol.wording import ACTS, PLACEHOLDERS, Plan
+from protocol.wording import ACTS, PLACEHOLDERS, Mood, Plan
 
 VOICES: Final[tuple[Voice, ...]] = get_args(Voice)
-MOODS: Final = ("plain", "glad", "sad")
+MOODS: Final[tuple[Mood, ...]] = get_args(Mood)
 MUST, MAY, SAY, END, PAD = "<must>", "<may>", "<say>", "<end>", "<pad>"
 MAX_PROMPT: Final = 96
 MAX_REPLY: Final = 60

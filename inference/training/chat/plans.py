@@ -4,7 +4,7 @@ import random
 from typing import Final
 
 from protocol.persona import Voice
-from protocol.wording import MAX_LISTED, REQUIRED, Act, Plan
+from protocol.wording import MAX_LISTED, REQUIRED, Act, Mood, Plan
 
 JOURNEY: Final = ("destination", "origin", "dates", "party", "budget")
 
@@ -46,13 +46,13 @@ def drawn(dice: random.Random, voice: Voice, act: Act | None = None) -> Plan:
         there.add("count")
     if act in _LISTS:
         there |= _listed(dice, act)
-    moods = ("plain", "plain", "plain", "glad", "sad")
+    moods: tuple[Mood, ...] = ("plain", "plain", "plain", "glad", "sad")
     return Plan(
         act=act,
         voice=voice,
         language="en",
         facts=dict.fromkeys(sorted(there), "x"),
-        mood=dice.choice(moods),  # type: ignore[arg-type]
+        mood=dice.choice(moods),
         seed=dice.randrange(2**53),
     )
 

@@ -1,7 +1,7 @@
 """What suppliers of travel can do for us: the seam to Amadeus, Duffel and whoever comes next.
 
-Reading may be repeated; `hold`, `confirm` and `cancel` may not: their results name what is not known
-as a value, `Unknown`, so that no caller can forget it.
+Reading may be repeated; `hold`, `confirm` and `cancel` are sent once: their results name what is not
+known as a value, `Unknown`, so that no caller can forget it.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from protocol.frames import Money
+from protocol.suppliers import CancelResult, HoldResult, NotSent, Refused, Unknown, Unsupported
 from protocol.travel import OfferKind, OrderState, Query, SupplierOffer, Traveller
-
-RejectedKind = Literal["sold_out", "price_changed", "expired", "invalid", "auth", "quota"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,48 +40,7 @@ class Priced:
     previous: Money | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """Certainly nothing was done. `detail` is the supplier's own words; `price`: the new total of
-    "price_changed"."""
-
-    kind: RejectedKind
-    detail: str
-    price: Money | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unknown:
-    """It may have been done: never repeated, always looked for. `attempt` names the call in the log;
-    `detail` says what broke."""
-
-    attempt: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """The order exists."""
-
-    order: OrderState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled:
-    """The order is gone; `refund` is what the supplier returns, if it said."""
-
-    was_gone: bool = False
-    refund: Money | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unsupported:
-    """This supplier has no such call."""
-
-
-HoldResult = Created | Refused | Unknown
-ConfirmResult = OrderState | Refused | Unknown
-CancelResult = Cancelled | Refused | Unknown
+ConfirmResult = OrderState | Refused | NotSent | Unknown
 
 
 class Inventory(Protocol):

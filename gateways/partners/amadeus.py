@@ -9,7 +9,7 @@ import trio
 
 from core.errors import Unavailable
 from core.ports.clock import Chance, Clock
-from core.ports.inventory import Capabilities, Priced, Refused, Unsupported
+from core.ports.inventory import Capabilities, Priced
 from gateways.partners import amadeus_flights as flights
 from gateways.partners import amadeus_hotels as hotels
 from gateways.partners import amadeus_wire as wire
@@ -20,6 +20,7 @@ from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import GuardPolicy
 from gateways.partners.slices import readable
 from gateways.partners.unbuilt import NoOrdersYet
+from protocol.suppliers import Refused, Unsupported
 from protocol.travel import FlightQuery, HotelQuery, OfferKind, Query, SupplierOffer
 
 FLIGHTS: Final = Capabilities(

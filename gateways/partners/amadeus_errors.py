@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from core.ports.inventory import Refused, RejectedKind
+from protocol.suppliers import Refused, RejectedKind
 
 Verdict = Literal[
     "token",  # refused, but a new one will do

@@ -9,7 +9,7 @@ import trio
 
 from core.errors import Rejected, Unavailable
 from core.ports.clock import Chance, Clock
-from core.ports.inventory import Capabilities, Priced, Refused
+from core.ports.inventory import Capabilities, Priced
 from gateways.partners import duffel_wire as wire
 from gateways.partners.duffel_client import ANSWER_WITHIN, DuffelClient, DuffelSettings
 from gateways.partners.duffel_errors import Refusal
@@ -18,6 +18,7 @@ from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 from gateways.partners.slices import readable
 from gateways.partners.unbuilt import NoOrdersYet
+from protocol.suppliers import Refused
 from protocol.travel import FlightQuery, OfferKind, Query, SupplierOffer
 
 T = TypeVar("T")

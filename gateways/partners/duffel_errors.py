@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
-from core.ports.inventory import RejectedKind
 from gateways.partners import duffel_wire as wire
 from gateways.partners.resilience import CallFailed
+from protocol.suppliers import RejectedKind
 
 MAX_WAIT: Final = 120.0
 """Seconds: Duffel's windows are a minute long."""

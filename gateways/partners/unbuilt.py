@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from core.errors import Unavailable
-from core.ports.inventory import CancelResult, ConfirmResult, HoldResult, Unsupported
+from core.ports.inventory import ConfirmResult
+from protocol.suppliers import CancelResult, HoldResult, Unsupported
 from protocol.travel import OrderState, SupplierOffer, Traveller
 
 

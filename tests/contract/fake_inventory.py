@@ -10,9 +10,10 @@ from msgspec import Raw
 
 from core.errors import Rejected, Unavailable
 from core.ports.clock import Clock
-from core.ports.inventory import Capabilities, Priced, Refused
+from core.ports.inventory import Capabilities, Priced
 from gateways.partners.unbuilt import NoOrdersYet
 from protocol.frames import Money
+from protocol.suppliers import Refused
 from protocol.travel import (
     FlightDetails,
     FlightQuery,

@@ -20,7 +20,7 @@ from travel_suppliers import PlayedAmadeus, PlayedDuffel, PlayedSupplier
 from core.chance import SystemChance
 from core.clock import SystemClock
 from core.errors import Rejected, Unavailable
-from core.ports.inventory import Priced, Refused, Unsupported
+from core.ports.inventory import Priced
 from gateways.partners.amadeus import Amadeus
 from gateways.partners.amadeus_settings import AmadeusSettings
 from gateways.partners.breaker import BreakerPolicy
@@ -29,6 +29,7 @@ from gateways.partners.duffel_client import DuffelSettings
 from gateways.partners.merging import likeness
 from gateways.partners.resilience import GuardPolicy
 from gateways.sandbox.world import World
+from protocol.suppliers import Refused, Unsupported
 from protocol.travel import (
     FlightDetails,
     FlightQuery,

@@ -14,12 +14,13 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from core.errors import Overloaded, Rejected, Unavailable
-from core.ports.inventory import Capabilities, Priced, Refused
+from core.ports.inventory import Capabilities, Priced
 from gateways.partners import offer_search
 from gateways.partners.merging import likeness, merge
 from gateways.partners.offer_search import OfferSearch
 from gateways.partners.search_cache import FRESH_FOR_MS, KEPT_FOR_MS, SearchCache
 from protocol.frames import Money
+from protocol.suppliers import Refused
 from protocol.travel import (
     FlightDetails,
     FlightQuery,

@@ -31,12 +31,13 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from core.errors import Rejected, Unavailable
-from core.ports.inventory import Priced, Refused, Unsupported
+from core.ports.inventory import Priced
 from gateways.partners.amadeus_calls import Pace
 from gateways.partners.amadeus_flights import flight_offer
 from gateways.partners.amadeus_settings import AmadeusSettings
 from gateways.partners.breaker import BreakerPolicy
 from protocol.frames import Money
+from protocol.suppliers import Refused, Unsupported
 from protocol.travel import Party
 
 OFFER = flight_offer(Raw(FLIGHT), NOW)

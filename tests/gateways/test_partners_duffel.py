@@ -30,7 +30,7 @@ from msgspec import Raw, structs
 from structlog.testing import capture_logs
 
 from core.errors import Rejected, Unavailable
-from core.ports.inventory import Priced, Refused
+from core.ports.inventory import Priced
 from gateways.partners import duffel_client
 from gateways.partners.breaker import BreakerPolicy
 from gateways.partners.duffel import Duffel
@@ -38,6 +38,7 @@ from gateways.partners.duffel_client import DuffelSettings
 from gateways.partners.duffel_offers import supplier_offer
 from gateways.partners.resilience import GuardPolicy
 from protocol.frames import Money
+from protocol.suppliers import Refused
 from protocol.travel import HotelQuery, Party
 
 OFFER = supplier_offer(Raw(VERBATIM), NOW)

@@ -16,7 +16,7 @@ from travel_sandbox import LineBroken, Moment, PlayedSandbox
 
 from core.errors import Rejected, Unavailable
 from core.ports.clock import Chance, Clock
-from core.ports.inventory import Capabilities, Priced, Refused, Unsupported
+from core.ports.inventory import Capabilities, Priced
 from gateways.partners import (
     amadeus,
     amadeus_flights,
@@ -33,6 +33,7 @@ from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 from gateways.partners.unbuilt import NoOrdersYet
 from gateways.sandbox.exchange import Request, Response
+from protocol.suppliers import Refused, Unsupported
 from protocol.travel import FlightQuery, HotelQuery, OfferKind, Query, SupplierOffer
 
 T = TypeVar("T")

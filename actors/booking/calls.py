@@ -1,0 +1,131 @@
+"""What the saga asks of others, as values. A `Call` changes something and leaves only after its intent
+is committed; a `Look` changes nothing, is kept nowhere, and may be made as often as one likes."""
+
+from protocol.frames import Money, Value
+from protocol.ids import Millis
+from protocol.payments import PaymentReference
+
+
+class OpenPayment(Value, frozen=True, kw_only=True, tag="open_payment", tag_field="op"):
+    """Make a share's payment, unconfirmed: with its id known first, undoing reaches a late authorisation."""
+
+    share_id: str
+    amount: Money
+    reference: PaymentReference
+    key: str
+
+
+class Authorise(Value, frozen=True, kw_only=True, tag="authorise", tag_field="op"):
+    """Hold a share's money."""
+
+    share_id: str
+    payment_id: str
+    method: str
+    key: str
+
+
+class Capture(Value, frozen=True, kw_only=True, tag="capture", tag_field="op"):
+    """Take a share's money."""
+
+    share_id: str
+    payment_id: str
+    amount: Money
+    key: str
+
+
+class CancelPayment(Value, frozen=True, kw_only=True, tag="cancel_payment", tag_field="op"):
+    """Let go what a payment holds."""
+
+    share_id: str
+    payment_id: str
+    key: str
+
+
+class Refund(Value, frozen=True, kw_only=True, tag="refund", tag_field="op"):
+    """Give captured money back."""
+
+    share_id: str
+    payment_id: str
+    amount: Money
+    reference: PaymentReference
+    key: str
+
+
+class Hold(Value, frozen=True, kw_only=True, tag="hold", tag_field="op"):
+    """Order a part; one that cannot be held is bought by it. Never sent twice under one `reference`."""
+
+    part_id: str
+    attempt: int
+    reference: str
+
+
+class Confirm(Value, frozen=True, kw_only=True, tag="confirm", tag_field="op"):
+    """Pay a held order at a supplier who then issues."""
+
+    part_id: str
+    order_id: str
+    reference: str
+
+
+class Release(Value, frozen=True, kw_only=True, tag="release", tag_field="op"):
+    """Have a held order ticketed by the consolidator. Idempotent."""
+
+    part_id: str
+    order_id: str
+    reference: str
+
+
+class CancelOrder(Value, frozen=True, kw_only=True, tag="cancel_order", tag_field="op"):
+    """Undo an order."""
+
+    part_id: str
+    order_id: str
+
+
+Call = (
+    OpenPayment
+    | Authorise
+    | Capture
+    | CancelPayment
+    | Refund
+    | Hold
+    | Confirm
+    | Release
+    | CancelOrder
+)
+
+
+class ReadPayment(Value, frozen=True, kw_only=True, tag="read_payment", tag_field="look"):
+    """The payment as it is."""
+
+    share_id: str
+    payment_id: str
+
+
+class FindPayments(Value, frozen=True, kw_only=True, tag="find_payments", tag_field="look"):
+    """All of the booking's payments, also those whose making was never answered, made since then."""
+
+    since: Millis
+
+
+class Reprice(Value, frozen=True, kw_only=True, tag="reprice", tag_field="look"):
+    """A part at today's price."""
+
+    part_id: str
+
+
+class ReadOrder(Value, frozen=True, kw_only=True, tag="read_order", tag_field="look"):
+    """The order as it is."""
+
+    part_id: str
+    order_id: str
+
+
+class FindOrders(Value, frozen=True, kw_only=True, tag="find_orders", tag_field="look"):
+    """Orders that carry our reference: after an order whose outcome is not known."""
+
+    part_id: str
+    reference: str
+
+
+Look = ReadPayment | FindPayments | Reprice | ReadOrder | FindOrders

@@ -1,12 +1,19 @@
-"""Group bookings (§6): the contract's types. Their commands answer `unavailable` until built."""
+"""Group bookings (§6): the contract's types, and who answers for them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
+from protocol.addresses import Kind
 from protocol.frames import Answer, Command, Event, Money, Value
 from protocol.ids import ClientId, Date, Id, Millis
 from protocol.limits import MAX_FREE_BYTES
+
+BOOKING: Final = Kind("booking")
+"""One per booking, keyed by its id."""
+
+DESK: Final = Kind("desk")
+"""One per user, keyed by their id: quotes trips and opens bookings."""
 
 TravellerType = Literal["adult", "child", "infant"]
 BookingStatus = Literal[

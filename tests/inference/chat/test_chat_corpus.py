@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -20,66 +21,71 @@ from inference.wording.templates import Templates
 from protocol.persona import Voice
 from protocol.wording import ACTS, Plan
 
-SPEECHES = load_speeches()
-SAID = [(plan, said[0]) for plan, said in islice(groups(5, SPEECHES), 6_000)]
+speeches = cache(load_speeches)
+
+
+@cache
+def drawn_replies() -> list[tuple[Plan, str]]:
+    """Six thousand, each to a plan of its own."""
+    return [(plan, said[0]) for plan, said in islice(groups(5, speeches()), 6_000)]
 
 
 def test_every_voice_has_texts() -> None:
-    assert set(SPEECHES) == set(VOICES), [path.name for path in SPEECH.iterdir()]
+    assert set(speeches()) == set(VOICES), [path.name for path in SPEECH.iterdir()]
 
 
 def test_every_reply_may_be_said() -> None:
-    faults = [(text, found) for plan, text in SAID if (found := check(plan, text))]
+    faults = [(text, found) for plan, text in drawn_replies() if (found := check(plan, text))]
     assert not faults, faults[:3]
-    assert {plan.act for plan, _ in SAID} == set(ACTS)
+    assert {plan.act for plan, _ in drawn_replies()} == set(ACTS)
 
 
 def test_most_replies_are_said_once() -> None:
-    assert len({text for _, text in SAID}) > 0.9 * len(SAID)
+    assert len({text for _, text in drawn_replies()}) > 0.9 * len(drawn_replies())
 
 
 def test_the_corpus_is_not_the_templates() -> None:
     templates = Templates.load()
     same = [
         text
-        for plan, text in SAID[:1_500]
+        for plan, text in drawn_replies()[:1_500]
         if is_derivable(text, plan, templates.speech_of("en", plan.voice))
     ]
     assert len(same) <= 0.01 * 1_500, same[:3]
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    again = [(plan, said[0]) for plan, said in islice(groups(5, SPEECHES), 50)]
-    assert again == SAID[:50]
+    again = [(plan, said[0]) for plan, said in islice(groups(5, speeches()), 50)]
+    assert again == drawn_replies()[:50]
 
 
 def test_a_speaker_says_what_the_grammar_says() -> None:
     dice, same = random.Random(3), random.Random(3)
-    speakers = {voice: Speaker(spoken) for voice, spoken in SPEECHES.items()}
-    for plan, _ in SAID[:80]:
-        assert speakers[plan.voice].say(plan, dice) == say(SPEECHES[plan.voice], plan, same)
+    speakers = {voice: Speaker(spoken) for voice, spoken in speeches().items()}
+    for plan, _ in drawn_replies()[:80]:
+        assert speakers[plan.voice].say(plan, dice) == say(speeches()[plan.voice], plan, same)
 
 
 def test_what_is_held_out_is_in_no_training_corpus() -> None:
-    trained = list(islice(groups(1, SPEECHES, wanted=to_train), 600))
+    trained = list(islice(groups(1, speeches(), wanted=to_train), 600))
     assert not any(is_held_out(plan) for plan, _ in trained)
-    held = [plan for plan, _ in SAID if is_held_out(plan)]
-    assert 0.02 < len(held) / len(SAID) < 0.09
+    held = [plan for plan, _ in drawn_replies() if is_held_out(plan)]
+    assert 0.02 < len(held) / len(drawn_replies()) < 0.09
     assert all(to_validate(plan) for plan in held)
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return learned((text for _, text in SAID), 1_500)
+    return learned((text for _, text in drawn_replies()), 1_500)
 
 
 def test_a_corpus_as_numbers_spells_its_replies(tokenizer, tmp_path) -> None:
-    corpus = drawn_corpus(SPEECHES, tokenizer, replies=90, seed=4, notes={"texts": "x"})
+    corpus = drawn_corpus(speeches(), tokenizer, replies=90, seed=4, notes={"texts": "x"})
     corpus.save(tmp_path / "corpus.npz")
     corpus = load_corpus(tmp_path / "corpus.npz")
     drawn = {
         (" ".join(compact_prompt(plan)), text)
-        for plan, said in islice(groups(4, SPEECHES, each=3, wanted=to_train), 30)
+        for plan, said in islice(groups(4, speeches(), each=3, wanted=to_train), 30)
         for text in said
     }
     end = tokenizer.token_to_id(END)
@@ -117,7 +123,7 @@ def texts_of(pattern: Pattern) -> Iterator[str]:
 
 @pytest.mark.parametrize("voice", VOICES)
 def test_no_word_of_any_pattern_belongs_into_a_value(voice: Voice) -> None:
-    spoken = SPEECHES[voice]
+    spoken = speeches()[voice]
     plan = Plan(act="greet", voice=voice, language="en", facts={})
     patterns = (*spoken.rules.values(), *(one for each in spoken.acts.values() for one in each))
     texts = {text for pattern in patterns for text in texts_of(pattern)}

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Mapping
+from functools import cache
 from itertools import islice
 
 import pytest
@@ -29,27 +30,36 @@ from inference.wording.compact import VOICES
 from inference.wording.templates import Templates
 from protocol.wording import ACTS, Plan
 
-SPEECHES = load_speeches()
-EARS = ears(SPEECHES, 6_000)
 TEMPLATES = Templates.load()
 SPOKEN = {voice: TEMPLATES.speech_of("en", voice) for voice in VOICES}
-TRAINED = list(islice(groups(2, SPEECHES, each=3), 1_000))
-IN_CORPUS = {text for _, said in TRAINED for text in said}
-MEMORY = Memory(
-    lambda text: text in IN_CORPUS,
-    {(plan.voice, plan.act): said[0] for plan, said in TRAINED},
-)
+
+speeches = cache(load_speeches)
 
 
+@cache
+def memory() -> Memory:
+    """Of a corpus of three thousand replies."""
+    trained = list(islice(groups(2, speeches(), each=3), 1_000))
+    in_corpus = {text for _, said in trained for text in said}
+    return Memory(
+        lambda text: text in in_corpus,
+        {(plan.voice, plan.act): said[0] for plan, said in trained},
+    )
+
+
+heard = cache(lambda: ears(speeches(), 6_000))
+
+
+@cache
 def of_a_talker(count: int = 200) -> Evidence:
     """Somebody who speaks as the texts do, of all voices that have some, and remembers nothing."""
     dice = random.Random(3)
-    plans = [plan for plan in held_out_plans(count, 1) if plan.voice in SPEECHES]
+    plans = [plan for plan in held_out_plans(count, 1) if plan.voice in speeches()]
 
     def said(asked: list[Plan]) -> list[tuple[Plan, str]]:
-        return [(plan, say(SPEECHES[plan.voice], plan, dice)) for plan in asked]
+        return [(plan, say(speeches()[plan.voice], plan, dice)) for plan in asked]
 
-    voiced = [plan for plan in (revoiced(one, dice) for one in plans) if plan.voice in SPEECHES]
+    voiced = [plan for plan in (revoiced(one, dice) for one in plans) if plan.voice in speeches()]
     return Evidence(
         free=said(plans),
         said=said(plans),
@@ -60,14 +70,11 @@ def of_a_talker(count: int = 200) -> Evidence:
 
 
 def judged(evidence: Evidence) -> Mapping[str, float]:
-    return figures(evidence, has=MEMORY.has, spoken=SPOKEN, ears=EARS)
-
-
-TALKER = of_a_talker()
+    return figures(evidence, has=memory().has, spoken=SPOKEN, ears=heard())
 
 
 def test_a_talker_passes() -> None:
-    found = judged(TALKER)
+    found = judged(of_a_talker())
     assert verdicts(found) == [], table(found)
     assert set(found) == set(MEANINGS)
 
@@ -76,7 +83,7 @@ def test_a_talker_passes() -> None:
     ("broken", "figure"), [("copy", "copied"), ("template", "templated"), ("free", "illegal")]
 )
 def test_a_broken_one_fails(broken: Broken, figure: str) -> None:
-    found = judged(broken_by(TALKER, broken, MEMORY))
+    found = judged(broken_by(of_a_talker(), broken, memory()))
     assert figure in verdicts(found), table(found)
     assert "FAILS" in table(found)
 
@@ -84,37 +91,37 @@ def test_a_broken_one_fails(broken: Broken, figure: str) -> None:
 def test_who_says_the_same_for_every_seed_fails() -> None:
     found = judged(
         Evidence(
-            free=TALKER.free,
-            said=TALKER.said,
-            again=TALKER.said,
-            revoiced=TALKER.revoiced,
-            reacted=TALKER.reacted,
+            free=of_a_talker().free,
+            said=of_a_talker().said,
+            again=of_a_talker().said,
+            revoiced=of_a_talker().revoiced,
+            reacted=of_a_talker().reacted,
         )
     )
     assert verdicts(found) == ["differing"]
 
 
 def test_who_does_not_hear_the_control_tokens_fails() -> None:
-    by_seed = dict(enumerate(text for _, text in TALKER.said))
+    by_seed = dict(enumerate(text for _, text in of_a_talker().said))
     deaf = Evidence(
-        free=TALKER.free,
-        said=TALKER.said,
-        again=TALKER.again,
-        revoiced=[(plan, by_seed[n]) for n, (plan, _) in enumerate(TALKER.revoiced)],
-        reacted=[(plan, by_seed[n]) for n, (plan, _) in enumerate(TALKER.reacted)],
+        free=of_a_talker().free,
+        said=of_a_talker().said,
+        again=of_a_talker().again,
+        revoiced=[(plan, by_seed[n]) for n, (plan, _) in enumerate(of_a_talker().revoiced)],
+        reacted=[(plan, by_seed[n]) for n, (plan, _) in enumerate(of_a_talker().reacted)],
     )
     assert {"voice_swapped", "act_swapped"} <= set(verdicts(judged(deaf)))
 
 
 def test_who_says_what_may_not_be_said_fails() -> None:
-    said = [(plan, text + " It is free.") for plan, text in TALKER.said]
+    said = [(plan, text + " It is free.") for plan, text in of_a_talker().said]
     found = judged(
         Evidence(
-            free=TALKER.free,
+            free=of_a_talker().free,
             said=said,
-            again=TALKER.again,
-            revoiced=TALKER.revoiced,
-            reacted=TALKER.reacted,
+            again=of_a_talker().again,
+            revoiced=of_a_talker().revoiced,
+            reacted=of_a_talker().reacted,
         )
     )
     assert "faulty" in verdicts(found)
@@ -169,7 +176,7 @@ def test_a_teller_tells_what_it_learned() -> None:
 
 
 def test_the_table_is_blind_and_its_key_right() -> None:
-    said = list(TALKER.said)[:20]
+    said = list(of_a_talker().said)[:20]
     rows, key = blind(said, TEMPLATES, 4)
     letters = [one.split()[1] for one in key.split(", ")]
     assert {"A", "B"} == set(letters)

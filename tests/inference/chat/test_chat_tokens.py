@@ -1,5 +1,6 @@
 """A reply is spelled exactly by its tokens, each of which is whole characters."""
 
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -10,15 +11,21 @@ from inference.engine.vocabulary import PART, Speech, speakable
 from inference.training.chat.corpus import groups, load_speeches
 from inference.training.chat.tokens import ids_of, learned, read_tokens, spelled
 from inference.wording.compact import SPECIALS, compact_prompt
+from protocol.wording import Plan
 
 COMMITTED = Path(__file__).parents[3] / "inference" / "models" / "chat" / "tokenizer.json"
-SAID = [(plan, said[0]) for plan, said in islice(groups(6, load_speeches()), 2_000)]
+
+
+@cache
+def drawn_replies() -> list[tuple[Plan, str]]:
+    """Two thousand, each to a plan of its own."""
+    return [(plan, said[0]) for plan, said in islice(groups(6, load_speeches()), 2_000)]
 
 
 @pytest.fixture(scope="module", params=["learned", "committed"])
 def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     if request.param == "learned":
-        return read_tokens(learned((text for _, text in SAID), 1_200).to_str())
+        return read_tokens(learned((text for _, text in drawn_replies()), 1_200).to_str())
     return read_tokens(COMMITTED.read_text("utf-8"))
 
 
@@ -27,7 +34,7 @@ def test_special_tokens_have_their_numbers(tokenizer: Tokenizer) -> None:
 
 
 def test_replies_come_back_as_they_were(tokenizer: Tokenizer) -> None:
-    for plan, text in SAID:
+    for plan, text in drawn_replies():
         tokens = tokenizer.encode(text, add_special_tokens=False).ids
         assert spelled(tokenizer, tokens) == text
         prompt = ids_of(tokenizer, compact_prompt(plan))
@@ -48,7 +55,7 @@ def test_spaces_around_placeholders_are_kept(tokenizer: Tokenizer, text: str) ->
 
 
 def test_the_engine_says_them_piece_by_piece(tokenizer: Tokenizer) -> None:
-    for _, text in SAID[:200]:
+    for _, text in drawn_replies()[:200]:
         speech = Speech(tokenizer)
         assert "".join(map(speech.take, tokenizer.encode(text).ids)) == text
 

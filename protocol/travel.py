@@ -5,7 +5,7 @@ Days are those of the place (`YYYY-MM-DD`), times of departure and arrival local
 """
 
 import math
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Raw
 
@@ -182,7 +182,9 @@ class Offer(Value, frozen=True, kw_only=True):
 
 
 class Traveller(Value, frozen=True, kw_only=True):
-    """Who sits in the seat. Never in an event, a log or a stored offer."""
+    """Who sits in the seat. Never in an event, a log or a stored offer. `document` is read for `type`
+    (`passport`, `identity_card`), `number`, `expiresOn` (a day), `issuingCountry` and `nationality` (two
+    letters each); one that lacks some of that is not sent to a supplier."""
 
     id: Id
     kind: Literal["adult", "child", "infant"]
@@ -193,6 +195,7 @@ class Traveller(Value, frozen=True, kw_only=True):
     email: str
     phone: str | None = None
     with_adult: Id | None = None
+    document: dict[str, Any] | None = None
 
 
 class Ticket(Value, frozen=True, kw_only=True):

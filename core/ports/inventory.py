@@ -20,6 +20,7 @@ class Capabilities:
     `hold`: "soft" reserves until a day and cancels by itself, "hard" until an exact moment.
     `cancel`: only before ticketing, by the fare's own rules, or not at all. `issue`: whether
     `confirm` makes the supplier issue tickets, or somebody else does that out of band.
+    `only_browsing`: why nothing of this kind can be booked here, a sentence for people; empty: it can.
     """
 
     hold: Literal["none", "soft", "hard"]
@@ -29,6 +30,7 @@ class Capabilities:
     is_create_idempotent: bool = False
     creates_later: bool = False
     most_travellers: int = 9
+    only_browsing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,9 @@ ConfirmResult = OrderState | Refused | NotSent | Unknown
 
 class Inventory(Protocol):
     """One supplier. Every call raises `core.errors.Unavailable` when it cannot be reached or answers
-    nonsense, but for the three that change something: they say so by `Unknown`."""
+    nonsense, but for the three that change something: they say so by `Unknown`. Those three are sent
+    whatever the breaker of the reads says (somebody has to decide), once, and within five seconds of
+    being called, or they ended `NotSent`."""
 
     @property
     def name(self) -> str:
@@ -71,10 +75,18 @@ class Inventory(Protocol):
         """Pay, or release to ticketing."""
 
     async def get(self, order_id: str) -> OrderState | None:
-        """The order as it is; None when the supplier does not know it."""
+        """The order as it is; None when the supplier does not know it. Raises `Unavailable` also where the
+        supplier shows no orders of that kind (Amadeus' hotels)."""
 
     async def cancel(self, order_id: str) -> CancelResult:
         """Undo it, as far as the supplier lets us."""
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         """Orders that carry our reference."""
+
+
+def why_not_booked(inventory: Inventory, kind: OfferKind) -> str | None:
+    """A sentence for people where this supplier's offers of a kind are for browsing alone; None: they
+    can be booked, or it has none."""
+    found = inventory.capabilities(kind)
+    return (found.only_browsing or None) if found is not None else None

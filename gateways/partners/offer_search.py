@@ -118,6 +118,11 @@ class OfferSearch:
         previous = offer.source.total
         return Repriced(offer=priced, previous=None if previous == source.total else previous)
 
+    def forget(self, supplier: str, query: Query) -> int:
+        """What `SearchCache.forget` does: after this supplier let somebody wait in vain for a booking, what
+        it said before about that route is not shown any more."""
+        return self._cache.forget(supplier, query)
+
     async def _suppliers_there(self, until: float = math.inf) -> None:
         """Raises `Unavailable`."""
         self.asked.set()

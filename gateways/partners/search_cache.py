@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from protocol.travel import Query, SupplierOffer
+from protocol.travel import FlightQuery, Query, SupplierOffer
 
 MOST_ANSWERS: Final = 2_000
 FRESH_FOR_MS: Final = 60_000
@@ -52,3 +52,18 @@ class SearchCache:
             return None
         self._answers.move_to_end((supplier, query))
         return answer
+
+    def forget(self, supplier: str, query: Query) -> int:
+        """All that this supplier said about the query's route (or city), whatever the days and the party;
+        how many answers that were."""
+        route = _route(query)
+        found = [key for key in self._answers if key[0] == supplier and _route(key[1]) == route]
+        for key in found:
+            del self._answers[key]
+        return len(found)
+
+
+def _route(query: Query) -> tuple[str, ...]:
+    if isinstance(query, FlightQuery):
+        return query.origin, query.destination
+    return (query.city,)

@@ -597,3 +597,14 @@ def test_the_cache_forgets_the_least_used() -> None:
     cache.put("c", QUERY, [], 0)
     assert [cache.get(name, QUERY, 0) is not None for name in "abc"] == [True, False, True]
     assert len(cache) == 2
+
+
+def test_what_is_forgotten_is_one_suppliers_whole_route_and_nothing_else() -> None:
+    cache = SearchCache()
+    later, elsewhere = replace(QUERY, depart_on="2027-07-01"), replace(QUERY, destination="LIS")
+    for supplier in "ab":
+        for query in (QUERY, later, elsewhere):
+            cache.put(supplier, query, [], 0)
+    assert cache.forget("a", QUERY) == 2
+    kept = [(s, q) for s in "ab" for q in (QUERY, later, elsewhere) if cache.get(s, q, 0)]
+    assert kept == [("a", elsewhere), ("b", QUERY), ("b", later), ("b", elsewhere)]

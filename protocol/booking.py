@@ -8,6 +8,7 @@ from protocol.addresses import Kind
 from protocol.frames import Answer, Command, Event, Money, Value
 from protocol.ids import ClientId, Date, Id, Millis
 from protocol.limits import MAX_FREE_BYTES
+from protocol.travel import Details, OfferKind
 
 BOOKING: Final = Kind("booking")
 """One per booking, keyed by its id."""
@@ -186,11 +187,37 @@ class BookingView(Value, frozen=True, kw_only=True):
     action: PaymentAction | None = None
 
 
-class QuoteAnswered(Answer, kw_only=True, tag="ok"):
-    """What the trip costs now. What an item holds is decided with the feature."""
+class QuoteItem(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """One thing that is quoted. `part_id`: `f` for the flight, `h1`, `h2`, … for stays. `total` is for
+    the whole party and stay, `previous` what was shown before, where that was another. `can_hold`: it
+    can be held unpaid, which a flight for more than one payer must."""
+
+    part_id: str
+    offer_id: str
+    kind: OfferKind
+    title: str
+    supplier: str
+    total: Money
+    previous: Money | None
+    expires_at: Millis
+    can_hold: bool
+    details: Details
+
+
+class QuoteView(Value, frozen=True, kw_only=True):
+    """A quote, as an error `price_changed` carries it."""
 
     quote_id: str
-    items: list[dict[str, Any]]
+    items: list[QuoteItem]
+    total: Money
+    expires_at: Millis
+
+
+class QuoteAnswered(Answer, kw_only=True, tag="ok"):
+    """What the trip costs now, as it was shown."""
+
+    quote_id: str
+    items: list[QuoteItem]
     total: Money
     expires_at: Millis
 
@@ -217,3 +244,29 @@ class BookingUpdated(Event, frozen=True, kw_only=True, tag="booking.update"):
     action: PaymentAction | None = None
     note: str | None = None
     inbox: int
+
+
+# Between actors; never on the wire.
+
+
+class WakeBooking(Value, frozen=True, kw_only=True):
+    """A booking was opened, or something of it changed elsewhere: look. `payment_id`: what changed, if
+    somebody said so."""
+
+    payment_id: str | None = None
+
+
+class OperateBooking(Value, frozen=True, kw_only=True):
+    """An operator's word. "settle": the rest was done by hand, `note` says what. `operator` is for
+    the record."""
+
+    operator: str
+    action: Literal["retry", "compensate", "settle"]
+    note: str = ""
+
+
+class TellBooking(Value, frozen=True, kw_only=True):
+    """outbox → user: give this a place in the inbox, once per `source`; its `inbox` is filled there."""
+
+    source: str
+    update: BookingUpdated

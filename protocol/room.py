@@ -1,6 +1,6 @@
 """Rooms: membership, settings, joining (§4)."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -213,6 +213,15 @@ class ConfirmReader(Value, frozen=True, kw_only=True):
     (None: no message is asked about). Answered by `Done`, or refused as everywhere."""
 
     message_id: Id | None = None
+
+
+class PostNotice(Value, frozen=True, kw_only=True):
+    """outbox → room: the server has something to say here. `message_id` is the caller's, a UUIDv7, and
+    its key: a repeat is answered with the first `seq` and appears once."""
+
+    message_id: str
+    content: str
+    cards: list[dict[str, Any]] | None = None
 
 
 InternalRoomCommand = JudgeResume | CatchUp | EnterCreated | ViewRoom | AwaitTurn | ConfirmReader

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from actors.room import closing
+from actors.room import closing, notices
 from actors.room.decisions import Decision, Given
 from actors.room.entrance import Entrance
 from actors.room.flow import Flow
@@ -32,6 +32,7 @@ from protocol.room import (
     JoinRoom,
     JudgeResume,
     MuteRoom,
+    PostNotice,
     ViewRoom,
 )
 from protocol.room import (
@@ -78,6 +79,9 @@ class Commands:
         if isinstance(envelope.message, CloseRun):
             given = Given(now=self._ports.clock.now_ms(), new_id="")
             return self._close(envelope, key, envelope.message, given)
+        if isinstance(envelope.message, PostNotice):
+            given = Given(now=self._ports.clock.now_ms(), new_id="")
+            return self._notice(envelope, key, envelope.message, given)
         principal = envelope.of()
         if principal.tenant_id != self._applied.tenant_id:
             raise unknown()
@@ -138,6 +142,22 @@ class Commands:
 
         def judge_again(more: Given) -> None:
             self._flow.push_judged(envelope, key, lambda: self._close(envelope, key, command, more))
+
+        job = partial(self._lookups.look_up, judged, given, judge_again)
+        return Entry(envelope=envelope, key=key, turn=lambda: job)
+
+    def _notice(
+        self, envelope: Envelope[Any], key: int, command: PostNotice, given: Given
+    ) -> Entry:
+        """The server says something, on nobody's behalf."""
+        judged = notices.decide(self.decided, self._memory, command, given)
+        if isinstance(judged, Decision):
+            return self._decided(envelope, key, command, judged)
+
+        def judge_again(more: Given) -> None:
+            self._flow.push_judged(
+                envelope, key, lambda: self._notice(envelope, key, command, more)
+            )
 
         job = partial(self._lookups.look_up, judged, given, judge_again)
         return Entry(envelope=envelope, key=key, turn=lambda: job)

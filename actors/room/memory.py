@@ -51,9 +51,10 @@ def digest(content: str) -> bytes:
 
 
 def key_of(posted: MessagePosted) -> str | None:
-    """What a message is unique by, beside its sender: its client's key. A persona's message has its own
-    id for one."""
-    return posted.message_id if posted.sender.kind == "persona" else posted.client_id
+    """What a message is unique by, beside its sender: its client's key. A persona's or the system's
+    message has its own id for one."""
+    has_own = posted.sender.kind in ("persona", "system")
+    return posted.message_id if has_own else posted.client_id
 
 
 @dataclass(slots=True)

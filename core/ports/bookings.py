@@ -23,6 +23,11 @@ class StaleFence(Rejected):
         super().__init__("unavailable", "This cannot be answered right now. Please try again.")
 
 
+class BadStep(ValueError):
+    """The step contradicts itself or what is stored: an intent's number, a posting's name or a version that
+    is taken, a posting that is not balanced. Nothing was stored; who made the step is in error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentRow:
     """`op` is the call's word, `body` its MessagePack, `key` its idempotency key or reference."""
@@ -194,13 +199,15 @@ class Bookings(Protocol):
 
     async def open(self, booking: NewBooking, step: JournalStep) -> str | None:
         """The first step (revision 1). None: stored. An id: the creator's client id has opened that one
-        already, and nothing was stored. Raises `Rejected("conflict")` when the quote has a live booking,
-        `StaleFence`."""
+        already, and nothing was stored. Raises `Rejected("conflict")` when the quote has a live booking, and
+        as `commit`."""
 
     async def load(self, tenant_id: int, booking_id: str) -> StoredBooking | None: ...
 
     async def commit(self, step: JournalStep) -> None:
-        """All of it or nothing. Raises `StaleFence`."""
+        """All of it or nothing; participants that the step does not name stay as they are. Raises
+        `StaleFence`, also for the result of an intent that has one or is unknown; `BadStep`; `Rejected`
+        when the actor would have too many timers."""
 
     async def by_client_id(self, tenant_id: int, creator_id: str, client_id: str) -> str | None: ...
 

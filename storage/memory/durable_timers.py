@@ -76,7 +76,7 @@ class MemoryDurableTimers:
         self._plan, self._on_set = plan, on_set
 
     async def apply(self, *changes: TimerChange) -> None:
-        await self._cross("apply", lambda: self._apply(changes))
+        await self._cross("apply", lambda: self.apply_now(changes))
         times = [change.due_at for change in changes if isinstance(change, SetTimer)]
         if times:
             self._on_set(min(times))
@@ -122,7 +122,8 @@ class MemoryDurableTimers:
         if fault is Fault.LOST_AFTER:
             raise Unavailable
 
-    def _apply(self, changes: Sequence[TimerChange]) -> None:
+    def apply_now(self, changes: Sequence[TimerChange]) -> None:
+        """For transactions of others: all of them or none."""
         rows = dict(self.table.rows)
         for change in changes:
             place = _place(change)

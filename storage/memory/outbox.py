@@ -1,11 +1,14 @@
-"""The outbox in memory: what a `StoredLog` announced, and each subscriber's place in it."""
+"""The outbox in memory: what a `StoredLog` and its like announced, and each subscriber's place in it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from core.ports.outbox import OutboxEvent
-from storage.memory.stored_log import StoredLog
+from storage.memory.stored_log import Appended, StoredLog
 from storage.outbox import BATCH, MAX_LAG_COUNTED, Batch, Place
+
+APPENDED: Final = "room.appended"
 
 
 @dataclass(slots=True)
@@ -25,7 +28,7 @@ class MemoryOutbox:
         subscription = self._subscription(name)
         start = subscription.position
         events = [
-            _event(position, row.tenant_id, row.room_id, row.first, row.last)
+            _event(position, row)
             for position, row in enumerate(self._stored.outbox[start : start + BATCH], start + 1)
         ]
         return Batch(
@@ -46,10 +49,12 @@ class MemoryOutbox:
     async def whole_logs(self, after: str | None) -> Sequence[OutboxEvent]:
         heads: dict[tuple[str, int], int] = {}
         for row in self._stored.outbox:
+            if row.topic != APPENDED:
+                continue
             key = (row.room_id, row.tenant_id)
             heads[key] = max(heads.get(key, 0), row.last)
         return [
-            _event(0, tenant_id, room_id, 1, last)
+            _event(0, Appended(tenant_id, room_id, 1, last))
             for (room_id, tenant_id), last in sorted(heads.items())
             if after is None or room_id > after
         ][:BATCH]
@@ -64,12 +69,12 @@ class MemoryOutbox:
         return self._subscriptions.setdefault(name, _Subscription())
 
 
-def _event(position: int, tenant_id: int, room_id: str, first: int, last: int) -> OutboxEvent:
+def _event(position: int, row: Appended) -> OutboxEvent:
     return OutboxEvent(
         position=position,
-        tenant_id=tenant_id,
-        topic="room.appended",
-        key=room_id,
-        first=first,
-        last=last,
+        tenant_id=row.tenant_id,
+        topic=row.topic,
+        key=row.room_id,
+        first=row.first,
+        last=row.last,
     )

@@ -13,12 +13,14 @@ Room = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """An outbox row: these seqs of a room were stored by one flush."""
+    """An outbox row: these seqs of a room were stored by one flush. Of another topic, `room_id` is
+    that topic's key."""
 
     tenant_id: int
     room_id: str
     first: int
     last: int
+    topic: str = "room.appended"
 
 
 @dataclass(slots=True)

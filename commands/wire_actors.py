@@ -15,6 +15,7 @@ from actors.user.courier import Courier
 from commands.wire_storage import Storage
 from core.actor import ActorSpec
 from core.config import Bounds
+from core.delivery import Delivery
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
 from core.ports.clock import Chance, Clock, Ids
@@ -48,9 +49,10 @@ class Actors:
         self.keeper = Keeper(storage.sessions, clock)
         self.traces = Traces()
         self.reception = Reception()
+        self.delivery = Delivery(self.system.ref, storage.timers, clock)
         self.outbox = OutboxDispatcher(
             storage.outbox,
-            [*storage.read_models, Courier(storage.log, self.system.ref)],
+            [*storage.read_models, Courier(storage.log, self.delivery)],
         )
         for spec in self._specs(storage, clock, ids, bounds):
             self.system.register(spec)

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from msgspec.msgpack import Decoder
+
 from protocol.addresses import Kind
 from protocol.frames import Answer, Event, Value
 
@@ -21,7 +23,7 @@ class Notified(Event, frozen=True, kw_only=True, tag="notification"):
 # Between actors; never on the wire.
 
 
-class InviteArrived(Value, frozen=True, kw_only=True):
+class InviteArrived(Value, frozen=True, kw_only=True, tag="invite"):
     """outbox → user: you were invited to a room by its event `seq`. Idempotent per room and seq."""
 
     room_id: str
@@ -38,3 +40,11 @@ class FollowInbox(Value, frozen=True, kw_only=True):
     """session → user: send the envelope's client every inbox event after `after`, then live ones."""
 
     after: int
+
+
+_ASIDES: Final = Decoder(InviteArrived)
+
+
+def read_aside(payload: bytes | None) -> InviteArrived:
+    """What a courier left with a user's durable timers. Raises `ValueError` when it is none."""
+    return _ASIDES.decode(payload or b"")

@@ -12,6 +12,7 @@ from core.errors import Rejected
 from core.forwarding import forward
 from core.identity import Principal
 from core.ports.clock import Clock, Ids
+from core.ports.durable_timers import TimerDue
 from core.ports.fanout import Client, Fanout
 from core.ports.message_log import EventKind, LogRow, PersonaChange
 from core.ports.personas import Personas
@@ -31,7 +32,7 @@ from protocol.room import (
     RoomInvited,
     ViewRoom,
 )
-from protocol.user import USER, Delivered, FollowInbox, InviteArrived
+from protocol.user import USER, Delivered, FollowInbox, InviteArrived, read_aside
 
 PAGE: Final = 200
 PAGE_BYTES: Final = 131_072
@@ -75,6 +76,9 @@ class UserActor(Actor[Any]):
                 await self._create_room(envelope, command)
             case InviteArrived() as invite:
                 envelope.answer(Delivered(inbox=await self._receive(invite)))
+            case TimerDue() as due:
+                # What a courier put aside, because it made us crash.
+                envelope.answer(Delivered(inbox=await self._receive(read_aside(due.payload))))
             case FollowInbox():
                 if envelope.client is None or not envelope.client.is_open:
                     envelope.answer(Done())

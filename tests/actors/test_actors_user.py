@@ -1,5 +1,7 @@
 """Making rooms, and the inbox as one dense sequence."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -8,12 +10,15 @@ from actors_world import ROOM_ID, TENANT, FakeClient, World, key, user_id
 from trio.testing import MockClock
 
 from actors.user.courier import Courier
+from core.delivery import Delivery
+from core.durable_timers import DurableTimerService
 from core.envelope import Envelope
 from core.errors import Rejected, Unavailable
 from core.ports.outbox import OutboxEvent
 from protocol.codec import encode
 from protocol.room import CreateRoom, InviteToRoom, JoinRoom, RoomAnswered
 from protocol.user import USER, FollowInbox, InviteArrived, Notified
+from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan, MemoryDurableTimers
 
 
 async def ask(world: World, client: FakeClient, message: Any) -> Any:
@@ -24,6 +29,11 @@ async def ask(world: World, client: FakeClient, message: Any) -> Any:
 
 def create(number: int, **fields: Any) -> CreateRoom:
     return CreateRoom(**{"kind": "group", "client_id": key(number)} | fields)
+
+
+def courier_of(world: World, timers: MemoryDurableTimers | None = None) -> Courier:
+    delivery = Delivery(world.system.ref, timers or MemoryDurableTimers(), world.clock)
+    return Courier(world.log, delivery)
 
 
 def appended(room_id: str, first: int, last: int) -> OutboxEvent:
@@ -97,7 +107,7 @@ async def test_an_invitation_reaches_the_inbox_once_and_the_connection_live(
         await ask(world, ben, FollowInbox(after=0))
         await world.ask(ada, JoinRoom(room_id=ROOM_ID))
         invited = await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
-        courier = Courier(world.log, world.system.ref)
+        courier = courier_of(world)
         assert courier.name == "inbox"
         events = [appended(ROOM_ID, 1, 1), appended(ROOM_ID, invited.seq, invited.seq)]
         await courier.receive(events)
@@ -125,27 +135,87 @@ async def test_the_courier_comes_again_when_a_room_cannot_say(autojump_clock: Mo
         await world.make_room(2)
         world.leases.lose()
         with pytest.raises(Unavailable):
-            await Courier(world.log, world.system.ref).receive([appended(ROOM_ID, 1, 1)])
+            await courier_of(world).receive([appended(ROOM_ID, 1, 1)])
 
 
-async def test_an_invitation_that_crashes_its_reader_again_and_again_is_given_up(
+def break_inbox_of(world: World, number: int, *, until: float) -> list[float]:
+    """Its writer crashes until this time; when it was tried."""
+    whole, tries = world.inboxes.append, list[float]()
+
+    async def broken(tenant_id: int, of: str, **fields: Any) -> Any:
+        if of == user_id(number):
+            tries.append(trio.current_time())
+            if trio.current_time() < until:
+                raise ValueError("a bug")
+        return await whole(tenant_id, of, **fields)
+
+    world.inboxes.append = broken  # type: ignore[method-assign]
+    return tries
+
+
+@asynccontextmanager
+async def timers_of(
+    world: World, plan: FaultPlan = NO_FAULTS
+) -> AsyncIterator[MemoryDurableTimers]:
+    """Durable timers that wake this world's actors."""
+    timers = MemoryDurableTimers(plan=plan)
+    service = DurableTimerService(
+        timers,
+        leases=world.leases,
+        ref=world.system.ref,
+        clock=world.clock,
+        chance=world.chance,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(service.run)
+        yield timers
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_invitation_that_crashes_its_reader_again_and_again_is_put_aside(
     autojump_clock: MockClock,
 ) -> None:
     """Everybody else's invitations wait behind it."""
     async with World().running() as world:
         await world.make_room(2, 3)
-        whole, tries = world.inboxes.append, []
-
-        async def broken(tenant_id: int, of: str, **fields: Any) -> Any:
-            if of == user_id(2):
-                tries.append(trio.current_time())
-                raise ValueError("a bug")
-            return await whole(tenant_id, of, **fields)
-
-        world.inboxes.append = broken  # type: ignore[method-assign]
-        await Courier(world.log, world.system.ref).receive([appended(ROOM_ID, 1, 1)] * 3)
+        tries = break_inbox_of(world, 2, until=1e9)
+        timers = MemoryDurableTimers()
+        await courier_of(world, timers).receive([appended(ROOM_ID, 1, 1)] * 3)
         assert len(tries) == 9
         assert await world.inboxes.head(TENANT, user_id(3)) == 1
+        [row] = timers.table.rows.values()
+        assert row.timer.address == USER.at(user_id(2))
+        assert row.timer.name == f"invite:{ROOM_ID}:1"
+
+
+async def test_an_invitation_that_was_put_aside_arrives_once_when_its_reader_is_well_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world, timers_of(world) as timers:
+        await world.make_room(2)
+        ben = world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        tries = break_inbox_of(world, 2, until=3_600)
+        courier = courier_of(world, timers)
+        await courier.receive([appended(ROOM_ID, 1, 1)])
+        await trio.sleep_until(3_599)
+        assert ben.of_type("room.invited") == []
+        assert 12 < len(tries) < 36
+        await trio.sleep(302)
+        await courier.receive([appended(ROOM_ID, 1, 1)])
+        assert [one["inbox"] for one in ben.of_type("room.invited")] == [1]
+        assert timers.table.rows == {}
+
+
+async def test_the_courier_comes_again_when_nothing_can_be_put_aside(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        break_inbox_of(world, 2, until=1e9)
+        away = MemoryDurableTimers(plan=FaultPlan(judge=lambda _: Fault.LOST_BEFORE))
+        with pytest.raises(Unavailable):
+            await courier_of(world, away).receive([appended(ROOM_ID, 1, 1)])
 
 
 async def test_an_invitation_whose_reader_crashed_once_arrives(autojump_clock: MockClock) -> None:
@@ -158,7 +228,7 @@ async def test_an_invitation_whose_reader_crashed_once_arrives(autojump_clock: M
             raise ValueError("a bug")
 
         world.inboxes.append = broken_once  # type: ignore[method-assign]
-        await Courier(world.log, world.system.ref).receive([appended(ROOM_ID, 1, 1)])
+        await courier_of(world).receive([appended(ROOM_ID, 1, 1)])
         assert await world.inboxes.head(TENANT, user_id(2)) == 1
 
 
@@ -200,7 +270,7 @@ async def test_a_slow_socket_that_reads_its_inbox_keeps_no_invitation_waiting(
         slow = world.client(2)
         gate = trio.Event()
         slow.drained = gate.wait
-        courier = Courier(world.log, world.system.ref)
+        courier = courier_of(world)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask, world, slow, FollowInbox(after=0))
             await trio.sleep(1)

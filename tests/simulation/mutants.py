@@ -3,11 +3,14 @@
 Each mutant names within how many seeds it must be found, and a word of the problem that finds it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
+
+from weather import PlannedCrash
 
 from actors.room import memory, rows, seating
 from actors.room.actor import RoomActor
@@ -20,6 +23,7 @@ from actors.room.pipeline import Entry, Pipeline
 from actors.room.recovery import Recovery
 from actors.room.speaking import Speaking
 from actors.room.traces import Trace, Traces
+from core.delivery import TRIES, Delivery
 from core.ports.message_log import Outcome
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
@@ -212,6 +216,25 @@ def invited_twice() -> Patches:
     yield MemoryInboxes, "append", forgetful
 
 
+def given_up() -> Patches:
+    """An invitation over which its reader crashes three times is left to nobody."""
+    append = MemoryInboxes.append
+    crashes: Counter[tuple[object, ...]] = Counter()
+
+    async def crash_thrice(self: Any, *args: Any, **more: Any) -> Any:
+        place = (id(self), *args, more["source"])
+        crashes[place] += 1
+        if crashes[place] <= TRIES:
+            raise PlannedCrash
+        return await append(self, *args, **more)
+
+    async def forget(*_: object) -> None:
+        pass
+
+    yield MemoryInboxes, "append", crash_thrice
+    yield Delivery, "_put_aside", forget
+
+
 def outbox_moves_first() -> Patches:
     """A subscriber's place is moved before it has dealt with the batch."""
     next_batch = MemoryOutbox.next_batch
@@ -299,24 +322,24 @@ def unannounced() -> Patches:
 
 
 MUTANTS: Mapping[str, Mutant] = {
-    "late_to_an_answer": Mutant(late_to_an_answer, 30, "which had not begun"),
+    "late_to_an_answer": Mutant(late_to_an_answer, 30, "which had not begun", seen_by=5),
     "answered_twice": Mutant(answered_twice, 150, "is stored 2 times", {"turn": 0.15}, seen_by=17),
     "speechless_after_a_crash": Mutant(
         speechless_after_a_crash, 60, "never heard the end", {"turn": 0.1, "cut": 0.0, "end": 0.0}
     ),
     "untold_words": Mutant(untold_words, 30, "which had not begun", {"turn": 0.15}),
     "text_told_again": Mutant(text_told_again, 10, "and not at"),
-    "unannounced": Mutant(unannounced, 60, "was announced at", seen_by=13),
+    "unannounced": Mutant(unannounced, 60, "was announced at", seen_by=29),
     "ack_before_commit": Mutant(ack_before_commit, 20, "was acked at"),
     "no_dedupe": Mutant(no_dedupe, 20, "is stored 2 times"),
     "burnt_seq": Mutant(burnt_seq, 20, "not 1..n"),
-    "forgotten_join": Mutant(forgotten_join, 60, "is deaf", {"coup": 0.3, "cut": 0.5}),
+    "forgotten_join": Mutant(forgotten_join, 60, "is deaf", {"coup": 0.3, "cut": 0.5}, seen_by=9),
     "deaf_after_a_crash": Mutant(
-        deaf_after_a_crash, 100, "is deaf", {"turn": 0.1, "cut": 0.05, "call": 0.1}, seen_by=30
+        deaf_after_a_crash, 100, "is deaf", {"turn": 0.1, "cut": 0.05, "call": 0.1}, seen_by=23
     ),
     "no_catch_up": Mutant(no_catch_up, 40, "and not"),
     "stale_fence": Mutant(
-        stale_fence, 120, "two owners", {"end": 0.4, "flush": 0.0, "cut": 0.0}, seen_by=16
+        stale_fence, 120, "two owners", {"end": 0.4, "flush": 0.0, "cut": 0.0}, seen_by=14
     ),
     "lost_broadcast": Mutant(lost_broadcast, 10, "and not"),
     "restart_without_reload": Mutant(restart_without_reload, 40, "two owners", seen_by=7),
@@ -327,12 +350,19 @@ MUTANTS: Mapping[str, Mutant] = {
         80,
         "two owners",
         {"flush": 0.7, "turn": 0.0, "cut": 0.0, "end": 0.0},
-        seen_by=40,
+        seen_by=3,
     ),
     "replay_from_one_later": Mutant(replay_from_one_later, 10, "and not"),
     "invited_twice": Mutant(invited_twice, 20, "came twice", seen_by=4),
-    "outbox_moves_first": Mutant(outbox_moves_first, 20, "never came", seen_by=4),
+    "given_up": Mutant(given_up, 10, "never came", seen_by=2),
+    "outbox_moves_first": Mutant(outbox_moves_first, 20, "never came"),
     "answers_overtake": Mutant(answers_overtake, 20, "was answered"),
     "rooms_made_twice": Mutant(rooms_made_twice, 20, "rooms were made", seen_by=5),
-    "judged_while_recovering": Mutant(judged_while_recovering, 40, "", seen_by=8),
+    "judged_while_recovering": Mutant(
+        judged_while_recovering,
+        40,
+        "",
+        {"flush": 0.7, "turn": 0.0, "cut": 0.0, "end": 0.0},
+        seen_by=1,
+    ),
 }

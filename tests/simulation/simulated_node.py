@@ -14,6 +14,7 @@ from weather import Life, Mortal, PlannedCrash, Weather
 from commands.children import endless, escalating, jobs_supervisor, server_supervisor
 from commands.wire_actors import Actors
 from core.config import Bounds
+from core.durable_timers import DurableTimerService
 from core.errors import EscalatedError
 from core.identity import Principal, Role
 from core.ids import ProcessIds
@@ -23,6 +24,7 @@ from gateways.client import admission
 from gateways.client.connections import Connections
 from gateways.client.policy import Policy
 from gateways.client.router import Router
+from storage.memory.durable_timers import MemoryDurableTimers, TimerTable
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryLeases, MemoryShards
 from storage.memory.message_log import Fault, FaultPlan, MemoryMessageLog
@@ -67,6 +69,7 @@ class Database:
         self.inboxes = MemoryInboxes()
         self.sessions = MemorySessions(self.inboxes)
         self.outbox = MemoryOutbox(self.stored)
+        self.timers = TimerTable()
         self.search = MemorySearch(self.rooms)
         self.logs: list[MemoryMessageLog] = []
 
@@ -143,12 +146,20 @@ class Node:
             database.shards, clock, stored=database.stored, plan=self._plan()
         )
         database.logs.append(self.log)
+        storage = self._storage(database)
         self.actors = Actors(
-            self._storage(database),  # type: ignore[arg-type]
+            storage,
             clock=clock,
             ids=ids,
             chance=self._chance,
             bounds=Bounds(),
+        )
+        self.timers = DurableTimerService(
+            storage.timers,
+            leases=self.leases,
+            ref=self.actors.system.ref,
+            clock=clock,
+            chance=self._chance,
         )
         cage = Cage(
             runs=Mortal(database.runs, self.life, weather),
@@ -190,6 +201,7 @@ class Node:
             sessions=mortal(database.sessions),
             search=mortal(database.search),
             outbox=mortal(database.outbox),
+            timers=mortal(MemoryDurableTimers(database.timers, on_set=self._timer_set)),
             credentials=mortal(Guests(database.users)),
             read_models=[],
         )
@@ -234,7 +246,11 @@ class Node:
         return [
             endless("outbox", self._fragile(self.actors.outbox.run)),
             endless("sessions", self._fragile(self.actors.keeper.run)),
+            endless("durable_timers", self._fragile(self.timers.run)),
         ]
+
+    def _timer_set(self, due_at: int) -> None:
+        self.timers.nudge(due_at)
 
     async def _hold_leases(
         self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED

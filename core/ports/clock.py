@@ -13,6 +13,15 @@ class Clock(Protocol):
         """Seconds that only grow; comparable with `trio.current_time()`."""
 
 
+class BusinessClock(Protocol):
+    """The time by which offers, deadlines and everything booked live: wall time in live mode; in sandbox
+    mode the suppliers', which run ahead of it."""
+
+    def business_ms(self) -> int:
+        """Milliseconds since the Unix epoch, UTC; never ahead of the suppliers'. Leaps when theirs does,
+        and goes back only as the wall clock does."""
+
+
 class Chance(Protocol):
     """Randomness; seeded in tests and simulation. `random.Random` and `SystemRandom` fit."""
 

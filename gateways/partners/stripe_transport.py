@@ -1,0 +1,96 @@
+"""How the SDK's requests leave: one pool of connections on trio, bounded answers, no proxy, no repeats."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import httpx
+import stripe
+import trio
+
+MAX_ANSWER_BYTES: Final = 8_388_608
+"""A hundred payments with their charges are less than one."""
+
+CONNECT_WITHIN: Final = 5.0
+CONNECTIONS: Final = 64
+
+NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""Nothing of the request was written."""
+
+
+class TooLargeError(httpx.HTTPError):
+    """An answer that nobody asked for."""
+
+
+class StripeTransport(stripe.HTTPXClient):
+    """Owns: connections, until `close_async`. `is_live`: certificates are checked. `over`: what carries
+    the requests, in tests without a socket.
+
+    The SDK's own client would take proxies from the environment and answers of any size.
+    """
+
+    def __init__(
+        self, *, is_live: bool, within: float, over: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        super().__init__(timeout=within, verify_ssl_certs=is_live)
+        self._pool = httpx.AsyncClient(
+            headers={"Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(within, connect=CONNECT_WITHIN, pool=CONNECT_WITHIN),
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            verify=is_live,
+            follow_redirects=False,
+            trust_env=False,
+            transport=over,
+        )
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Body, status, headers. Raises `stripe.APIConnectionError` with httpx's error as its cause."""
+        try:
+            request = self._pool.build_request(method, url, headers=headers, content=post_data)
+            response = await self._pool.send(request, stream=True)
+            try:
+                body = await _read(response)
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            _failed(error)
+        return body, response.status_code, response.headers
+
+    async def close_async(self) -> None:
+        await super().close_async()  # type: ignore[no-untyped-call]
+        await self._pool.aclose()
+
+
+def silence_sdk() -> None:
+    """No telemetry (a file in the home directory, and headers), and no words of payments in our log:
+    the SDK writes every error's message to the logger `stripe`."""
+    stripe.enable_telemetry = False
+    logging.getLogger("stripe").setLevel(logging.CRITICAL)
+
+
+def has_left(error: BaseException) -> bool:
+    """Whether the request of a `stripe.APIConnectionError` may have reached anybody."""
+    return not isinstance(error.__cause__, NEVER_LEFT)
+
+
+def _failed(error: httpx.HTTPError) -> NoReturn:
+    failure = stripe.APIConnectionError(  # type: ignore[no-untyped-call]
+        type(error).__name__, should_retry=False
+    )
+    raise failure from error
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """The whole body. Cancelled rather than left when it is too large: the generators below end only by
+    running out or by an error of the socket."""
+    body = bytearray()
+    with trio.CancelScope() as enough:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                enough.cancel()
+    if len(body) > MAX_ANSWER_BYTES:
+        raise TooLargeError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(body)

@@ -263,10 +263,3 @@ class OperateBooking(Value, frozen=True, kw_only=True):
     operator: str
     action: Literal["retry", "compensate", "settle"]
     note: str = ""
-
-
-class TellBooking(Value, frozen=True, kw_only=True):
-    """outbox → user: give this a place in the inbox, once per `source`; its `inbox` is filled there."""
-
-    source: str
-    update: BookingUpdated

@@ -68,6 +68,17 @@ class PlaceCard(Card, frozen=True, kw_only=True):
     km: float | None = None
 
 
+class BookingCard(Card, frozen=True, kw_only=True):
+    """What `booking` adds. `id` is the booking's own, `price` its total; `version`: the highest wins.
+    `participants`: `userId` and `state`."""
+
+    status: str
+    step: str
+    version: int
+    deadline: Millis | None = None
+    participants: list[dict[str, str]]
+
+
 def place_card(place: Place, language: str, km: float | None = None) -> PlaceCard:
     """A place as it is shown to who reads this language (BCP 47)."""
     return PlaceCard(

@@ -30,6 +30,14 @@ class InviteArrived(Value, frozen=True, kw_only=True, tag="invite"):
     seq: int
 
 
+class TellBooking(Value, frozen=True, kw_only=True, tag="booking"):
+    """outbox → user: a booking of yours has this version now; give that a place in the inbox. Idempotent
+    per booking and version."""
+
+    booking_id: str
+    version: int
+
+
 class Delivered(Answer, kw_only=True, tag="ok"):
     """user → outbox: the event has its place in the inbox."""
 
@@ -42,9 +50,9 @@ class FollowInbox(Value, frozen=True, kw_only=True):
     after: int
 
 
-_ASIDES: Final = Decoder(InviteArrived)
+_ASIDES: Final = Decoder(InviteArrived | TellBooking)
 
 
-def read_aside(payload: bytes | None) -> InviteArrived:
+def read_aside(payload: bytes | None) -> InviteArrived | TellBooking:
     """What a courier left with a user's durable timers. Raises `ValueError` when it is none."""
     return _ASIDES.decode(payload or b"")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from actors.user.machine import PlannedRoom, demand_known, demand_own, plan_room
 from core.actor import Actor, ActorSpec
 from core.announcement import announcement
@@ -11,6 +13,7 @@ from core.envelope import Envelope
 from core.errors import Rejected
 from core.forwarding import forward
 from core.identity import Principal
+from core.ports.bookings import Tellings
 from core.ports.clock import Clock, Ids
 from core.ports.durable_timers import TimerDue
 from core.ports.fanout import Client, Fanout
@@ -32,7 +35,14 @@ from protocol.room import (
     RoomInvited,
     ViewRoom,
 )
-from protocol.user import USER, Delivered, FollowInbox, InviteArrived, read_aside
+from protocol.user import (
+    USER,
+    Delivered,
+    FollowInbox,
+    InviteArrived,
+    TellBooking,
+    read_aside,
+)
 
 PAGE: Final = 200
 PAGE_BYTES: Final = 131_072
@@ -42,7 +52,7 @@ _ROOM_WITHIN: Final = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPorts:
-    """The ports of every user of one tenant."""
+    """The ports of every user of one tenant. `tellings` None: nothing is booked here."""
 
     tenant_id: int
     users: Users
@@ -52,6 +62,7 @@ class UserPorts:
     fanout: Fanout
     clock: Clock
     ids: Ids
+    tellings: Tellings | None = None
 
 
 def spec(ports: UserPorts) -> ActorSpec:
@@ -74,11 +85,11 @@ class UserActor(Actor[Any]):
         match envelope.message:
             case CreateRoom() as command:
                 await self._create_room(envelope, command)
-            case InviteArrived() as invite:
-                envelope.answer(Delivered(inbox=await self._receive(invite)))
+            case InviteArrived() | TellBooking() as news:
+                envelope.answer(Delivered(inbox=await self._take_in(news)))
             case TimerDue() as due:
                 # What a courier put aside, because it made us crash.
-                envelope.answer(Delivered(inbox=await self._receive(read_aside(due.payload))))
+                envelope.answer(Delivered(inbox=await self._take_in(read_aside(due.payload))))
             case FollowInbox():
                 if envelope.client is None or not envelope.client.is_open:
                     envelope.answer(Done())
@@ -143,6 +154,33 @@ class UserActor(Actor[Any]):
             more=[_row(event) for event in more],
             personas=[_seat(event) for event in more if isinstance(event, RoomChanged)],
         )
+
+    async def _take_in(self, news: InviteArrived | TellBooking) -> int:
+        """What a courier brings; its seq, 0 when it is nothing to us any more."""
+        if isinstance(news, InviteArrived):
+            return await self._receive(news)
+        return await self._tell_booking(news)
+
+    async def _tell_booking(self, news: TellBooking) -> int:
+        tellings = self._ports.tellings
+        if tellings is None:
+            return 0
+        update = await tellings.update(
+            self._ports.tenant_id, self._user_id, news.booking_id, news.version
+        )
+        if update is None:
+            return 0
+        seq, body, is_new = await self._ports.inboxes.append(
+            self._ports.tenant_id,
+            self._user_id,
+            source=f"booking:{news.booking_id}:{news.version}",
+            kind="booking.update",
+            at=self._ports.clock.now_ms(),
+            body=lambda seq: encode(replace(update, inbox=seq)),
+        )
+        if is_new:
+            self._ports.fanout.publish_nowait(self._topic, body)
+        return seq
 
     async def _receive(self, invite: InviteArrived) -> int:
         """Give the invitation its place; the inbox event's seq, 0 when nobody is invited any more."""

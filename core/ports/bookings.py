@@ -10,7 +10,7 @@ from typing import Protocol
 
 from core.errors import Rejected
 from core.ports.durable_timers import TimerChange
-from protocol.booking import ParticipantState
+from protocol.booking import BookingUpdated, ParticipantState
 from protocol.frames import Money
 from protocol.ledger import Posting
 from protocol.travel import Query, SupplierOffer, Traveller
@@ -230,6 +230,16 @@ class Bookings(Protocol):
 
     async def balances(self, tenant_id: int, booking_id: str) -> Sequence[Balance]:
         """Of all accounts that the booking's postings touched, from them alone; zero ones too."""
+
+
+class Tellings(Protocol):
+    """What people were told of a booking, in the words of one of them."""
+
+    async def update(
+        self, tenant_id: int, user_id: str, booking_id: str, version: int
+    ) -> BookingUpdated | None:
+        """Its `inbox` is 0. None: there is no such event, or it does not concern them. Raises
+        `Unavailable`."""
 
 
 class Travellers(Protocol):

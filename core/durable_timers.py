@@ -1,5 +1,6 @@
 """Wakes actors when their durable timers are due: one service per node, for the shards it owns."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -31,9 +32,12 @@ log: Final = structlog.get_logger("core.durable_timers")
 class DurableTimerService:
     """Claims what is due, asks the actor, and removes the row once the actor has answered.
 
-    Owns: the asks in flight. Borrows: the source, the leases, the references, the clock.
+    Owns: the asks in flight, those of one actor one after another. Borrows: the source, the leases, the
+    references, the clock (business time: every `due_at` is).
     Lets crash: nothing of an actor's; a source that fails is asked again with backoff.
     An answer or a refusal for good ends a timer; a refusal for now, a crash or silence puts it off.
+    However far time leaps, an actor is told of what became due in the order of `due_at`; between actors
+    there is no order, and one that was put off comes when that is over.
     """
 
     def __init__(
@@ -51,11 +55,14 @@ class DurableTimerService:
         self._nudged = trio.Event()
         self._wakes_at: int | None = None
         self._outlook = Outlook()
+        self._lines: dict[Address, deque[tuple[ClaimedTimer, float]]] = {}
+        self._in_hand: set[int] = set()
         self._in_flight = self._fired = self._refused = self._failed = self._source_failed = 0
 
     async def run(self) -> None:
         """Until cancelled; then what is in flight is claimed until its claim is over."""
         backoff = BACKOFF_FIRST
+        self._lines, self._in_hand, self._in_flight = {}, set(), 0
         async with trio.open_nursery() as nursery:
             while True:
                 # Every nudge from here on is for what this look may have missed.
@@ -106,9 +113,10 @@ class DurableTimerService:
         claimed, self._outlook = await self._source.claim(
             shards, now=now, until=now + _ms(CLAIM_FOR), most=most
         )
-        for timer in claimed:
-            self._in_flight += 1
-            nursery.start_soon(self._deliver, timer, deadline)
+        for timer in sorted(claimed, key=lambda one: (one.timer.due_at, one.generation)):
+            # When time leaps, a claim of ours is over before we are through with what we claimed.
+            if timer.generation not in self._in_hand:
+                self._line_up(nursery, timer, deadline)
         if len(claimed) == most:
             return 0.0
         return self._until_next()
@@ -121,9 +129,33 @@ class DurableTimerService:
         # What is due and was not claimed is held by somebody else for a moment.
         return max(REST_FOR, (self._wakes_at - now) / 1_000)
 
+    def _line_up(self, nursery: trio.Nursery, claimed: ClaimedTimer, deadline: float) -> None:
+        """Behind what this actor is being told already."""
+        self._in_flight += 1
+        self._in_hand.add(claimed.generation)
+        address = claimed.timer.address
+        line = self._lines.setdefault(address, deque())
+        line.append((claimed, deadline))
+        if len(line) == 1:
+            nursery.start_soon(self._serve, address)
+
+    async def _serve(self, address: Address) -> None:
+        """One after another, until nobody waits there."""
+        line = self._lines[address]
+        while line:
+            claimed, deadline = line[0]
+            try:
+                await self._deliver(claimed, deadline)
+            finally:
+                self._in_hand.discard(claimed.generation)
+            line.popleft()
+        del self._lines[address]
+
     async def _deliver(self, claimed: ClaimedTimer, deadline: float) -> None:
         try:
-            if await self._ask(claimed, deadline):
+            if trio.current_time() >= deadline:  # another of its timers took all the time
+                await self._source.put_off(claimed, until=self._clock.now_ms())
+            elif await self._ask(claimed, deadline):
                 await self._source.finish(claimed)
             else:
                 until = self._clock.now_ms() + _ms(self._backoff(claimed.attempts))

@@ -1,8 +1,9 @@
 """Durable timers: rows that activate an actor when their time has come (docs/adr/0007).
 
-A timer is delivered at least once, never before its time by the clock of the node that delivers it,
-until the actor has answered. An actor knows what it waits for, and by name and `due_at` whether it
-has dealt with it already.
+A timer is delivered at least once, never before its time by the business clock of the node that
+delivers it, until the actor has answered. An actor is told of what is due in the order of `due_at`,
+what was put off excepted. It knows what it waits for, and by name and `due_at` whether it has dealt with
+it already.
 """
 
 from collections.abc import Collection, Sequence
@@ -34,7 +35,7 @@ class TimerDue(Value, frozen=True, kw_only=True):
 class SetTimer:
     """Set the actor's timer of this name, whether there is one or not: the last set wins.
 
-    `due_at`: wall clock in milliseconds; a time that is past is due now. `payload`: MessagePack of
+    `due_at`: business time in milliseconds (`BusinessClock`); a time that is past is due now. `payload`: MessagePack of
     the actor's own, at most 1 KiB. Raises `ValueError` beyond the bounds.
     """
 

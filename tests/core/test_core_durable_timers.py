@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import trio
-from timer_world import DAY, HOUR, SECOND, SLEEPER, T0, Sleeper, World, running
+from timer_world import DAY, HOUR, SECOND, SLEEPER, T0, Node, Sleeper, World, running
 from trio.testing import MockClock
 
 from core.durable_timers import BACKOFF_MOST, CLAIM_FOR, MAX_IN_FLIGHT, POLL_EVERY
@@ -250,6 +250,77 @@ async def test_one_that_is_set_while_the_service_looks_is_not_overlooked(
         await node.timers.apply(world.timer("first", at=SECOND))
         await trio.sleep(3)
         assert world.names() == ["first", "second"]
+
+
+async def test_what_a_leap_makes_due_reaches_each_actor_in_the_order_of_its_times(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def slowly(actor: Sleeper, due: TimerDue) -> None:
+        await trio.sleep(0.05)
+
+    world.behave = slowly
+    async with running(world) as node:
+        times = [(n * 7_919) % 61 * HOUR for n in range(1, 61)]
+        for key in ("a", "b", "c"):
+            await node.timers.apply(*(world.timer(f"{at}", at=at, key=key) for at in times))
+        world.clock.jump(61 * HOUR)
+        await trio.sleep(POLL_EVERY + 10)
+        for key in ("a", "b", "c"):
+            told = [each.due_at - T0 for each in world.woken if each.key == key]
+            assert told == sorted(times)
+
+
+async def test_what_is_being_told_is_not_told_again_because_time_leaps(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def slowly(actor: Sleeper, due: TimerDue) -> None:
+        await trio.sleep(4)
+
+    world.behave = slowly
+    async with running(world) as node:
+        await node.timers.apply(world.timer("one"), world.timer("two"))
+        await trio.sleep(2)
+        world.clock.jump(DAY)
+        node.service.nudge(0)
+        await trio.sleep(60)
+        assert world.names() == ["one", "two"]
+        assert world.rows() == 0
+
+
+async def test_who_waits_in_vain_behind_a_silent_timer_is_told_after_it(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def behave(actor: Sleeper, due: TimerDue) -> None:
+        if due.name == "silent" and len(world.woken) == 1:
+            await trio.sleep(11)
+
+    world.behave = behave
+    async with running(world) as node:
+        await node.timers.apply(world.timer("silent"), world.timer("next"))
+        await trio.sleep(60)
+        assert world.names() == ["silent", "next", "silent"]
+        assert world.rows() == node.figure("in_flight") == 0
+
+
+async def test_a_service_that_begins_again_tells_what_it_had_in_hand(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def behave(actor: Sleeper, due: TimerDue) -> None:
+        if len(world.woken) == 1:
+            await trio.sleep(5)
+
+    world.behave = behave
+    node = Node(world)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(node.system.run)
+        await node.timers.apply(world.timer("one"), world.timer("two"))
+        with trio.move_on_after(1):
+            await node.service.run()
+        nursery.start_soon(node.service.run)
+        await trio.sleep(60)
+        assert world.names() == ["one", "one", "two"]
+        assert world.rows() == node.figure("in_flight") == 0
+        nursery.cancel_scope.cancel()
 
 
 class Counting(MemoryDurableTimers):

@@ -1,18 +1,33 @@
 """Card numbers, which nobody may send us: clients send ids that the payment provider made (pure)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 _RUN: Final = re.compile(r"[0-9](?:[ .\-_]?[0-9]){11,}")
-_SHORTEST, _LONGEST = 12, 19  # ISO/IEC 7812-1
+_EVERY: Final = range(12, 20)  # ISO/IEC 7812-1
+_LIKELY: Final = frozenset({13, 14, 15, 16, 17, 19})
+"""Not twelve and eighteen: so long are people's identity numbers in India and China, and hardly a card."""
+
 MAX_DEPTH: Final = 32
 
 
-def holds_card_number(value: object) -> bool:
-    """Whether a text, a number, or anything inside a list or map holds 12 to 19 digits, single spaces,
-    dots, dashes or underscores between them or not, whose check digit is right (ISO/IEC 7812-1, Luhn).
-    About one in ten of other numbers that long is taken for one."""
+def holds_card_number(text: str) -> bool:
+    """Whether 12 to 19 digits whose check digit is right (ISO/IEC 7812-1, Luhn) stand anywhere in it, with
+    single spaces, dots, dashes or underscores between them or not. For ids, which seldom have so many
+    digits in a row: of other numbers that long most are taken for one."""
+    for run in _RUN.finditer(text):
+        digits = _digits(run.group())
+        for start in range(len(digits)):
+            if any(_is_luhn(digits[start : start + length], _EVERY) for length in _EVERY):
+                return True
+    return False
+
+
+def is_card_number_in(value: object) -> bool:
+    """Whether a text or a number, also one inside lists and maps, holds a run of digits that is as long as
+    a card's number and has its check digit. For what people write themselves: one in ten of other
+    numbers of those lengths is taken for one. True for what is nested too deep to look at."""
     return _holds(value, MAX_DEPTH)
 
 
@@ -20,11 +35,11 @@ def _holds(value: object, depth: int) -> bool:
     if depth < 0:
         return True
     if isinstance(value, str):
-        return any(_has_luhn(run.group()) for run in _RUN.finditer(value))
+        return any(_is_luhn(_digits(run.group()), _LIKELY) for run in _RUN.finditer(value))
     if isinstance(value, bytes):
         return _holds(value.decode("latin-1"), depth)
     if isinstance(value, int) and not isinstance(value, bool):
-        return _SHORTEST <= len(str(abs(value))) <= _LONGEST and _luhn(str(abs(value)))
+        return _is_luhn(str(abs(value)), _LIKELY)
     if isinstance(value, Mapping):
         return any(_holds(part, depth - 1) for pair in value.items() for part in pair)
     if isinstance(value, list | tuple):
@@ -32,16 +47,13 @@ def _holds(value: object, depth: int) -> bool:
     return False
 
 
-def _has_luhn(run: str) -> bool:
-    digits = "".join(letter for letter in run if letter.isdigit())
-    return any(
-        _luhn(digits[start : start + length])
-        for start in range(len(digits) - _SHORTEST + 1)
-        for length in range(_SHORTEST, min(_LONGEST, len(digits) - start) + 1)
-    )
+def _digits(run: str) -> str:
+    return "".join(letter for letter in run if letter.isdigit())
 
 
-def _luhn(digits: str) -> bool:
+def _is_luhn(digits: str, lengths: Collection[int]) -> bool:
+    if len(digits) not in lengths:
+        return False
     total = 0
     for place, digit in enumerate(reversed(digits)):
         doubled = int(digit) * (1 + place % 2)

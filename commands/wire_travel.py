@@ -31,13 +31,15 @@ _log = structlog.get_logger()
 
 class Travel:
     """Owns: the search and, while it runs, the suppliers' adapters and the sandbox. Borrows: the
-    offers' store. Raises `ConfigError` when a supplier is live and something for that is not said."""
+    offers' store. `clock`: business time. `urls`: where who is played is, while the sandbox runs.
+    Raises `ConfigError` when a supplier is live and something for that is not said."""
 
     def __init__(
         self, config: Config, offers: Offers, *, clock: Clock, ids: Ids, chance: Chance
     ) -> None:
         self._config, self._clock, self._chance = config, clock, chance
         self._suppliers: list[Amadeus | Duffel] = []
+        self.urls: Urls = {}
         self.search = OfferSearch(offers, clock=clock, ids=ids)
         self._made(_ANYWHERE)
 
@@ -50,6 +52,7 @@ class Travel:
             try:
                 await self._run_once()
             except* SandboxError as group:
+                self.urls = {}
                 _log.warning("travel.sandbox_failed", error=str(first_cause(group)))
             await trio.sleep(AGAIN_AFTER)
 
@@ -59,7 +62,8 @@ class Travel:
 
     async def _run_once(self) -> None:
         async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
-            self._suppliers = self._made(await self._sandbox(nursery))
+            self.urls = await self._sandbox(nursery)
+            self._suppliers = self._made(self.urls)
             for supplier in self._suppliers:
                 if isinstance(supplier, Duffel):
                     stack.push_async_callback(_closed, supplier)

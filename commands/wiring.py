@@ -20,6 +20,7 @@ from commands.wire_gateways import Gateways
 from commands.wire_models import ModelUpkeep
 from commands.wire_personas import Personas
 from commands.wire_storage import Storage
+from commands.wire_time import Time
 from commands.wire_travel import Travel
 from core.chance import SystemChance
 from core.clock import SystemClock
@@ -59,6 +60,7 @@ async def serving(config: Config, *, node: str, key: bytes) -> AsyncIterator["Se
             await migrate(database)
             server = Server(config, database, node=node, key=key, embedded=embedded)
             await server.storage.keys.load()
+            await server.time.load()
             async with trio.open_nursery() as running:
                 await running.start(server.supervisor.run)
                 yield server
@@ -97,6 +99,13 @@ class Server:
             on_unsaid=self._unsaid,
         )
         self.crash_files = CrashFiles(config.data_dir / CRASHES)
+        self.time = Time(
+            config,
+            self.storage.business_offset,
+            clock,
+            urls=lambda: self.travel.urls,
+            on_leap=self._leapt,
+        )
         self.actors = Actors(
             self.storage,
             clock=clock,
@@ -109,10 +118,12 @@ class Server:
             self.storage.timers,
             leases=self.storage.leases,
             ref=self.actors.system.ref,
-            clock=clock,
+            clock=self.time.business,
             chance=chance,
         )
-        self.travel = Travel(config, self.storage.offers, clock=clock, ids=ids, chance=chance)
+        self.travel = Travel(
+            config, self.storage.offers, clock=self.time.business, ids=ids, chance=chance
+        )
         self.chat_model = ServedChatModel(config.chat_model, chance=chance)
         self.personas = Personas(
             self.storage,
@@ -178,6 +189,7 @@ class Server:
             endless("sessions", self.actors.keeper.run),
             endless("durable_timers", self.timers.run),
             endless("places", self.storage.places.run),
+            endless("business_time", self.time.run),
             endless("travel", self.travel.run),
             endless("personas", self.personas.run),
             endless("chat_model", self.chat_model.run),
@@ -209,6 +221,9 @@ class Server:
 
     def _models_changed(self) -> None:
         self.upkeep.nudge()
+    def _leapt(self) -> None:
+        self.timers.nudge(0)
+
 
     def _unsaid(self, message_id: str) -> None:
         self.personas.kind.unsay(message_id)
@@ -232,6 +247,7 @@ class Server:
             "actors": self.actors.system.statistics(),
             "crash_records": self.crash_files.statistics(),
             "database": self._database.statistics(),
+            "business_time": self.time.statistics(),
             "durable_timers": self.timers.statistics(),
             "fanout": self.actors.fanout.statistics(),
             "jobs": self.jobs.statistics(),

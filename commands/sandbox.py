@@ -22,6 +22,7 @@ from gateways.sandbox.exchange import Machine
 from gateways.sandbox.performing import Sandbox
 from gateways.sandbox.shell import serve_sandbox
 from gateways.sandbox.store import Store, StoreError
+from gateways.sandbox.stripe import StripeMachine
 from gateways.sandbox.world import World
 from loadtest.causes import first_cause
 
@@ -31,7 +32,7 @@ LOOPBACK: Final = "127.0.0.1"
 ANSWER_WITHIN: Final = 10.0
 DEFAULT_SEED: Final = "caravan"
 LOW_PRIORITY: Final = 10
-MACHINES: Final[tuple[Machine, ...]] = (AmadeusMachine(), DuffelMachine())
+MACHINES: Final[tuple[Machine, ...]] = (AmadeusMachine(), DuffelMachine(), StripeMachine())
 PORTS: Final = ("control", *(each.name for each in MACHINES))
 
 

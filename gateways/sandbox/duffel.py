@@ -147,7 +147,9 @@ def _route(request: Request, setting: Setting) -> Response:
             found = _available(orders.selected_offer(data), setting)
             return of_data(orders.create(data, found, setting), 201)
         case "GET", ["orders"]:
-            return of_data(orders.matching(request, setting), meta=_no_more(request))
+            page, after = orders.matching(request, setting)
+            meta: Json = {"limit": orders.page_of(request), "before": None, "after": after}
+            return of_data(page, meta=meta)
         case "GET", ["orders", order_id]:
             return of_data(orders.shown(order_id, setting))
         case "POST", ["payments"]:
@@ -213,10 +215,6 @@ def _start(cursor: str | None, search: Search) -> int:
     if of != search.id or start is None:
         raise refused("validation_format", "/after")
     return start
-
-
-def _no_more(request: Request) -> Json:
-    return {"limit": orders.page_of(request), "before": None, "after": None}
 
 
 def _kept(search_id: str, setting: Setting) -> Search:

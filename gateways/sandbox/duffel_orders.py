@@ -117,20 +117,26 @@ def shown(order_id: str, setting: Setting) -> Json:
     return order
 
 
-def matching(request: Request, setting: Setting) -> list[Json]:
-    """Newest first. Duffel filters by what the airline calls it, not by our metadata."""
+def matching(request: Request, setting: Setting) -> tuple[list[Json], str | None]:
+    """A page, newest first, and where the next one begins. Duffel filters by what the airline calls an
+    order, not by our metadata. Raises `Refusal`."""
     wanted = {
         "booking_reference": request.value("booking_reference"),
         "offer_id": request.value("offer_id"),
     }
-    awaiting = request.value("awaiting_payment")
+    awaiting, after = request.value("awaiting_payment"), request.value("after")
+    if after is not None and setting.records.get(ORDERS, after) is None:
+        raise refused("validation_format", "/after")
     found = [
         kept["order"]
-        for _, kept in setting.records.scan(ORDERS)
-        if all(value in (None, kept["order"][name]) for name, value in wanted.items())
+        for order_id, kept in setting.records.scan(ORDERS)
+        if (after is None or order_id < after)
+        and all(value in (None, kept["order"][name]) for name, value in wanted.items())
         and awaiting in (None, str(kept["order"]["payment_status"]["awaiting_payment"]).lower())
     ]
-    return found[::-1][: page_of(request)]
+    limit = page_of(request)
+    page = found[::-1][:limit]
+    return page, page[-1]["id"] if len(found) > limit else None
 
 
 def page_of(request: Request) -> int:

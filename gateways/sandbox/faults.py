@@ -13,22 +13,24 @@ from typing import Annotated, Any, Final, Literal, TypeVar, assert_never, get_ar
 from msgspec import Meta, Struct, ValidationError, convert, to_builtins
 
 from gateways.sandbox.draw import share
+from gateways.sandbox.fault_actions import (
+    Action,
+    Millis,
+    ShouldRetry,
+    StripeAction,
+    WebhookAction,
+)
 from gateways.sandbox.records import Draft, Json
 
 RULES: Final = "sandbox.rules"
 JOURNAL: Final = "sandbox.journal"
 _COUNTERS: Final = "sandbox.counters"
 CONTROL: Final = "control"
-"""The api of the control port: a rule concerns it only by name."""
+WEBHOOKS: Final = "stripe.webhooks"
+"""The apis of the control port and of webhooks: a rule concerns them only by name."""
 
 MAX_RULES: Final = 100
 MAX_JOURNAL: Final = 10_000
-
-Millis = Annotated[int, Meta(ge=0, le=600_000)]
-
-
-class Action(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", tag_field="type"):
-    """What happens. The words of JSON are those of the class, in snake case."""
 
 
 class Latency(Action, frozen=True, tag="latency"):
@@ -154,6 +156,7 @@ TransportAction = (
     | BadJson
     | WrongContentType
     | Html502
+    | ShouldRetry
 )
 DomainAction = (
     TokenRevoke
@@ -164,8 +167,9 @@ DomainAction = (
     | TicketRefuse
     | PnrAutocancelNow
     | FeedLag
+    | StripeAction
 )
-AnyAction = TransportAction | DomainAction
+AnyAction = TransportAction | DomainAction | WebhookAction
 A = TypeVar("A", bound=Action)
 
 
@@ -267,6 +271,7 @@ class Plan:
     late_ms: int = 0
     instead: Status | StatusMismatch | RateLimit | Html502 | None = None
     spoil: TruncateBody | BadJson | WrongContentType | None = None
+    should_retry: bool | None = None
     reply: Literal["sent", "hung", "reset"] = "sent"
 
 
@@ -295,6 +300,8 @@ def _with(plan: Plan, action: AnyAction) -> Plan:
             return plan if plan.instead else replace(plan, effect="never", instead=action)
         case TruncateBody() | BadJson() | WrongContentType():
             return plan if plan.spoil else replace(plan, spoil=action)
+        case ShouldRetry():
+            return replace(plan, should_retry=action.value)
         case _:
             return plan
 
@@ -336,7 +343,7 @@ def next_number(draft: Draft, of: str) -> int:
 
 def _concerns(match: Match, api: str, method: str, path: str, body: bytes) -> bool:
     return (
-        (match.api == api or (match.api is None and api != CONTROL))
+        (match.api == api or (match.api is None and api not in (CONTROL, WEBHOOKS)))
         and match.method in (None, method)
         and (match.path_regex is None or _found(match.path_regex, path))
         and (match.body_regex is None or _found(match.body_regex, body.decode(errors="replace")))

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
 from gateways.sandbox import faults
@@ -93,6 +93,9 @@ def perform(
         response = _instead(plan.instead, machine)
     if plan.spoil is not None:
         response = _spoiled(plan.spoil, response)
+    if plan.should_retry is not None:
+        header = ("stripe-should-retry", "true" if plan.should_retry else "false")
+        response = replace(response, headers=(*response.headers, header))
     done = Performance(plan=plan, response=response, records=records, volatile=volatile)
     for each in fired:
         faults.write_journal(records, _entry(each, machine.name, request, setting, done))

@@ -15,8 +15,9 @@ class Records(Protocol):
 
     def get(self, kind: str, key: str) -> Json | None: ...
 
-    def scan(self, kind: str, prefix: str = "") -> Iterator[tuple[str, Json]]:
-        """Those whose key begins so, by key, ascending. Read lazily: what comes first is cheap."""
+    def scan(self, kind: str, prefix: str = "", *, after: str = "") -> Iterator[tuple[str, Json]]:
+        """Those whose key begins so and is greater than `after`, by key, ascending. Read lazily: what
+        comes first is cheap."""
 
 
 class Kept(Records, Protocol):
@@ -39,14 +40,16 @@ class Draft:
             return self.changes[kind, key]
         return self._below.get(kind, key)
 
-    def scan(self, kind: str, prefix: str = "") -> Iterator[tuple[str, Json]]:
-        mine = sorted(key for at, key in self.changes if at == kind and key.startswith(prefix))
+    def scan(self, kind: str, prefix: str = "", *, after: str = "") -> Iterator[tuple[str, Json]]:
+        mine = sorted(
+            key for at, key in self.changes if at == kind and key.startswith(prefix) and key > after
+        )
         if not mine:
-            yield from self._below.scan(kind, prefix)
+            yield from self._below.scan(kind, prefix, after=after)
             return
         merged = {
             key: value
-            for key, value in self._below.scan(kind, prefix)
+            for key, value in self._below.scan(kind, prefix, after=after)
             if (kind, key) not in self.changes
         }
         for key in mine:
@@ -73,9 +76,9 @@ class Memory:
         found = self._kinds.get(kind, {}).get(key)
         return None if found is None else msgspec.json.decode(found, type=Json)
 
-    def scan(self, kind: str, prefix: str = "") -> Iterator[tuple[str, Json]]:
+    def scan(self, kind: str, prefix: str = "", *, after: str = "") -> Iterator[tuple[str, Json]]:
         records = self._kinds.get(kind, {})
-        for key in sorted(key for key in records if key.startswith(prefix)):
+        for key in sorted(key for key in records if key.startswith(prefix) and key > after):
             yield key, msgspec.json.decode(records[key], type=Json)
 
     def commit(self, changes: Mapping[Place, Json | None]) -> None:

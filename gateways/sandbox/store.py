@@ -49,10 +49,11 @@ class Store:
         ).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=Json)
 
-    def scan(self, kind: str, prefix: str = "") -> Iterator[tuple[str, Json]]:
+    def scan(self, kind: str, prefix: str = "", *, after: str = "") -> Iterator[tuple[str, Json]]:
+        begin, is_in = (after, ">") if after > prefix else (prefix, ">=")
         rows = self._db.execute(
-            "SELECT key, value FROM records WHERE kind = ? AND key >= ? AND key < ? ORDER BY key",
-            (kind, prefix, prefix + _LAST),
+            f"SELECT key, value FROM records WHERE kind = ? AND key {is_in} ? AND key < ? ORDER BY key",
+            (kind, begin, prefix + _LAST),
         )
         for key, value in rows:
             yield key, msgspec.json.decode(value, type=Json)

@@ -1,0 +1,457 @@
+"""PaymentIntents: the state machine of APIS §7.1, strict about which state allows what.
+
+    requires_payment_method → requires_confirmation → requires_action → requires_capture → succeeded
+
+A decline or a failed authentication leads back to the first; all but the last can be canceled, and a
+hold that ran out is, by the clock.
+"""
+
+from typing import Final, NoReturn
+
+from gateways.sandbox.exchange import Json
+from gateways.sandbox.stripe_amounts import charge_amount, currency_of, positive, text
+from gateways.sandbox.stripe_cards import found, refuse_numbers, type_of, usable
+from gateways.sandbox.stripe_charges import (
+    Decided,
+    capture,
+    charge,
+    decide,
+    expire,
+    refuse,
+    release,
+)
+from gateways.sandbox.stripe_effects import write
+from gateways.sandbox.stripe_events import emit
+from gateways.sandbox.stripe_form import Params
+from gateways.sandbox.stripe_objects import Call, Kept
+from gateways.sandbox.stripe_options import options
+from gateways.sandbox.stripe_replies import declined, impossible, invalid
+
+OPEN: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
+CANCELABLE: Final = (
+    "requires_payment_method",
+    "requires_capture",
+    "requires_confirmation",
+    "requires_action",
+    "processing",
+)
+_TEXTS: Final = (
+    "description",
+    "receipt_email",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+    "on_behalf_of",
+)
+_KEPT_AS_IS: Final = ("shipping", "transfer_data")
+_CREATE: Final = frozenset(
+    (
+        *_TEXTS,
+        *_KEPT_AS_IS,
+        *("amount", "currency", "capture_method", "confirm", "customer", "metadata", "off_session"),
+        *("payment_method", "payment_method_types", "payment_method_options", "return_url"),
+        *("automatic_payment_methods", "setup_future_usage", "application_fee_amount"),
+        *("confirmation_method", "error_on_requires_action", "use_stripe_sdk"),
+    )
+)
+_UPDATE: Final = frozenset(
+    (
+        *_TEXTS,
+        *_KEPT_AS_IS,
+        *("amount", "currency", "customer", "metadata", "payment_method", "payment_method_types"),
+        *("payment_method_options", "setup_future_usage", "application_fee_amount"),
+    )
+)
+_CONFIRM: Final = frozenset(
+    (
+        *("payment_method", "return_url", "off_session", "capture_method", "setup_future_usage"),
+        *(
+            "receipt_email",
+            "payment_method_options",
+            "payment_method_types",
+            "shipping",
+            "client_secret",
+        ),
+        *("use_stripe_sdk", "error_on_requires_action", "key", "expected_payment_method_type"),
+    )
+)
+_CAPTURE: Final = frozenset(
+    (
+        *("amount_to_capture", "application_fee_amount", "final_capture", "metadata"),
+        *("statement_descriptor", "statement_descriptor_suffix", "transfer_data"),
+    )
+)
+_METHODS: Final = ("automatic", "automatic_async", "manual")
+_USAGES: Final = ("on_session", "off_session")
+_REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
+_UNEXPECTED: Final = "payment_intent_unexpected_state"
+
+
+def create(call: Call, given: Json) -> Kept:
+    """Raises `StripeRefusal`: 402 when it was to be confirmed and the card declined."""
+    params = Params(given, _CREATE)
+    refuse_numbers(given)
+    currency = currency_of(params)
+    amount = charge_amount(params, currency)
+    is_now = params.flag("confirm") or False
+    is_off_session = params.flag("off_session") or False
+    if not is_now and ("off_session" in params or "return_url" in params):
+        name = "off_session" if "off_session" in params else "return_url"
+        raise invalid(f"`{name}` can only be given when `confirm` is true.", name)
+    customer = params.text("customer") or None
+    if customer is not None:
+        call.get(customer, "cus", "customer")
+    intent = _made(call, params, amount, currency, customer)
+    method = _method(call, params, intent)
+    if method is not None:
+        intent = intent.with_object(payment_method=method.id, status="requires_confirmation")
+    intent = call.put(intent)
+    emit(call, "payment_intent.created", intent.object)
+    if not is_now:
+        return intent
+    return _confirmed(
+        call, intent, method, is_off_session=is_off_session, return_url=params.text("return_url")
+    )
+
+
+def update(call: Call, id_: str, given: Json) -> Kept:
+    """Raises `StripeRefusal`."""
+    intent = call.get(id_, "pi")
+    params = Params(given, _UPDATE)
+    refuse_numbers(given)
+    money = {each for each in ("amount", "currency", "payment_method") if each in params}
+    if money and intent.object["status"] not in OPEN:
+        name = sorted(money)[0]
+        raise impossible(
+            f"This PaymentIntent's {name} could not be updated because it has a status of "
+            f"{intent.object['status']}. You may only update the {name} of a PaymentIntent with one of "
+            f"the following statuses: {', '.join(OPEN)}.",
+            _UNEXPECTED,
+            payment_intent=intent.object,
+        )
+    changed: Json = {"metadata": params.metadata(intent.object["metadata"])}
+    changed |= {each: params.text(each) or None for each in _TEXTS if each in params}
+    changed |= {each: params.inner(each).given or None for each in _KEPT_AS_IS if each in params}
+    if "currency" in params:
+        changed["currency"] = currency_of(params)
+    if "amount" in params:
+        changed["amount"] = charge_amount(
+            params, str(changed.get("currency", intent.object["currency"]))
+        )
+    if "setup_future_usage" in params:
+        changed["setup_future_usage"] = params.choice("setup_future_usage", _USAGES)
+    if "customer" in params:
+        changed["customer"] = call.get(params.required("customer"), "cus", "customer").id
+    intent = intent.with_object(**changed)
+    method = _method(call, params, intent)
+    if method is not None:
+        intent = intent.with_object(
+            payment_method=method.id, status="requires_confirmation", next_action=None
+        )
+    return call.put(intent)
+
+
+def confirm(call: Call, id_: str, given: Json) -> Kept:
+    """Raises `StripeRefusal`: 402 when the card declined."""
+    intent = call.get(id_, "pi")
+    params = Params(given, _CONFIRM)
+    refuse_numbers(given)
+    status = intent.object["status"]
+    is_off_session = params.flag("off_session") or False
+    if status not in OPEN:
+        _refuse_to_confirm(intent)
+    changed: Json = {}
+    if "capture_method" in params:
+        changed["capture_method"] = params.choice("capture_method", _METHODS)
+    if "setup_future_usage" in params:
+        changed["setup_future_usage"] = params.choice("setup_future_usage", _USAGES)
+    if "receipt_email" in params:
+        changed["receipt_email"] = params.text("receipt_email") or None
+    intent = intent.with_object(**changed)
+    method = _method(call, params, intent)
+    if method is None and intent.object["payment_method"] is not None:
+        method = usable(call.get(intent.object["payment_method"], "pm"), intent.object["customer"])
+    return _confirmed(
+        call, intent, method, is_off_session=is_off_session, return_url=params.text("return_url")
+    )
+
+
+def capture_some(call: Call, id_: str, given: Json) -> Kept:
+    """All that is held, or `amount_to_capture` of it. Raises `StripeRefusal`."""
+    intent = call.get(id_, "pi")
+    params = Params(given, _CAPTURE)
+    if params.flag("final_capture") is False:
+        raise invalid("Multicapture is not available for this payment.", "final_capture")
+    wanted = positive(params, "amount_to_capture") if "amount_to_capture" in params else None
+    metadata = params.metadata(intent.object["metadata"])
+    if intent.object["status"] != "requires_capture":
+        raise impossible(
+            "This PaymentIntent could not be captured because it has a status of "
+            f"{intent.object['status']}. Only a PaymentIntent with one of the following statuses may be "
+            "captured: requires_capture.",
+            _UNEXPECTED,
+            payment_intent=intent.object,
+        )
+    held = intent.object["amount_capturable"]
+    amount = held if wanted is None else wanted
+    if amount > held:
+        raise impossible(
+            f"The amount to capture ({text(amount, intent.object['currency'])}) is greater than the "
+            f"amount that can be captured ({text(held, intent.object['currency'])}).",
+            "amount_too_large",
+            "amount_to_capture",
+            payment_intent=intent.object,
+        )
+    intent = intent.with_object(metadata=metadata)
+    capture(call, intent, amount)
+    intent = call.put(
+        intent.with_object(status="succeeded", amount_capturable=0, amount_received=amount)
+    )
+    emit(call, "payment_intent.succeeded", intent.object, {"status": "requires_capture"})
+    return intent
+
+
+def cancel(call: Call, id_: str, given: Json) -> Kept:
+    """Raises `StripeRefusal`."""
+    intent = call.get(id_, "pi")
+    params = Params(given, ("cancellation_reason",))
+    reason = params.choice("cancellation_reason", _REASONS)
+    status = intent.object["status"]
+    if status not in CANCELABLE:
+        raise impossible(
+            f"You cannot cancel this PaymentIntent because it has a status of {status}. Only a "
+            "PaymentIntent with one of the following statuses may be canceled: "
+            f"{', '.join(CANCELABLE)}.",
+            _UNEXPECTED,
+            payment_intent=intent.object,
+        )
+    amount = intent.object["amount_capturable"]
+    if status == "requires_capture":
+        release(call, intent, as_refund=options(call.setting.records)["cancelRefundsCharge"])
+    intent = _canceled(call, intent, reason)
+    write(
+        call,
+        "cancelled",
+        amount,
+        intent.object,
+        paymentIntent=intent.id,
+        charge=intent.object["latest_charge"] if amount else None,
+    )
+    return intent
+
+
+def run_out(call: Call, id_: str) -> None:
+    """The authorisation is over, if there still is one."""
+    intent = call.find(id_, "pi")
+    if intent is not None and intent.object["status"] == "requires_capture":
+        expire(call, intent)
+        _canceled(call, intent, "automatic")
+
+
+def authenticated(call: Call, id_: str, *, is_good: bool) -> Kept:
+    """The card's owner answered. Raises `StripeRefusal` when nobody was asked."""
+    intent = call.get(id_, "pi")
+    if intent.object["status"] != "requires_action":
+        raise impossible(
+            f"There is nothing to authenticate: the status is {intent.object['status']}.",
+            _UNEXPECTED,
+            payment_intent=intent.object,
+        )
+    method = call.get(intent.object["payment_method"], "pm")
+    if is_good:
+        if intent.object["setup_future_usage"] == "off_session":
+            method = call.put(method.with_private(is_set_up=True))
+        decided = decide(call, method, is_off_session=False, is_authenticated=True)
+        if decided.decline_code is None:
+            return _paid(call, intent, method, is_off_session=False)
+        return _refused(call, intent, method, decided)
+    decided = Decided(
+        "payment_intent_authentication_failure",
+        None,
+        "The provided PaymentMethod has failed authentication.",
+    )
+    return _open_again(call, intent, method, decided, charge_id=None)
+
+
+def _confirmed(
+    call: Call,
+    intent: Kept,
+    method: Kept | None,
+    *,
+    is_off_session: bool,
+    return_url: str | None,
+) -> Kept:
+    if method is None:
+        raise impossible(
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either "
+            "update the PaymentIntent with a payment method and then confirm it again, or confirm it "
+            "again directly with a payment method.",
+            _UNEXPECTED,
+            payment_intent=intent.object,
+        )
+    intent = intent.with_object(payment_method=method.id, last_payment_error=None, next_action=None)
+    decided = decide(call, method, is_off_session=is_off_session)
+    if decided.asks:
+        return _asked(call, intent, return_url or None)
+    if decided.decline_code is None:
+        return _paid(call, intent, method, is_off_session=is_off_session)
+    intent = _refused(call, intent, method, decided)
+    raise declined(
+        decided.code,
+        decided.decline_code,
+        decided.message,
+        charge=intent.object["latest_charge"],
+        payment_intent=intent.object,
+        payment_method=method.object,
+    )
+
+
+def _asked(call: Call, intent: Kept, return_url: str | None) -> Kept:
+    page = f"{call.base}/3ds/{intent.id}"
+    action: Json = {
+        "type": "use_stripe_sdk",
+        "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page},
+    }
+    if return_url is not None:
+        redirect = {"return_url": return_url, "url": page}
+        action = {"type": "redirect_to_url", "redirect_to_url": redirect}
+    intent = call.put(intent.with_object(status="requires_action", next_action=action))
+    emit(call, "payment_intent.requires_action", intent.object)
+    return intent
+
+
+def _paid(call: Call, intent: Kept, method: Kept, *, is_off_session: bool) -> Kept:
+    made = charge(call, intent, method, is_off_session=is_off_session)
+    amount = intent.object["amount"]
+    is_manual = intent.object["capture_method"] == "manual"
+    if is_manual:
+        done: Json = {"status": "requires_capture", "amount_capturable": amount}
+    else:
+        done = {"status": "succeeded", "amount_received": amount}
+    intent = call.put(
+        intent.with_object(**done, latest_charge=made.id, next_action=None, last_payment_error=None)
+    )
+    if is_manual:
+        event, before = "payment_intent.amount_capturable_updated", {"amount_capturable": 0}
+        emit(call, event, intent.object, before)
+    else:
+        emit(call, "payment_intent.succeeded", intent.object)
+    return intent
+
+
+def _refused(call: Call, intent: Kept, method: Kept, decided: Decided) -> Kept:
+    made = refuse(call, intent, method, decided)
+    return _open_again(call, intent, method, decided, charge_id=made.id)
+
+
+def _open_again(
+    call: Call, intent: Kept, method: Kept, decided: Decided, *, charge_id: str | None
+) -> Kept:
+    type_ = "card_error" if decided.decline_code is not None else "invalid_request_error"
+    error: Json = {
+        "code": decided.code,
+        "doc_url": f"https://docs.stripe.com/error-codes/{decided.code.replace('_', '-')}",
+        "message": decided.message,
+        "payment_method": method.object,
+        "type": type_,
+    }
+    if decided.decline_code is not None:
+        error |= {"decline_code": decided.decline_code, "charge": charge_id}
+    intent = call.put(
+        intent.with_object(
+            status="requires_payment_method",
+            payment_method=None,
+            next_action=None,
+            latest_charge=charge_id or intent.object["latest_charge"],
+            last_payment_error=error,
+        )
+    )
+    emit(call, "payment_intent.payment_failed", intent.object)
+    return intent
+
+
+def _canceled(call: Call, intent: Kept, reason: str | None) -> Kept:
+    before = {"status": intent.object["status"]}
+    intent = call.put(
+        intent.with_object(
+            status="canceled",
+            amount_capturable=0,
+            canceled_at=call.now,
+            cancellation_reason=reason,
+            next_action=None,
+        )
+    )
+    emit(call, "payment_intent.canceled", intent.object, before)
+    return intent
+
+
+def _refuse_to_confirm(intent: Kept) -> NoReturn:
+    status = intent.object["status"]
+    if status in ("succeeded", "requires_capture"):
+        message = (
+            "You cannot confirm this PaymentIntent because it has already succeeded after being "
+            "previously confirmed."
+        )
+    else:
+        message = f"You cannot confirm this PaymentIntent because it has a status of {status}."
+    raise impossible(message, _UNEXPECTED, payment_intent=intent.object)
+
+
+def _method(call: Call, params: Params, intent: Kept) -> Kept | None:
+    name = params.text("payment_method")
+    if not name:
+        return None
+    return usable(found(call, name, "payment_method"), intent.object["customer"])
+
+
+def _made(call: Call, params: Params, amount: int, currency: str, customer: str | None) -> Kept:
+    automatic = params.inner("automatic_payment_methods", ("enabled", "allow_redirects"))
+    given: Json = {each: params.text(each) or None for each in _TEXTS}
+    given |= {each: params.inner(each).given or None for each in _KEPT_AS_IS}
+    types = type_of(params)
+    future = params.choice("setup_future_usage", _USAGES)
+    metadata = params.metadata({})
+    id_, number = call.new_id("pi")
+    enabled = automatic.flag("enabled")
+    redirects = automatic.choice("allow_redirects", ("always", "never")) or "always"
+    return Kept(
+        number=number,
+        object={
+            "id": id_,
+            "object": "payment_intent",
+            "amount": amount,
+            "amount_capturable": 0,
+            "amount_details": {"tip": {}},
+            "amount_received": 0,
+            "application": None,
+            "application_fee_amount": params.integer("application_fee_amount"),
+            "automatic_payment_methods": (
+                {"allow_redirects": redirects, "enabled": True} if enabled else None
+            ),
+            "canceled_at": None,
+            "cancellation_reason": None,
+            "capture_method": params.choice("capture_method", _METHODS) or "automatic_async",
+            "client_secret": f"{id_}_secret_{call.secret(id_)}",
+            "confirmation_method": "automatic",
+            "created": call.now,
+            "currency": currency,
+            "customer": customer,
+            "last_payment_error": None,
+            "latest_charge": None,
+            "livemode": False,
+            "metadata": metadata,
+            "next_action": None,
+            "payment_method": None,
+            "payment_method_options": {
+                "card": {"request_three_d_secure": "automatic"},
+                **params.inner("payment_method_options").given,
+            },
+            "payment_method_types": types,
+            "processing": None,
+            "review": None,
+            "setup_future_usage": future,
+            "source": None,
+            "status": "requires_payment_method",
+            **given,
+        },
+    )

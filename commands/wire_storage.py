@@ -9,6 +9,7 @@ from storage.credentials.credentials import StoredCredentials
 from storage.credentials.keys import SigningKeys
 from storage.credentials.passwords import Passwords
 from storage.credentials.tokens import AccessTokens
+from storage.postgres.business_clock import PostgresBusinessOffset
 from storage.postgres.catalogue import PostgresCatalogue
 from storage.postgres.catalogue_loading import Edition
 from storage.postgres.durable_timers import PostgresDurableTimers
@@ -79,6 +80,7 @@ class Storage:
             Forgetting(database, on_unsaid=on_unsaid),
         ]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)
+        self.business_offset = PostgresBusinessOffset(database)
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)
         self.credentials = StoredCredentials(

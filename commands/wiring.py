@@ -98,7 +98,6 @@ class Server:
             on_models_changed=self._models_changed,
             on_unsaid=self._unsaid,
         )
-        self.crash_files = CrashFiles(config.data_dir / CRASHES)
         self.time = Time(
             config,
             self.storage.business_offset,
@@ -106,6 +105,7 @@ class Server:
             urls=lambda: self.travel.urls,
             on_leap=self._leapt,
         )
+        self.crash_files = CrashFiles(config.data_dir / CRASHES)
         self.actors = Actors(
             self.storage,
             clock=clock,
@@ -188,8 +188,8 @@ class Server:
             endless("outbox", self.actors.outbox.run),
             endless("sessions", self.actors.keeper.run),
             endless("durable_timers", self.timers.run),
-            endless("places", self.storage.places.run),
             endless("business_time", self.time.run),
+            endless("places", self.storage.places.run),
             endless("travel", self.travel.run),
             endless("personas", self.personas.run),
             endless("chat_model", self.chat_model.run),
@@ -219,11 +219,11 @@ class Server:
     def _timer_set(self, due_at: int) -> None:
         self.timers.nudge(due_at)
 
-    def _models_changed(self) -> None:
-        self.upkeep.nudge()
     def _leapt(self) -> None:
         self.timers.nudge(0)
 
+    def _models_changed(self) -> None:
+        self.upkeep.nudge()
 
     def _unsaid(self, message_id: str) -> None:
         self.personas.kind.unsay(message_id)
@@ -245,9 +245,9 @@ class Server:
     def _statistics(self) -> Mapping[str, Mapping[str, int | float]]:
         return {
             "actors": self.actors.system.statistics(),
+            "business_time": self.time.statistics(),
             "crash_records": self.crash_files.statistics(),
             "database": self._database.statistics(),
-            "business_time": self.time.statistics(),
             "durable_timers": self.timers.statistics(),
             "fanout": self.actors.fanout.statistics(),
             "jobs": self.jobs.statistics(),

@@ -9,6 +9,7 @@ from storage.credentials.credentials import StoredCredentials
 from storage.credentials.keys import SigningKeys
 from storage.credentials.passwords import Passwords
 from storage.credentials.tokens import AccessTokens
+from storage.postgres.bookings import PostgresBookings
 from storage.postgres.business_clock import PostgresBusinessOffset
 from storage.postgres.catalogue import PostgresCatalogue
 from storage.postgres.catalogue_loading import Edition
@@ -17,6 +18,7 @@ from storage.postgres.feedbacks import PostgresFeedbacks
 from storage.postgres.forgetting import Forgetting
 from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
+from storage.postgres.ledger import PostgresLedger
 from storage.postgres.logins import PostgresLogins
 from storage.postgres.memories import PostgresMemories
 from storage.postgres.message_log import PostgresMessageLog
@@ -31,6 +33,8 @@ from storage.postgres.search import PostgresSearch, SearchIndex
 from storage.postgres.sessions import PostgresSessions
 from storage.postgres.shards import PostgresLeases
 from storage.postgres.signing_keys import PostgresKeys
+from storage.postgres.travellers import PostgresTravellers
+from storage.postgres.trip_quotes import PostgresTripQuotes
 from storage.postgres.users import PostgresUsers
 
 
@@ -81,6 +85,10 @@ class Storage:
         ]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)
         self.business_offset = PostgresBusinessOffset(database)
+        self.bookings = PostgresBookings(database, on_stored=on_stored, on_timer_set=on_timer_set)
+        self.trip_quotes = PostgresTripQuotes(database, clock)
+        self.travellers = PostgresTravellers(database, key)
+        self.ledger = PostgresLedger(database)
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)
         self.credentials = StoredCredentials(

@@ -82,6 +82,7 @@ class Server:
     ) -> None:
         self._database, self._embedded = database, embedded
         self._keep_months = config.bounds.keep_messages_months
+        self._keep_bookings_months = config.bounds.keep_bookings_months
         self._clock = clock = SystemClock()
         chance = SystemChance()
         ids = ProcessIds(clock, chance)
@@ -210,6 +211,7 @@ class Server:
             self._database,
             self._clock,
             messages_for_months=self._keep_months,
+            bookings_for_months=self._keep_bookings_months,
             forgotten=self.actors.forget_messages,
         )
 

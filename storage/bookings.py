@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.errors import Rejected
-from core.ports.bookings import QuotedItem
+from core.ports.bookings import BadStep, JournalStep, QuotedItem, StaleFence
 from protocol.travel import FlightQuery, HotelQuery, Query
 
 BOOKING_TOLD: Final = "booking.told"
@@ -33,3 +33,20 @@ def route(supplier: str, query: Query) -> str:
 def routes(items: Sequence[QuotedItem]) -> list[str]:
     """Of a quote; each once."""
     return sorted({route(item.offer.supplier, item.query) for item in items})
+
+
+def check_step(step: JournalStep) -> None:
+    """What a step can be told by itself. Raises `BadStep`; `StaleFence` for two results of one intent."""
+    for posting in step.postings:
+        if not posting.entries or sum(entry.amount for entry in posting.entries) != 0:
+            raise BadStep(f"the posting {posting.name} is not balanced")
+    for what, names in (
+        ("intent", [intent.seq for intent in step.intents]),
+        ("posting", [posting.name for posting in step.postings]),
+        ("participant", [participant.user_id for participant in step.participants]),
+    ):
+        if len(set(names)) != len(names):
+            raise BadStep(f"a step names one {what} twice")
+    ended = [result.seq for result in step.results]
+    if len(set(ended)) != len(ended):
+        raise StaleFence

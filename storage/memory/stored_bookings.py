@@ -16,7 +16,7 @@ from core.ports.bookings import (
     StaleFence,
 )
 from protocol.ledger import Posting
-from storage.bookings import BOOKING_TOLD, STUCK_AFTER_MS, quote_is_taken
+from storage.bookings import BOOKING_TOLD, STUCK_AFTER_MS, check_step, quote_is_taken
 from storage.memory.durable_timers import MemoryDurableTimers, TimerTable
 from storage.memory.leases import MemoryShards
 from storage.memory.stored_log import Appended
@@ -99,10 +99,11 @@ class StoredBookings:
 
     def open(self, new: NewBooking, step: JournalStep) -> str | None:
         """As the port says."""
+        check_step(step)
         opened = self.by_client_id(step.tenant_id, new.creator_id, new.client_id)
         if opened is not None:
             return opened
-        if self._is_fenced(step) or step.booking_id in self.rows or step.revision != 1:
+        if self._is_fenced(step) or step.booking_id in self.rows:
             raise StaleFence
         if self._has_live_booking(step.tenant_id, new.quote_id):
             raise quote_is_taken()
@@ -116,6 +117,7 @@ class StoredBookings:
 
     def commit(self, step: JournalStep) -> None:
         """As the port says."""
+        check_step(step)
         row = self.row(step.tenant_id, step.booking_id)
         if row is None or self._is_fenced(step) or row.step.revision != step.revision - 1:
             raise StaleFence
@@ -177,7 +179,5 @@ def _with_postings(row: StoredRow, step: JournalStep) -> dict[str, Posting]:
     for posting in step.postings:
         if posting.name in postings:
             raise BadStep("a posting of this name is stored already")
-        if not posting.entries or sum(entry.amount for entry in posting.entries) != 0:
-            raise BadStep("a posting is not balanced")
         postings[posting.name] = posting
     return postings

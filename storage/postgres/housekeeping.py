@@ -7,9 +7,11 @@ import structlog
 
 from core.ports.clock import Clock
 from core.ports.offers import KEPT_FOR as OFFERS_FOR
+from storage.bookings import QUOTES_FOR, TRAVELLERS_FOR
 from storage.credentials.credentials import REFRESH_FOR
 from storage.months import Month
 from storage.personas import ANALYTICS_FOR
+from storage.postgres.booking_leaves import drop_old_bookings
 from storage.postgres.idempotency import KEPT_FOR
 from storage.postgres.pool import Connection, Database
 from storage.postgres.retention import Forgotten, drop_old_leaves, forget_expired
@@ -18,6 +20,7 @@ BITE: Final = 5_000
 MAX_BITES: Final = 20
 INBOX_FOR: Final = 365 * 86_400.0
 MESSAGES_FOR_MONTHS: Final = 12
+BOOKINGS_FOR_MONTHS: Final = 84
 
 log = structlog.get_logger()
 
@@ -45,6 +48,15 @@ _DELETIONS: Final[Mapping[str, str]] = {
          WHERE given_at <= $1 LIMIT $2)""",
     "memories": """DELETE FROM persona_memory WHERE (tenant_id, id) IN (
         SELECT tenant_id, id FROM persona_memory WHERE expires_at <= $1 LIMIT $2)""",
+    "trip_quotes": """DELETE FROM trip_quote WHERE id IN (
+        SELECT id FROM trip_quote WHERE stored_at <= $1 LIMIT $2)""",
+    "travellers": """DELETE FROM traveller WHERE (booking_id, traveller_id) IN (
+        SELECT t.booking_id, t.traveller_id FROM traveller t JOIN booking b USING (booking_id)
+         WHERE b.ended_at <= $1 LIMIT $2)""",
+    "booking_keys": """DELETE FROM booking_key WHERE booking_id IN (
+        SELECT booking_id FROM booking_key
+         WHERE booking_id < (lpad(to_hex($1::int8), 12, '0') || repeat('0', 20))::uuid
+           AND NOT is_live LIMIT $2)""",
 }
 
 _CONSUMED: Final = """DELETE FROM outbox WHERE position IN (
@@ -61,17 +73,20 @@ async def housekeeping(
     refresh_for: float = REFRESH_FOR,
     inbox_for: float = INBOX_FOR,
     messages_for_months: int = MESSAGES_FOR_MONTHS,
+    bookings_for_months: int = BOOKINGS_FOR_MONTHS,
     forgotten: Forgotten = lambda room_id, first: None,
 ) -> Mapping[str, int]:
-    """Remove what is over; how many rows of what (of `months`: leaves). Call every few minutes, on
-    any node.
+    """Remove what is over; how many rows of what (of `months`, `booking_months`: leaves). Call every
+    few minutes, on any node.
 
     At most about 100,000 rows of a kind per call, 5,000 per transaction. Cancelled: some are gone.
     Consumed outbox rows go once every subscriber has them. A month of messages goes as a whole, once
-    its last day is `messages_for_months` back; `forgotten` hears of each room that lost messages.
+    its last day is `messages_for_months` back, and one of bookings once its last is
+    `bookings_for_months` back; `forgotten` hears of each room that lost messages.
     """
     now = clock.now_ms()
     oldest = Month.of(now).plus(-messages_for_months)
+    oldest_booking = Month.of(now).plus(-bookings_for_months)
     until = {
         "sessions": now,
         "tickets": now,
@@ -85,12 +100,16 @@ async def housekeeping(
         "shown": now - int(ANALYTICS_FOR * 1_000),
         "feedback": now - int(ANALYTICS_FOR * 1_000),
         "memories": now,
+        "trip_quotes": now - int(QUOTES_FOR * 1_000),
+        "travellers": now - int(TRAVELLERS_FOR * 1_000),
+        "booking_keys": oldest_booking.start,
     }
     months = await drop_old_leaves(database, before=oldest, forgotten=forgotten)
     messages = await forget_expired(
         database, now=now, bite=BITE, most=BITE * MAX_BITES, forgotten=forgotten
     )
     removed = {"months": months, "messages": messages}
+    removed["booking_months"] = await drop_old_bookings(database, before=oldest_booking)
     removed |= {
         what: await _in_bites(database, sql, until[what]) for what, sql in _DELETIONS.items()
     }

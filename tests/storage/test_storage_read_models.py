@@ -153,6 +153,10 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         "shown": 0,
         "feedback": 0,
         "memories": 0,
+        "booking_months": 0,
+        "trip_quotes": 0,
+        "travellers": 0,
+        "booking_keys": 0,
         "outbox": 0,
     }
     assert set((await housekeeping(database, clock)).values()) == {0}

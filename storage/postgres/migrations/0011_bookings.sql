@@ -29,16 +29,16 @@ CREATE TABLE booking (
     snapshot       bytea NOT NULL
 ) PARTITION BY RANGE (booking_id);
 CREATE INDEX booking_stuck ON booking (stuck_from) WHERE stuck_from IS NOT NULL;
-CREATE INDEX booking_ended ON booking (ended_at) WHERE ended_at IS NOT NULL;
 
--- Who pays, and the organiser: without an amount where it pays nothing. `status`: the booking's.
+-- Who pays, and the organiser: without an amount where it pays nothing. `status`: the booking's;
+-- `place`: their order, rising with every step.
 -- The composite index is the specification's (user, status, date): the id is the date.
 CREATE TABLE booking_participant (
     booking_id uuid NOT NULL,
     user_id    uuid NOT NULL,
     amount     int8,
+    place      int8 NOT NULL,
     tenant_id  int  NOT NULL,
-    place      int2 NOT NULL,
     currency   text COLLATE "C",
     state      text COLLATE "C",
     status     text COLLATE "C" NOT NULL,

@@ -1,0 +1,68 @@
+"""The `Travellers` port over the table traveller. Rows go with the account that gave them, and by
+housekeeping 30 days after the booking's end."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import asyncpg
+
+from core.errors import Rejected
+from protocol.travel import Traveller
+from storage.credentials.traveller_seal import TravellerSeal
+from storage.postgres.identifiers import is_uuid
+from storage.postgres.pool import Connection, Database
+
+_PUT: Final = """
+INSERT INTO traveller (tenant_id, booking_id, traveller_id, given_by, digest, sealed)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (booking_id, traveller_id) DO UPDATE
+   SET given_by = excluded.given_by, digest = excluded.digest, sealed = excluded.sealed"""
+
+_GET: Final = """
+SELECT traveller_id, digest, sealed FROM traveller
+ WHERE booking_id = $2 AND tenant_id = $1 ORDER BY traveller_id"""
+
+
+class PostgresTravellers:
+    """Sealed before they leave this process: the database sees no name. `key`: the master key."""
+
+    def __init__(self, database: Database, key: bytes) -> None:
+        self._database, self._seal = database, TravellerSeal(key)
+
+    async def put(
+        self,
+        tenant_id: int,
+        booking_id: str,
+        traveller: Traveller,
+        *,
+        by: str,
+        document: Mapping[str, object] | None,
+    ) -> str:
+        """Raises `Rejected("not_found")` when the account is gone."""
+        sealed, digest = self._seal.seal(tenant_id, booking_id, traveller, document)
+        row = (tenant_id, booking_id, traveller.id, by, digest, sealed)
+        try:
+            await self._database.call(_put, *row)
+        except asyncpg.ForeignKeyViolationError:
+            raise Rejected("not_found", "There is no such user.") from None
+        return digest
+
+    async def get(self, tenant_id: int, booking_id: str) -> Mapping[str, tuple[Traveller, str]]:
+        if not is_uuid(booking_id):
+            return {}
+        rows = await self._database.call(_get, tenant_id, booking_id)
+        return {
+            (id_ := row["traveller_id"]): (
+                self._seal.open(tenant_id, booking_id, id_, row["sealed"]),
+                row["digest"],
+            )
+            for row in rows
+        }
+
+
+async def _put(connection: Connection, *row: object) -> None:
+    await connection.execute(_PUT, *row)
+
+
+async def _get(connection: Connection, tenant_id: int, booking_id: str) -> list[asyncpg.Record]:
+    return await connection.fetch(_GET, tenant_id, booking_id)

@@ -1,26 +1,29 @@
 """Amadeus' flights and hotels as an `Inventory`, in the wire format of its Self-Service APIs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 import structlog
 import trio
+from msgspec import structs
 
 from core.errors import Unavailable
 from core.ports.clock import Chance, Clock
 from core.ports.inventory import Capabilities, Priced
+from core.ports.vault import Vault
 from gateways.partners import amadeus_flights as flights
 from gateways.partners import amadeus_hotels as hotels
 from gateways.partners import amadeus_wire as wire
+from gateways.partners.amadeus_booking import AmadeusOrders
 from gateways.partners.amadeus_calls import AmadeusCalls
 from gateways.partners.amadeus_errors import WireError
 from gateways.partners.amadeus_settings import AmadeusSettings
 from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import GuardPolicy
 from gateways.partners.slices import readable
-from gateways.partners.unbuilt import NoOrdersYet
-from protocol.suppliers import Refused, Unsupported
+from protocol.suppliers import Refused
 from protocol.travel import FlightQuery, HotelQuery, OfferKind, Query, SupplierOffer
 
 FLIGHTS: Final = Capabilities(
@@ -31,6 +34,15 @@ HOTELS: Final = Capabilities(
     cancel="none",
     issue="by_supplier",
     most_travellers=hotels.MOST_ROOMS * hotels.MOST_PER_ROOM,
+)
+FLIGHTS_TO_LOOK_AT: Final = replace(
+    FLIGHTS,
+    hold="none",
+    cancel="none",
+    only_browsing="These flights can be looked at here, but not booked.",
+)
+HOTELS_TO_LOOK_AT: Final = replace(
+    HOTELS, only_browsing="These rooms can be looked at here, but not booked."
 )
 POLICY: Final = GuardPolicy(call_within=30.0)
 _PRICING: Final = "/v1/shopping/flight-offers/pricing?"
@@ -43,8 +55,9 @@ Readable = tuple[list[SupplierOffer], list[str]]
 _log = structlog.get_logger("caravan.partners")
 
 
-class Amadeus(NoOrdersYet):
-    """Implements `core.ports.inventory.Inventory`. Owns: its calls.
+class Amadeus(AmadeusOrders):
+    """Implements `core.ports.inventory.Inventory`. Owns: its calls. Borrows: the vault; without one, rooms
+    are for browsing.
 
     An offer's 20 minutes begin when it was asked for, not when the answer came.
     """
@@ -57,9 +70,10 @@ class Amadeus(NoOrdersYet):
         *,
         clock: Clock,
         chance: Chance,
+        vault: Vault | None = None,
         policy: GuardPolicy = POLICY,
     ) -> None:
-        self._settings, self._clock = settings, clock
+        self._settings, self._clock, self._vault = settings, clock, vault
         self._calls = AmadeusCalls(settings, chance, policy)
         self._dropped = 0
 
@@ -69,7 +83,9 @@ class Amadeus(NoOrdersYet):
         return {**self._calls.statistics(), "dropped": self._dropped}
 
     def capabilities(self, kind: OfferKind) -> Capabilities | None:
-        return FLIGHTS if kind == "flight" else HOTELS
+        if kind == "flight":
+            return FLIGHTS if self._settings.is_issued else FLIGHTS_TO_LOOK_AT
+        return HOTELS_TO_LOOK_AT if self._vault is None else HOTELS
 
     async def search(self, query: Query) -> Sequence[SupplierOffer]:
         if isinstance(query, FlightQuery):
@@ -86,10 +102,6 @@ class Amadeus(NoOrdersYet):
             return now
         return Priced(offer=now, previous=None if now.total == offer.total else offer.total)
 
-    async def find(self, reference: str) -> Unsupported:
-        """Amadeus has no search for orders."""
-        return Unsupported()
-
     async def _flights(self, query: FlightQuery) -> list[SupplierOffer]:
         if flights.seated(query.party) > flights.MOST_SEATED:
             raise wrong_query()
@@ -104,7 +116,8 @@ class Amadeus(NoOrdersYet):
 
         async def understand(answer: bytes) -> Readable:
             return await _readable(
-                _flight_offers(answer).data, lambda raw: flights.flight_offer(raw, now)
+                _flight_offers(answer).data,
+                lambda raw: self._as_sold(flights.flight_offer(raw, now)),
             )
 
         return self._kept(await self._calls.read("search", ask, understand))
@@ -123,7 +136,7 @@ class Amadeus(NoOrdersYet):
             priced = _pricing(answer).data.flight_offers
             if len(priced) != 1:
                 raise ValueError(f"{len(priced)} prices for one offer")
-            return flights.priced_offer(priced[0], now, offer)
+            return self._as_sold(flights.priced_offer(priced[0], now, offer))
 
         return await self._calls.read(
             "price", lambda client: client.post(_PRICING, body), understand
@@ -191,6 +204,9 @@ class Amadeus(NoOrdersYet):
         return await self._calls.read(
             "price", lambda client: client.shopping.hotel_offer_search(offer_id).get(), understand
         )
+
+    def _as_sold(self, offer: SupplierOffer) -> SupplierOffer:
+        return offer if self._settings.is_issued else structs.replace(offer, can_hold=False)
 
     def _kept(self, found: Readable | WireError) -> list[SupplierOffer]:
         """Raises `Rejected` when Amadeus finds the query wrong."""

@@ -12,17 +12,26 @@ import trio
 from amadeus.client.access_token import AccessToken
 
 from core.ports.clock import Chance
-from gateways.partners.amadeus_errors import WireError, wire_error
+from gateways.partners.amadeus_errors import WireError, wire_error, wire_errors
 from gateways.partners.amadeus_settings import AmadeusSettings
 from gateways.partners.amadeus_transport import Answer, NotSent, Transport
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
+from protocol import suppliers
 
 T = TypeVar("T")
 Class = Literal["search", "price"]
+Changed = bytes | WireError | suppliers.Unknown | suppliers.NotSent
+"""How a change ended: the body of a success; what Amadeus said instead; what nobody knows; not sent."""
 
 NAME: Final = "amadeus"
 MOST_THREADS: Final = 16
 """The guard lets eight calls run; as many that were given up may still be at it."""
+
+MOST_CHANGES: Final = 64
+REACHED_WITHIN: Final = 2.0
+LEAVES_WITHIN: Final = 3.0
+"""Seconds that a change may wait for a token, a thread and its turn, and then for its connection:
+later, nobody wants it any more."""
 
 _TOKEN_MARGIN: Final = 30.0
 """Seconds: the SDK itself fetches a token ten before the end, and does it in the middle of a call."""
@@ -62,6 +71,8 @@ class AmadeusCalls:
             "search": _client(settings, settings.search_within),
             "price": _client(settings, settings.price_within),
         }
+        self._changing = trio.CapacityLimiter(MOST_CHANGES)
+        self._orders = _client(settings, settings.order_within, REACHED_WITHIN)
         self._fetching = trio.Lock()
         self._forget_token()
 
@@ -94,6 +105,41 @@ class AmadeusCalls:
 
         return await self._guard.read(attempt)
 
+    async def change(self, ask: Callable[[Any], Any]) -> Changed:
+        """`ask` makes one call of the client that it gets, which is sent at most once, whatever the breaker
+        of reads says. Nothing but its own time ends it once it has begun: a caller that is cancelled
+        meanwhile gets the outcome all the same."""
+        try:
+            with trio.move_on_after(LEAVES_WITHIN):
+                await self._changing.acquire()
+                try:
+                    used = await self._token()
+                    await self._pace.turn()
+                except BaseException:
+                    self._changing.release()
+                    raise
+                with trio.CancelScope(shield=True):
+                    return await self._changed(ask, used)
+        except CallFailed as failure:
+            return suppliers.NotSent(detail=failure.detail)
+        return suppliers.NotSent(detail=f"its turn did not come within {LEAVES_WITHIN:g} s")
+
+    async def _changed(self, ask: Callable[[Any], Any], used: str) -> Changed:
+        """Shielded. Gives the place back."""
+        limiter = trio.CapacityLimiter(1)
+        try:
+            changed = await trio.to_thread.run_sync(
+                _change, ask, self._orders, abandon_on_cancel=False, limiter=limiter
+            )
+        finally:
+            self._changing.release()
+        if isinstance(changed, WireError):
+            if changed.status == 401 and self._access.access_token == used:
+                self._forget_token()
+            if changed.verdict in ("config", "bug", "quota"):
+                _log.error("supplier needs somebody", supplier=NAME, error=str(changed))
+        return changed
+
     async def _token(self) -> str:
         """Valid for a while. One caller fetches it, the others wait."""
         async with self._fetching:
@@ -107,7 +153,7 @@ class AmadeusCalls:
 
     def _forget_token(self) -> None:
         self._access = AccessToken(self._clients["price"])
-        for client in self._clients.values():
+        for client in (*self._clients.values(), self._orders):
             client.access_token = self._access
 
     async def _in_thread(self, work: Callable[[], T], *, abandon: bool) -> T:
@@ -115,7 +161,7 @@ class AmadeusCalls:
         return await trio.to_thread.run_sync(work, abandon_on_cancel=abandon, limiter=self._threads)
 
 
-def _client(settings: AmadeusSettings, within: float) -> Any:
+def _client(settings: AmadeusSettings, within: float, connect_within: float | None = None) -> Any:
     """Every option is said: what is not, the SDK takes from the environment, where it would find
     another host, or a log level at which it prints the secret."""
     address, (client_id, client_secret) = settings.address, settings.keys
@@ -129,7 +175,7 @@ def _client(settings: AmadeusSettings, within: float) -> Any:
         host=address.hostname,
         port=address.port or (443 if is_tls else 80),
         ssl=is_tls,
-        http=Transport(within=within),
+        http=Transport(within=within, connect_within=connect_within),
         logger=logging.getLogger("caravan.amadeus"),
         log_level="silent",
         custom_app_id="caravan",
@@ -149,6 +195,37 @@ def _answer(ask: Callable[[Any], Any], client: Any) -> bytes | WireError:
         raise CallFailed(str(WireError(status=response.status_code)))
     answer = response.http_response
     return answer.body if isinstance(answer, Answer) else b""
+
+
+def _change(ask: Callable[[Any], Any], client: Any) -> Changed:
+    """In a thread. Never raises what `ask` does with the client's answer."""
+    try:
+        response, is_success = ask(client), True
+    except amadeus.ResponseError as error:
+        response, is_success = error.response, False
+    except _STUMBLES as error:
+        return suppliers.Unknown(detail=f"an answer that makes no sense: {type(error).__name__}")
+    status = response.status_code
+    if status is None:
+        failure = response.http_response
+        reason = f"{type(failure.reason).__name__}: {failure.reason}"
+        return (
+            suppliers.NotSent(detail=reason)
+            if isinstance(failure, NotSent)
+            else suppliers.Unknown(detail=reason)
+        )
+    if is_success and 200 <= status < 300:
+        answer = response.http_response
+        return answer.body if isinstance(answer, Answer) else b""
+    if status in (401, 403, 429) and not response.parsed:
+        return WireError(status=status)
+    if not response.parsed or not 400 <= status < 500:
+        return suppliers.Unknown(
+            detail=str(wire_error(status, response.result if response.parsed else None))
+        )
+    errors = wire_errors(status, response.result)
+    unsure = next((each for each in errors if each.verdict == "trouble"), None)
+    return suppliers.Unknown(detail=str(unsure)) if unsure is not None else errors[0]
 
 
 async def _understood(body: bytes, understand: Callable[[bytes], Awaitable[T]]) -> T:

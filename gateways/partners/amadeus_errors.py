@@ -4,6 +4,7 @@ An error is judged by three things that may contradict each other: the status of
 status that its first error names, and that one's code.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -40,9 +41,13 @@ _CODES: Final[Mapping[Verdict, frozenset[int]]] = {
     "stale": frozenset({4926, 36801, 38420}),
     "sold_out": frozenset({1297, 1999, 3289, 3494, 3664, 6698, 34651}),
     "price_changed": frozenset({37200}),
-    "refused": frozenset({1304, 9112, 34107, 38034}),
+    "refused": frozenset(
+        {1304, 9112, 34107, 34733, 38034}  # flights
+        | {1205, 1207, 1317, 1503, 3682, 3843, 4725, 8517, 32315, 33440, 33555, 39871, 41344}
+    ),
 }
 _VERDICTS: Final = {code: verdict for verdict, codes in _CODES.items() for code in codes}
+_LONG_NUMBER: Final = re.compile(r"[0-9][0-9 -]{7,}[0-9]")
 _BY_STATUS: Final[Mapping[int, Verdict]] = {
     401: "config",
     403: "config",
@@ -82,6 +87,21 @@ class WireError:
         """For who asked about one offer."""
         return Refused(kind=_KINDS.get(self.verdict, "invalid"), detail=self.detail or self.title)
 
+    @property
+    def proof(self) -> Refused | None:
+        """That what was to be changed was not; None: it may have been. Only codes that the reference lists
+        prove something, and turning us away at the door (401, 403, 429). A quota, like a token that is
+        no good any more, is over by itself: the same call may be made later."""
+        match self.verdict:
+            case "token" | "too_fast" | "quota":
+                return Refused(kind="quota", detail=str(self))
+            case "config":
+                return Refused(kind="auth", detail=str(self))
+            case verdict if verdict == "trouble" or self.code not in _VERDICTS:
+                return None
+            case _:
+                return Refused(kind=self.refused.kind, detail=without_numbers(self.refused.detail))
+
     def __str__(self) -> str:
         """For the log: what it is, and nothing that was asked."""
         said = f" saying {self.said}" if self.said not in (0, self.status) else ""
@@ -103,6 +123,18 @@ def wire_error(status: int, result: object) -> WireError:
         title=str(first.get("title") or first.get("error") or ""),
         detail=str(first.get("detail") or first.get("error_description") or ""),
     )
+
+
+def wire_errors(status: int, result: object) -> list[WireError]:
+    """As `wire_error`, all of them; at least one."""
+    errors = result.get("errors") if isinstance(result, dict) else None
+    many = errors if isinstance(errors, list) and errors else [result]
+    return [wire_error(status, {"errors": [each]} if errors else each) for each in many]
+
+
+def without_numbers(detail: str) -> str:
+    """What a supplier says, fit to be kept: long numbers, a card's or a passport's, are not repeated."""
+    return _LONG_NUMBER.sub("…", detail)[:300]
 
 
 def _number(value: object) -> int:

@@ -15,6 +15,9 @@ class AmadeusSettings:
     `per_second`: calls of this process, one after the other (a test account may make ten, a production
     account forty). `currency`: prices are asked for in it. `search_within`, `price_within`: seconds that
     one exchange may take. `most_offers` flights and `most_hotels` hotels are asked for in a search.
+    `order_within`: the same for what makes or cancels an order; nobody may give up earlier. `is_issued`:
+    somebody issues the tickets of its flights (a consolidator); else they are for browsing.
+    `agency_email`: at whose domain mail about orders arrives; `agency_phone` begins with a plus.
     """
 
     mode: Literal["sandbox", "live"] = "sandbox"
@@ -27,6 +30,10 @@ class AmadeusSettings:
     price_within: float = 10.0
     most_offers: int = 50
     most_hotels: int = 60
+    order_within: float = 60.0
+    is_issued: bool = True
+    agency_email: str = "desk@caravan.invalid"
+    agency_phone: str | None = None
 
     def __post_init__(self) -> None:
         """Raises `ValueError`, which names the setting and what to do."""

@@ -55,11 +55,19 @@ class Transport:
     """Callable as the SDK's `http` option wants it, from any thread.
 
     An exchange takes at most `within` seconds, however slowly its bytes trickle (but for the look-up of
-    the name, which only the system can end), and at most `max_body` bytes of an answer are read.
+    the name, which only the system can end), and at most `max_body` bytes of an answer are read. A
+    connection that takes longer than `connect_within` to be made is given up: `NotSent`.
     """
 
-    def __init__(self, *, within: float, max_body: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        within: float,
+        connect_within: float | None = None,
+        max_body: int = MAX_BODY_BYTES,
+    ) -> None:
         self._within, self._max_body = within, max_body
+        self._connect_within = min(within, connect_within or within)
 
     def __call__(self, request: Request) -> Answer:
         """Raises `NotSent` or `MaybeSent`."""
@@ -80,8 +88,10 @@ class Transport:
 
     def _connection(self, request: Request) -> http.client.HTTPConnection:
         if request.type == "https":
-            return http.client.HTTPSConnection(request.host, timeout=self._within, context=_tls())
-        return http.client.HTTPConnection(request.host, timeout=self._within)
+            return http.client.HTTPSConnection(
+                request.host, timeout=self._connect_within, context=_tls()
+            )
+        return http.client.HTTPConnection(request.host, timeout=self._connect_within)
 
     def _exchange(self, connection: http.client.HTTPConnection, request: Request) -> Answer:
         headers = {**dict(request.header_items()), "Connection": "close"}

@@ -1,5 +1,5 @@
-"""Amadeus' answers, as far as we read them (Flight Offers Search v2 and Price v1, Hotel List v1 and
-Search v3). Amounts are text there; one that is a number is no amount."""
+"""Amadeus' answers, as far as we read them (Flight Offers Search v2 and Price v1, Flight Create Orders v1,
+Hotel List v1, Search v3 and Booking v2). Amounts are text there; one that is a number is no amount."""
 
 from msgspec import Raw, Struct, field
 
@@ -52,7 +52,9 @@ class FareDetails(Wire, frozen=True, kw_only=True):
 
 
 class TravelerPricing(Wire, frozen=True, kw_only=True):
+    traveler_id: str = ""
     traveler_type: str = ""
+    associated_adult_id: str | None = None
     fare_details_by_segment: tuple[FareDetails, ...] = ()
 
 
@@ -150,11 +152,106 @@ class Policies(Wire, frozen=True, kw_only=True):
     cancellations: tuple[Cancellation, ...] = ()
 
 
+class Guests(Wire, frozen=True, kw_only=True):
+    """In each room."""
+
+    adults: int = 1
+
+
 class HotelOffer(Wire, frozen=True, kw_only=True):
     id: str
+    guests: Guests = Guests()
     check_in_date: Date
     check_out_date: Date
     board_type: str | None = None
     room: Room = Room()
     price: HotelPrice
     policies: Policies = Policies()
+
+
+class Record(Wire, frozen=True, kw_only=True):
+    """Whose name for an order this is: "GDS" is ours, a carrier's code the carrier's."""
+
+    reference: str
+    origin_system_code: str = ""
+
+
+class OrderedSegment(Wire, frozen=True, kw_only=True):
+    booking_status: str = "CONFIRMED"
+
+
+class OrderedWay(Wire, frozen=True, kw_only=True):
+    segments: tuple[OrderedSegment, ...] = ()
+
+
+class OrderedOffer(Wire, frozen=True, kw_only=True):
+    itineraries: tuple[OrderedWay, ...] = ()
+    price: FlightPrice
+
+
+class Remark(Wire, frozen=True, kw_only=True):
+    sub_type: str = ""
+    text: str = ""
+
+
+class Remarks(Wire, frozen=True, kw_only=True):
+    general: tuple[Remark, ...] = ()
+
+
+class Agreement(Wire, frozen=True, kw_only=True):
+    """`date_time`: a day, or a local moment."""
+
+    option: str = ""
+    date_time: str | None = None
+
+
+class OrderTicket(Wire, frozen=True, kw_only=True):
+    document_number: str
+    document_status: str = ""
+    traveler_id: str = ""
+
+
+class OrderTraveler(Wire, frozen=True, kw_only=True):
+    id: str
+
+
+class Order(Wire, frozen=True, kw_only=True):
+    """The specification spells the agreement in two ways."""
+
+    id: str
+    associated_records: tuple[Record, ...] = ()
+    travelers: tuple[OrderTraveler, ...] = ()
+    flight_offers: tuple[OrderedOffer, ...] = ()
+    remarks: Remarks = Remarks()
+    ticketing_agreement: Agreement | None = None
+    ticketing_aggreement: Agreement | None = None
+    tickets: tuple[OrderTicket, ...] = ()
+
+
+class OrderAnswer(Wire, frozen=True, kw_only=True):
+    data: Order
+
+
+class RoomAssociation(Wire, frozen=True, kw_only=True):
+    special_request: str | None = None
+
+
+class BookedOffer(Wire, frozen=True, kw_only=True):
+    room_quantity: int = 1
+    price: HotelPrice
+
+
+class HotelBooking(Wire, frozen=True, kw_only=True):
+    booking_status: str = ""
+    room_associations: tuple[RoomAssociation, ...] = ()
+    hotel_offer: BookedOffer | None = None
+
+
+class HotelOrder(Wire, frozen=True, kw_only=True):
+    id: str
+    hotel_bookings: tuple[HotelBooking, ...] = ()
+    associated_records: tuple[Record, ...] = ()
+
+
+class HotelOrderAnswer(Wire, frozen=True, kw_only=True):
+    data: HotelOrder

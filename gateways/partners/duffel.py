@@ -11,13 +11,13 @@ from core.errors import Rejected, Unavailable
 from core.ports.clock import Chance, Clock
 from core.ports.inventory import Capabilities, Priced
 from gateways.partners import duffel_wire as wire
+from gateways.partners.duffel_booking import DuffelOrders
 from gateways.partners.duffel_client import ANSWER_WITHIN, DuffelClient, DuffelSettings
 from gateways.partners.duffel_errors import Refusal
 from gateways.partners.duffel_offers import NAME, offer_request, supplier_offer
 from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 from gateways.partners.slices import readable
-from gateways.partners.unbuilt import NoOrdersYet
 from protocol.suppliers import Refused
 from protocol.travel import FlightQuery, OfferKind, Query, SupplierOffer
 
@@ -41,7 +41,7 @@ _FOR_US: Final = 1.0
 _log = structlog.get_logger("caravan.partners")
 
 
-class Duffel(NoOrdersYet):
+class Duffel(DuffelOrders):
     """Implements `core.ports.inventory.Inventory`. Owns: its connections, until `aclose`.
 
     A search is two calls: the first makes Duffel ask the airlines, the second fetches the cheapest

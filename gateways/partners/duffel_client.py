@@ -9,13 +9,19 @@ import httpx
 import trio
 
 from core.ports.clock import Clock
-from gateways.partners.duffel_errors import Refusal, refusal
+from gateways.partners.duffel_errors import Proof, Refusal, judged, refusal
 from gateways.partners.resilience import CallFailed
+from protocol.suppliers import NotSent, Unknown
 
 ANSWER_WITHIN: Final = 130.0
 """Seconds. Duffel's own requests may take 120, and it asks clients to wait longer than that."""
 
 CONNECT_WITHIN: Final = 10.0
+TURN_WITHIN: Final = 1.5
+REACHED_WITHIN: Final = 3.0
+"""Seconds that a change may wait for its turn and its connection: later, nobody wants it any more."""
+
+MOST_CHANGES: Final = 64
 MAX_ANSWER_BYTES: Final = 16_777_216
 MAX_ERROR_BYTES: Final = 65_536
 _SANDBOX_KEY: Final = "duffel_test_sandbox"
@@ -27,7 +33,8 @@ class DuffelSettings:
     both must be said; a test key of Duffel's with its real host is live too.
 
     `most_offers`: the cheapest so many of a search are fetched and kept. `airlines_within`: seconds
-    that Duffel gives the airlines, of which the slowest holds up the rest.
+    that Duffel gives the airlines, of which the slowest holds up the rest. `order_within`: how long an
+    answer to what changes something may take.
     """
 
     mode: Literal["sandbox", "live"] = "sandbox"
@@ -35,6 +42,7 @@ class DuffelSettings:
     key: str | None = field(default=None, repr=False)
     most_offers: int = 100
     airlines_within: float = 8.0
+    order_within: float = ANSWER_WITHIN
 
     def __post_init__(self) -> None:
         """Raises `ValueError`, which names the setting and what to do."""
@@ -62,6 +70,17 @@ class DuffelSettings:
             raise ValueError("most_offers must be 1 to 200, which is Duffel's largest page.")
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A success, with its body; `is_accepted`: Duffel is still at it (202)."""
+
+    body: bytes
+    is_accepted: bool = False
+
+
+Changed = Done | Proof | NotSent | Unknown
+
+
 class DuffelClient:
     """Owns: connections, until `aclose`. Borrows: the clock.
 
@@ -70,25 +89,40 @@ class DuffelClient:
     """
 
     def __init__(self, settings: DuffelSettings, clock: Clock, *, connections: int) -> None:
-        self._clock = clock
-        self._http = httpx.AsyncClient(
-            base_url=settings.url or "",
-            headers={
-                "Authorization": f"Bearer {settings.key or _SANDBOX_KEY}",
-                "Duffel-Version": "v2",
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": "caravan",
-            },
-            timeout=httpx.Timeout(ANSWER_WITHIN, connect=CONNECT_WITHIN),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            verify=settings.mode == "live",
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._clock, self._settings = clock, settings
+        timeout = httpx.Timeout(ANSWER_WITHIN, connect=CONNECT_WITHIN)
+        self._http = _http(settings, timeout, connections, kept=connections)
+        # A connection that was kept may be closed at the other end: what is sent into it may be lost, or
+        # not. What changes something has a new one each time.
+        changes = httpx.Timeout(settings.order_within, connect=REACHED_WITHIN, pool=TURN_WITHIN)
+        self._changing = _http(settings, changes, MOST_CHANGES, kept=0)
 
     async def aclose(self) -> None:
         await self._http.aclose()
+        await self._changing.aclose()
+
+    async def change(self, path: str, body: bytes = b"") -> Changed:
+        """POST, sent at most once: connections that were not made prove that it was not. `body` is JSON.
+        Cancelled: whether Duffel did it is not known."""
+        headers = {"Content-Type": "application/json"} if body else {}
+        request = self._changing.build_request("POST", path, content=body, headers=headers)
+        with trio.move_on_after(self._settings.order_within):
+            try:
+                response = await self._changing.send(request, stream=True)
+                try:
+                    is_success = response.status_code in (200, 201, 202)
+                    limit = MAX_ANSWER_BYTES if is_success else MAX_ERROR_BYTES
+                    read = await _read(response, limit)
+                finally:
+                    await response.aclose()
+            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+                return NotSent(detail=type(error).__name__)
+            except (httpx.HTTPError, CallFailed) as error:
+                return Unknown(detail=f"{type(error).__name__}: {str(error)[:200]}")
+            if is_success:
+                return Done(read, is_accepted=response.status_code == 202)
+            return judged(response.status_code, read)
+        return Unknown(detail=f"no answer within {self._settings.order_within:g} s")
 
     async def get(self, path: str, params: Mapping[str, str]) -> bytes | Refusal:
         """As `_call`."""
@@ -118,6 +152,26 @@ class DuffelClient:
             return body
         now = self._clock.now_ms() / 1_000
         return refusal(response.status_code, response.headers, body, now)
+
+
+def _http(
+    settings: DuffelSettings, timeout: httpx.Timeout, connections: int, *, kept: int
+) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=settings.url or "",
+        headers={
+            "Authorization": f"Bearer {settings.key or _SANDBOX_KEY}",
+            "Duffel-Version": "v2",
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "caravan",
+        },
+        timeout=timeout,
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=kept),
+        verify=settings.mode == "live",
+        follow_redirects=False,
+        trust_env=False,
+    )
 
 
 async def _read(response: httpx.Response, limit: int) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 
 from gateways.partners import duffel_wire as wire
 from gateways.partners.resilience import CallFailed
-from protocol.suppliers import RejectedKind
+from protocol.suppliers import Refused, RejectedKind, Unknown
 
 MAX_WAIT: Final = 120.0
 """Seconds: Duffel's windows are a minute long."""
@@ -37,6 +37,52 @@ class Refusal:
     def kind(self) -> RejectedKind:
         """An offer that it does not know is one that it has forgotten."""
         return _KINDS.get(self.code, "invalid")
+
+
+_TYPES: Final = frozenset({"invalid_request_error", "invalid_state_error", "validation_error"})
+"""Of errors that prove that nothing was done. An airline's own prove it only by a known code."""
+
+_CHANGES: Final[dict[str, RejectedKind]] = {
+    **_KINDS,
+    "order_not_created": "sold_out",
+    "order_creation_already_attempted": "expired",
+    "already_paid": "invalid",
+    "already_cancelled": "expired",
+    "past_payment_required_by_date": "expired",
+    "order_cancellation_expired": "expired",
+    "payment_amount_does_not_match_order_amount": "price_changed",
+    "insufficient_balance": "quota",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Duffel says no to what was to change something, in a way that leaves no doubt: nothing was done."""
+
+    code: str
+    refused: Refused
+
+
+def judged(status: int, body: bytes) -> Proof | Unknown:
+    """An answer other than a success to what was to change something. 401, 403 and 429 turn us away at the
+    door; of the other 4xx those are proof that come in Duffel's own words."""
+    try:
+        answer = _faults.decode(body)
+    except (msgspec.DecodeError, ValueError):
+        answer = None
+    first = wire.Fault() if answer is None else answer.errors[0]
+    code = str(first.code)[:80]
+    request_id = "" if answer is None else answer.meta.request_id[:64]
+    detail = f"{status} {code} (request {request_id})" if request_id else f"{status} {code}".strip()
+    if status == 429:
+        return Proof(code=code, refused=Refused(kind="quota", detail=detail))
+    if status in (401, 403):
+        return Proof(code=code, refused=Refused(kind="auth", detail=detail))
+    is_known = first.type in _TYPES or (first.type == "airline_error" and code in _CHANGES)
+    if not 400 <= status < 500 or not is_known:
+        return Unknown(detail=detail)
+    kind = "invalid" if status == 400 else _CHANGES.get(code, "invalid")
+    return Proof(code=code, refused=Refused(kind=kind, detail=detail))
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Refusal:

@@ -137,3 +137,81 @@ class RequestMeta(Wire, frozen=True):
 class FaultAnswer(Wire, frozen=True):
     errors: Annotated[list[Fault], Meta(min_length=1)]
     meta: RequestMeta = RequestMeta()
+
+
+OrderId = Annotated[str, Meta(pattern=r"^ord_[0-9A-Za-z_]{1,60}(?!\n)$")]
+CancellationId = Annotated[str, Meta(pattern=r"^ore_[0-9A-Za-z_]{1,60}(?!\n)$")]
+
+
+class PaymentStatus(Wire, frozen=True):
+    """A held order that was let go neither awaits payment nor is cancelled."""
+
+    awaiting_payment: bool = False
+    payment_required_by: Moment | None = None
+    paid_at: Moment | None = None
+
+
+class OrderDocument(Wire, frozen=True):
+    unique_identifier: str = ""
+    type: str = ""
+    passenger_ids: list[str] = []
+
+
+class OrderPassenger(Wire, frozen=True):
+    id: Word
+
+
+class Order(Wire, frozen=True):
+    """What is not there yet of an order that is still being made has its default."""
+
+    id: OrderId
+    type: str = ""
+    booking_reference: str | None = None
+    metadata: dict[str, str] | None = None
+    total_amount: Annotated[str, Meta(max_length=32)] | None = None
+    total_currency: Currency | None = None
+    created_at: Moment | None = None
+    cancelled_at: Moment | None = None
+    payment_status: PaymentStatus | None = None
+    documents: list[OrderDocument] | None = None
+    passengers: list[OrderPassenger] = []
+
+
+class OrderAnswer(Wire, frozen=True):
+    data: Order
+
+
+class PageMeta(Wire, frozen=True):
+    after: str | None = None
+
+
+class OrdersAnswer(Wire, frozen=True):
+    data: list[Raw]
+    meta: PageMeta = PageMeta()
+
+
+class Payment(Wire, frozen=True):
+    status: str = ""
+    failure_reason: str | None = None
+
+
+class PaymentAnswer(Wire, frozen=True):
+    data: Payment
+
+
+class Cancellation(Wire, frozen=True):
+    id: CancellationId
+    refund_amount: str | None = None
+    refund_currency: Currency | None = None
+
+
+class CancellationAnswer(Wire, frozen=True):
+    data: Cancellation
+
+
+class OfferTerms(Wire, frozen=True):
+    """What we need again of an offer to order it."""
+
+    id: OfferId
+    passengers: Annotated[list[Passenger], Meta(min_length=1, max_length=20)]
+    supported_passenger_identity_document_types: list[str] = []

@@ -7,11 +7,11 @@ from typing import Literal
 
 import trio
 from msgspec import Raw
+from no_orders import NoOrders
 
 from core.errors import Rejected, Unavailable
 from core.ports.clock import Clock
 from core.ports.inventory import Capabilities, Priced
-from gateways.partners.unbuilt import NoOrdersYet
 from protocol.frames import Money
 from protocol.suppliers import Refused
 from protocol.travel import (
@@ -30,7 +30,7 @@ FARES = ((9_900, False), (14_500, True), (31_250, True))
 """Cents for an adult one way, and whether money comes back."""
 
 
-class FakeInventory(NoOrdersYet):
+class FakeInventory(NoOrders):
     """Implements `core.ports.inventory.Inventory`: three flights a day from everywhere to everywhere,
     but to QQQ, where nobody flies. `percent` moves prices; `is_sold_out`: nothing can be had any more."""
 

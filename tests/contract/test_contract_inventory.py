@@ -29,14 +29,13 @@ from gateways.partners.duffel_client import DuffelSettings
 from gateways.partners.merging import likeness
 from gateways.partners.resilience import GuardPolicy
 from gateways.sandbox.world import World
-from protocol.suppliers import Refused, Unsupported
+from protocol.suppliers import Refused
 from protocol.travel import (
     FlightDetails,
     FlightQuery,
     HotelQuery,
     Party,
     SupplierOffer,
-    Traveller,
 )
 
 POLICY = GuardPolicy(
@@ -44,15 +43,6 @@ POLICY = GuardPolicy(
 )
 WORLD = World("caravan")
 AIRPORTS = {"PAR": {"PAR", "CDG", "ORY"}, "NCE": {"NCE"}}
-TRAVELLER = Traveller(
-    id="1",
-    kind="adult",
-    given_name="Ana",
-    family_name="Test",
-    born_on="1990-02-03",
-    gender="female",
-    email="ana@example.test",
-)
 
 
 @dataclass
@@ -345,27 +335,3 @@ async def test_a_search_ends_when_its_callers_time_is_over(supplied: Supplied, h
     assert patience.cancelled_caught
     supplied.calm()
     assert await supplied.offers()
-
-
-# Orders, which come with bookings.
-
-
-@pytest.mark.parametrize("call", ["hold", "confirm", "get", "cancel"])
-async def test_orders_are_not_taken_yet_and_it_says_so(supplied: Supplied, call: str) -> None:
-    (offer, *_) = await supplied.offers()
-    arguments = {
-        "hold": (offer, [TRAVELLER], "saga-1"),
-        "confirm": ("order-1", "saga-1"),
-        "get": ("order-1",),
-        "cancel": ("order-1",),
-    }
-    with pytest.raises(Unavailable):
-        await getattr(supplied.inventory, call)(*arguments[call])
-
-
-async def test_who_cannot_find_by_reference_says_that(supplied: Supplied) -> None:
-    if supplied.inventory.capabilities("flight").finds_by_reference:
-        with pytest.raises(Unavailable):
-            await supplied.inventory.find("saga-1")
-    else:
-        assert await supplied.inventory.find("saga-1") == Unsupported()

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import trio
+from no_orders import NoOrders
 from travel_ledger import Ledger
 from travel_sandbox import LineBroken, Moment, PlayedSandbox
 
@@ -31,7 +32,6 @@ from gateways.partners.duffel_errors import Refusal, refusal
 from gateways.partners.duffel_offers import offer_request, supplier_offer
 from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
-from gateways.partners.unbuilt import NoOrdersYet
 from gateways.sandbox.exchange import Request, Response
 from protocol.suppliers import Refused, Unsupported
 from protocol.travel import FlightQuery, HotelQuery, OfferKind, Query, SupplierOffer
@@ -49,7 +49,7 @@ NO_SUCH: Final = frozenset({"nothing", "not_found", "sold_out"})
 FORM: Final = "grant_type=client_credentials&client_id=simulation&client_secret=simulation"
 
 
-class PlayedSupplier(NoOrdersYet):
+class PlayedSupplier(NoOrders):
     """What both have in common. Owns: its door. Borrows: the sandbox and the ledger."""
 
     name: str

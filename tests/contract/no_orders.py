@@ -1,4 +1,4 @@
-"""What no supplier's adapter can do yet: orders come with bookings."""
+"""What a played supplier that only answers searches cannot do: orders."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from protocol.suppliers import CancelResult, HoldResult, Unsupported
 from protocol.travel import OrderState, SupplierOffer, Traveller
 
 
-class NoOrdersYet:
+class NoOrders:
     """The part of `core.ports.inventory.Inventory` that is about orders: each call raises
     `Unavailable`, and nothing was sent."""
 

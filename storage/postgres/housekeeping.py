@@ -7,6 +7,7 @@ import structlog
 
 from core.ports.clock import Clock
 from core.ports.offers import KEPT_FOR as OFFERS_FOR
+from core.ports.webhooks import KEPT_FOR as WEBHOOKS_FOR
 from storage.bookings import QUOTES_FOR, TRAVELLERS_FOR
 from storage.credentials.credentials import REFRESH_FOR
 from storage.months import Month
@@ -57,6 +58,8 @@ _DELETIONS: Final[Mapping[str, str]] = {
         SELECT booking_id FROM booking_key
          WHERE booking_id < (lpad(to_hex($1::int8), 12, '0') || repeat('0', 20))::uuid
            AND NOT is_live LIMIT $2)""",
+    "webhook_events": """DELETE FROM webhook_event WHERE (provider, event_id) IN (
+        SELECT provider, event_id FROM webhook_event WHERE received_at <= $1 LIMIT $2)""",
 }
 
 _CONSUMED: Final = """DELETE FROM outbox WHERE position IN (
@@ -103,6 +106,7 @@ async def housekeeping(
         "trip_quotes": now - int(QUOTES_FOR * 1_000),
         "travellers": now - int(TRAVELLERS_FOR * 1_000),
         "booking_keys": oldest_booking.start,
+        "webhook_events": now - int(WEBHOOKS_FOR * 1_000),
     }
     months = await drop_old_leaves(database, before=oldest, forgotten=forgotten)
     messages = await forget_expired(

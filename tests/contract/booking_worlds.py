@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw
-from persona_worlds import ManualClock, execute, plan_of
-from postgres_for_tests import fresh_dsn
+from persona_worlds import ManualClock, execute
 
 from core.chance import SystemChance
 from core.ids import ProcessIds
@@ -205,21 +204,37 @@ def ada(traveller_id: str = "t1", **changes: Any) -> Traveller:
     return Traveller(**fields | changes)
 
 
+_EMPTY: Final = """
+UPDATE shard_owner SET fence = 7 WHERE fence <> 7;
+INSERT INTO tenant (id, name) VALUES (2, 'other') ON CONFLICT DO NOTHING;
+""" + "".join(
+    f"DELETE FROM {table};\n"
+    for table in (
+        "booking",
+        "booking_participant",
+        "booking_intent",
+        "booking_event",
+        "booking_key",
+        "trip_quote",
+        "traveller",
+        "account",
+        "outbox",
+        "outbox_position",
+        "durable_timer",
+    )
+)
+
+
 @asynccontextmanager
-async def world_on(server: Any) -> AsyncIterator[World]:
-    """`server` None: in memory."""
+async def world_on(dsn: str | None) -> AsyncIterator[World]:
+    """`dsn` None: in memory. All tests share a database, in which the ledger's rows stay."""
     clock = ManualClock()
     ids = ProcessIds(clock, SystemChance())
-    if server is None:
+    if dsn is None:
         yield _memory(clock, ids)
         return
-    async with (
-        AsyncioBridge() as bridge,
-        fresh_dsn(server, bridge) as dsn,
-        Database(dsn, bridge, size=4) as database,
-    ):
-        await database.call(execute, "INSERT INTO tenant (id, name) VALUES (2, 'other')")
-        await database.call(execute, "UPDATE shard_owner SET fence = 7")
+    async with AsyncioBridge() as bridge, Database(dsn, bridge, size=4) as database:
+        await database.call(execute, _EMPTY)
         yield _postgres(database, clock, ids)
 
 
@@ -316,6 +331,3 @@ def _postgres(database: Database, clock: ManualClock, ids: ProcessIds) -> World:
 
 async def fetch(connection: Connection, sql: str, *values: Any) -> list[Any]:
     return [tuple(row) for row in await connection.fetch(sql, *values)]
-
-
-__all__ = ["execute", "fetch", "plan_of"]

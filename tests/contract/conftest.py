@@ -1,7 +1,7 @@
 """Every port of people and rooms, once in memory and once over PostgreSQL."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -207,6 +207,27 @@ def _row(event: Any, kind: EventKind, by: str) -> dict[str, Any]:
 def server(request: pytest.FixtureRequest) -> Any:
     """None for memory. Not async, because the server's own fixture runs a trio itself."""
     return request.getfixturevalue("postgres_server") if request.param == "postgres" else None
+
+
+@pytest.fixture(scope="session")
+def booking_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database that all tests of bookings share, because making a month's leaves takes its time."""
+    server, name = request.getfixturevalue("postgres_server"), "contract_bookings"
+    trio.run(_administer, server.dsn, f"DROP DATABASE IF EXISTS {name}")
+    trio.run(_administer, server.dsn, f"CREATE DATABASE {name} TEMPLATE caravan_template")
+    yield named(server.dsn, name)
+    trio.run(_administer, server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def booking_place(request: pytest.FixtureRequest) -> Any:
+    """None for memory. Not async, as `server`."""
+    return request.getfixturevalue("booking_dsn") if request.param == "postgres" else None
+
+
+async def _administer(dsn: str, sql: str) -> None:
+    async with AsyncioBridge() as bridge, Database(dsn, bridge, size=1) as admin:
+        await admin.call(_execute, sql)
 
 
 @pytest.fixture

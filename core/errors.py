@@ -6,6 +6,7 @@ try again later. Anything else that leaves an actor is a crash.
 
 from collections.abc import Mapping, Sequence
 
+from protocol.booking import QuoteView
 from protocol.errors import TEMPORARY, ErrorCode
 
 
@@ -88,3 +89,13 @@ class TokenRevoked(Rejected):
 
     def __init__(self) -> None:
         super().__init__("unauthenticated", "This login was ended.")
+
+
+class PriceChanged(Rejected):
+    """Another total than was shown: `quote` is the new one, which may be booked."""
+
+    def __init__(self, quote: QuoteView) -> None:
+        super().__init__(
+            "price_changed", "The price has changed. Look at the new one before you book."
+        )
+        self.quote = quote

@@ -8,7 +8,7 @@ from protocol.addresses import Kind
 from protocol.frames import Answer, Command, Event, Money, Value
 from protocol.ids import ClientId, Date, Id, Millis
 from protocol.limits import MAX_FREE_BYTES
-from protocol.travel import Details, OfferKind
+from protocol.travel import OfferKind
 
 BOOKING: Final = Kind("booking")
 """One per booking, keyed by its id."""
@@ -187,10 +187,10 @@ class BookingView(Value, frozen=True, kw_only=True):
     action: PaymentAction | None = None
 
 
-class QuoteItem(Value, frozen=True, kw_only=True, omit_defaults=False):
+class QuoteItem(Value, frozen=True, kw_only=True):
     """One thing that is quoted. `part_id`: `f` for the flight, `h1`, `h2`, … for stays. `total` is for
     the whole party and stay, `previous` what was shown before, where that was another. `can_hold`: it
-    can be held unpaid, which a flight for more than one payer must."""
+    can be held unpaid, which a flight for more than one payer must. `details`: as of the offer's card."""
 
     part_id: str
     offer_id: str
@@ -198,10 +198,10 @@ class QuoteItem(Value, frozen=True, kw_only=True, omit_defaults=False):
     title: str
     supplier: str
     total: Money
-    previous: Money | None
+    previous: Money | None = None
     expires_at: Millis
     can_hold: bool
-    details: Details
+    details: dict[str, Any]
 
 
 class QuoteView(Value, frozen=True, kw_only=True):

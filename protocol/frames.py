@@ -4,7 +4,7 @@ A frame is one MessagePack map with camelCase string keys and a `type`. Unknown 
 Fields that are `None` by default are left out when absent.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -62,7 +62,8 @@ class FieldError(Value, frozen=True, kw_only=True):
 
 
 class ErrorFrame(Response, kw_only=True, tag="error"):
-    """Failure. `code` is a stable word, `message` is in the user's language."""
+    """Failure. `code` is a stable word, `message` is in the user's language. `quote`: what the trip
+    costs now, of `price_changed` alone; the same map as the `ok` of `booking.quote` holds."""
 
     code: ErrorCode
     message: str
@@ -70,6 +71,7 @@ class ErrorFrame(Response, kw_only=True, tag="error"):
     retry_after_ms: int | None = None
     fields: list[FieldError] | None = None
     reference: str | None = None
+    quote: dict[str, Any] | None = None
 
 
 class Ping(Frame, frozen=True, kw_only=True, tag="ping"):

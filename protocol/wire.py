@@ -92,24 +92,19 @@ SessionCommand = (
     | RatePersona
 )
 
-UnbuiltCommand = (
-    QuoteTrip
-    | CreateBooking
-    | NameTraveller
-    | ApproveBooking
-    | DeclineBooking
-    | DecideBooking
-    | CancelBooking
-    | GetBooking
-    | OpenPlan
-    | ApplyPlan
-    | JoinConsultation
-    | SignalConsultation
-    | LeaveConsultation
+DeskCommand = QuoteTrip | CreateBooking
+"""What the desk of whoever sends it answers."""
+
+BookingCommand = (
+    NameTraveller | ApproveBooking | DeclineBooking | DecideBooking | CancelBooking | GetBooking
 )
+"""What a booking answers itself, in the order sent."""
+
+UnbuiltCommand = OpenPlan | ApplyPlan | JoinConsultation | SignalConsultation | LeaveConsultation
 """Known commands whose feature this server does not have yet: `unavailable, temporary:false`."""
 
-ClientFrame = Hello | Ping | Pong | RoomLogCommand | SessionCommand | UnbuiltCommand
+BuiltCommand = RoomLogCommand | SessionCommand | DeskCommand | BookingCommand
+ClientFrame = Hello | Ping | Pong | BuiltCommand | UnbuiltCommand
 
 DurableRoomEvent = (
     MessagePosted | MessageEdited | MessageDeleted | MessageReacted | MessagePinned | RoomChanged
@@ -136,7 +131,10 @@ ServerEvent = (
 UNBUILT: Final[tuple[type[Command], ...]] = UnbuiltCommand.__args__
 __all__ = [
     "UNBUILT",
+    "BookingCommand",
+    "BuiltCommand",
     "ClientFrame",
+    "DeskCommand",
     "DurableRoomEvent",
     "ErrorFrame",
     "Event",

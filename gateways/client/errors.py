@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from core.errors import Rejected
+from msgspec import to_builtins
+
+from core.errors import PriceChanged, Rejected
 from core.texts import sentence, translate
 from protocol import codec
 from protocol.close_codes import CloseCode
@@ -52,6 +54,7 @@ def error_frame(rejected: Rejected, *, ref: int | None, locale: str) -> bytes:
             retry_after_ms=rejected.retry_after_ms,
             fields=fields or None,
             reference=str(reference) if reference is not None else None,
+            quote=to_builtins(rejected.quote) if isinstance(rejected, PriceChanged) else None,
         )
     )
 

@@ -18,6 +18,7 @@ from gateways.client.fanout import TopicFanout
 from gateways.client.frames import encode_binary
 from protocol import codec
 from protocol.addresses import Address
+from protocol.booking import BOOKING, DESK
 from protocol.chat import PostMessage
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
@@ -25,9 +26,17 @@ from protocol.presence import SetPresence, SetTyping
 from protocol.room import ROOM, AwaitTurn, CreateRoom
 from protocol.session import SESSION, Hello
 from protocol.user import USER
-from protocol.wire import ClientFrame, RoomLogCommand, SessionCommand, UnbuiltCommand
+from protocol.wire import (
+    BookingCommand,
+    BuiltCommand,
+    ClientFrame,
+    DeskCommand,
+    UnbuiltCommand,
+)
 
 _UNBUILT: Final = frozenset(get_args(UnbuiltCommand))
+_OF_DESKS: Final = frozenset(get_args(DeskCommand))
+_OF_BOOKINGS: Final = frozenset(get_args(BookingCommand))
 """A command's type is looked up here: `isinstance` would ask each of them in turn, two microseconds."""
 
 
@@ -129,7 +138,7 @@ class Router:
         self,
         connection: Connection,
         principal: Principal,
-        command: RoomLogCommand | SessionCommand | UnbuiltCommand,
+        command: BuiltCommand | UnbuiltCommand,
     ) -> None:
         try:
             _limit(connection)
@@ -137,7 +146,7 @@ class Router:
                 room_id = command.room_id if isinstance(command, RoomCommand) else None
                 self._refuse_in_turn(connection, _unbuilt(), command.ref, room_id)
             else:
-                built = cast("RoomLogCommand | SessionCommand", command)
+                built = cast("BuiltCommand", command)
                 self._deliver(connection, principal, built)
         except Rejected as rejected:
             self._refuse(connection, rejected, command.ref)
@@ -166,7 +175,7 @@ class Router:
         self,
         connection: Connection,
         principal: Principal,
-        command: RoomLogCommand | SessionCommand,
+        command: BuiltCommand,
     ) -> None:
         """Queue a command at its actor. Raises `Rejected` when it goes nowhere."""
         if isinstance(command, SetPresence):
@@ -207,11 +216,15 @@ class Router:
 def _address(
     connection: Connection,
     principal: Principal,
-    command: RoomLogCommand | SessionCommand,
+    command: BuiltCommand,
 ) -> Address:
     """Who answers a command."""
     if isinstance(command, RoomCommand):
         return ROOM.at(command.room_id)
+    if type(command) in _OF_BOOKINGS:
+        return BOOKING.at(cast("BookingCommand", command).booking_id)
+    if type(command) in _OF_DESKS:
+        return DESK.at(principal.user_id)
     if isinstance(command, CreateRoom):
         return USER.at(principal.user_id)
     return SESSION.at(connection.session_id)

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from core.errors import Rejected
+from core.errors import PriceChanged, Rejected
 from core.texts import translate
 from gateways.http.routes import Reply, View, json_reply
+from protocol.booking import QuoteView
 from protocol.errors import ErrorCode
 
 STATUS: Final[Mapping[ErrorCode, int]] = {
@@ -70,6 +71,14 @@ class Problem(View, frozen=True):
     code: str
 
 
+class ChangedPrice(View, frozen=True):
+    """The answer 409 to a quote that costs another amount than was shown: with the new one."""
+
+    error: str
+    code: str
+    quote: QuoteView
+
+
 class Incident(View, frozen=True):
     """The answer 500: a reference to what the log says, and nothing else."""
 
@@ -81,11 +90,10 @@ def problem(error: Rejected, locale: str) -> Reply:
     status = STATUS[error.code]
     if status == 400:
         return json_reply(WrongFields(errors=_wrong_fields(error, locale)), 400)
-    return json_reply(
-        Problem(error=translate(error.text, locale, error.params), code=error.code),
-        status,
-        _headers(error, status),
-    )
+    text = translate(error.text, locale, error.params)
+    if isinstance(error, PriceChanged):
+        return json_reply(ChangedPrice(error=text, code=error.code, quote=error.quote), status)
+    return json_reply(Problem(error=text, code=error.code), status, _headers(error, status))
 
 
 def unbuilt(locale: str) -> Reply:

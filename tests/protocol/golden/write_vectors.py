@@ -61,6 +61,31 @@ BOOKING = {
     },
     "action": {"kind": "redirect", "url": "https://x.test", "expiresAt": AT},
 }
+QUOTE = {
+    "quoteId": A,
+    "items": [
+        {
+            "partId": "h1",
+            "offerId": B,
+            "kind": "hotel",
+            "title": "Hotel Tejo",
+            "supplier": "amadeus",
+            "total": EUR,
+            "previous": {"amount": 11_345, "currency": "EUR"},
+            "expiresAt": AT,
+            "canHold": False,
+            "details": {
+                "kind": "hotel",
+                "hotelId": "HTLIS001",
+                "name": "Hotel Tejo",
+                "checkIn": "2027-05-14",
+                "checkOut": "2027-05-16",
+            },
+        }
+    ],
+    "total": EUR,
+    "expiresAt": AT,
+}
 CARDS = [
     {
         "kind": "hotel.offer",
@@ -276,6 +301,17 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     (
+        "ErrorFrame",
+        {
+            "type": "error",
+            "ref": 1,
+            "code": "price_changed",
+            "message": "The price has changed. Look at the new one before you book.",
+            "temporary": False,
+            "quote": QUOTE,
+        },
+    ),
+    (
         "MessagePosted",
         {
             **SHOWN,
@@ -287,7 +323,7 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "QuoteAnswered",
-        {"type": "ok", "ref": 1, "quoteId": A, "items": [], "total": EUR, "expiresAt": AT},
+        {"type": "ok", "ref": 1, **QUOTE},
     ),
     ("BookingAnswered", {"type": "ok", "ref": 1, "booking": BOOKING}),
     (

@@ -17,6 +17,7 @@ from commands.sandbox_cities import sold_cities
 from commands.sandbox_words import EXAMPLES, milliseconds
 from core.clock import SystemClock
 from gateways.sandbox.amadeus import AmadeusMachine
+from gateways.sandbox.consolidator import ConsolidatorMachine
 from gateways.sandbox.duffel import DuffelMachine
 from gateways.sandbox.exchange import Machine
 from gateways.sandbox.performing import Sandbox
@@ -32,7 +33,12 @@ LOOPBACK: Final = "127.0.0.1"
 ANSWER_WITHIN: Final = 10.0
 DEFAULT_SEED: Final = "caravan"
 LOW_PRIORITY: Final = 10
-MACHINES: Final[tuple[Machine, ...]] = (AmadeusMachine(), DuffelMachine(), StripeMachine())
+MACHINES: Final[tuple[Machine, ...]] = (
+    AmadeusMachine(),
+    DuffelMachine(),
+    ConsolidatorMachine(),
+    StripeMachine(),
+)
 PORTS: Final = ("control", *(each.name for each in MACHINES))
 
 
@@ -46,14 +52,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _configure_serve(serve, inner=True)
     advance = actions.add_parser("advance", help="move business time forward")
     advance.add_argument("by", metavar="TIME", help="as 7d, 36h, 90m, 30s or 1d12h")
-    rule = actions.add_parser("rule", help="let requests go wrong: add a rule, or list them")
-    rule.add_argument("json", nargs="?", metavar="JSON", help="the rule; absent: list all")
+    for name, help_ in (
+        ("rule", "let requests go wrong: add a rule, or list them"),
+        ("fault", "the same as rule"),
+    ):
+        rule = actions.add_parser(name, help=help_)
+        rule.add_argument("json", nargs="?", metavar="JSON", help="the rule; absent: list all")
     actions.add_parser("calm", help="delete all rules")
     actions.add_parser("journal", help="what the rules did, one line of JSON each")
     issue = actions.add_parser("issue", help="issue an order's tickets, as the consolidator would")
     issue.add_argument("order", help="its id as Amadeus gave it, or its six-letter locator")
     pnrs = actions.add_parser("pnrs", help="find Amadeus orders by a remark's text")
     pnrs.add_argument("remark", nargs="?", default="")
+    asked = actions.add_parser("3ds", help="answer for a card's owner whom the bank asks")
+    asked.add_argument("intent", metavar="PI", help="the payment's id at Stripe")
+    asked.add_argument("result", choices=("ok", "fail"))
+    effects = actions.add_parser("effects", help="what moved money at Stripe, one line each")
+    effects.add_argument("--after", type=int, default=0, metavar="SEQ", help="only later ones")
     actions.add_parser("info", help="where the suppliers are")
     for name, action in actions.choices.items():
         if name != "serve":
@@ -183,11 +198,18 @@ def _steer(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 _Action = Callable[[httpx.Client, argparse.Namespace], httpx.Response]
+
+
+def _rules(client: httpx.Client, args: argparse.Namespace) -> httpx.Response:
+    return client.get("rules") if args.json is None else client.post("rules", content=args.json)
+
+
 _ACTIONS: Final[dict[str, _Action]] = {
     "advance": lambda client, args: client.post("clock", json={"advanceMs": milliseconds(args.by)}),
-    "rule": lambda client, args: (
-        client.get("rules") if args.json is None else client.post("rules", content=args.json)
-    ),
+    "rule": _rules,
+    "fault": _rules,
+    "3ds": lambda client, args: client.post(f"3ds/{args.intent}", params={"result": args.result}),
+    "effects": lambda client, args: client.get("stripe/effects", params={"after": args.after}),
     "calm": lambda client, _: client.delete("rules"),
     "journal": lambda client, _: client.get("journal"),
     "issue": lambda client, args: client.post(f"orders/{args.order}/issue"),

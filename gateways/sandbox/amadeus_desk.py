@@ -33,19 +33,43 @@ def control(request: Request, setting: Setting) -> Response | None:
             return None
 
 
-def _issued(order: Json, setting: Setting) -> Response:
-    """Idempotent: issued twice is issued once."""
+class NotIssued(Exception):
+    """Why nothing can be issued. `code`: one word."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+def issue(order: Json, setting: Setting) -> Json:
+    """The order with its tickets. Idempotent: issued twice is issued once. Raises `NotIssued`."""
+    if order["status"] == "ticketed":
+        return order
     for refusal in faults.only(setting.faults, faults.TicketRefuse):
-        return Response.of_json(409, {"detail": refusal.reason})
+        raise NotIssued("ticketing_refused", refusal.reason)
     if order["status"] == "cancelled":
-        return Response.of_json(409, {"detail": "The order is cancelled: nothing can be issued."})
-    if order["status"] == "live":
-        if order["dueKey"] is not None:
-            setting.records.delete(DUE, order["dueKey"])
-        data = {**order["data"], "tickets": _tickets(order["data"], setting)}
-        order = {**order, "status": "ticketed", "dueKey": None, "data": data}
-        setting.records.put(ORDERS, order["id"], order)
-    return Response.of_json(200, {"data": order["data"]})
+        raise NotIssued("cancelled", "The order is cancelled: nothing can be issued.")
+    if order["dueKey"] is not None:
+        setting.records.delete(DUE, order["dueKey"])
+    data = {**order["data"], "tickets": _tickets(order["data"], setting)}
+    order = {**order, "status": "ticketed", "dueKey": None, "data": data}
+    setting.records.put(ORDERS, order["id"], order)
+    return order
+
+
+def remarks_of(order: Json) -> list[str]:
+    """What may be searched for: remarks, then addresses of contacts."""
+    data = order["data"]
+    remarks = data.get("remarks", {}).get("general", [])
+    addresses = [each.get("emailAddress", "") for each in data["contacts"]]
+    return [each["text"] for each in remarks] + addresses
+
+
+def _issued(order: Json, setting: Setting) -> Response:
+    try:
+        return Response.of_json(200, {"data": issue(order, setting)["data"]})
+    except NotIssued as refusal:
+        return Response.of_json(409, {"detail": refusal.detail})
 
 
 def _tickets(data: Json, setting: Setting) -> list[Json]:
@@ -74,8 +98,7 @@ def _pnrs(remark: str, setting: Setting) -> Response:
     orders = [
         order
         for _, order in setting.records.scan(ORDERS)
-        if order["createdWall"] <= seen_until
-        and any(remark in text for text in _texts(order["data"]))
+        if order["createdWall"] <= seen_until and any(remark in text for text in remarks_of(order))
     ]
     orders.sort(key=lambda order: (order["createdWall"], order["locator"]))
     return Response.of_json(
@@ -87,18 +110,12 @@ def _pnrs(remark: str, setting: Setting) -> Response:
                     "locator": order["locator"],
                     "status": order["status"],
                     "createdAt": order["createdBusiness"],
-                    "remarks": _texts(order["data"]),
+                    "remarks": remarks_of(order),
                 }
                 for order in orders
             ]
         },
     )
-
-
-def _texts(data: Json) -> list[str]:
-    remarks = data.get("remarks", {}).get("general", [])
-    addresses = [each.get("emailAddress", "") for each in data["contacts"]]
-    return [each["text"] for each in remarks] + addresses
 
 
 def _posted(request: Request) -> object:

@@ -146,6 +146,7 @@ def _kept(wanted: _Wanted, setting: Setting) -> Json:
     order: Json = {
         "id": order_id,
         "locator": locator,
+        "number": number,
         "status": "live",
         "createdWall": setting.now.wall,
         "createdBusiness": setting.now.business,

@@ -3,16 +3,17 @@
 `Sandbox` is all of the sandbox but its sockets: the shell serves it, the simulation calls it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 from gateways.sandbox import faults
 from gateways.sandbox.clock import instant
 from gateways.sandbox.exchange import Json, Machine, Request, Response, Setting
-from gateways.sandbox.records import Draft, Kept, Memory
+from gateways.sandbox.records import Draft, Kept, Memory, Place
 from gateways.sandbox.world import World
 
+T = TypeVar("T")
 _PAGE: Final = b"<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>"
 
 
@@ -30,12 +31,13 @@ class Performance:
 @dataclass(slots=True, kw_only=True)
 class Sandbox:
     """The machines with what they share. Owns: what a restart forgets. Borrows: the store. `wall` in
-    milliseconds."""
+    milliseconds. `after_commit` is told what was written."""
 
     world: World
     store: Kept
     machines: Sequence[Machine]
     wall: Callable[[], int]
+    after_commit: Callable[[Collection[Place]], None] = lambda _: None
     _volatile: Memory = field(default_factory=Memory)
 
     def perform(self, machine: Machine, request: Request, *, late: bool = False) -> Performance:
@@ -60,9 +62,27 @@ class Sandbox:
             wall=self.wall(),
             fired=fired,
         )
+        self._commit(records, volatile)
+        return done
+
+    def alter(self, do: Callable[[Setting], T]) -> T:
+        """What no request asks for: committed when this returns."""
+        records, volatile = Draft(self.store), Draft(self._volatile)
+        setting = Setting(
+            now=instant(self.wall(), records),
+            world=self.world,
+            records=records,
+            volatile=volatile,
+        )
+        done = do(setting)
+        self._commit(records, volatile)
+        return done
+
+    def _commit(self, records: Draft, volatile: Draft) -> None:
         self.store.commit(records.changes)
         self._volatile.commit(volatile.changes)
-        return done
+        if records.changes:
+            self.after_commit(records.changes)
 
 
 def perform(

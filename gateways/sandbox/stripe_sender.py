@@ -1,0 +1,101 @@
+"""Sends Stripe's webhooks, a few at once, to this machine only; and lets due things happen meanwhile."""
+
+import logging
+from collections.abc import Collection
+from typing import Final
+
+import httpx
+import trio
+
+from gateways.sandbox.exchange import Setting
+from gateways.sandbox.performing import Sandbox
+from gateways.sandbox.records import Place
+from gateways.sandbox.stripe_deliveries import (
+    DELIVERIES,
+    Delivery,
+    concluded,
+    is_loopback,
+    prepared,
+    waiting,
+)
+from gateways.sandbox.stripe_objects import Call
+
+log: Final = logging.getLogger("caravan.sandbox")
+
+AT_ONCE: Final = 8
+ANSWER_WITHIN: Final = 5.0
+LOOK_EVERY: Final = 1.0
+"""Seconds after which the business clock is asked what is due, if nobody else asked."""
+
+
+class WebhookSender:
+    """Owns: which deliveries are under way. Borrows: the sandbox, whose records are the queue."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._wake = trio.Event()
+        self._under_way: set[str] = set()
+        sandbox.after_commit = self._committed
+
+    async def run(self) -> None:
+        """Until cancelled: what was under way then is sent again by the next one."""
+        async with (
+            httpx.AsyncClient(
+                timeout=ANSWER_WITHIN, trust_env=False, follow_redirects=False
+            ) as client,
+            trio.open_nursery() as nursery,
+        ):
+            while True:
+                self._wake = trio.Event()
+                for machine in self._sandbox.machines:
+                    self._sandbox.alter(machine.settle)
+                patience = LOOK_EVERY
+                now = self._sandbox.wall()
+                for key, at in self._sandbox.alter(_first_ones):
+                    if key in self._under_way:
+                        continue
+                    if len(self._under_way) == AT_ONCE:
+                        break
+                    if at > now:
+                        patience = min(patience, (at - now) / 1_000)
+                        break
+                    self._under_way.add(key)
+                    nursery.start_soon(self._send, client, key)
+                with trio.move_on_after(patience):
+                    await self._wake.wait()
+
+    async def _send(self, client: httpx.AsyncClient, key: str) -> None:
+        delivery = self._sandbox.alter(lambda setting: prepared(Call(setting=setting), key))
+        taken = delivery is not None and await _posted(client, delivery)
+        if delivery is not None:
+            self._sandbox.alter(
+                lambda setting: concluded(
+                    Call(setting=setting), key, how="taken" if taken else "refused"
+                )
+            )
+        self._under_way.discard(key)
+        self._wake.set()
+
+    def _committed(self, places: Collection[Place]) -> None:
+        if any(kind == DELIVERIES for kind, _ in places):
+            self._wake.set()
+
+
+async def _posted(client: httpx.AsyncClient, delivery: Delivery) -> bool:
+    """Whether it was answered with 2xx in time."""
+    if not is_loopback(delivery.url):
+        return False
+    try:
+        with trio.fail_after(ANSWER_WITHIN):
+            async with client.stream(
+                "POST", delivery.url, content=delivery.body, headers=delivery.headers
+            ) as answer:
+                return answer.is_success
+    except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
+        log.info("a webhook was not taken: %s", type(error).__name__)
+        return False
+
+
+def _first_ones(setting: Setting) -> list[tuple[str, int]]:
+    """More than can be under way."""
+    return waiting(setting, 2 * AT_ONCE)

@@ -13,7 +13,9 @@ from core.errors import Rejected
 from core.telemetry import bind_request, clear_request
 from core.texts import first_spoken
 from gateways.http import (
+    admin_bookings,
     auth,
+    bookings,
     health,
     inbox,
     info,
@@ -23,9 +25,11 @@ from gateways.http import (
     persona_memories,
     personas,
     places,
+    quotes,
     recommendations,
     rooms,
     users,
+    webhooks,
 )
 from gateways.http.bodies import BODY_WITHIN, MAX_BODY_BYTES
 from gateways.http.gate import Gate
@@ -43,11 +47,15 @@ DECLARED: Final = (
     *inbox.ROUTES,
     *places.ROUTES,
     *offers.ROUTES,
+    *quotes.ROUTES,
+    *bookings.ROUTES,
+    *admin_bookings.ROUTES,
     *recommendations.ROUTES,
     *personas.ROUTES,
     *persona_memories.ROUTES,
     *persona_cards.ROUTES,
     *models.ROUTES,
+    *webhooks.ROUTES,
     *info.ROUTES,
     *health.ROUTES,
 )

@@ -97,7 +97,7 @@ class Gate:
         self, route: Route, request: Request, path: Mapping[str, str], visit: "_Visit"
     ) -> Reply:
         try:
-            with trio.fail_after(ANSWER_WITHIN):
+            with trio.fail_after(route.answer_within or ANSWER_WITHIN):
                 return await self._judged(route, request, path, visit)
         except SlowBody as error:
             visit.headers["Connection"] = "close"
@@ -148,6 +148,7 @@ class Gate:
             body=Nothing() if route.takes else decode_body(raw, request.mimetype, route.body),
             raw=raw if route.takes else b"",
             media_type=request.mimetype.lower(),
+            headers=_headers_of(request) if route.takes else {},
         )
         if call.key is None or not route.keeps_answer:
             return await route.handle(call)
@@ -187,6 +188,10 @@ async def _fingerprint(*parts: str | bytes) -> bytes:
     if sum(map(len, parts)) <= MAX_BODY_BYTES:
         return fingerprint(*parts)
     return await trio.to_thread.run_sync(fingerprint, *parts)
+
+
+def _headers_of(request: Request) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
 
 
 class _Visit:

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from core.ports.bookings import Bookings, Tellings
 from core.ports.catalogue import Catalogue
-from core.ports.clock import Clock, Ids
+from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.credentials import Credentials
 from core.ports.inference import PlacesByMeaning, Recommender
 from core.ports.models import Models
@@ -13,6 +14,7 @@ from core.ports.personas import Feedbacks, Memories, Personas, Runs
 from core.ports.rate_limits import RateLimits
 from core.ports.repositories import IdempotencyKeys, Inboxes, Rooms, Users
 from core.ports.travel_search import TravelSearch
+from core.ports.webhooks import WebhookReception
 from core.reference import Ref
 from protocol.addresses import Address
 
@@ -26,7 +28,10 @@ class HttpPorts:
     """`ref` is the actor system's. `rate_limits` None: all limits are off (tests on loopback).
     `card_fields`: those of a character card that the loaded model uses.
 
+    `webhooks` None: no provider sends any.
+
     `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
+    `suppliers`: who is asked, as `statistics` says it.
     `models`: which model understands messages, which words answers. `model_rows`: their versions;
     `model_troubles`: what of them this node cannot use, and why.
     `statistics` gives group → name → number for `/metrics`; the gateway adds its own group `http`. `public_ws_url` None: `/api/v1/info`
@@ -39,6 +44,10 @@ class HttpPorts:
     inboxes: Inboxes
     catalogue: Catalogue
     travel: TravelSearch
+    bookings: Bookings
+    tellings: Tellings
+    business: BusinessClock
+    suppliers: Callable[[], Statistics]
     personas: Personas
     runs: Runs
     memories: Memories
@@ -58,5 +67,6 @@ class HttpPorts:
     statistics: Callable[[], Statistics]
     ws_port: Callable[[], int]
     version: str
+    webhooks: WebhookReception | None = None
     public_ws_url: str | None = None
     tenant_id: int = DEFAULT_TENANT

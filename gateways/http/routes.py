@@ -38,8 +38,8 @@ class Nothing(Body, frozen=True):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One request, judged and decoded. `body` and `query` are of the route's declared types; `raw` is
-    the body of a route that takes it undecoded, of `media_type`; `key` is its Idempotency-Key;
-    `address` whom to count it for; `locale` what its user reads."""
+    the body of a route that takes it undecoded, of `media_type`, and `headers` are that one's, by names
+    in lower case; `key` is its Idempotency-Key; `address` whom to count it for; `locale` what its user reads."""
 
     ports: HttpPorts
     limits: Limits
@@ -54,6 +54,7 @@ class Call:
     body: Any
     raw: bytes = b""
     media_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def of(self) -> Principal:
         """The caller of a route that is not public."""
@@ -84,7 +85,8 @@ class Route:
     `errors`: the codes it may answer beside those that follow from the other fields.
     `keeps_answer`: whether an Idempotency-Key is honoured. `is_limited`: whether it counts.
     `takes`: the media types of a body that the handler reads itself, of at most `max_body` bytes
-    (None: as many as any other). `also`: other media types of the answer.
+    (None: as many as any other); whoever finds no place for that many is refused, or, unless it
+    `needs_place`, cut off at the ordinary limit. `also`: other media types of the answer.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -104,3 +106,5 @@ class Route:
     also: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     max_body: int | None = None
+    answer_within: float | None = None
+    needs_place: bool = True

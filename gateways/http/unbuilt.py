@@ -4,18 +4,5 @@ from typing import Final
 
 from gateways.http.routes import API
 
-UNBUILT: Final[tuple[tuple[str, str], ...]] = (
-    ("POST", f"{API}/quotes"),
-    ("GET", f"{API}/bookings"),
-    ("POST", f"{API}/bookings"),
-    ("GET", f"{API}/bookings/{{id}}"),
-    ("GET", f"{API}/bookings/{{id}}/timeline"),
-    ("POST", f"{API}/bookings/{{id}}/approve"),
-    ("POST", f"{API}/bookings/{{id}}/decline"),
-    ("POST", f"{API}/bookings/{{id}}/decide"),
-    ("POST", f"{API}/bookings/{{id}}/cancel"),
-    ("POST", f"{API}/bookings/{{id}}/travellers"),
-    ("GET", f"{API}/marketplace"),
-    ("POST", "/webhooks/{provider}"),
-)
+UNBUILT: Final[tuple[tuple[str, str], ...]] = (("GET", f"{API}/marketplace"),)
 """Method and path. Whoever builds one takes it out and declares a `Route`."""

@@ -117,7 +117,7 @@ def test_what_is_not_built_yet_says_so(by_ada: Caller, method: str, path: str) -
 
 
 def test_a_webhook_of_nobody_is_not_found(http: str) -> None:
-    refusal(call(http, "POST", "/webhooks/stripe", {}), 404, "unavailable")
+    refusal(call(http, "POST", "/webhooks/nobody", {}), 404, "not_found")
 
 
 def test_every_answer_has_a_request_id_the_callers_own_if_it_is_proper(http: str) -> None:

@@ -1,4 +1,4 @@
-"""A booking's whole state, as it is stored: frozen, plain data, MessagePack (pure)."""
+"""A booking's whole state, as it is stored: frozen, plain data, JSON (an offer holds the supplier's own) (pure)."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from actors.booking.calls import Call
 from protocol.booking import ParticipantState, TravellerType
 from protocol.frames import Money, Value
 from protocol.ids import Millis
-from protocol.payments import PaymentState
+from protocol.payments import Declined, PaymentState
 from protocol.travel import OfferKind, OrderState, Query, SupplierOffer
 
 SagaState = Literal[
@@ -36,7 +36,14 @@ TERMINAL: frozenset[SagaState] = frozenset({"COMPLETED", "CANCELLED"})
 class Payment(Value, frozen=True, kw_only=True):
     """One payment of a share. `version` counts within the share; `attempt` counts methods tried. `seen`:
     as it was last seen; None: it was asked for and nobody knows whether it exists. `opened_at`: when
-    the intent was committed."""
+    the intent was committed.
+
+    `method`: of the newest attempt; `is_asked`: how that attempt ended is not known (yet), since
+    `asked_at`. `declined`: why it was refused. `is_void`: proven never to have been made.
+    `is_doubtful`: a call to make it was not answered. `must_find`: only a list can say whether it
+    exists. `is_lost`: it can never be captured. `is_fresh`: nothing has happened since it was seen. `was_held`, `was_let_go`: memo rows
+    that were posted; `captured`, `refunded`: minor units that were posted. `intent`: the newest call
+    that concerned its money. `refunds`: refunds that were begun and are certain."""
 
     version: int
     amount: Money
@@ -45,12 +52,31 @@ class Payment(Value, frozen=True, kw_only=True):
     payment_id: str | None = None
     attempt: int = 0
     seen: PaymentState | None = None
+    method: str | None = None
+    is_asked: bool = False
+    asked_at: Millis = 0
+    declined: Declined | None = None
+    is_void: bool = False
+    is_doubtful: bool = False
+    must_find: bool = False
+    is_lost: bool = False
+    is_fresh: bool = True
+    was_held: bool = False
+    was_let_go: bool = False
+    has_refund_failed: bool = False
+    captured: int = 0
     refunded: int = 0
+    refund_aim: int = 0
+    refunds: int = 0
+    intent: int = 0
 
 
 class Share(Value, frozen=True, kw_only=True):
     """One person's share. `payments`: newest last; only the last may ever be captured. `consented`: the
-    `split_version` that they agreed to. `client_ids`: attempts that were taken, newest last."""
+    `split_version` that they agreed to. `client_ids`: attempts that were taken, newest last.
+    `method`: approved, and not sent yet. `is_out`: pays nothing any more, and had said no or was left
+    out. `barred`: methods that must never be tried again. `spent`: minor units of what was captured
+    that went to suppliers."""
 
     id: str
     user_id: str
@@ -59,12 +85,23 @@ class Share(Value, frozen=True, kw_only=True):
     payments: tuple[Payment, ...] = ()
     consented: int = 0
     client_ids: tuple[str, ...] = ()
+    method: str | None = None
+    is_out: bool = False
+    barred: tuple[str, ...] = ()
+    spent: int = 0
 
 
 class Part(Value, frozen=True, kw_only=True):
     """A flight (`f`) or a hotel stay (`h1`, `h2`, …). `holds`, `cancels`, `issues`: the supplier's
     capabilities at create. `total` is what was agreed to. `attempt` counts orders that were begun;
-    the next begins only when the one before is proven never to have been made."""
+    the next begins only when the one before is proven never to have been made.
+
+    `is_priced`: today's price is known and `offer` holds it. `held_at`: when the newest order was sent;
+    `is_doubtful`: nobody knows whether it was made. `is_fresh`: nothing has happened since `order` was
+    seen. `is_released`: it may be issued, or paid for, from now on. `is_gone`: nothing is left of it.
+    `is_paid`: its money was posted to the supplier. `is_dropped`: the booking goes on without it.
+    `refusal`: why the supplier would not. `intent`: the newest call that concerned its money.
+    `returned`: what the supplier gives back, minor units."""
 
     id: str
     kind: OfferKind
@@ -78,6 +115,17 @@ class Part(Value, frozen=True, kw_only=True):
     offer_id: str
     attempt: int = 0
     order: OrderState | None = None
+    is_priced: bool = False
+    held_at: Millis = 0
+    is_doubtful: bool = False
+    is_fresh: bool = True
+    is_released: bool = False
+    is_gone: bool = False
+    is_paid: bool = False
+    is_dropped: bool = False
+    refusal: str = ""
+    intent: int = 0
+    returned: int | None = None
 
 
 class Seat(Value, frozen=True, kw_only=True):
@@ -131,7 +179,11 @@ class Provider(Value, frozen=True, kw_only=True):
 class Saga(Value, frozen=True, kw_only=True):
     """`revision` counts steps, `version` those that people see. All times are business time, in
     milliseconds. `deadlines`: name → when. `next_look_at`: subject → when a look or
-    a repeat that failed is due again."""
+    a repeat that failed is due again; `tries`: how often it failed in a row. `collect_by`: no money is
+    collected after, whatever was agreed. `entered_at`: when this state began, `touched_at` the newest
+    step. `rounds`: prices that were asked for anew. `no_resplit`: somebody would not pay more.
+    `manual_from`: where a person was needed. `is_stuck`: it takes longer than it should.
+    `by_policy`: called off when suppliers keep a part."""
 
     booking_id: str
     tenant_id: int
@@ -156,3 +208,13 @@ class Saga(Value, frozen=True, kw_only=True):
     next_seq: int = 1
     reason: str = ""
     manual_reason: str = ""
+    tries: dict[str, int] = field(default_factory=dict)
+    collect_by: Millis = 0
+    entered_at: Millis = 0
+    touched_at: Millis = 0
+    rounds: int = 0
+    questions: int = 0
+    no_resplit: bool = False
+    manual_from: SagaState | None = None
+    is_stuck: bool = False
+    by_policy: bool = False

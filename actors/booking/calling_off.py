@@ -1,0 +1,173 @@
+"""Calling a booking off, and what operators may do (pure)."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from actors.booking.moves import cancelled, complete, unwind
+from actors.booking.orders import doubt_order, is_booked
+from actors.booking.payments import doubt_all
+from actors.booking.questions import AGREE, KEEP, ask, close
+from actors.booking.state import Option, Part, SagaState
+from actors.booking.steps import CallOff, Operate
+from actors.booking.timing import REFUND_AFTER
+from actors.booking.turn import Turn, is_order_busy
+from core.errors import Rejected
+from protocol.travel import OrderState
+
+FREE: Final[frozenset[SagaState]] = frozenset(
+    {
+        "COLLECTING",
+        "RESPLIT",
+        "REPRICING",
+        "RECONSENT",
+        "ORDERING",
+        "ORDER_UNKNOWN",
+        "HELD",
+        "CAPTURING",
+        "CAPTURE_REPAIR",
+        "HOTEL",
+    }
+)
+CALLED_OFF: Final = "The organiser has called the trip off. Nobody pays."
+AGREE_TEXT: Final = (
+    "Call it off. The suppliers keep what their rules allow; the rest is given back."
+)
+KEEP_TEXT: Final = "Keep the booking."
+
+
+def call_off(turn: Turn, command: CallOff) -> bool:
+    """False: it is being called off already. Raises `Rejected`."""
+    saga = turn.saga
+    if command.user_id != saga.organiser_id:
+        if any(share.user_id == command.user_id for share in saga.shares):
+            raise Rejected("forbidden", "Only the organiser may call the trip off.")
+        raise Rejected("not_found", "There is no such booking.")
+    if saga.state in ("UNWINDING", "CANCELLED"):
+        return False
+    bought = [part for part in saga.parts if not part.is_dropped and is_booked(part)]
+    if saga.state in FREE and not bought:
+        if any(_is_being_bought(turn, part) for part in saga.parts):
+            raise Rejected(
+                "conflict", "The booking is being made right now. Try again in a minute."
+            )
+        unwind(turn, CALLED_OFF)
+        return True
+    if saga.question is not None and saga.question.kind == "refund":
+        return False
+    live = [part for part in saga.parts if not part.is_dropped and not part.is_gone]
+    if saga.state == "COMPLETED" and live and all(part.cancels == "policy" for part in live):
+        _ask(turn)
+        return True
+    if saga.state == "MANUAL":
+        raise Rejected("conflict", "Somebody of our team is looking into this booking already.")
+    if saga.state == "TICKETING" or saga.state in FREE:
+        raise Rejected(
+            "conflict", "It is being booked right now and cannot be called off any more."
+        )
+    raise Rejected("conflict", "It is booked, and the supplier does not take it back.")
+
+
+def _is_being_bought(turn: Turn, part: Part) -> bool:
+    """A stay that is on its way cannot be stopped; a reservation can."""
+    return part.kind == "hotel" and part.cancels == "none" and is_order_busy(turn.saga, part)
+
+
+def _ask(turn: Turn) -> None:
+    until = turn.now + REFUND_AFTER
+    options = (Option(id=AGREE, text=AGREE_TEXT), Option(id=KEEP, text=KEEP_TEXT))
+    ask(turn, "refund", options, (turn.saga.organiser_id,), expires_at=until)
+    turn.set_deadline("refund", until)
+    turn.say("The organiser is asked whether to call the trip off by the suppliers' rules.")
+
+
+def advance_refund(turn: Turn) -> None:
+    """An answer to whether a booked trip is to be called off."""
+    question = turn.saga.question
+    if question is None or question.kind != "refund" or not question.answers:
+        return
+    answers = set(question.answers.values())
+    close(turn)
+    turn.set_deadline("refund", None)
+    if answers == {AGREE}:
+        turn.update(by_policy=True)
+        unwind(turn, "The organiser has called the trip off. What suppliers return is given back.")
+    else:
+        turn.say("The trip stays booked.")
+
+
+def operate(turn: Turn, command: Operate) -> bool:
+    """Raises `Rejected` where the word makes no sense."""
+    saga = turn.saga
+    if saga.state in ("COMPLETED", "CANCELLED"):
+        raise Rejected("conflict", "This booking has ended.")
+    match command.action:
+        case "retry":
+            _retry(turn)
+        case "compensate":
+            _compensate(turn)
+        case "settle":
+            _settle(turn, command.note)
+    return True
+
+
+def _retry(turn: Turn) -> None:
+    """Look at everything again, now. At a hotel nobody can ask: it was not booked, try once more."""
+    saga = turn.saga
+    turn.update(next_look_at={}, tries={}, is_stuck=False)
+    if saga.state == "MANUAL" and saga.manual_from is not None:
+        turn.go(saga.manual_from, manual_reason="")
+        for share in turn.saga.shares:
+            for payment in share.payments:
+                if payment.has_refund_failed:
+                    turn.put_payment(share.id, replace(payment, has_refund_failed=False))
+    if turn.saga.state == "HOTEL_UNKNOWN":
+        for part in turn.saga.parts:
+            if part.is_doubtful and not part.finds:
+                turn.put_part(replace(part, is_doubtful=False, order=None, refusal=""))
+    _doubt_everything(turn)
+
+
+def _doubt_everything(turn: Turn) -> None:
+    doubt_all(turn)
+    for part in turn.saga.parts:
+        if part.order is not None and not part.is_gone:
+            doubt_order(turn, part)
+
+
+def _compensate(turn: Turn) -> None:
+    """Undo what can be undone. What is booked must have been called off by hand before."""
+    saga = turn.saga
+    if saga.state == "HOTEL_UNKNOWN" or saga.manual_from == "HOTEL_UNKNOWN":
+        for part in saga.parts:
+            if part.is_doubtful and not part.finds:
+                turn.put_part(replace(part, is_doubtful=False, order=None, is_gone=True))
+    if any(is_booked(part) for part in turn.saga.parts):
+        raise Rejected("conflict", "What is booked must be called off with its supplier first.")
+    unwind(turn, "The trip could not be booked. Everything is being given back.")
+
+
+def _settle(turn: Turn, note: str) -> None:
+    """The rest was done by hand: a stay that was not answered is booked, or a manual booking ends."""
+    saga = turn.saga
+    unknown = [part for part in saga.parts if part.is_doubtful and part.kind == "hotel"]
+    if saga.state == "HOTEL_UNKNOWN" and unknown:
+        for part in unknown:
+            order = OrderState(
+                supplier=part.offer.supplier,
+                order_id=f"by-hand:{part.id}:{part.attempt}",
+                status="confirmed",
+                total=part.total,
+            )
+            turn.put_part(replace(part, is_doubtful=False, order=order))
+        return
+    if saga.state != "MANUAL":
+        raise Rejected("conflict", "Only a booking that needs a person can be settled.")
+    if saga.pending:
+        raise Rejected("conflict", "A call is still under way. Try again in a minute.")
+    turn.update(manual_reason=f"{saga.manual_reason} Settled: {note}"[:1000])
+    is_whole = all(is_booked(part) for part in saga.parts if not part.is_dropped)
+    if is_whole:
+        complete(turn)
+    else:
+        cancelled(turn)

@@ -1,0 +1,69 @@
+"""CAPTURING and CAPTURE_REPAIR: taking what everybody authorised (pure). APIS §10.3."""
+
+from actors.booking.collecting import keep_payments
+from actors.booking.moves import after_capture, capture, manual, repair
+from actors.booking.payments import call_capture, is_dead, is_held, is_paid, last
+from actors.booking.state import Saga, Share
+from actors.booking.turn import Turn, is_payment_busy, payment_subject
+
+
+def unpaid(saga: Saga) -> tuple[Share, ...]:
+    """The one whose authorisation runs out first comes first."""
+    shares = [share for share in saga.shares if not is_paid(share)]
+
+    def until(share: Share) -> int:
+        payment = last(share)
+        if payment is None or payment.seen is None or payment.seen.capture_before is None:
+            return 2**62
+        return payment.seen.capture_before
+
+    return tuple(sorted(shares, key=until))
+
+
+def is_lost(saga: Saga, share: Share, now: int) -> bool:
+    """Whether a share's money can certainly not be taken any more."""
+    payment = last(share)
+    if payment is None or is_dead(payment) or payment.is_lost:
+        return True
+    if is_payment_busy(saga, share.id, payment) or not payment.is_fresh:
+        return False
+    return not is_held(saga, share, now)
+
+
+def advance_capturing(turn: Turn) -> None:
+    keep_payments(turn)
+    saga = turn.saga
+    if any(_is_short(share) for share in saga.shares):
+        manual(turn, "Something else than a share's amount was captured.")
+        return
+    left = unpaid(saga)
+    if not left:
+        if not any(getattr(pending.call, "op", "") == "capture" for pending in saga.pending):
+            after_capture(turn)
+        return
+    if any(is_lost(saga, share, turn.now) for share in left):
+        repair(turn)
+        return
+    for share in left:
+        payment = last(share)
+        if (
+            payment is not None
+            and payment.is_fresh
+            and not is_payment_busy(turn.saga, share.id, payment)
+            and turn.is_open(payment_subject(share.id, payment.version))
+        ):
+            call_capture(turn, share, payment)
+
+
+def _is_short(share: Share) -> bool:
+    payment = last(share)
+    return (
+        payment is not None and bool(payment.captured) and payment.captured != share.amount.amount
+    )
+
+
+def advance_capture_repair(turn: Turn) -> None:
+    keep_payments(turn)
+    saga = turn.saga
+    if all(is_held(saga, share, turn.now) for share in unpaid(saga)):
+        capture(turn)

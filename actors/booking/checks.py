@@ -1,0 +1,79 @@
+"""What must hold of every stored saga (pure): the structural half of I1 to I6, for tests and audits."""
+
+from collections.abc import Iterator
+
+from actors.booking.calls import Capture, Confirm, Release
+from actors.booking.orders import flight_of, is_booked, is_live, is_ticketed, may_exist
+from actors.booking.payments import is_dead, is_paid, last
+from actors.booking.state import TERMINAL, Saga
+
+
+def check(saga: Saga) -> list[str]:
+    """What is wrong with it; empty when nothing is."""
+    return [*_sums(saga), *_calls(saga), *_ends(saga)]
+
+
+def _sums(saga: Saga) -> Iterator[str]:
+    if sum(share.amount.amount for share in saga.shares) != saga.total.amount:
+        yield "I5: the shares do not add up to the total"
+    live = [part for part in saga.parts if not part.is_dropped]
+    if sum(part.total.amount for part in live) != saga.total.amount:
+        yield "I5: the parts do not add up to the total"
+    for share in saga.shares:
+        if share.amount.amount < 0:
+            yield f"I5: share {share.id} is negative"
+        if share.spent > sum(p.captured - p.refunded for p in share.payments):
+            yield f"more of share {share.id} was spent than is there"
+        for payment in share.payments:
+            if payment.refunded > payment.captured:
+                yield f"more of {share.id} was given back than was taken"
+            if payment.captured > payment.amount.amount:
+                yield f"more of {share.id} was taken than was authorised"
+        if sum(payment.captured > payment.refunded for payment in share.payments) > 1:
+            yield f"share {share.id} is paid twice"
+
+
+def _calls(saga: Saga) -> Iterator[str]:
+    if len({pending.seq for pending in saga.pending}) != len(saga.pending):
+        yield "an intent is pending twice"
+    flight = flight_of(saga)
+    for pending in saga.pending:
+        call = pending.call
+        if isinstance(call, Capture):
+            if flight is not None and flight.holds and not is_live(flight):
+                yield "I6: a capture without a live order"
+            share = next(share for share in saga.shares if share.id == call.share_id)
+            payment = last(share)
+            if payment is None or payment.payment_id != call.payment_id:
+                yield "a capture of a payment that is not the newest"
+            elif payment.split_version != saga.split_version and saga.state == "CAPTURING":
+                yield "a capture under an old split"
+        if isinstance(call, Confirm | Release) and not all(is_paid(share) for share in saga.shares):
+            yield "I3: tickets before everything is captured"
+
+
+def _ends(saga: Saga) -> Iterator[str]:
+    if saga.state in TERMINAL and saga.pending:
+        yield "the end was reached with calls under way"
+    if saga.state == "COMPLETED" and saga.manual_reason == "":
+        for share in saga.shares:
+            net = sum(payment.captured - payment.refunded for payment in share.payments)
+            if net != share.amount.amount:
+                yield f"I1: {share.id} has paid something else than its amount"
+            if share.spent != net:
+                yield f"I1: not all of {share.id} was spent"
+        for part in saga.parts:
+            if part.is_dropped:
+                continue
+            if not (is_ticketed(saga, part) if part.kind == "flight" else is_booked(part)):
+                yield f"I1: part {part.id} is not booked"
+    if saga.state == "CANCELLED" and saga.manual_reason == "":
+        for share in saga.shares:
+            for payment in share.payments:
+                if not is_dead(payment) and payment.captured != payment.refunded + (
+                    share.spent if saga.by_policy else 0
+                ):
+                    yield f"I2: something of {share.id} is held or kept"
+        for part in saga.parts:
+            if may_exist(saga, part):
+                yield f"I2: an order of {part.id} may be left"

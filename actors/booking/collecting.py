@@ -1,0 +1,188 @@
+"""COLLECTING and its kin: people name who travels, approve and decline; money is authorised (pure)."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from actors.booking.moves import first_expiry, reprice, resplit, unwind
+from actors.booking.payments import (
+    call_authorise,
+    is_dead,
+    is_held,
+    is_replayable,
+    last,
+    open_payment,
+    resolve_open,
+    undo,
+)
+from actors.booking.resplitting import ask_organiser, missing_seats, missing_shares
+from actors.booking.standings import standing
+from actors.booking.state import Payment, Saga, SagaState, Share
+from actors.booking.steps import Approve, Decline, TravellerNamed
+from actors.booking.turn import MOST_REMEMBERED, Turn, is_payment_busy, payment_subject
+from core.errors import Rejected
+
+OPEN_TO_PAYERS: Final[frozenset[SagaState]] = frozenset(
+    {"COLLECTING", "RESPLIT", "RECONSENT", "CAPTURE_REPAIR"}
+)
+OPEN_TO_NAMES: Final[frozenset[SagaState]] = frozenset({"COLLECTING", "RESPLIT", "RECONSENT"})
+NEW_ATTEMPT: Final = frozenset({"invited", "declined", "expired", "action_required"})
+MAX_PAYMENTS: Final = 24
+"""Of one share: attempts are cheap for the one who makes them, not for the others."""
+
+
+def own_share(saga: Saga, user_id: str) -> Share:
+    """Raises `Rejected`: to strangers a booking does not exist."""
+    for share in saga.shares:
+        if share.user_id == user_id:
+            return share
+    if user_id == saga.organiser_id:
+        raise Rejected("forbidden", "You pay no share of this booking.")
+    raise Rejected("not_found", "There is no such booking.")
+
+
+def approve(turn: Turn, command: Approve) -> bool:
+    """False: this attempt was taken already. Raises `Rejected`."""
+    saga = turn.saga
+    share = own_share(saga, command.user_id)
+    if command.client_id in share.client_ids:
+        return False
+    if saga.state not in OPEN_TO_PAYERS:
+        raise Rejected("conflict", "This booking takes no payments now.")
+    if saga.state == "RECONSENT":
+        raise Rejected("conflict", "First the new amounts must be agreed to.")
+    if not share.amount.amount:
+        raise Rejected("conflict", "You have nothing to pay here.")
+    if standing(saga, share, turn.now) not in NEW_ATTEMPT:
+        raise Rejected("conflict", "Your share is on its way or settled already.")
+    if command.method in share.barred:
+        raise Rejected("conflict", "This card was refused for good. Please use another one.")
+    if len(share.payments) >= MAX_PAYMENTS:
+        raise Rejected("conflict", "Too many attempts. Ask the organiser how to go on.")
+    share = replace(
+        share,
+        method=command.method,
+        is_out=False,
+        consented=saga.split_version,
+        client_ids=(*share.client_ids, command.client_id)[-MOST_REMEMBERED:],
+    )
+    turn.put_share(share)
+    turn.say("{who_user} is paying their share.", who_user=share.user_id)
+    return True
+
+
+def refuse(turn: Turn, command: Decline) -> bool:
+    """Somebody will not pay; False: that is known. Raises `Rejected`."""
+    saga = turn.saga
+    share = own_share(saga, command.user_id)
+    if saga.state not in OPEN_TO_PAYERS:
+        raise Rejected("conflict", "This booking cannot be declined now.")
+    if share.is_out:
+        return False
+    if saga.state == "CAPTURE_REPAIR":
+        if standing(saga, share, turn.now) not in NEW_ATTEMPT:
+            raise Rejected("conflict", "Your share is on its way or settled already.")
+        turn.put_share(replace(share, is_out=True, method=None))
+        unwind(turn, "A share could not be paid. Everything is being given back.")
+        return True
+    turn.put_share(replace(share, is_out=True, method=None))
+    if share.amount.amount:
+        resplit(turn)
+    return True
+
+
+def name_traveller(turn: Turn, command: TravellerNamed) -> bool:
+    """False: the same data as before. Raises `Rejected`."""
+    saga = turn.saga
+    seat = next((seat for seat in saga.seats if seat.id == command.traveller_id), None)
+    people = {saga.organiser_id, *(share.user_id for share in saga.shares)}
+    people |= {seat.payer_id for seat in saga.seats}
+    if command.user_id not in people:
+        raise Rejected("not_found", "There is no such booking.")
+    if seat is None:
+        raise Rejected("not_found", "There is no such traveller.")
+    if command.user_id not in (seat.payer_id, saga.organiser_id):
+        raise Rejected(
+            "forbidden", "Only who pays for this traveller or the organiser may say who it is."
+        )
+    if saga.state not in OPEN_TO_NAMES:
+        raise Rejected("conflict", "Who travels can no longer be changed.")
+    if seat.digest == command.digest:
+        return False
+    turn.put_seat(replace(seat, digest=command.digest))
+    return True
+
+
+# ── what happens by itself ──
+
+
+def advance_collecting(turn: Turn) -> None:
+    """COLLECTING and RESPLIT: on to the price when nothing is missing."""
+    keep_payments(turn)
+    saga = turn.saga
+    if not missing_shares(saga, turn.now) and not missing_seats(saga):
+        reprice(turn)
+    elif saga.state == "RESPLIT":
+        ask_organiser(turn, saga.deadlines.get("resplit", turn.now))
+    elif any(share.is_out and share.amount.amount for share in saga.shares):
+        resplit(turn)
+    else:
+        limit = first_expiry(saga)
+        if limit is not None and limit < saga.deadlines.get("collect", limit):
+            turn.set_deadline("collect", limit)
+
+
+def keep_payments(turn: Turn) -> None:
+    """Open, authorise and let go what the shares need; an old payment goes when a new one holds."""
+    for share in turn.saga.shares:
+        newest = last(share)
+        if newest is None:
+            if share.method is not None and not share.is_out:
+                open_payment(turn, share)
+            continue
+        is_needed = bool(share.amount.amount) and not share.is_out
+        for payment in share.payments[:-1]:
+            holds = payment.seen is not None and payment.seen.status == "authorized"
+            if not holds or not is_needed or is_held(turn.saga, share, turn.now) or newest.captured:
+                undo(turn, share.id, payment)
+        if not is_needed or newest.captured:
+            undo(turn, share.id, newest)  # of what was captured: what is more than the share costs
+        elif turn.saga.state in OPEN_TO_PAYERS:
+            _pursue(turn, turn.share(share.id), newest)
+
+
+def _pursue(turn: Turn, share: Share, payment: Payment) -> None:
+    """The newest payment of a share that is to be paid: one thing more towards its being held."""
+    if is_payment_busy(turn.saga, share.id, payment):
+        return
+    is_wanted = share.method is not None
+    if is_wanted and _is_useless(turn.saga, share, payment):
+        open_payment(turn, share)
+    elif payment.is_void or is_dead(payment):
+        return
+    elif payment.payment_id is None:
+        resolve_open(turn, share, payment)
+    elif not payment.is_fresh or payment.seen is None:
+        return
+    elif payment.seen.status != "open":
+        if is_wanted and is_held(turn.saga, share, turn.now):
+            turn.put_share(replace(share, method=None))
+    elif share.method is not None:
+        method = share.method
+        turn.put_share(replace(share, method=None))
+        call_authorise(turn, turn.share(share.id), payment, method, payment.attempt + 1)
+    elif payment.is_asked and payment.method is not None:
+        if not is_replayable(turn.saga, payment.asked_at, turn.now):
+            turn.put_payment(share.id, replace(payment, is_asked=False))
+        elif turn.is_open(payment_subject(share.id, payment.version)):
+            call_authorise(turn, share, payment, payment.method, payment.attempt)
+
+
+def _is_useless(saga: Saga, share: Share, payment: Payment) -> bool:
+    """Whether an approved share needs a new payment rather than this one."""
+    if is_dead(payment) or payment.is_lost or payment.amount != share.amount:
+        return True
+    if payment.split_version != saga.split_version:
+        return True
+    # Two methods must not be at work on one payment: the one that waits for its owner is let go.
+    return payment.seen is not None and payment.seen.status == "action_required"

@@ -1,0 +1,70 @@
+"""What happens when time runs out, state by state (pure). Each takes effect at its own time."""
+
+from actors.booking.moves import manual, resplit, unwind
+from actors.booking.pricing import NO_PRICE, is_about_price
+from actors.booking.questions import close
+from actors.booking.state import Saga
+from actors.booking.stays import hotel_ran_out
+from actors.booking.turn import Turn
+
+
+def next_deadline(saga: Saga, now: int) -> tuple[str, int] | None:
+    """The earliest that is past."""
+    past = [(at, name) for name, at in saga.deadlines.items() if at <= now]
+    if not past:
+        return None
+    at, name = min(past)
+    return name, at
+
+
+def ran_out(turn: Turn, name: str) -> None:
+    """`turn.now` is the deadline's own time. It is forgotten, whatever comes of it."""
+    turn.set_deadline(name, None)
+    state = turn.saga.state
+    match name, state:
+        case "collect", "COLLECTING":
+            resplit(turn)
+        case "resplit", "RESPLIT":
+            unwind(turn, "Nobody decided how to go on in time. Nobody pays.")
+        case "reprice", "REPRICING":
+            unwind(turn, NO_PRICE)
+        case "reconsent", "RECONSENT":
+            _no_consent(turn)
+        case "order", "ORDERING":
+            if not turn.saga.pending:
+                unwind(turn, "The flight could not be reserved in time. Nobody pays.")
+            else:
+                turn.set_deadline(name, turn.now + 60_000)
+        case "unknown", "ORDER_UNKNOWN" | "ORDERING":
+            unwind(turn, "The airline did not answer in time. Nobody pays.")
+        case "held", "HELD" | "CAPTURING" | "CAPTURE_REPAIR":
+            unwind(turn, "Not everything was paid before the seats were let go. Nobody pays.")
+        case "held", "HOTEL" | "HOTEL_UNKNOWN":
+            hotel_ran_out(turn)
+        case "repair", "CAPTURE_REPAIR":
+            unwind(turn, "One payment could not be taken in time. Everything is being given back.")
+        case "ticketing", "TICKETING":
+            _no_tickets(turn)
+        case "refund", _:
+            if turn.saga.question is not None and turn.saga.question.kind == "refund":
+                close(turn)
+                turn.say("The trip stays booked.")
+        case "alarm", _:
+            turn.update(is_stuck=True)
+        case _:
+            pass
+
+
+def _no_consent(turn: Turn) -> None:
+    if is_about_price(turn.saga):
+        unwind(turn, "Not everybody agreed to the new price in time. Nobody pays.")
+    else:
+        unwind(turn, "Not everybody agreed to the new shares in time. Nobody pays.")
+
+
+def _no_tickets(turn: Turn) -> None:
+    flight = next((part for part in turn.saga.parts if part.kind == "flight"), None)
+    if flight is not None and flight.order is not None and flight.order.tickets:
+        manual(turn, "Only some tickets were issued in time.")
+    else:
+        unwind(turn, "The tickets were not issued in time. Everything is being given back.")

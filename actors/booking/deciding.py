@@ -1,0 +1,44 @@
+"""Answers to open questions, and what follows from them (pure)."""
+
+from actors.booking.moves import collect_again, unwind
+from actors.booking.pricing import ask_all
+from actors.booking.questions import CANCEL, COVER, OTHERS, close, shares_of, take_answer
+from actors.booking.resplitting import apply_split
+from actors.booking.steps import Answer
+from actors.booking.timing import RECONSENT_AFTER
+from actors.booking.turn import Turn
+from core.errors import Rejected
+
+
+def answer(turn: Turn, command: Answer) -> bool:
+    """False: it was given already. Raises `Rejected`."""
+    saga = turn.saga
+    people = {saga.organiser_id, *(share.user_id for share in saga.shares)}
+    if command.user_id not in people:
+        raise Rejected("not_found", "There is no such booking.")
+    if not take_answer(turn, command.user_id, command.question_id, command.option_id):
+        return False
+    question = turn.saga.question
+    if question is not None and question.kind == "resplit":
+        _decided(turn, command.option_id)
+    return True
+
+
+def _decided(turn: Turn, option_id: str) -> None:
+    """The organiser's word: pay it, ask the others, or call it off."""
+    shares = dict(shares_of(turn.saga, option_id))
+    close(turn)
+    if option_id == CANCEL:
+        unwind(turn, "The organiser has called the trip off. Nobody pays.")
+    elif option_id == COVER:
+        apply_split(turn, shares)
+        collect_again(turn)
+    elif option_id == OTHERS:
+        until = turn.now + RECONSENT_AFTER
+        kept = turn.saga.deadlines.get("resplit", until)
+        turn.go("RECONSENT", deadlines={"reconsent": until})
+        ask_all(turn, shares, turn.saga.total.amount, until, agreed=(turn.saga.organiser_id,))
+        turn.say(
+            "The others are asked to share what is missing until {until_at}.",
+            until_at=min(until, max(kept, until)),
+        )

@@ -1,0 +1,149 @@
+"""The end of every step (pure): numbers, words, and what people are told of it."""
+
+from msgspec.structs import replace
+
+from actors.booking.collecting import NEW_ATTEMPT
+from actors.booking.looking import wake_at
+from actors.booking.payments import last
+from actors.booking.standings import STATUS, standing
+from actors.booking.state import Saga
+from actors.booking.steps import CallOutcome, Notice, Sentence, Step
+from actors.booking.turn import Turn
+from actors.booking.views import step_of, view
+from protocol.booking import BookingView, PaymentAction
+from protocol.payments import DeclineCode, Declined, PaymentRefused, PaymentState
+from protocol.suppliers import NotSent, Refused, Unknown
+
+DECLINED: dict[DeclineCode, str] = {
+    "card_declined": "Your bank declined the card. Please use another one.",
+    "insufficient_funds": "There is not enough money on the card. Please use another one.",
+    "card_lost_or_stolen": "This card cannot be used. Please use another one.",
+    "expired_card": "The card has expired. Please use another one.",
+    "incorrect_details": "The card's details are not right. Please check them or use another card.",
+    "authentication_failed": "The payment was not confirmed with your bank. Please try again.",
+    "limit_exceeded": "The card's limit is reached. Please use another one.",
+    "processing_error": "The card could not be charged just now. Please try again.",
+}
+
+
+def opening_notice(saga: Saga) -> Step:
+    """The first step: everybody hears that there is a booking."""
+    saga = replace(saga, step=step_of(saga))
+    note = Sentence(
+        text="{who_user} has opened a booking: please approve your share until {until_at}.",
+        params={"who_user": saga.organiser_id, "until_at": saga.deadlines["collect"]},
+    )
+    return Step(saga=saga, notice=Notice(note=note, has_card=True))
+
+
+def finished(before: Saga, turn: Turn, *, is_wake: bool) -> Step:
+    """Count the step, and say what there is to be said. One that changes nothing is not counted."""
+    saga = turn.saga
+    now = turn.now
+    shares = tuple(replace(share, state=standing(saga, share, now)) for share in saga.shares)
+    ahead = {subject: at for subject, at in saga.next_look_at.items() if at > now}
+    saga = replace(saga, shares=shares, next_look_at=ahead)
+    saga = replace(saga, step=step_of(saga))
+    is_same = saga == before and not turn.intents and not turn.ended
+    if is_same and not (is_wake and wake_at(saga) is not None):
+        return Step(saga=before)
+    notice = _notice(before, saga, turn)
+    saga = replace(
+        saga,
+        revision=before.revision + 1,
+        version=before.version + (notice is not None),
+        touched_at=now,
+    )
+    return Step(
+        saga=saga,
+        intents=tuple(turn.intents),
+        ended=tuple(turn.ended),
+        postings=tuple(turn.postings),
+        notice=notice,
+    )
+
+
+def _seen(saga: Saga) -> tuple[BookingView, list[object], object]:
+    actions: list[object] = []
+    for share in saga.shares:
+        action: PaymentAction | None = None
+        payment = last(share)
+        if share.state == "action_required" and payment is not None and payment.seen is not None:
+            action = payment.seen.action
+        actions.append(action)
+    return replace(view(saga, None), version=0), actions, saga.question
+
+
+def _notice(before: Saga, saga: Saga, turn: Turn) -> Notice | None:
+    if _seen(before) == _seen(saga):
+        return None
+    notes = {**turn.notes, **_personal(before, saga)}
+    note = turn.note or _plain(before, saga)
+    has_card = STATUS[before.state] != STATUS[saga.state]
+    return Notice(note=note, notes=notes, has_card=has_card)
+
+
+def _personal(before: Saga, saga: Saga) -> dict[str, Sentence]:
+    """Why a card was declined, and what is to be done at the bank: only to the person concerned."""
+    found: dict[str, Sentence] = {}
+    states = {share.id: share.state for share in before.shares}
+    for share in saga.shares:
+        if states.get(share.id) == share.state:
+            continue
+        payment = last(share)
+        if share.state == "declined" and not share.is_out and payment and payment.declined:
+            found[share.user_id] = Sentence(text=DECLINED[payment.declined.code])
+        elif share.state == "action_required":
+            found[share.user_id] = Sentence(text="Please confirm the payment with your bank.")
+        elif share.state == "expired":
+            found[share.user_id] = Sentence(
+                text="Your card's reservation has ended. Please approve your share again."
+            )
+    return found
+
+
+def _plain(before: Saga, saga: Saga) -> Sentence:
+    """What changed, where nobody has said it."""
+    states = {share.id: share.state for share in before.shares}
+    changed = [share for share in saga.shares if states.get(share.id) != share.state]
+    until = saga.deadlines.get("collect", saga.deadlines.get("repair"))
+    for share in changed:
+        if share.state in NEW_ATTEMPT - {"action_required"} and until is not None:
+            open_shares = sum(s.state in NEW_ATTEMPT for s in saga.shares if s.amount.amount)
+            if open_shares == 1:
+                return Sentence(
+                    text="One share is still open until {until_at}: another card is needed.",
+                    params={"until_at": until},
+                )
+            return Sentence(
+                text="{count} shares are still open until {until_at}.",
+                params={"count": open_shares, "until_at": until},
+            )
+        if share.state == "authorized":
+            return Sentence(
+                text="{who_user}'s share is reserved.", params={"who_user": share.user_id}
+            )
+        if share.state == "refunded":
+            return Sentence(
+                text="{who_user} has got their money back.", params={"who_user": share.user_id}
+            )
+    return Sentence(text=saga.step)
+
+
+def words_of(outcome: CallOutcome) -> tuple[str, str]:
+    """One word, and what operators may read: no card, no name."""
+    match outcome:
+        case PaymentState(status=status, payment_id=payment_id):
+            return status, payment_id
+        case Declined(code=code):
+            return "declined", code
+        case PaymentRefused(kind=kind, detail=detail):
+            return "refused", f"{kind}: {detail}"
+        case Refused(kind=kind, detail=detail):
+            return "refused", f"{kind}: {detail}"
+        case NotSent(detail=detail):
+            return "not_sent", detail
+        case Unknown(detail=detail):
+            return "unknown", detail
+        case _:
+            return type(outcome).__name__.lower(), ""

@@ -1,0 +1,218 @@
+"""The saga of a group booking: what each input does to it (pure). docs/booking.md has its states.
+
+`decide` takes in an input, lets past deadlines take effect at their own time, and goes on by itself as far
+as it can. A step whose saga is the one it was given is nothing to commit. Source: APIS.md §10.
+"""
+
+from typing import Final, assert_never
+
+from actors.booking.calling_off import advance_refund, call_off, operate
+from actors.booking.calls import (
+    Authorise,
+    Call,
+    CancelOrder,
+    CancelPayment,
+    Capture,
+    Confirm,
+    FindOrders,
+    FindPayments,
+    Hold,
+    OpenPayment,
+    ReadOrder,
+    ReadPayment,
+    Refund,
+    Release,
+    Reprice,
+)
+from actors.booking.capturing import advance_capture_repair, advance_capturing
+from actors.booking.collecting import advance_collecting, approve, name_traveller, refuse
+from actors.booking.deadlines import next_deadline, ran_out
+from actors.booking.deciding import answer
+from actors.booking.finishing import finished, opening_notice, words_of
+from actors.booking.looking import looks_wanted, wake_at
+from actors.booking.moves import manual
+from actors.booking.opening import opened
+from actors.booking.order_calls import order_call_ended, order_looked, priced
+from actors.booking.ordering import (
+    advance_held,
+    advance_order_unknown,
+    advance_ordering,
+    advance_ticketing,
+)
+from actors.booking.orders import doubt_order
+from actors.booking.payment_calls import payment_call_ended, payment_looked
+from actors.booking.payments import doubt
+from actors.booking.pricing import advance_reconsent, advance_repricing
+from actors.booking.state import Saga
+from actors.booking.stays import advance_hotel, advance_hotel_unknown
+from actors.booking.steps import (
+    Answer,
+    Approve,
+    CallEnded,
+    CallOff,
+    CallOutcome,
+    Decline,
+    Input,
+    Looked,
+    Opening,
+    Operate,
+    Step,
+    TravellerNamed,
+    Wake,
+)
+from actors.booking.turn import Turn
+from actors.booking.unwinding import advance_unwinding
+
+__all__ = ["decide", "looks_wanted", "open_saga", "wake_at"]
+
+MAX_MOVES: Final = 64
+"""Changes within one step; a bound that is never reached."""
+
+
+def open_saga(opening: Opening, now: int) -> Step:
+    """Raises `Rejected` when it cannot be paid, or not in time."""
+    return opening_notice(opened(opening, now))
+
+
+def decide(saga: Saga, input: Input, now: int) -> Step:
+    """One step. Raises `Rejected`: then nothing changed."""
+    now = max(now, saga.touched_at)
+    turn = Turn(saga, now)
+    let_time_pass(turn, now)
+    if not _take(turn, input) and turn.saga is saga:
+        return Step(saga=saga)
+    advance(turn)
+    return finished(saga, turn, is_wake=isinstance(input, Wake))
+
+
+def let_time_pass(turn: Turn, now: int) -> None:
+    """A deadline that is past takes effect at its own time, the earliest first."""
+    while (due := next_deadline(turn.saga, now)) is not None:
+        name, at = due
+        turn.now = max(at, turn.saga.entered_at)
+        ran_out(turn, name)
+        advance(turn)
+    turn.now = now
+
+
+def _take(turn: Turn, input: Input) -> bool:
+    """False: it changes nothing."""
+    match input:
+        case Approve():
+            return approve(turn, input)
+        case Decline():
+            return refuse(turn, input)
+        case Answer():
+            return answer(turn, input)
+        case CallOff():
+            return call_off(turn, input)
+        case TravellerNamed():
+            return name_traveller(turn, input)
+        case Operate():
+            return operate(turn, input)
+        case CallEnded():
+            return _ended(turn, input)
+        case Looked():
+            return _looked(turn, input)
+        case Wake():
+            _woken(turn, input)
+            return True
+        case _:
+            assert_never(input)
+
+
+def _ended(turn: Turn, ended: CallEnded) -> bool:
+    """The result of an intent is taken in once; of one that is not open it is nothing."""
+    pending = next((p for p in turn.saga.pending if p.seq == ended.seq), None)
+    if pending is None:
+        return False
+    turn.update(pending=tuple(p for p in turn.saga.pending if p.seq != ended.seq))
+    word, detail = words_of(ended.outcome)
+    turn.ended.append((ended.seq, word, detail))
+    _route(turn, pending.call, ended.outcome)
+    return True
+
+
+def _route(turn: Turn, call: Call, outcome: CallOutcome) -> None:
+    match call:
+        case OpenPayment() | Authorise() | Capture() | CancelPayment() | Refund():
+            payment_call_ended(turn, call, outcome)
+        case Hold() | Confirm() | Release() | CancelOrder():
+            order_call_ended(turn, call, outcome)
+        case _:
+            assert_never(call)
+
+
+def _looked(turn: Turn, looked: Looked) -> bool:
+    match looked.look:
+        case ReadPayment() | FindPayments():
+            payment_looked(turn, looked.look, looked.outcome)
+        case ReadOrder() | FindOrders():
+            order_looked(turn, looked.look, looked.outcome)
+        case Reprice():
+            priced(turn, looked.look, looked.outcome)
+        case _:
+            assert_never(looked.look)
+    return True
+
+
+def _woken(turn: Turn, wake: Wake) -> None:
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            if wake.payment_id is not None and payment.payment_id == wake.payment_id:
+                doubt(turn, share.id, payment)
+    for part in turn.saga.parts:
+        if part.order is not None and part.order.order_id == wake.order_id and not part.is_gone:
+            doubt_order(turn, part)
+
+
+def advance(turn: Turn) -> None:
+    """On by itself, as far as what is known carries."""
+    for _ in range(MAX_MOVES):
+        before = turn.saga
+        _advance_once(turn)
+        if turn.saga is before or turn.saga == before:
+            return
+    raise AssertionError(f"{turn.saga.booking_id} does not come to rest in {turn.saga.state}")
+
+
+def _advance_once(turn: Turn) -> None:
+    match turn.saga.state:
+        case "COLLECTING" | "RESPLIT":
+            advance_collecting(turn)
+        case "REPRICING":
+            advance_repricing(turn)
+        case "RECONSENT":
+            advance_reconsent(turn)
+        case "ORDERING":
+            advance_ordering(turn)
+        case "ORDER_UNKNOWN":
+            advance_order_unknown(turn)
+        case "HELD":
+            advance_held(turn)
+        case "CAPTURING":
+            advance_capturing(turn)
+        case "CAPTURE_REPAIR":
+            advance_capture_repair(turn)
+        case "HOTEL":
+            advance_hotel(turn)
+        case "HOTEL_UNKNOWN":
+            advance_hotel_unknown(turn)
+        case "TICKETING":
+            advance_ticketing(turn)
+        case "UNWINDING":
+            advance_unwinding(turn)
+        case "COMPLETED":
+            advance_refund(turn)
+        case "CANCELLED" | "MANUAL":
+            _notice_failed_refund(turn)
+        case _:
+            assert_never(turn.saga.state)
+
+
+def _notice_failed_refund(turn: Turn) -> None:
+    """A refund may fail days later: then somebody has to pay it otherwise."""
+    if turn.saga.state == "CANCELLED" and any(
+        payment.has_refund_failed for share in turn.saga.shares for payment in share.payments
+    ):
+        manual(turn, "A refund failed after everything was undone.")

@@ -1,0 +1,203 @@
+"""From one state into another (pure): what begins there, what is waited for, what people are told."""
+
+from msgspec.structs import replace
+
+from actors.booking.orders import doubt_order, flight_of, is_booked, stays_of
+from actors.booking.payments import doubt_all, is_dead
+from actors.booking.questions import close
+from actors.booking.resplitting import ask_organiser, missing_shares
+from actors.booking.state import Part, Saga
+from actors.booking.timing import (
+    ALARM_CAPTURING,
+    ALARM_UNKNOWN,
+    ALARM_UNWINDING,
+    BEFORE_EXPIRY,
+    BEFORE_LETTING_GO,
+    CAPTURE_AFTER,
+    COLLECT_AGAIN,
+    COLLECT_LEAST,
+    HOUR,
+    MAX_ROUNDS,
+    ORDER_AFTER,
+    REPAIR_AFTER,
+    REPRICE_AFTER,
+    RESPLIT_AFTER,
+    STAY_AFTER,
+    TICKET_AFTER,
+    UNKNOWN_AFTER,
+)
+from actors.booking.turn import Turn
+
+QUOTE_AGAIN = "The price or the seats are gone. Ask for a new quote: nobody pays for this one."
+
+
+def first_expiry(saga: Saga) -> int | None:
+    """When collecting must have ended because of the authorisation that runs out first."""
+    limits = [
+        max(payment.seen.capture_before - BEFORE_EXPIRY, payment.asked_at + COLLECT_LEAST)
+        for share in saga.shares
+        for payment in share.payments[-1:]
+        if payment.seen is not None
+        and payment.seen.status == "authorized"
+        and payment.seen.capture_before is not None
+    ]
+    return min(limits, default=None)
+
+
+def collect_again(turn: Turn) -> None:
+    """New amounts were agreed: whoever pays more needs to authorise it."""
+    close(turn)
+    until = max(turn.now + HOUR, min(turn.now + COLLECT_AGAIN, turn.saga.collect_by))
+    turn.go("COLLECTING", deadlines={"collect": until})
+    turn.say("The shares have changed. Whoever pays more has until {until_at}.", until_at=until)
+
+
+def resplit(turn: Turn) -> None:
+    """Something is missing, and the organiser decides."""
+    until = turn.saga.deadlines.get("resplit", turn.now + RESPLIT_AFTER)
+    turn.go("RESPLIT", deadlines={"resplit": until})
+    ask_organiser(turn, until)
+    count = len(missing_shares(turn.saga, turn.now))
+    if not count:
+        turn.say(
+            "Details of travellers are missing; they can be added until {until_at}.", until_at=until
+        )
+    elif count == 1:
+        turn.say(
+            "One share is still open: another card is needed, or the organiser decides by {until_at}.",
+            until_at=until,
+        )
+    else:
+        turn.say(
+            "{count} shares are still open: other cards are needed, or the organiser decides by {until_at}.",
+            count=count,
+            until_at=until,
+        )
+
+
+def reprice(turn: Turn) -> None:
+    """Everything is authorised: what does it cost now?"""
+    if turn.saga.rounds >= MAX_ROUNDS:
+        unwind(turn, QUOTE_AGAIN)
+        return
+    close(turn)
+    for part in turn.saga.parts:
+        turn.put_part(replace(part, is_priced=False, refusal=""))
+        turn.settled(f"price:{part.id}")
+    turn.go(
+        "REPRICING",
+        rounds=turn.saga.rounds + 1,
+        no_resplit=False,
+        deadlines={"reprice": turn.now + REPRICE_AFTER},
+    )
+
+
+def order(turn: Turn) -> None:
+    until = turn.now + ORDER_AFTER
+    kept = {k: v for k, v in turn.saga.deadlines.items() if k in ("unknown", "paid")}
+    turn.go("ORDERING", deadlines={"order": until, **kept})
+    turn.say("Everything is paid for or reserved on your cards. The flight is being reserved.")
+
+
+def order_unknown(turn: Turn) -> None:
+    unknown = turn.saga.deadlines.get("unknown", turn.now + UNKNOWN_AFTER)
+    alarm = turn.now + ALARM_UNKNOWN
+    turn.go("ORDER_UNKNOWN", deadlines={"unknown": unknown, "alarm": alarm})
+    turn.say("The airline has not answered. We are finding out whether the seats are yours.")
+
+
+def held_until(turn: Turn, part: Part) -> int:
+    """Until when everything must be paid: six hours before the supplier lets go, or half of a short hold."""
+    until = part.order.hold_until if part.order is not None else None
+    if until is None:
+        return turn.now + TICKET_AFTER
+    return until - min(BEFORE_LETTING_GO, max(0, until - part.held_at) // 2)
+
+
+def hold(turn: Turn, part: Part) -> None:
+    turn.go("HELD", deadlines={"held": held_until(turn, part)})
+
+
+def capture(turn: Turn) -> None:
+    held = turn.saga.deadlines.get("held", turn.now + CAPTURE_AFTER)
+    alarm = turn.now + ALARM_CAPTURING
+    if turn.saga.state != "CAPTURE_REPAIR":
+        turn.say("The payments are being taken.")
+    turn.go("CAPTURING", deadlines={"held": held, "alarm": alarm})
+
+
+def repair(turn: Turn) -> None:
+    """A share's authorisation is lost: the same person, another card."""
+    held = turn.saga.deadlines.get("held", turn.now + CAPTURE_AFTER)
+    until = min(turn.now + REPAIR_AFTER, held)
+    turn.go("CAPTURE_REPAIR", deadlines={"held": held, "repair": until})
+    turn.say(
+        "One payment could not be taken: another card is needed by {until_at}.", until_at=until
+    )
+
+
+def after_capture(turn: Turn) -> None:
+    """Everything is paid: buy what cannot be held, book the stays, have the tickets issued."""
+    flight = flight_of(turn.saga)
+    if flight is not None and flight.order is None and not flight.holds:
+        order(turn)
+    elif any(not is_booked(stay) for stay in stays_of(turn.saga)):
+        held = turn.saga.deadlines.get("held", turn.now + STAY_AFTER)
+        turn.go("HOTEL", deadlines={"held": held})
+        turn.say("Everything is paid. The stay is being booked.")
+    else:
+        ticket(turn, flight)
+
+
+def ticket(turn: Turn, flight: Part | None) -> None:
+    until = turn.now + TICKET_AFTER
+    if flight is not None and flight.order is not None and flight.order.hold_until is not None:
+        until = max(flight.order.hold_until, turn.now + HOUR)
+    if turn.saga.state != "TICKETING":
+        turn.say("Everything is paid. The tickets are being issued.")
+    turn.go("TICKETING", deadlines={"ticketing": until} if flight is not None else {})
+
+
+def complete(turn: Turn) -> None:
+    close(turn)
+    turn.go("COMPLETED", deadlines={}, next_look_at={}, tries={})
+    turn.say("Everything is booked. Have a good trip!")
+
+
+def unwind(turn: Turn, reason: str) -> None:
+    """Undo everything. What is bought and cannot be undone is for a person to see to."""
+    if not turn.saga.by_policy and any(is_booked(part) for part in turn.saga.parts):
+        manual(turn, reason)
+        return
+    close(turn)
+    deadlines = {"alarm": turn.now + ALARM_UNWINDING}
+    turn.go("UNWINDING", reason=reason, deadlines=deadlines)
+    doubt_all(turn)
+    for part in turn.saga.parts:
+        if part.order is not None and not part.is_gone:
+            doubt_order(turn, part)
+    for share in turn.saga.shares:
+        if share.method is not None:
+            turn.put_share(replace(share, method=None))
+    turn.say(reason)
+
+
+def cancelled(turn: Turn) -> None:
+    turn.go("CANCELLED", deadlines={}, next_look_at={}, tries={})
+    if turn.saga.by_policy:
+        turn.say("The trip is called off. What the suppliers return has been given back.")
+    else:
+        turn.say("The trip is called off. Nobody has paid anything.")
+
+
+def manual(turn: Turn, why: str) -> None:
+    close(turn)
+    before = turn.saga.state
+    came_from = turn.saga.manual_from if before == "MANUAL" else before
+    turn.go("MANUAL", manual_from=came_from, manual_reason=why, deadlines={})
+    turn.say("This booking needs somebody of our team. They have been told.")
+
+
+def payments_left(saga: Saga) -> bool:
+    """Whether any payment may still hold or keep something."""
+    return any(not is_dead(payment) for share in saga.shares for payment in share.payments)

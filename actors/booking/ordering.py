@@ -1,0 +1,199 @@
+"""ORDERING, ORDER_UNKNOWN, HELD and TICKETING: the flight (pure). APIS §4.4, §10.3, §10.7."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from actors.booking.collecting import keep_payments
+from actors.booking.moves import (
+    QUOTE_AGAIN,
+    after_capture,
+    capture,
+    complete,
+    hold,
+    manual,
+    order,
+    order_unknown,
+    reprice,
+    ticket,
+    unwind,
+)
+from actors.booking.order_calls import NOT_SENT, proven_none
+from actors.booking.orders import (
+    call_hold,
+    call_issue,
+    flight_of,
+    is_live,
+    is_proven_none,
+    is_ticketed,
+    order_of,
+)
+from actors.booking.payments import is_dead, is_paid, left_to_refund
+from actors.booking.postings import spend
+from actors.booking.pricing import lower
+from actors.booking.state import Part
+from actors.booking.timing import MAX_ATTEMPTS
+from actors.booking.turn import Turn, is_order_busy, order_subject
+
+LATER: Final = frozenset({NOT_SENT, "quota"})
+"""Certainly not made, and the next attempt may well be."""
+NO_ORDER: Final = "The flight could not be reserved. Nobody pays."
+NO_TICKETS: Final = "The tickets could not be issued. Everything is being given back."
+
+
+def advance_ordering(turn: Turn) -> None:
+    keep_payments(turn)
+    flight = flight_of(turn.saga)
+    if flight is None:
+        capture(turn)
+        return
+    if is_order_busy(turn.saga, flight):
+        return
+    if flight.is_doubtful:
+        order_unknown(turn)
+    elif flight.refusal:
+        _refused(turn, flight)
+    elif flight.order is None:
+        if turn.is_open(order_subject(flight.id)):
+            call_hold(turn, flight)
+    elif flight.is_gone:
+        unwind(turn, QUOTE_AGAIN)
+    elif is_live(flight):
+        _live(turn, flight)
+
+
+def _refused(turn: Turn, flight: Part) -> None:
+    subject = order_subject(flight.id)
+    if flight.refusal in LATER:
+        if turn.saga.tries.get(subject, 0) >= MAX_ATTEMPTS:
+            unwind(turn, NO_ORDER)
+        elif turn.is_open(subject):
+            call_hold(turn, flight)
+    elif flight.refusal == "price_changed" and flight.holds:
+        turn.put_part(replace(flight, refusal=""))
+        reprice(turn)
+    elif flight.refusal in ("sold_out", "expired", "price_changed"):
+        unwind(turn, QUOTE_AGAIN)
+    else:
+        unwind(turn, NO_ORDER)
+
+
+def _live(turn: Turn, flight: Part) -> None:
+    price = order_of(flight).total
+    if not flight.holds:
+        after_capture(turn)
+    elif price is not None and price != flight.total and not _settle(turn, flight):
+        unwind(turn, QUOTE_AGAIN)
+    else:
+        hold(turn, turn.part(flight.id))
+
+
+def _settle(turn: Turn, flight: Part) -> bool:
+    """The order costs something else than was agreed: only less is good."""
+    price = flight.order.total if flight.order is not None else None
+    if price is None or price.currency != flight.total.currency:
+        return False
+    fall = flight.total.amount - price.amount
+    if fall < 0 or price.amount % turn.saga.provider.unit:
+        return False
+    if fall and not lower(turn, turn.saga.total.amount - fall):
+        return False
+    turn.put_part(replace(flight, total=price))
+    return True
+
+
+def advance_order_unknown(turn: Turn) -> None:
+    keep_payments(turn)
+    flight = flight_of(turn.saga)
+    if flight is None or is_order_busy(turn.saga, flight):
+        return
+    if flight.is_doubtful and is_proven_none(turn, flight, None) and not flight.finds:
+        proven_none(turn, flight)
+        flight = turn.part(flight.id)
+    if flight.is_doubtful:
+        return
+    if flight.order is not None or not flight.holds:
+        order(turn)  # as if it had been answered; one that was bought at once is not priced anew
+    else:
+        turn.put_part(replace(flight, refusal=""))
+        reprice(turn)
+
+
+def advance_held(turn: Turn) -> None:
+    keep_payments(turn)
+    flight = flight_of(turn.saga)
+    locator = flight.order.locator if flight is not None and flight.order is not None else None
+    capture(turn)
+    if locator:
+        turn.say(
+            "The seats are reserved ({locator}). The payments are being taken.", locator=locator
+        )
+    else:
+        turn.say("The seats are reserved. The payments are being taken.")
+
+
+def advance_ticketing(turn: Turn) -> None:
+    keep_payments(turn)
+    flight = flight_of(turn.saga)
+    if flight is None:
+        _finish(turn)
+        return
+    if is_order_busy(turn.saga, flight) or flight.order is None:
+        return
+    if is_ticketed(turn.saga, flight):
+        spend(turn, flight)
+        _finish(turn)
+    elif flight.is_gone:
+        unwind(turn, "The airline let the seats go. Everything is being given back.")
+    elif not flight.is_fresh:
+        return
+    elif flight.refusal:
+        _not_issued(turn, flight)
+    elif _awaits_issue(flight) and turn.is_open(order_subject(flight.id)):
+        if not all(is_paid(share) for share in turn.saga.shares):
+            manual(turn, "Tickets were to be issued before everything was paid.")
+        else:
+            call_issue(turn, flight)
+
+
+def _awaits_issue(flight: Part) -> bool:
+    status = order_of(flight).status
+    if status == "confirmed":
+        return flight.issues == "explicit" and flight.holds
+    return status == "held"
+
+
+def _not_issued(turn: Turn, flight: Part) -> None:
+    if order_of(flight).tickets:
+        manual(turn, f"Some tickets were issued, and the rest was refused: {flight.refusal}.")
+    else:
+        unwind(turn, NO_TICKETS)
+
+
+def _finish(turn: Turn) -> None:
+    """Done, once nothing is to be given back any more."""
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            if left_to_refund(turn.saga, share, payment):
+                return
+            if payment is not share.payments[-1] and not (is_dead(payment) or payment.captured):
+                return
+    if not turn.saga.pending:
+        complete(turn)
+
+
+def late_tickets(turn: Turn) -> bool:
+    """While everything is being undone: all tickets were issued after all, and all is paid."""
+    saga = turn.saga
+    flight = flight_of(saga)
+    if flight is None or not is_ticketed(saga, flight) or saga.by_policy:
+        return False
+    is_whole = all(
+        is_paid(share) and not any(p.refunded or p.refund_aim for p in share.payments)
+        for share in saga.shares
+    )
+    if is_whole and not saga.pending:
+        turn.update(reason="")
+        ticket(turn, flight)
+        return True
+    return False

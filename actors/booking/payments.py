@@ -1,0 +1,360 @@
+"""What is known of the payments of shares, and how it grows (pure).
+
+A payment is what its provider last said of it; what was said earlier never takes back what is final.
+"""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from actors.booking.calls import Authorise, CancelPayment, Capture, OpenPayment, Refund
+from actors.booking.postings import (
+    post_authorised,
+    post_captured,
+    post_let_go,
+    post_refund_failed,
+    post_refunded,
+)
+from actors.booking.state import Payment, Saga, Share
+from actors.booking.timing import POLL_ACTION, POLL_HELD, REPLAY_MARGIN
+from actors.booking.turn import Turn, is_payment_busy, payment_look, payment_subject
+from protocol.frames import Money
+from protocol.payments import Declined, PaymentReference, PaymentState, PaymentStatus
+
+_NO_REASON: Final = Declined(code="processing_error")
+_UNDOING: Final = frozenset({"UNWINDING", "CANCELLED"})
+_RANK: Final[dict[PaymentStatus, int]] = {
+    "open": 0,
+    "action_required": 0,
+    "processing": 0,
+    "authorized": 1,
+    "captured": 2,
+    "cancelled": 2,
+}
+
+
+def last(share: Share) -> Payment | None:
+    return share.payments[-1] if share.payments else None
+
+
+def id_of(payment: Payment) -> str:
+    """Only for those that are known to exist."""
+    if payment.payment_id is None:
+        raise LookupError("a payment without an id")
+    return payment.payment_id
+
+
+def is_dead(payment: Payment) -> bool:
+    """It holds nothing and never will."""
+    return payment.is_void or (payment.seen is not None and payment.seen.status == "cancelled")
+
+
+def status_of(payment: Payment) -> PaymentStatus | None:
+    """None: it is not known to exist."""
+    return None if payment.is_void or payment.seen is None else payment.seen.status
+
+
+def is_held(saga: Saga, share: Share, now: int) -> bool:
+    """Whether what its share costs is authorised, under the present split."""
+    payment = last(share)
+    if payment is None or payment.seen is None or status_of(payment) != "authorized":
+        return False
+    until = payment.seen.capture_before
+    return (
+        payment.amount.amount >= share.amount.amount
+        and payment.split_version == saga.split_version
+        and not payment.is_lost
+        and (until is None or until > now)
+    )
+
+
+def is_ready(saga: Saga, share: Share, now: int) -> bool:
+    """Nothing is missing of it before the trip may be ordered."""
+    return not share.amount.amount or (not share.is_out and is_held(saga, share, now))
+
+
+def is_paid(share: Share) -> bool:
+    payment = last(share)
+    return not share.amount.amount or (payment is not None and payment.captured > 0)
+
+
+def is_replayable(saga: Saga, sent_at: int, now: int) -> bool:
+    """Whether the provider still answers a key as it did then."""
+    return now < sent_at + saga.provider.replays_for - REPLAY_MARGIN
+
+
+def left_to_refund(saga: Saga, share: Share, payment: Payment) -> int:
+    """Minor units that were captured and are to be given back: of the newest all but what the share costs,
+    or, when the trip is undone, what suppliers keep; of older ones all."""
+    newest = last(share)
+    kept = share.spent if saga.state in _UNDOING else share.amount.amount
+    if newest is None or newest.version != payment.version:
+        kept = 0
+    return max(0, payment.captured - payment.refunded - kept)
+
+
+# ── keys (APIS §10.2) ──
+
+
+def _key(saga: Saga, share_id: str, what: str) -> str:
+    return f"cv:{saga.booking_id}:{share_id}:{what}"
+
+
+def reference_of(saga: Saga, share: Share, payment: Payment) -> PaymentReference:
+    return PaymentReference(
+        booking_id=saga.booking_id,
+        share_id=share.id,
+        split_version=payment.split_version,
+        version=payment.version,
+    )
+
+
+# ── calls ──
+
+
+def open_payment(turn: Turn, share: Share) -> None:
+    """A new one, for the share's whole amount."""
+    newest = last(share)
+    payment = Payment(
+        version=newest.version + 1 if newest else 1,
+        amount=share.amount,
+        split_version=turn.saga.split_version,
+        opened_at=turn.now,
+    )
+    turn.put_payment(share.id, payment)
+    call_open(turn, turn.share(share.id), payment)
+
+
+def call_open(turn: Turn, share: Share, payment: Payment) -> None:
+    """Also again: the same call under the same key."""
+    seq = turn.call(
+        OpenPayment(
+            share_id=share.id,
+            amount=payment.amount,
+            reference=PaymentReference(
+                booking_id=turn.saga.booking_id,
+                share_id=share.id,
+                split_version=payment.split_version,
+                version=payment.version,
+            ),
+            key=_key(turn.saga, share.id, f"pi:v{payment.version}"),
+        )
+    )
+    turn.put_payment(share.id, replace(payment, intent=payment.intent or seq))
+
+
+def call_authorise(turn: Turn, share: Share, payment: Payment, method: str, attempt: int) -> None:
+    """A new attempt, or the newest again."""
+    is_new = attempt != payment.attempt
+    seq = turn.call(
+        Authorise(
+            share_id=share.id,
+            payment_id=id_of(payment),
+            method=method,
+            key=_key(turn.saga, share.id, f"confirm:v{payment.version}.{attempt}"),
+        )
+    )
+    turn.put_payment(
+        share.id,
+        replace(
+            payment,
+            method=method,
+            attempt=attempt,
+            is_asked=True,
+            asked_at=turn.now if is_new else payment.asked_at,
+            declined=None,
+            intent=seq,
+        ),
+    )
+
+
+def call_capture(turn: Turn, share: Share, payment: Payment) -> None:
+    seq = turn.call(
+        Capture(
+            share_id=share.id,
+            payment_id=id_of(payment),
+            amount=share.amount,
+            key=_key(turn.saga, share.id, f"capture:v{payment.version}"),
+        )
+    )
+    turn.put_payment(share.id, replace(payment, intent=seq))
+
+
+def call_refund(turn: Turn, share: Share, payment: Payment, amount: int) -> None:
+    """A refund that was begun is ended first, as it was: its key stands for its amount."""
+    if payment.refund_aim <= payment.refunded:
+        payment = replace(payment, refund_aim=payment.refunded + amount)
+    value = Money(amount=payment.refund_aim - payment.refunded, currency=payment.amount.currency)
+    seq = turn.call(
+        Refund(
+            share_id=share.id,
+            payment_id=id_of(payment),
+            amount=value,
+            reference=reference_of(turn.saga, share, payment),
+            key=_key(turn.saga, share.id, f"refund:v{payment.version}:{payment.refunds + 1}"),
+        )
+    )
+    turn.put_payment(share.id, replace(payment, intent=seq))
+
+
+# ── undoing (APIS §10.4: always read first) ──
+
+
+def undo(turn: Turn, share_id: str, payment: Payment) -> bool:
+    """One thing more towards nothing being held or kept of it; whether that is reached."""
+    share = turn.share(share_id)
+    subject = payment_subject(share_id, payment.version)
+    if is_payment_busy(turn.saga, share_id, payment):
+        return False
+    if is_dead(payment):
+        return True
+    if payment.payment_id is None:
+        resolve_open(turn, share, payment)
+        return False
+    if not payment.is_fresh or payment.seen is None:
+        return False
+    status = payment.seen.status
+    if status == "captured":
+        left = left_to_refund(turn.saga, share, payment)
+        if left and turn.is_open(subject):
+            call_refund(turn, share, payment, left)
+        return not left
+    if status != "processing" and turn.is_open(subject):
+        turn.call(
+            CancelPayment(
+                share_id=share_id,
+                payment_id=id_of(payment),
+                key=_key(turn.saga, share_id, f"cancel:v{payment.version}"),
+            )
+        )
+    return False
+
+
+def resolve_open(turn: Turn, share: Share, payment: Payment) -> None:
+    """Its making was not answered: the same call again while the key is young, and a list after that."""
+    if payment.must_find or is_payment_busy(turn.saga, share.id, payment):
+        return
+    if not is_replayable(turn.saga, payment.opened_at, turn.now):
+        turn.put_payment(share.id, replace(payment, must_find=True))
+    elif turn.is_open(payment_subject(share.id, payment.version)):
+        call_open(turn, share, payment)
+
+
+def doubt(turn: Turn, share_id: str, payment: Payment) -> None:
+    """Something may have happened to it: it is read before anything else is done."""
+    turn.put_payment(share_id, replace(payment, is_fresh=False))
+    turn.at_once(payment_look(share_id, payment.version))
+
+
+def doubt_all(turn: Turn) -> None:
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            if payment.payment_id is not None and not is_dead(payment):
+                doubt(turn, share.id, payment)
+
+
+# ── what was seen ──
+
+
+def observe(
+    turn: Turn, share_id: str, payment: Payment, state: PaymentState, *, is_answer: bool = False
+) -> None:
+    """Take in a payment as its provider has it. `is_answer`: to the newest attempt, not to a look."""
+    seen = _merged(payment.seen, state)
+    payment = replace(
+        payment,
+        payment_id=state.payment_id,
+        seen=seen,
+        is_fresh=True,
+        is_void=False,
+        is_doubtful=False,
+        must_find=False,
+    )
+    payment = _attempt_after(turn, payment, seen, is_answer=is_answer)
+    if seen.has_expired:
+        payment = replace(payment, is_lost=True)
+    if seen.status == "authorized" and not payment.was_held:
+        payment = replace(payment, was_held=True)
+        post_authorised(turn, share_id, payment)
+    if seen.status == "captured" and not payment.captured:
+        payment = replace(payment, captured=seen.captured, was_let_go=True)
+        post_captured(turn, share_id, payment)
+    if seen.status == "cancelled" and payment.was_held and not payment.was_let_go:
+        payment = replace(payment, was_let_go=True)
+        post_let_go(turn, share_id, payment)
+    turn.put_payment(share_id, payment)
+    if seen.refund_failed and not payment.has_refund_failed:
+        refund_failed(turn, share_id, payment, seen.refunded)
+    elif seen.refunded > payment.refunded and not seen.refund_failed:
+        refunded(turn, share_id, payment, seen.refunded)
+    _space(turn, share_id, payment.version, seen.status)
+
+
+def refunded(turn: Turn, share_id: str, payment: Payment, total: int) -> None:
+    """`total` minor units of it have been given back by now."""
+    if total <= payment.refunded:
+        return
+    post_refunded(turn, share_id, payment, total)
+    is_ended = total >= payment.refund_aim
+    turn.put_payment(
+        share_id,
+        replace(
+            payment,
+            refunded=total,
+            refund_aim=max(total, payment.refund_aim),
+            refunds=payment.refunds + is_ended,
+        ),
+    )
+
+
+def refund_failed(turn: Turn, share_id: str, payment: Payment, refunded_now: int) -> None:
+    """What was given back came back: a person has to pay it otherwise."""
+    if refunded_now < payment.refunded:
+        post_refund_failed(turn, share_id, payment, refunded_now)
+        payment = replace(payment, refunded=refunded_now, refund_aim=refunded_now)
+    turn.put_payment(share_id, replace(payment, has_refund_failed=True))
+
+
+def lose(turn: Turn, share_id: str, payment: Payment) -> None:
+    """Its authorisation is over, or will never do: another payment is needed. It is read once more,
+    since what it still holds must be let go."""
+    doubt(turn, share_id, replace(payment, is_lost=True, is_asked=False))
+
+
+def decline(turn: Turn, share_id: str, payment: Payment, declined: Declined | None) -> None:
+    """The newest attempt has ended without money being held."""
+    turn.put_payment(share_id, replace(payment, is_asked=False, declined=declined or _NO_REASON))
+
+
+def _merged(before: PaymentState | None, now: PaymentState) -> PaymentState:
+    """A look that was slow never takes back what is final."""
+    if before is None or _RANK[now.status] >= _RANK[before.status]:
+        if before is not None and before.status != now.status and _RANK[before.status] == 2:
+            return before
+        return now
+    return before
+
+
+def _attempt_after(turn: Turn, payment: Payment, seen: PaymentState, *, is_answer: bool) -> Payment:
+    match seen.status:
+        case "authorized" | "captured" | "action_required":
+            return replace(payment, is_asked=False, declined=None)
+        case "cancelled":
+            return replace(payment, is_asked=False)
+        case "processing":
+            return payment
+        case "open":
+            if is_answer or (not payment.is_asked and payment.attempt and seen.decline):
+                return replace(payment, is_asked=False, declined=seen.decline or _NO_REASON)
+            if payment.is_asked and not is_replayable(turn.saga, payment.asked_at, turn.now):
+                return replace(payment, is_asked=False, declined=seen.decline or _NO_REASON)
+            return payment
+
+
+def _space(turn: Turn, share_id: str, version: int, status: PaymentStatus) -> None:
+    look = payment_look(share_id, version)
+    turn.settled(look)
+    if status in ("action_required", "processing"):
+        turn.wait(look, POLL_ACTION)
+    elif status == "authorized":
+        turn.wait(look, POLL_HELD)

@@ -1,0 +1,122 @@
+"""What a step writes into the ledger (pure). Debits are positive; accounts as in `protocol.ledger`.
+
+Captured money is owed to who paid it until it is spent. What is authorised moves nothing: memo rows.
+"""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from actors.booking.state import Part, Payment
+from actors.booking.turn import Turn
+from protocol.splitting import shared_out
+
+
+def _psp(turn: Turn) -> str:
+    return f"psp:{turn.saga.provider.name}"
+
+
+def _participant(turn: Turn, share_id: str) -> str:
+    return f"participant:{turn.share(share_id).user_id}"
+
+
+def _move(
+    turn: Turn, name: str, share_id: str, payment: Payment, amount: int, *, is_memo: bool = False
+) -> None:
+    """From who pays to the provider's account; negative: back."""
+    turn.post(
+        f"{name}:{share_id}:v{payment.version}",
+        payment.intent,
+        [(_psp(turn), amount), (_participant(turn, share_id), -amount)],
+        is_memo=is_memo,
+    )
+
+
+def post_authorised(turn: Turn, share_id: str, payment: Payment) -> None:
+    _move(turn, "authorise", share_id, payment, payment.amount.amount, is_memo=True)
+
+
+def post_let_go(turn: Turn, share_id: str, payment: Payment) -> None:
+    _move(turn, "let_go", share_id, payment, -payment.amount.amount, is_memo=True)
+
+
+def post_captured(turn: Turn, share_id: str, payment: Payment) -> None:
+    _move(turn, "capture", share_id, payment, payment.captured)
+    if payment.was_held:
+        _move(turn, "taken", share_id, payment, -payment.amount.amount, is_memo=True)
+
+
+def post_refunded(turn: Turn, share_id: str, payment: Payment, total: int) -> None:
+    """`total` minor units have been given back by now."""
+    turn.post(
+        f"refund:{share_id}:v{payment.version}:{payment.refunds + 1}:{total}",
+        payment.intent,
+        [
+            (_participant(turn, share_id), total - payment.refunded),
+            (_psp(turn), payment.refunded - total),
+        ],
+    )
+
+
+def post_refund_failed(turn: Turn, share_id: str, payment: Payment, refunded: int) -> None:
+    back = payment.refunded - refunded
+    turn.post(
+        f"refund_failed:{share_id}:v{payment.version}:{refunded}",
+        payment.intent,
+        [(_psp(turn), back), (_participant(turn, share_id), -back)],
+    )
+
+
+def portions(turn: Turn, amount: int) -> Mapping[str, int]:
+    """Share id → its part of an amount, by what of each is left to spend (APIS §9). Raises `ValueError`
+    when there is less than that."""
+    rest = {share.id: share.amount.amount - share.spent for share in turn.saga.shares}
+    if amount > sum(rest.values()):
+        raise ValueError("more than there is")
+    unit = turn.saga.provider.unit
+    parts = shared_out(amount, list(rest.values()), unit if amount % unit == 0 else 1)
+    return dict(zip(rest, parts, strict=True))
+
+
+def spend(turn: Turn, part: Part) -> None:
+    """A part is booked: participants → trip → supplier."""
+    if part.is_paid:
+        return
+    amount = part.total.amount
+    trip = f"trip:{turn.saga.booking_id}"
+    parts = portions(turn, amount)
+    for share_id, portion in parts.items():
+        share = turn.share(share_id)
+        turn.put_share(replace(share, spent=share.spent + portion))
+    turn.post(
+        f"spend:{part.id}",
+        part.intent,
+        [
+            *((_participant(turn, share_id), portion) for share_id, portion in parts.items()),
+            (trip, -amount),
+        ],
+    )
+    turn.post(
+        f"pay:{part.id}",
+        part.intent,
+        [(trip, amount), (f"supplier:{part.offer.supplier}", -amount)],
+    )
+    turn.put_part(replace(part, is_paid=True))
+
+
+def take_back(turn: Turn, part: Part) -> None:
+    """A supplier returns some of what a part cost: supplier → trip → participants, by what they paid."""
+    trip = f"trip:{turn.saga.booking_id}"
+    unit = turn.saga.provider.unit
+    spent = [share.spent for share in turn.saga.shares]
+    amount = min(part.returned or 0, part.total.amount, sum(spent))
+    amount -= amount % unit
+    if amount:
+        supplier = f"supplier:{part.offer.supplier}"
+        back = dict(zip(turn.saga.shares, shared_out(amount, spent, unit), strict=True))
+        turn.post(f"returned:{part.id}", part.intent, [(supplier, amount), (trip, -amount)])
+        owners = [(_participant(turn, share.id), -portion) for share, portion in back.items()]
+        turn.post(f"owed:{part.id}", part.intent, [(trip, amount), *owners])
+        for share, portion in back.items():
+            turn.put_share(replace(turn.share(share.id), spent=share.spent - portion))
+    turn.put_part(replace(part, is_paid=False))

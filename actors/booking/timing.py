@@ -1,0 +1,64 @@
+"""How long the saga waits for what, and how it spaces its looks (pure). Milliseconds of business time."""
+
+from typing import Final
+
+SECOND: Final = 1_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+COLLECT_MOST: Final = 5 * DAY
+COLLECT_LEAST: Final = 15 * MINUTE
+"""Less time than this to collect money in is none."""
+BEFORE_TICKETING: Final = 24 * HOUR
+BEFORE_EXPIRY: Final = 24 * HOUR
+"""How long before the first authorisation runs out, or tickets must be issued, collecting ends."""
+
+RESPLIT_AFTER: Final = 12 * HOUR
+RECONSENT_AFTER: Final = 6 * HOUR
+COLLECT_AGAIN: Final = 6 * HOUR
+REFUND_AFTER: Final = 12 * HOUR
+REPRICE_AFTER: Final = 2 * MINUTE
+REPRICE_TRIES: Final = 3
+MAX_ROUNDS: Final = 4
+"""Prices that are asked for anew before the booking gives up."""
+
+ORDER_AFTER: Final = 30 * MINUTE
+MAX_ATTEMPTS: Final = 8
+"""Orders that were certainly not made before the booking gives up."""
+UNKNOWN_AFTER: Final = 6 * HOUR
+BEFORE_LETTING_GO: Final = 6 * HOUR
+REPAIR_AFTER: Final = 6 * HOUR
+CAPTURE_AFTER: Final = 6 * HOUR
+TICKET_AFTER: Final = 24 * HOUR
+STAY_AFTER: Final = 6 * HOUR
+
+PROVEN_AFTER: Final = HOUR
+"""A call that was not answered may still take effect; none does so later than this after it was sent
+(suppliers hold a request for two minutes at most). What a complete list does not have then was never made."""
+DEAD_MAN: Final = 3 * DAY
+"""An order that is only held, and that nobody confirms, is gone by then: its supplier lets it go."""
+
+REPLAY_MARGIN: Final = HOUR
+"""Keys are repeated only while they are younger than what the provider promises, less this."""
+
+CONFIRM_AGAIN: Final = 2 * MINUTE
+"""How long after an unanswered confirmation a held order counts as not confirmed."""
+
+ALARM_UNWINDING: Final = HOUR
+ALARM_UNKNOWN: Final = 2 * HOUR
+ALARM_CAPTURING: Final = 30 * MINUTE
+
+POLL_ACTION: Final = MINUTE
+POLL_HELD: Final = HOUR
+POLL_ORDER: Final = 20 * SECOND
+AGAIN_AT_LATEST: Final = MINUTE
+"""Somebody looks at a booking with open calls or looks at least this often."""
+
+_FIRST: Final = 2 * SECOND
+_LONGEST: Final = 5 * MINUTE
+
+
+def backoff(tries: int) -> int:
+    """How long until the next try, after so many that failed in a row: 2 s, 4 s, … 5 minutes."""
+    return min(_LONGEST, _FIRST << min(max(tries - 1, 0), 12))

@@ -1,0 +1,82 @@
+"""UNWINDING: until nothing is held, ordered or kept any more (pure). APIS §10.4, §10.8.
+
+Level-triggered: whatever could exist is read, and what exists is undone, for ever. Orders go first where
+money may have been spent on them; what is merely held on cards is let go at once.
+"""
+
+from typing import Final
+
+from actors.booking.moves import cancelled, manual
+from actors.booking.order_calls import proven_none
+from actors.booking.ordering import late_tickets
+from actors.booking.orders import (
+    is_booked,
+    is_proven_none,
+    may_be_bought,
+    may_exist,
+    undo_order,
+)
+from actors.booking.payments import status_of, undo
+from actors.booking.postings import take_back
+from actors.booking.state import Part, Saga
+from actors.booking.turn import Turn, is_order_busy
+
+BOUGHT: Final = "Something is booked that cannot be undone by itself."
+REFUND_FAILED: Final = "A refund failed or was refused: it has to be paid otherwise."
+
+
+def advance_unwinding(turn: Turn) -> None:
+    for part in turn.saga.parts:
+        if part.is_doubtful and not part.finds and is_proven_none(turn, part, None):
+            proven_none(turn, part)
+    if late_tickets(turn):
+        return
+    if any(_is_bought(turn.saga, part) for part in turn.saga.parts):
+        manual(turn, BOUGHT)
+        return
+    orders = [_undo_part(turn, part) for part in turn.saga.parts]
+    payments = [_undo_share(turn, share.id) for share in turn.saga.shares]
+    if any(p.has_refund_failed for share in turn.saga.shares for p in share.payments):
+        manual(turn, REFUND_FAILED)
+    elif all(orders) and all(payments) and not turn.saga.pending:
+        cancelled(turn)
+
+
+def _is_bought(saga: Saga, part: Part) -> bool:
+    """Whether undoing it would lose somebody's money, and nobody has agreed to that."""
+    if part.order is None or part.is_gone or not part.is_fresh or is_order_busy(saga, part):
+        return False
+    if saga.by_policy and part.cancels == "policy":
+        return False
+    is_paid_for = (
+        part.order.status == "confirmed" and part.is_released and part.issues == "by_supplier"
+    )
+    return is_booked(part) or is_paid_for
+
+
+def _undo_part(turn: Turn, part: Part) -> bool:
+    if part.is_gone and part.is_paid and part.returned is not None:
+        take_back(turn, part)
+        return True
+    if part.is_gone and part.is_paid:
+        manual(turn, "A supplier did not say what it returns.")
+        return False
+    return undo_order(turn, part)
+
+
+def _undo_share(turn: Turn, share_id: str) -> bool:
+    share = turn.share(share_id)
+    is_done = True
+    for payment in share.payments:
+        if status_of(payment) == "captured" and any(
+            may_be_bought(turn.saga, part) for part in turn.saga.parts
+        ):
+            is_done = False  # the order may have been paid for: money goes back when it is gone
+        else:
+            is_done = undo(turn, share_id, payment) and is_done
+    return is_done
+
+
+def is_anything_left(saga: Saga) -> bool:
+    """Whether an order may be left."""
+    return any(may_exist(saga, part) for part in saga.parts)

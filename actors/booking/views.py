@@ -1,0 +1,152 @@
+"""What people see of a booking (pure): PROTOCOL.md §6's words, and nobody else's business."""
+
+from typing import Final
+
+from msgspec import convert
+
+from actors.booking.orders import flight_of
+from actors.booking.payments import last
+from actors.booking.resplitting import missing_seats
+from actors.booking.standings import STATUS, needs_operator
+from actors.booking.state import Asked, Saga, SagaState
+from protocol.booking import (
+    BookingView,
+    ParticipantView,
+    PaymentAction,
+    Question,
+    QuestionOption,
+    TravellerView,
+)
+from protocol.booking import Share as ShownShare
+from protocol.frames import Money
+from protocol.money import decimal_text
+
+_STEPS: Final[dict[SagaState, str]] = {
+    "RESPLIT": "A share is missing: the organiser decides how to go on.",
+    "REPRICING": "Everything is reserved on your cards. The price is being checked.",
+    "RECONSENT": "The amounts have changed: whoever pays more is asked.",
+    "ORDERING": "The flight is being reserved.",
+    "ORDER_UNKNOWN": "The airline has not answered. We are finding out whether the seats are yours.",
+    "HELD": "The seats are reserved.",
+    "CAPTURE_REPAIR": "One payment could not be taken: another card is needed.",
+    "HOTEL": "Everything is paid. The stay is being booked.",
+    "HOTEL_UNKNOWN": "The hotel has not answered. We are finding out whether the stay is booked.",
+    "TICKETING": "Everything is paid. The tickets are being issued.",
+    "COMPLETED": "Everything is booked.",
+    "UNWINDING": "The trip is being called off.",
+    "CANCELLED": "The trip was called off.",
+    "MANUAL": "Somebody of our team is looking into this booking.",
+}
+
+
+def step_of(saga: Saga) -> str:
+    """An English sentence, key of the message catalogue."""
+    if saga.state == "COLLECTING":
+        waiting = sum(
+            share.state not in ("authorized", "captured") and share.amount.amount > 0
+            for share in saga.shares
+        )
+        seats = missing_seats(saga)
+        if waiting and seats:
+            return "Shares are still open, and details of travellers are missing."
+        if waiting:
+            return "One share is still open." if waiting == 1 else "Shares are still open."
+        return (
+            "Details of travellers are missing."
+            if seats
+            else "Everything is reserved on your cards."
+        )
+    if saga.state == "CAPTURING":
+        if flight_of(saga) is not None:
+            return "The seats are reserved. The payments are being taken."
+        return "The payments are being taken."
+    return _STEPS[saga.state]
+
+
+def deadline_of(saga: Saga) -> int | None:
+    """Until when people can do something, where anybody can."""
+    names = {
+        "COLLECTING": "collect",
+        "RESPLIT": "resplit",
+        "RECONSENT": "reconsent",
+        "CAPTURE_REPAIR": "repair",
+        "COMPLETED": "refund",
+    }
+    return saga.deadlines.get(names.get(saga.state, ""))
+
+
+def view(saga: Saga, user_id: str | None) -> BookingView:
+    """As that person sees it; None: what everybody may see."""
+    question = saga.question
+    return BookingView(
+        booking_id=saga.booking_id,
+        room_id=saga.room_id,
+        version=saga.version,
+        status=STATUS[saga.state],
+        step=saga.step,
+        participants=[
+            ParticipantView(user_id=share.user_id, amount=share.amount, state=share.state)
+            for share in saga.shares
+        ],
+        travellers=[
+            TravellerView(
+                id=seat.id, payer_id=seat.payer_id, type=seat.type, complete=seat.digest is not None
+            )
+            for seat in saga.seats
+        ],
+        total=saga.total,
+        deadline=deadline_of(saga),
+        question=_shown(saga, question)
+        if question is not None and user_id in question.to
+        else None,
+        action=_action(saga, user_id),
+    )
+
+
+def _shown(saga: Saga, question: Asked) -> Question:
+    return Question(
+        id=question.id,
+        kind=question.kind,
+        options=[
+            QuestionOption(
+                id=option.id,
+                text=_filled(option.text, option.params),
+                shares=[
+                    ShownShare(
+                        user_id=user_id, amount=Money(amount=amount, currency=saga.total.currency)
+                    )
+                    for user_id, amount in option.shares.items()
+                ]
+                if option.shares
+                else None,
+            )
+            for option in question.options
+        ],
+        to=list(question.to),
+        expires_at=question.expires_at,
+    )
+
+
+def _filled(text: str, params: dict[str, object]) -> str:
+    """English; who tells it in another language has `Option.text` and `params`."""
+    shown = {
+        key: _amount(convert(value, Money)) if key.endswith("_money") else value
+        for key, value in params.items()
+    }
+    return text.format_map(shown)
+
+
+def _amount(value: Money) -> str:
+    return f"{decimal_text(value)} {value.currency}"
+
+
+def _action(saga: Saga, user_id: str | None) -> PaymentAction | None:
+    """What that person has to do at the payment provider."""
+    for share in saga.shares:
+        payment = last(share)
+        if share.user_id == user_id and share.state == "action_required" and payment is not None:
+            return payment.seen.action if payment.seen is not None else None
+    return None
+
+
+__all__ = ["deadline_of", "needs_operator", "step_of", "view"]

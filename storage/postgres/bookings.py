@@ -30,19 +30,19 @@ from storage.postgres.pool import Connection, Database
 STATUSES: Final = get_args(BookingStatus)
 _LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-_LOAD: Final = """
+LOAD: Final = """
 SELECT booking_id, tenant_id, creator_id, room_id, revision, snapshot,
        ARRAY(SELECT seq FROM booking_intent WHERE booking_id = $2 AND outcome IS NULL ORDER BY seq)
        AS unfinished
   FROM booking WHERE booking_id = $2 AND tenant_id = $1"""
 
-_EVENTS: Final = """
+EVENTS: Final = """
 SELECT e.version, e.at, e.body
   FROM booking b JOIN booking_event e ON e.booking_id = $2
  WHERE b.booking_id = $2 AND b.tenant_id = $1 AND e.version > $3
  ORDER BY e.version LIMIT $4"""
 
-_INTENTS: Final = """
+INTENTS: Final = """
 SELECT i.seq, i.op, i.key, i.committed_at, i.outcome, i.detail, i.ended_at
   FROM booking b JOIN booking_intent i ON i.booking_id = $2
  WHERE b.booking_id = $2 AND b.tenant_id = $1 ORDER BY i.seq"""
@@ -59,12 +59,12 @@ SELECT mine.booking_id FROM unnest($5::text[]) AS s(status), LATERAL (
 STUCK: Final = """
 SELECT booking_id FROM booking WHERE stuck_from <= $1 ORDER BY changed_at, booking_id LIMIT $2"""
 
-_SUMMARIES: Final = """
+SUMMARIES: Final = """
 SELECT booking_id, room_id, creator_id, status, state, step, version, amount, currency, created_at,
        changed_at, needs_operator
   FROM booking WHERE booking_id = ANY($1::uuid[])"""
 
-_PARTICIPANTS: Final = """
+PARTICIPANTS: Final = """
 SELECT booking_id, user_id, amount, currency, state FROM booking_participant
  WHERE booking_id = ANY($1::uuid[]) AND amount IS NOT NULL ORDER BY place"""
 
@@ -92,7 +92,7 @@ class PostgresBookings:
     async def load(self, tenant_id: int, booking_id: str) -> StoredBooking | None:
         if not is_uuid(booking_id):
             return None
-        rows = await self._database.call(_fetch, _LOAD, tenant_id, booking_id)
+        rows = await self._database.call(_fetch, LOAD, tenant_id, booking_id)
         return StoredBooking(**rows[0]) if rows else None
 
     async def commit(self, step: JournalStep) -> None:
@@ -112,7 +112,7 @@ class PostgresBookings:
     ) -> Sequence[BookingEventRow]:
         if not is_uuid(booking_id):
             return []
-        rows = await self._database.call(_fetch, _EVENTS, tenant_id, booking_id, after, limit)
+        rows = await self._database.call(_fetch, EVENTS, tenant_id, booking_id, after, limit)
         return [BookingEventRow(**row) for row in rows]
 
     async def of_user(
@@ -131,7 +131,7 @@ class PostgresBookings:
     async def intents(self, tenant_id: int, booking_id: str) -> Sequence[IntentRecord]:
         if not is_uuid(booking_id):
             return []
-        rows = await self._database.call(_fetch, _INTENTS, tenant_id, booking_id)
+        rows = await self._database.call(_fetch, INTENTS, tenant_id, booking_id)
         return [IntentRecord(**row) for row in rows]
 
     async def balances(self, tenant_id: int, booking_id: str) -> Sequence[Balance]:
@@ -157,9 +157,9 @@ async def _summaries(connection: Connection, sql: str, *values: object) -> Seque
     ids = [row["booking_id"] for row in await connection.fetch(sql, *values)]
     if not ids:
         return []
-    rows = {row["booking_id"]: row for row in await connection.fetch(_SUMMARIES, ids)}
+    rows = {row["booking_id"]: row for row in await connection.fetch(SUMMARIES, ids)}
     participants: defaultdict[str, list[ParticipantRow]] = defaultdict(list)
-    for row in await connection.fetch(_PARTICIPANTS, ids):
+    for row in await connection.fetch(PARTICIPANTS, ids):
         participants[row["booking_id"]].append(
             ParticipantRow(user_id=row["user_id"], amount=_money(row), state=row["state"])
         )

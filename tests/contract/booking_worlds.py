@@ -205,7 +205,7 @@ def ada(traveller_id: str = "t1", **changes: Any) -> Traveller:
 
 
 _EMPTY: Final = """
-UPDATE shard_owner SET fence = 7 WHERE fence <> 7;
+UPDATE shard_owner SET fence = 1 WHERE fence <> 1;
 INSERT INTO tenant (id, name) VALUES (2, 'other') ON CONFLICT DO NOTHING;
 """ + "".join(
     f"DELETE FROM {table};\n"
@@ -240,6 +240,7 @@ async def world_on(dsn: str | None) -> AsyncIterator[World]:
 
 def _memory(clock: ManualClock, ids: ProcessIds) -> World:
     shards, table = MemoryShards(), TimerTable()
+    shards.take_all("node")
     log = StoredLog(shards)
     stored = StoredBookings(shards, timers=table, outbox=log.outbox)
     news: list[str] = []
@@ -270,7 +271,7 @@ def _memory(clock: ManualClock, ids: ProcessIds) -> World:
         outbox=MemoryOutbox(log),
         clock=clock,
         ids=ids,
-        fences=dict.fromkeys(range(SHARDS), 0),
+        fences=dict.fromkeys(range(SHARDS), 1),
         take_over=take_over,
         join=join,
         erase=erase,
@@ -318,7 +319,7 @@ def _postgres(database: Database, clock: ManualClock, ids: ProcessIds) -> World:
         outbox=PostgresOutbox(database),
         clock=clock,
         ids=ids,
-        fences=dict.fromkeys(range(SHARDS), 7),
+        fences=dict.fromkeys(range(SHARDS), 1),
         take_over=take_over,
         join=join,
         erase=erase,

@@ -50,7 +50,7 @@ class FollowInbox(Value, frozen=True, kw_only=True):
     after: int
 
 
-_ASIDES: Final = Decoder(InviteArrived | TellBooking)
+_ASIDES: Final[Decoder[InviteArrived | TellBooking]] = Decoder(InviteArrived | TellBooking)
 
 
 def read_aside(payload: bytes | None) -> InviteArrived | TellBooking:

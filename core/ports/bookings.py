@@ -6,7 +6,7 @@ the shard's fence (of the booking's id) and the revision; whoever holds an old o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.errors import Rejected
 from core.ports.durable_timers import TimerChange
@@ -240,6 +240,15 @@ class Tellings(Protocol):
     ) -> BookingUpdated | None:
         """Its `inbox` is 0. None: there is no such event, or it does not concern them. Raises
         `Unavailable`."""
+
+    async def worded(
+        self, tenant_id: int, user_id: str, rows: Sequence[BookingEventRow]
+    ) -> Sequence[BookingUpdated | None]:
+        """The same of each of a booking's events. Raises `Unavailable`."""
+
+    async def inspect(self, tenant_id: int, booking_id: str) -> Mapping[str, Any] | None:
+        """A booking's state for operators: plain data, without cards, methods, secrets and names. None:
+        there is none. Raises `Unavailable`."""
 
 
 class Travellers(Protocol):

@@ -99,7 +99,7 @@ async def create_room(call: Call) -> Reply:
     body: NewRoom = call.body
     command = CreateRoom(
         kind=body.kind,
-        client_id=(body.client_id or _client_id(call)).lower(),
+        client_id=(body.client_id or client_id(call)).lower(),
         title=body.title,
         members=body.members,
         personas=body.personas,
@@ -170,7 +170,7 @@ def _member(member: MemberRecord) -> MemberItem:
     return MemberItem(id=member.user_id, name=member.name, role=member.role, state=member.state)
 
 
-def _client_id(call: Call) -> str:
+def client_id(call: Call) -> str:
     """The same key makes the same room, also when the first answer was never stored: a key that is
     no UUIDv7 becomes one."""
     if call.key is None:

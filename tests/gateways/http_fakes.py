@@ -9,6 +9,7 @@ import msgspec
 import trio
 from fake_meanings import FakeMeanings
 
+from actors.booking.telling import BookingTellings
 from core.errors import Rejected, TokenExpired, TokenRevoked
 from core.identity import Principal, Role
 from core.ports.credentials import Grant
@@ -29,12 +30,15 @@ from inference.recommender.tower import load_tower
 from protocol.addresses import Address
 from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
 from protocol.travel import Query
+from storage.memory.bookings import MemoryBookings
 from storage.memory.catalogue import MemoryCatalogue
 from storage.memory.feedbacks import MemoryFeedbacks
+from storage.memory.leases import MemoryShards
 from storage.memory.memories import MemoryMemories
 from storage.memory.models import MemoryModels
 from storage.memory.personas import MemoryPersonas
 from storage.memory.runs import MemoryRuns
+from storage.memory.stored_bookings import StoredBookings
 from storage.memory.stored_personas import StoredPersonas
 
 PASSWORD = "a long password"
@@ -270,6 +274,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return 0.0
 
+    def business_ms(self) -> int:
+        return self.now_ms()
+
 
 @dataclass
 class FakeTravel:
@@ -368,6 +375,8 @@ class World:
         self.rate_limits = FakeRateLimits() if limited else None
         self.actors = FakeActors()
         self.travel = FakeTravel()
+        self.stored = StoredBookings(MemoryShards())
+        self.bookings = MemoryBookings(self.stored)
         self.seats: dict[str, list[str]] = {}
         stored = StoredPersonas()
         self.personas = MemoryPersonas(stored, rooms_of=lambda _, one: self.seats.get(one, []))
@@ -406,6 +415,10 @@ class World:
             "statistics": lambda: {"message_log": {"queued_rows": 3, "lag": 0.5}},
             "ws_port": lambda: 8081,
             "version": "0.1.0",
+            "bookings": self.bookings,
+            "tellings": BookingTellings(self.bookings, self.users),
+            "business": FakeClock(),
+            "suppliers": lambda: {"amadeus": {"breaker": 2, "calls": 7}},
         }
         self.app = create_app(HttpPorts(**(made | ports)), body_within=body_within)
         self.client = self.app.test_client(use_cookies=False)

@@ -1,0 +1,65 @@
+"""What people send, as the saga's inputs; and what others leave with a booking's timers (pure)."""
+
+from typing import Final, assert_never
+
+import msgspec
+
+from actors.booking.steps import Answer, Approve, CallOff, Decline
+from core.errors import Rejected, Unavailable
+from core.ports.payments import Payments
+from core.texts import sentence
+from protocol.booking import (
+    ApproveBooking,
+    CancelBooking,
+    DecideBooking,
+    DeclineBooking,
+    OperateBooking,
+)
+from protocol.card_numbers import holds_card_number
+
+_CARD: Final = sentence("Never send a card's number. Send the id that the payment provider made.")
+_METHOD: Final = sentence("This is no payment method of the payment provider's.")
+
+
+def input_of(
+    command: ApproveBooking | DeclineBooking | DecideBooking | CancelBooking,
+    user_id: str,
+    provider: Payments | None,
+) -> Approve | Decline | Answer | CallOff:
+    """Raises `Rejected`. `provider`: with which the booking is paid."""
+    match command:
+        case ApproveBooking():
+            return _approval(command, user_id, provider)
+        case DeclineBooking():
+            return Decline(user_id=user_id)
+        case DecideBooking():
+            return Answer(
+                user_id=user_id, question_id=command.question_id, option_id=command.option_id
+            )
+        case CancelBooking():
+            return CallOff(user_id=user_id)
+        case _:
+            assert_never(command)
+
+
+def _approval(command: ApproveBooking, user_id: str, provider: Payments | None) -> Approve:
+    method = command.payment_method
+    if holds_card_number(method):
+        raise Rejected("bad_request", _CARD, fields=[("paymentMethod", _CARD)])
+    if provider is None:
+        raise Unavailable
+    if not provider.takes_method(method):
+        raise Rejected("bad_request", _METHOD, fields=[("paymentMethod", _METHOD)])
+    return Approve(user_id=user_id, method=method, client_id=command.client_id.lower())
+
+
+def payment_of(payload: bytes | None) -> str | None:
+    """What a webhook's timer names: MessagePack `{paymentId}`."""
+    found = msgspec.msgpack.decode(payload) if payload else {}
+    payment_id = found.get("paymentId") if isinstance(found, dict) else None
+    return payment_id if isinstance(payment_id, str) else None
+
+
+def left_word(payload: bytes | None) -> OperateBooking:
+    """An operator's word that was left with a timer."""
+    return msgspec.msgpack.decode(payload or b"", type=OperateBooking)

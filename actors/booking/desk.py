@@ -1,0 +1,290 @@
+"""One person's desk: asks suppliers what a trip costs now, and opens bookings."""
+
+from typing import Any, Final
+
+import structlog
+import trio
+
+from actors.booking import quoting
+from actors.booking.journal import journal_step, wake_timer
+from actors.booking.machine import open_saga, wake_at
+from actors.booking.ports import DeskPorts
+from actors.booking.sites import AFTER_COMMIT, BEFORE_COMMIT
+from actors.booking.state import Part
+from actors.booking.steps import Opening, Step
+from actors.booking.ticketing import last_ticketing_at
+from core.actor import Actor, ActorSpec
+from core.envelope import Envelope
+from core.errors import Overloaded, Rejected
+from core.forwarding import forward
+from core.identity import Permission, Principal, authorize
+from core.ports.bookings import NewBooking, Quote, QuotedItem
+from core.texts import sentence
+from protocol.booking import BOOKING, DESK, CreateBooking, GetBooking, QuoteTrip
+from protocol.persona import GlimpseRoom, RoomGlimpsed
+from protocol.room import ROOM
+from protocol.travel import Offer
+
+MAX_QUOTES: Final = 4
+"""Of one person at once."""
+
+QUOTE_WITHIN: Final = 58.0
+"""Seconds; the contract allows a minute."""
+
+PRICE_TRIES: Final = 3
+TRY_AGAIN_AFTER: Final = 0.5
+ROOM_WITHIN: Final = 5.0
+_STRANGER: Final = sentence("Participants are people who have joined the room.")
+_ALONE: Final = sentence("Without a room, you can only book for yourself.")
+
+log: Final = structlog.get_logger("caravan.bookings")
+
+
+def spec(ports: DeskPorts) -> ActorSpec:
+    """Desks keep nothing: quotes and bookings are rows."""
+    return ActorSpec(
+        kind=DESK,
+        make=lambda user_id: DeskActor(user_id, ports),
+        idle_after=60.0,
+        mailbox_limit=64,
+    )
+
+
+class DeskActor(Actor[Any]):
+    """One user's way to a booking.
+
+    Owns: the number of quotes under way. Borrows: the ports. Lets crash: what it does not know.
+    """
+
+    def __init__(self, user_id: str, ports: DeskPorts) -> None:
+        self._user_id = user_id
+        self._ports = ports
+        self._quotes = 0
+
+    async def handle(self, envelope: Envelope[Any]) -> None:
+        authorize(envelope.of(), Permission.BOOK_TRAVEL)
+        match envelope.message:
+            case QuoteTrip():
+                if self._quotes >= MAX_QUOTES:
+                    raise Overloaded
+                self._quotes += 1
+                self.context.start_soon(self._quote, envelope)
+            case CreateBooking() as command:
+                await self._create(envelope, command)
+            case unexpected:
+                raise TypeError(f"a desk understands no {type(unexpected).__name__}")
+
+    # Quotes.
+
+    async def _quote(self, envelope: Envelope[QuoteTrip]) -> None:
+        """A child task: suppliers take their time."""
+        try:
+            envelope.answer(quoting.answer_of(await self._quoted(envelope)))
+        except Rejected as refusal:
+            envelope.answer(refusal)
+        finally:
+            self._quotes -= 1
+
+    async def _quoted(self, envelope: Envelope[QuoteTrip]) -> Quote:
+        ports, principal, command = self._ports, envelope.of(), envelope.message
+        if command.room_id is not None:
+            await self._people(principal, command.room_id)
+        offers = await self._offers(principal, quoting.asked_offers(command))
+        quoting.demand_one_flight(offers)
+        items = await self._priced(principal, command, offers)
+        now = ports.business.business_ms()
+        quote = Quote(
+            id=ports.ids.uuid7(),
+            tenant_id=principal.tenant_id,
+            user_id=principal.user_id,
+            room_id=command.room_id,
+            items=items,
+            total=quoting.total_of(items),
+            created_at=now,
+            expires_at=min(item.offer.expires_at for item in items),
+        )
+        await ports.quotes.add(quote)
+        return quote
+
+    async def _offers(self, principal: Principal, named: list[str]) -> list[Offer]:
+        offers = []
+        for place, offer_id in enumerate(named):
+            offer = await self._ports.offers.get(principal.tenant_id, offer_id)
+            if offer is None:
+                raise quoting.unknown_offer(place)
+            offers.append(offer)
+        return offers
+
+    async def _priced(
+        self, principal: Principal, command: QuoteTrip, offers: list[Offer]
+    ) -> list[QuotedItem]:
+        """All of them side by side. Raises `Rejected`: the first that cannot be had says why."""
+        until = trio.current_time() + QUOTE_WITHIN
+        items: dict[int, QuotedItem] = {}
+        refusals: dict[int, Rejected] = {}
+        ids = quoting.part_ids(offers)
+
+        async def price(place: int) -> None:
+            try:
+                items[place] = await self._item(
+                    principal, command, offers[place], ids[place], until
+                )
+            except Rejected as refusal:
+                refusals[place] = refusal
+
+        async with trio.open_nursery() as nursery:
+            for place in range(len(offers)):
+                nursery.start_soon(price, place)
+        if refusals:
+            raise refusals[min(refusals)]
+        return [items[place] for place in range(len(offers))]
+
+    async def _item(
+        self, principal: Principal, command: QuoteTrip, shown: Offer, part_id: str, until: float
+    ) -> QuotedItem:
+        """For another party than was searched for, the same thing is searched again."""
+        wanted = quoting.wanted_query(shown, command)
+        failed: Rejected | None = None
+        for attempt in range(PRICE_TRIES):
+            with trio.move_on_at(until):
+                if attempt:
+                    await trio.sleep(TRY_AGAIN_AFTER)
+                try:
+                    if wanted == shown.query:
+                        offer = shown
+                    else:
+                        offer = await self._for_party(principal, shown, wanted)
+                    priced = await self._ports.travel.price(principal.tenant_id, offer.id)
+                except Rejected as refusal:
+                    if not refusal.temporary:
+                        raise
+                    failed = refusal
+                    continue
+                # A total for another party was never shown.
+                previous = priced.previous if offer is shown else None
+                return quoting.priced_item(part_id, offer, priced.offer.source, previous)
+        raise await self._given_up(principal, shown, failed)
+
+    async def _for_party(self, principal: Principal, shown: Offer, wanted: Any) -> Offer:
+        found = await self._ports.travel.search(principal.tenant_id, principal.user_id, wanted)
+        offer = quoting.same_thing(found.offers, shown)
+        if offer is not None:
+            return offer
+        if found.is_partial:
+            raise Rejected("gds_timeout", "The supplier did not answer in time.")
+        raise Rejected(
+            "conflict", "This offer cannot be had for these travellers. Please search again."
+        )
+
+    async def _given_up(
+        self, principal: Principal, shown: Offer, failed: Rejected | None
+    ) -> Rejected:
+        """A supplier that does not answer has prices that nobody should trust."""
+        for supplier in {source.supplier for source in (shown.source, *shown.others)}:
+            self._ports.travel.forget(supplier, shown.query)
+            await self._ports.quotes.forget_unbooked(principal.tenant_id, supplier, shown.query)
+        log.warning(
+            "quote.given_up",
+            supplier=shown.source.supplier,
+            code=failed.code if failed is not None else "gds_timeout",
+        )
+        return Rejected("gds_timeout", "The supplier did not answer in time.")
+
+    # Bookings.
+
+    async def _create(self, envelope: Envelope[Any], command: CreateBooking) -> None:
+        ports, principal = self._ports, envelope.of()
+        client_id = command.client_id.lower()
+        opened = await ports.bookings.by_client_id(
+            principal.tenant_id, principal.user_id, client_id
+        )
+        if opened is None:
+            opened = await self._open(principal, command, client_id)
+        forward(envelope, self.context.ref_to(BOOKING.at(opened)), GetBooking(booking_id=opened))
+
+    async def _open(self, principal: Principal, command: CreateBooking, client_id: str) -> str:
+        """The booking's id: a new one's, or that of who was faster with the same client id."""
+        ports = self._ports
+        quote = await ports.quotes.get(principal.tenant_id, command.quote_id)
+        room_id = command.room_id or (None if quote is None else quote.room_id)
+        people = {principal.user_id}
+        if room_id is not None:
+            people = await self._people(principal, room_id)
+        if quote is None or not self._is_theirs(quote, principal, room_id):
+            text = "There is no such quote."
+            raise Rejected("not_found", text, fields=[("quoteId", text)])
+        if quote.expires_at <= ports.business.business_ms():
+            raise Rejected("conflict", "This quote has expired. Ask for a new one.")
+        _demand_among(command.participants, people, has_room=room_id is not None)
+        wanted = quoting.wanted_booking(command, quote)
+        provider = quoting.provider_of(ports.providers.preferred(), quote.total.currency)
+        opening = Opening(
+            booking_id=ports.ids.uuid7(),
+            tenant_id=principal.tenant_id,
+            room_id=room_id,
+            organiser_id=principal.user_id,
+            participants=wanted.participants,
+            parts=tuple(self._part(item) for item in quote.items),
+            seats=wanted.seats,
+            split=wanted.split,
+            provider=provider,
+            last_ticketing_at=last_ticketing_at([item.offer for item in quote.items]),
+        )
+        step = open_saga(opening, ports.business.business_ms())
+        new = NewBooking(
+            quote_id=quote.id,
+            creator_id=principal.user_id,
+            client_id=client_id,
+            room_id=room_id,
+            total=quote.total,
+            created_at=ports.clock.now_ms(),
+        )
+        return await self._store(new, step)
+
+    async def _store(self, new: NewBooking, step: Step) -> str:
+        ports, saga = self._ports, step.saga
+        row = journal_step(
+            step,
+            fence=ports.leases.fence(saga.booking_id),
+            at=ports.clock.now_ms(),
+            told_at=ports.business.business_ms(),
+            timers=(wake_timer(saga, wake_at(saga)),),
+        )
+        ports.sites.reach(BEFORE_COMMIT)
+        opened = await ports.bookings.open(new, row)
+        ports.sites.reach(AFTER_COMMIT)
+        return saga.booking_id if opened is None else opened
+
+    def _part(self, item: QuotedItem) -> Part:
+        suppliers = self._ports.suppliers
+        inventory = suppliers.inventory(item.offer.supplier)
+        kind = quoting.kind_of(item)
+        found = None if inventory is None else inventory.capabilities(kind)
+        return quoting.part_of_item(item, found, is_issued=suppliers.consolidator() is not None)
+
+    def _is_theirs(self, quote: Quote, principal: Principal, room_id: str | None) -> bool:
+        """Who asked for it may book it, and so may whoever has joined the room it was asked in."""
+        if quote.user_id == principal.user_id:
+            return True
+        return quote.room_id is not None and quote.room_id == room_id
+
+    async def _people(self, principal: Principal, room_id: str) -> set[str]:
+        """Who has joined, the principal among them. Raises `Rejected`: to others there is no room."""
+        ref = self.context.ref_to(ROOM.at(room_id))
+        glimpsed = await ref.ask(GlimpseRoom(), timeout=ROOM_WITHIN)
+        if not isinstance(glimpsed, RoomGlimpsed):
+            raise TypeError(f"a room answered {type(glimpsed).__name__}")
+        if principal.user_id not in glimpsed.room.people:
+            text = "There is no such room."
+            raise Rejected("not_found", text, fields=[("roomId", text)])
+        return set(glimpsed.room.people)
+
+
+def _demand_among(named: list[str], people: set[str], *, has_room: bool) -> None:
+    """Raises `Rejected`, naming everybody who is a stranger there."""
+    text = _STRANGER if has_room else _ALONE
+    wrong = [
+        (f"participants[{place}]", text) for place, one in enumerate(named) if one not in people
+    ]
+    if wrong:
+        raise Rejected("bad_request", text, fields=wrong)

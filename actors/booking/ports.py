@@ -1,0 +1,92 @@
+"""What bookings and the desk borrow from the world, injected by the wiring."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import trio
+
+from core.ports.bookings import Bookings, Travellers, TripQuotes
+from core.ports.clock import BusinessClock, Clock, Ids
+from core.ports.consolidator import Consolidator
+from core.ports.durable_timers import DurableTimers
+from core.ports.inventory import Inventory, Priced
+from core.ports.leases import Leases
+from core.ports.offers import Offers
+from core.ports.payments import Payments
+from core.ports.repositories import Users
+from core.ports.sites import NoSites, Sites
+from core.ports.travel_search import TravelSearch
+from protocol.suppliers import Refused
+from protocol.travel import Query, SupplierOffer
+
+MAX_CALLS: Final = 256
+"""Calls and looks of all bookings of a node that are under way at once; others wait."""
+
+
+class Suppliers(Protocol):
+    """Whom a booking asks, by name. What is not there now (the sandbox begins anew) may be later."""
+
+    def inventory(self, supplier: str) -> Inventory | None: ...
+
+    def consolidator(self) -> Consolidator | None: ...
+
+    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+        """At the same supplier, today. An expired offer is searched again, and the same flights or
+        room are taken. Raises `Unavailable`."""
+
+
+class TripSearch(TravelSearch, Protocol):
+    """A search that can be told to forget."""
+
+    def forget(self, supplier: str, query: Query) -> int:
+        """What this supplier said about the query's route or city is not shown any more; how many
+        answers that were."""
+
+
+class Providers(Protocol):
+    """Payment providers, by name."""
+
+    def provider(self, name: str) -> Payments | None: ...
+
+    def preferred(self) -> Payments | None:
+        """With which new bookings are paid; None: none is set up here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingPorts:
+    """The ports of the bookings of one tenant. `return_url`: where a provider sends people back to
+    after they have confirmed something there, by the booking's id; None: it shows its own page."""
+
+    tenant_id: int
+    bookings: Bookings
+    travellers: Travellers
+    timers: DurableTimers
+    leases: Leases
+    users: Users
+    suppliers: Suppliers
+    providers: Providers
+    clock: Clock
+    business: BusinessClock
+    return_url: Callable[[str], str | None] = lambda _: None
+    sites: Sites = field(default_factory=NoSites)
+    calls: trio.Semaphore = field(default_factory=lambda: trio.Semaphore(MAX_CALLS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskPorts:
+    """The ports of the desks of one tenant."""
+
+    tenant_id: int
+    bookings: Bookings
+    quotes: TripQuotes
+    offers: Offers
+    travel: TripSearch
+    leases: Leases
+    users: Users
+    suppliers: Suppliers
+    providers: Providers
+    clock: Clock
+    business: BusinessClock
+    ids: Ids
+    sites: Sites = field(default_factory=NoSites)

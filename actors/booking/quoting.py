@@ -1,0 +1,336 @@
+"""From offers to a quote, and from a quote to a booking: what is asked for, judged (pure)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from msgspec import to_builtins
+from msgspec.structs import replace
+
+from actors.booking.journal import title_of
+from actors.booking.state import Part, Provider, Seat
+from core.errors import PriceChanged, Rejected
+from core.ports.bookings import Quote, QuotedItem
+from core.ports.inventory import Capabilities
+from core.ports.payments import Payments
+from core.texts import sentence
+from protocol.booking import (
+    CreateBooking,
+    QuoteAnswered,
+    QuoteItem,
+    QuoteTrip,
+    QuoteView,
+    TravellerType,
+)
+from protocol.frames import Money
+from protocol.travel import (
+    Details,
+    FlightQuery,
+    HotelDetails,
+    Offer,
+    OfferKind,
+    Party,
+    Query,
+    SupplierOffer,
+)
+
+MAX_ITEMS: Final = 10
+INFANT_BELOW: Final = 2
+_UNKNOWN_OFFER: Final = sentence("There is no such offer.")
+_ONE_FLIGHT: Final = sentence("A trip holds at most one flight offer, there and back included.")
+_PAYER: Final = sentence("Who pays for a traveller takes part in the booking.")
+_TWICE: Final = sentence("This is named twice.")
+_SHARES: Final = sentence("Say a share for each participant, and for nobody else.")
+
+
+def asked_offers(command: QuoteTrip) -> list[str]:
+    """The offers that are asked about, each once. Raises `Rejected`."""
+    if command.poll_id is not None:
+        raise Rejected(
+            "unavailable", "This server cannot quote a poll's winner yet.", temporary=False
+        )
+    offers = list(dict.fromkeys(command.offer_ids or ()))
+    if not 0 < len(offers) <= MAX_ITEMS:
+        text = "Name 1 to {limit} offers."
+        raise Rejected(
+            "bad_request", text, fields=[("offerIds", text)], params={"limit": MAX_ITEMS}
+        )
+    return offers
+
+
+def unknown_offer(place: int) -> Rejected:
+    """`place`: among those that were named."""
+    return Rejected("not_found", _UNKNOWN_OFFER, fields=[(f"offerIds[{place}]", _UNKNOWN_OFFER)])
+
+
+def demand_one_flight(offers: Sequence[Offer]) -> None:
+    """Raises `Rejected`."""
+    if sum(isinstance(offer.query, FlightQuery) for offer in offers) > 1:
+        raise Rejected("bad_request", _ONE_FLIGHT, fields=[("offerIds", _ONE_FLIGHT)])
+
+
+def wanted_query(offer: Offer, command: QuoteTrip) -> Query:
+    """The search that this party would have made."""
+    query = offer.query
+    party = Party(
+        adults=command.adults,
+        children_ages=tuple(command.children_ages or ()),
+        rooms=command.rooms or query.party.rooms,
+    )
+    if not isinstance(query, FlightQuery):
+        return replace(query, party=party)
+    cabin = _cabin(command.cabin) or query.cabin
+    return replace(query, party=replace(party, rooms=query.party.rooms), cabin=cabin)
+
+
+def _cabin(
+    named: str | None,
+) -> Literal["economy", "premium_economy", "business", "first"] | None:
+    match named:
+        case None | "economy" | "premium_economy" | "business" | "first":
+            return named
+        case _:
+            text = sentence("This is no cabin: economy, premium_economy, business or first.")
+            raise Rejected("bad_request", text, fields=[("cabin", text)])
+
+
+def same_thing(offers: Sequence[Offer], wanted: Offer) -> Offer | None:
+    """The cheapest of `offers` that is the same flights, or the same room of the same hotel."""
+    sought = _likeness(wanted.source.details)
+    return next((one for one in offers if _likeness(one.source.details) == sought), None)
+
+
+def _likeness(details: Details) -> object:
+    if isinstance(details, HotelDetails):
+        return (
+            details.hotel_id,
+            details.check_in,
+            details.check_out,
+            details.room.casefold(),
+            details.board,
+        )
+    return tuple(
+        (leg.carrier, leg.number, leg.origin, leg.destination, leg.departs)
+        for way in details.itineraries
+        for leg in way.segments
+    )
+
+
+def part_ids(offers: Sequence[Offer]) -> list[str]:
+    """`f` for a flight, `h1`, `h2`, … for stays."""
+    stays = 0
+    ids = []
+    for offer in offers:
+        if isinstance(offer.query, FlightQuery):
+            ids.append("f")
+        else:
+            stays += 1
+            ids.append(f"h{stays}")
+    return ids
+
+
+def total_of(items: Sequence[QuotedItem]) -> Money:
+    """Raises `Rejected` unless all are in one currency."""
+    currencies = {item.offer.total.currency for item in items}
+    if len(currencies) != 1:
+        raise Rejected(
+            "conflict",
+            "These offers are in different currencies ({currencies}), and a trip is paid in one.",
+            params={"currencies": ", ".join(sorted(currencies))},
+        )
+    return Money(amount=sum(item.offer.total.amount for item in items), currency=currencies.pop())
+
+
+def view_of(quote: Quote) -> QuoteView:
+    """As clients see it."""
+    items = [
+        QuoteItem(
+            part_id=item.part_id,
+            offer_id=item.offer_id,
+            kind=kind_of(item),
+            title=title_of(item.offer.details),
+            supplier=item.offer.supplier,
+            total=item.offer.total,
+            previous=item.previous,
+            expires_at=item.offer.expires_at,
+            can_hold=item.offer.can_hold,
+            details=to_builtins(item.offer.details),
+        )
+        for item in quote.items
+    ]
+    return QuoteView(quote_id=quote.id, items=items, total=quote.total, expires_at=quote.expires_at)
+
+
+def answer_of(quote: Quote) -> QuoteAnswered:
+    """Raises `PriceChanged` when something costs another amount than was shown."""
+    shown = view_of(quote)
+    if any(item.previous is not None for item in quote.items):
+        raise PriceChanged(shown)
+    return QuoteAnswered(
+        quote_id=shown.quote_id,
+        items=shown.items,
+        total=shown.total,
+        expires_at=shown.expires_at,
+    )
+
+
+def kind_of(item: QuotedItem) -> OfferKind:
+    """Of its offer."""
+    return "flight" if isinstance(item.query, FlightQuery) else "hotel"
+
+
+# From a quote to a booking.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A booking that somebody wants, in itself consistent. `split` as in `steps.Opening`."""
+
+    participants: tuple[str, ...]
+    seats: tuple[Seat, ...]
+    split: Literal["equal"] | Mapping[str, int]
+
+
+def wanted_booking(command: CreateBooking, quote: Quote) -> Wanted:
+    """Raises `Rejected`, naming every field that is wrong."""
+    wrong = [
+        *_wrong_people(command),
+        *_wrong_travellers(command, quote),
+        *_wrong_split(command, quote),
+    ]
+    if wrong:
+        raise Rejected("bad_request", wrong[0][1], fields=wrong)
+    split: Literal["equal"] | dict[str, int] = "equal"
+    if command.split != "equal":
+        split = {share.user_id: share.amount.amount for share in command.split}
+    return Wanted(
+        participants=tuple(command.participants),
+        seats=tuple(
+            Seat(id=one.id, payer_id=one.payer_id, type=one.type) for one in command.travellers
+        ),
+        split=split,
+    )
+
+
+def _wrong_people(command: CreateBooking) -> list[tuple[str, str]]:
+    return [(f"participants[{place}]", _TWICE) for place in _repeats(command.participants)]
+
+
+def _wrong_travellers(command: CreateBooking, quote: Quote) -> list[tuple[str, str]]:
+    wrong = [
+        (f"travellers[{place}].id", _TWICE)
+        for place in _repeats([one.id for one in command.travellers])
+    ]
+    wrong += [
+        (f"travellers[{place}].payerId", _PAYER)
+        for place, one in enumerate(command.travellers)
+        if one.payer_id not in command.participants
+    ]
+    if Counter(one.type for one in command.travellers) != party_of(quote.items[0].query.party):
+        text = sentence("These travellers are not those for whom the quote was made.")
+        wrong.append(("travellers", text))
+    return wrong
+
+
+def _wrong_split(command: CreateBooking, quote: Quote) -> list[tuple[str, str]]:
+    if command.split == "equal":
+        return []
+    named = [share.user_id for share in command.split]
+    if sorted(named) != sorted(command.participants):
+        return [("split", _SHARES)]
+    if any(share.amount.currency != quote.total.currency for share in command.split):
+        return [("split", sentence("Say all shares in the quote's currency."))]
+    if any(share.amount.amount < 0 for share in command.split):
+        return [("split", sentence("No share can be less than nothing."))]
+    if sum(share.amount.amount for share in command.split) != quote.total.amount:
+        return [("split", sentence("The shares do not add up to the quote's total."))]
+    return []
+
+
+def party_of(party: Party) -> Counter[TravellerType]:
+    """How many of which type it has."""
+    infants = sum(age < INFANT_BELOW for age in party.children_ages)
+    types: Counter[TravellerType] = Counter()
+    types.update(adult=party.adults, child=len(party.children_ages) - infants, infant=infants)
+    return +types
+
+
+def _repeats(named: Sequence[str]) -> list[int]:
+    return [place for place, one in enumerate(named) if one in named[:place]]
+
+
+def part_of_item(item: QuotedItem, found: Capabilities | None, *, is_issued: bool) -> Part:
+    """A part of the booking. `is_issued`: somebody here can issue what its supplier does not. Raises
+    `Rejected` where it cannot be booked."""
+    kind = kind_of(item)
+    if found is None:
+        raise Rejected("conflict", "The supplier of this offer is not there any more.")
+    if found.only_browsing:
+        raise Rejected("conflict", found.only_browsing)
+    if kind == "flight" and found.issue == "explicit" and not is_issued:
+        raise Rejected(
+            "conflict", "Nobody here can issue tickets for this flight: it is for browsing only."
+        )
+    party = item.query.party
+    if kind == "flight" and seated(party) > found.most_travellers:
+        raise Rejected(
+            "conflict",
+            "This supplier books at most {limit} travellers at once.",
+            params={"limit": found.most_travellers},
+        )
+    return Part(
+        id=item.part_id,
+        kind=kind,
+        query=item.query,
+        offer=item.offer,
+        total=item.offer.total,
+        holds=found.hold != "none" and item.offer.can_hold,
+        cancels=found.cancel,
+        issues=found.issue,
+        finds=found.finds_by_reference or (kind == "flight" and found.issue == "explicit"),
+        offer_id=item.offer_id,
+    )
+
+
+def seated(party: Party) -> int:
+    """Those that need a seat of their own."""
+    return party.adults + sum(age >= INFANT_BELOW for age in party.children_ages)
+
+
+def provider_of(payments: Payments | None, currency: str) -> Provider:
+    """The facts about it that the booking keeps. Raises `Rejected` where it cannot be paid with."""
+    if payments is None:
+        raise Rejected(
+            "unavailable",
+            "Nothing can be paid here: no payment provider is set up.",
+            temporary=False,
+        )
+    unit = payments.unit(currency)
+    if unit is None:
+        raise Rejected(
+            "conflict",
+            "The payment provider does not take {currency}. Ask for offers in another currency.",
+            params={"currency": currency},
+        )
+    found = payments.capabilities
+    return Provider(
+        name=payments.name,
+        unit=unit,
+        least=payments.least(currency),
+        holds_for=round(found.holds_for * 1_000),
+        replays_for=round(found.replays_for * 1_000),
+    )
+
+
+def priced_item(
+    part_id: str, offer: Offer, source: SupplierOffer, previous: Money | None
+) -> QuotedItem:
+    """`previous`: the total that was shown, where it was another."""
+    return QuotedItem(
+        part_id=part_id,
+        offer_id=offer.id,
+        query=offer.query,
+        offer=source,
+        previous=previous,
+    )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import trio
 
-from commands import terminal_personas
+from commands import terminal_bookings, terminal_personas
 from commands.terminal_talk import HISTORY_SHOWN, Talk, matching_rooms
 from commands.terminal_travel import TypedWrong, flights_of, is_code, offer_lines, rooms_of
 from commands.terminal_words import HELP, clean, message_line, room_line
@@ -47,6 +47,10 @@ class Commands:
                     *(terminal_personas.personas, terminal_personas.persona),
                     *(terminal_personas.like, terminal_personas.dislike),
                     *(terminal_personas.reprice, terminal_personas.stop),
+                    *(terminal_bookings.quote, terminal_bookings.book),
+                    *(terminal_bookings.traveller, terminal_bookings.booking),
+                    *(terminal_bookings.approve, terminal_bookings.decline),
+                    *(terminal_bookings.choose, terminal_bookings.cancel),
                 )
             },
         }
@@ -178,7 +182,9 @@ class Commands:
 
     async def _show_offers(self, query: dict[str, str]) -> None:
         self._talk.screen.show("Searching …", "dim")
-        for line in offer_lines(await self._get("/offers", query)):
+        found = await self._get("/offers", query)
+        self._talk.bookings.offers_shown(found["items"], adults=int(query["adults"]))
+        for line in offer_lines(found):
             self._talk.screen.show(line)
 
     async def _code(self, place: str) -> str:

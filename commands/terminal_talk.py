@@ -5,6 +5,7 @@ from typing import Any, Final
 import trio
 
 from commands.terminal_answers import Answers
+from commands.terminal_booking_state import Bookings, people_in
 from commands.terminal_people import Names, Numbers
 from commands.terminal_screen import Screen
 from commands.terminal_words import change_line, clean, day, message_line
@@ -37,6 +38,7 @@ class Talk:
         self.names = Names(account)
         self.numbers = Numbers()
         self.answers = Answers()
+        self.bookings = Bookings()
         self.invitations: list[Frame] = []
         self.was_made_here = False
         self.oldest_shown = 0
@@ -90,9 +92,16 @@ class Talk:
         self.names.learn(sender["id"], sender["name"])
         self.numbers.shown(message, is_mine=sender["id"] == self.session.user.get("id"))
         self._typing_shown.pop(sender["id"], None)
-        is_persona = sender["kind"] == "persona" and not message.get("deleted")
-        for line in self.answers.message_lines(message) if is_persona else [message_line(message)]:
+        for line in self._message_lines(message):
             self.screen.show(line)
+
+    def _message_lines(self, message: Frame) -> list[str]:
+        kind = None if message.get("deleted") else message["sender"]["kind"]
+        if kind == "persona":
+            if cards := message.get("cards"):
+                self.bookings.offers_shown(cards)
+            return self.answers.message_lines(message)
+        return self.bookings.notice_lines(message) if kind == "system" else [message_line(message)]
 
     # What arrives
 
@@ -109,6 +118,8 @@ class Talk:
             await self._show_notice(event)
         elif event["type"] == "room.invited":
             await self._invited(event["room"])
+        elif event["type"] == "booking.update":
+            await self._show_booking(event)
         elif event.get("roomId") != self.room.get("id"):
             return
         elif event["type"] == "chat.message":
@@ -127,6 +138,12 @@ class Talk:
             self.screen.show(f"    {line}", "dim")
         elif event["type"] == "typing.indicator" and event["active"]:
             await self._show_typing(event["userId"])
+
+    async def _show_booking(self, event: Frame) -> None:
+        await self.names.look_up(*people_in(event))
+        me, room_id = str(self.session.user.get("id")), str(self.room.get("id"))
+        for line in self.bookings.update_lines(event, self.names, me, room_id):
+            self.screen.show(line)
 
     def _show_run(self, event: Frame) -> None:
         match event["type"]:

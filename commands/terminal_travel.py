@@ -96,8 +96,7 @@ def offer_lines(answer: Mapping[str, Any]) -> list[str]:
 
 def offer_line(number: int, card: Card) -> str:
     """One offer's card, numbered."""
-    details, price = card["details"], card["price"]
-    what = _flights(details) if details["kind"] == "flight" else _room(details)
+    price, what = card["price"], offer_text(card["details"])
     marks = [
         *(["can be held"] if card["canHold"] else []),
         *(["old price"] if card.get("isStale") else []),
@@ -105,6 +104,11 @@ def offer_line(number: int, card: Card) -> str:
     return (
         f"{number:>3} {_money(price):>14}  {what}  ({', '.join([clean(card['supplier']), *marks])})"
     )
+
+
+def offer_text(details: Mapping[str, Any]) -> str:
+    """What is offered, in a line."""
+    return _flights(details) if details["kind"] == "flight" else _room(details)
 
 
 def _flights(details: Mapping[str, Any]) -> str:

@@ -18,6 +18,11 @@ HELP: Final = """\
 /personas             my AI personas           /persona NAME [STYLE]   bring one in (out NAME: take it out)
 /like [N] [WHY]       more like card N         /dislike [N] [WHY]      not that
 /reprice N            card N's price today     /stop                   end the answer being given
+/quote N [M …]        what offers cost now     /book [equal|ada=40,ben=60] [with ada ben]   split and book it
+/traveller [t1] GIVEN FAMILY BORN GENDER EMAIL [PHONE]    who travels, as the document has it
+/approve [METHOD]     pay my share             /decline         say no to it
+/choose N             answer its question      /cancel          call the booking off
+/booking              where it stands
 N is the number before a message (or a card, in the newest answer); `last` is the newest one (for /edit and /delete: my newest).\
 """
 

@@ -21,6 +21,7 @@ class Refused(Exception):
         self.is_temporary = bool(frame.get("temporary"))
         self.retry_after = frame.get("retryAfterMs", 0) / 1000
         self.fields = frame.get("fields", [])
+        self.quote: Frame | None = frame.get("quote")
 
 
 class SessionStopped(Exception):

@@ -1,0 +1,193 @@
+"""Quotes and bookings in lines for a terminal: what they cost, where they stand, who is waited for. Pure.
+
+`names`: users' names by id; `me`: my id. Times are in the local zone.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from commands.terminal_travel import offer_text
+from commands.terminal_words import clean
+from protocol.frames import Money
+from protocol.money import decimal_text
+
+View = Mapping[str, Any]
+Names = Mapping[str, str]
+
+_STATUS: Final[Mapping[str, str]] = {
+    "collecting": "the shares are being collected",
+    "action_needed": "something is needed of you or of others",
+    "booking": "it is being booked",
+    "booked": "booked",
+    "cancelling": "it is being called off, and money is given back",
+    "cancelled": "called off",
+    "manual": "a person is looking into it",
+}
+_STATE: Final[Mapping[str, str]] = {
+    "invited": "has not answered",
+    "accepted": "agreed",
+    "action_required": "must confirm with the bank",
+    "authorized": "approved",
+    "capturing": "is being charged",
+    "captured": "paid",
+    "declined": "declined",
+    "expired": "did not answer in time",
+    "voiding": "is being released",
+    "voided": "released",
+    "part_refunded": "partly refunded",
+    "refunded": "refunded",
+    "refund_failed": "refund failed",
+}
+_WAITED_FOR: Final = frozenset({"invited", "action_required", "declined", "expired"})
+_OPEN: Final = frozenset({"collecting", "action_needed"})
+
+
+def quote_lines(quote: View) -> list[str]:
+    """What is quoted, with what it cost before where that was another price."""
+    lines = [_item_line(item) for item in quote["items"]]
+    until = moment(quote["expiresAt"])
+    return [*lines, f"    Together {_money(quote['total'])}, until {until}. /book splits it."]
+
+
+def booking_lines(view: View, names: Names, me: str) -> list[str]:
+    """All of it: where it stands, who pays what, who travels, what is asked."""
+    return [
+        standing_line(view, names),
+        *(_share_line(one, names, me) for one in view["participants"]),
+        *_traveller_lines(view, names, me),
+        *concern_lines(view, names, me),
+        *itinerary_lines(view),
+    ]
+
+
+def update_lines(view: View, names: Names, me: str, *, note: str | None) -> list[str]:
+    """What changed: in words (None: they stand there already), where it stands, what is asked of me."""
+    said = [f"    — {clean(note)}"] if note else []
+    return [
+        *said,
+        standing_line(view, names),
+        *concern_lines(view, names, me),
+        *(itinerary_lines(view) if view["status"] == "booked" else ()),
+    ]
+
+
+def standing_line(view: View, names: Names) -> str:
+    """`    Booking of 402.00 EUR: …; waiting for Ben until Sat 05 Dec 18:00.`"""
+    step = str(view.get("step") or "").strip().rstrip(".")
+    where = clean(step) if " " in step else _STATUS.get(view["status"], clean(view["status"]))
+    waited = ", ".join(clean(name) for name in holding_up(view, names))
+    for_whom = f"; waiting for {waited}" if waited else ""
+    deadline = view.get("deadline")
+    until = f" until {moment(deadline)}" if deadline and view["status"] in _OPEN else ""
+    return f"    Booking of {_money(view['total'])}: {where}{for_whom}{until}."
+
+
+def holding_up(view: View, names: Names) -> list[str]:
+    """Names of those without whose word, card or names it does not go on."""
+    if view["status"] not in _OPEN:
+        return []
+    question = view.get("question")
+    if question:
+        waited = list(question["to"])
+    else:
+        waited = [one["userId"] for one in view["participants"] if one["state"] in _WAITED_FOR]
+        waited += [one["payerId"] for one in view["travellers"] if not one["complete"]]
+    return [names.get(user_id, "somebody") for user_id in dict.fromkeys(waited)]
+
+
+def concern_lines(view: View, names: Names, me: str) -> list[str]:
+    """What I am asked, and what I must do at the payment provider."""
+    return [*_question_lines(view, names, me), *_action_lines(view)]
+
+
+def itinerary_lines(view: View) -> list[str]:
+    """Where it goes and by what tickets, once that is known."""
+    lines = []
+    for part in view.get("itinerary") or ():
+        known = [part[name] for name in ("reference", "confirmation") if part.get(name)]
+        about = offer_text(part["details"]) if part.get("details") else clean(part["title"])
+        lines.append(f"    ✓ {about}" + (f", booked as {clean(known[0])}" if known else ""))
+        lines += [
+            f"        ticket {clean(ticket['number'])} for {clean(ticket['travellerId'])}"
+            for ticket in part.get("tickets") or ()
+        ]
+    return lines
+
+
+def card_line(card: View) -> str:
+    """A booking's card in a room."""
+    price = f", {_money(card['price'])}" if card.get("price") else ""
+    where = _STATUS.get(card.get("status", ""), clean(str(card.get("status", ""))))
+    return f"      [{clean(card['title'])}{price}: {where}. /booking shows it]"
+
+
+def moment(ms: int) -> str:
+    """`Sat 05 Dec 18:00`: an advanced sandbox is days ahead of the day on the wall."""
+    return time.strftime("%a %d %b %H:%M", time.localtime(ms / 1_000))
+
+
+def _item_line(item: View) -> str:
+    before = item.get("previous")
+    was = f" (was {_money(before)})" if before else ""
+    held = ["can be held"] if item["canHold"] else []
+    marks = ", ".join([clean(item["supplier"]), *held])
+    return f"    {_money(item['total']):>14}{was}  {offer_text(item['details'])}  ({marks})"
+
+
+def _share_line(one: View, names: Names, me: str) -> str:
+    name = "you" if one["userId"] == me else clean(names.get(one["userId"], "somebody"))
+    state = _STATE.get(one["state"], clean(one["state"]))
+    return f"    {_money(one['amount']):>14}  {name}: {state}"
+
+
+def _traveller_lines(view: View, names: Names, me: str) -> list[str]:
+    """Those who are not named yet; nobody else is of interest here."""
+    missing = [one for one in view["travellers"] if not one["complete"]]
+    lines = []
+    for one in missing:
+        payer = (
+            "you pay" if one["payerId"] == me else f"{clean(names.get(one['payerId'], '…'))} pays"
+        )
+        lines.append(f"      {clean(one['id'])} ({one['type']}, {payer}) has no name yet")
+    return [*lines, "      /traveller names them"] if missing and view["status"] in _OPEN else lines
+
+
+def _question_lines(view: View, names: Names, me: str) -> list[str]:
+    question = view.get("question")
+    if not question:
+        return []
+    until = moment(question["expiresAt"])
+    is_mine = me in question["to"]
+    whom = "you" if is_mine else ", ".join(clean(names.get(u, "somebody")) for u in question["to"])
+    lines = [f"    Question to {whom}, until {until}:"]
+    for number, option in enumerate(question["options"], 1):
+        lines.append(f"      {number}  {clean(option['text'])}{_shares(option, names, me)}")
+    return [*lines, "    /choose N answers."] if is_mine else lines
+
+
+def _shares(option: View, names: Names, me: str) -> str:
+    shares: Sequence[View] = option.get("shares") or ()
+    if not shares:
+        return ""
+    each = [
+        f"{'you' if one['userId'] == me else clean(names.get(one['userId'], 'somebody'))} "
+        f"{_money(one['amount'])}"
+        for one in shares
+    ]
+    return f" ({', '.join(each)})"
+
+
+def _action_lines(view: View) -> list[str]:
+    action = view.get("action")
+    if not action:
+        return []
+    until = moment(action["expiresAt"])
+    if action["kind"] == "redirect" and action.get("url"):
+        return [f"    Your bank asks you to confirm, until {until}: {clean(action['url'])}"]
+    return [f"    Another card is needed, until {until}: /approve PAYMENT-METHOD"]
+
+
+def _money(price: View) -> str:
+    amount = Money(amount=price["amount"], currency=price["currency"])
+    return f"{decimal_text(amount)} {amount.currency}"

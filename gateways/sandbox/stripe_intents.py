@@ -105,6 +105,8 @@ def create(call: Call, given: Json) -> Kept:
     method = _method(call, params, intent)
     if method is not None:
         intent = intent.with_object(payment_method=method.id, status="requires_confirmation")
+    elif is_now:
+        raise params.missing("payment_method")
     intent = call.put(intent)
     emit(call, "payment_intent.created", intent.object)
     if not is_now:

@@ -1,15 +1,17 @@
 """What bookings' stores share."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, get_args
 
 from core.errors import Rejected
 from core.ports.bookings import BadStep, JournalStep, QuotedItem, StaleFence
+from protocol.booking import BookingStatus
 from protocol.travel import FlightQuery, HotelQuery, Query
 
 BOOKING_TOLD: Final = "booking.told"
 """The outbox's topic of what people are told: the key is the booking's id, `first` the version."""
 
+STATUSES: Final = get_args(BookingStatus)
 STUCK_AFTER_MS: Final = 3_600_000
 TRAVELLERS_FOR: Final = 30 * 86_400.0
 QUOTES_FOR: Final = 30 * 86_400.0
@@ -37,6 +39,8 @@ def routes(items: Sequence[QuotedItem]) -> list[str]:
 
 def check_step(step: JournalStep) -> None:
     """What a step can be told by itself. Raises `BadStep`; `StaleFence` for two results of one intent."""
+    if step.status not in STATUSES:
+        raise BadStep(f"{step.status} is no status")
     for posting in step.postings:
         if not posting.entries or sum(entry.amount for entry in posting.entries) != 0:
             raise BadStep(f"the posting {posting.name} is not balanced")

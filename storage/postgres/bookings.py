@@ -5,7 +5,7 @@ An id names its month's leaf, so that every statement about one booking reads on
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Final, get_args
+from typing import Final
 
 import asyncpg
 
@@ -20,14 +20,13 @@ from core.ports.bookings import (
     StoredBooking,
 )
 from core.ports.durable_timers import SetTimer
-from protocol.booking import BookingStatus
 from protocol.frames import Money
+from storage.bookings import STATUSES
 from storage.postgres import booking_writer
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.ledger import BALANCES_OF_BOOKING, balance
 from storage.postgres.pool import Connection, Database
 
-STATUSES: Final = get_args(BookingStatus)
 _LAST_ID: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 LOAD: Final = """

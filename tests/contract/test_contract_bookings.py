@@ -224,6 +224,7 @@ async def test_a_step_that_contradicts_itself_or_what_is_stored_is_refused_whole
         {"intents": (intent(2),)},
         {"intents": (intent(3), intent(3))},
         {"event": event(1)},
+        {"status": "on its way"},
         {"participants": (share(booking_id), share(booking_id))},
     ):
         step = world.step(booking_id, 2, timers=(world.timer(booking_id, at=1),), **wrong)

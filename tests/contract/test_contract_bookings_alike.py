@@ -12,6 +12,7 @@ from booking_worlds import (
     TENANT,
     World,
     event,
+    fetch,
     intent,
     posting,
     result,
@@ -24,6 +25,9 @@ from core.ports.bookings import BadStep, JournalStep
 
 STEPS = 120
 AMOUNTS = (1, 250, 9_999)
+_WITH_ANOTHER_STATUS = """
+SELECT booking_id FROM booking b JOIN booking_participant p USING (booking_id)
+ WHERE p.status <> b.status"""
 
 
 class Script:
@@ -101,6 +105,8 @@ async def test_both_answer_alike(booking_dsn: str, seed: int) -> None:
         assert {"stored", "StaleFence", "BadStep"} <= set(outcomes)
         now = memory.clock.now_ms()
         assert await everything(postgres, script, now) == await everything(memory, script, now)
+        assert postgres.database is not None
+        assert await postgres.database.call(fetch, _WITH_ANOTHER_STATUS) == []
 
 
 async def outcome(call: Callable[..., Awaitable[str | None]], *arguments: Any) -> str:

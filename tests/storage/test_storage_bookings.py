@@ -12,6 +12,7 @@ from core.ports.durable_timers import SetTimer
 from protocol.addresses import Kind
 from protocol.frames import Money
 from protocol.ledger import Entry, Posting
+from storage.bookings import STATUSES
 from storage.months import Month
 from storage.postgres import booking_leaves, booking_writer, bookings, trip_quotes
 from storage.postgres.bookings import PostgresBookings
@@ -277,7 +278,7 @@ async def test_lists_are_found_by_their_indexes_and_one_booking_in_its_month_alo
 ) -> None:
     await fill(database)
     before = uuid7(BEGIN.plus(2).start - 1)
-    plan = await plan_of(database, bookings.OF_USER, 1, ADA, before, 20, bookings.STATUSES)
+    plan = await plan_of(database, bookings.OF_USER, 1, ADA, before, 20, STATUSES)
     assert "Seq Scan" not in plan
     for month in ("09", "10"):
         assert f"booking_participant_y2026m{month}_tenant_id_user_id_status_book" in plan

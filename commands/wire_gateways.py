@@ -14,6 +14,7 @@ from core.config import Config, ConfigError
 from core.ports.clock import Clock, Ids
 from core.ports.inference import PlacesByMeaning, Recommender
 from core.ports.travel_search import TravelSearch
+from core.ports.webhooks import WebhookReception
 from gateways.client.admission import Admission, Bounds
 from gateways.client.deadlines import Timing
 from gateways.client.policy import Policy
@@ -44,6 +45,7 @@ class Gateways:
         actors: Actors,
         *,
         travel: TravelSearch,
+        webhooks: WebhookReception,
         recommender: Recommender,
         meanings: PlacesByMeaning,
         clock: Clock,
@@ -83,6 +85,7 @@ class Gateways:
                 clock=clock,
                 ids=ids,
                 travel=travel,
+                webhooks=webhooks,
                 ref=actors.system.ref,
                 readiness=readiness,
                 models=models,

@@ -36,6 +36,7 @@ from storage.postgres.signing_keys import PostgresKeys
 from storage.postgres.travellers import PostgresTravellers
 from storage.postgres.trip_quotes import PostgresTripQuotes
 from storage.postgres.users import PostgresUsers
+from storage.postgres.webhooks import PostgresWebhooks, PostgresWebhookSecrets
 
 
 class Storage:
@@ -89,6 +90,8 @@ class Storage:
         self.trip_quotes = PostgresTripQuotes(database, clock)
         self.travellers = PostgresTravellers(database, key)
         self.ledger = PostgresLedger(database)
+        self.webhooks = PostgresWebhooks(database, on_set=on_timer_set)
+        self.webhook_secrets = PostgresWebhookSecrets(database, key)
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)
         self.credentials = StoredCredentials(

@@ -72,7 +72,7 @@ class Travel:
     async def _sandbox(self, nursery: trio.Nursery) -> Urls:
         """Nobody's where nobody is played."""
         config = self._config
-        if "sandbox" not in (config.amadeus.mode, config.duffel.mode):
+        if "sandbox" not in (config.amadeus.mode, config.duffel.mode, config.stripe.mode):
             return {}
         if config.sandbox_url is not None:
             return await attached(config.sandbox_url)

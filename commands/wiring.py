@@ -18,6 +18,7 @@ from commands.wire_actors import Actors
 from commands.wire_chat_model import ServedChatModel
 from commands.wire_gateways import Gateways
 from commands.wire_models import ModelUpkeep
+from commands.wire_payments import PaymentProviders
 from commands.wire_personas import Personas
 from commands.wire_storage import Storage
 from commands.wire_time import Time
@@ -125,6 +126,16 @@ class Server:
         self.travel = Travel(
             config, self.storage.offers, clock=self.time.business, ids=ids, chance=chance
         )
+        self.payments = PaymentProviders(
+            config,
+            self.storage,
+            clock=clock,
+            chance=chance,
+            node=node,
+            urls=lambda: self.travel.urls,
+            wanted=self.travel.search.asked.set,
+            address=lambda: self.http_url,
+        )
         self.chat_model = ServedChatModel(config.chat_model, chance=chance)
         self.personas = Personas(
             self.storage,
@@ -144,6 +155,7 @@ class Server:
             self.storage,
             self.actors,
             travel=self.travel.search,
+            webhooks=self.payments.webhooks,
             recommender=self.personas.recommender,
             meanings=self.personas.meanings,
             clock=clock,
@@ -192,6 +204,7 @@ class Server:
             endless("business_time", self.time.run),
             endless("places", self.storage.places.run),
             endless("travel", self.travel.run),
+            endless("payments", self.payments.run),
             endless("personas", self.personas.run),
             endless("chat_model", self.chat_model.run),
             *self.upkeep.jobs(),
@@ -264,6 +277,7 @@ class Server:
             "supervisor": self.supervisor.statistics(),
             **self.personas.statistics(),
             **self.travel.statistics(),
+            **self.payments.statistics(),
             **self.gateways.statistics(),
             **({"postgres": self._embedded.statistics()} if self._embedded else {}),
         }

@@ -71,6 +71,17 @@ class Supplier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentProvider:
+    """How one payment provider is reached. `key` and `webhook_secrets` (two while one is rotated) are for
+    "live" alone, which refuses to do without; `url` only where it is not at its usual host."""
+
+    mode: SupplierMode = "sandbox"
+    url: str | None = None
+    key: str | None = field(default=None, repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One server's settings (docs/protocol-v1.md §10). Secrets stay out of its `repr`.
 
@@ -101,6 +112,7 @@ class Config:
     quiet_hour: int | None = 3
     amadeus: Supplier = Supplier()
     duffel: Supplier = Supplier()
+    stripe: PaymentProvider = PaymentProvider()
     bounds: Bounds = Bounds()
 
     @classmethod
@@ -148,6 +160,12 @@ class Config:
                 mode=read("CARAVAN_DUFFEL_MODE", _mode, "sandbox"),
                 url=read("CARAVAN_DUFFEL_URL", _public("https"), None),
                 key=read("CARAVAN_DUFFEL_KEY", _secret, None),
+            ),
+            stripe=PaymentProvider(
+                mode=read("CARAVAN_STRIPE", _mode, "sandbox"),
+                url=read("CARAVAN_STRIPE_URL", _public("https"), None),
+                key=read("CARAVAN_STRIPE_KEY", _secret, None),
+                webhook_secrets=read("CARAVAN_STRIPE_WEBHOOK_SECRET", _secrets, ()),
             ),
         )
 
@@ -198,6 +216,11 @@ def _secret(name: str, text: str) -> str:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigError(f"{name} holds characters that no key has. Set it to the key alone.")
     return text
+
+
+def _secrets(name: str, text: str) -> tuple[str, ...]:
+    given = [secret.strip() for secret in text.split(",")]
+    return tuple(_secret(name, secret) for secret in given if secret)
 
 
 def _path(name: str, text: str) -> Path:

@@ -27,7 +27,7 @@ from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 from gateways.partners.stripe_errors import Ended, ended, failed, is_missing
 from gateways.partners.stripe_settings import StripeSettings
 from gateways.partners.stripe_transport import StripeTransport, silence_sdk
-from gateways.partners.stripe_webhooks import notice_of, verified
+from gateways.partners.stripe_webhooks import EVENTS, notice_of, verified
 from protocol.card_numbers import holds_card_number
 from protocol.frames import Money
 from protocol.ids import Millis
@@ -75,7 +75,8 @@ class Stripe:
 
     Reads pass a `Guard`. What changes something is sent once, within `settings.call_within` seconds, and
     is not counted by the breaker: whether it may be made is the saga's to decide. In sandbox mode the
-    address comes by `reach`, and may change; before, nothing is sent.
+    address comes by `reach`, and may change; before, nothing is sent, and `wanted` is set by whoever
+    calls. `webhook_secrets`: under each of these an event is genuine.
     """
 
     name = NAME
@@ -97,6 +98,7 @@ class Stripe:
         self._guard = Guard(NAME, chance, policy)
         self._counts = dict.fromkeys(("sent", "unknown", "not_sent", "refused", "declined"), 0)
         self.webhook_secrets = settings.webhook_secrets
+        self.wanted = trio.Event()
         self._client: stripe.StripeClient | None = None
         if settings.mode == "live" or settings.url:
             self.reach(settings.url)
@@ -280,15 +282,11 @@ class Stripe:
         event = verified(body, headers.get("stripe-signature"), self.webhook_secrets)
         return event if isinstance(event, NotGenuine) else notice_of(event)
 
-    async def missed(self, since: Millis) -> Sequence[WebhookNotice]:
+    async def missed(self) -> Sequence[WebhookNotice]:
         """Events that reached none of our addresses, newest first; at most 5,000. Raises
         `Unavailable`."""
         notices: list[WebhookNotice] = []
-        page: dict[str, Any] = {
-            "delivery_success": False,
-            "created": {"gte": since // 1_000},
-            "limit": PAGE,
-        }
+        page: dict[str, Any] = {"delivery_success": False, "types": list(EVENTS), "limit": PAGE}
         for _ in range(MAX_PAGES):
             params: Any = dict(page)
             listed = await self._read(
@@ -337,6 +335,7 @@ class Stripe:
         same, but nobody is told."""
         client = self._client
         if client is None:
+            self.wanted.set()
             self._counts["not_sent"] += 1
             return NotSent(detail="the sandbox is not there yet")
         self._counts["sent"] += 1
@@ -372,6 +371,7 @@ class Stripe:
         """None when there is no such thing. Raises `Unavailable`."""
         client = self._client
         if client is None:
+            self.wanted.set()
             raise Unavailable
 
         async def attempt() -> T | None:

@@ -23,7 +23,7 @@ class TooLargeError(httpx.HTTPError):
 
 
 class StripeTransport(stripe.HTTPXClient):
-    """Owns: connections, until `close_async`. `is_live`: certificates are checked. `over`: what carries
+    """Owns: connections, until `close_async`; a later call opens new ones. `is_live`: certificates are checked. `over`: what carries
     the requests, in tests without a socket.
 
     The SDK's own client would take proxies from the environment and answers of any size.
@@ -33,15 +33,8 @@ class StripeTransport(stripe.HTTPXClient):
         self, *, is_live: bool, within: float, over: httpx.AsyncBaseTransport | None = None
     ) -> None:
         super().__init__(timeout=within, verify_ssl_certs=is_live)
-        self._pool = httpx.AsyncClient(
-            headers={"Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(within, connect=CONNECT_WITHIN, pool=CONNECT_WITHIN),
-            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            verify=is_live,
-            follow_redirects=False,
-            trust_env=False,
-            transport=over,
-        )
+        self._is_live, self._within, self._over = is_live, within, over
+        self._pool = self._opened()
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
@@ -60,7 +53,19 @@ class StripeTransport(stripe.HTTPXClient):
 
     async def close_async(self) -> None:
         await super().close_async()  # type: ignore[no-untyped-call]
-        await self._pool.aclose()
+        closed, self._pool = self._pool, self._opened()
+        await closed.aclose()
+
+    def _opened(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            headers={"Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(self._within, connect=CONNECT_WITHIN, pool=CONNECT_WITHIN),
+            limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+            verify=self._is_live,
+            follow_redirects=False,
+            trust_env=False,
+            transport=self._over,
+        )
 
 
 def silence_sdk() -> None:

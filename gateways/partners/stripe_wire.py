@@ -125,10 +125,10 @@ class EventPage(_Of, frozen=True):
 
 
 class Endpoint(_Of, frozen=True):
-    """`secret` stands in the answer to its making alone."""
+    """`secret` stands in the answer to its making alone; one that was deleted has an id alone."""
 
     id: str
-    url: str
+    url: str = ""
     status: str = "enabled"
     secret: str | None = None
     enabled_events: list[str] = []

@@ -171,8 +171,21 @@ class PaymentAction(Value, frozen=True, kw_only=True):
     expires_at: Millis
 
 
+class ItineraryItem(Value, frozen=True, kw_only=True):
+    """What was bought, once it was. `locator`: the airline's or hotel's reference; `tickets`: numbers of
+    the valid ones. `details`: as of the offer's card."""
+
+    part_id: str
+    kind: OfferKind
+    title: str
+    supplier: str
+    locator: str | None = None
+    tickets: list[str]
+    details: dict[str, Any]
+
+
 class BookingView(Value, frozen=True, kw_only=True):
-    """A booking in its present state; the higher `version` wins."""
+    """A booking in its present state; the higher `version` wins. `itinerary` once it is booked."""
 
     booking_id: str
     room_id: str | None = None
@@ -185,6 +198,7 @@ class BookingView(Value, frozen=True, kw_only=True):
     deadline: int | None = None
     question: Question | None = None
     action: PaymentAction | None = None
+    itinerary: list[ItineraryItem] | None = None
 
 
 class QuoteItem(Value, frozen=True, kw_only=True):
@@ -229,7 +243,7 @@ class BookingAnswered(Answer, kw_only=True, tag="ok"):
 
 
 class BookingUpdated(Event, frozen=True, kw_only=True, tag="booking.update"):
-    """A booking in its present state; the higher `version` wins."""
+    """A booking in its present state; the higher `version` wins. `itinerary` once it is booked."""
 
     booking_id: str
     room_id: str | None = None
@@ -242,6 +256,7 @@ class BookingUpdated(Event, frozen=True, kw_only=True, tag="booking.update"):
     deadline: int | None = None
     question: Question | None = None
     action: PaymentAction | None = None
+    itinerary: list[ItineraryItem] | None = None
     note: str | None = None
     inbox: int
 

@@ -107,7 +107,7 @@ def offer_card(offer: Offer) -> OfferCard:
     return OfferCard(
         kind="flight.offer" if isinstance(details, FlightDetails) else "hotel.offer",
         id=offer.id,
-        title=_title(details),
+        title=title_of(details),
         offer_id=offer.id,
         price=source.total,
         expires_at=source.expires_at,
@@ -118,7 +118,8 @@ def offer_card(offer: Offer) -> OfferCard:
     )
 
 
-def _title(details: Details) -> str:
+def title_of(details: Details) -> str:
+    """The hotel's name, or from where to where."""
     if isinstance(details, HotelDetails):
         return details.name
     ways = [way.segments for way in details.itineraries if way.segments]

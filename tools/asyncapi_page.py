@@ -21,7 +21,7 @@ SHOWN: Final[dict[str, tuple[type, ...]]] = {
     "Bookings": (
         *(booking.BookingView, booking.ParticipantView, booking.TravellerView),
         *(booking.TravellerSpec, booking.Share, booking.Question, booking.QuestionOption),
-        *(booking.PaymentAction, booking.QuoteItem),
+        *(booking.PaymentAction, booking.QuoteItem, booking.ItineraryItem),
     ),
     "Plans": (plan.PlanItem, plan.PlanOp),
 }

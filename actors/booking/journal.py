@@ -19,8 +19,8 @@ from core.ports.bookings import (
 from core.ports.durable_timers import CancelTimer, SetTimer, TimerChange
 from protocol.addresses import Address
 from protocol.booking import BOOKING, BookingView, PaymentAction, Question
+from protocol.cards import title_of
 from protocol.frames import Value
-from protocol.travel import FlightDetails, HotelDetails
 
 WAKE: Final = "wake"
 """The one timer that a booking sets itself."""
@@ -125,14 +125,6 @@ def key_of(call: Call) -> str:
 def titles_of(saga: Saga) -> list[str]:
     """Of its parts, as a card shows them."""
     return [title_of(part.offer.details) for part in saga.parts]
-
-
-def title_of(details: FlightDetails | HotelDetails) -> str:
-    """The hotel's name, or from where to where."""
-    if isinstance(details, HotelDetails):
-        return details.name
-    ways = [way.segments for way in details.itineraries if way.segments]
-    return ", ".join(f"{legs[0].origin} → {legs[-1].destination}" for legs in ways)
 
 
 def options_of(saga: Saga) -> dict[str, Sentence]:

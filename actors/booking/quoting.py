@@ -8,7 +8,6 @@ from typing import Final, Literal
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from actors.booking.journal import title_of
 from actors.booking.state import Part, Provider, Seat
 from core.errors import PriceChanged, Rejected
 from core.ports.bookings import Quote, QuotedItem
@@ -23,6 +22,7 @@ from protocol.booking import (
     QuoteView,
     TravellerType,
 )
+from protocol.cards import title_of
 from protocol.frames import Money
 from protocol.travel import (
     Details,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from msgspec import convert
+from msgspec import convert, to_builtins
 
 from actors.booking.orders import flight_of
 from actors.booking.payments import last
@@ -11,6 +11,7 @@ from actors.booking.standings import STATUS, needs_operator
 from actors.booking.state import Asked, Saga, SagaState
 from protocol.booking import (
     BookingView,
+    ItineraryItem,
     ParticipantView,
     PaymentAction,
     Question,
@@ -18,6 +19,7 @@ from protocol.booking import (
     TravellerView,
 )
 from protocol.booking import Share as ShownShare
+from protocol.cards import title_of
 from protocol.frames import Money
 from protocol.money import decimal_text
 
@@ -100,7 +102,25 @@ def view(saga: Saga, user_id: str | None) -> BookingView:
         if question is not None and user_id in question.to
         else None,
         action=_action(saga, user_id),
+        itinerary=_itinerary(saga) if saga.state == "COMPLETED" else None,
     )
+
+
+def _itinerary(saga: Saga) -> list[ItineraryItem]:
+    """What there is to travel with."""
+    return [
+        ItineraryItem(
+            part_id=part.id,
+            kind=part.kind,
+            title=title_of(part.offer.details),
+            supplier=part.order.supplier,
+            locator=part.order.locator,
+            tickets=[ticket.number for ticket in part.order.tickets if ticket.is_valid],
+            details=to_builtins(part.offer.details),
+        )
+        for part in saga.parts
+        if part.order is not None and not part.is_gone and not part.is_dropped
+    ]
 
 
 def _shown(saga: Saga, question: Asked) -> Question:

@@ -105,13 +105,12 @@ def itinerary_lines(view: View) -> list[str]:
     """Where it goes and by what tickets, once that is known."""
     lines = []
     for part in view.get("itinerary") or ():
-        known = [part[name] for name in ("reference", "confirmation") if part.get(name)]
-        about = offer_text(part["details"]) if part.get("details") else clean(part["title"])
-        lines.append(f"    ✓ {about}" + (f", booked as {clean(known[0])}" if known else ""))
-        lines += [
-            f"        ticket {clean(ticket['number'])} for {clean(ticket['travellerId'])}"
-            for ticket in part.get("tickets") or ()
-        ]
+        known = f", booked as {clean(part['locator'])}" if part.get("locator") else ""
+        tickets = ", ".join(clean(number) for number in part["tickets"])
+        lines.append(f"    ✓ {offer_text(part['details'])}{known}")
+        lines += [f"      ticket{'s' if len(part['tickets']) > 1 else ''} {tickets}"] * bool(
+            tickets
+        )
     return lines
 
 

@@ -288,14 +288,14 @@ def test_a_quote_says_what_it_costs_and_what_it_cost_before() -> None:
 
 def test_a_booked_trip_ends_with_its_itinerary_and_tickets() -> None:
     part = flight_item() | {
-        "reference": "ABC123",
-        "tickets": [{"travellerId": "t1", "number": "125-1"}],
+        "locator": "ABC123",
+        "tickets": ["125-1", "125-2"],
     }
     lines = booking_lines(view(status="booked", travellers=[], itinerary=[part]), NAMES, ADA)
     assert lines[0] == "    Booking of 400.00 EUR: booked."
     assert lines[-2:] == [
         "    ✓ 2027-05-14 LIS 08:10 → OPO 09:05, direct, YY482, booked as ABC123",
-        "        ticket 125-1 for t1",
+        "      tickets 125-1, 125-2",
     ]
 
 

@@ -10,12 +10,17 @@ import trio
 from commands.sandbox_child import SandboxError, Urls, attached, played
 from core.config import Config, ConfigError, Supplier
 from core.ports.clock import Chance, Clock, Ids
+from core.ports.consolidator import Consolidator
+from core.ports.inventory import Inventory
 from core.ports.offers import Offers
+from core.ports.vault import Vault
 from gateways.partners.amadeus import Amadeus
-from gateways.partners.amadeus_settings import AmadeusSettings
+from gateways.partners.amadeus_settings import NO_AGENCY, AmadeusSettings
+from gateways.partners.consolidator import ConsolidatorSettings, HttpConsolidator
 from gateways.partners.duffel import Duffel
 from gateways.partners.duffel_client import DuffelSettings
 from gateways.partners.offer_search import OfferSearch
+from gateways.partners.vaults import FileVault, SandboxVault
 from loadtest.causes import first_cause
 
 SANDBOX_FILE: Final = "sandbox.db"
@@ -30,8 +35,9 @@ _log = structlog.get_logger()
 
 
 class Travel:
-    """Owns: the search and, while it runs, the suppliers' adapters and the sandbox. Borrows: the
-    offers' store. `clock`: business time. `urls`: where who is played is, while the sandbox runs.
+    """Owns: the search and, while it runs, the suppliers' adapters, the consolidator's and the sandbox.
+    Borrows: the offers' store. `vault`: where the desk card is; None: there is none, and rooms of a live
+    Amadeus are for browsing. `clock`: business time. `urls`: where who is played is, while the sandbox runs.
     Raises `ConfigError` when a supplier is live and something for that is not said."""
 
     def __init__(
@@ -39,9 +45,21 @@ class Travel:
     ) -> None:
         self._config, self._clock, self._chance = config, clock, chance
         self._suppliers: list[Amadeus | Duffel] = []
+        self._consolidator: HttpConsolidator | None = None
+        self.vault = self._desk_card()
         self.urls: Urls = {}
         self.search = OfferSearch(offers, clock=clock, ids=ids)
         self._made(_ANYWHERE)
+        self._desk(_ANYWHERE)
+
+    def suppliers(self) -> Mapping[str, Inventory]:
+        """Those that are there now, by name: for bookings. None of them while the sandbox begins anew."""
+        return {supplier.name: supplier for supplier in self._suppliers}
+
+    @property
+    def consolidator(self) -> Consolidator | None:
+        """Who issues Amadeus' tickets. None: nobody is set up, or the sandbox begins anew."""
+        return self._consolidator
 
     async def run(self) -> None:
         """Until cancelled. Begins when somebody asks, or a little after the start. When the sandbox
@@ -58,16 +76,22 @@ class Travel:
 
     def statistics(self) -> Mapping[str, Mapping[str, int | float]]:
         suppliers = {supplier.name: supplier.statistics() for supplier in self._suppliers}
-        return {"travel": self.search.statistics(), **suppliers}
+        desk = self._consolidator
+        found = {} if desk is None else {"consolidator": desk.statistics()}
+        return {"travel": self.search.statistics(), **suppliers, **found}
 
     async def _run_once(self) -> None:
         async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
             self.urls = await self._sandbox(nursery)
             self._suppliers = self._made(self.urls)
-            for supplier in self._suppliers:
-                if isinstance(supplier, Duffel):
-                    stack.push_async_callback(_closed, supplier)
-            await self.search.run(self._suppliers)
+            self._consolidator = self._desk(self.urls)
+            for each in (*self._suppliers, self._consolidator):
+                if isinstance(each, Duffel | HttpConsolidator):
+                    stack.push_async_callback(_closed, each)
+            try:
+                await self.search.run(self._suppliers)
+            finally:
+                self._suppliers, self._consolidator = [], None
 
     async def _sandbox(self, nursery: trio.Nursery) -> Urls:
         """Nobody's where nobody is played."""
@@ -95,15 +119,50 @@ class Travel:
 
     def _amadeus(self, supplier: Supplier, mode: Mode, url: str | None) -> Amadeus:
         settings = AmadeusSettings(
-            mode=mode, url=url, client_id=supplier.key, client_secret=supplier.secret
+            mode=mode,
+            url=url,
+            client_id=supplier.key,
+            client_secret=supplier.secret,
+            is_issued=mode == "sandbox" or self._config.consolidator_url is not None,
+            agency_email=self._config.agency_email or NO_AGENCY,
+            agency_phone=self._config.agency_phone,
         )
-        return Amadeus(settings, clock=self._clock, chance=self._chance)
+        return Amadeus(settings, clock=self._clock, chance=self._chance, vault=self.vault)
+
+    def _desk(self, urls: Urls) -> HttpConsolidator | None:
+        """Of the Amadeus that is on. Raises `ConfigError`."""
+        config = self._config
+        match config.amadeus.mode:
+            case "off":
+                return None
+            case "sandbox":
+                url, key = urls.get("consolidator"), None
+            case "live":
+                url, key = config.consolidator_url, config.consolidator_key
+                if url is not None and (key is None or config.agency_email is None):
+                    raise ConfigError(
+                        "CARAVAN_CONSOLIDATOR_URL is set: bookings at Amadeus also need "
+                        "CARAVAN_CONSOLIDATOR_KEY, and CARAVAN_AGENCY_EMAIL for mail about them."
+                    )
+        if url is None:
+            return None
+        return HttpConsolidator(ConsolidatorSettings(url=url, key=key), chance=self._chance)
+
+    def _desk_card(self) -> Vault | None:
+        """Raises `ConfigError`."""
+        if self._config.amadeus.mode == "sandbox":
+            return SandboxVault()
+        try:
+            path = self._config.desk_card_file
+            return None if path is None else FileVault(path)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
     def _duffel(self, supplier: Supplier, mode: Mode, url: str | None) -> Duffel:
         settings = DuffelSettings(mode=mode, url=url, key=supplier.key)
         return Duffel(settings, clock=self._clock, chance=self._chance)
 
 
-async def _closed(supplier: Duffel) -> None:
+async def _closed(one: Duffel | HttpConsolidator) -> None:
     with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN):
-        await supplier.aclose()
+        await one.aclose()

@@ -90,6 +90,7 @@ class Config:
     header, lower case. `master_key` None: the data directory's. `node_id` None: the data
     directory's own. `sandbox_url` None: a sandbox is started where a supplier is in that mode, else
     the control address of one that runs. `models_dir`: what `make models` made; it may be absent.
+    `consolidator_url`, `desk_card_file`, `agency_*`: what live bookings at Amadeus need (the runbook).
     `chat_model`: the folder of the model that words answers; None: templates alone do; the default one
     may be absent. `quiet_hour`: 0 to 23, by UTC, after which models are fitted anew; None: never here.
     """
@@ -113,6 +114,11 @@ class Config:
     amadeus: Supplier = Supplier()
     duffel: Supplier = Supplier()
     stripe: PaymentProvider = PaymentProvider()
+    consolidator_url: str | None = None
+    consolidator_key: str | None = field(default=None, repr=False)
+    desk_card_file: Path | None = None
+    agency_email: str | None = None
+    agency_phone: str | None = None
     bounds: Bounds = Bounds()
 
     @classmethod
@@ -161,6 +167,11 @@ class Config:
                 url=read("CARAVAN_DUFFEL_URL", _public("https"), None),
                 key=read("CARAVAN_DUFFEL_KEY", _secret, None),
             ),
+            consolidator_url=read("CARAVAN_CONSOLIDATOR_URL", _public("https"), None),
+            consolidator_key=read("CARAVAN_CONSOLIDATOR_KEY", _secret, None),
+            desk_card_file=read("CARAVAN_DESK_CARD_FILE", _path, None),
+            agency_email=read("CARAVAN_AGENCY_EMAIL", _email, None),
+            agency_phone=read("CARAVAN_AGENCY_PHONE", _phone, None),
             stripe=PaymentProvider(
                 mode=read("CARAVAN_STRIPE", _mode, "sandbox"),
                 url=read("CARAVAN_STRIPE_URL", _public("https"), None),
@@ -221,6 +232,20 @@ def _secret(name: str, text: str) -> str:
 def _secrets(name: str, text: str) -> tuple[str, ...]:
     given = [secret.strip() for secret in text.split(",")]
     return tuple(_secret(name, secret) for secret in given if secret)
+
+
+def _email(name: str, text: str) -> str:
+    local, _, domain = text.partition("@")
+    if not (text.isascii() and text.isprintable() and local and "." in domain) or " " in text:
+        raise ConfigError(f"{name} is {text!r}. Set it to an address, like desk@agency.example.")
+    return text
+
+
+def _phone(name: str, text: str) -> str:
+    digits = text.replace(" ", "")
+    if not (digits.startswith("+") and digits[1:].isdigit() and 6 < len(digits) <= _MAX_PHONE):
+        raise ConfigError(f"{name} is {text!r}. Set it to a number like +33 1 00 00 00 00.")
+    return digits
 
 
 def _path(name: str, text: str) -> Path:
@@ -314,6 +339,7 @@ def _require_url(name: str, text: str, schemes: tuple[str, ...], example: str) -
         raise ConfigError(f"{name} holds {text!r}, which is no URL. Set it like {example}.")
 
 
+_MAX_PHONE: Final = 16
 _MAX_PORT: Final = 65_535
 _KEY_BYTES: Final = 32
 _MAX_NAME: Final = 64

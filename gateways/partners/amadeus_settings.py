@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
+NO_AGENCY: Final = "desk@caravan.invalid"
 _SANDBOX_KEY: Final = "sandbox"
 
 
@@ -30,9 +31,9 @@ class AmadeusSettings:
     price_within: float = 10.0
     most_offers: int = 50
     most_hotels: int = 60
-    order_within: float = 60.0
+    order_within: float = 54.0
     is_issued: bool = True
-    agency_email: str = "desk@caravan.invalid"
+    agency_email: str = NO_AGENCY
     agency_phone: str | None = None
 
     def __post_init__(self) -> None:

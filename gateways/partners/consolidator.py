@@ -45,7 +45,7 @@ class ConsolidatorSettings:
 
     url: str
     key: str | None = field(default=None, repr=False)
-    release_within: float = 60.0
+    release_within: float = 54.0
 
 
 class HttpConsolidator:

@@ -84,7 +84,7 @@ async def find_offers(call: Call) -> Reply:
         "to": await _code(catalogue, wanted.destination),
         "place": await _code(catalogue, wanted.place),
     }
-    today = datetime.fromtimestamp(call.ports.clock.now_ms() / 1_000, UTC).date()
+    today = datetime.fromtimestamp(call.ports.business.business_ms() / 1_000, UTC).date()
     found = await call.ports.travel.search(who.tenant_id, who.user_id, _query(wanted, codes, today))
     answer = OfferItems(
         items=[offer_card(offer) for offer in found.offers],

@@ -16,7 +16,12 @@ from protocol.suppliers import NotSent, Unknown
 Ended = Declined | PaymentRefused | Busy | NotSent | Unknown
 
 _STATE: Final = frozenset(
-    {"payment_intent_unexpected_state", "charge_already_captured", "charge_not_refundable"}
+    {
+        "payment_intent_unexpected_state",
+        "charge_already_captured",
+        "charge_not_refundable",
+        "insufficient_capabilities_for_transfer",
+    }
 )
 _LOST: Final = frozenset(
     {

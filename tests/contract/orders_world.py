@@ -33,6 +33,7 @@ from gateways.sandbox.exchange import Machine, Request
 from gateways.sandbox.performing import Performance, Sandbox
 from gateways.sandbox.records import Draft, Json, Memory
 from gateways.sandbox.shell import serve_sandbox
+from gateways.sandbox.store import Store
 from gateways.sandbox.world import World
 from protocol.travel import FlightQuery, HotelQuery, Party, SupplierOffer, Traveller
 
@@ -66,6 +67,7 @@ class Watched(Sandbox):
         world: OrdersWorld = WATCHERS[id(self.store)]
         world.performed[machine.name, request.method, request.path.partition("?")[0]] += 1
         world.was_late = world.was_late or late
+        world.bodies = [*world.bodies, request.body][-8:]
         world.moved.set()
         world.moved = trio.Event()
         return done
@@ -78,12 +80,13 @@ WATCHERS: dict[int, "OrdersWorld"] = {}
 class OrdersWorld:
     """Owns: records and clock. `urls` by machine."""
 
-    store: Memory = field(default_factory=Memory)
+    store: Memory | Store = field(default_factory=Memory)
     clock: StillClock = field(default_factory=StillClock)
     urls: dict[str, str] = field(default_factory=dict)
     performed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     moved: trio.Event = field(default_factory=trio.Event)
     was_late: bool = False
+    bodies: list[bytes] = field(default_factory=list)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         with trio.fail_after(5.0):
@@ -166,8 +169,8 @@ class OrdersWorld:
 
 
 @asynccontextmanager
-async def orders_world() -> AsyncIterator[OrdersWorld]:
-    world = OrdersWorld()
+async def orders_world(store: Memory | Store | None = None) -> AsyncIterator[OrdersWorld]:
+    world = OrdersWorld(store=store or Memory())
     machines: tuple[Machine, ...] = (AmadeusMachine(), DuffelMachine(), ConsolidatorMachine())
     sandbox = Watched(
         world=WORLD, store=world.store, machines=machines, wall=lambda: world.clock.wall

@@ -46,7 +46,7 @@ def spec(ports: DeskPorts) -> ActorSpec:
         kind=DESK,
         make=lambda user_id: DeskActor(user_id, ports),
         idle_after=60.0,
-        mailbox_limit=64,
+        mailbox_limit=128,
     )
 
 

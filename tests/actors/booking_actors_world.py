@@ -1,0 +1,402 @@
+"""The real actor system with bookings and desks, on memory stores, a fake supplier and a fake provider."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+from actors_world import ROOM_ID, T0, TENANT, FakeClient, VirtualClock, World, key, user_id
+from fake_consolidator import ConsolidatorCore, FakeConsolidator
+from fake_orders import FakeOrders, OrdersCore
+from fake_payments import FakePayments, PaymentsCore
+from msgspec import Raw
+
+from actors.booking.actor import spec as booking_spec
+from actors.booking.desk import spec as desk_spec
+from actors.booking.ports import BookingPorts, DeskPorts
+from actors.booking.telling import BookingCourier, BookingTellings
+from actors.user.actor import UserPorts
+from core.delivery import Delivery
+from core.durable_timers import DurableTimerService
+from core.envelope import Envelope
+from core.errors import Rejected
+from core.ports.consolidator import Consolidator
+from core.ports.inventory import Inventory, Priced
+from core.ports.payments import Payments
+from core.ports.travel_search import Found, Repriced
+from protocol.addresses import Address
+from protocol.booking import BOOKING, DESK, CreateBooking, NameTraveller, QuoteTrip, TravellerSpec
+from protocol.frames import Answer, Money
+from protocol.room import JoinRoom
+from protocol.suppliers import Refused
+from protocol.travel import (
+    FlightDetails,
+    FlightQuery,
+    HotelDetails,
+    HotelQuery,
+    Itinerary,
+    Offer,
+    Party,
+    Query,
+    Segment,
+    SupplierOffer,
+)
+from storage.memory.bookings import MemoryBookings
+from storage.memory.durable_timers import NO_FAULTS, FaultPlan, MemoryDurableTimers, TimerTable
+from storage.memory.leases import MemoryLeases
+from storage.memory.offers import MemoryOffers
+from storage.memory.outbox import MemoryOutbox
+from storage.memory.stored_bookings import StoredBookings
+from storage.memory.travellers import MemoryTravellers
+from storage.memory.trip_quotes import MemoryTripQuotes
+from storage.outbox import OutboxDispatcher
+
+DAY_MS = 86_400_000
+FLIGHT = "0190c000-0000-7000-8000-0000000000f1"
+STAY = "0190c000-0000-7000-8000-0000000000a1"
+
+
+class BusinessTime(VirtualClock):
+    """Wall time, and business time that may run ahead of it."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+
+    def business_ms(self) -> int:
+        return self.now_ms() + self.offset
+
+
+class TimerTime(VirtualClock):
+    """Business time, for whoever fires timers."""
+
+    def __init__(self, business: BusinessTime) -> None:
+        self._business = business
+
+    def now_ms(self) -> int:
+        return self._business.business_ms()
+
+
+def flight(adults: int, **changes: Any) -> Offer:
+    segment = Segment(
+        carrier="QF",
+        number="100",
+        origin="BER",
+        destination="LIS",
+        departs="2027-05-14T08:00:00",
+        arrives="2027-05-14T11:30:00",
+    )
+    source: dict[str, Any] = {
+        "supplier": "duffel",
+        "token": Raw(b'{"id":"off_1"}'),
+        "total": Money(amount=10_000 * adults, currency="EUR"),
+        "fetched_at": T0,
+        "expires_at": T0 + 1_200_000,
+        "can_hold": True,
+        "details": FlightDetails(itineraries=(Itinerary(segments=(segment,)),)),
+    }
+    query = FlightQuery(
+        origin="BER", destination="LIS", depart_on="2027-05-14", party=Party(adults=adults)
+    )
+    return Offer(id=FLIGHT, query=query, source=SupplierOffer(**source | changes))
+
+
+def stay(adults: int, **changes: Any) -> Offer:
+    source: dict[str, Any] = {
+        "supplier": "hotel",
+        "token": Raw(b'{"id":"room_1"}'),
+        "total": Money(amount=20_000, currency="EUR"),
+        "fetched_at": T0,
+        "expires_at": T0 + 1_200_000,
+        "can_hold": False,
+        "details": HotelDetails(
+            hotel_id="H1", name="Hotel Tejo", check_in="2027-05-14", check_out="2027-05-16"
+        ),
+    }
+    query = HotelQuery(
+        city="LIS", check_in="2027-05-14", check_out="2027-05-16", party=Party(adults=adults)
+    )
+    return Offer(id=STAY, query=query, source=SupplierOffer(**source | changes))
+
+
+@dataclass
+class FakeTrips:
+    """The `TripSearch` port: prices of stored offers move by `rise`; `failing` prices fail first; `found`
+    answers every search."""
+
+    offers: MemoryOffers
+    rise: int = 0
+    failing: int = 0
+    found: list[Offer] = field(default_factory=list)
+    forgotten: list[tuple[str, Query]] = field(default_factory=list)
+    priced: int = 0
+
+    async def search(
+        self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
+    ) -> Found:
+        await trio.lowlevel.checkpoint()
+        await self.offers.add(tenant_id, user_id, self.found)
+        return Found(offers=tuple(self.found), suppliers=())
+
+    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+        await trio.sleep(0.1)
+        self.priced += 1
+        if self.failing > 0:
+            self.failing -= 1
+            raise Rejected("gds_timeout", "The supplier did not answer in time.")
+        offer = await self.offers.get(tenant_id, offer_id)
+        if offer is None:
+            raise Rejected("not_found", "There is no such offer.")
+        before = offer.source.total
+        total = Money(amount=before.amount + self.rise, currency=before.currency)
+        source = SupplierOffer(
+            **{
+                name: getattr(offer.source, name)
+                for name in offer.source.__struct_fields__
+                if name != "total"
+            },
+            total=total,
+        )
+        return Repriced(
+            offer=Offer(id=offer.id, query=offer.query, source=source),
+            previous=before if self.rise else None,
+        )
+
+    def forget(self, supplier: str, query: Query) -> int:
+        self.forgotten.append((supplier, query))
+        return 1
+
+
+@dataclass
+class FakeSuppliers:
+    """Suppliers by name."""
+
+    inventories: dict[str, Inventory]
+    issuer: Consolidator | None
+
+    def inventory(self, supplier: str) -> Inventory | None:
+        return self.inventories.get(supplier)
+
+    def consolidator(self) -> Consolidator | None:
+        return self.issuer
+
+    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+        return await self.inventories[offer.supplier].reprice(offer, query)
+
+
+@dataclass
+class FakeProviders:
+    """One provider."""
+
+    payments: Payments
+
+    def provider(self, name: str) -> Payments | None:
+        return self.payments if name == self.payments.name else None
+
+    def preferred(self) -> Payments | None:
+        return self.payments
+
+
+class BookingsWorld(World):
+    """A node with bookings. `plan`: what goes wrong at the bookings' store."""
+
+    def __init__(self, *, bookings_plan: FaultPlan = NO_FAULTS, seed: int = 0) -> None:
+        super().__init__(seed=seed)
+        self.business = BusinessTime()
+        self.table = TimerTable()
+        self.tables = StoredBookings(self.shards, timers=self.table, outbox=self.stored.outbox)
+        self.bookings = MemoryBookings(
+            self.tables,
+            plan=bookings_plan,
+            on_stored=self._stored,
+            on_timer_set=self._timer_set,
+        )
+        self.quotes = MemoryTripQuotes(self.tables, self.business)
+        self.travellers = MemoryTravellers(self.tables, b"k" * 32, self.business)
+        self.offers = MemoryOffers(self.business)
+        self.trips = FakeTrips(self.offers)
+        now = self.business.business_ms
+        self.flights, self.hotels = OrdersCore("duffel", now), OrdersCore("hotel", now)
+        self.seats = OrdersCore("amadeus", now)
+        self.provider = PaymentsCore(now)
+        self.payments = FakePayments(self.provider)
+        self.suppliers = FakeSuppliers(
+            {
+                "duffel": FakeOrders(self.flights),
+                "hotel": FakeOrders(self.hotels),
+                "amadeus": FakeOrders(self.seats),
+            },
+            FakeConsolidator(ConsolidatorCore(self.seats, now)),
+        )
+        self.timers = MemoryDurableTimers(self.table, on_set=self._timer_set)
+        self.service = DurableTimerService(
+            self.timers,
+            leases=self.leases,
+            ref=self.system.ref,
+            clock=TimerTime(self.business),
+            chance=self.chance,
+        )
+        courier = BookingCourier(
+            self.bookings,
+            self.users,
+            self.system.ref,
+            Delivery(self.system.ref, self.timers, self.clock),
+        )
+        self.outbox = OutboxDispatcher(MemoryOutbox(self.stored), [courier])
+
+    def _stored(self) -> None:
+        self.outbox.nudge()
+
+    def _timer_set(self, due_at: int) -> None:
+        self.service.nudge(due_at)
+
+    def user_ports(self) -> UserPorts:
+        ports = super().user_ports()
+        fields = {name: getattr(ports, name) for name in ports.__dataclass_fields__}
+        tellings = BookingTellings(self.bookings, self.users)
+        return UserPorts(**fields | {"tellings": tellings})
+
+    def booking_ports(self, **changes: Any) -> BookingPorts:
+        whole: dict[str, Any] = {
+            "tenant_id": TENANT,
+            "bookings": self.bookings,
+            "travellers": self.travellers,
+            "timers": self.timers,
+            "leases": self.leases,
+            "users": self.users,
+            "suppliers": self.suppliers,
+            "providers": FakeProviders(self.payments),
+            "clock": self.clock,
+            "business": self.business,
+        }
+        return BookingPorts(**whole | changes)
+
+    def desk_ports(self) -> DeskPorts:
+        return DeskPorts(
+            tenant_id=TENANT,
+            bookings=self.bookings,
+            quotes=self.quotes,
+            offers=self.offers,
+            travel=self.trips,
+            leases=self.leases,
+            users=self.users,
+            suppliers=self.suppliers,
+            providers=FakeProviders(self.payments),
+            clock=self.clock,
+            business=self.business,
+            ids=self.ids,
+        )
+
+    def inherit(self, dead: "BookingsWorld") -> None:
+        """Everything that outlives a node, and the world outside."""
+        self.bookings.stored = self.tables = dead.tables
+        self.timers.table = self.table = dead.table
+        self.travellers, self.suppliers, self.payments = (
+            dead.travellers,
+            dead.suppliers,
+            dead.payments,
+        )
+        self.users, self.shards, self.stored = dead.users, dead.shards, dead.stored
+        self.shards.free("node")
+        self.leases = MemoryLeases(self.shards, node="heir")
+
+    @asynccontextmanager
+    async def running(self, **changes: Any) -> AsyncIterator["BookingsWorld"]:
+        self.system.register(booking_spec(self.booking_ports(**changes)))
+        self.system.register(desk_spec(self.desk_ports()))
+        async with super().running(), trio.open_nursery() as nursery:
+            nursery.start_soon(self.service.run)
+            nursery.start_soon(self.outbox.run)
+            yield self
+            nursery.cancel_scope.cancel()
+
+    async def tell(self, address: Address, client: FakeClient, command: Any) -> Any:
+        """As a gateway does it. Raises the refusal."""
+        answered = trio.Event()
+        answers: list[Any] = []
+
+        def reply(answer: Answer | Rejected) -> None:
+            answers.append(answer)
+            answered.set()
+
+        envelope = Envelope(command, principal=client.principal, client=client, reply=reply)
+        self.system.ref(address).deliver_nowait(envelope)
+        with trio.fail_after(120):
+            await answered.wait()
+        if isinstance(answers[0], Rejected):
+            raise answers[0]
+        return answers[0]
+
+    async def at_desk(self, number: int, command: Any) -> Any:
+        client = self.client(number)
+        return await self.tell(DESK.at(user_id(number)), client, command)
+
+    async def at_booking(self, number: int, command: Any) -> Any:
+        """The booking as `number` sees it afterwards."""
+        address = BOOKING.at(command.booking_id)
+        return (await self.tell(address, self.client(number), command)).booking
+
+    async def room_of(self, *numbers: int) -> None:
+        """User 1's room, which the others have joined too."""
+        await self.make_room(*(number for number in numbers if number != 1))
+        for number in numbers:
+            await self.ask(self.client(number), JoinRoom(room_id=ROOM_ID))
+
+    async def quoted(self, *offers: Offer, adults: int = 2, by: int = 1, **more: Any) -> Any:
+        await self.offers.add(TENANT, user_id(by), offers)
+        command = QuoteTrip(offer_ids=[offer.id for offer in offers], adults=adults, **more)
+        return await self.at_desk(by, command)
+
+    async def opened(self, *offers: Offer, payers: tuple[int, ...] = (1, 2)) -> Any:
+        """A booking of the payers in user 1's room, one adult each."""
+        await self.room_of(*payers)
+        quote = await self.quoted(*offers, adults=len(payers), room_id=ROOM_ID)
+        answer = await self.at_desk(1, creates(quote.quote_id, payers))
+        return answer.booking
+
+    async def name_all(self, booking: Any) -> None:
+        for seat in booking.travellers:
+            await self.at_booking(1, names(booking.booking_id, seat.id))
+
+    async def until(self, booking_id: str, state: str, *, within: float = 600) -> Any:
+        """Wait for a state of the saga; its row."""
+        with trio.move_on_after(within):
+            while self.tables.rows[booking_id].step.state != state:
+                await trio.sleep(0.25)
+        row = self.tables.rows[booking_id]
+        assert row.step.state == state, (row.step.state, row.step.step)
+        return row
+
+
+def creates(
+    quote_id: str, payers: tuple[int, ...], number: int = 1, **changes: Any
+) -> CreateBooking:
+    whole: dict[str, Any] = {
+        "quote_id": quote_id,
+        "participants": [user_id(payer) for payer in payers],
+        "travellers": [
+            TravellerSpec(id=f"t{payer}", payer_id=user_id(payer), type="adult") for payer in payers
+        ],
+        "split": "equal",
+        "client_id": key(0xB000 + number),
+    }
+    return CreateBooking(**whole | changes)
+
+
+def names(booking_id: str, traveller_id: str, **changes: Any) -> NameTraveller:
+    whole: dict[str, Any] = {
+        "booking_id": booking_id,
+        "traveller_id": traveller_id,
+        "given_name": "Ada",
+        "family_name": "Byron",
+        "born_on": "1990-05-14",
+        "gender": "female",
+        "email": "ada@caravan.test",
+        "phone": "+49 30 123456",
+    }
+    return NameTraveller(**whole | changes)
+
+
+async def leases_lost(leases: MemoryLeases, booking_id: str) -> None:
+    """Somebody else has owned the shard since: the fence is another."""
+    await leases.refence(booking_id, seen=leases.fence(booking_id))

@@ -8,9 +8,9 @@ from actors.booking.moves import cancelled, complete, unwind
 from actors.booking.orders import doubt_order, is_booked
 from actors.booking.payments import doubt_all
 from actors.booking.questions import AGREE, KEEP, ask, close
-from actors.booking.state import Option, Part, SagaState
+from actors.booking.state import TERMINAL, Option, Part, SagaState
 from actors.booking.steps import CallOff, Operate
-from actors.booking.timing import REFUND_AFTER
+from actors.booking.timing import REFUND_AFTER, TICKET_AFTER
 from actors.booking.turn import Turn, is_order_busy
 from core.errors import Rejected
 from protocol.travel import OrderState
@@ -91,6 +91,8 @@ def advance_refund(turn: Turn) -> None:
     turn.set_deadline("refund", None)
     if answers == {AGREE}:
         turn.update(by_policy=True)
+        for part in turn.saga.parts:
+            turn.put_part(replace(part, refusal=""))
         unwind(turn, "The organiser has called the trip off. What suppliers return is given back.")
     else:
         turn.say("The trip stays booked.")
@@ -99,7 +101,7 @@ def advance_refund(turn: Turn) -> None:
 def operate(turn: Turn, command: Operate) -> bool:
     """Raises `Rejected` where the word makes no sense."""
     saga = turn.saga
-    if saga.state in ("COMPLETED", "CANCELLED"):
+    if saga.state in TERMINAL:
         raise Rejected("conflict", "This booking has ended.")
     match command.action:
         case "retry":
@@ -116,7 +118,9 @@ def _retry(turn: Turn) -> None:
     saga = turn.saga
     turn.update(next_look_at={}, tries={}, is_stuck=False)
     if saga.state == "MANUAL" and saga.manual_from is not None:
-        turn.go(saga.manual_from, manual_reason="")
+        names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
+        name = names.get(saga.manual_from, "alarm")
+        turn.go(saga.manual_from, manual_reason="", deadlines={name: turn.now + TICKET_AFTER})
         for share in turn.saga.shares:
             for payment in share.payments:
                 if payment.has_refund_failed:
@@ -166,6 +170,10 @@ def _settle(turn: Turn, note: str) -> None:
     if saga.pending:
         raise Rejected("conflict", "A call is still under way. Try again in a minute.")
     turn.update(manual_reason=f"{saga.manual_reason} Settled: {note}"[:1000])
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            if payment.has_refund_failed:
+                turn.put_payment(share.id, replace(payment, has_refund_failed=False))
     is_whole = all(is_booked(part) for part in saga.parts if not part.is_dropped)
     if is_whole:
         complete(turn)

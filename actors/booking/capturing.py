@@ -1,7 +1,8 @@
 """CAPTURING and CAPTURE_REPAIR: taking what everybody authorised (pure). APIS §10.3."""
 
 from actors.booking.collecting import keep_payments
-from actors.booking.moves import after_capture, capture, manual, repair
+from actors.booking.moves import SEATS_GONE, after_capture, capture, manual, repair, unwind
+from actors.booking.orders import flight_of
 from actors.booking.payments import call_capture, is_dead, is_held, is_paid, last
 from actors.booking.state import Saga, Share
 from actors.booking.turn import Turn, is_payment_busy, payment_subject
@@ -36,6 +37,12 @@ def advance_capturing(turn: Turn) -> None:
     if any(_is_short(share) for share in saga.shares):
         manual(turn, "Something else than a share's amount was captured.")
         return
+    flight = flight_of(saga)
+    if flight is not None and flight.is_gone:
+        unwind(turn, SEATS_GONE)
+        return
+    if flight is not None and flight.order is not None and not flight.is_fresh:
+        return  # it is read before anything more is taken
     left = unpaid(saga)
     if not left:
         if not any(getattr(pending.call, "op", "") == "capture" for pending in saga.pending):
@@ -65,5 +72,8 @@ def _is_short(share: Share) -> bool:
 def advance_capture_repair(turn: Turn) -> None:
     keep_payments(turn)
     saga = turn.saga
-    if all(is_held(saga, share, turn.now) for share in unpaid(saga)):
+    flight = flight_of(saga)
+    if flight is not None and flight.is_gone:
+        unwind(turn, SEATS_GONE)
+    elif all(is_held(saga, share, turn.now) for share in unpaid(saga)):
         capture(turn)

@@ -86,12 +86,12 @@ def decide(saga: Saga, input: Input, now: int) -> Step:
 
 
 def let_time_pass(turn: Turn, now: int) -> None:
-    """A deadline that is past takes effect at its own time, the earliest first."""
+    """A deadline that is past takes effect at its own time, the earliest first. Nothing is called
+    meanwhile: what a state would have done then may be wrong by now."""
     while (due := next_deadline(turn.saga, now)) is not None:
         name, at = due
         turn.now = max(at, turn.saga.entered_at)
         ran_out(turn, name)
-        advance(turn)
     turn.now = now
 
 

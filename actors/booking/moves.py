@@ -30,6 +30,8 @@ from actors.booking.turn import Turn
 
 QUOTE_AGAIN = "The price or the seats are gone. Ask for a new quote: nobody pays for this one."
 
+SEATS_GONE = "The airline let the seats go. Everything is being given back."
+
 
 def first_expiry(saga: Saga) -> int | None:
     """When collecting must have ended because of the authorisation that runs out first."""
@@ -55,6 +57,8 @@ def collect_again(turn: Turn) -> None:
 def resplit(turn: Turn) -> None:
     """Something is missing, and the organiser decides."""
     until = turn.saga.deadlines.get("resplit", turn.now + RESPLIT_AFTER)
+    for part in turn.saga.parts:
+        turn.put_part(replace(part, is_priced=False))
     turn.go("RESPLIT", deadlines={"resplit": until})
     ask_organiser(turn, until)
     count = len(missing_shares(turn.saga, turn.now))
@@ -179,7 +183,7 @@ def unwind(turn: Turn, reason: str) -> None:
     for share in turn.saga.shares:
         if share.method is not None:
             turn.put_share(replace(share, method=None))
-    turn.say(reason)
+    turn.say_news(reason)
 
 
 def cancelled(turn: Turn) -> None:
@@ -195,7 +199,7 @@ def manual(turn: Turn, why: str) -> None:
     before = turn.saga.state
     came_from = turn.saga.manual_from if before == "MANUAL" else before
     turn.go("MANUAL", manual_from=came_from, manual_reason=why, deadlines={})
-    turn.say("This booking needs somebody of our team. They have been told.")
+    turn.say_news("This booking needs somebody of our team. They have been told.")
 
 
 def payments_left(saga: Saga) -> bool:

@@ -28,7 +28,7 @@ from actors.booking.steps import (
     OrdersFound,
     PricedToday,
 )
-from actors.booking.timing import CONFIRM_AGAIN, DEAD_MAN, MINUTE, REPRICE_TRIES
+from actors.booking.timing import CONFIRM_AGAIN, DEAD_MAN, MINUTE, REPRICE_TRIES, SECOND
 from actors.booking.turn import Turn, is_order_busy, order_look, order_subject, price_subject
 from protocol.suppliers import Cancelled, Created, NotSent, Refused, Unsupported
 from protocol.travel import OrderState
@@ -37,6 +37,8 @@ OrderCall = Hold | Confirm | Release | CancelOrder
 
 NOT_SENT: Final = "not_sent"
 RELEASE_AGAIN: Final = 30 * MINUTE
+LOOK_AFTER: Final = 10 * SECOND
+"""A call that was not answered is not looked for at once: an older look would be mistaken for the answer."""
 
 
 def order_call_ended(turn: Turn, call: OrderCall, outcome: CallOutcome) -> None:
@@ -102,9 +104,10 @@ def _issued(turn: Turn, part: Part, call: Confirm | Release, outcome: CallOutcom
         case _:
             turn.back_off(subject)
             if isinstance(call, Confirm):
-                # It may still take effect: paying twice must not be tried before it is seen.
+                # It may still take effect: it is not tried again before that was looked at.
                 turn.wait(subject, CONFIRM_AGAIN)
             doubt_order(turn, part)
+            turn.wait(order_look(part.id), LOOK_AFTER)
 
 
 def _cancelled(turn: Turn, part: Part, outcome: CallOutcome) -> None:
@@ -140,14 +143,17 @@ def order_looked(turn: Turn, look: ReadOrder | FindOrders, outcome: LookOutcome)
 def _read(turn: Turn, part: Part, outcome: LookOutcome) -> None:
     match outcome:
         case OrderState():
-            # A look from before a confirmation must not make us confirm again at once.
-            is_early = not turn.is_open(order_look(part.id))
+            # A look that began before a call does not tell how the call ended.
+            is_early = not part.is_fresh and not turn.is_open(order_look(part.id))
+            until = turn.saga.next_look_at.get(order_look(part.id), turn.now)
             observe_order(turn, part, outcome)
-            if is_early and not part.is_fresh:
+            if is_early and outcome.status in ("pending", "held"):
                 doubt_order(turn, turn.part(part.id))
+                turn.wait(order_look(part.id), until - turn.now)
         case NotThere():
             order_gone(turn, part)
         case _:
+            turn.put_part(replace(part, is_fresh=False))
             turn.back_off(order_look(part.id))
 
 

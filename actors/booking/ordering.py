@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from actors.booking.collecting import keep_payments
 from actors.booking.moves import (
     QUOTE_AGAIN,
+    SEATS_GONE,
     after_capture,
     capture,
     complete,
@@ -144,7 +145,7 @@ def advance_ticketing(turn: Turn) -> None:
         spend(turn, flight)
         _finish(turn)
     elif flight.is_gone:
-        unwind(turn, "The airline let the seats go. Everything is being given back.")
+        unwind(turn, SEATS_GONE)
     elif not flight.is_fresh:
         return
     elif flight.refusal:
@@ -195,5 +196,4 @@ def late_tickets(turn: Turn) -> bool:
     if is_whole and not saga.pending:
         turn.update(reason="")
         ticket(turn, flight)
-        return True
-    return False
+    return is_whole

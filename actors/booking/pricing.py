@@ -15,7 +15,7 @@ from actors.booking.moves import (
 )
 from actors.booking.orders import flight_of
 from actors.booking.questions import ACCEPT, REFUSE, ask, close, is_agreed, shares_of
-from actors.booking.resplitting import apply_split, plain, raised
+from actors.booking.resplitting import apply_split, missing_shares, plain, raised
 from actors.booking.state import Option, Saga
 from actors.booking.timing import RECONSENT_AFTER
 from actors.booking.turn import Turn
@@ -84,7 +84,9 @@ def settle_prices(turn: Turn) -> None:
 def _on(turn: Turn) -> None:
     flight = flight_of(turn.saga)
     turn.set_deadline("reprice", None)
-    if flight is not None and flight.holds:
+    if missing_shares(turn.saga, turn.now):
+        resplit(turn)  # a card's reservation has ended meanwhile
+    elif flight is not None and flight.holds:
         order(turn)
     else:
         capture(turn)
@@ -106,7 +108,9 @@ def lower(turn: Turn, total: int) -> bool:
         turn,
         {share.user_id: amount for share, amount in zip(saga.shares, amounts, strict=True)},
     )
-    turn.say("It costs less by now: the new total is {total_money}.", total_money=turn.saga.total)
+    turn.say_news(
+        "It costs less by now: the new total is {total_money}.", total_money=turn.saga.total
+    )
     return True
 
 

@@ -19,12 +19,11 @@ from actors.booking.orders import (
     is_proven_none,
     stays_of,
 )
-from actors.booking.postings import spend
+from actors.booking.postings import portions, spend
 from actors.booking.state import Part
 from actors.booking.timing import MAX_ATTEMPTS
 from actors.booking.turn import Turn, is_order_busy, order_subject
 from protocol.frames import Money
-from protocol.splitting import shared_out
 
 _LATER: Final = frozenset({NOT_SENT, "quota"})
 
@@ -72,16 +71,15 @@ def give_up(turn: Turn, stay: Part) -> None:
         unwind(turn, "The stay could not be booked. Everything is being given back.")
         return
     saga = turn.saga
-    amounts = [share.amount.amount for share in saga.shares]
-    back = shared_out(stay.total.amount, amounts, saga.provider.unit)
-    for share, portion in zip(saga.shares, back, strict=True):
+    for share_id, portion in portions(turn, stay.total.amount).items():
+        share = turn.share(share_id)
         amount = Money(amount=share.amount.amount - portion, currency=saga.total.currency)
-        turn.put_share(replace(turn.share(share.id), amount=amount))
+        turn.put_share(replace(share, amount=amount))
     total = Money(amount=saga.total.amount - stay.total.amount, currency=saga.total.currency)
     turn.put_part(replace(turn.part(stay.id), is_dropped=True))
     turn.update(total=total)
     turn.go("HOTEL")
-    turn.say(
+    turn.say_news(
         "One stay could not be booked: {back_money} are being given back.", back_money=stay.total
     )
 

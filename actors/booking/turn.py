@@ -27,6 +27,7 @@ class Turn:
         self.postings: list[Posting] = []
         self.note: Sentence | None = None
         self.notes: dict[str, Sentence] = {}
+        self._is_news = False
 
     # ── what is there ──
 
@@ -127,8 +128,14 @@ class Turn:
             )
 
     def say(self, text: str, **params: object) -> None:
-        """To everybody. The last word of a step is the one that is told."""
+        """To everybody. The last word of a step is the one that is told, unless there was news."""
+        if not self._is_news:
+            self.note = Sentence(text=text, params=params)
+
+    def say_news(self, text: str, **params: object) -> None:
+        """What people must hear of this step, whatever else comes of it."""
         self.note = Sentence(text=text, params=params)
+        self._is_news = True
 
     def tell(self, user_id: str, text: str, **params: object) -> None:
         self.notes[user_id] = Sentence(text=text, params=params)

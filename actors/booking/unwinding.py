@@ -47,7 +47,7 @@ def _is_bought(saga: Saga, part: Part) -> bool:
     if part.order is None or part.is_gone or not part.is_fresh or is_order_busy(saga, part):
         return False
     if saga.by_policy and part.cancels == "policy":
-        return False
+        return part.refusal not in ("", "quota")  # it was asked, and would not
     is_paid_for = (
         part.order.status == "confirmed" and part.is_released and part.issues == "by_supplier"
     )

@@ -191,6 +191,8 @@ class World:
     hold_for: int = 3 * DAY
     hold_refusals: list[Any] = field(default_factory=list)
     issue: str = "ok"
+    policy_refund: str = "some"
+    returned: int = 0
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     # ── the world's side ──
@@ -241,8 +243,15 @@ class World:
                 return self._issue(call)
             case CancelOrder():
                 order = self.orders[call.order_id]
-                if order.status == "ticketed":
-                    return Refused(kind="invalid", detail="ticketed")
+                part = next(p for p in self.saga.parts if p.id == call.part_id)
+                refund = self.policy_refund
+                if order.status in ("ticketed", "confirmed"):
+                    if part.cancels != "policy" or refund == "refused":
+                        return Refused(kind="invalid", detail="booked")
+                    self.orders[call.order_id] = replace(order, status="cancelled")
+                    back = None if refund == "silent" else eur(part.total.amount * 7 // 10)
+                    self.returned += back.amount if back else 0
+                    return Cancelled(refund=back)
                 self.orders[call.order_id] = replace(order, status="cancelled")
                 return Cancelled(was_gone=order.status == "cancelled")
 
@@ -292,12 +301,13 @@ class World:
         if self.issue == "refused" or order.status == "cancelled":
             return Refused(kind="invalid", detail="no")
         if order.status == "held":
-            tickets = tuple(
-                Ticket(number=f"{n}", traveller_id=seat.id)
-                for n, seat in enumerate(self.saga.seats)
-            )
-            self.orders[call.order_id] = replace(order, status="ticketed", tickets=tickets)
+            self.orders[call.order_id] = self._ticketed(order)
         return self.orders[call.order_id] if isinstance(call, Confirm) else order
+
+    def _ticketed(self, order: OrderState) -> OrderState:
+        seats = enumerate(self.saga.seats)
+        tickets = tuple(Ticket(number=f"{n}", traveller_id=seat.id) for n, seat in seats)
+        return replace(order, status="ticketed", tickets=tickets)
 
     def _expire(self) -> None:
         for kept in self.payments.values():
@@ -351,6 +361,10 @@ class World:
                 total = eur(price) if price is not None else part.offer.total
                 return PricedToday(offer=replace(part.offer, total=total))
             case ReadOrder():
+                order = self.orders.get(look.order_id)
+                part = next(p for p in self.saga.parts if p.id == look.part_id)
+                if order and order.status == "confirmed" and part.kind == "flight":
+                    self.orders[look.order_id] = self._ticketed(order)
                 return self.orders.get(look.order_id) or NotThere()
             case FindOrders():
                 return OrdersFound(
@@ -408,7 +422,9 @@ class World:
         memo = [v for (name, _), v in self.ledger.items() if name.startswith("memo:")]
         assert not any(memo), self.ledger
         if self.saga.state == "CANCELLED":
-            assert net == 0, "somebody has paid"
+            kept = sum(share.spent for share in self.saga.shares)
+            assert net == kept, "somebody has paid"
+            assert kept == 0 or self.saga.by_policy
             assert not live, "an order is left"
         else:
             assert net == self.saga.total.amount

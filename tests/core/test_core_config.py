@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from core.config import DEFAULT_CHAT_MODEL, Bounds, Config, ConfigError, Supplier, is_loopback
+from core.config import (
+    DEFAULT_CHAT_MODEL,
+    Bounds,
+    Config,
+    ConfigError,
+    PaymentProvider,
+    Supplier,
+    is_loopback,
+)
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -149,9 +157,27 @@ def test_suppliers_are_of_the_sandbox_until_somebody_says_otherwise() -> None:
         assert secret not in repr(config)
 
 
+def test_stripe_is_the_sandbox_s_until_somebody_says_otherwise() -> None:
+    assert Config().stripe == PaymentProvider(mode="sandbox")
+    config = Config.from_environment(
+        {
+            "CARAVAN_STRIPE": "Live",
+            "CARAVAN_STRIPE_KEY": "sk_live_hush",
+            "CARAVAN_STRIPE_WEBHOOK_SECRET": "whsec_new_hush, whsec_old_hush",
+        }
+    )
+    assert config.stripe == PaymentProvider(
+        mode="live", key="sk_live_hush", webhook_secrets=("whsec_new_hush", "whsec_old_hush")
+    )
+    assert "hush" not in repr(config)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "hint"),
     [
+        ("CARAVAN_STRIPE", "test", "sandbox, live or off"),
+        ("CARAVAN_STRIPE_URL", "http://api.stripe.com", "https://"),
+        ("CARAVAN_STRIPE_KEY", "Bearer sk_live_hush", "the key alone"),
         ("CARAVAN_AMADEUS_MODE", "test", "sandbox, live or off"),
         ("CARAVAN_SANDBOX_URL", "127.0.0.1:8700", "http://127.0.0.1:8700"),
         ("CARAVAN_SANDBOX_URL", "http://10.0.0.1:8700", "on this machine"),

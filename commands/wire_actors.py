@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from actors.booking.telling import BookingCourier, BookingTellings
 from actors.presence import actor as presence
 from actors.room import actor as room
 from actors.room.ports import RoomPorts
@@ -52,7 +53,11 @@ class Actors:
         self.delivery = Delivery(self.system.ref, storage.timers, clock)
         self.outbox = OutboxDispatcher(
             storage.outbox,
-            [*storage.read_models, Courier(storage.log, self.delivery)],
+            [
+                *storage.read_models,
+                Courier(storage.log, self.delivery),
+                BookingCourier(storage.bookings, storage.users, self.system.ref, self.delivery),
+            ],
         )
         for spec in self._specs(storage, clock, ids, bounds):
             self.system.register(spec)
@@ -95,6 +100,7 @@ class Actors:
             fanout=self.fanout,
             clock=clock,
             ids=ids,
+            tellings=BookingTellings(storage.bookings, storage.users),
         )
         return [
             room.spec(rooms, self.traces),

@@ -11,7 +11,8 @@ from commands.open_files import connections_that_fit
 from commands.wire_actors import Actors
 from commands.wire_storage import Storage
 from core.config import Config, ConfigError
-from core.ports.clock import Clock, Ids
+from core.ports.bookings import Tellings
+from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.inference import PlacesByMeaning, Recommender
 from core.ports.travel_search import TravelSearch
 from core.ports.webhooks import WebhookReception
@@ -45,6 +46,9 @@ class Gateways:
         actors: Actors,
         *,
         travel: TravelSearch,
+        tellings: Tellings,
+        business: BusinessClock,
+        suppliers: Callable[[], Statistics],
         webhooks: WebhookReception,
         recommender: Recommender,
         meanings: PlacesByMeaning,
@@ -85,6 +89,10 @@ class Gateways:
                 clock=clock,
                 ids=ids,
                 travel=travel,
+                bookings=storage.bookings,
+                tellings=tellings,
+                business=business,
+                suppliers=suppliers,
                 webhooks=webhooks,
                 ref=actors.system.ref,
                 readiness=readiness,

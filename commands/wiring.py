@@ -15,6 +15,7 @@ from commands.children import (
 )
 from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
+from commands.wire_bookings import Bookings
 from commands.wire_chat_model import ServedChatModel
 from commands.wire_gateways import Gateways
 from commands.wire_models import ModelUpkeep
@@ -41,6 +42,9 @@ from storage.postgres.pool import Connection, Database
 HOUSEKEEPING_EVERY: Final = 300.0
 KEYS_TENDED_EVERY: Final = 300.0
 PING_WITHIN: Final = 2.0
+OUR_OWN: Final = frozenset({"travel", "webhooks"})
+"""Groups of numbers that are about nobody else."""
+
 DRAIN_ACTORS_WITHIN: Final = 5.0
 
 
@@ -136,6 +140,18 @@ class Server:
             wanted=self.travel.search.asked.set,
             address=lambda: self.http_url,
         )
+        self.bookings = Bookings(
+            config,
+            self.storage,
+            travel=self.travel,
+            payments=self.payments,
+            clock=clock,
+            business=self.time.business,
+            ids=ids,
+            address=lambda: self.http_url,
+        )
+        for kind in self.bookings.specs():
+            self.actors.system.register(kind)
         self.chat_model = ServedChatModel(config.chat_model, chance=chance)
         self.personas = Personas(
             self.storage,
@@ -155,6 +171,9 @@ class Server:
             self.storage,
             self.actors,
             travel=self.travel.search,
+            tellings=self.bookings.tellings,
+            business=self.time.business,
+            suppliers=self._suppliers,
             webhooks=self.payments.webhooks,
             recommender=self.personas.recommender,
             meanings=self.personas.meanings,
@@ -245,6 +264,11 @@ class Server:
 
     def _revoked(self, login_id: str) -> None:
         self.actors.fanout.close_topic(f"login:{login_id}", CloseCode.TOKEN_REVOKED)
+
+    def _suppliers(self) -> Mapping[str, Mapping[str, int | float]]:
+        """Whom we ask, as operators see it."""
+        found = {**self.travel.statistics(), **self.payments.statistics()}
+        return {name: numbers for name, numbers in found.items() if name not in OUR_OWN}
 
     async def _readiness(self) -> Mapping[str, bool]:
         is_reachable = False

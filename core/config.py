@@ -93,6 +93,7 @@ class Config:
     `consolidator_url`, `desk_card_file`, `agency_*`: what live bookings at Amadeus need (the runbook).
     `chat_model`: the folder of the model that words answers; None: templates alone do; the default one
     may be absent. `quiet_hour`: 0 to 23, by UTC, after which models are fitted anew; None: never here.
+    `crash_at`: for tests, the site in the code at which the process dies, and at the how manieth reach.
     """
 
     host: str = "127.0.0.1"
@@ -119,6 +120,7 @@ class Config:
     desk_card_file: Path | None = None
     agency_email: str | None = None
     agency_phone: str | None = None
+    crash_at: tuple[str, int] | None = None
     bounds: Bounds = Bounds()
 
     @classmethod
@@ -172,6 +174,7 @@ class Config:
             desk_card_file=read("CARAVAN_DESK_CARD_FILE", _path, None),
             agency_email=read("CARAVAN_AGENCY_EMAIL", _email, None),
             agency_phone=read("CARAVAN_AGENCY_PHONE", _phone, None),
+            crash_at=read("CARAVAN_CRASH_AT", _site, None),
             stripe=PaymentProvider(
                 mode=read("CARAVAN_STRIPE", _mode, "sandbox"),
                 url=read("CARAVAN_STRIPE_URL", _public("https"), None),
@@ -221,6 +224,13 @@ def _sandbox(name: str, text: str) -> str:
     if not is_loopback(urlsplit(text).hostname or ""):
         raise ConfigError(f"{name} is {text!r}. A sandbox is on this machine: set it to 127.0.0.1.")
     return text.rstrip("/")
+
+
+def _site(name: str, text: str) -> tuple[str, int]:
+    site, _, nth = text.rpartition(":")
+    if not site or not (nth.isascii() and nth.isdigit() and int(nth) > 0):
+        raise ConfigError(f"{name} is {text!r}. Set it to SITE:N, such as commit.after:1.")
+    return site, int(nth)
 
 
 def _secret(name: str, text: str) -> str:

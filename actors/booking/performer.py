@@ -69,6 +69,8 @@ async def perform(ports: BookingPorts, saga: Saga, call: Call, *, leaves_by: flo
                 travellers = await _travellers(ports, saga)
             except Rejected:
                 return NotSent(detail="the travellers' data cannot be read")
+        if not isinstance(call, _PAYMENTS):
+            await ports.suppliers.ready()
         await ports.calls.acquire()
     if waiting.cancelled_caught:
         return NotSent(detail="it did not leave in time")
@@ -231,6 +233,7 @@ async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
             return priced if isinstance(priced, Refused) else PricedToday(offer=priced.offer)
         case ReadOrder() | FindOrders():
             part = part_of(saga, what.part_id)
+            await ports.suppliers.ready()
             inventory = ports.suppliers.inventory(part.offer.supplier)
             if inventory is None:
                 return NotSeen()

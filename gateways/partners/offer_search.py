@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Literal
 
 import structlog
@@ -14,6 +15,7 @@ from core.ports.offers import Offers
 from core.ports.travel_search import Asked, Found, Repriced, SupplierState
 from gateways.partners.merging import Merged, likeness, merge
 from gateways.partners.search_cache import Answer, SearchCache
+from protocol.suppliers import Refused
 from protocol.travel import FlightQuery, Offer, OfferKind, Query, SupplierOffer
 
 _log = structlog.get_logger()
@@ -117,6 +119,25 @@ class OfferSearch:
             raise Rejected("not_found", "There is no such offer.")
         previous = offer.source.total
         return Repriced(offer=priced, previous=None if previous == source.total else previous)
+
+    async def ready(self, within: float) -> None:
+        """Wait for suppliers that are about to begin, at most so many seconds."""
+        with suppress(Unavailable):
+            await self._suppliers_there(trio.current_time() + within)
+
+    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+        """At its own supplier, at today's price; an expired offer is searched again, and the same flights
+        or room are taken. Raises `Unavailable`."""
+        await self._suppliers_there()
+        try:
+            with trio.fail_after(PRICE_WITHIN):
+                found = await self._priced(offer, query)
+        except trio.TooSlowError:
+            raise Unavailable from None
+        if found is None:
+            return Refused(kind="sold_out", detail="it is not offered any more")
+        previous = None if found.total == offer.total else offer.total
+        return Priced(offer=found, previous=previous)
 
     def forget(self, supplier: str, query: Query) -> int:
         """What `SearchCache.forget` does: after this supplier let somebody wait in vain for a booking, what

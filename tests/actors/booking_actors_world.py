@@ -174,6 +174,9 @@ class FakeSuppliers:
     inventories: dict[str, Inventory]
     issuer: Consolidator | None
 
+    async def ready(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     def inventory(self, supplier: str) -> Inventory | None:
         return self.inventories.get(supplier)
 

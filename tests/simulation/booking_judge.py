@@ -1,0 +1,300 @@
+"""What must be true of every play of a booking, whatever was broken (APIS.md §10.9, docs/booking.md).
+
+I1 booked: one live issued order per part, each share paid exactly. I2 cancelled: no order, no hold, no
+money. I3 no ticket before all captures. I4 one order per part and attempt, never two live. I5 the shares
+are the total. I6 no capture without a live hold. And: the ledger says what the provider says, nobody is
+told of money that did not move, or of what concerns another alone.
+"""
+
+import re
+import traceback
+from collections import Counter
+from typing import Final
+
+from booking_faults import Scenario
+from booking_world import Watch, World
+from fake_orders import Order
+from fake_payments import Payment
+
+from actors.booking.calls import Call, Capture, Confirm, Hold, Release
+from actors.booking.state import Part, Saga, Share
+from actors.booking.steps import Notice, Sentence, Step
+
+_OF_ONE_ALONE: Final = re.compile(
+    r"insufficient|funds|stolen|\blost\b|card_declined|processing_error|limit_exceeded|expired_card",
+    re.I,
+)
+MAY_BE_MANUAL: Final = {
+    "confirm:": ("refused",),
+    "release:": ("refused",),
+    "cancel_order:": ("refused",),
+    "cancel_payment:": ("refused",),
+    "refund:": ("refused", "fails_later"),
+    "capture:": ("refused",),
+}
+"""By beginning of a site: faults after which only a person may be able to go on. And: a hotel that was not
+heard of (`_asked_in_vain`)."""
+
+
+class Judge(Watch):
+    """Looks at each step and each call while a world plays, and at the end."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._names: set[str] = set()
+        self._most: dict[str, int] = {}
+
+    # ── while it plays ──
+
+    def stepped(self, world: World, before: Saga | None, step: Step) -> None:
+        saga = step.saga
+        self._numbers(before, step)
+        shares = sum(share.amount.amount for share in saga.shares)
+        if shares != saga.total.amount:
+            self._say(f"I5: the shares are {shares}, the total is {saga.total.amount}")
+        if (
+            sum(part.total.amount for part in saga.parts if not part.is_dropped)
+            != saga.total.amount
+        ):
+            self._say("I5: the parts are not the total")
+        for posting in step.postings:
+            if posting.name in self._names:
+                self._say(f"ledger: {posting.name} was posted twice")
+            self._names.add(posting.name)
+            if sum(entry.amount for entry in posting.entries) != 0:
+                self._say(f"ledger: {posting.name} does not balance")
+            if posting.intent not in world.journal.intents:
+                self._say(f"ledger: {posting.name} names no intent")
+        if step.notice is not None:
+            self._told(world, saga, step.notice)
+        for share in saga.shares:
+            self._true_of(world, share)
+        self._two_live(world)
+
+    def executing(self, world: World, call: Call) -> None:
+        """What is asked for must be allowed at the moment when it is asked for."""
+        match call:
+            case Hold():
+                part = world.part(call.part_id)
+                made = [o for o in _orders(world, part) if o.reference == call.reference]
+                if made:
+                    self._say(f"I4: {part.id} is ordered twice under {call.reference}")
+                if not part.holds and not _all_captured(world):
+                    self._say(f"I3: {part.id} is bought before all captures")
+            case Confirm() | Release():
+                if not _all_captured(world):
+                    self._say(f"I3: {call.part_id} is ticketed before all captures")
+            case Capture():
+                held = [part for part in world.saga.parts if part.holds]
+                if not all(any(o.is_live for o in _orders(world, part)) for part in held):
+                    self._say(f"I6: {call.share_id} is captured without a live order")
+            case _:
+                pass
+
+    def _numbers(self, before: Saga | None, step: Step) -> None:
+        was = 0 if before is None else before.version
+        if step.saga.version not in (was, was + 1):
+            self._say(f"version {was} became {step.saga.version}")
+        if (step.notice is not None) != (step.saga.version == was + 1):
+            self._say("what people are told and the version do not go together")
+
+    def _true_of(self, world: World, share: Share) -> None:
+        """What a share says of money is so."""
+        payments = _payments(world, share.id)
+        net = sum(payment.net for payment in payments)
+        self._most[share.id] = max(self._most.get(share.id, 0), share.amount.amount)
+        if net > self._most[share.id]:
+            self._say(f"double charge: {share.id} paid {net} of {self._most[share.id]}")
+        if share.state == "captured" and net < share.amount.amount:
+            self._say(f"{share.id} is said to be captured, and {net} were")
+        if share.state == "refunded" and net != 0 and not any(p.refund_failed for p in payments):
+            self._say(f"{share.id} is said to be refunded, and {net} were not")
+        if share.state == "voided" and any(p.capturable for p in payments):
+            self._say(f"{share.id} is said to be let go, and is not")
+        if share.state == "authorized" and not any(
+            p.capturable or p.captured or p.has_expired for p in payments
+        ):
+            self._say(f"{share.id} is said to be authorised, and is not")
+
+    def _told(self, world: World, saga: Saga, notice: Notice) -> None:
+        users = {share.user_id for share in saga.shares}
+        for user_id in sorted(users):
+            others = [notice.note, *(s for who, s in notice.notes.items() if who != user_id)]
+            if any(_leaks(sentence) for sentence in others[:1]):
+                self._say(f"everybody is told why a card was declined: {notice.note}")
+            seen = world.view(user_id)
+            if seen.action is not None:
+                mine = [
+                    p for s in saga.shares if s.user_id == user_id for p in _payments(world, s.id)
+                ]
+                urls = {p.action.url for p in mine if p.action is not None} | {
+                    q.seen.action.url
+                    for s in saga.shares
+                    if s.user_id == user_id
+                    for q in s.payments
+                    if q.seen is not None and q.seen.action is not None
+                }
+                if seen.action.url not in urls:
+                    self._say(f"{user_id} sees another's action")
+            if seen.version != saga.version:
+                self._say("a view has another version")
+        if world.view(None).action is not None:
+            self._say("everybody sees an action")
+
+    def _two_live(self, world: World) -> None:
+        for part in world.saga.parts:
+            if sum(order.is_live for order in _orders(world, part)) > 1:
+                self._say(f"I4: {part.id} has two live orders")
+
+    # ── at the end ──
+
+    def ended(self, world: World) -> None:
+        saga = world.saga
+        missed = world.faults.keys() - world.fired
+        planted = dict(world.story.planted)
+        if missed & planted.keys():
+            self._say(f"what the story plants was never reached: {sorted(missed)}")
+        if saga.state == "MANUAL":
+            if not _may_be_manual(world):
+                self._say(f"manual without need: {saga.manual_reason}")
+        elif saga.state not in ("COMPLETED", "CANCELLED"):
+            self._say(f"it hangs in {saga.state}")
+        if not world.faults.keys() - planted.keys() and saga.state not in world.story.ends:
+            self._say(f"without faults it ended {saga.state}: {saga.reason}{saga.manual_reason}")
+        if saga.pending:
+            self._say(f"calls are still open: {[p.call for p in saga.pending]}")
+        self._money(world)
+        self._ledger(world)
+        if saga.state == "COMPLETED":
+            self._booked(world)
+        elif saga.state == "CANCELLED":
+            self._undone(world)
+
+    def _money(self, world: World) -> None:
+        for payment in world.payments.payments.values():
+            world.payments.read(payment.id)
+            if payment.capturable:
+                self._say(f"orphan hold: {payment.id} of {payment.reference.share_id}")
+            if payment.has_expired and world.saga.state != "MANUAL":
+                self._expired(world, payment)
+        for share in world.saga.shares:
+            net = sum(payment.net for payment in _payments(world, share.id))
+            if net > share.amount.amount:
+                self._say(f"double charge: {share.id} paid {net} of {share.amount.amount}")
+        known = {share.id for share in world.saga.shares}
+        for payment in world.payments.payments.values():
+            if payment.reference.share_id not in known and payment.net:
+                self._say(f"{payment.reference.share_id} is nobody's share, and paid")
+
+    def _expired(self, world: World, payment: Payment) -> None:
+        """An authorisation that ran out by itself, days after the end, was an orphan until then."""
+        if payment.capture_before is not None and payment.capture_before - payment.made_at >= (
+            7 * 86_400_000
+        ):
+            self._say(f"orphan hold: {payment.id} was never let go and ran out")
+
+    def _ledger(self, world: World) -> None:
+        balances: Counter[str] = Counter()
+        for posting in world.journal.postings:
+            if not posting.is_memo:
+                for entry in posting.entries:
+                    balances[entry.account] += entry.amount
+        psp = sum(amount for name, amount in balances.items() if name.startswith("psp:"))
+        net = sum(payment.net for payment in world.payments.payments.values())
+        if psp != net:
+            self._say(f"ledger: psp is {psp}, the provider has {net}")
+        if world.saga.state in ("COMPLETED", "CANCELLED"):
+            for name, amount in balances.items():
+                if amount and name.split(":")[0] in ("trip", "suspense", "participant"):
+                    self._say(f"ledger: {name} is {amount} at the end")
+
+    def _booked(self, world: World) -> None:
+        for part in world.saga.parts:
+            if part.is_dropped:
+                if any(order.is_live for order in _orders(world, part)):
+                    self._say(f"I1: {part.id} was dropped, and is booked")
+                continue
+            live = [order for order in _orders(world, part) if order.is_live]
+            wanted = "ticketed" if part.kind == "flight" else "confirmed"
+            if [order.status for order in live] != [wanted]:
+                self._say(f"I1: {part.id} is booked with {[(o.id, o.status) for o in live]}")
+            ids = {order.id for order in live} | {f"by-hand:{part.id}:{part.attempt}"}
+            if part.order is None or part.order.order_id not in ids:
+                self._say(f"I1: {part.id} names another order")
+        for share in world.saga.shares:
+            net = sum(payment.net for payment in _payments(world, share.id))
+            if net != share.amount.amount:
+                self._say(f"I1: {share.id} paid {net} of {share.amount.amount}")
+
+    def _undone(self, world: World) -> None:
+        for part in world.saga.parts:
+            for order in _orders(world, part):
+                if order.is_live:
+                    self._say(f"I2: {order.id} lives on")
+        for payment in world.payments.payments.values():
+            if payment.net:
+                self._say(f"I2: {payment.id} keeps {payment.net}")
+
+    def _say(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def judge(scenario: Scenario) -> tuple[World, list[str]]:
+    """Play it and say what was wrong with it."""
+    watch = Judge()
+    world = World(scenario, watch)
+    # Whatever the machine raises is a problem of this scenario, not the end of the suite.
+    try:
+        world.play()
+    except Exception as error:
+        watch.problems.append(f"raised {type(error).__name__}: {error}")
+        world.log.append(traceback.format_exc())
+    else:
+        watch.ended(world)
+    return world, watch.problems
+
+
+def _asked_in_vain(world: World) -> bool:
+    """Whether an order went out to somebody who keeps no list, and was not answered."""
+    return any(
+        isinstance(call, Hold)
+        and not world.part(call.part_id).finds
+        and world.journal.ended.get(seq) == "unknown"
+        for seq, call in world.journal.intents.items()
+    )
+
+
+def _may_be_manual(world: World) -> bool:
+    return _asked_in_vain(world) or any(
+        site.startswith(beginning) and fault in faults
+        for site, fault in world.faults.items()
+        if site in world.fired
+        for beginning, faults in MAY_BE_MANUAL.items()
+    )
+
+
+def _orders(world: World, part: Part) -> list[Order]:
+    """All that were ever made for this part, as they are now."""
+    core = world.suppliers[part.offer.supplier]
+    mine = world.references.get(part.id, set())
+    return [
+        core.orders[order_id]
+        for order_id in core.orders
+        if core.orders[order_id].reference in mine and core.get(order_id) is not Ellipsis
+    ]
+
+
+def _payments(world: World, share_id: str) -> list[Payment]:
+    return [p for p in world.payments.payments.values() if p.reference.share_id == share_id]
+
+
+def _all_captured(world: World) -> bool:
+    return all(
+        sum(payment.net for payment in _payments(world, share.id)) >= share.amount.amount
+        for share in world.saga.shares
+    )
+
+
+def _leaks(sentence: Sentence) -> bool:
+    return bool(_OF_ONE_ALONE.search(f"{sentence.text} {sentence.params}"))

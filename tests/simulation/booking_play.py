@@ -1,0 +1,140 @@
+"""Play bookings and judge them.
+
+`python tests/simulation/booking_play.py NAME` plays one scenario by its name (`trip3+hold:f:1=lost`), with
+`--log` step by step. `--singles [STORY]` plays every fault at every site; `--doubles N [--seed S]` that many
+pairs; `--all-doubles` every pair of outcome classes at every pair of sites, `--part K/N` of them.
+
+Prints each broken promise with its scenario, then one line of JSON with what happened in all. Exit status 1
+when a promise was broken.
+"""
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
+
+from booking_faults import FAULT_CLASSES, Scenario, faults_at, named, singles
+from booking_judge import judge
+from booking_stories import STORIES, Story
+
+
+def sites_of(story: Story) -> tuple[str, ...]:
+    """What it reaches without further faults."""
+    return _reached(story.name)
+
+
+@lru_cache(4_096)
+def _reached(name: str) -> tuple[str, ...]:
+    world, _ = judge(named(name))
+    return tuple(dict.fromkeys(world.reached))
+
+
+def all_singles(stories: Iterable[Story] = tuple(STORIES.values())) -> Iterator[Scenario]:
+    for story in stories:
+        yield Scenario(story=story)
+        yield from singles(story, sites_of(story))
+
+
+def random_doubles(count: int, seed: int) -> Iterator[Scenario]:
+    """Seeded. The second site is one that the first fault lets the story reach."""
+    chance = random.Random(seed)
+    stories = list(STORIES.values())
+    for _ in range(count):
+        story = chance.choice(stories)
+        first = _drawn(chance, story, sites_of(story))
+        rest = _reached(Scenario(story=story, faults=(first,)).name)
+        rest = tuple(site for site in rest if site != first[0])
+        second = _drawn(chance, story, rest)
+        yield Scenario(story=story, faults=(first, second))
+
+
+def all_doubles() -> Iterator[Scenario]:
+    """One fault of each outcome class at each site, and with each of them one of each class at each
+    site that is reached later."""
+    for first in all_singles():
+        if not first.faults or not _leads(first.faults[0]):
+            continue
+        site, _ = first.faults[0]
+        reached = _reached(first.name)
+        later = reached[reached.index(site) + 1 :] if site in reached else []
+        for second in later:
+            for fault in faults_at(second):
+                if _leads((second, fault)) and second not in dict(first.story.planted):
+                    yield Scenario(story=first.story, faults=(*first.faults, (second, fault)))
+
+
+def play_all(scenarios: Iterable[Scenario]) -> Counter[str]:
+    """What happened in all; broken promises go to the standard error with their scenario."""
+    totals: Counter[str] = Counter(failed=0)
+    for scenario in scenarios:
+        world, problems = judge(scenario)
+        totals["scenarios"] += 1
+        totals["steps"] += world.steps
+        totals["failed"] += bool(problems)
+        totals[f"ended {world.saga.state}"] += 1
+        totals["faults fired"] += len(world.fired)
+        for site in world.fired:
+            totals[f"fired {site.split(':')[0]} {world.faults[site]}"] += 1
+        for problem in problems:
+            print(f"{scenario.name}: {problem}", file=sys.stderr)
+    return totals
+
+
+def _drawn(chance: random.Random, story: Story, sites: Iterable[str]) -> tuple[str, str]:
+    planted = dict(story.planted)
+    site = chance.choice([site for site in sites if site not in planted])
+    return site, chance.choice(faults_at(site))
+
+
+def _leads(fault: tuple[str, str]) -> bool:
+    """Whether it is the one that stands for its class at this site."""
+    site, word = fault
+    for faults in FAULT_CLASSES.values():
+        if word in faults:
+            return next(one for one in faults_at(site) if one in faults) == word
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--singles", action="store_true")
+    parser.add_argument("--story", choices=STORIES)
+    parser.add_argument("--doubles", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--all-doubles", action="store_true")
+    parser.add_argument("--part", default="0/1")
+    parser.add_argument("--log", action="store_true")
+    options = parser.parse_args()
+    if options.names and options.log:
+        for name in options.names:
+            world, problems = judge(named(name))
+            print("\n".join([*world.log, f"ended {world.saga.state}", *problems]))
+        return 0
+    scenarios: Iterable[Scenario] = [named(name) for name in options.names]
+    if options.singles:
+        stories = [STORIES[options.story]] if options.story else tuple(STORIES.values())
+        scenarios = all_singles(stories)
+    elif options.doubles:
+        scenarios = random_doubles(options.doubles, options.seed)
+    elif options.all_doubles:
+        part, of = map(int, options.part.split("/"))
+        scenarios = (one for n, one in enumerate(all_doubles()) if n % of == part)
+    began = time.monotonic()
+    totals = play_all(scenarios)
+    print(
+        json.dumps(dict(sorted(totals.items())) | {"seconds": round(time.monotonic() - began, 1)})
+    )
+    return int(totals["failed"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Who books what with whom: the stories that the fault explorer plays.
+
+A story is played without faults first, which shows the sites that faults can be put at; `planted` are
+faults that belong to the story itself, so that what undoes and repairs is reached too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from fake_orders import Flavour
+
+from protocol.booking import Question
+
+VISA: Final = "pm_card_visa"
+BROKE: Final = "pm_card_visa_chargeDeclinedInsufficientFunds"
+STOLEN: Final = "pm_card_visa_chargeDeclinedStolenCard"
+SECURE: Final = "pm_card_threeDSecure2Required"
+MINUTE: Final = 60_000
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+Mood = Literal["pays", "declines", "silent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """`methods`: tried in this order; after them a good card. `prefers`: kind of question → beginnings of
+    option ids, the dearest first. `confirms`: what they say at the provider's page, in turn; then yes.
+    `calls_off`: in one of these states of the saga the organiser has had enough."""
+
+    mood: Mood = "pays"
+    methods: tuple[str, ...] = (VISA,)
+    confirms: tuple[bool, ...] = ()
+    prefers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    calls_off: tuple[str, ...] = ()
+    waits: int = 20_000
+
+    def choice(self, question: Question) -> str:
+        """The option they like best: the first there is, unless they prefer something."""
+        ids = [option.id for option in question.options]
+        for wish in self.prefers.get(question.kind, ()):
+            for one in ids:
+                if one.startswith(wish):
+                    return one
+        return ids[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """`parts`: id, flavour, minor units. `people` in listed order, the organiser first unless named.
+    `ends`: how it may end when nothing is broken but what it plants. `has_desk`: somebody asks hotels
+    that did not answer."""
+
+    name: str
+    parts: tuple[tuple[str, Flavour, int], ...]
+    people: Mapping[str, Person]
+    ends: frozenset[str]
+    organiser: str = "ada"
+    split: Literal["equal"] | Mapping[str, int] = "equal"
+    planted: tuple[tuple[str, str], ...] = ()
+    last_ticketing_days: float | None = 6.0
+    currency: str = "EUR"
+    has_desk: bool = False
+
+
+AMADEUS: Final = ("f", "amadeus", 90_001)
+DUFFEL: Final = ("f", "duffel", 60_000)
+INN: Final = ("h1", "hotel", 30_000)
+LODGE: Final = ("h2", "hotel", 12_345)
+GOOD: Final = Person()
+BOOKED: Final = frozenset({"COMPLETED"})
+UNDONE: Final = frozenset({"CANCELLED"})
+CLERK: Final = frozenset({"MANUAL"})
+
+
+def _three(**others: Person) -> dict[str, Person]:
+    return {"ada": GOOD, "ben": GOOD, "cyd": GOOD} | others
+
+
+STORIES: Final[Mapping[str, Story]] = {
+    story.name: story
+    for story in (
+        Story(name="amadeus3", parts=(AMADEUS,), people=_three(), ends=BOOKED),
+        Story(name="duffel3", parts=(DUFFEL,), people=_three(), ends=BOOKED),
+        Story(name="hotel3", parts=(INN,), people=_three(), ends=BOOKED),
+        Story(name="trip3", parts=(AMADEUS, INN, LODGE), people=_three(), ends=BOOKED),
+        Story(
+            name="tour3",
+            parts=(DUFFEL, INN, LODGE),
+            people=_three(ben=Person(methods=(SECURE,)), cyd=Person(methods=(STOLEN, BROKE, VISA))),
+            ends=BOOKED,
+        ),
+        Story(name="alone", parts=(("f", "instant", 45_000),), people={"ada": GOOD}, ends=BOOKED),
+        Story(
+            name="dearer",
+            parts=(AMADEUS,),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("reprice:f:1", "dearer"),),
+        ),
+        Story(
+            name="cheaper",
+            parts=(DUFFEL,),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("reprice:f:1", "cheaper"),),
+        ),
+        Story(
+            name="no_reconsent",
+            parts=(DUFFEL,),
+            people=_three(cyd=Person(prefers={"reconsent": ("refuse",)})),
+            ends=UNDONE,
+            planted=(("reprice:f:1", "dearer"),),
+        ),
+        Story(
+            name="resplit",
+            parts=(AMADEUS,),
+            people=_three(cyd=Person(mood="declines")),
+            ends=BOOKED,
+        ),
+        Story(
+            name="gives_up",
+            parts=(DUFFEL,),
+            people=_three(
+                ada=Person(prefers={"resplit": ("cancel",)}),
+                cyd=Person(mood="declines", waits=600_000),
+            ),
+            ends=UNDONE,
+        ),
+        Story(
+            name="silent",
+            parts=(AMADEUS,),
+            people=_three(
+                ada=Person(prefers={"resplit": ("cancel",)}),
+                ben=Person(mood="silent"),
+            ),
+            ends=UNDONE,
+        ),
+        Story(
+            name="lost_order",
+            parts=(AMADEUS, INN),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("hold:f:1", "lost"),),
+        ),
+        Story(
+            name="lost_payment",
+            parts=(DUFFEL,),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("open_payment:s2:1", "lost"),),
+        ),
+        Story(
+            name="repair",
+            parts=(DUFFEL,),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("capture:s2:1", "expired"),),
+        ),
+        Story(
+            name="sold_out_hotel",
+            parts=(AMADEUS, INN),
+            people=_three(),
+            ends=UNDONE | BOOKED,
+            planted=(("hold:h1:1", "sold_out"),),
+        ),
+        Story(
+            name="desk",
+            parts=(DUFFEL, INN, LODGE),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("hold:h1:1", "lost"), ("hold:h2:1", "blank")),
+            has_desk=True,
+        ),
+        Story(
+            name="hotels_drop",
+            parts=(INN, LODGE),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("hold:h2:1", "sold_out"),),
+        ),
+        Story(
+            name="others_pay",
+            parts=(DUFFEL,),
+            people=_three(
+                ada=Person(prefers={"resplit": ("others",)}), cyd=Person(mood="declines")
+            ),
+            ends=BOOKED,
+        ),
+        Story(
+            name="given_back",
+            parts=(DUFFEL,),
+            people=_three(ada=Person(calls_off=("COMPLETED",), prefers={"refund": ("agree",)})),
+            ends=UNDONE,
+        ),
+        Story(
+            name="called_off_held",
+            parts=(AMADEUS,),
+            people=_three(ada=Person(calls_off=("CAPTURING",), waits=1_000)),
+            ends=UNDONE,
+            planted=(("capture:s2:1", "slow"),),
+        ),
+    )
+}

@@ -67,9 +67,12 @@ def failed(type_: str, message: str, code: str | None = None, *, status: int) ->
 
 
 def usual(status: int, errors: list[Json] | None) -> Response:
-    """What Stripe says with this status, or the first of these errors with it."""
+    """What Stripe says with this status, or the first of these errors with it, if it is one of
+    Stripe's."""
     type_, code, message = _USUAL.get(status, _BROKEN)
-    error = errors[0] if errors else _error(type_, message, code, None)
+    error = _error(type_, message, code, None)
+    if errors and isinstance(errors[0].get("type"), str):
+        error = errors[0]
     headers = (("request-id", f"req_refused{status}"),)
     return Response.of_json(status, {"error": error}, headers=headers)
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from commands.command_line import main
@@ -52,6 +53,37 @@ def test_time_is_advanced_rules_come_and_go(data: Path, capsys: pytest.CaptureFi
     assert json.loads(capsys.readouterr().out) == {"deleted": 1}
     for quiet in ("journal", "pnrs"):
         assert steer(data, quiet) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_cards_owner_answers_and_money_moves(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stripe = json.loads(data.with_suffix(".json").read_text())["stripe"]
+    made = httpx.post(
+        f"{stripe}/v1/payment_intents",
+        headers={"authorization": "Bearer sk_test_1"},
+        data={
+            "amount": "3334",
+            "currency": "eur",
+            "capture_method": "manual",
+            "payment_method": "pm_card_authenticationRequired",
+            "confirm": "true",
+        },
+        trust_env=False,
+    ).json()
+    assert made["status"] == "requires_action"
+    assert steer(data, "effects") == 0
+    assert capsys.readouterr().out == ""
+    assert steer(data, "3ds", made["id"], "ok") == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "requires_capture"
+    assert steer(data, "3ds", made["id"], "ok") == 1
+    assert "nothing to authenticate" in capsys.readouterr().err
+    assert steer(data, "effects") == 0
+    assert json.loads(capsys.readouterr().out)["effect"] == "authorized"
+    assert steer(data, "effects", "--after", "1") == 0
+    assert capsys.readouterr().out == ""
+    assert steer(data, "fault") == 0
     assert capsys.readouterr().out == ""
 
 

@@ -650,6 +650,11 @@ class Money(RuleBasedStateMachine):
         self.intents.append(made["id"])
         self.call(f"payment_intents/{made['id']}/confirm", payment_method=method)
 
+    @rule(amount=st.integers(100, 5_000))
+    def buy(self, amount: int) -> None:
+        self.pay(amount, "pm_card_visa")
+        self.call(f"payment_intents/{self.intents[-1]}/capture")
+
     @precondition(lambda self: self.intents)
     @rule(data=st.data(), amount=st.integers(1, 5_000))
     def capture(self, data: st.DataObject, amount: int) -> None:
@@ -674,6 +679,8 @@ class Money(RuleBasedStateMachine):
         if fails:
             self.stage.rule({"type": "refund_fail_later"}, pathRegex="/refunds$")
         self.call("refunds", payment_intent=id_, amount=amount)
+        if fails:
+            self.stage.advance(MINUTE)
 
     @rule(amount=st.integers(1, 5_000))
     def transfer(self, amount: int) -> None:

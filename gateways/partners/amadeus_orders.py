@@ -69,11 +69,11 @@ def order_state(answer: bytes) -> OrderState:
     order = _ordered(answer).data
     if not is_order_id(order.id):
         raise ValueError("an order without an id that can be used")
-    agreement = order.ticketing_agreement or order.ticketing_aggreement
+    agreement, status = order.ticketing_agreement or order.ticketing_aggreement, _status(order)
     return OrderState(
         supplier=NAME,
         order_id=order.id,
-        status=_status(order),
+        status=status,
         locator=next(
             (one.reference for one in order.associated_records if one.origin_system_code == "GDS"),
             None,
@@ -87,7 +87,7 @@ def order_state(answer: bytes) -> OrderState:
             None,
         ),
         total=_total(order),
-        hold_until=_cancels_at(agreement),
+        hold_until=_cancels_at(agreement) if status in ("pending", "held") else None,
         tickets=tuple(
             Ticket(
                 number=one.document_number,

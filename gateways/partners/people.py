@@ -89,7 +89,10 @@ def document(traveller: Traveller) -> Document | None:
     """None: there is none, or something of it is missing."""
     given = traveller.document or {}
     names = ("type", "number", "expiresOn", "issuingCountry", "nationality")
-    kind, number, expires_on, issuing, nationality = (str(given.get(name) or "") for name in names)
+    said = [given.get(name) for name in names]
+    kind, number, expires_on, issuing, nationality = (
+        text if isinstance(text, str) else "" for text in said
+    )
     if kind not in ("passport", "identity_card") or not (number and expires_on):
         return None
     if len(issuing) != 2 or len(nationality) != 2:

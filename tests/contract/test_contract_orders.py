@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import trio
+from fake_orders import FakeOrders, OrdersCore
+from msgspec import Raw
 from orders_world import (
     COUPLE,
     DAY,
@@ -38,7 +40,7 @@ from gateways.sandbox.duffel_orders import ORDERS as DUFFEL_ORDERS
 from gateways.sandbox.records import Draft
 from protocol.frames import Money
 from protocol.suppliers import Cancelled, Created, NotSent, Refused, Unknown, Unsupported
-from protocol.travel import OrderState, SupplierOffer
+from protocol.travel import FlightDetails, OrderState, SupplierOffer
 
 REFERENCE = "CARAVAN SAGA 01J9Z7 ATT 1"
 ORDERS = {"amadeus": "/v1/booking/flight-orders", "duffel": "/air/orders"}
@@ -219,6 +221,97 @@ async def test_who_is_cancelled_meanwhile_has_the_order_all_the_same(world: Orde
     with trio.move_on_after(0.02):
         made = await inventory.hold(offer, COUPLE, REFERENCE)
     assert isinstance(made, Created)
+
+
+# What the simulation's orders in memory promise too.
+
+
+@dataclass
+class Anybody:
+    """A supplier whose orders pass the days of a business clock."""
+
+    inventory: Any
+    offer: SupplierOffer
+    advance: Any
+
+    async def held(self) -> OrderState:
+        made = await self.inventory.hold(self.offer, COUPLE, REFERENCE)
+        assert isinstance(made, Created), made
+        return made.order
+
+
+@pytest.fixture(params=["amadeus", "duffel", "fake amadeus", "fake duffel"])
+async def anybody(request: pytest.FixtureRequest, world: OrdersWorld) -> AsyncIterator[Anybody]:
+    inventory: Any
+    flavour = request.param.removeprefix("fake ")
+    if request.param != flavour:
+        core = OrdersCore(flavour, world.clock.now_ms)
+        offer = SupplierOffer(
+            supplier=flavour,
+            token=Raw(b"1"),
+            total=Money(amount=19_900, currency="EUR"),
+            fetched_at=world.clock.now_ms(),
+            expires_at=world.clock.now_ms() + 1_200_000,
+            can_hold=True,
+            details=FlightDetails(itineraries=()),
+        )
+        yield Anybody(FakeOrders(core), offer, world.advance)
+        return
+    inventory = adapter(world, flavour)
+    yield Anybody(inventory, await priced(inventory), world.advance)
+    await closed(inventory)
+
+
+async def test_a_held_order_is_read_back_as_it_was_made(anybody: Anybody) -> None:
+    order = await anybody.held()
+    assert (order.status, order.reference, order.tickets) == ("held", REFERENCE, ())
+    assert order.total == anybody.offer.total
+    assert order.hold_until is not None
+    assert await anybody.inventory.get(order.order_id) == order
+    assert await anybody.inventory.get("ord_unknown") is None
+
+
+async def test_a_second_cancellation_finds_it_gone(anybody: Anybody) -> None:
+    order = await anybody.held()
+    assert await anybody.inventory.cancel(order.order_id) in (
+        Cancelled(),
+        Cancelled(refund=Money(amount=0, currency="EUR")),
+    )
+    assert await anybody.inventory.cancel(order.order_id) == Cancelled(was_gone=True)
+    now = await anybody.inventory.get(order.order_id)
+    assert now is None or now.status == "cancelled"
+
+
+async def test_who_is_not_paid_by_then_lets_go(anybody: Anybody) -> None:
+    order = await anybody.held()
+    anybody.advance(3.1)
+    now = await anybody.inventory.get(order.order_id)
+    assert now is None or now.status == "cancelled"
+    assert await anybody.inventory.cancel(order.order_id) == Cancelled(was_gone=True)
+
+
+async def test_who_finds_finds_exactly_ours_and_who_cannot_says_so(anybody: Anybody) -> None:
+    order = await anybody.held()
+    found = await anybody.inventory.find(REFERENCE)
+    capabilities = anybody.inventory.capabilities("flight")
+    if not capabilities.finds_by_reference:
+        assert found == Unsupported()
+        return
+    assert list(found) == [order]
+    assert list(await anybody.inventory.find(f"{REFERENCE}0")) == []
+
+
+async def test_who_issues_issues_once_and_who_does_not_refuses(anybody: Anybody) -> None:
+    order = await anybody.held()
+    paid = await anybody.inventory.confirm(order.order_id, REFERENCE)
+    if anybody.inventory.capabilities("flight").issue == "explicit":
+        assert isinstance(paid, Refused)
+        return
+    assert isinstance(paid, OrderState)
+    assert (paid.status, len(paid.tickets), paid.hold_until) == ("ticketed", 2, None)
+    again = await anybody.inventory.confirm(order.order_id, REFERENCE)
+    assert again == paid or isinstance(again, Refused)
+    assert await anybody.inventory.get(order.order_id) == paid
 
 
 # Amadeus' own.
@@ -410,7 +503,7 @@ async def test_a_ticketed_order_of_amadeus_cannot_be_cancelled(world: OrdersWorl
     await desk.release(made.order.order_id, REFERENCE)
     now = await inventory.get(made.order.order_id)
     assert now is not None
-    assert (now.status, len(now.tickets), now.hold_until is not None) == ("ticketed", 2, True)
+    assert (now.status, len(now.tickets), now.hold_until) == ("ticketed", 2, None)
     assert isinstance(await inventory.cancel(made.order.order_id), Refused)
     await desk.aclose()
 

@@ -31,7 +31,7 @@ def looks_wanted(saga: Saga, now: int) -> tuple[Look, ...]:
 def wake_at(saga: Saga) -> int | None:
     """When time itself has something to do, at the latest; None: never. The timer's time."""
     times = [*saga.deadlines.values(), *saga.next_look_at.values()]
-    if saga.pending or any(True for _ in _wants(saga)):
+    if saga.pending or any(subject not in saga.next_look_at for subject, _ in _wants(saga)):
         # Whoever performs them may be gone by then.
         times.append(saga.touched_at + AGAIN_AT_LATEST)
     dead_men = [part.held_at + DEAD_MAN for part in saga.parts if part.is_doubtful]

@@ -337,7 +337,8 @@ class World:
             decline=kept.decline,
             reference=kept.reference,
             refund_failed=kept.refund_failed,
-            has_expired=kept.status == "cancelled" and (kept.capture_before or self.now + 1) <= self.now,
+            has_expired=kept.status == "cancelled"
+            and (kept.capture_before or self.now + 1) <= self.now,
             action=PaymentAction(kind="card", client_secret="s", expires_at=self.now + HOUR)
             if is_asking
             else None,

@@ -29,6 +29,7 @@ ERROR_CODES: Final = {
 }
 ERROR_FIELDS: Final = {
     *("type", "ref", "code", "message", "temporary", "retryAfterMs", "fields", "reference"),
+    "quote",
 }
 DURABLE_FIELDS: Final = {"type", "roomId", "epoch", "seq", "sentAt"}
 

@@ -329,7 +329,7 @@ async def test_what_personas_are_asked_of_nothing_is_not_found(
         assert [each["field"] for each in error["fields"]] == [wrong]
 
 
-async def test_every_command_of_bookings_plans_and_consultations_is_unavailable(
+async def test_every_command_of_plans_and_consultations_is_unavailable(
     ada: RawClient,
 ) -> None:
     from protocol.wire import UNBUILT
@@ -343,30 +343,6 @@ async def test_every_command_of_bookings_plans_and_consultations_is_unavailable(
 
 
 UNBUILT_EXAMPLES: list[dict[str, Any]] = [
-    {"type": "booking.quote", "offerIds": ["o"], "adults": 2},
-    {
-        "type": "booking.create",
-        "quoteId": "q",
-        "participants": ["u"],
-        "travellers": [{"id": "t", "payerId": "u", "type": "adult"}],
-        "split": "equal",
-        "clientId": uuid7(),
-    },
-    {
-        "type": "booking.traveller",
-        "bookingId": "b",
-        "travellerId": "t",
-        "givenName": "Ada",
-        "familyName": "Lovelace",
-        "bornOn": "1815-12-10",
-        "gender": "female",
-        "email": "ada@caravan.test",
-    },
-    {"type": "booking.approve", "bookingId": "b", "paymentMethod": "pm", "clientId": uuid7()},
-    {"type": "booking.decline", "bookingId": "b"},
-    {"type": "booking.decide", "bookingId": "b", "questionId": "q", "optionId": "o"},
-    {"type": "booking.cancel", "bookingId": "b"},
-    {"type": "booking.get", "bookingId": "b"},
     {"type": "plan.open", "roomId": "r"},
     {
         "type": "plan.apply",

@@ -601,3 +601,15 @@ def test_whatever_a_passenger_is_said_to_be_is_answered(data: st.DataObject) -> 
     changed = {**first, **data.draw(st.dictionaries(st.sampled_from([*first]), VALUES))}
     body = {**GOOD["orders"], "passengers": [changed, *rest]}
     assert SHARED.send("POST", "/air/orders", body).status in (201, 422)
+
+
+def test_a_list_of_orders_goes_on_after_a_cursor_however_many_are_made_meanwhile(
+    duffel: DuffelWorld,
+) -> None:
+    made = [duffel.hold(duffel.search()["offers"][0])["id"] for _ in range(3)]
+    first = payload(duffel.send("GET", "/air/orders", limit="2"))
+    assert [each["id"] for each in first["data"]] == [made[2], made[1]]
+    duffel.hold(duffel.search()["offers"][0])
+    rest = payload(duffel.send("GET", "/air/orders", limit="2", after=first["meta"]["after"]))
+    assert ([each["id"] for each in rest["data"]], rest["meta"]["after"]) == ([made[0]], None)
+    assert duffel.refused("GET", "/air/orders", after="ord_x") == (422, "validation_format")

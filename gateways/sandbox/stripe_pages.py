@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from gateways.sandbox.exchange import Request, Response
 from gateways.sandbox.stripe_accounts import onboard
-from gateways.sandbox.stripe_intents import authenticated
+from gateways.sandbox.stripe_confirming import authenticated
 from gateways.sandbox.stripe_objects import Call, Kept
 from gateways.sandbox.stripe_replies import StripeRefusal
 from gateways.sandbox.stripe_setups import authenticated as set_up

@@ -4,6 +4,7 @@ from typing import Final
 
 from gateways.sandbox import stripe_accounts as accounts
 from gateways.sandbox import stripe_cards as cards
+from gateways.sandbox import stripe_confirming as confirming
 from gateways.sandbox import stripe_customers as customers
 from gateways.sandbox import stripe_endpoints as endpoints
 from gateways.sandbox import stripe_intents as intents
@@ -68,7 +69,7 @@ def _intents(call: Call, method: str, rest: list[str], given: Json) -> Kept | Js
         case "POST", [id_]:
             return intents.update(call, id_, given)
         case "POST", [id_, "confirm"]:
-            return intents.confirm(call, id_, given)
+            return confirming.confirm(call, id_, given)
         case "POST", [id_, "capture"]:
             return intents.capture_some(call, id_, given)
         case "POST", [id_, "cancel"]:
@@ -233,7 +234,7 @@ def _public(call: Call, method: str, steps: list[str], given: Json) -> Json:
             kept = _with_secret(call, what, id_, inner)
         case "POST", ["v1", "payment_intents" as what, id_, "confirm"]:
             _with_secret(call, what, id_, inner)
-            kept = intents.confirm(call, id_, inner)
+            kept = confirming.confirm(call, id_, inner)
         case "POST", ["v1", "setup_intents" as what, id_, "confirm"]:
             _with_secret(call, what, id_, inner)
             kept = setups.confirm(call, id_, inner)

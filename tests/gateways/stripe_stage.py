@@ -168,6 +168,7 @@ class Served:
     stage: StripeStage
     urls: dict[str, str]
     client: stripe.StripeClient
+    transport: Any
     http: httpx.AsyncClient
     written: trio.Event = field(default_factory=trio.Event)
 
@@ -189,8 +190,17 @@ class Served:
 
     async def until_attempt(self, number: int) -> None:
         """Until a webhook waits for that attempt: the one before has ended."""
+        await self._until(
+            lambda: any(each["attempt"] == number for _, each in self.stage.store.scan(DELIVERIES))
+        )
+
+    async def until_fired(self) -> None:
+        """Until a rule has fired: the request has come."""
+        await self._until(lambda: any(True for _ in self.stage.store.scan(faults.JOURNAL)))
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
         with trio.fail_after(5):
-            while all(each["attempt"] != number for _, each in self.stage.store.scan(DELIVERIES)):
+            while not holds():
                 self.written = trio.Event()
                 await self.written.wait()
 
@@ -205,12 +215,22 @@ class Served:
         self.stage.sandbox.after_commit = heard
 
 
+class Transport(stripe.HTTPXClient):
+    """As it is, but for the time between retries."""
+
+    async def sleep_async(self, secs: float) -> None:
+        await trio.lowlevel.checkpoint()
+
+
 @asynccontextmanager
-async def served(wall: Callable[[], int] | None = None) -> AsyncIterator[Served]:
-    stage = StripeStage()
+async def served(
+    wall: Callable[[], int] | None = None, stage: StripeStage | None = None
+) -> AsyncIterator[Served]:
+    """`stage`: one that was served before."""
+    stage = stage or StripeStage()
     if wall is not None:
         stage.wall = wall()
-    transport = stripe.HTTPXClient(timeout=5, verify_ssl_certs=False)
+    transport = Transport(timeout=5, verify_ssl_certs=False)
     async with (
         trio.open_nursery() as nursery,
         httpx.AsyncClient(trust_env=False, verify=False) as http,
@@ -226,7 +246,7 @@ async def served(wall: Callable[[], int] | None = None) -> AsyncIterator[Served]
             http_client=transport,
             max_network_retries=0,
         )
-        found = Served(stage, urls, client, http)
+        found = Served(stage, urls, client, transport, http)
         found.listen()
         try:
             yield found

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import stripe
+import trio
 from stripe_stage import DAY, HOUR, Receiver, Served, receiving, served
 
 pytestmark = pytest.mark.filterwarnings(
@@ -142,14 +143,75 @@ class TestWhatTheSdkRaises:
         made = await sandbox.client.v1.payment_intents.list_async({})
         assert len(made.data) == (0 if action == "reset_before" else 1)
 
-    @pytest.mark.parametrize("value", [True, False])
-    async def test_whether_it_should_retry_is_said(self, sandbox: Served, value: bool) -> None:
-        await sandbox.rule({"type": "should_retry", "value": value})
-        await sandbox.rule({"type": "status", "code": 429})
-        with pytest.raises(stripe.RateLimitError) as raised:
+    async def test_a_refused_connection(self, sandbox: Served) -> None:
+        client = stripe.StripeClient(
+            "sk_test_sbx",
+            base_addresses={"api": "http://127.0.0.1:9"},
+            http_client=sandbox.transport,
+            max_network_retries=0,
+        )
+        with pytest.raises(stripe.APIConnectionError):
+            await client.v1.payment_intents.create_async(CREATE)
+
+    @pytest.mark.parametrize("action", ["hang_before_effect", "hang_after_effect"])
+    async def test_an_answer_that_does_not_come(self, sandbox: Served, action: str) -> None:
+        await sandbox.rule({"type": action})
+        sandbox.transport._timeout = 0.05
+        with pytest.raises(stripe.APIConnectionError) as raised:
             await opened(sandbox)
-        headers: Any = raised.value.headers
-        assert headers["stripe-should-retry"] == str(value).lower()
+        assert raised.value.should_retry
+        await sandbox.until_fired()
+        sandbox.transport._timeout = 5.0
+        made = await sandbox.client.v1.payment_intents.list_async({})
+        assert len(made.data) == (0 if action == "hang_before_effect" else 1)
+
+    async def test_a_cancelled_call_may_have_been_done(self, sandbox: Served) -> None:
+        await sandbox.rule({"type": "hang_after_effect"})
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(opened, sandbox)
+            await sandbox.until_fired()
+            nursery.cancel_scope.cancel()
+        assert nursery.cancel_scope.cancelled_caught
+        assert len((await sandbox.client.v1.payment_intents.list_async({})).data) == 1
+
+    async def test_a_rate_limit_in_its_old_dress(self, sandbox: Served) -> None:
+        error = {"type": "invalid_request_error", "code": "rate_limit"}
+        await sandbox.rule({"type": "status", "code": 400, "errors": [error]})
+        with pytest.raises(stripe.RateLimitError):
+            await opened(sandbox)
+
+    @pytest.mark.parametrize(
+        ("action", "said", "is_retried"),
+        [
+            ({"type": "409_in_use"}, None, True),
+            ({"type": "status", "code": 500}, None, True),
+            ({"type": "status", "code": 500}, False, False),
+            ({"type": "status", "code": 424}, None, False),
+            ({"type": "rate_limit"}, None, False),
+            ({"type": "rate_limit"}, True, True),
+            ({"type": "decline"}, None, False),
+            ({"type": "reset_after"}, None, True),
+        ],
+    )
+    async def test_what_it_tries_again(
+        self, sandbox: Served, action: dict[str, Any], said: bool | None, is_retried: bool
+    ) -> None:
+        await sandbox.rule(action, method="POST")
+        if said is not None:
+            await sandbox.rule({"type": "should_retry", "value": said}, method="POST")
+        call = sandbox.client.v1.payment_intents.create_async(
+            {**CREATE, "payment_method": "pm_card_visa", "confirm": True},
+            {"max_network_retries": 1},
+        )
+        if is_retried:
+            assert (await call).status == "requires_capture"
+        else:
+            with pytest.raises(stripe.StripeError):
+                await call
+        # Its retries carry one key: what was done is not done twice.
+        assert len((await sandbox.client.v1.payment_intents.list_async({})).data) == (
+            1 if is_retried or action["type"] == "decline" else 0
+        )
 
 
 class TestIdempotency:
@@ -217,6 +279,24 @@ class TestIdempotency:
         assert (await create(CREATE, options)).id == first.id
         await sandbox.control("POST", "clock", {"advanceMs": HOUR})
         assert (await create(CREATE, options)).id != first.id
+
+    async def test_a_key_is_of_one_endpoint_and_not_too_long(self, sandbox: Served) -> None:
+        v1 = sandbox.client.v1
+        intent = await v1.payment_intents.create_async(CREATE, {"idempotency_key": "one"})
+        with pytest.raises(stripe.IdempotencyError):
+            await v1.payment_intents.cancel_async(intent.id, {}, {"idempotency_key": "one"})
+        with pytest.raises(stripe.InvalidRequestError):
+            await v1.payment_intents.cancel_async(intent.id, {}, {"idempotency_key": "k" * 256})
+        options: Any = {"idempotency_key": "k" * 255}
+        assert (await v1.payment_intents.cancel_async(intent.id, {}, options)).canceled_at
+
+    async def test_reading_knows_no_keys(self, sandbox: Served) -> None:
+        intent = await opened(sandbox)
+        retrieve = sandbox.client.v1.payment_intents.retrieve_async
+        options: Any = {"idempotency_key": "one"}
+        assert (await retrieve(intent.id, {}, options)).status == "requires_payment_method"
+        await sandbox.client.v1.payment_intents.cancel_async(intent.id)
+        assert (await retrieve(intent.id, {}, options)).status == "canceled"
 
     async def test_keys_are_an_accounts_own(self, sandbox: Served) -> None:
         create = sandbox.client.v1.payment_intents.create_async
@@ -518,6 +598,15 @@ class TestWebhooks:
         await sandbox.until_attempt(2)
         sandbox.later(1_000)
         sandbox.client.construct_event(*await receiver.next(), secret)
+
+    async def test_what_was_not_sent_is_sent_after_a_restart(self, receiver: Receiver) -> None:
+        async with served() as before:
+            await self.registered(before, receiver, "payment_intent.created")
+            await before.rule({"type": "delay", "ms": 60_000}, api="stripe.webhooks")
+            intent = await opened(before)
+        async with served(stage=before.stage) as after:
+            after.later(60_000)
+            assert json.loads((await receiver.next())[0])["data"]["object"]["id"] == intent.id
 
     async def test_only_this_machine_is_sent_to(self, sandbox: Served) -> None:
         for url in ("http://example.test/", "https://127.0.0.1/", "http://127.0.0.1.example.test"):

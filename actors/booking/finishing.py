@@ -70,7 +70,8 @@ def _seen(saga: Saga) -> tuple[BookingView, list[object], object]:
         payment = last(share)
         if share.state == "action_required" and payment is not None and payment.seen is not None:
             action = payment.seen.action
-        actions.append(action)
+        # Some providers name another moment at each look: no news to anybody.
+        actions.append(None if action is None else replace(action, expires_at=0))
     return replace(view(saga, None), version=0), actions, saga.question
 
 

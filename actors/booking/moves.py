@@ -175,7 +175,7 @@ def unwind(turn: Turn, reason: str) -> None:
         return
     close(turn)
     deadlines = {"alarm": turn.now + ALARM_UNWINDING}
-    turn.go("UNWINDING", reason=reason, deadlines=deadlines)
+    turn.go("UNWINDING", reason=reason, deadlines=deadlines, next_look_at={}, tries={})
     doubt_all(turn)
     for part in turn.saga.parts:
         if part.order is not None and not part.is_gone:

@@ -287,7 +287,7 @@ def observe(
         refund_failed(turn, share_id, payment, seen.refunded)
     elif seen.refunded > payment.refunded and not seen.refund_failed:
         refunded(turn, share_id, payment, seen.refunded)
-    _space(turn, share_id, payment.version, seen.status)
+    _space(turn, share_id, payment, seen.status)
 
 
 def refunded(turn: Turn, share_id: str, payment: Payment, total: int) -> None:
@@ -351,10 +351,12 @@ def _attempt_after(turn: Turn, payment: Payment, seen: PaymentState, *, is_answe
             return payment
 
 
-def _space(turn: Turn, share_id: str, version: int, status: PaymentStatus) -> None:
-    look = payment_look(share_id, version)
+def _space(turn: Turn, share_id: str, payment: Payment, status: PaymentStatus) -> None:
+    """When it is read again, should no webhook come: soon at first, and ever more seldom."""
+    look = payment_look(share_id, payment.version)
     turn.settled(look)
     if status in ("action_required", "processing"):
-        turn.wait(look, POLL_ACTION)
+        age = turn.now - payment.asked_at
+        turn.wait(look, min(max(POLL_ACTION, age // 8), POLL_HELD))
     elif status == "authorized":
         turn.wait(look, POLL_HELD)

@@ -5,8 +5,8 @@ from typing import Any
 
 from booking_world import CARD, DAY, HOUR, MINUTE, T0, World, flight, stay, world
 
-from actors.booking.steps import Answer, Approve, CallOff, Decline, Operate
 from actors.booking.state import TERMINAL
+from actors.booking.steps import Answer, Approve, CallOff, Decline, Operate
 from core.errors import Rejected
 from protocol.suppliers import Refused
 
@@ -86,7 +86,7 @@ def confirm_some(random: Random, w: World) -> None:
             if random.random() < 0.7:
                 kept.status, kept.capture_before = "authorized", w.now + 7 * DAY
             else:
-                from protocol.payments import Declined  # noqa: PLC0415
+                from protocol.payments import Declined
 
                 kept.status, kept.decline = "open", Declined(code="authentication_failed")
         elif kept.status == "authorized" and random.random() < 0.01:
@@ -95,7 +95,7 @@ def confirm_some(random: Random, w: World) -> None:
 
 def live(seed: int) -> World:
     """One booking from its opening to its end, or to the point where only a person can help."""
-    random = Random(seed)  # noqa: S311 - a story, not a secret
+    random = Random(seed)
     w = chaotic(random)
     for number in range(random.randint(2, 40)):
         act(random, w, number)
@@ -122,6 +122,7 @@ def help_out(w: World) -> None:
     for action in ("retry", "compensate", "settle"):
         if w.saga.state in TERMINAL:
             return
+        w.is_audited = action != "settle"  # then the rest is done by hand
         try:
             w.put(Operate(operator="op", action=action, note="by hand"))  # type: ignore[arg-type]
         except Rejected:

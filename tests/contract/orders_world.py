@@ -73,6 +73,7 @@ class Watched(Sandbox):
         return done
 
 
+URLS = ("control", "amadeus", "duffel", "consolidator")
 WATCHERS: dict[int, "OrdersWorld"] = {}
 
 
@@ -182,7 +183,7 @@ async def orders_world(store: Memory | Store | None = None) -> AsyncIterator[Ord
             await serve_sandbox(sandbox, host="127.0.0.1", ports={}, task_status=task_status)
 
         info = await nursery.start(serve)
-        world.urls = {name: str(info[name]) for name in ("amadeus", "duffel", "consolidator")}
+        world.urls = {name: str(info[name]) for name in URLS}
         world.option(tps=None)
         yield world
         nursery.cancel_scope.cancel()

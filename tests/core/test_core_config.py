@@ -172,9 +172,31 @@ def test_stripe_is_the_sandbox_s_until_somebody_says_otherwise() -> None:
     assert "hush" not in repr(config)
 
 
+def test_what_live_bookings_at_amadeus_need_is_read_and_kept_to_itself() -> None:
+    config = Config.from_environment(
+        {
+            "CARAVAN_CONSOLIDATOR_URL": "https://desk.example/",
+            "CARAVAN_CONSOLIDATOR_KEY": "desk_live_hush",
+            "CARAVAN_DESK_CARD_FILE": "/etc/caravan/card.json",
+            "CARAVAN_AGENCY_EMAIL": "desk@agency.example",
+            "CARAVAN_AGENCY_PHONE": "+33 1 00 00 00 00",
+        }
+    )
+    assert config.consolidator_url == "https://desk.example"
+    assert config.consolidator_key == "desk_live_hush"
+    assert config.desk_card_file == Path("/etc/caravan/card.json")
+    assert config.agency_email == "desk@agency.example"
+    assert config.agency_phone == "+33100000000"
+    assert "hush" not in repr(config)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "hint"),
     [
+        ("CARAVAN_CONSOLIDATOR_URL", "http://desk.example", "https://"),
+        ("CARAVAN_CONSOLIDATOR_KEY", "Bearer abc", "the key alone"),
+        ("CARAVAN_AGENCY_EMAIL", "desk", "desk@agency.example"),
+        ("CARAVAN_AGENCY_PHONE", "0100000000", "+33"),
         ("CARAVAN_STRIPE", "test", "sandbox, live or off"),
         ("CARAVAN_STRIPE_URL", "http://api.stripe.com", "https://"),
         ("CARAVAN_STRIPE_KEY", "Bearer sk_live_hush", "the key alone"),

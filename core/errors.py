@@ -94,8 +94,6 @@ class TokenRevoked(Rejected):
 class PriceChanged(Rejected):
     """Another total than was shown: `quote` is the new one, which may be booked."""
 
-    def __init__(self, quote: QuoteView) -> None:
-        super().__init__(
-            "price_changed", "The price has changed. Look at the new one before you book."
-        )
+    def __init__(self, quote: QuoteView, text: str) -> None:
+        super().__init__("price_changed", text)
         self.quote = quote

@@ -5,6 +5,7 @@ from typing import Final, assert_never
 import msgspec
 
 from actors.booking.steps import Answer, Approve, CallOff, Decline
+from core.card_refusal import CARD_NUMBER
 from core.errors import Rejected, Unavailable
 from core.ports.payments import Payments
 from core.texts import sentence
@@ -17,7 +18,6 @@ from protocol.booking import (
 )
 from protocol.card_numbers import holds_card_number
 
-_CARD: Final = sentence("Never send a card's number. Send the id that the payment provider made.")
 _METHOD: Final = sentence("This is no payment method of the payment provider's.")
 
 
@@ -45,7 +45,7 @@ def input_of(
 def _approval(command: ApproveBooking, user_id: str, provider: Payments | None) -> Approve:
     method = command.payment_method
     if holds_card_number(method):
-        raise Rejected("bad_request", _CARD, fields=[("paymentMethod", _CARD)])
+        raise Rejected("bad_request", CARD_NUMBER, fields=[("paymentMethod", CARD_NUMBER)])
     if provider is None:
         raise Unavailable
     if not provider.takes_method(method):

@@ -40,6 +40,7 @@ INFANT_BELOW: Final = 2
 _UNKNOWN_OFFER: Final = sentence("There is no such offer.")
 _ONE_FLIGHT: Final = sentence("A trip holds at most one flight offer, there and back included.")
 _PAYER: Final = sentence("Who pays for a traveller takes part in the booking.")
+_CHANGED: Final = sentence("The price has changed. Look at the new one before you book.")
 _TWICE: Final = sentence("This is named twice.")
 _SHARES: Final = sentence("Say a share for each participant, and for nobody else.")
 
@@ -166,7 +167,7 @@ def answer_of(quote: Quote) -> QuoteAnswered:
     """Raises `PriceChanged` when something costs another amount than was shown."""
     shown = view_of(quote)
     if any(item.previous is not None for item in quote.items):
-        raise PriceChanged(shown)
+        raise PriceChanged(shown, _CHANGED)
     return QuoteAnswered(
         quote_id=shown.quote_id,
         items=shown.items,

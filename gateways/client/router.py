@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol, cast, get_args
 
 import trio
 
+from core.card_refusal import demand_no_card, may_hold_card
 from core.envelope import Envelope, Lane
 from core.errors import Rejected, TokenExpired, TokenRevoked
 from core.identity import Principal
@@ -73,7 +74,7 @@ class Router:
         except codec.Refused as refused:
             self._refuse_in_turn(connection, _rejected(refused), refused.ref, refused.room_id)
         else:
-            self._judge(connection, frame)
+            self._judge(connection, frame, may_hold_card(message))
 
     def received_text(self, connection: Connection, text: str) -> None:
         connection.close_nowait(CloseCode.MALFORMED_FRAME)
@@ -87,7 +88,7 @@ class Router:
     def admit(self, connection: Connection, principal: Principal) -> bool:
         return self._admission.enter_user(principal.user_id, connection.address)
 
-    def _judge(self, connection: Connection, frame: ClientFrame) -> None:
+    def _judge(self, connection: Connection, frame: ClientFrame, is_suspect: bool) -> None:
         """The rules that come before a frame's own meaning (§1 rule ④, §3)."""
         if isinstance(frame, Ping):
             pong = Pong(t=frame.t, server_time=self._clock.now_ms())
@@ -102,6 +103,9 @@ class Router:
             connection.close_nowait(CloseCode.UNAUTHENTICATED)
         elif isinstance(frame, Pong):
             connection.take_beat()
+        elif is_suspect and (refusal := _card_in(frame)) is not None:
+            room_id = frame.room_id if isinstance(frame, RoomCommand) else None
+            self._refuse_in_turn(connection, refusal, frame.ref, room_id)
         else:
             self._command(connection, connection.principal, frame)
 
@@ -228,6 +232,15 @@ def _address(
     if isinstance(command, CreateRoom):
         return USER.at(principal.user_id)
     return SESSION.at(connection.session_id)
+
+
+def _card_in(command: BuiltCommand | UnbuiltCommand) -> Rejected | None:
+    """Why a command is refused in which a card's number stands."""
+    try:
+        demand_no_card(command)
+    except Rejected as refusal:
+        return refusal
+    return None
 
 
 def _unbuilt() -> Rejected:

@@ -11,6 +11,7 @@ import structlog
 import trio
 from quart import Request
 
+from core.card_refusal import demand_no_card, may_hold_card
 from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Principal
 from core.pacing import Pace
@@ -150,6 +151,8 @@ class Gate:
             media_type=request.mimetype.lower(),
             headers=_headers_of(request) if route.takes else {},
         )
+        if not route.takes and may_hold_card(raw):
+            demand_no_card(call.body)
         if call.key is None or not route.keeps_answer:
             return await route.handle(call)
         who = call.of()

@@ -14,7 +14,8 @@ from core.errors import Rejected
 from core.payment_webhooks import PaymentWebhooks
 from core.ports.clock import Chance, Clock
 from core.ports.payments import Payments
-from gateways.partners.stripe import NAME, Stripe
+from gateways.partners.stripe import Stripe
+from gateways.partners.stripe_calls import NAME
 from gateways.partners.stripe_registration import Registration
 from gateways.partners.stripe_settings import StripeSettings
 
@@ -79,7 +80,7 @@ class PaymentProviders:
         return {"webhooks": self.webhooks.statistics(), **of_stripe}
 
     async def _ask_for_the_sandbox(self, stripe: Stripe) -> None:
-        await stripe.wanted.wait()
+        await stripe.calls.wanted.wait()
         self._wanted()
 
     async def _catch_up(self, stripe: Stripe) -> None:
@@ -94,7 +95,7 @@ class PaymentProviders:
         while True:
             url = self._urls().get(NAME)
             if url != reached:
-                stripe.reach(url)
+                stripe.calls.reach(url)
                 is_begun = url is None or await self._begun(stripe, self._hook_address())
                 reached = url if is_begun else None
                 await trio.sleep(0 if is_begun else AGAIN_AFTER)

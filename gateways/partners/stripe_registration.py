@@ -4,17 +4,19 @@ For the sandbox, whose addresses come and go. In live mode the operator register
 Stripe's dashboard, and configures the secret.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from core.errors import Unavailable
 from core.ports.clock import Clock
 from core.ports.webhooks import EndpointSecret, WebhookSecrets
-from gateways.partners.stripe import NAME, Stripe
+from gateways.partners.stripe import Stripe
+from gateways.partners.stripe_calls import NAME, Sdk
 from gateways.partners.stripe_webhooks import EVENTS
-from gateways.partners.stripe_wire import Endpoint
+from gateways.partners.stripe_wire import Endpoint, EndpointPage
 
 MARK: Final = "caravan"
 """The member of an endpoint's metadata that says which node it is of."""
@@ -38,7 +40,7 @@ class Registration:
         `Unavailable`: again later."""
         stored = await self._secrets.of(NAME)
         self._accept(stored)
-        there = {each.id: each for each in await self._stripe.endpoints()}
+        there = {each.id: each for each in await self._endpoints()}
         current = next((each for each in stored if each.endpoint_id in there), None)
         if current is None:
             current = await self._made(url)
@@ -48,6 +50,19 @@ class Registration:
         self._accept(stored)
         await self._tidied(current, stored, there.values())
         _log.info("webhooks registered", provider=NAME, endpoint=current.endpoint_id, url=url)
+
+    async def _endpoints(self) -> Sequence[Endpoint]:
+        """All of the account; a hundred at most are read."""
+        params: Any = {"limit": 100}
+        page = await self._stripe.calls.read(
+            lambda of: of.v1.webhook_endpoints.list_async(params), _page
+        )
+        return page.data if page else ()
+
+    async def _change(self, call: Callable[[Sdk], Awaitable[Any]]) -> Endpoint | None:
+        """None when it is not known whether that was done, or it was not."""
+        result = await self._stripe.calls.change(call, _endpoint)
+        return result if isinstance(result, Endpoint) else None
 
     def _accept(self, stored: Sequence[EndpointSecret]) -> None:
         self._stripe.webhook_secrets = tuple(each.secret for each in stored[:MOST_SECRETS])
@@ -59,9 +74,7 @@ class Registration:
             "description": "Caravan",
             "metadata": {MARK: self._node},
         }
-        made = await self._stripe.change_endpoint(
-            lambda of: of.v1.webhook_endpoints.create_async(params)
-        )
+        made = await self._change(lambda of: of.v1.webhook_endpoints.create_async(params))
         if made is None or not made.secret:
             raise Unavailable
         secret = EndpointSecret(
@@ -73,7 +86,7 @@ class Registration:
     async def _corrected(self, endpoint_id: str, url: str) -> None:
         """It keeps its secret, and what waits for it is sent to the new address."""
         params: Any = {"url": url, "enabled_events": list(EVENTS), "disabled": False}
-        changed = await self._stripe.change_endpoint(
+        changed = await self._change(
             lambda of: of.v1.webhook_endpoints.update_async(endpoint_id, params)
         )
         if changed is None:
@@ -89,7 +102,7 @@ class Registration:
         for endpoint in there:
             if endpoint.metadata.get(MARK) == self._node and endpoint.id != current.endpoint_id:
                 id_ = endpoint.id
-                await self._stripe.change_endpoint(
+                await self._change(
                     lambda of, id_=id_: of.v1.webhook_endpoints.delete_async(id_)  # type: ignore[misc]
                 )
         for secret in stored[MOST_SECRETS:]:
@@ -99,3 +112,7 @@ class Registration:
 def _is_right(endpoint: Endpoint, url: str) -> bool:
     is_on = endpoint.status == "enabled"
     return is_on and endpoint.url == url and set(endpoint.enabled_events) == set(EVENTS)
+
+
+_endpoint: Final = msgspec.json.Decoder(Endpoint).decode
+_page: Final = msgspec.json.Decoder(EndpointPage).decode

@@ -442,7 +442,7 @@ async def test_a_broken_call_is_unknown_and_the_same_key_settles_it(
 
 
 async def test_where_nobody_listens_nothing_was_sent(over_sandbox: Provided) -> None:
-    over_sandbox.payments.reach("http://127.0.0.1:9")
+    over_sandbox.payments.calls.reach("http://127.0.0.1:9")
     made = await over_sandbox.payments.open(EUR, over_sandbox.reference(), note="", key="k")
     assert isinstance(made, NotSent)
 
@@ -450,18 +450,18 @@ async def test_where_nobody_listens_nothing_was_sent(over_sandbox: Provided) -> 
 async def test_captured_money_is_passed_on(over_sandbox: Provided) -> None:
     control = over_sandbox.control
     assert control is not None
-    client = over_sandbox.payments._client
-    account = await client.v1.accounts.create_async(
-        {
-            "controller": {"stripe_dashboard": {"type": "express"}},
-            "capabilities": {"transfers": {"requested": True}},
-        }
+    asked: Any = {
+        "controller": {"stripe_dashboard": {"type": "express"}},
+        "capabilities": {"transfers": {"requested": True}},
+    }
+    account: Any = await over_sandbox.payments.calls.change(
+        lambda of: of.v1.accounts.create_async(asked), json.loads
     )
-    control.control("POST", f"accounts/{account.id}/onboard")
+    control.control("POST", f"accounts/{account['id']}/onboard")
     await over_sandbox.captured()
     over_sandbox.advance(8 * DAY_MS)
     fifty = Money(amount=5_000, currency="EUR")
     made = await over_sandbox.payments.transfer(
-        fifty, account.id, booking_id=over_sandbox.reference().booking_id, key=over_sandbox.key()
+        fifty, account["id"], booking_id=over_sandbox.reference().booking_id, key=over_sandbox.key()
     )
     assert made.amount == fifty, made

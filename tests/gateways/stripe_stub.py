@@ -21,6 +21,7 @@ EUR = Money(amount=3_334, currency="EUR")
 REFERENCE = PaymentReference(
     booking_id="01900000-0000-7000-8000-000000000001", share_id="s1", split_version=1, version=1
 )
+POLICY = GuardPolicy(most_retries=0, call_within=20.0)
 METADATA = {
     "saga_id": REFERENCE.booking_id,
     "share_id": "s1",
@@ -84,6 +85,6 @@ class Stub:
         return Stripe(
             StripeSettings(**{"url": URL, **settings}),
             chance=SystemChance(),
-            policy=GuardPolicy(most_retries=0, call_within=20.0),
+            policy=POLICY,
             over=httpx.MockTransport(self._handle),
         )

@@ -7,11 +7,12 @@ import httpx
 import pytest
 import structlog
 import trio
-from stripe_stub import EUR, METADATA, REFERENCE, URL, Stub, an_error, an_intent, reply
+from stripe_stub import EUR, METADATA, POLICY, REFERENCE, URL, Stub, an_error, an_intent, reply
 
 from core.chance import SystemChance
 from core.errors import Unavailable
-from gateways.partners.stripe import MAX_PAGES, Stripe
+from gateways.partners.stripe import Stripe
+from gateways.partners.stripe_calls import MAX_PAGES
 from gateways.partners.stripe_settings import StripeSettings
 from gateways.partners.stripe_transport import MAX_ANSWER_BYTES
 from protocol.frames import Money
@@ -144,7 +145,7 @@ async def test_before_the_sandbox_is_there_nothing_is_sent():
     assert isinstance(await opened(stripe), NotSent)
     with pytest.raises(Unavailable):
         await stripe.read("pi_1")
-    stripe.reach(URL)
+    stripe.calls.reach(URL)
     assert isinstance(await opened(stripe), PaymentState)
 
 
@@ -170,6 +171,7 @@ async def test_a_cancelled_call_is_nobody_s_result(autojump_clock):
 async def test_an_answer_without_end_is_unknown():
     async def endless():
         while True:
+            await trio.lowlevel.checkpoint()
             yield b"x" * 1_048_576
 
     stub = Stub(answer=lambda _: httpx.Response(200, content=endless()))
@@ -258,6 +260,8 @@ async def test_a_find_pages_through_the_list_and_keeps_the_booking_s_own():
     ]
 
     def answer(request):
+        if request.url.path != "/v1/payment_intents":
+            return reply(an_intent(id=request.url.path.rpartition("/")[2]))
         cursor = request.url.params.get("starting_after")
         assert request.url.params["created[gte]"] == "1790000000"
         number = 1 if cursor == "pi_2" else 0
@@ -352,10 +356,11 @@ async def test_no_key_no_card_and_no_secret_is_in_a_log_or_a_repr(caplog):
     caplog.set_level(logging.DEBUG)
     settings = StripeSettings(mode="live", key="sk_live_hush", webhook_secrets=("whsec_hush",))
     assert "hush" not in repr(settings)
+    stub = Stub(body=an_error(INVALID, "of_tomorrow", param="4242424242424242"))
+    over = httpx.MockTransport(stub._handle)
+    stripe = Stripe(settings, chance=SystemChance(), policy=POLICY, over=over)
     with structlog.testing.capture_logs() as lines:
-        for status in (400, 401, 402, 409, 429, 500):
-            stub = Stub(status, an_error(INVALID, "of_tomorrow", param="4242424242424242"))
-            stripe = Stripe(settings, chance=SystemChance(), over=httpx.MockTransport(stub._handle))
+        for stub.status in (400, 401, 402, 409, 429, 500):
             for result in (await opened(stripe), await authorised(stripe)):
                 assert "4242" not in repr(result)
             with pytest.raises(Unavailable):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import trio
 from http_fakes import World as HttpWorld
@@ -19,6 +20,7 @@ from gateways.partners.stripe import Stripe
 from gateways.partners.stripe_registration import Registration
 from gateways.partners.stripe_settings import StripeSettings
 from gateways.partners.stripe_webhooks import EVENTS
+from gateways.partners.stripe_wire import Endpoint, EndpointPage
 from gateways.sandbox.performing import Sandbox
 from gateways.sandbox.shell import serve_sandbox
 from gateways.sandbox.store import Store
@@ -74,7 +76,21 @@ class Played:
             assert answer.is_success, answer.text
 
     async def endpoints(self) -> dict[str, str]:
-        return {each.id: each.url for each in await self.stripe.endpoints()}
+        return {each.id: each.url for each in await self.listed()}
+
+    async def listed(self) -> list[Endpoint]:
+        params: Any = {"limit": 100}
+        page = await self.stripe.calls.read(
+            lambda of: of.v1.webhook_endpoints.list_async(params),
+            msgspec.json.Decoder(EndpointPage).decode,
+        )
+        assert page is not None
+        return page.data
+
+    async def delete(self, endpoint_id: str) -> None:
+        await self.stripe.calls.change(
+            lambda of: of.v1.webhook_endpoints.delete_async(endpoint_id), bytes
+        )
 
     async def hold(self) -> str:
         made: Any = await self.stripe.open(EUR, REFERENCE, note="", key="open")
@@ -107,7 +123,7 @@ async def played(tmp_path: Any) -> AsyncIterator[Played]:
 
 async def test_an_address_is_registered_once_and_its_secret_kept(played: Played) -> None:
     await played.registration().register(HERE)
-    [endpoint] = await played.stripe.endpoints()
+    [endpoint] = await played.listed()
     assert (endpoint.url, set(endpoint.enabled_events)) == (HERE, set(EVENTS))
     [kept] = await played.secrets.of("stripe")
     assert kept.endpoint_id == endpoint.id
@@ -150,10 +166,7 @@ async def test_a_secret_of_an_endpoint_that_is_gone_is_good_for_what_is_under_wa
     [old] = await played.secrets.of("stripe")
     for number in (1, 2):
         [current] = (await played.secrets.of("stripe"))[:1]
-        id_ = current.endpoint_id
-        await played.stripe.change_endpoint(
-            lambda of, id_=id_: of.v1.webhook_endpoints.delete_async(id_)  # type: ignore[misc]
-        )
+        await played.delete(current.endpoint_id)
         await played.registration().register(HERE)
         kept = await played.secrets.of("stripe")
         assert len(kept) == 2
@@ -162,7 +175,7 @@ async def test_a_secret_of_an_endpoint_that_is_gone_is_good_for_what_is_under_wa
 
 
 async def test_where_nobody_answers_it_is_to_be_tried_again(played: Played) -> None:
-    played.stripe.reach(None)
+    played.stripe.calls.reach(None)
     with pytest.raises(Unavailable):
         await played.registration().register(HERE)
 

@@ -53,7 +53,7 @@ def quote_lines(quote: View) -> list[str]:
 def booking_lines(view: View, names: Names, me: str) -> list[str]:
     """All of it: where it stands, who pays what, who travels, what is asked."""
     return [
-        standing_line(view, names),
+        standing_line(view, names, me),
         *(_share_line(one, names, me) for one in view["participants"]),
         *_traveller_lines(view, names, me),
         *concern_lines(view, names, me),
@@ -61,29 +61,23 @@ def booking_lines(view: View, names: Names, me: str) -> list[str]:
     ]
 
 
-def update_lines(view: View, names: Names, me: str, *, note: str | None) -> list[str]:
-    """What changed: in words (None: they stand there already), where it stands, what is asked of me."""
-    said = [f"    — {clean(note)}"] if note else []
-    return [
-        *said,
-        standing_line(view, names),
-        *concern_lines(view, names, me),
-        *(itinerary_lines(view) if view["status"] == "booked" else ()),
-    ]
-
-
-def standing_line(view: View, names: Names) -> str:
+def standing_line(view: View, names: Names, me: str) -> str:
     """`    Booking of 402.00 EUR: …; waiting for Ben until Sat 05 Dec 18:00.`"""
-    step = str(view.get("step") or "").strip().rstrip(".")
+    step = sentence(view.get("step"))
     where = clean(step) if " " in step else _STATUS.get(view["status"], clean(view["status"]))
-    waited = ", ".join(clean(name) for name in holding_up(view, names))
+    waited = ", ".join(holding_up(view, names, me))
     for_whom = f"; waiting for {waited}" if waited else ""
     deadline = view.get("deadline")
     until = f" until {moment(deadline)}" if deadline and view["status"] in _OPEN else ""
     return f"    Booking of {_money(view['total'])}: {where}{for_whom}{until}."
 
 
-def holding_up(view: View, names: Names) -> list[str]:
+def sentence(text: object) -> str:
+    """Without its full stop."""
+    return str(text or "").strip().rstrip(".")
+
+
+def holding_up(view: View, names: Names, me: str) -> list[str]:
     """Names of those without whose word, card or names it does not go on."""
     if view["status"] not in _OPEN:
         return []
@@ -91,9 +85,10 @@ def holding_up(view: View, names: Names) -> list[str]:
     if question:
         waited = list(question["to"])
     else:
-        waited = [one["userId"] for one in view["participants"] if one["state"] in _WAITED_FOR]
+        open_shares = [one for one in view["participants"] if one["state"] in _WAITED_FOR]
+        waited = [one["userId"] for one in open_shares if one["amount"]["amount"]]
         waited += [one["payerId"] for one in view["travellers"] if not one["complete"]]
-    return [names.get(user_id, "somebody") for user_id in dict.fromkeys(waited)]
+    return [_name(user_id, names, me) for user_id in dict.fromkeys(waited)]
 
 
 def concern_lines(view: View, names: Names, me: str) -> list[str]:
@@ -135,8 +130,8 @@ def _item_line(item: View) -> str:
 
 
 def _share_line(one: View, names: Names, me: str) -> str:
-    name = "you" if one["userId"] == me else clean(names.get(one["userId"], "somebody"))
-    state = _STATE.get(one["state"], clean(one["state"]))
+    name, is_free = _name(one["userId"], names, me), not one["amount"]["amount"]
+    state = "pays nothing" if is_free else _STATE.get(one["state"], clean(one["state"]))
     return f"    {_money(one['amount']):>14}  {name}: {state}"
 
 
@@ -158,7 +153,7 @@ def _question_lines(view: View, names: Names, me: str) -> list[str]:
         return []
     until = moment(question["expiresAt"])
     is_mine = me in question["to"]
-    whom = "you" if is_mine else ", ".join(clean(names.get(u, "somebody")) for u in question["to"])
+    whom = ", ".join(_name(user_id, names, me) for user_id in question["to"])
     lines = [f"    Question to {whom}, until {until}:"]
     for number, option in enumerate(question["options"], 1):
         lines.append(f"      {number}  {clean(option['text'])}{_shares(option, names, me)}")
@@ -169,11 +164,7 @@ def _shares(option: View, names: Names, me: str) -> str:
     shares: Sequence[View] = option.get("shares") or ()
     if not shares:
         return ""
-    each = [
-        f"{'you' if one['userId'] == me else clean(names.get(one['userId'], 'somebody'))} "
-        f"{_money(one['amount'])}"
-        for one in shares
-    ]
+    each = [f"{_name(one['userId'], names, me)} {_money(one['amount'])}" for one in shares]
     return f" ({', '.join(each)})"
 
 
@@ -185,6 +176,10 @@ def _action_lines(view: View) -> list[str]:
     if action["kind"] == "redirect" and action.get("url"):
         return [f"    Your bank asks you to confirm, until {until}: {clean(action['url'])}"]
     return [f"    Another card is needed, until {until}: /approve PAYMENT-METHOD"]
+
+
+def _name(user_id: str, names: Names, me: str) -> str:
+    return "you" if user_id == me else clean(names.get(user_id, "somebody"))
 
 
 def _money(price: View) -> str:

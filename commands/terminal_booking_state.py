@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from commands import terminal_booking_words as words
-from commands.terminal_booking_lines import card_line, update_lines
+from commands.terminal_booking_lines import (
+    card_line,
+    concern_lines,
+    itinerary_lines,
+    sentence,
+    standing_line,
+)
 from commands.terminal_travel import TypedWrong
 from commands.terminal_words import clean, clock, message_line
 
@@ -35,6 +41,7 @@ class Bookings:
         self._known: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._notes: OrderedDict[tuple[str, int], str] = OrderedDict()
         self._shown: dict[str, int] = {}
+        self._standing: dict[str, tuple[str, ...]] = {}
 
     # Offers
 
@@ -72,7 +79,9 @@ class Bookings:
         if is_shown:
             self._shown[id] = max(self._shown.get(id, 0), view["version"])
         while len(self._known) > MAX_KNOWN:
-            self._shown.pop(self._known.popitem(last=False)[0], None)
+            oldest, _ = self._known.popitem(last=False)
+            self._shown.pop(oldest, None)
+            self._standing.pop(oldest, None)
 
     def learn_card(self, room_id: str | None, card: Card) -> None:
         if card["id"] not in self._known:
@@ -99,16 +108,30 @@ class Bookings:
         self, event: View, names: Mapping[str, str], me: str, room_id: str
     ) -> list[str]:
         """Of a `booking.update`, which is then known and shown."""
-        id, version, note = event["bookingId"], event["version"], event.get("note")
-        is_new = bool(note) and self._is_new_note(id, version, str(note))
+        id, version, note = event["bookingId"], event["version"], str(event.get("note") or "")
+        lines = [f"    — {clean(note)}"] if note and self._is_new_note(id, version, note) else []
         if event.get("roomId") not in (None, room_id):
             lines = [f"    (a booking in another room) {clean(note)}"] if note else []
-        elif self.is_shown(id, version):
-            lines = [f"    — {clean(str(note))}"] if is_new else []
-        else:
-            lines = update_lines(event, names, me, note=note if is_new else None)
+        elif not self.is_shown(id, version):
+            if sentence(note) == sentence(event["step"]):
+                lines = []  # where it stands says the same
+            lines += self.new_lines(event, names, me)
         self.learn(event, is_shown=True)
         return lines
+
+    def new_lines(self, view: View, names: Mapping[str, str], me: str) -> list[str]:
+        """Where it stands, what is asked of me, by what I travel: what of that is not on the screen."""
+        now = [
+            "\n".join(lines)
+            for lines in (
+                [standing_line(view, names, me)],
+                concern_lines(view, names, me),
+                itinerary_lines(view),
+            )
+        ]
+        before = self._standing.get(view["bookingId"], ())
+        self._standing[view["bookingId"]] = tuple(now)
+        return [line for text in now if text and text not in before for line in text.split("\n")]
 
     def notice_lines(self, message: View) -> list[str]:
         """Of a message of the server's own, with a booking's card or without."""

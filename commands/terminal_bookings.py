@@ -6,9 +6,7 @@ from typing import Any, Final
 from commands import terminal_booking_words as words
 from commands.terminal_booking_lines import (
     booking_lines,
-    concern_lines,
     quote_lines,
-    standing_line,
 )
 from commands.terminal_booking_state import Quoted, View, people_in
 from commands.terminal_talk import Talk
@@ -144,16 +142,16 @@ async def _answered(talk: Talk, kind: str, **fields: Any) -> None:
     answer = await talk.session.ask(kind, bookingId=view["bookingId"], **fields)
     after = answer["booking"]
     await _learn_names(talk, after)
-    was_shown = talk.bookings.is_shown(after["bookingId"], after["version"])
+    lines = talk.bookings.new_lines(after, talk.names, _me(talk))
     talk.bookings.learn(after, is_shown=True)
-    lines = [standing_line(after, talk.names), *concern_lines(after, talk.names, _me(talk))]
-    for line in ["    Noted."] if was_shown else lines:
+    for line in lines or ["    Noted."]:
         talk.screen.show(line)
 
 
 async def _show_whole(talk: Talk, view: View) -> None:
     talk.bookings.learn(view, is_shown=True)
     await _learn_names(talk, view)
+    talk.bookings.new_lines(view, talk.names, _me(talk))
     for line in booking_lines(view, talk.names, _me(talk)):
         talk.screen.show(line)
 

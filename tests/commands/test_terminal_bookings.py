@@ -194,7 +194,7 @@ def view(**fields: Any) -> dict[str, Any]:
 
 def test_a_booking_says_who_pays_what_and_who_holds_it_up() -> None:
     assert booking_lines(view(), NAMES, BEN) == [
-        "    Booking of 400.00 EUR: the shares are being collected; waiting for Ben, Chen "
+        "    Booking of 400.00 EUR: the shares are being collected; waiting for you, Chen "
         "until Sat 05 Dec 18:00.",
         "        133.34 EUR  Ada Lovelace: approved",
         "        133.33 EUR  you: declined",
@@ -202,6 +202,16 @@ def test_a_booking_says_who_pays_what_and_who_holds_it_up() -> None:
         "      t2 (adult, you pay) has no name yet",
         "      /traveller names them",
     ]
+
+
+def test_nobody_waits_for_whom_the_others_pay() -> None:
+    shares = [
+        {"userId": ADA, "amount": eur(40_000), "state": "authorized"},
+        {"userId": BEN, "amount": eur(0), "state": "declined"},
+    ]
+    lines = booking_lines(view(participants=shares, travellers=[]), NAMES, ADA)
+    assert "waiting" not in lines[0]
+    assert lines[2] == "          0.00 EUR  Ben: pays nothing"
 
 
 def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
@@ -224,9 +234,9 @@ def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
     }
     asked = view(status="action_needed", question=question, travellers=[])
     lines = booking_lines(asked, NAMES, ADA)
-    assert "waiting for Ada Lovelace, Chen until" in lines[0]
+    assert "waiting for you, Chen until" in lines[0]
     assert lines[4:] == [
-        "    Question to you, until Sat 05 Dec 18:00:",
+        "    Question to you, Chen, until Sat 05 Dec 18:00:",
         "      1  Take over Ben's share (you 200.00 EUR, Chen 200.00 EUR)",
         "      2  Call it· off",
         "    /choose N answers.",
@@ -349,10 +359,21 @@ def test_what_comes_by_room_and_by_inbox_is_said_once_whichever_comes_first() ->
         bookings.notice_lines(message("All have paid.", 3))[0]
         == " 43 18:00 Caravan: All have paid."
     )
-    [line] = lines_of(bookings, update(3, "All have paid."))
-    assert line.startswith("    Booking of 400.00 EUR")
-    assert lines_of(bookings, update(3, "All have paid.")) == []
+    [line] = lines_of(bookings, update(3, "All have paid.", status="booking"))
+    assert line == "    Booking of 400.00 EUR: it is being booked."
+    assert lines_of(bookings, update(3, "All have paid.", status="booking")) == []
     assert lines_of(bookings, update(2, "Your bank refused.")) == ["    — Your bank refused."]
+
+
+def test_what_stands_on_the_screen_already_is_not_repeated() -> None:
+    question = {"id": "q", "to": [ADA], "expiresAt": UNTIL, "options": [{"id": "y", "text": "Yes"}]}
+    bookings = Bookings()
+    first = lines_of(bookings, update(1, "Hm.", step="Shares are still open.", question=question))
+    assert len(first) == 5
+    again = update(2, "Shares are still open.", step="Shares are still open.", question=question)
+    assert lines_of(bookings, again) == []
+    other = update(3, "Ben is paying.", step="Shares are still open.", question=question)
+    assert lines_of(bookings, other) == ["    — Ben is paying."]
 
 
 def test_an_older_state_changes_nothing_and_one_of_another_room_is_a_word() -> None:

@@ -87,6 +87,7 @@ def fail_later(call: Call, id_: str) -> None:
     emit(call, "refund.failed", refund.object, before)
     emit(call, "refund.updated", refund.object, before)
     emit(call, "charge.refund.updated", refund.object, before)
+    pay_waiting(call)
 
 
 def pay_waiting(call: Call) -> None:

@@ -14,6 +14,7 @@ from gateways.sandbox.stripe_effects import write
 from gateways.sandbox.stripe_events import emit
 from gateways.sandbox.stripe_form import Params
 from gateways.sandbox.stripe_objects import PLATFORM, Call, Kept
+from gateways.sandbox.stripe_refunds import pay_waiting
 from gateways.sandbox.stripe_replies import impossible
 
 _CREATE: Final = (
@@ -96,6 +97,7 @@ def reverse(call: Call, id_: str, given: Json) -> Kept:
         raise impossible("The connected account has insufficient funds.", _SHORT)
     move(call, of["destination"], of["currency"], "available", -wanted)
     move(call, PLATFORM, of["currency"], "available", wanted)
+    pay_waiting(call)
     reversal = _reversal(call, transfer, wanted, metadata)
     before = {"amount_reversed": of["amount_reversed"], "reversed": of["reversed"]}
     data = [reversal.object, *of["reversals"]["data"]][:10]

@@ -362,10 +362,11 @@ class TestRefunds:
         assert stage.get(f"charges/{refund['charge']}")["amount_refunded"] == 0
         assert [each["effect"] for each in stage.effects()][-2:] == ["refunded", "refund_failed"]
 
-    def test_one_waits_until_there_is_money(self, stage: StripeStage) -> None:
+    @pytest.mark.parametrize("comes", ["by a payment", "back from a payee"])
+    def test_one_waits_until_there_is_money(self, stage: StripeStage, comes: str) -> None:
         account, id_ = payee(stage), stage.captured(3_000)
         charge = stage.get(f"payment_intents/{id_}")["latest_charge"]
-        stage.post(
+        transfer = stage.post(
             "transfers",
             amount=3_000,
             currency="eur",
@@ -374,10 +375,14 @@ class TestRefunds:
         )
         refund = stage.post("refunds", payment_intent=id_)
         assert refund["status"] == "pending"
-        stage.captured(4_000)
-        stage.advance(2 * DAY)
+        if comes == "by a payment":
+            stage.captured(4_000)
+            stage.advance(2 * DAY)
+        else:
+            stage.post(f"transfers/{transfer['id']}/reversals")
         assert stage.get(f"refunds/{refund['id']}")["status"] == "succeeded"
-        assert stage.get("balance")["available"][0]["amount"] == 1_000
+        pots = {each["currency"]: each["amount"] for each in stage.get("balance")["available"]}
+        assert pots["eur"] == (1_000 if comes == "by a payment" else 0)
 
 
 class TestTransfers:

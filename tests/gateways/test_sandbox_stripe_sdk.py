@@ -575,7 +575,7 @@ class TestWebhooks:
         ("action", "is_good"),
         [
             ({"type": "old_timestamp", "seconds": 302}, False),
-            ({"type": "old_timestamp", "seconds": 290}, True),
+            ({"type": "old_timestamp", "seconds": 280}, True),
             ({"type": "bad_signature"}, False),
             ({"type": "two_secrets"}, True),
         ],

@@ -48,12 +48,24 @@ class Pace:
 
     def __init__(self, per_second: float) -> None:
         self._gap, self._next = 1 / per_second, 0.0
+        self._queue = trio.Lock()
 
     async def turn(self) -> None:
-        """Cancelled: the turn is used up."""
-        at = max(self._next, trio.current_time())
-        self._next = at + self._gap
-        await trio.sleep_until(at)
+        """Whoever comes first is first. Cancelled: the turn is another's."""
+        async with self._queue:
+            await self._next_turn()
+
+    async def early_turn(self) -> None:
+        """Beside the first of the queue: for what cannot wait until all the reads had theirs."""
+        await self._next_turn()
+
+    async def _next_turn(self) -> None:
+        while True:
+            await trio.sleep_until(self._next)
+            now = trio.current_time()
+            if now >= self._next:
+                self._next = now + self._gap
+                return
 
 
 class AmadeusCalls:
@@ -114,7 +126,7 @@ class AmadeusCalls:
                 await self._changing.acquire()
                 try:
                     used = await self._token()
-                    await self._pace.turn()
+                    await self._pace.early_turn()
                 except BaseException:
                     self._changing.release()
                     raise

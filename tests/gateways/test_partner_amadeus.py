@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -300,6 +301,31 @@ async def test_a_supplier_that_only_fails_is_left_alone() -> None:
             with pytest.raises(Unavailable):
                 await pair.amadeus.search(FLIGHTS)
         assert len(pair.server.heads) == 3
+
+
+async def test_a_change_does_not_wait_for_all_the_reads_before_it(autojump_clock: Any) -> None:
+    pace = Pace(8.0)
+    turns: list[tuple[str, float]] = []
+    asked: list[str] = []
+
+    async def take(name: str) -> None:
+        asked.append(name)
+        await (pace.early_turn() if name == "change" else pace.turn())
+        turns.append((name, trio.current_time() - begun))
+
+    begun = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        for number in range(40):
+            nursery.start_soon(take, f"read {number}")
+        await trio.sleep(0.3)
+        nursery.start_soon(take, "change")
+    names = [name for name, _ in turns]
+    assert names.index("change") <= 5
+    names.remove("change")
+    asked.remove("change")
+    assert names == asked
+    gaps = [after - before for (_, before), (_, after) in pairwise(turns)]
+    assert min(gaps) == pytest.approx(0.125)
 
 
 async def test_turns_are_an_eighth_of_a_second_apart(autojump_clock: Any) -> None:

@@ -169,7 +169,7 @@ def _settle(turn: Turn, note: str) -> None:
         raise Rejected("conflict", "Only a booking that needs a person can be settled.")
     if saga.pending:
         raise Rejected("conflict", "A call is still under way. Try again in a minute.")
-    turn.update(manual_reason=f"{saga.manual_reason} Settled: {note}"[:1000])
+    turn.update(manual_reason=f"{saga.manual_reason}; settled: {note}"[:1000])
     for share in turn.saga.shares:
         for payment in share.payments:
             if payment.has_refund_failed:

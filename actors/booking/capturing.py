@@ -35,7 +35,7 @@ def advance_capturing(turn: Turn) -> None:
     keep_payments(turn)
     saga = turn.saga
     if any(_is_short(share) for share in saga.shares):
-        manual(turn, "Something else than a share's amount was captured.")
+        manual(turn, "Something else than a share's amount was captured")
         return
     flight = flight_of(saga)
     if flight is not None and flight.is_gone:

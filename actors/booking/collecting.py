@@ -67,7 +67,7 @@ def approve(turn: Turn, command: Approve) -> bool:
         client_ids=(*share.client_ids, command.client_id)[-MOST_REMEMBERED:],
     )
     turn.put_share(share)
-    turn.say("{who_user} is paying their share.", who_user=share.user_id)
+    turn.say("A share is being paid by {who_user}.", who_user=share.user_id)
     return True
 
 

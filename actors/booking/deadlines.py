@@ -65,6 +65,6 @@ def _no_consent(turn: Turn) -> None:
 def _no_tickets(turn: Turn) -> None:
     flight = next((part for part in turn.saga.parts if part.kind == "flight"), None)
     if flight is not None and flight.order is not None and flight.order.tickets:
-        manual(turn, "Only some tickets were issued in time.")
+        manual(turn, "Only some tickets were issued in time")
     else:
         unwind(turn, "The tickets were not issued in time. Everything is being given back.")

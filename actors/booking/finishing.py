@@ -30,7 +30,7 @@ def opening_notice(saga: Saga) -> Step:
     """The first step: everybody hears that there is a booking."""
     saga = replace(saga, step=step_of(saga))
     note = Sentence(
-        text="{who_user} has opened a booking: please approve your share until {until_at}.",
+        text="A booking was opened by {who_user}: please approve your share until {until_at}.",
         params={"who_user": saga.organiser_id, "until_at": saga.deadlines["collect"]},
     )
     return Step(saga=saga, notice=Notice(note=note, has_card=True))
@@ -117,16 +117,17 @@ def _plain(before: Saga, saga: Saga) -> Sentence:
                     params={"until_at": until},
                 )
             return Sentence(
-                text="{count} shares are still open until {until_at}.",
+                text="Shares are still open until {until_at} ({count}).",
                 params={"count": open_shares, "until_at": until},
             )
         if share.state == "authorized":
             return Sentence(
-                text="{who_user}'s share is reserved.", params={"who_user": share.user_id}
+                text="The share of {who_user} is reserved.", params={"who_user": share.user_id}
             )
         if share.state == "refunded":
             return Sentence(
-                text="{who_user} has got their money back.", params={"who_user": share.user_id}
+                text="The money of {who_user} has been given back.",
+                params={"who_user": share.user_id},
             )
     return Sentence(text=saga.step)
 

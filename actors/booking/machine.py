@@ -215,4 +215,4 @@ def _notice_failed_refund(turn: Turn) -> None:
     if turn.saga.state == "CANCELLED" and any(
         payment.has_refund_failed for share in turn.saga.shares for payment in share.payments
     ):
-        manual(turn, "A refund failed after everything was undone.")
+        manual(turn, "A refund failed after everything was undone")

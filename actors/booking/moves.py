@@ -73,7 +73,8 @@ def resplit(turn: Turn) -> None:
         )
     else:
         turn.say(
-            "{count} shares are still open: other cards are needed, or the organiser decides by {until_at}.",
+            "Shares are still open ({count}): other cards are needed, or the organiser decides "
+            "by {until_at}.",
             count=count,
             until_at=until,
         )

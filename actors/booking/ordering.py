@@ -152,7 +152,7 @@ def advance_ticketing(turn: Turn) -> None:
         _not_issued(turn, flight)
     elif _awaits_issue(flight) and turn.is_open(order_subject(flight.id)):
         if not all(is_paid(share) for share in turn.saga.shares):
-            manual(turn, "Tickets were to be issued before everything was paid.")
+            manual(turn, "Tickets were to be issued before everything was paid")
         else:
             call_issue(turn, flight)
 
@@ -166,7 +166,7 @@ def _awaits_issue(flight: Part) -> bool:
 
 def _not_issued(turn: Turn, flight: Part) -> None:
     if order_of(flight).tickets:
-        manual(turn, f"Some tickets were issued, and the rest was refused: {flight.refusal}.")
+        manual(turn, f"Some tickets were issued, and the rest was refused: {flight.refusal}")
     else:
         unwind(turn, NO_TICKETS)
 

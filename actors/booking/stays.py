@@ -96,6 +96,6 @@ def advance_hotel_unknown(turn: Turn) -> None:
 def hotel_ran_out(turn: Turn) -> None:
     """Until then the stays had to be booked."""
     if any(stay.is_doubtful or is_order_busy(turn.saga, stay) for stay in stays_of(turn.saga)):
-        manual(turn, "Whether a stay is booked could not be found out in time.")
+        manual(turn, "Whether a stay is booked could not be found out in time")
     else:
         unwind(turn, "The stay could not be booked in time. Everything is being given back.")

@@ -21,8 +21,8 @@ from actors.booking.postings import take_back
 from actors.booking.state import Part, Saga
 from actors.booking.turn import Turn, is_order_busy
 
-BOUGHT: Final = "Something is booked that cannot be undone by itself."
-REFUND_FAILED: Final = "A refund failed or was refused: it has to be paid otherwise."
+BOUGHT: Final = "Something is booked that cannot be undone by itself"
+REFUND_FAILED: Final = "A refund failed or was refused: it has to be paid otherwise"
 
 
 def advance_unwinding(turn: Turn) -> None:
@@ -59,7 +59,7 @@ def _undo_part(turn: Turn, part: Part) -> bool:
         take_back(turn, part)
         return True
     if part.is_gone and part.is_paid:
-        manual(turn, "A supplier did not say what it returns.")
+        manual(turn, "A supplier did not say what it returns")
         return False
     return undo_order(turn, part)
 

@@ -125,10 +125,12 @@ def onboard(call: Call, id_: str) -> Kept:
 
 
 def takes_transfers(account: Kept) -> bool:
+    """Whether it may be paid."""
     return bool(account.object["capabilities"].get("transfers") == "active")
 
 
 def shown_v2(account: Kept, include: list[str]) -> Json:
+    """As v2 shows it; `include`: what else than the bare account."""
     of = account.object
     status = {"active": "active", "inactive": "restricted"}.get(
         of["capabilities"].get("transfers", ""), "unsupported"

@@ -101,6 +101,7 @@ def alias_of(name: str) -> str | None:
 
 
 def card_of(method: Kept) -> Card:
+    """What it is of."""
     return CARDS[method.private["card"]]
 
 

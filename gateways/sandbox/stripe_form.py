@@ -96,6 +96,7 @@ class Params:
         return value
 
     def required(self, name: str) -> str:
+        """Given, and not empty."""
         value = self.text(name)
         if value is None:
             raise self.missing(name)
@@ -108,10 +109,12 @@ class Params:
         return value
 
     def missing(self, name: str) -> Exception:
+        """To be raised."""
         path = self.path(name)
         return invalid(f"Missing required param: {path}.", path, "parameter_missing")
 
     def integer(self, name: str) -> int | None:
+        """None: absent, or empty."""
         value = self.given.get(name)
         if value is None or value == "":
             return None
@@ -123,6 +126,7 @@ class Params:
         return int(value)
 
     def flag(self, name: str) -> bool | None:
+        """None: absent, or empty."""
         value = self.given.get(name)
         if value is None or value == "":
             return None
@@ -131,6 +135,7 @@ class Params:
         raise invalid(f"Invalid boolean: {str(value)[:50]}", self.path(name))
 
     def choice(self, name: str, choices: Collection[str]) -> str | None:
+        """None: absent, or empty."""
         value = self.text(name)
         if not value:
             return None

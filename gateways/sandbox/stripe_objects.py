@@ -99,9 +99,11 @@ class Call:
         return f"{prefix}_3{_counted(number)}{drawn}", number
 
     def secret(self, *parts: object) -> str:
+        """Follows from the world's seed: a secret of a sandbox keeps nothing."""
         return letters(24, ALPHABET, self.setting.world.seed, "stripe.secret", *parts)
 
     def find(self, id_: str, prefix: str) -> Kept | None:
+        """That one, if it is of that kind."""
         if not id_.startswith(f"{prefix}_"):
             return None
         found = self.setting.records.get(OBJECTS, id_)
@@ -138,6 +140,7 @@ class Call:
         return kept
 
     def remove(self, kept: Kept) -> None:
+        """With where it was found."""
         for place in _places(_prefix(kept.id), kept):
             self.setting.records.delete(INDEX, place)
         self.setting.records.delete(OBJECTS, kept.id)

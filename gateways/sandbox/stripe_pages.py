@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 from gateways.sandbox.exchange import Request, Response
 from gateways.sandbox.stripe_accounts import onboard
+from gateways.sandbox.stripe_amounts import text
 from gateways.sandbox.stripe_confirming import authenticated
 from gateways.sandbox.stripe_objects import Call, Kept
 from gateways.sandbox.stripe_replies import StripeRefusal
@@ -56,15 +57,10 @@ def _asked(call: Call, kind: str, id_: str) -> Response:
         return _said(404, "There is no such payment.")
     if kept.object["status"] != "requires_action":
         return _said(200, "There is nothing left to confirm.")
-    amount = (
-        f" over {kept.object['amount']} {kept.object['currency']}"
-        if "amount" in kept.object
-        else ""
-    )
+    of = kept.object
+    amount = f" of {text(of['amount'], of['currency'])}" if "amount" in of else ""
     buttons = [("ok", "Yes, it is me"), ("fail", "No, refuse")]
-    return _form(
-        f"Your bank asks: do you confirm the payment{amount} (in minor units)?", id_, buttons
-    )
+    return _form(f"Your bank asks: do you confirm the payment{amount}?", id_, buttons)
 
 
 def _decided(call: Call, kind: str, id_: str, *, is_good: bool) -> Response:

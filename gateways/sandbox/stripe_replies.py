@@ -29,6 +29,7 @@ class StripeRefusal(Exception):
         self.is_kept = is_kept
 
     def response(self, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+        """What the client gets."""
         return Response.of_json(self.status, {"error": self.error}, headers=headers)
 
 

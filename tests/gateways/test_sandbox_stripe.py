@@ -278,6 +278,7 @@ class TestAuthentication:
         assert url == f"http://127.0.0.1/3ds/{intent['id']}"
         page = stage.send("GET", f"/3ds/{intent['id']}")
         assert page.body.count(b"<button>") == 2
+        assert b"33.34 eur" in page.body
         pressed = stage.sandbox.perform(
             stage.machine,
             Request(

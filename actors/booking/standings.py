@@ -85,7 +85,9 @@ def _open(saga: Saga, share: Share, now: int) -> ParticipantState:
     match payment.seen.status:
         case "authorized":
             until = payment.seen.capture_before
-            return "expired" if until is not None and until <= now else "authorized"
+            if until is not None and until <= now:
+                return "expired"
+            return "capturing" if saga.state == "CAPTURING" else "authorized"
         case "action_required":
             return "action_required"
         case "processing":

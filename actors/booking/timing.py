@@ -36,8 +36,9 @@ STAY_AFTER: Final = 6 * HOUR
 PROVEN_AFTER: Final = HOUR
 """A call that was not answered may still take effect; none does so later than this after it was sent
 (suppliers hold a request for two minutes at most). What a complete list does not have then was never made."""
-DEAD_MAN: Final = 3 * DAY
-"""An order that is only held, and that nobody confirms, is gone by then: its supplier lets it go."""
+DEAD_MAN: Final = 3 * DAY + 2 * HOUR
+"""An order that is only held, and that nobody confirms, is gone by then: its supplier lets it go at the
+midnight that ends the second day after it was made (we ask Amadeus for that), and it was made late at most."""
 
 REPLAY_MARGIN: Final = HOUR
 """Keys are repeated only while they are younger than what the provider promises, less this."""

@@ -238,7 +238,7 @@ def test_an_unknown_order_that_nobody_can_look_for_is_waited_out() -> None:
     assert needs_operator(w.saga)
     assert run(w, 4 * 60) == "UNWINDING"
     assert {kept.status for kept in w.payments.values()} == {"cancelled"}
-    assert run(w, 3 * 24 * 60) == "CANCELLED"
+    assert run(w, 3 * 24 * 60 + 120) == "CANCELLED"
 
 
 def test_an_order_for_more_than_was_agreed_is_undone() -> None:

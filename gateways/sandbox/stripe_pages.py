@@ -111,8 +111,8 @@ def _said(status: int, sentence: str) -> Response:
 
 def _html(status: int, inner: str) -> Response:
     style = "body{font:1.1rem system-ui;max-width:32rem;margin:4rem auto}button{font:inherit;padding:.6rem 1.2rem;margin:.4rem 0}"
-    text = (
+    document = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sandbox</title>'
         f"<style>{style}</style></head><body>{inner}</body></html>"
     )
-    return Response(status=status, content_type=_HTML, body=text.encode(), headers=_SAFE)
+    return Response(status=status, content_type=_HTML, body=document.encode(), headers=_SAFE)

@@ -24,6 +24,7 @@ _ORDER_ID: Final = re.compile(r"ord_[0-9A-Za-z_]{1,60}")
 _GENDERS: Final = {"female": ("f", "ms"), "male": ("m", "mr")}
 _terms: Final = msgspec.json.Decoder(wire.OfferTerms).decode
 _order: Final = msgspec.json.Decoder(wire.Order).decode
+_mark: Final = msgspec.json.Decoder(wire.OrderMark).decode
 _answer: Final = msgspec.json.Decoder(wire.OrderAnswer).decode
 _orders: Final = msgspec.json.Decoder(wire.OrdersAnswer).decode
 
@@ -74,9 +75,13 @@ def page(answer: bytes, reference: str) -> tuple[list[OrderState], str | None, i
     """Those of a page that carry our reference; where the next page begins; when the page's last order was
     made (ms). Raises `ValueError` for a page that cannot be read, one of whose orders may be ours."""
     found = _orders(answer)
-    read = [_order(bytes(raw)) for raw in found.data]
-    ours = [_state(one) for one in read if (one.metadata or {}).get(REFERENCE) == reference]
-    last = read[-1].created_at if read else None
+    marks = [(_mark(bytes(raw)), raw) for raw in found.data]
+    ours = [
+        _state(_order(bytes(raw)))
+        for mark, raw in marks
+        if (mark.metadata or {}).get(REFERENCE) == reference
+    ]
+    last = marks[-1][0].created_at if marks else None
     return ours, found.meta.after, None if last is None else round(last.timestamp() * 1_000)
 
 

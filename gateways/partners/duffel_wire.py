@@ -177,6 +177,13 @@ class Order(Wire, frozen=True):
     passengers: list[OrderPassenger] = []
 
 
+class OrderMark(Wire, frozen=True):
+    """What we need of an order to know whether it is ours."""
+
+    metadata: dict[str, object] | None = None
+    created_at: Moment | None = None
+
+
 class OrderAnswer(Wire, frozen=True):
     data: Order
 

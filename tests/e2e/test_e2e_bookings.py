@@ -1,13 +1,16 @@
 """A trip for two, end to end: a served search, a quote, two shares, a declined card, tickets; over real
 sockets and HTTP, to the sandbox that the server itself began."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import trio
 from http_client import Caller, refusal
 from raw_client import Frame, Person, RawClient, Stage, uuid7
-from server_process import ServerProcess
+from server_process import ROOT, ServerProcess
 
 FLIGHT = {"kind": "flight", "from": "LIS", "to": "BER", "start": "2027-06-11", "adults": 2}
 VISA, BAD = "pm_card_visa", "pm_card_visa_chargeDeclined"
@@ -159,3 +162,44 @@ async def test_the_same_over_http_and_to_strangers_there_is_nothing(
     cancelled = by_ada.post(f"{one}/cancel", {})
     assert cancelled.status_code == 202
     refusal(by_ada.get("admin/bookings"), 403, "forbidden")
+
+
+def saga(server: ServerProcess, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`main.py saga …` beside the running server."""
+    kept = {name: value for name, value in os.environ.items() if "CARAVAN" not in name}
+    kept.pop("DATABASE_URL", None)
+    return subprocess.run(
+        [sys.executable, "main.py", "saga", *arguments],
+        cwd=ROOT,
+        env=kept | {"CARAVAN_DATA_DIR": str(server.data_dir)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+async def test_an_operator_looks_at_a_booking_and_calls_it_off_from_a_terminal(
+    protocol_server: ServerProcess, stage: Stage, ada: RawClient, bob: RawClient, by_ada: Caller
+) -> None:
+    offer_id = await trio.to_thread.run_sync(lambda: offer_of(by_ada, "duffel", start="2027-06-14"))
+    booking = await opened(ada, bob, await stage.room(ada, bob), offer_id)
+    await approves(ada, booking, VISA)
+    await ada.find(
+        lambda frame: (
+            frame["type"] == "booking.update"
+            and "authorized" in [one["state"] for one in frame["participants"]]
+        )
+    )
+    listed = await trio.to_thread.run_sync(saga, protocol_server, "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    shown = await trio.to_thread.run_sync(saga, protocol_server, "show", booking["bookingId"])
+    assert shown.returncode == 0, shown.stderr
+    for word in ("COLLECTING", "open_payment", "authorise"):
+        assert word in shown.stdout
+    assert "clientSecret" not in shown.stdout
+    left = await trio.to_thread.run_sync(saga, protocol_server, "compensate", booking["bookingId"])
+    assert left.returncode == 0, left.stderr
+    with trio.fail_after(30):
+        cancelled = await patient(ada, booking, "cancelled")
+    assert {one["state"] for one in cancelled["participants"]} <= {"voided", "invited"}

@@ -375,7 +375,8 @@ class World:
         self.rate_limits = FakeRateLimits() if limited else None
         self.actors = FakeActors()
         self.travel = FakeTravel()
-        self.stored = StoredBookings(MemoryShards())
+        self.shards = MemoryShards()
+        self.stored = StoredBookings(self.shards)
         self.bookings = MemoryBookings(self.stored)
         self.seats: dict[str, list[str]] = {}
         stored = StoredPersonas()

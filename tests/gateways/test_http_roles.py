@@ -61,6 +61,7 @@ def test_only_these_routes_are_public() -> None:
         "readKeys",
         "readHealth",
         "readReadiness",
+        "receiveWebhook",
     }
 
 

@@ -1,0 +1,168 @@
+"""`main.py saga list|show|retry|compensate|settle`: bookings that need an operator, in a terminal."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import trio
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from actors.booking.telling import BookingTellings
+from commands.database import database_of
+from commands.troubles import TROUBLES, sentence_of
+from core.config import Config
+from core.errors import Rejected
+from core.ports.bookings import Balance, BookingSummary, IntentRecord
+from core.ports.durable_timers import SetTimer
+from core.telemetry import configure_logging
+from gateways.http.ports import DEFAULT_TENANT
+from protocol.booking import BOOKING, OperateBooking
+from storage.postgres.bookings import PostgresBookings
+from storage.postgres.business_clock import PostgresBusinessOffset
+from storage.postgres.durable_timers import PostgresDurableTimers
+from storage.postgres.pool import Database
+from storage.postgres.users import PostgresUsers
+
+MOST: Final = 100
+WIDTH: Final = 160
+"""Of a table that nobody's terminal bounds."""
+
+OPERATE: Final = "operate"
+"""The durable timer by which a word reaches its booking, whether the server runs now or later."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    parser.epilog = (
+        "Uses the database of the server that runs from CARAVAN_DATA_DIR (default .caravan), or "
+        "DATABASE_URL, or starts the embedded database for its own duration."
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="bookings that do not go on by themselves")
+    show = actions.add_parser("show", help="one booking, its calls and its money")
+    retry = actions.add_parser("retry", help="have it looked at again, and go on")
+    compensate = actions.add_parser("compensate", help="undo what can be undone")
+    settle = actions.add_parser("settle", help="the rest was done by hand: close it")
+    for one in (show, retry, compensate, settle):
+        one.add_argument("booking", help="the booking's id, as `saga list` shows it")
+    for one in (retry, compensate, settle):
+        one.add_argument("--note", default="", help="what was done, or why", required=one is settle)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: done, or left for the server; 1: no such booking, or no database."""
+    configure_logging("warning")
+    sentence = ""
+    try:
+        config = Config.from_environment(os.environ)
+        console = Console(width=None if sys.stdout.isatty() else WIDTH)
+        trio.run(_carry_out, config, args, console)
+    except* TROUBLES as group:
+        sentence = sentence_of(group)
+        print(sentence, file=sys.stderr)
+    return 1 if sentence else 0
+
+
+async def _carry_out(config: Config, args: argparse.Namespace, console: Console) -> None:
+    async with database_of(config) as database:
+        bookings = _bookings(database)
+        if args.action == "list":
+            offset = await PostgresBusinessOffset(database).load()
+            now = int(time.time() * 1_000) + offset
+            show_list(await bookings.stuck(now=now, limit=MOST), console)
+            return
+        found = await BookingTellings(bookings, PostgresUsers(database)).inspect(
+            DEFAULT_TENANT, args.booking
+        )
+        if found is None:
+            raise Rejected("not_found", "There is no such booking.")
+        if args.action == "show":
+            show_one(
+                dict(found),
+                await bookings.intents(DEFAULT_TENANT, args.booking),
+                await bookings.balances(DEFAULT_TENANT, args.booking),
+                console,
+            )
+            return
+        await leave_word(database, args.booking, args.action, args.note)
+        console.print(f"{args.action} is left for {args.booking}: the server does it in seconds.")
+
+
+async def leave_word(database: Database, booking_id: str, action: Any, note: str) -> None:
+    """For the booking's actor, which finds it when its timer fires. Raises `Unavailable`."""
+    word = OperateBooking(operator="terminal", action=action, note=note)
+    await PostgresDurableTimers(database, on_set=lambda due_at: None).apply(
+        SetTimer(
+            tenant_id=DEFAULT_TENANT,
+            address=BOOKING.at(booking_id),
+            name=OPERATE,
+            due_at=0,
+            payload=msgspec.msgpack.encode(word),
+        )
+    )
+
+
+def show_list(rows: Sequence[BookingSummary], console: Console) -> None:
+    """What `list` prints."""
+    table = _table("Bookings that do not go on by themselves")
+    for heading in ("booking", "state", "step", "total", "changed"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        total = f"{row.total.amount} {row.total.currency}"
+        _row(table, row.booking_id, row.state, row.step, total, _at(row.changed_at))
+    console.print(table if rows else "No booking is stuck.")
+
+
+def show_one(
+    booking: dict[str, Any],
+    intents: Sequence[IntentRecord],
+    balances: Sequence[Balance],
+    console: Console,
+) -> None:
+    """What `show` prints."""
+    console.print_json(msgspec.json.encode(booking).decode())
+    calls = _table("Calls")
+    for heading in ("seq", "call", "key", "intended", "outcome", "detail", "ended"):
+        calls.add_column(heading, overflow="fold")
+    for one in intents:
+        ended = "" if one.ended_at is None else _at(one.ended_at)
+        _row(
+            calls,
+            str(one.seq),
+            one.op,
+            one.key,
+            _at(one.committed_at),
+            one.outcome or "(not known)",
+            one.detail,
+            ended,
+        )
+    money = _table("Money, in minor units")
+    for heading in ("account", "currency", "balance"):
+        money.add_column(heading, overflow="fold")
+    for balance in balances:
+        _row(money, balance.account, balance.currency, str(balance.amount))
+    console.print(calls, money)
+
+
+def _bookings(database: Database) -> PostgresBookings:
+    return PostgresBookings(database, on_stored=lambda: None, on_timer_set=lambda due_at: None)
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left")
+
+
+def _row(table: Table, *cells: str) -> None:
+    """Nothing in it is markup."""
+    table.add_row(*(Text(cell) for cell in cells))
+
+
+def _at(millis: int) -> str:
+    return datetime.fromtimestamp(millis / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -105,13 +105,20 @@ class OrdersCore:
         )
         return Priced(offer=priced, previous=None if total == offer.total else offer.total)
 
-    def hold(self, priced: SupplierOffer, travellers: int, reference: str) -> HoldResult:
-        """Twice with one reference makes two orders: nothing here is idempotent."""
+    def hold(
+        self,
+        priced: SupplierOffer,
+        travellers: int,
+        reference: str,
+        asked_at: int | None = None,
+    ) -> HoldResult:
+        """Twice with one reference makes two orders: nothing here is idempotent. `asked_at`: when it was
+        asked for, if that was earlier."""
         token = bytes(priced.token)
         total = self.prices.get(token, priced.total)
         if token in self.sold_out:
             return Refused(kind="sold_out", detail="34651")
-        if self._now() >= priced.expires_at:
+        if (self._now() if asked_at is None else asked_at) >= priced.expires_at:
             return Refused(kind="expired", detail="4926")
         if total != priced.total:
             return Refused(kind="price_changed", detail="37200", price=total)

@@ -16,7 +16,7 @@ from booking_world import Watch, World
 from fake_orders import Order
 from fake_payments import Payment
 
-from actors.booking.calls import Call, Capture, Confirm, Hold, Release
+from actors.booking.calls import Call, CancelOrder, Capture, Confirm, Hold, Release
 from actors.booking.state import Part, Saga, Share
 from actors.booking.steps import Notice, Sentence, Step
 
@@ -72,13 +72,17 @@ class Judge(Watch):
         self._two_live(world)
 
     def executing(self, world: World, call: Call) -> None:
+        """Whatever happens at a supplier's, also late, happens once."""
+        if isinstance(call, Hold):
+            part = world.part(call.part_id)
+            if any(order.reference == call.reference for order in _orders(world, part)):
+                self._say(f"I4: {part.id} is ordered twice under {call.reference}")
+
+    def leaving(self, world: World, call: Call) -> None:
         """What is asked for must be allowed at the moment when it is asked for."""
         match call:
             case Hold():
                 part = world.part(call.part_id)
-                made = [o for o in _orders(world, part) if o.reference == call.reference]
-                if made:
-                    self._say(f"I4: {part.id} is ordered twice under {call.reference}")
                 if not part.holds and not _all_captured(world):
                     self._say(f"I3: {part.id} is bought before all captures")
             case Confirm() | Release():
@@ -105,8 +109,9 @@ class Judge(Watch):
         self._most[share.id] = max(self._most.get(share.id, 0), share.amount.amount)
         if net > self._most[share.id]:
             self._say(f"double charge: {share.id} paid {net} of {self._most[share.id]}")
-        if share.state == "captured" and net < share.amount.amount:
-            self._say(f"{share.id} is said to be captured, and {net} were")
+        taken = sum(payment.captured for payment in payments)
+        if share.state == "captured" and taken < share.amount.amount:
+            self._say(f"{share.id} is said to be captured, and {taken} were")
         if share.state == "refunded" and net != 0 and not any(p.refund_failed for p in payments):
             self._say(f"{share.id} is said to be refunded, and {net} were not")
         if share.state == "voided" and any(p.capturable for p in payments):
@@ -152,14 +157,15 @@ class Judge(Watch):
         saga = world.saga
         missed = world.faults.keys() - world.fired
         planted = dict(world.story.planted)
-        if missed & planted.keys():
-            self._say(f"what the story plants was never reached: {sorted(missed)}")
+        added = world.faults.keys() - planted.keys()
+        if missed and (not added or (added == missed and len(added) == 1)):
+            self._say(f"a site was never hit: {sorted(missed)}")
         if saga.state == "MANUAL":
             if not _may_be_manual(world):
                 self._say(f"manual without need: {saga.manual_reason}")
         elif saga.state not in ("COMPLETED", "CANCELLED"):
             self._say(f"it hangs in {saga.state}")
-        if not world.faults.keys() - planted.keys() and saga.state not in world.story.ends:
+        if not added and saga.state not in world.story.ends:
             self._say(f"without faults it ended {saga.state}: {saga.reason}{saga.manual_reason}")
         if saga.pending:
             self._say(f"calls are still open: {[p.call for p in saga.pending]}")
@@ -179,7 +185,7 @@ class Judge(Watch):
                 self._expired(world, payment)
         for share in world.saga.shares:
             net = sum(payment.net for payment in _payments(world, share.id))
-            if net > share.amount.amount:
+            if net > share.amount.amount and world.saga.state != "MANUAL":
                 self._say(f"double charge: {share.id} paid {net} of {share.amount.amount}")
         known = {share.id for share in world.saga.shares}
         for payment in world.payments.payments.values():
@@ -240,10 +246,10 @@ class Judge(Watch):
             self.problems.append(problem)
 
 
-def judge(scenario: Scenario) -> tuple[World, list[str]]:
+def judge(scenario: Scenario, *, keeps_log: bool = False) -> tuple[World, list[str]]:
     """Play it and say what was wrong with it."""
     watch = Judge()
-    world = World(scenario, watch)
+    world = World(scenario, watch, keeps_log=keeps_log)
     # Whatever the machine raises is a problem of this scenario, not the end of the suite.
     try:
         world.play()
@@ -256,12 +262,15 @@ def judge(scenario: Scenario) -> tuple[World, list[str]]:
 
 
 def _asked_in_vain(world: World) -> bool:
-    """Whether an order went out to somebody who keeps no list, and was not answered."""
+    """Whether an order went out to somebody who keeps no list, and was not answered; or what a supplier
+    gives back for what was paid."""
+    in_vain = [
+        world.journal.intents[seq] for seq, word in world.journal.ended.items() if word == "unknown"
+    ]
     return any(
-        isinstance(call, Hold)
-        and not world.part(call.part_id).finds
-        and world.journal.ended.get(seq) == "unknown"
-        for seq, call in world.journal.intents.items()
+        (isinstance(call, Hold) and not world.part(call.part_id).finds)
+        or (isinstance(call, CancelOrder) and world.saga.by_policy)
+        for call in in_vain
     )
 
 

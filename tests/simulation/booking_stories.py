@@ -194,6 +194,13 @@ STORIES: Final[Mapping[str, Story]] = {
             ends=UNDONE,
         ),
         Story(
+            name="called_off_unknown",
+            parts=(AMADEUS,),
+            people=_three(ada=Person(calls_off=("ORDER_UNKNOWN",), waits=1_000)),
+            ends=UNDONE,
+            planted=(("hold:f:1", "lost"),),
+        ),
+        Story(
             name="called_off_held",
             parts=(AMADEUS,),
             people=_three(ada=Person(calls_off=("CAPTURING",), waits=1_000)),

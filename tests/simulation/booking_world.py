@@ -8,7 +8,7 @@ looks made, on a clock that leaps to whatever comes next.
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -38,7 +38,7 @@ from actors.booking.calls import (
     Release,
     Reprice,
 )
-from actors.booking.state import TERMINAL, Part, Provider, Saga, Seat
+from actors.booking.state import Part, Provider, Saga, Seat
 from actors.booking.steps import (
     Answer,
     Approve,
@@ -82,9 +82,9 @@ from protocol.travel import (
 
 START: Final = 1_795_400_000_000
 MAX_STEPS: Final = 1_500
-LATE: Final = {"late": 90_000, "later": 3 * HOUR}
-LATE_ORDER: Final = 50 * MINUTE
-"""No supplier holds a request for longer than an hour (`actors.booking.timing.PROVEN_AFTER`)."""
+LATE: Final = {"late": 90_000, "later": 3 * HOUR, "latest": 26 * HOUR}
+LATE_ORDER: Final = {"late": 90_000, "later": 50 * MINUTE, "latest": 3 * HOUR}
+"""No supplier holds a request for longer than an hour (`actors.booking.timing.PROVEN_AFTER`), but in a control."""
 PEOPLE_STATUSES: Final = ("collecting", "action_needed")
 
 
@@ -149,18 +149,22 @@ class Actor:
 class World:
     """One play of a scenario. `problems`: what the judge's checks during the play found."""
 
-    def __init__(self, scenario: Scenario, watch: "Watch | None" = None) -> None:
+    def __init__(
+        self, scenario: Scenario, watch: "Watch | None" = None, *, keeps_log: bool = False
+    ) -> None:
+        self.keeps_log = keeps_log
         self.scenario = scenario
         self.story = scenario.story
         self.faults = scenario.at
         self.watch = watch
         self.now = START
-        self.reached: list[str] = []
+        self.reached: dict[str, str] = {}
         self.fired: set[str] = set()
         self.log: list[str] = []
         self.journal = Journal()
         self.steps = 0
         self.life = 0
+        self.stored: Saga | None = None
         self.queue: list[Intent] = []
         self.in_flight: set[int] = set()
         self.looking: list[Look] = []
@@ -288,19 +292,18 @@ class World:
         if self.steps > MAX_STEPS:
             raise TooLong
         step = machine.decide(saga, message, self.now)
-        self.note(
-            f"{type(message).__name__} {_short(message)} -> {step.saga.state} v{step.saga.version} "
-            f"{[_short(intent.call) for intent in step.intents]}"
-        )
+        calls = [intent.call for intent in step.intents]
+        about = message, step.saga.state, step.saga.version, calls, step.notice
+        self.note("{} -> {} v{} {} {}", *about)
         return step
 
     def commit(self, step: Step, fence: int | None = None) -> None:
         for intent in step.intents:
             if self.reach("journal", "/".join(subject(intent.call))) == "crash_before":
                 raise Crash
-        before = self.journal.load() if self.journal.snapshot else None
+        before = self.stored
         self.journal.commit(step, self.journal.fence if fence is None else fence, self.now)
-        self.saga = self.journal.load()
+        self.saga = self.stored = self.journal.load()
         self.queue += step.intents
         self.idle.clear()
         if self.watch is not None:
@@ -344,8 +347,10 @@ class World:
         fault = self.reach(*subject(call))
         if fault == "crash_sent":
             raise Crash
+        if self.watch is not None:
+            self.watch.leaving(self, call)
         outcome = self.outcome(call, fault)
-        self.note(f"  {_short(call)} -> {_short(outcome)} {fault or ''}")
+        self.note("  {} -> {} {}", call, outcome, fault)
         self.now += 200
         if fault == "crash_done":
             raise Crash
@@ -398,10 +403,7 @@ class World:
                 self.execute(call)
                 return Unknown(detail="read timeout")
             case "late" | "later" | "latest":
-                after = LATE.get(fault, LATE["later"])
-                if isinstance(call, Hold) and fault != "latest":
-                    after = min(after, LATE_ORDER)
-                self.later(after, lambda: self._late(call))
+                self._take_effect_later(call, fault)
                 return Unknown(detail="read timeout")
             case "busy":
                 if isinstance(call, Hold | Confirm | Release | CancelOrder):
@@ -425,9 +427,17 @@ class World:
                 return self.execute(call)
         raise AssertionError(fault)
 
-    def _late(self, call: Call) -> None:
-        self.note(f"  late effect: {_short(call)}")
-        self.execute(call)
+    def _take_effect_later(self, call: Call, fault: str) -> None:
+        """As it was asked for: with the offer of then."""
+        saga, asked_at, after = self.saga, self.now, LATE[fault]
+        if isinstance(call, Hold):
+            after = LATE_ORDER[fault]
+
+        def late() -> None:
+            self.note("  late effect: {}", call)
+            self.execute(call, saga, asked_at)
+
+        self.later(after, late)
 
     def _declined(self, call: Authorise) -> CallOutcome:
         declined = msgspec.structs.replace(
@@ -435,8 +445,10 @@ class World:
         )
         return self.execute(declined)
 
-    def execute(self, call: Call) -> CallOutcome:
-        """What it does, and what is answered."""
+    def execute(
+        self, call: Call, asked: Saga | None = None, asked_at: int | None = None
+    ) -> CallOutcome:
+        """What it does, and what is answered. `asked`: the saga when it was asked for, if that was earlier."""
         if self.watch is not None:
             self.watch.executing(self, call)
         match call:
@@ -453,10 +465,11 @@ class World:
                     call.payment_id, call.amount, reference=call.reference, key=call.key
                 )
             case Hold():
-                part = self.part(call.part_id)
+                parts = (asked or self.saga).parts
+                part = next(part for part in parts if part.id == call.part_id)
                 self.references.setdefault(part.id, set()).add(call.reference)
                 core = self.suppliers[part.offer.supplier]
-                return core.hold(part.offer, len(self.saga.seats), call.reference)
+                return core.hold(part.offer, len(self.saga.seats), call.reference, asked_at)
             case Confirm():
                 return self._core(call.part_id).confirm(call.order_id)
             case Release():
@@ -480,7 +493,7 @@ class World:
         if fault in ("expired", "lapsed", "dearer", "cheaper", "sold_out"):
             self._happen(look, fault)
         outcome = NotSeen() if fault == "not_seen" else self.see(look)
-        self.note(f"  {_short(look)} -> {_short(outcome)} {fault or ''}")
+        self.note("  {} -> {} {}", look, outcome, fault)
         self.now += 50
         if fault == "crash_seen":
             raise Crash
@@ -637,7 +650,7 @@ class World:
         try:
             self.feed(command)
         except Rejected as refusal:
-            self.note(f"  {actor.user_id} is told: {refusal.code} {refusal}")
+            self.note("  {} is told: {}", actor.user_id, refusal)
             actor.rejected += 1
             return
         match command:
@@ -659,7 +672,7 @@ class World:
             if payment.status == "action_required" and self.payer(payment.reference.share_id) == (
                 actor.user_id
             ):
-                self.note(f"  {actor.user_id} confirms {payment.id}: {ok}")
+                self.note("  {} confirms {}: {}", actor.user_id, payment.id, ok)
                 self.payments.finish_action(payment.id, ok=ok)
 
     def operate(self) -> bool:
@@ -696,11 +709,11 @@ class World:
         """The fault that waits at this site, if one does."""
         self._counts[f"{op}:{about}"] += 1
         site = f"{op}:{about}:{self._counts[f'{op}:{about}']}"
-        self.reached.append(site)
+        self.reached.setdefault(site, self.state)
         fault = self.faults.get(site)
         if fault is not None:
             self.fired.add(site)
-            self.note(f"  FAULT {site}={fault}")
+            self.note("  FAULT {}={}", site, fault)
         return fault
 
     def _payment_changed(self, kind: str, payment_id: str) -> None:
@@ -758,7 +771,11 @@ class World:
             offer_id=f"o-{part_id}",
         )
 
-    def note(self, line: str) -> None:
+    def note(self, line: str, *about: object) -> None:
+        """`about` is shown where the line has `{}`."""
+        if not self.keeps_log:
+            return
+        line = line.format(*map(_short, about))
         self.log.append(f"{(self.now - START) / 1000:10.1f} {line}")
 
     def problem(self, what: str) -> None:
@@ -766,14 +783,9 @@ class World:
             self.watch.problems.append(what)
 
     @property
-    def is_over(self) -> bool:
-        return self.saga.state in TERMINAL
-
-    def orders(self) -> Iterator[tuple[str, object]]:
-        for core in self.suppliers.values():
-            for order_id in list(core.orders):
-                core.get(order_id)
-                yield core.name, core.orders[order_id]
+    def state(self) -> str:
+        """Where the saga is, as it is stored."""
+        return "" if self.stored is None else self.stored.state
 
 
 class Watch:
@@ -785,6 +797,9 @@ class Watch:
         raise NotImplementedError
 
     def executing(self, world: World, call: Call) -> None:
+        raise NotImplementedError
+
+    def leaving(self, world: World, call: Call) -> None:
         raise NotImplementedError
 
 
@@ -810,5 +825,5 @@ def _asked_and_found(is_hotel: bool, people: int) -> tuple[Query, HotelDetails |
 
 def _short(what: object) -> str:
     """For the log of a replay."""
-    text = repr(what)
+    text = what if isinstance(what, str) else repr(what)
     return text if len(text) < 260 else text[:257] + "..."

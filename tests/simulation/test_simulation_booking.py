@@ -1,0 +1,81 @@
+"""Every single fault at every site of a group booking, seeded pairs of them, and proof that the judge sees
+what it should see.
+
+A failing scenario is played again with `python tests/simulation/booking_play.py NAME --log`.
+"""
+
+import os
+from collections import Counter
+
+import pytest
+from booking_faults import FAULT_CLASSES, Scenario, named
+from booking_judge import judge
+from booking_mutants import MUTANTS, new_keys
+from booking_play import distinct_singles, play_all, random_doubles, sites_of
+from booking_stories import STORIES
+from mutants import Mutant
+
+from actors.booking.sites import LOOKS, OPS
+
+DOUBLES = int(os.environ.get("CARAVAN_DOUBLES", "500"))
+PARTS = 5
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_whatever_breaks_once_a_booking_keeps_its_promises(name: str) -> None:
+    plays = [one for one in distinct_singles() if one.story.name == name]
+    totals = play_all(plays)
+    print(dict(sorted(totals.items())))
+    assert totals["failed"] == 0
+    assert totals["faults fired"] >= len(plays) - 1, "a site was never hit"
+
+
+@pytest.mark.parametrize("part", range(PARTS), ids="part {}".format)
+def test_whatever_breaks_twice_a_booking_keeps_its_promises(part: int) -> None:
+    totals = play_all(random_doubles(DOUBLES // PARTS, part))
+    print(dict(sorted(totals.items())))
+    assert totals["failed"] == 0
+
+
+def test_every_call_and_every_look_is_a_site_that_some_story_reaches() -> None:
+    reached = Counter(site.split(":")[0] for story in STORIES.values() for site in sites_of(story))
+    print(dict(sorted(reached.items())))
+    assert {*OPS, *LOOKS, "journal", "webhook", "person", "wake"} - reached.keys() == set()
+
+
+def test_every_class_of_faults_can_happen() -> None:
+    faults = {fault for one in distinct_singles() for _, fault in one.faults}
+    assert [name for name, words in FAULT_CLASSES.items() if not faults & set(words)] == []
+    assert faults <= {word for words in FAULT_CLASSES.values() for word in words}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_judge_finds(name: str) -> None:
+    mutant, scenarios = MUTANTS[name]
+    plays = [named(one) for one in scenarios]
+    assert [problem for one in plays for problem in judge(one)[1]] == []
+    with mutant.broken():
+        assert any(mutant.word in problem for one in plays for problem in judge(one)[1])
+
+
+def test_new_keys_for_repeats_cost_needless_payments() -> None:
+    """No money is lost by them: a payment's state protects it."""
+
+    def made() -> int:
+        return sum(len(judge(one)[0].payments.payments) for one in repeats)
+
+    repeats = [
+        Scenario(story=STORIES["amadeus3"], faults=((site, "lost"),))
+        for site in sites_of(STORIES["amadeus3"])
+        if site.startswith("open_payment")
+    ]
+    before = made()
+    with Mutant(new_keys, 1, "").broken():
+        assert made() > before
+
+
+def test_a_scenario_is_the_same_play_each_time() -> None:
+    one = named("tour3+hold:f:1=lost")
+    plays = [judge(one)[0] for _ in range(2)]
+    assert plays[0].reached == plays[1].reached
+    assert plays[0].journal.snapshot == plays[1].journal.snapshot

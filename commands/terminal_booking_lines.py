@@ -40,6 +40,7 @@ _STATE: Final[Mapping[str, str]] = {
     "refund_failed": "refund failed",
 }
 _WAITED_FOR: Final = frozenset({"invited", "action_required", "declined", "expired"})
+_TO_PAY: Final = frozenset({"invited", "declined", "expired"})
 _OPEN: Final = frozenset({"collecting", "action_needed"})
 
 
@@ -92,8 +93,9 @@ def holding_up(view: View, names: Names, me: str) -> list[str]:
 
 
 def concern_lines(view: View, names: Names, me: str) -> list[str]:
-    """What I am asked, and what I must do at the payment provider."""
-    return [*_question_lines(view, names, me), *_action_lines(view)]
+    """What I am asked, what I must do at the payment provider, and how my share is paid."""
+    lines = [*_question_lines(view, names, me), *_action_lines(view)]
+    return lines or _payment_lines(view, me)
 
 
 def itinerary_lines(view: View) -> list[str]:
@@ -109,11 +111,14 @@ def itinerary_lines(view: View) -> list[str]:
     return lines
 
 
-def card_line(card: View) -> str:
-    """A booking's card in a room."""
+def card_line(card: View, me: str) -> str:
+    """A booking's card in a room; there it is for those too who take no part."""
+    is_mine = any(one["userId"] == me for one in card.get("participants") or ())
     price = f", {_money(card['price'])}" if card.get("price") else ""
     where = _STATUS.get(card.get("status", ""), clean(str(card.get("status", ""))))
-    return f"      [{clean(card['title'])}{price}: {where}. /booking shows it]"
+    return (
+        f"      [{clean(card['title'])}{price}: {where}{'. /booking shows it' if is_mine else ''}]"
+    )
 
 
 def moment(ms: int) -> str:
@@ -137,6 +142,8 @@ def _share_line(one: View, names: Names, me: str) -> str:
 
 def _traveller_lines(view: View, names: Names, me: str) -> list[str]:
     """Those who are not named yet; nobody else is of interest here."""
+    if view["status"] not in _OPEN:
+        return []
     missing = [one for one in view["travellers"] if not one["complete"]]
     lines = []
     for one in missing:
@@ -144,7 +151,7 @@ def _traveller_lines(view: View, names: Names, me: str) -> list[str]:
             "you pay" if one["payerId"] == me else f"{clean(names.get(one['payerId'], '…'))} pays"
         )
         lines.append(f"      {clean(one['id'])} ({one['type']}, {payer}) has no name yet")
-    return [*lines, "      /traveller names them"] if missing and view["status"] in _OPEN else lines
+    return [*lines, "      /traveller names them"] if missing else []
 
 
 def _question_lines(view: View, names: Names, me: str) -> list[str]:
@@ -166,6 +173,16 @@ def _shares(option: View, names: Names, me: str) -> str:
         return ""
     each = [f"{_name(one['userId'], names, me)} {_money(one['amount'])}" for one in shares]
     return f" ({', '.join(each)})"
+
+
+def _payment_lines(view: View, me: str) -> list[str]:
+    if view["status"] not in _OPEN:
+        return []
+    for one in view["participants"]:
+        if one["userId"] == me and one["state"] in _TO_PAY and one["amount"]["amount"]:
+            amount = _money(one["amount"])
+            return [f"    Your share is {amount}: /approve pays it, /decline says no."]
+    return []
 
 
 def _action_lines(view: View) -> list[str]:

@@ -20,6 +20,7 @@ Card = Mapping[str, Any]
 View = Mapping[str, Any]
 
 MAX_KNOWN: Final = 50
+_OVER: Final = frozenset({"booked", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +64,12 @@ class Bookings:
     # Bookings
 
     def newest(self, room_id: str) -> dict[str, Any] | None:
-        """The booking of this room, or of none, that was heard of last. It may have its `bookingId`
-        alone."""
-        here = (room_id, None)
-        found = [one for one in self._known.values() if one.get("roomId") in here]
-        return found[-1] if found else None
+        """The booking of this room, or of none, that was opened last, of those that go on if any does.
+        It may have its `bookingId` alone."""
+        here = [one for one in self._known.values() if one.get("roomId") in (room_id, None)]
+        going_on = [one for one in here if one.get("status") not in _OVER]
+        # Ids are UUIDv7: later ones are greater.
+        return max(going_on or here, key=lambda one: str(one["bookingId"]), default=None)
 
     def learn(self, view: View, *, is_shown: bool = False) -> None:
         """A booking's state; an older one than is known changes nothing."""
@@ -86,6 +88,8 @@ class Bookings:
     def learn_card(self, room_id: str | None, card: Card) -> None:
         if card["id"] not in self._known:
             self.learn({"bookingId": card["id"], "roomId": room_id, "version": 0})
+        if card.get("version", 0) > self._known[card["id"]]["version"]:
+            self._known[card["id"]]["status"] = card.get("status")
 
     def is_shown(self, booking_id: str, version: int) -> bool:
         """Whether the state after this version is on the screen."""
@@ -110,11 +114,11 @@ class Bookings:
         """Of a `booking.update`, which is then known and shown."""
         id, version, note = event["bookingId"], event["version"], str(event.get("note") or "")
         lines = [f"    — {clean(note)}"] if note and self._is_new_note(id, version, note) else []
+        if sentence(note) == sentence(event["step"]):
+            lines = []  # where it stands says the same
         if event.get("roomId") not in (None, room_id):
             lines = [f"    (a booking in another room) {clean(note)}"] if note else []
         elif not self.is_shown(id, version):
-            if sentence(note) == sentence(event["step"]):
-                lines = []  # where it stands says the same
             lines += self.new_lines(event, names, me)
         self.learn(event, is_shown=True)
         return lines
@@ -133,7 +137,7 @@ class Bookings:
         self._standing[view["bookingId"]] = tuple(now)
         return [line for text in now if text and text not in before for line in text.split("\n")]
 
-    def notice_lines(self, message: View) -> list[str]:
+    def notice_lines(self, message: View, me: str) -> list[str]:
         """Of a message of the server's own, with a booking's card or without."""
         lines = [message_line(message)]
         for card in message.get("cards") or ():
@@ -145,7 +149,7 @@ class Bookings:
                 seq, at = message["seq"], clock(message["sentAt"])
                 return [f"{seq:>3} {at} (as above, for everybody here)"]
             if not self.is_shown(id, version):
-                lines.append(card_line(card))
+                lines.append(card_line(card, me))
         return lines
 
 

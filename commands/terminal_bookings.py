@@ -72,8 +72,6 @@ async def book(talk: Talk, rest: str) -> None:
     )
     talk.bookings.quoted = None
     await _show_whole(talk, answer["booking"])
-    if _me(talk) in people:
-        talk.screen.show("    /approve pays your share, /decline says no.", "dim")
 
 
 async def traveller(talk: Talk, rest: str) -> None:
@@ -161,7 +159,7 @@ async def _current(talk: Talk, *, is_fresh: bool = False) -> dict[str, Any]:
     known = talk.bookings.newest(talk.room["id"])
     if known is None:
         raise TypedWrong(_NONE_YET)
-    if is_fresh or "status" not in known:
+    if is_fresh or "participants" not in known:
         answer = await talk.session.ask("booking.get", bookingId=known["bookingId"])
         known = answer["booking"]
         talk.bookings.learn(known)

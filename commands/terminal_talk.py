@@ -101,7 +101,9 @@ class Talk:
             if cards := message.get("cards"):
                 self.bookings.offers_shown(cards)
             return self.answers.message_lines(message)
-        return self.bookings.notice_lines(message) if kind == "system" else [message_line(message)]
+        if kind == "system":
+            return self.bookings.notice_lines(message, str(self.session.user.get("id")))
+        return [message_line(message)]
 
     # What arrives
 

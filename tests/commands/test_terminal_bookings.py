@@ -201,6 +201,7 @@ def test_a_booking_says_who_pays_what_and_who_holds_it_up() -> None:
         "        133.33 EUR  Chen: has not answered",
         "      t2 (adult, you pay) has no name yet",
         "      /traveller names them",
+        "    Your share is 133.33 EUR: /approve pays it, /decline says no.",
     ]
 
 
@@ -316,10 +317,17 @@ def test_a_step_that_is_a_sentence_is_shown_instead_of_the_bare_status() -> None
 
 
 def test_a_card_in_the_room_is_one_line() -> None:
-    card = {"kind": "booking", "id": "b1", "title": "LIS → OPO", "price": eur(40_000)}
-    assert card_line(card | {"status": "booked"}) == (
-        "      [LIS → OPO, 400.00 EUR: booked. /booking shows it]"
-    )
+    card = {
+        "kind": "booking",
+        "id": "b1",
+        "title": "LIS → OPO",
+        "price": eur(40_000),
+        "status": "booked",
+        "participants": [{"userId": ADA, "state": "captured"}],
+    }
+    shown = "      [LIS → OPO, 400.00 EUR: booked. /booking shows it]"
+    assert card_line(card, ADA) == shown
+    assert card_line(card, BEN) == shown.replace(". /booking shows it", "")
 
 
 # What a terminal keeps in mind.
@@ -352,11 +360,11 @@ def test_what_comes_by_room_and_by_inbox_is_said_once_whichever_comes_first() ->
     assert lines_of(bookings, update(2, "Ben's card was declined."))[0] == (
         "    — Ben's card was declined."
     )
-    assert bookings.notice_lines(message("Ben's card was declined.", 2)) == [
+    assert bookings.notice_lines(message("Ben's card was declined.", 2), ADA) == [
         " 42 18:00 (as above, for everybody here)"
     ]
     assert (
-        bookings.notice_lines(message("All have paid.", 3))[0]
+        bookings.notice_lines(message("All have paid.", 3), ADA)[0]
         == " 43 18:00 Caravan: All have paid."
     )
     [line] = lines_of(bookings, update(3, "All have paid.", status="booking"))
@@ -386,6 +394,21 @@ def test_an_older_state_changes_nothing_and_one_of_another_room_is_a_word() -> N
     assert bookings.newest("elsewhere") is None
     other = update(9, "All have paid.", roomId="elsewhere", bookingId="b2")
     assert lines_of(bookings, other) == ["    (a booking in another room) All have paid."]
+
+
+def test_the_current_booking_is_the_newest_that_goes_on() -> None:
+    bookings = Bookings()
+    for number, status in ((3, "booked"), (2, "collecting"), (1, "collecting")):
+        bookings.learn(view(bookingId=f"b{number}", version=number, status=status))
+    assert (bookings.newest(ROOM) or {})["bookingId"] == "b2"
+    bookings.notice_lines(message("Done.", 9) | {"cards": [card_of("b2")]}, ADA)
+    bookings.learn(view(bookingId="b1", version=4, status="cancelled"))
+    assert (bookings.newest(ROOM) or {})["bookingId"] == "b3"
+
+
+def card_of(booking_id: str) -> dict[str, Any]:
+    card = {"kind": "booking", "id": booking_id, "title": "x", "status": "booked", "version": 9}
+    return card | {"participants": [{"userId": ADA, "state": "captured"}]}
 
 
 def test_offers_are_known_by_the_newest_list_and_by_their_kind() -> None:
@@ -493,7 +516,7 @@ async def test_a_quote_is_for_all_who_joined_and_a_booking_seats_each_of_them(
             "clientId": "c1",
         },
     ]
-    assert "/approve pays your share" in talk.screen[-1]
+    assert "/traveller names them" in talk.screen[-1]
     with pytest.raises(TypedWrong, match="Nothing is quoted"):
         await terminal_bookings.book(talk, "")
 
@@ -569,7 +592,7 @@ async def test_answers_go_to_the_newest_booking_of_this_room(talk: Any, server: 
 async def test_after_a_restart_the_rooms_card_says_which_booking_there_is(
     talk: Any, server: Server
 ) -> None:
-    talk.bookings.notice_lines(message("All have paid.", 7))
+    talk.bookings.notice_lines(message("All have paid.", 7), ADA)
     await terminal_bookings.traveller(talk, "Ada Lovelace 1990-12-10 f ada@example.org")
     assert [one["type"] for one in server.asked] == ["booking.get", "booking.traveller"]
     assert server.asked[-1]["travellerId"] == "t1"

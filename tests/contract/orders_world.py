@@ -35,7 +35,15 @@ from gateways.sandbox.records import Draft, Json, Memory
 from gateways.sandbox.shell import serve_sandbox
 from gateways.sandbox.store import Store
 from gateways.sandbox.world import World
-from protocol.travel import FlightQuery, HotelQuery, Party, SupplierOffer, Traveller
+from protocol.suppliers import Created
+from protocol.travel import (
+    FlightQuery,
+    HotelQuery,
+    OrderState,
+    Party,
+    SupplierOffer,
+    Traveller,
+)
 
 WORLD = World("caravan")
 START = round(datetime(2027, 3, 1, 0, 1, tzinfo=UTC).timestamp() * 1_000)
@@ -231,3 +239,46 @@ async def priced(inventory: Any, query: Any = FLIGHT) -> SupplierOffer:
     (offer, *_) = await inventory.search(query)
     found: SupplierOffer = (await inventory.reprice(offer, query)).offer
     return found
+
+
+REFERENCE = "CARAVAN SAGA 01J9Z7 ATT 1"
+ORDERS = {"amadeus": "/v1/booking/flight-orders", "duffel": "/air/orders"}
+
+
+@dataclass
+class Sold:
+    """One supplier's adapter over one sandbox, and an offer that can be held."""
+
+    name: str
+    world: OrdersWorld
+    inventory: Any
+    offer: SupplierOffer
+
+    async def hold(self, within: float = PATIENT) -> Any:
+        if within == PATIENT:
+            return await self.inventory.hold(self.offer, COUPLE, REFERENCE)
+        other = adapter(self.world, self.name, within)
+        try:
+            return await other.hold(self.offer, COUPLE, REFERENCE)
+        finally:
+            await closed(other)
+
+    async def held(self) -> OrderState:
+        made = await self.hold()
+        assert isinstance(made, Created), made
+        return made.order
+
+    def made(self) -> int:
+        return len(self.world.orders(self.name, REFERENCE))
+
+    def sent(self) -> int:
+        return self.world.count(self.name, "POST", ORDERS[self.name])
+
+
+def adapter(world: OrdersWorld, name: str, within: float = PATIENT, **more: Any) -> Any:
+    return getattr(world, name)(within, **more)
+
+
+async def closed(inventory: Any) -> None:
+    if not isinstance(inventory, Amadeus):
+        await inventory.aclose()

@@ -134,11 +134,13 @@ class Stripe:
         params: Any = {"payment_method": method, "expand": _CHARGE}
         if return_url is not None:
             params["return_url"] = return_url
-        return await self.calls.change(
-            lambda of: of.v1.payment_intents.confirm_async(
-                payment_id, params, {"idempotency_key": key}
-            ),
-            self._state,
+        return _in_state(
+            await self.calls.change(
+                lambda of: of.v1.payment_intents.confirm_async(
+                    payment_id, params, {"idempotency_key": key}
+                ),
+                self._state,
+            )
         )
 
     async def capture(self, payment_id: str, amount: Money, *, key: str) -> OpenResult:
@@ -159,12 +161,14 @@ class Stripe:
 
     async def cancel(self, payment_id: str, *, key: str) -> OpenResult:
         params: Any = {"expand": _CHARGE}
-        return _undeclined(
-            await self.calls.change(
-                lambda of: of.v1.payment_intents.cancel_async(
-                    payment_id, params, {"idempotency_key": key}
-                ),
-                self._state,
+        return _in_state(
+            _undeclined(
+                await self.calls.change(
+                    lambda of: of.v1.payment_intents.cancel_async(
+                        payment_id, params, {"idempotency_key": key}
+                    ),
+                    self._state,
+                )
             )
         )
 
@@ -228,7 +232,7 @@ class Stripe:
             _log.error("too many payments to look through", provider=NAME)
             raise Unavailable
         found = (each for page in walked.pages for each in page.data)
-        ours = [each.id for each in found if each.metadata.get("saga_id") == booking_id]
+        ours = [each.id for each in found if (each.metadata or {}).get("saga_id") == booking_id]
         read = [await self.read(id_) for id_ in ours]
         return [each for each in read if each is not None]
 
@@ -278,6 +282,13 @@ class Stripe:
         currency = made.currency.upper()
         amount = self._settings.money.from_stripe(made.amount, currency)
         return TransferMade(transfer_id=made.id, amount=Money(amount=amount, currency=currency))
+
+
+def _in_state(result: T | PaymentRefused) -> T | PaymentRefused:
+    """Of calls for which a hold that ended is a state like others: only a capture has lost something."""
+    if isinstance(result, PaymentRefused) and result.kind == "lost":
+        return PaymentRefused(kind="state", detail=result.detail)
+    return result
 
 
 def _undeclined(result: T | Declined) -> T | PaymentRefused:

@@ -15,6 +15,9 @@ from protocol.suppliers import NotSent, Unknown
 
 Ended = Declined | PaymentRefused | Busy | NotSent | Unknown
 
+RAN_OUT: Final = frozenset({"automatic", "expired"})
+"""Why Stripe cancels a payment itself (§7.1)."""
+
 _STATE: Final = frozenset(
     {
         "payment_intent_unexpected_state",
@@ -97,7 +100,7 @@ def said(error: stripe.StripeError) -> str:
 def _refused(error: stripe.InvalidRequestError, detail: str) -> PaymentRefused:
     code, param = error.code or "", error.param or ""
     if code in _STATE:
-        return PaymentRefused(kind="state", detail=detail)
+        return PaymentRefused(kind="lost" if _has_run_out(error) else "state", detail=detail)
     if code in _LOST:
         return PaymentRefused(kind="lost", detail=detail)
     if param in _METHOD or code.startswith("payment_method_"):
@@ -107,6 +110,14 @@ def _refused(error: stripe.InvalidRequestError, detail: str) -> PaymentRefused:
     if is_missing(error):
         return PaymentRefused(kind="not_found", detail=detail)
     return PaymentRefused(kind="config", detail=detail)
+
+
+def _has_run_out(error: stripe.StripeError) -> bool:
+    """Whether the payment that the error shows was cancelled because its hold ended."""
+    body = error.json_body
+    inner = body.get("error") if isinstance(body, dict) else None
+    shown = inner.get("payment_intent") if isinstance(inner, dict) else None
+    return isinstance(shown, dict) and shown.get("cancellation_reason") in RAN_OUT
 
 
 def _member(error: stripe.StripeError, name: str) -> str | None:

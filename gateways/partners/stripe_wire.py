@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from gateways.partners.stripe_declines import declined
+from gateways.partners.stripe_errors import RAN_OUT
 from gateways.partners.stripe_money import StripeMoney
 from protocol.booking import PaymentAction
 from protocol.frames import Money
@@ -25,7 +26,6 @@ _STATUS: Final[dict[str, PaymentStatus]] = {
     "succeeded": "captured",
     "canceled": "cancelled",
 }
-_RAN_OUT: Final = frozenset({"automatic", "expired"})
 
 
 class _Of(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +89,15 @@ class Transfer(_Of, frozen=True):
     currency: str
 
 
+class Listed(_Of, frozen=True):
+    """As much of a payment as tells whose it is: the account's others may be of any kind."""
+
+    id: str
+    metadata: dict[str, str] | None = None
+
+
 class IntentPage(_Of, frozen=True):
-    data: list[PaymentIntent]
+    data: list[Listed]
     has_more: bool = False
 
 
@@ -166,7 +173,7 @@ def payment_state(
         action=_action(intent) if status == "action_required" else None,
         decline=declined(error.code, error.decline_code) if error and status == "open" else None,
         reference=reference_in(intent.metadata),
-        has_expired=status == "cancelled" and intent.cancellation_reason in _RAN_OUT,
+        has_expired=status == "cancelled" and intent.cancellation_reason in RAN_OUT,
         refund_failed=any(each.status == "failed" for each in refunds or ()),
     )
 

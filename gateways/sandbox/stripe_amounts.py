@@ -164,7 +164,7 @@ _TWO: Final = frozenset(
             "yer",
             "zar",
         ),
-        *("zmw"),
+        "zmw",
     )
 )
 _LEAST: Final = {

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateways.partners.stripe_money import StripeMoney
+from gateways.sandbox import stripe_amounts
 from protocol.frames import Money
 
 MONEY = StripeMoney()
@@ -60,3 +61,9 @@ def test_every_multiple_of_the_unit_survives_the_journey(count, currency):
     number = MONEY.to_stripe(ours)
     if number is not None:
         assert MONEY.from_stripe(number, currency) == ours.amount
+
+
+def test_every_currency_that_is_played_is_taken() -> None:
+    played = stripe_amounts._ZERO | stripe_amounts._TWO | stripe_amounts._THREE
+    assert {currency for currency in played if MONEY.unit(currency.upper()) is None} == set()
+    assert "zmw" in played

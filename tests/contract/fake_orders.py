@@ -25,6 +25,7 @@ from protocol.suppliers import (
 from protocol.travel import OfferKind, OrderState, Query, SupplierOffer, Ticket, Traveller
 
 Flavour = Literal["amadeus", "duffel", "instant", "hotel"]
+Status = Literal["pending", "held", "confirmed", "ticketed", "cancelled"]
 MINUTE_MS = 60_000
 HOLDS_FOR_MS: Mapping[Flavour, int] = {
     "amadeus": 2 * 24 * 60 * MINUTE_MS,
@@ -48,16 +49,18 @@ CAPABILITIES: Mapping[Flavour, tuple[OfferKind, Capabilities]] = {
 
 @dataclass(slots=True)
 class Order:
-    """As the supplier keeps it. `issue_at`: when its tickets will be there; `travellers`: how many."""
+    """As the supplier keeps it. `issue_at`: when its tickets will be there; `travellers`: how many.
+    `pending`: what it will be, and when."""
 
     id: str
     reference: str
     total: Money
     made_at: int
     travellers: int
-    status: Literal["pending", "held", "confirmed", "ticketed", "cancelled"]
+    status: Status
     hold_until: int | None = None
     issue_at: int | None = None
+    pending: tuple[Status, int] | None = None
 
     @property
     def is_live(self) -> bool:
@@ -88,6 +91,8 @@ class OrdersCore:
         self.prices: dict[bytes, Money] = {}
         self.sold_out: set[bytes] = set()
         self.refuses_cancel = False
+        self.accepts_for = 0
+        """ms for which an order is only accepted (Duffel's 202), before it is made."""
 
     def reprice(self, offer: SupplierOffer) -> Priced | Refused:
         if bytes(offer.token) in self.sold_out:
@@ -134,6 +139,9 @@ class OrdersCore:
             status="held" if holds else "ticketed" if self.kind == "flight" else "confirmed",
             hold_until=self._now() + HOLDS_FOR_MS[self.flavour] if holds else None,
         )
+        if self.accepts_for:
+            order.pending = order.status, self._now() + self.accepts_for
+            order.status = "pending"
         self.orders[order.id] = order
         self._heard("order.created", order.id)
         return Created(order=self._state(order))
@@ -207,6 +215,8 @@ class OrdersCore:
 
     def _aged(self, order: Order) -> Order:
         now = self._now()
+        if order.status == "pending" and order.pending is not None and now >= order.pending[1]:
+            order.status, order.pending = order.pending[0], None
         if order.status == "held" and order.issue_at is not None and now >= order.issue_at:
             order.status = "ticketed"
         elif order.status == "held" and order.hold_until is not None and now >= order.hold_until:

@@ -21,8 +21,8 @@ ANY_CALL: Final = ("not_sent", "lost", "blank", "late", "later", "busy", "slow",
 90 seconds and 3 hours (an order: 50 minutes) after it was given up. `busy`: not now. `slow`: the reply takes 20 seconds, and the
 world goes on."""
 REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
-    "open_payment": ("refused",),
-    "authorise": ("declined", "refused"),
+    "open_payment": ("refused", "denied"),
+    "authorise": ("declined", "refused", "denied"),
     "capture": ("expired", "refused"),
     "cancel_payment": ("refused",),
     "refund": ("refused", "fails_later"),
@@ -50,6 +50,7 @@ FAULT_CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
     "late effect": ("late", "later"),
     "slow reply": ("slow",),
     "definite refusal": (
+        "denied",
         "refused",
         "declined",
         "expired",

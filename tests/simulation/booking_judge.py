@@ -17,6 +17,7 @@ from fake_orders import Order
 from fake_payments import Payment
 
 from actors.booking.calls import Call, CancelOrder, Capture, Confirm, Hold, Release
+from actors.booking.finishing import DECLINED
 from actors.booking.state import Part, Saga, Share
 from actors.booking.steps import Notice, Sentence, Step
 
@@ -69,7 +70,6 @@ class Judge(Watch):
             self._told(world, saga, step.notice)
         for share in saga.shares:
             self._true_of(world, share)
-        self._two_live(world)
 
     def executing(self, world: World, call: Call) -> None:
         """Whatever happens at a supplier's, also late, happens once."""
@@ -77,6 +77,11 @@ class Judge(Watch):
             part = world.part(call.part_id)
             if any(order.reference == call.reference for order in _orders(world, part)):
                 self._say(f"I4: {part.id} is ordered twice under {call.reference}")
+
+    def executed(self, world: World) -> None:
+        for part in world.saga.parts:
+            if sum(order.is_live for order in _orders(world, part)) > 1:
+                self._say(f"I4: {part.id} has two live orders")
 
     def leaving(self, world: World, call: Call) -> None:
         """What is asked for must be allowed at the moment when it is asked for."""
@@ -122,11 +127,13 @@ class Judge(Watch):
             self._say(f"{share.id} is said to be authorised, and is not")
 
     def _told(self, world: World, saga: Saga, notice: Notice) -> None:
-        users = {share.user_id for share in saga.shares}
-        for user_id in sorted(users):
-            others = [notice.note, *(s for who, s in notice.notes.items() if who != user_id)]
-            if any(_leaks(sentence) for sentence in others[:1]):
-                self._say(f"everybody is told why a card was declined: {notice.note}")
+        if _leaks(notice.note):
+            self._say(f"everybody is told why a card was declined: {notice.note}")
+        states = {share.user_id: share.state for share in saga.shares}
+        for user_id, sentence in notice.notes.items():
+            if _leaks(sentence) and states.get(user_id) != "declined":
+                self._say(f"{user_id} is told of another's card: {sentence}")
+        for user_id in sorted(states):
             seen = world.view(user_id)
             if seen.action is not None:
                 mine = [
@@ -145,11 +152,6 @@ class Judge(Watch):
                 self._say("a view has another version")
         if world.view(None).action is not None:
             self._say("everybody sees an action")
-
-    def _two_live(self, world: World) -> None:
-        for part in world.saga.parts:
-            if sum(order.is_live for order in _orders(world, part)) > 1:
-                self._say(f"I4: {part.id} has two live orders")
 
     # ── at the end ──
 
@@ -306,4 +308,6 @@ def _all_captured(world: World) -> bool:
 
 
 def _leaks(sentence: Sentence) -> bool:
-    return bool(_OF_ONE_ALONE.search(f"{sentence.text} {sentence.params}"))
+    """Whether it says why a card was refused."""
+    text = f"{sentence.text} {sentence.params}"
+    return sentence.text in DECLINED.values() or bool(_OF_ONE_ALONE.search(text))

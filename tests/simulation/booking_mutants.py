@@ -1,16 +1,18 @@
 """Rules of bookings broken on purpose, one at a time, to see that the judge notices.
 
-Each names the scenarios in which it must be found, and a word of the problem that finds it.
+Each names the scenarios in which it must be found, and a word of the problem that finds it. Unbroken, the same
+scenarios have no problem.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import fake_orders
 from booking_world import Journal, World
 from msgspec.structs import replace
-from mutants import Mutant, Patches
+from mutants import Patches
 
+from actors.booking import finishing, machine, ordering, orders, payments, pricing, unwinding, views
 from actors.booking.calls import (
     Authorise,
     Call,
@@ -20,8 +22,12 @@ from actors.booking.calls import (
     OpenPayment,
     Release,
 )
+from actors.booking.moves import capture
+from actors.booking.state import Saga
+from actors.booking.steps import Sentence
+from actors.booking.turn import Turn
 from protocol.payments import PaymentState
-from protocol.suppliers import Created, Unknown
+from protocol.suppliers import Created, NotSent, Unknown
 
 _execute = World.execute
 _outcome = World.outcome
@@ -112,20 +118,130 @@ def old_fence() -> Patches:
     yield Journal, "__init__", trusting
 
 
-MUTANTS: Final[Mapping[str, tuple[Mutant, tuple[str, ...]]]] = {
-    "double_capture": (Mutant(double_capture, 1, "double charge"), ("amadeus3",)),
+def unknown_is_not_done() -> Patches:
+    """An order that was not answered counts as one that never left."""
+    route = machine._route
+
+    def hopeful(turn: Any, call: Call, outcome: Any) -> None:
+        route(turn, call, NotSent() if isinstance(outcome, Unknown) else outcome)
+
+    yield machine, "_route", hopeful
+
+
+def proven_at_once() -> Patches:
+    """A list that does not have an order proves that it was never made, however young it is."""
+    yield orders, "PROVEN_AFTER", 0
+
+
+def captured_first() -> Patches:
+    """Money is taken before anything is held for it."""
+    yield pricing, "order", capture
+
+
+def reasons_for_all() -> Patches:
+    """Whatever one person is told is told everybody."""
+    plain = finishing._plain
+
+    def loud(before: Saga, saga: Saga) -> Sentence:
+        for sentence in finishing._personal(before, saga).values():
+            return sentence
+        return plain(before, saga)
+
+    yield finishing, "_plain", loud
+
+
+def reasons_for_another() -> Patches:
+    """Why a card was declined is told the next one in the list."""
+    personal = finishing._personal
+
+    def mixed_up(before: Saga, saga: Saga) -> dict[str, Sentence]:
+        users = [share.user_id for share in saga.shares]
+        found = personal(before, saga)
+        return {users[users.index(one) - 1]: sentence for one, sentence in found.items()}
+
+    yield finishing, "_personal", mixed_up
+
+
+def actions_for_all() -> Patches:
+    """Everybody may confirm everybody's payment."""
+    action = views._action
+
+    def open_door(saga: Saga, user_id: str | None) -> Any:
+        found = [action(saga, share.user_id) for share in saga.shares]
+        return next((one for one in found if one is not None), None)
+
+    yield views, "_action", open_door
+
+
+def posted_twice() -> Patches:
+    """What moved is written down twice."""
+    post = Turn.post
+
+    def generous(self: Turn, *args: Any, **more: Any) -> None:
+        post(self, *args, **more)
+        post(self, *args, **more)
+
+    yield Turn, "post", generous
+
+
+def not_posted() -> Patches:
+    """Nothing of it is written down."""
+    yield Turn, "post", lambda *args, **more: None
+
+
+def said_too_early() -> Patches:
+    """What is held on a card is said to be taken."""
+    standing = finishing.standing
+
+    def hasty(*args: Any) -> Any:
+        found = standing(*args)
+        return "captured" if found == "authorized" else found
+
+    yield finishing, "standing", hasty
+
+
+def money_kept() -> Patches:
+    """Nothing is ever left to be given back."""
+    for module in (payments, ordering):
+        yield module, "left_to_refund", lambda *args: 0
+
+
+def holds_kept() -> Patches:
+    """What is undone is undone at the suppliers alone."""
+    yield unwinding, "_undo_share", lambda *args: True
+
+
+def blind() -> Patches:
+    """Nobody looks at anything again."""
+    yield machine, "looks_wanted", lambda saga, now: ()
+
+
+MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]] = {
+    "double_capture": ("double charge", double_capture, ("amadeus3",)),
     "create_and_confirm": (
-        Mutant(create_and_confirm, 1, "orphan hold"),
+        "orphan hold",
+        create_and_confirm,
         ("gives_up+open_payment:s1:1=latest",),
     ),
-    "order_sent_again": (
-        Mutant(order_sent_again, 2, "I4"),
-        ("duffel3+hold:f:1=lost", "amadeus3+hold:f:1=lost"),
-    ),
-    "ticket_before_capture": (Mutant(ticket_before_capture, 1, "I3"), ("duffel3",)),
-    "no_dead_man": (Mutant(no_dead_man, 1, "I2"), ("called_off_unknown+hold:f:1=latest",)),
+    "order_sent_again": ("I4", order_sent_again, ("duffel3+hold:f:1=lost",)),
+    "ticket_before_capture": ("I3", ticket_before_capture, ("duffel3",)),
+    "no_dead_man": ("I2", no_dead_man, ("called_off_unknown+hold:f:1=latest",)),
     "old_fence": (
-        Mutant(old_fence, 3, ""),
+        "",
+        old_fence,
         ("amadeus3+hold:f:1=usurped", "duffel3+capture:s1:1=usurped"),
     ),
+    "unknown_is_not_done": ("I4", unknown_is_not_done, ("amadeus3+hold:f:1=crash_done",)),
+    "proven_at_once": ("I4", proven_at_once, ("duffel3+hold:f:1=late",)),
+    "captured_first": ("I6", captured_first, ("duffel3",)),
+    "reasons_for_all": ("why a card was declined", reasons_for_all, ("tour3",)),
+    "reasons_for_another": ("is told of another", reasons_for_another, ("tour3",)),
+    "actions_for_all": ("sees", actions_for_all, ("banks",)),
+    "posted_twice": ("posted twice", posted_twice, ("hotel3",)),
+    "not_posted": ("the provider has", not_posted, ("hotel3",)),
+    "said_too_early": ("is said to be captured", said_too_early, ("duffel3",)),
+    "money_kept": ("I2", money_kept, ("sold_out_hotel",)),
+    "holds_kept": ("orphan hold", holds_kept, ("gives_up",)),
+    "blind": ("hangs", blind, ("lost_order",)),
 }
+"""By name: a word of the problem that finds it, the rule broken, the scenarios in which it is found."""

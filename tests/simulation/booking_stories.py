@@ -19,7 +19,7 @@ SECURE: Final = "pm_card_threeDSecure2Required"
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
-Mood = Literal["pays", "declines", "silent"]
+Mood = Literal["pays", "declines", "hesitates", "silent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,8 @@ class Person:
 class Story:
     """`parts`: id, flavour, minor units. `people` in listed order, the organiser first unless named.
     `ends`: how it may end when nothing is broken but what it plants. `has_desk`: somebody asks hotels
-    that did not answer."""
+    that did not answer. `lag`, `issues_after`, `accepts_for`: how slow the consolidator's queue, its
+    tickets and the supplier's orders are, in ms."""
 
     name: str
     parts: tuple[tuple[str, Flavour, int], ...]
@@ -61,6 +62,9 @@ class Story:
     last_ticketing_days: float | None = 6.0
     currency: str = "EUR"
     has_desk: bool = False
+    lag: int = 30_000
+    issues_after: int = MINUTE
+    accepts_for: int = 0
 
 
 AMADEUS: Final = ("f", "amadeus", 90_001)
@@ -163,6 +167,73 @@ STORIES: Final[Mapping[str, Story]] = {
             people=_three(),
             ends=UNDONE | BOOKED,
             planted=(("hold:h1:1", "sold_out"),),
+        ),
+        Story(
+            name="found",
+            parts=(DUFFEL,),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("open_payment:s2:1", "lost"), ("open_payment:s2:2", "denied")),
+        ),
+        Story(
+            name="banks",
+            parts=(AMADEUS,),
+            people=_three(
+                ada=Person(methods=(SECURE,)),
+                ben=Person(methods=(SECURE, SECURE), confirms=(False, True)),
+            ),
+            ends=BOOKED,
+        ),
+        Story(
+            name="second_thoughts",
+            parts=(DUFFEL,),
+            people=_three(cyd=Person(mood="hesitates")),
+            organiser="zoe",
+            ends=BOOKED,
+        ),
+        Story(
+            name="no_tickets",
+            parts=(AMADEUS, INN),
+            people=_three(),
+            ends=UNDONE | CLERK,
+            planted=(("release:f:1", "refused"),),
+        ),
+        Story(
+            name="guests",
+            parts=(("f", "instant", 45_000), INN),
+            people=_three(),
+            split={"ada": 75_000},
+            ends=BOOKED,
+        ),
+        Story(
+            name="dinars",
+            parts=(("f", "duffel", 51_200), ("h1", "hotel", 5_120)),
+            people=_three(),
+            ends=BOOKED,
+            currency="KWD",
+        ),
+        Story(
+            name="slow_desk",
+            parts=(AMADEUS,),
+            people=_three(),
+            ends=BOOKED,
+            planted=(("hold:f:1", "lost"),),
+            lag=2 * HOUR,
+            issues_after=40 * MINUTE,
+        ),
+        Story(
+            name="accepted",
+            parts=(DUFFEL,),
+            people=_three(),
+            ends=BOOKED,
+            accepts_for=MINUTE,
+        ),
+        Story(
+            name="hurried",
+            parts=(AMADEUS,),
+            people=_three(ada=Person(prefers={"resplit": ("others",)}), ben=Person(mood="silent")),
+            ends=UNDONE,
+            last_ticketing_days=1.05,
         ),
         Story(
             name="desk",

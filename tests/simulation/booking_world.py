@@ -413,6 +413,8 @@ class World:
                 if isinstance(call, Hold | Confirm | Release | CancelOrder):
                     return Refused(kind="invalid", detail="refused")
                 return PaymentRefused(kind="config", detail="refused")
+            case "denied":
+                return PaymentRefused(kind="amount" if isinstance(call, OpenPayment) else "method")
             case "declined":
                 return self._declined(cast(Authorise, call))
             case "fails_later":
@@ -451,6 +453,12 @@ class World:
         """What it does, and what is answered. `asked`: the saga when it was asked for, if that was earlier."""
         if self.watch is not None:
             self.watch.executing(self, call)
+        outcome = self._execute(call, asked or self.saga, asked_at)
+        if self.watch is not None:
+            self.watch.executed(self)
+        return outcome
+
+    def _execute(self, call: Call, asked: Saga, asked_at: int | None) -> CallOutcome:
         match call:
             case OpenPayment():
                 return self.payments.open(call.amount, call.reference, key=call.key)
@@ -465,8 +473,7 @@ class World:
                     call.payment_id, call.amount, reference=call.reference, key=call.key
                 )
             case Hold():
-                parts = (asked or self.saga).parts
-                part = next(part for part in parts if part.id == call.part_id)
+                part = next(part for part in asked.parts if part.id == call.part_id)
                 self.references.setdefault(part.id, set()).add(call.reference)
                 core = self.suppliers[part.offer.supplier]
                 return core.hold(part.offer, len(self.saga.seats), call.reference, asked_at)
@@ -614,7 +621,7 @@ class World:
         share = next((one for one in seen.participants if one.user_id == actor.user_id), None)
         if share is None or share.amount.amount == 0:
             return None
-        if person.mood == "declines":
+        if person.mood == "declines" or (person.mood == "hesitates" and not actor.has_declined):
             return None if actor.has_declined else lambda: Decline(user_id=actor.user_id)
         if seen.action is not None:
             return Wake
@@ -744,7 +751,10 @@ class World:
             flavour, lambda: self.now, self._order_changed if pushes else None
         )
         if core.capabilities.issue == "explicit":
-            self.desks[core.name] = ConsolidatorCore(core, lambda: self.now, lag=30_000)
+            self.desks[core.name] = ConsolidatorCore(
+                core, lambda: self.now, lag=self.story.lag, issues_after=self.story.issues_after
+            )
+        core.accepts_for = self.story.accepts_for
 
     def _part(self, part_id: str, flavour: Flavour, amount: int) -> Part:
         core = self.suppliers[flavour]
@@ -797,6 +807,9 @@ class Watch:
         raise NotImplementedError
 
     def executing(self, world: World, call: Call) -> None:
+        raise NotImplementedError
+
+    def executed(self, world: World) -> None:
         raise NotImplementedError
 
     def leaving(self, world: World, call: Call) -> None:

@@ -21,7 +21,19 @@ DRAWN: Final = 120_000
 
 
 TIMES: Final = frozenset(
-    "january february march april june july august september october november december".split()
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
 )
 """Never the model's own: they come with a plan. (May is a verb, too.)"""
 

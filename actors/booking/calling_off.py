@@ -140,15 +140,13 @@ def _doubt_everything(turn: Turn) -> None:
 
 
 def _compensate(turn: Turn) -> None:
-    """Undo what can be undone. What is booked must have been called off by hand before."""
-    saga = turn.saga
-    if saga.state == "HOTEL_UNKNOWN" or saga.manual_from == "HOTEL_UNKNOWN":
-        for part in saga.parts:
+    """Undo what can be undone, after what is booked was called off by hand: it is read again, and comes
+    back here when it is still booked. What nobody can look for was not made: the operator has asked."""
+    if turn.saga.state in ("HOTEL_UNKNOWN", "MANUAL"):
+        for part in turn.saga.parts:
             if part.is_doubtful and not part.finds:
                 turn.put_part(replace(part, is_doubtful=False, order=None, is_gone=True))
-    if any(is_booked(part) for part in turn.saga.parts):
-        raise Rejected("conflict", "What is booked must be called off with its supplier first.")
-    unwind(turn, "The trip could not be booked. Everything is being given back.")
+    unwind(turn, "The trip could not be booked. Everything is being given back.", is_ordered=True)
 
 
 def _settle(turn: Turn, note: str) -> None:

@@ -48,8 +48,12 @@ def _calls(saga: Saga) -> Iterator[str]:
                 yield "a capture of a payment that is not the newest"
             elif payment.split_version != saga.split_version and saga.state == "CAPTURING":
                 yield "a capture under an old split"
-        if isinstance(call, Confirm | Release) and not all(is_paid(share) for share in saga.shares):
-            yield "I3: tickets before everything is captured"
+        is_buying = isinstance(call, Confirm | Release)
+        if isinstance(call, Hold):
+            part = next(part for part in saga.parts if part.id == call.part_id)
+            is_buying = not part.holds and saga.state not in ("UNWINDING", "MANUAL")
+        if is_buying and not all(is_paid(share) for share in saga.shares):
+            yield "I3: something is bought before everything is captured"
 
 
 def _ends(saga: Saga) -> Iterator[str]:

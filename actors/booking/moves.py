@@ -169,9 +169,11 @@ def complete(turn: Turn) -> None:
     turn.say("Everything is booked. Have a good trip!")
 
 
-def unwind(turn: Turn, reason: str) -> None:
-    """Undo everything. What is bought and cannot be undone is for a person to see to."""
-    if not turn.saga.by_policy and any(is_booked(part) for part in turn.saga.parts):
+def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
+    """Undo everything. What is bought and cannot be undone is for a person to see to. `is_ordered`: by
+    one, so that it is looked at once more."""
+    is_free = turn.saga.by_policy or is_ordered
+    if not is_free and any(is_booked(part) for part in turn.saga.parts):
         manual(turn, reason)
         return
     close(turn)

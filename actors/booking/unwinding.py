@@ -13,7 +13,6 @@ from actors.booking.orders import (
     is_booked,
     is_proven_none,
     may_be_bought,
-    may_exist,
     undo_order,
 )
 from actors.booking.payments import status_of, undo
@@ -22,6 +21,7 @@ from actors.booking.state import Part, Saga
 from actors.booking.turn import Turn, is_order_busy
 
 BOUGHT: Final = "Something is booked that cannot be undone by itself"
+NOBODY_KNOWS: Final = "Something may be booked, and its supplier cannot be asked by itself"
 REFUND_FAILED: Final = "A refund failed or was refused: it has to be paid otherwise"
 
 
@@ -33,6 +33,9 @@ def advance_unwinding(turn: Turn) -> None:
         return
     if any(_is_bought(turn.saga, part) for part in turn.saga.parts):
         manual(turn, BOUGHT)
+        return
+    if any(_is_beyond_us(turn.saga, part) for part in turn.saga.parts):
+        manual(turn, NOBODY_KNOWS)
         return
     orders = [_undo_part(turn, part) for part in turn.saga.parts]
     payments = [_undo_share(turn, share.id) for share in turn.saga.shares]
@@ -52,6 +55,11 @@ def _is_bought(saga: Saga, part: Part) -> bool:
         part.order.status == "confirmed" and part.is_released and part.issues == "by_supplier"
     )
     return is_booked(part) or is_paid_for
+
+
+def _is_beyond_us(saga: Saga, part: Part) -> bool:
+    """An order that may have been made for good, at a supplier who keeps no list."""
+    return part.is_doubtful and not part.finds and not part.holds and not is_order_busy(saga, part)
 
 
 def _undo_part(turn: Turn, part: Part) -> bool:
@@ -75,8 +83,3 @@ def _undo_share(turn: Turn, share_id: str) -> bool:
         else:
             is_done = undo(turn, share_id, payment) and is_done
     return is_done
-
-
-def is_anything_left(saga: Saga) -> bool:
-    """Whether an order may be left."""
-    return any(may_exist(saga, part) for part in saga.parts)

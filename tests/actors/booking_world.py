@@ -296,10 +296,10 @@ class World:
 
     def _issue(self, call: Confirm | Release) -> Any:
         order = self.orders[call.order_id]
-        captured = sum(kept.captured - kept.refunded for kept in self.payments.values())
-        assert captured >= self.saga.total.amount, "I3: tickets before everything is captured"
         if self.issue == "refused" or order.status == "cancelled":
             return Refused(kind="invalid", detail="no")
+        captured = sum(kept.captured - kept.refunded for kept in self.payments.values())
+        assert captured >= self.saga.total.amount, "I3: tickets before everything is captured"
         if order.status == "held":
             self.orders[call.order_id] = self._ticketed(order)
         return self.orders[call.order_id] if isinstance(call, Confirm) else order

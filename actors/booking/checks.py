@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from actors.booking.calls import Capture, Confirm, Release
+from actors.booking.calls import Capture, Confirm, Hold, Release
 from actors.booking.orders import flight_of, is_booked, is_live, is_ticketed, may_exist
 from actors.booking.payments import is_dead, is_paid, last
 from actors.booking.state import TERMINAL, Saga

@@ -16,7 +16,20 @@ from actors.booking.sites import OPS as CALL_OPS
 CRASHES: Final = ("crash_sent", "crash_done", "crash_recorded", "usurped")
 """After the intent's commit; after the effect; after the result's commit; after the effect another owner
 takes the shard, and the old one's result comes later."""
-ANY_CALL: Final = ("not_sent", "lost", "blank", "late", "later", "busy", "slow", *CRASHES)
+SILENCES: Final = ("outage", "deaf")
+"""For 26 hours nobody answers, whatever is asked of this side: keys grow old meanwhile. `deaf`: what is asked
+is done. Days of waiting are long to play: once for each call in the tests, everywhere in the soak."""
+ANY_CALL: Final = (
+    "not_sent",
+    "lost",
+    "blank",
+    "late",
+    "later",
+    "busy",
+    "slow",
+    *SILENCES,
+    *CRASHES,
+)
 """`lost`: done, and no reply (or one that is no reply). `blank`: not done, and no reply. `late`, `later`: done
 90 seconds and 3 hours (an order: 50 minutes) after it was given up. `busy`: not now. `slow`: the reply takes 20 seconds, and the
 world goes on."""
@@ -47,6 +60,7 @@ FAULT_CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
     "not sent": ("not_sent",),
     "effect without reply": ("lost",),
     "no effect, no reply": ("blank", "not_seen"),
+    "long silence": SILENCES,
     "late effect": ("late", "later"),
     "slow reply": ("slow",),
     "definite refusal": (
@@ -69,14 +83,17 @@ FAULT_CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A story, and faults by site. What the story plants is not in `faults`."""
+    """A story, and faults by site. What the story plants is not in `faults`. `seed`: calls, looks, people and
+    time come in another order than one after another, and replies overtake one another."""
 
     story: Story
     faults: tuple[tuple[str, str], ...] = ()
+    seed: int | None = None
 
     @property
     def name(self) -> str:
-        return "+".join([self.story.name, *(f"{site}={fault}" for site, fault in self.faults)])
+        begin = self.story.name if self.seed is None else f"{self.story.name}~{self.seed}"
+        return "+".join([begin, *(f"{site}={fault}" for site, fault in self.faults)])
 
     @property
     def at(self) -> dict[str, str]:
@@ -86,9 +103,14 @@ class Scenario:
 
 def named(name: str) -> Scenario:
     """The scenario of that name."""
-    story, *faults = name.split("+")
+    begin, *faults = name.split("+")
+    story, _, seed = begin.partition("~")
     pairs = [fault.partition("=") for fault in faults]
-    return Scenario(story=STORIES[story], faults=tuple((site, fault) for site, _, fault in pairs))
+    return Scenario(
+        story=STORIES[story],
+        faults=tuple((site, fault) for site, _, fault in pairs),
+        seed=int(seed) if seed else None,
+    )
 
 
 def faults_at(site: str) -> tuple[str, ...]:

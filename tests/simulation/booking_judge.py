@@ -167,7 +167,7 @@ class Judge(Watch):
                 self._say(f"manual without need: {saga.manual_reason}")
         elif saga.state not in ("COMPLETED", "CANCELLED"):
             self._say(f"it hangs in {saga.state}")
-        if not added and saga.state not in world.story.ends:
+        if not added and world.scenario.seed is None and saga.state not in world.story.ends:
             self._say(f"without faults it ended {saga.state}: {saga.reason}{saga.manual_reason}")
         if saga.pending:
             self._say(f"calls are still open: {[p.call for p in saga.pending]}")

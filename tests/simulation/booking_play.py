@@ -21,9 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
 
-from booking_faults import FAULT_CLASSES, Scenario, faults_at, named, singles
+from booking_faults import FAULT_CLASSES, SILENCES, Scenario, faults_at, named, singles
 from booking_judge import judge
 from booking_stories import STORIES, Story
+
+from actors.booking.sites import OPS
 
 
 def sites_of(story: Story) -> tuple[str, ...]:
@@ -67,17 +69,39 @@ def all_singles(stories: Iterable[Story] = tuple(STORIES.values())) -> Iterator[
         yield from singles(story, sites_of(story))
 
 
+def silences(stories: Iterable[Story] = tuple(STORIES.values())) -> Iterator[Scenario]:
+    """From each call of a story on nobody answers for a day."""
+    for story in stories:
+        for site in sites_of(story):
+            if site.partition(":")[0] in OPS and site not in dict(story.planted):
+                for silence in SILENCES:
+                    yield Scenario(story=story, faults=((site, silence),))
+
+
+def first_silences() -> Iterator[Scenario]:
+    """One of each kind of call."""
+    seen: set[tuple[str, str]] = set()
+    for one in silences():
+        site, silence = one.faults[0]
+        about = site.partition(":")[0], silence
+        if about not in seen:
+            seen.add(about)
+            yield one
+
+
 def random_doubles(count: int, seed: int) -> Iterator[Scenario]:
-    """Seeded. The second site is one that the first fault lets the story reach."""
+    """Seeded. The second site is one that the first fault lets the story reach; in every other one things
+    come in an order of their own."""
     chance = random.Random(seed)
     stories = list(STORIES.values())
-    for _ in range(count):
+    for number in range(count):
         story = chance.choice(stories)
-        first = _drawn(chance, story, sites_of(story))
-        rest = _reached(Scenario(story=story, faults=(first,)).name)
-        rest = tuple(site for site in rest if site != first[0])
-        second = _drawn(chance, story, rest)
-        yield Scenario(story=story, faults=(first, second))
+        order = chance.randrange(1_000_000) if number % 2 else None
+        none = Scenario(story=story, seed=order)
+        first = _drawn(chance, story, _reached(none.name))
+        one = Scenario(story=story, faults=(first,), seed=order)
+        rest = [site for site in _reached(one.name) if site != first[0]]
+        yield Scenario(story=story, faults=(first, _drawn(chance, story, rest)), seed=order)
 
 
 def all_doubles() -> Iterator[Scenario]:
@@ -134,6 +158,9 @@ def main() -> int:
     parser.add_argument("--story", choices=STORIES)
     parser.add_argument("--doubles", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--silences", action="store_true", help="a day without answers at each call"
+    )
     parser.add_argument("--all-doubles", action="store_true")
     parser.add_argument("--part", default="0/1")
     parser.add_argument("--log", action="store_true")
@@ -147,6 +174,8 @@ def main() -> int:
     if options.singles:
         stories = [STORIES[options.story]] if options.story else tuple(STORIES.values())
         scenarios = all_singles(stories)
+    elif options.silences:
+        scenarios = silences()
     elif options.doubles:
         scenarios = random_doubles(options.doubles, options.seed)
     elif options.all_doubles:

@@ -7,13 +7,14 @@ looks made, on a clock that leaps to whatever comes next.
 
 import heapq
 import itertools
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 import msgspec
-from booking_faults import Scenario
+from booking_faults import SILENCES, Scenario
 from booking_stories import DAY, HOUR, MINUTE, Person
 from fake_consolidator import ConsolidatorCore
 from fake_orders import Flavour, OrdersCore
@@ -82,6 +83,8 @@ from protocol.travel import (
 
 START: Final = 1_795_400_000_000
 MAX_STEPS: Final = 1_500
+MAX_STEPS_OF_DAYS: Final = 30_000
+SILENCE: Final = 26 * HOUR
 LATE: Final = {"late": 90_000, "later": 3 * HOUR, "latest": 26 * HOUR}
 LATE_ORDER: Final = {"late": 90_000, "later": 50 * MINUTE, "latest": 3 * HOUR}
 """No supplier holds a request for longer than an hour (`actors.booking.timing.PROVEN_AFTER`), but in a control."""
@@ -153,6 +156,7 @@ class World:
         self, scenario: Scenario, watch: "Watch | None" = None, *, keeps_log: bool = False
     ) -> None:
         self.keeps_log = keeps_log
+        self.chance = None if scenario.seed is None else random.Random(scenario.seed)
         self.scenario = scenario
         self.story = scenario.story
         self.faults = scenario.at
@@ -179,6 +183,7 @@ class World:
             self._supplier(flavour)
         self.people = {user: Actor(user, person) for user, person in self.story.people.items()}
         self.desk_at: int | None = None
+        self.silent: dict[str, tuple[str, int]] = {}
         self.references: dict[str, set[str]] = {}
         try:
             self.saga = self._open()
@@ -206,14 +211,34 @@ class World:
 
     def turn(self) -> bool:
         """One thing. False: there is nothing to do any more."""
+        looks = [look for look in self.wanted() if self.idle.get(look, 0) <= self.now]
+        if self.chance is not None:
+            return self._any_of(looks)
         if self.queue:
             self.perform(self.queue.pop(0))
+        elif looks:
+            self.look(looks[0])
+        else:
+            return self.act() or self.operate() or self.advance()
+        return True
+
+    def _any_of(self, looks: list[Look]) -> bool:
+        """One thing that may be next. Time leaps only while no call waits to leave: each does within
+        seconds of its intent."""
+        assert self.chance is not None
+        things = ["call"] * bool(self.queue) + ["look"] * bool(looks) + ["act"]
+        thing = self.chance.choice(things)
+        if thing == "act" and self.act():
             return True
-        for look in self.wanted():
-            if self.idle.get(look, 0) <= self.now:
-                self.look(look)
-                return True
-        return self.act() or self.operate() or self.advance()
+        if self.queue and thing != "look":
+            self.perform(self.queue.pop(self.chance.randrange(len(self.queue))))
+        elif looks and (self.queue or self.chance.random() < 0.7):
+            self.look(self.chance.choice(looks))
+        elif self.queue:
+            self.perform(self.queue.pop(0))
+        else:
+            return self.operate() or self.advance() or bool(looks)
+        return True
 
     def wanted(self) -> list[Look]:
         """Looks that are not under way."""
@@ -289,7 +314,7 @@ class World:
 
     def decide(self, saga: Saga, message: Input) -> Step:
         self.steps += 1
-        if self.steps > MAX_STEPS:
+        if self.steps > (MAX_STEPS_OF_DAYS if self.silent else MAX_STEPS):
             raise TooLong
         step = machine.decide(saga, message, self.now)
         calls = [intent.call for intent in step.intents]
@@ -347,6 +372,7 @@ class World:
         fault = self.reach(*subject(call))
         if fault == "crash_sent":
             raise Crash
+        fault = self._silence(call, fault) or fault
         if self.watch is not None:
             self.watch.leaving(self, call)
         outcome = self.outcome(call, fault)
@@ -355,7 +381,7 @@ class World:
         if fault == "crash_done":
             raise Crash
         ended = CallEnded(seq=intent.seq, outcome=outcome)
-        if fault == "slow":
+        if fault == "slow" or (fault is None and self._is_slow()):
             self._reply_later(ended)
         elif fault == "usurped":
             self._usurp(ended)
@@ -363,6 +389,16 @@ class World:
             self.feed(ended)
         if fault == "crash_recorded":
             raise Crash
+
+    def _silence(self, of: Call | Look, fault: str | None) -> str | None:
+        """How a call to a side ends that does not answer for a day."""
+        side = "payment" if hasattr(of, "share_id") or isinstance(of, FindPayments) else "supplier"
+        if fault in SILENCES:
+            self.silent[side] = fault, self.now + SILENCE
+        mode, until = self.silent.get(side, ("", 0))
+        if self.now >= until:
+            return None
+        return "blank" if mode == "outage" else "lost"
 
     def _reply_later(self, ended: CallEnded) -> None:
         life = self.life
@@ -373,7 +409,13 @@ class World:
                 self.in_flight.discard(ended.seq)
                 self.feed(ended)
 
-        self.later(20_000, reply)
+        self.later(self._slowness(), reply)
+
+    def _is_slow(self) -> bool:
+        return self.chance is not None and self.chance.random() < 0.3
+
+    def _slowness(self) -> int:
+        return 20_000 if self.chance is None else self.chance.choice((500, 3_000, 20_000, 55_000))
 
     def _usurp(self, ended: CallEnded) -> None:
         """Another owner takes over before the result is stored. The old one does not know, and stores it
@@ -499,13 +541,14 @@ class World:
         fault = self.reach(*subject(look))
         if fault in ("expired", "lapsed", "dearer", "cheaper", "sold_out"):
             self._happen(look, fault)
-        outcome = NotSeen() if fault == "not_seen" else self.see(look)
+        is_silent = self._silence(look, None) is not None
+        outcome = NotSeen() if fault == "not_seen" or is_silent else self.see(look)
         self.note("  {} -> {} {}", look, outcome, fault)
         self.now += 50
         if fault == "crash_seen":
             raise Crash
         looked = Looked(look=look, outcome=outcome)
-        if fault != "slow":
+        if fault != "slow" and not (fault is None and self._is_slow()):
             before = self.saga.revision
             self.feed(looked)
             if self.saga.revision == before:
@@ -519,7 +562,7 @@ class World:
                 self.looking.remove(look)
                 self.feed(looked)
 
-        self.later(20_000, reply)
+        self.later(self._slowness(), reply)
 
     def see(self, look: Look) -> LookOutcome:
         """As it is now."""

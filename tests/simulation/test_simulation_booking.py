@@ -11,7 +11,7 @@ import pytest
 from booking_faults import FAULT_CLASSES, Scenario, named
 from booking_judge import judge
 from booking_mutants import MUTANTS, new_keys
-from booking_play import distinct_singles, play_all, random_doubles, sites_of
+from booking_play import distinct_singles, first_silences, play_all, random_doubles, sites_of
 from booking_stories import STORIES
 from mutants import Mutant
 
@@ -30,6 +30,12 @@ def test_whatever_breaks_once_a_booking_keeps_its_promises(name: str) -> None:
     assert totals["faults fired"] >= len(plays) - 1, "a site was never hit"
 
 
+def test_a_day_without_answers_ends_like_any_other() -> None:
+    totals = play_all(first_silences())
+    print(dict(sorted(totals.items())))
+    assert totals["failed"] == 0
+
+
 @pytest.mark.parametrize("part", range(PARTS), ids="part {}".format)
 def test_whatever_breaks_twice_a_booking_keeps_its_promises(part: int) -> None:
     totals = play_all(random_doubles(DOUBLES // PARTS, part))
@@ -44,7 +50,8 @@ def test_every_call_and_every_look_is_a_site_that_some_story_reaches() -> None:
 
 
 def test_every_class_of_faults_can_happen() -> None:
-    faults = {fault for one in distinct_singles() for _, fault in one.faults}
+    scenarios = [*distinct_singles(), *first_silences()]
+    faults = {fault for one in scenarios for _, fault in one.faults}
     assert [name for name, words in FAULT_CLASSES.items() if not faults & set(words)] == []
     assert faults <= {word for words in FAULT_CLASSES.values() for word in words}
 

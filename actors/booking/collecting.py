@@ -7,12 +7,14 @@ from msgspec.structs import replace
 from actors.booking.moves import first_expiry, reprice, resplit, unwind
 from actors.booking.payments import (
     call_authorise,
+    decline,
     is_dead,
     is_held,
     is_replayable,
     last,
     open_payment,
     resolve_open,
+    status_of,
     undo,
 )
 from actors.booking.resplitting import ask_organiser, missing_seats, missing_shares
@@ -142,12 +144,12 @@ def keep_payments(turn: Turn) -> None:
             continue
         is_needed = bool(share.amount.amount) and not share.is_out
         for payment in share.payments[:-1]:
-            holds = payment.seen is not None and payment.seen.status == "authorized"
+            holds = status_of(payment) == "authorized" and not payment.is_lost
             if not holds or not is_needed or is_held(turn.saga, share, turn.now) or newest.captured:
                 undo(turn, share.id, payment)
-        if not is_needed or newest.captured:
+        if not is_needed or newest.captured or newest.is_lost:
             undo(turn, share.id, newest)  # of what was captured: what is more than the share costs
-        elif turn.saga.state in OPEN_TO_PAYERS:
+        if is_needed and not newest.captured and turn.saga.state in OPEN_TO_PAYERS:
             _pursue(turn, turn.share(share.id), newest)
 
 
@@ -173,7 +175,7 @@ def _pursue(turn: Turn, share: Share, payment: Payment) -> None:
         call_authorise(turn, turn.share(share.id), payment, method, payment.attempt + 1)
     elif payment.is_asked and payment.method is not None:
         if not is_replayable(turn.saga, payment.asked_at, turn.now):
-            turn.put_payment(share.id, replace(payment, is_asked=False))
+            decline(turn, share.id, payment, None)
         elif turn.is_open(payment_subject(share.id, payment.version)):
             call_authorise(turn, share, payment, payment.method, payment.attempt)
 

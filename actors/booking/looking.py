@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from actors.booking.calls import FindOrders, FindPayments, Look, ReadOrder, ReadPayment, Reprice
-from actors.booking.orders import reference
+from actors.booking.orders import is_ticketed, reference
 from actors.booking.payments import id_of, is_dead
 from actors.booking.state import TERMINAL, Part, Payment, Saga, Share
 from actors.booking.timing import AGAIN_AT_LATEST, DEAD_MAN, HOUR
 from actors.booking.turn import (
     FIND,
+    Turn,
     is_order_busy,
     is_payment_busy,
     order_look,
@@ -26,6 +27,13 @@ def looks_wanted(saga: Saga, now: int) -> tuple[Look, ...]:
     return tuple(
         look for subject, look in _wants(saga) if saga.next_look_at.get(subject, now) <= now
     )
+
+
+def hold_back(turn: Turn, look: Look) -> None:
+    """What was just seen, and is wanted still, is not looked at again at once."""
+    for subject, wanted in _wants(turn.saga):
+        if wanted == look and turn.is_open(subject):
+            turn.back_off(subject)
 
 
 def wake_at(saga: Saga) -> int | None:
@@ -86,5 +94,7 @@ def _wants_of(saga: Saga, part: Part) -> Iterator[tuple[str, Look]]:
     is_awaited = saga.state == "TICKETING" and part.kind == "flight" and part.is_released
     if saga.state == "TICKETING" and part.kind == "flight" and not part.holds:
         is_awaited = True
+    if is_ticketed(saga, part):
+        is_awaited = False
     if not part.is_fresh or part.order.status == "pending" or is_awaited:
         yield order_look(part.id), ReadOrder(part_id=part.id, order_id=part.order.order_id)

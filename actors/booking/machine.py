@@ -29,7 +29,7 @@ from actors.booking.collecting import advance_collecting, approve, name_travelle
 from actors.booking.deadlines import next_deadline, ran_out
 from actors.booking.deciding import answer
 from actors.booking.finishing import finished, opening_notice, words_of
-from actors.booking.looking import looks_wanted, wake_at
+from actors.booking.looking import hold_back, looks_wanted, wake_at
 from actors.booking.moves import manual
 from actors.booking.opening import opened
 from actors.booking.order_calls import order_call_ended, order_looked, priced
@@ -82,6 +82,8 @@ def decide(saga: Saga, input: Input, now: int) -> Step:
     if not _take(turn, input) and turn.saga is saga:
         return Step(saga=saga)
     advance(turn)
+    if isinstance(input, Looked):
+        hold_back(turn, input.look)
     return finished(saga, turn, is_wake=isinstance(input, Wake))
 
 

@@ -138,7 +138,7 @@ def observe_order(turn: Turn, part: Part, order: OrderState) -> None:
     )
     turn.put_part(part)
     turn.settled(order_look(part.id))
-    if order.status in ("pending", "held", "confirmed"):
+    if order.status != "cancelled":
         turn.wait(order_look(part.id), POLL_ORDER)
 
 

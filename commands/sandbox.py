@@ -13,9 +13,11 @@ from typing import Any, Final
 import httpx
 import trio
 
+from commands.crash_sites import sandbox_sites
 from commands.sandbox_cities import sold_cities
 from commands.sandbox_words import EXAMPLES, milliseconds
 from core.clock import SystemClock
+from core.config import ConfigError
 from gateways.sandbox.amadeus import AmadeusMachine
 from gateways.sandbox.consolidator import ConsolidatorMachine
 from gateways.sandbox.duffel import DuffelMachine
@@ -114,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     """0: done or stopped; 1: the sandbox refused; 2: it could not start, or was not found."""
     try:
         return _serve(args) if args.action in (None, "serve") else _steer(args, os.environ)
-    except (OSError, StoreError, ValueError, httpx.HTTPError) as error:
+    except (OSError, StoreError, ConfigError, ValueError, httpx.HTTPError) as error:
         return _refuse(str(error))
     except BaseExceptionGroup as group:
         cause = first_cause(group)
@@ -128,7 +130,13 @@ def _serve(args: argparse.Namespace) -> int:
     store = Store(args.data)
     try:
         world = World(store.seed(args.seed, otherwise=DEFAULT_SEED), sold_cities())
-        sandbox = Sandbox(world=world, store=store, machines=MACHINES, wall=SystemClock().now_ms)
+        sandbox = Sandbox(
+            world=world,
+            store=store,
+            machines=MACHINES,
+            wall=SystemClock().now_ms,
+            sites=sandbox_sites(os.environ, args.data),
+        )
         ports = {name: getattr(args, f"{name}_port") for name in PORTS}
         trio.run(_served, sandbox, ports, _note_of(args.data), args.with_parent)
         _note_of(args.data).unlink(missing_ok=True)

@@ -174,7 +174,7 @@ class Config:
             desk_card_file=read("CARAVAN_DESK_CARD_FILE", _path, None),
             agency_email=read("CARAVAN_AGENCY_EMAIL", _email, None),
             agency_phone=read("CARAVAN_AGENCY_PHONE", _phone, None),
-            crash_at=read("CARAVAN_CRASH_AT", _site, None),
+            crash_at=read("CARAVAN_CRASH_AT", site_of, None),
             stripe=PaymentProvider(
                 mode=read("CARAVAN_STRIPE", _mode, "sandbox"),
                 url=read("CARAVAN_STRIPE_URL", _public("https"), None),
@@ -226,7 +226,8 @@ def _sandbox(name: str, text: str) -> str:
     return text.rstrip("/")
 
 
-def _site(name: str, text: str) -> tuple[str, int]:
+def site_of(name: str, text: str) -> tuple[str, int]:
+    """`SITE:N` of the variable `name`. Raises `ConfigError`."""
     site, _, nth = text.rpartition(":")
     if not site or not (nth.isascii() and nth.isdigit() and int(nth) > 0):
         raise ConfigError(f"{name} is {text!r}. Set it to SITE:N, such as commit.after:1.")

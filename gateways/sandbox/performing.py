@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar, assert_never
 
+from core.ports.sites import NoSites, Sites
 from gateways.sandbox import faults
 from gateways.sandbox.clock import instant
 from gateways.sandbox.exchange import Json, Machine, Request, Response, Setting
 from gateways.sandbox.records import Draft, Kept, Memory, Place
+from gateways.sandbox.sites import after_effect, before_effect, op_of
 from gateways.sandbox.world import World
 
 T = TypeVar("T")
@@ -31,13 +33,14 @@ class Performance:
 @dataclass(slots=True, kw_only=True)
 class Sandbox:
     """The machines with what they share. Owns: what a restart forgets. Borrows: the store. `wall` in
-    milliseconds. `after_commit` is told what was written."""
+    milliseconds. `after_commit` is told what was written, `sites` of what crash suites stop at."""
 
     world: World
     store: Kept
     machines: Sequence[Machine]
     wall: Callable[[], int]
     after_commit: Callable[[Collection[Place]], None] = lambda _: None
+    sites: Sites = field(default_factory=NoSites)
     _volatile: Memory = field(default_factory=Memory)
 
     def perform(self, machine: Machine, request: Request, *, late: bool = False) -> Performance:
@@ -62,7 +65,12 @@ class Sandbox:
             wall=self.wall(),
             fired=fired,
         )
+        op = op_of(machine.name, request.method, request.path) if records.changes else None
+        if op is not None:
+            self.sites.reach(before_effect(op))
         self._commit(records, volatile)
+        if op is not None:
+            self.sites.reach(after_effect(op))
         return done
 
     def alter(self, do: Callable[[Setting], T]) -> T:

@@ -10,6 +10,7 @@ import trio
 from gateways.sandbox.exchange import Setting
 from gateways.sandbox.performing import Sandbox
 from gateways.sandbox.records import Place
+from gateways.sandbox.sites import WEBHOOK_AFTER, WEBHOOK_BEFORE
 from gateways.sandbox.stripe_deliveries import (
     DELIVERIES,
     Delivery,
@@ -77,8 +78,10 @@ class WebhookSender:
 
     async def _send(self, client: httpx.AsyncClient, key: str) -> None:
         delivery = self._sandbox.alter(lambda setting: prepared(Call(setting=setting), key))
-        taken = delivery is not None and await _posted(client, delivery)
         if delivery is not None:
+            self._sandbox.sites.reach(WEBHOOK_BEFORE)
+            taken = await _posted(client, delivery)
+            self._sandbox.sites.reach(WEBHOOK_AFTER)
             self._sandbox.alter(
                 lambda setting: concluded(
                     Call(setting=setting), key, how="taken" if taken else "refused"

@@ -1,11 +1,12 @@
 """A booking from the desk to the tickets, and what people are told of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 import trio
-from actors_world import ROOM_ID, TENANT, key, user_id
+from actors_world import ROOM_ID, TENANT, key, user, user_id
 from booking_actors_world import (
     FLIGHT,
     STAY,
@@ -19,10 +20,13 @@ from booking_actors_world import (
 from fake_payments import FakePayments
 from trio.testing import MockClock
 
+from actors.booking.sites import SITES
+from actors.booking.telling import BookingTellings
 from core.errors import PriceChanged, Rejected
 from protocol.booking import (
     ApproveBooking,
     CancelBooking,
+    DecideBooking,
     DeclineBooking,
     GetBooking,
     QuoteTrip,
@@ -462,3 +466,80 @@ class Hanging:
 
     def __exit__(self, *_: object) -> None:
         del self._payments.open
+
+
+class Recording:
+    """Every site that was reached, in order."""
+
+    def __init__(self) -> None:
+        self.reached: list[str] = []
+
+    def reach(self, name: str) -> None:
+        self.reached.append(name)
+
+
+async def test_every_site_of_the_list_is_reached_and_none_besides(
+    autojump_clock: MockClock,
+) -> None:
+    reached: set[str] = set()
+    for offer in (flight(2), flight(2, supplier="amadeus")):
+        sites, world = Recording(), BookingsWorld()
+        async with world.running(sites=sites):
+            booking = await world.opened(offer)
+            await world.name_all(booking)
+            await approve_all(world, booking, 1, 2)
+            await world.until(booking.booking_id, "COMPLETED")
+            if offer.source.supplier == "duffel":
+                asked = await world.at_booking(1, CancelBooking(booking_id=booking.booking_id))
+                assert asked.question.kind == "refund"
+                for option in asked.question.options:
+                    assert "{" not in option.text
+                await world.at_booking(
+                    1,
+                    DecideBooking(
+                        booking_id=booking.booking_id,
+                        question_id=asked.question.id,
+                        option_id=asked.question.options[0].id,
+                    ),
+                )
+                await world.until(booking.booking_id, "CANCELLED", within=3_600)
+        reached |= set(sites.reached)
+        first = [name for name in sites.reached if name.startswith("call.open_payment")]
+        assert first[0] == "call.open_payment.before"
+    sites, world = Recording(), BookingsWorld()
+    async with world.running(sites=sites):
+        booking = await world.opened(flight(2))
+        await world.at_booking(1, approves(booking.booking_id, 1))
+        await trio.sleep(5)
+        await world.at_booking(1, CancelBooking(booking_id=booking.booking_id))
+        await world.until(booking.booking_id, "CANCELLED")
+    assert reached | set(sites.reached) == set(SITES)
+
+
+async def test_everything_of_a_booking_is_told_without_a_gap_in_the_words(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    async with world.running():
+        booking = await world.opened(flight(2), stay(2))
+        await world.name_all(booking)
+        await world.at_booking(2, approves(booking.booking_id, 1, BAD))
+        await trio.sleep(5)
+        await approve_all(world, booking, 1, 2)
+        await world.until(booking.booking_id, "COMPLETED")
+        await trio.sleep(5)
+        rows = await world.bookings.events(TENANT, booking.booking_id, after=0, limit=100)
+        tellings = BookingTellings(world.bookings, world.users)
+        for locale in ("en", "de", "es", "fr", "ar"):
+            for number in (1, 2):
+                reader = replace(user(number), locale=locale)
+                world.users.add(reader)
+                told = await tellings.worded(TENANT, user_id(number), rows)
+                assert len(told) == len(rows)
+                for update in told:
+                    assert update is not None
+                    assert update.note
+                    assert "{" not in update.note
+                    assert update.step
+        assert await tellings.update(TENANT, user_id(5), booking.booking_id, 1) is None
+        assert await tellings.update(TENANT, user_id(1), booking.booking_id, 999) is None

@@ -62,6 +62,8 @@ format: .venv/ready    ## lay out the code
 
 soak: .venv/ready      ## the long versions of the property and crash tests
 	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile tests/simulation tests/e2e tests/fuzz
+	@seq 0 $$(($(JOBS) - 1)) | xargs -P $(JOBS) -I{} $(PY) tests/simulation/booking_play.py --all-doubles --part {}/$(JOBS)
+	@$(PY) tests/simulation/booking_play.py --silences
 
 bench: .venv/ready     ## every benchmark in its short form, about ten minutes
 	@$(PY) -m benchmarks

@@ -27,19 +27,18 @@ ANY_CALL: Final = (
     "later",
     "busy",
     "slow",
-    *SILENCES,
     *CRASHES,
 )
 """`lost`: done, and no reply (or one that is no reply). `blank`: not done, and no reply. `late`, `later`: done
-90 seconds and 3 hours (an order: 50 minutes) after it was given up. `busy`: not now. `slow`: the reply takes 20 seconds, and the
-world goes on."""
+90 seconds and 3 hours (an order: 50 minutes) after it was given up. `busy`: not now. `slow`: the reply
+takes 20 seconds, and the world goes on."""
 REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "open_payment": ("refused", "denied"),
     "authorise": ("declined", "refused", "denied"),
     "capture": ("expired", "refused"),
     "cancel_payment": ("refused",),
     "refund": ("refused", "fails_later"),
-    "hold": ("sold_out", "dearer", "refused"),
+    "hold": ("sold_out", "dearer", "refused", "comes_to_nothing"),
     "confirm": ("refused",),
     "release": ("refused",),
     "cancel_order": ("refused",),
@@ -73,7 +72,7 @@ FAULT_CLASSES: Final[Mapping[str, tuple[str, ...]]] = {
         "cheaper",
         "lapsed",
     ),
-    "fails after success": ("fails_later",),
+    "fails after success": ("fails_later", "comes_to_nothing"),
     "retryable refusal": ("busy",),
     "webhook": ("dropped", "doubled", "delayed"),
     "crash": (*CRASHES, "crash_seen", "crash_before", "crash_after"),

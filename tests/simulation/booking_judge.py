@@ -11,7 +11,7 @@ import traceback
 from collections import Counter
 from typing import Final
 
-from booking_faults import Scenario
+from booking_faults import SILENCES, Scenario
 from booking_world import Watch, World
 from fake_orders import Order
 from fake_payments import Payment
@@ -26,8 +26,8 @@ _OF_ONE_ALONE: Final = re.compile(
     re.I,
 )
 MAY_BE_MANUAL: Final = {
-    "confirm:": ("refused",),
-    "release:": ("refused",),
+    "confirm:": ("refused", *SILENCES),
+    "release:": ("refused", *SILENCES),
     "cancel_order:": ("refused",),
     "cancel_payment:": ("refused",),
     "refund:": ("refused", "fails_later"),
@@ -129,6 +129,9 @@ class Judge(Watch):
     def _told(self, world: World, saga: Saga, notice: Notice) -> None:
         if _leaks(notice.note):
             self._say(f"everybody is told why a card was declined: {notice.note}")
+        paid = sum(payment.net for payment in world.payments.payments.values())
+        if "Nobody has paid" in notice.note.text and paid:
+            self._say(f"everybody is told that nobody has paid, and {paid} were")
         states = {share.user_id: share.state for share in saga.shares}
         for user_id, sentence in notice.notes.items():
             if _leaks(sentence) and states.get(user_id) != "declined":
@@ -173,6 +176,8 @@ class Judge(Watch):
             self._say(f"calls are still open: {[p.call for p in saga.pending]}")
         self._money(world)
         self._ledger(world)
+        if world.settled:
+            return  # the rest was done by hand, at no sandbox and in no ledger
         if saga.state == "COMPLETED":
             self._booked(world)
         elif saga.state == "CANCELLED":
@@ -209,9 +214,9 @@ class Judge(Watch):
                     balances[entry.account] += entry.amount
         psp = sum(amount for name, amount in balances.items() if name.startswith("psp:"))
         net = sum(payment.net for payment in world.payments.payments.values())
-        if psp != net:
+        if psp != net and not world.settled:
             self._say(f"ledger: psp is {psp}, the provider has {net}")
-        if world.saga.state in ("COMPLETED", "CANCELLED"):
+        if world.saga.state in ("COMPLETED", "CANCELLED") and not world.settled:
             for name, amount in balances.items():
                 if amount and name.split(":")[0] in ("trip", "suspense", "participant"):
                     self._say(f"ledger: {name} is {amount} at the end")

@@ -105,17 +105,18 @@ def random_doubles(count: int, seed: int) -> Iterator[Scenario]:
 
 
 def all_doubles() -> Iterator[Scenario]:
-    """One fault of each outcome class at each site, and with each of them one of each class at each
-    site that is reached later."""
-    for first in all_singles():
+    """One fault of each outcome class at each distinct site, and with each of them one of each class at
+    each site that is reached later."""
+    for first in distinct_singles():
         if not first.faults or not _leads(first.faults[0]):
             continue
         site, _ = first.faults[0]
         reached = list(_reached(first.name))
-        later = reached[reached.index(site) + 1 :] if site in reached else []
-        for second in later:
+        for second in reached[reached.index(site) + 1 :]:
+            if int(second.rpartition(":")[2]) > MANY or second in dict(first.story.planted):
+                continue
             for fault in faults_at(second):
-                if _leads((second, fault)) and second not in dict(first.story.planted):
+                if _leads((second, fault)):
                     yield Scenario(story=first.story, faults=(*first.faults, (second, fault)))
 
 

@@ -49,7 +49,7 @@ class Person:
 class Story:
     """`parts`: id, flavour, minor units. `people` in listed order, the organiser first unless named.
     `ends`: how it may end when nothing is broken but what it plants. `has_desk`: somebody asks hotels
-    that did not answer. `lag`, `issues_after`, `accepts_for`: how slow the consolidator's queue, its
+    that did not answer. `has_clerk`: somebody sees to what is manual. `lag`, `issues_after`, `accepts_for`: how slow the consolidator's queue, its
     tickets and the supplier's orders are, in ms."""
 
     name: str
@@ -62,6 +62,7 @@ class Story:
     last_ticketing_days: float | None = 6.0
     currency: str = "EUR"
     has_desk: bool = False
+    has_clerk: bool = False
     lag: int = 30_000
     issues_after: int = MINUTE
     accepts_for: int = 0
@@ -197,6 +198,22 @@ STORIES: Final[Mapping[str, Story]] = {
             people=_three(),
             ends=UNDONE | CLERK,
             planted=(("release:f:1", "refused"),),
+        ),
+        Story(
+            name="clerk",
+            parts=(AMADEUS, INN),
+            people=_three(),
+            ends=UNDONE | BOOKED,
+            planted=(("release:f:1", "refused"),),
+            has_clerk=True,
+        ),
+        Story(
+            name="clerk_pays",
+            parts=(DUFFEL,),
+            people=_three(ada=Person(calls_off=("COMPLETED",), prefers={"refund": ("agree",)})),
+            ends=UNDONE,
+            planted=(("refund:s2:1", "fails_later"),),
+            has_clerk=True,
         ),
         Story(
             name="guests",

@@ -69,8 +69,8 @@ def call_off(turn: Turn, command: CallOff) -> bool:
 
 
 def _is_being_bought(turn: Turn, part: Part) -> bool:
-    """A stay that is on its way cannot be stopped; a reservation can."""
-    return part.kind == "hotel" and part.cancels == "none" and is_order_busy(turn.saga, part)
+    """What is bought by its order cannot be stopped on its way; a reservation can."""
+    return not part.holds and (is_order_busy(turn.saga, part) or part.is_doubtful)
 
 
 def _ask(turn: Turn) -> None:
@@ -114,8 +114,10 @@ def operate(turn: Turn, command: Operate) -> bool:
 
 
 def _retry(turn: Turn) -> None:
-    """Look at everything again, now. At a hotel nobody can ask: it was not booked, try once more."""
+    """Look at everything again, now. Of a stay that nobody here can look for: it was not booked, try
+    once more. (Said of a manual booking, only that it goes on from where it was.)"""
     saga = turn.saga
+    was_asked = saga.state == "HOTEL_UNKNOWN"
     turn.update(next_look_at={}, tries={}, is_stuck=False)
     if saga.state == "MANUAL" and saga.manual_from is not None:
         names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
@@ -125,7 +127,7 @@ def _retry(turn: Turn) -> None:
             for payment in share.payments:
                 if payment.has_refund_failed:
                     turn.put_payment(share.id, replace(payment, has_refund_failed=False))
-    if turn.saga.state == "HOTEL_UNKNOWN":
+    if was_asked:
         for part in turn.saga.parts:
             if part.is_doubtful and not part.finds:
                 turn.put_part(replace(part, is_doubtful=False, order=None, refusal=""))

@@ -1,10 +1,12 @@
 """What happens when time runs out, state by state (pure). Each takes effect at its own time."""
 
 from actors.booking.moves import manual, resplit, unwind
+from actors.booking.payments import doubt
 from actors.booking.pricing import NO_PRICE, is_about_price
 from actors.booking.questions import close
 from actors.booking.state import Saga
 from actors.booking.stays import hotel_ran_out
+from actors.booking.timing import RECHECK_AFTER, RECHECK_UNTIL
 from actors.booking.turn import Turn
 
 
@@ -49,10 +51,23 @@ def ran_out(turn: Turn, name: str) -> None:
             if turn.saga.question is not None and turn.saga.question.kind == "refund":
                 close(turn)
                 turn.say("The trip stays booked.")
+        case "recheck", "COMPLETED" | "CANCELLED":
+            _recheck(turn)
         case "alarm", _:
             turn.update(is_stuck=True)
         case _:
             pass
+
+
+def _recheck(turn: Turn) -> None:
+    """What was given back may have come back since."""
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            if payment.refunded:
+                doubt(turn, share.id, payment)
+    age = turn.now - turn.saga.entered_at
+    if age < RECHECK_UNTIL:
+        turn.set_deadline("recheck", turn.now + max(age, RECHECK_AFTER))
 
 
 def _no_consent(turn: Turn) -> None:

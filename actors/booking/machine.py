@@ -43,7 +43,7 @@ from actors.booking.orders import doubt_order
 from actors.booking.payment_calls import payment_call_ended, payment_looked
 from actors.booking.payments import doubt
 from actors.booking.pricing import advance_reconsent, advance_repricing
-from actors.booking.state import Saga
+from actors.booking.state import TERMINAL, Saga
 from actors.booking.stays import advance_hotel, advance_hotel_unknown
 from actors.booking.steps import (
     Answer,
@@ -206,15 +206,18 @@ def _advance_once(turn: Turn) -> None:
             advance_unwinding(turn)
         case "COMPLETED":
             advance_refund(turn)
-        case "CANCELLED" | "MANUAL":
             _notice_failed_refund(turn)
+        case "CANCELLED":
+            _notice_failed_refund(turn)
+        case "MANUAL":
+            pass
         case _:
             assert_never(turn.saga.state)
 
 
 def _notice_failed_refund(turn: Turn) -> None:
     """A refund may fail days later: then somebody has to pay it otherwise."""
-    if turn.saga.state == "CANCELLED" and any(
+    if turn.saga.state in TERMINAL and any(
         payment.has_refund_failed for share in turn.saga.shares for payment in share.payments
     ):
-        manual(turn, "A refund failed after everything was undone")
+        manual(turn, "A refund failed after the end: it has to be paid otherwise")

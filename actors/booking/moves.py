@@ -19,6 +19,7 @@ from actors.booking.timing import (
     HOUR,
     MAX_ROUNDS,
     ORDER_AFTER,
+    RECHECK_AFTER,
     REPAIR_AFTER,
     REPRICE_AFTER,
     RESPLIT_AFTER,
@@ -163,9 +164,15 @@ def ticket(turn: Turn, flight: Part | None) -> None:
     turn.go("TICKETING", deadlines={"ticketing": until} if flight is not None else {})
 
 
+def _afterwards(turn: Turn) -> dict[str, int]:
+    """Refunds may fail for weeks, and the word of it may be lost: they are looked at again."""
+    has_refunds = any(p.refunded for share in turn.saga.shares for p in share.payments)
+    return {"recheck": turn.now + RECHECK_AFTER} if has_refunds else {}
+
+
 def complete(turn: Turn) -> None:
     close(turn)
-    turn.go("COMPLETED", deadlines={}, next_look_at={}, tries={})
+    turn.go("COMPLETED", deadlines=_afterwards(turn), next_look_at={}, tries={})
     turn.say("Everything is booked. Have a good trip!")
 
 
@@ -190,7 +197,7 @@ def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
 
 
 def cancelled(turn: Turn) -> None:
-    turn.go("CANCELLED", deadlines={}, next_look_at={}, tries={})
+    turn.go("CANCELLED", deadlines=_afterwards(turn), next_look_at={}, tries={})
     if turn.saga.by_policy:
         turn.say("The trip is called off. What the suppliers return has been given back.")
     else:

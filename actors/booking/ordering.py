@@ -16,7 +16,6 @@ from actors.booking.moves import (
     order,
     order_unknown,
     reprice,
-    ticket,
     unwind,
 )
 from actors.booking.order_calls import NOT_SENT, proven_none
@@ -24,6 +23,7 @@ from actors.booking.orders import (
     call_hold,
     call_issue,
     flight_of,
+    is_booked,
     is_live,
     is_proven_none,
     is_ticketed,
@@ -184,16 +184,19 @@ def _finish(turn: Turn) -> None:
 
 
 def late_tickets(turn: Turn) -> bool:
-    """While everything is being undone: all tickets were issued after all, and all is paid."""
+    """While everything is being undone: the flight was bought after all, for everybody, and all is paid.
+    Then the booking goes on."""
     saga = turn.saga
     flight = flight_of(saga)
-    if flight is None or not is_ticketed(saga, flight) or saga.by_policy:
+    if flight is None or saga.by_policy or is_order_busy(saga, flight) or not flight.is_fresh:
+        return False
+    if not is_ticketed(saga, flight) and (flight.holds or not is_booked(flight)):
         return False
     is_whole = all(
         is_paid(share) and not any(p.refunded or p.refund_aim for p in share.payments)
         for share in saga.shares
     )
     if is_whole and not saga.pending:
-        turn.update(reason="")
-        ticket(turn, flight)
+        turn.update(reason="", deadlines={})
+        after_capture(turn)
     return is_whole

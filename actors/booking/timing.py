@@ -33,6 +33,10 @@ CAPTURE_AFTER: Final = 6 * HOUR
 TICKET_AFTER: Final = 24 * HOUR
 STAY_AFTER: Final = 6 * HOUR
 
+RECHECK_AFTER: Final = 12 * HOUR
+RECHECK_UNTIL: Final = 30 * DAY
+"""Refunds are looked at after the end: half a day later, then each time as long again, for a month."""
+
 PROVEN_AFTER: Final = HOUR
 """A call that was not answered may still take effect; none does so later than this after it was sent
 (suppliers hold a request for two minutes at most). What a complete list does not have then was never made."""

@@ -4,8 +4,9 @@ from random import Random
 from typing import Any
 
 from booking_world import CARD, DAY, HOUR, MINUTE, T0, World, flight, stay, world
+from msgspec.structs import replace
 
-from actors.booking.state import TERMINAL
+from actors.booking.state import TERMINAL, Part
 from actors.booking.steps import Answer, Approve, CallOff, Decline, Operate
 from core.errors import Rejected
 from protocol.suppliers import Refused
@@ -117,11 +118,27 @@ def live(seed: int) -> World:
     return w
 
 
+def is_beyond_us(w: World, part: Part) -> bool:
+    """Whether something was made that the saga cannot find."""
+    mine = f"{w.saga.booking_id} {part.id} ATT {part.attempt}"
+    return part.is_doubtful and any(mine in str(o.reference) for o in w.orders.values())
+
+
+def by_hand(w: World) -> None:
+    """What is booked is called off on the telephone."""
+    for order_id, order in w.orders.items():
+        w.orders[order_id] = replace(order, status="cancelled")
+
+
 def help_out(w: World) -> None:
     """What an operator does with a booking that waits for one."""
     for action in ("retry", "compensate", "settle"):
         if w.saga.state in TERMINAL:
             return
+        if action == "compensate":
+            by_hand(w)
+        elif action == "retry" and any(is_beyond_us(w, part) for part in w.saga.parts):
+            continue  # the operator knows that it is booked
         w.is_audited = action != "settle"  # then the rest is done by hand
         try:
             w.put(Operate(operator="op", action=action, note="by hand"))  # type: ignore[arg-type]

@@ -48,9 +48,7 @@ def lowered(total: int, amounts: Sequence[int], unit: int, least: int) -> list[i
         weights = [0 if i in fixed else amount for i, amount in enumerate(amounts)]
         if rest < 0 or rest > sum(weights) or rest % unit:
             return None
-        parts = shared_out(rest, weights, unit) if sum(weights) else [0] * len(amounts)
-        if not sum(weights) and rest:
-            return None
+        parts = shared_out(rest, weights, unit) if sum(weights) else weights
         low = {i for i, part in enumerate(parts) if weights[i] and part < floor}
         if not low:
             return [floor if i in fixed else part for i, part in enumerate(parts)]

@@ -20,6 +20,7 @@ from actors.booking.calls import (
 )
 from actors.booking.steps import Answer, Approve, CallEnded, CallOff, Looked, Operate, Wake
 from actors.booking.views import needs_operator, view
+from core.errors import Rejected
 from protocol.frames import Money
 from protocol.payments import Busy, PaymentRefused
 from protocol.suppliers import Refused, Unsupported
@@ -293,6 +294,56 @@ def test_tickets_that_come_after_all_complete_the_booking() -> None:
     w.pass_time(T0 + 3 * DAY + MINUTE)
     assert w.saga.state == "UNWINDING"
     assert run(w) == "COMPLETED"
+
+
+def test_a_flight_that_was_bought_after_all_still_gets_its_stay() -> None:
+    w = world(flight(holds=False), stay(), split={"ada": 39_000})
+    w.fault = only("lost", Hold)
+    w.sees = lambda look: not isinstance(look, FindOrders)
+    pay_all(w)
+    assert w.saga.state == "ORDER_UNKNOWN"
+    with pytest.raises(Rejected, match="right now"):
+        w.put(CallOff(user_id="ada"))
+    assert run(w, 6 * 60 + 1) == "UNWINDING"
+    w.sees = lambda look: True
+    assert run(w, 10) == "COMPLETED"
+    assert w.balance("psp:stripe") == 39_000
+
+
+def test_an_operator_who_looks_again_does_not_say_that_a_stay_is_not_booked() -> None:
+    w = world(flight(), stay())
+    w.fault = lambda call: "lost" if isinstance(call, Hold) and call.part_id == "h1" else "reply"
+    pay_all(w)
+    w.pass_time(T0 + 3 * DAY, leaps=True)
+    assert w.saga.state == "MANUAL"
+    w.put(Operate(operator="op", action="retry"))
+    assert w.saga.state == "HOTEL_UNKNOWN"
+    assert kinds(w).count("Hold") == 2
+
+
+@pytest.mark.parametrize("end", ["COMPLETED", "CANCELLED"])
+def test_a_refund_that_fails_without_a_word_is_found_later(end: str) -> None:
+    w = world(stay(1), stay(2, 6_000))
+    w.hold_refusals = [None, Refused(kind="sold_out", detail="")]
+    if end == "CANCELLED":
+        w.hold_refusals = [Refused(kind="sold_out", detail="")]
+    pay_all(w)
+    assert run(w) == end
+    kept = next(iter(w.payments.values()))
+    kept.refund_failed, kept.refunded, w.is_audited = True, 0, False
+    assert run(w, 13 * 60) == "MANUAL"
+    assert needs_operator(w.saga)
+
+
+def test_refunds_are_looked_at_for_a_month_and_not_for_ever() -> None:
+    w = world()
+    w.issue = "refused"
+    pay_all(w)
+    assert run(w) == "CANCELLED"
+    before = len(w.steps)
+    w.pass_time(T0 + 90 * DAY)
+    assert w.saga.deadlines == {}
+    assert len(w.steps) - before < 60
 
 
 def test_some_tickets_at_the_end_of_the_hold_are_for_a_person() -> None:

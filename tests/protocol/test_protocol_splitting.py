@@ -92,6 +92,13 @@ def test_shares_fall_with_the_price_but_not_below_what_can_be_charged(
         assert part >= least or not amount
 
 
+def test_a_share_that_is_too_small_already_cannot_fall() -> None:
+    assert lowered(80, [60, 40], 1, 50) is None
+    assert lowered(50, [50, 50], 1, 50) is None
+    assert lowered(0, [0, 0], 1, 50) == [0, 0]
+    assert lowered(160, [120, 60], 1, 50) == [107, 53]
+
+
 @given(amounts=st.lists(st.integers(0, 200), min_size=1, max_size=8), least=st.integers(0, 100))
 def test_small_shares_go_to_the_organiser(amounts: list[int], least: int) -> None:
     parts = gathered(amounts, least, 0)

@@ -24,6 +24,7 @@ from gateways.client import admission
 from gateways.client.connections import Connections
 from gateways.client.policy import Policy
 from gateways.client.router import Router
+from storage.memory.bookings import MemoryBookings
 from storage.memory.durable_timers import MemoryDurableTimers, TimerTable
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryLeases, MemoryShards
@@ -34,6 +35,7 @@ from storage.memory.rooms import MemoryRooms
 from storage.memory.runs import MemoryRuns
 from storage.memory.search import MemorySearch
 from storage.memory.sessions import MemorySessions
+from storage.memory.stored_bookings import StoredBookings
 from storage.memory.stored_log import StoredLog
 from storage.memory.stored_personas import StoredPersonas
 from storage.memory.users import MemoryUsers
@@ -70,6 +72,7 @@ class Database:
         self.sessions = MemorySessions(self.inboxes)
         self.outbox = MemoryOutbox(self.stored)
         self.timers = TimerTable()
+        self.bookings = StoredBookings(self.shards, timers=self.timers, outbox=self.stored.outbox)
         self.search = MemorySearch(self.rooms)
         self.logs: list[MemoryMessageLog] = []
 
@@ -201,6 +204,7 @@ class Node:
             sessions=mortal(database.sessions),
             search=mortal(database.search),
             outbox=mortal(database.outbox),
+            bookings=mortal(MemoryBookings(database.bookings)),
             timers=mortal(MemoryDurableTimers(database.timers, on_set=self._timer_set)),
             credentials=mortal(Guests(database.users)),
             read_models=[],

@@ -186,6 +186,7 @@ def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
     close(turn)
     deadlines = {"alarm": turn.now + ALARM_UNWINDING}
     turn.go("UNWINDING", reason=reason, deadlines=deadlines, next_look_at={}, tries={})
+    turn.update(by_operator=is_ordered)
     doubt_all(turn)
     for part in turn.saga.parts:
         if part.order is not None and not part.is_gone:
@@ -198,7 +199,10 @@ def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
 
 def cancelled(turn: Turn) -> None:
     turn.go("CANCELLED", deadlines=_afterwards(turn), next_look_at={}, tries={})
-    if turn.saga.by_policy:
+    paid = sum(p.captured - p.refunded for share in turn.saga.shares for p in share.payments)
+    if paid and not turn.saga.by_policy:
+        turn.say("The trip is called off. Our team settles what is left with you.")
+    elif turn.saga.by_policy:
         turn.say("The trip is called off. What the suppliers return has been given back.")
     else:
         turn.say("The trip is called off. Nobody has paid anything.")

@@ -183,7 +183,8 @@ class Saga(Value, frozen=True, kw_only=True):
     collected after, whatever was agreed. `entered_at`: when this state began, `touched_at` the newest
     step. `rounds`: prices that were asked for anew. `no_resplit`: somebody would not pay more.
     `manual_from`: where a person was needed. `is_stuck`: it takes longer than it should.
-    `by_policy`: called off when suppliers keep a part."""
+    `by_policy`: called off when suppliers keep a part; `by_operator`: undone at the word of one, who has
+    called off what was booked."""
 
     booking_id: str
     tenant_id: int
@@ -218,3 +219,4 @@ class Saga(Value, frozen=True, kw_only=True):
     manual_from: SagaState | None = None
     is_stuck: bool = False
     by_policy: bool = False
+    by_operator: bool = False

@@ -6,6 +6,8 @@ money may have been spent on them; what is merely held on cards is let go at onc
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from actors.booking.moves import cancelled, manual
 from actors.booking.order_calls import proven_none
 from actors.booking.ordering import late_tickets
@@ -62,7 +64,14 @@ def _is_beyond_us(saga: Saga, part: Part) -> bool:
     return part.is_doubtful and not part.finds and not part.holds and not is_order_busy(saga, part)
 
 
+def _is_called_off(saga: Saga) -> bool:
+    """By an operator, who sees to it that the supplier returns everything."""
+    return saga.by_operator and not saga.by_policy
+
+
 def _undo_part(turn: Turn, part: Part) -> bool:
+    if part.is_gone and part.is_paid and part.returned is None and _is_called_off(turn.saga):
+        part = replace(part, returned=part.total.amount)
     if part.is_gone and part.is_paid and part.returned is not None:
         take_back(turn, part)
         return True

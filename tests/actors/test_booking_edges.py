@@ -310,6 +310,32 @@ def test_a_flight_that_was_bought_after_all_still_gets_its_stay() -> None:
     assert w.balance("psp:stripe") == 39_000
 
 
+def test_what_an_operator_has_called_off_is_given_back_whole() -> None:
+    w = world(flight(), stay())
+    w.issue = "refused"
+    pay_all(w)
+    assert run(w) == "MANUAL"
+    w.put(Operate(operator="op", action="compensate"))
+    assert run(w) == "MANUAL"
+    for order in list(w.orders.values()):
+        w.orders[order.order_id] = replace(order, status="cancelled")
+    w.put(Operate(operator="op", action="compensate"))
+    assert run(w) == "CANCELLED"
+    assert w.balance("psp:stripe") == w.balance("supplier:duffel") == 0
+
+
+def test_people_are_not_told_that_nobody_paid_when_the_rest_is_settled_by_hand() -> None:
+    w = world(flight(), stay())
+    w.issue, w.is_audited = "refused", False
+    pay_all(w)
+    assert run(w) == "MANUAL"
+    w.put(Operate(operator="op", action="settle", note="paid back by transfer"))
+    assert w.saga.state == "CANCELLED"
+    notice = w.steps[-1].notice
+    assert notice is not None
+    assert notice.note.text.endswith("Our team settles what is left with you.")
+
+
 def test_an_operator_who_looks_again_does_not_say_that_a_stay_is_not_booked() -> None:
     w = world(flight(), stay())
     w.fault = lambda call: "lost" if isinstance(call, Hold) and call.part_id == "h1" else "reply"

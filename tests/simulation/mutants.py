@@ -322,7 +322,7 @@ def unannounced() -> Patches:
 
 
 MUTANTS: Mapping[str, Mutant] = {
-    "late_to_an_answer": Mutant(late_to_an_answer, 30, "which had not begun", seen_by=5),
+    "late_to_an_answer": Mutant(late_to_an_answer, 30, "which had not begun", seen_by=1),
     "answered_twice": Mutant(answered_twice, 150, "is stored 2 times", {"turn": 0.15}, seen_by=17),
     "speechless_after_a_crash": Mutant(
         speechless_after_a_crash, 60, "never heard the end", {"turn": 0.1, "cut": 0.0, "end": 0.0}
@@ -333,16 +333,16 @@ MUTANTS: Mapping[str, Mutant] = {
     "ack_before_commit": Mutant(ack_before_commit, 20, "was acked at"),
     "no_dedupe": Mutant(no_dedupe, 20, "is stored 2 times"),
     "burnt_seq": Mutant(burnt_seq, 20, "not 1..n"),
-    "forgotten_join": Mutant(forgotten_join, 60, "is deaf", {"coup": 0.3, "cut": 0.5}, seen_by=9),
+    "forgotten_join": Mutant(forgotten_join, 60, "is deaf", {"coup": 0.3, "cut": 0.5}),
     "deaf_after_a_crash": Mutant(
-        deaf_after_a_crash, 100, "is deaf", {"turn": 0.1, "cut": 0.05, "call": 0.1}, seen_by=23
+        deaf_after_a_crash, 100, "is deaf", {"turn": 0.1, "cut": 0.05, "call": 0.1}, seen_by=38
     ),
     "no_catch_up": Mutant(no_catch_up, 40, "and not"),
     "stale_fence": Mutant(
-        stale_fence, 120, "two owners", {"end": 0.4, "flush": 0.0, "cut": 0.0}, seen_by=14
+        stale_fence, 120, "two owners", {"end": 0.4, "flush": 0.0, "cut": 0.0}, seen_by=4
     ),
     "lost_broadcast": Mutant(lost_broadcast, 10, "and not"),
-    "restart_without_reload": Mutant(restart_without_reload, 40, "two owners", seen_by=7),
+    "restart_without_reload": Mutant(restart_without_reload, 40, "two owners"),
     "event_before_ok": Mutant(event_before_ok, 10, "before the answer"),
     "removed_listen_on": Mutant(removed_listen_on, 20, "without being a member"),
     "trusted_silence": Mutant(
@@ -350,12 +350,12 @@ MUTANTS: Mapping[str, Mutant] = {
         80,
         "two owners",
         {"flush": 0.7, "turn": 0.0, "cut": 0.0, "end": 0.0},
-        seen_by=3,
+        seen_by=21,
     ),
     "replay_from_one_later": Mutant(replay_from_one_later, 10, "and not"),
     "invited_twice": Mutant(invited_twice, 20, "came twice", seen_by=4),
     "given_up": Mutant(given_up, 10, "never came", seen_by=2),
-    "outbox_moves_first": Mutant(outbox_moves_first, 20, "never came"),
+    "outbox_moves_first": Mutant(outbox_moves_first, 20, "never came", seen_by=4),
     "answers_overtake": Mutant(answers_overtake, 20, "was answered"),
     "rooms_made_twice": Mutant(rooms_made_twice, 20, "rooms were made", seen_by=5),
     "judged_while_recovering": Mutant(

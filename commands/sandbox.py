@@ -22,6 +22,7 @@ from gateways.sandbox.amadeus import AmadeusMachine
 from gateways.sandbox.consolidator import ConsolidatorMachine
 from gateways.sandbox.duffel import DuffelMachine
 from gateways.sandbox.exchange import Machine
+from gateways.sandbox.paypal import PayPalMachine
 from gateways.sandbox.performing import Sandbox
 from gateways.sandbox.shell import serve_sandbox
 from gateways.sandbox.store import Store, StoreError
@@ -40,6 +41,7 @@ MACHINES: Final[tuple[Machine, ...]] = (
     DuffelMachine(),
     ConsolidatorMachine(),
     StripeMachine(),
+    PayPalMachine(),
 )
 PORTS: Final = ("control", *(each.name for each in MACHINES))
 

@@ -27,6 +27,7 @@ JOURNAL: Final = "sandbox.journal"
 _COUNTERS: Final = "sandbox.counters"
 CONTROL: Final = "control"
 WEBHOOKS: Final = "stripe.webhooks"
+PAYPAL_WEBHOOKS: Final = "paypal.webhooks"
 """The apis of the control port and of webhooks: a rule concerns them only by name."""
 
 MAX_RULES: Final = 100
@@ -343,7 +344,10 @@ def next_number(draft: Draft, of: str) -> int:
 
 def _concerns(match: Match, api: str, method: str, path: str, body: bytes) -> bool:
     return (
-        (match.api == api or (match.api is None and api not in (CONTROL, WEBHOOKS)))
+        (
+            match.api == api
+            or (match.api is None and api not in (CONTROL, WEBHOOKS, PAYPAL_WEBHOOKS))
+        )
         and match.method in (None, method)
         and (match.path_regex is None or _found(match.path_regex, path))
         and (match.body_regex is None or _found(match.body_regex, body.decode(errors="replace")))

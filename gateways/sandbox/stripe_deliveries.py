@@ -1,6 +1,6 @@
 """Deliveries of events, planned as records: when, to whom, and what is odd about them.
 
-Who sends them (`stripe_sender`) asks what is due, posts what is `prepared`, and says how it ended.
+Who sends them (`webhook_sender`) asks what is due, posts what is `prepared`, and says how it ended.
 All times here are the wall's, in milliseconds: receivers judge signatures by their own clock.
 """
 

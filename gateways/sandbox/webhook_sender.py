@@ -1,24 +1,20 @@
-"""Sends Stripe's webhooks, a few at once, to this machine only; and lets due things happen meanwhile."""
+"""Sends the webhooks of who is played, a few at once, to this machine only; and lets due things happen
+meanwhile."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Final
 
 import httpx
 import trio
 
+from gateways.sandbox import paypal_events, stripe_deliveries
 from gateways.sandbox.exchange import Setting
 from gateways.sandbox.performing import Sandbox
 from gateways.sandbox.records import Place
 from gateways.sandbox.sites import WEBHOOK_AFTER, WEBHOOK_BEFORE
-from gateways.sandbox.stripe_deliveries import (
-    DELIVERIES,
-    Delivery,
-    concluded,
-    is_loopback,
-    prepared,
-    waiting,
-)
+from gateways.sandbox.stripe_deliveries import Delivery, is_loopback
 from gateways.sandbox.stripe_objects import Call
 
 log: Final = logging.getLogger("caravan.sandbox")
@@ -29,11 +25,41 @@ LOOK_EVERY: Final = 1.0
 """Seconds after which the business clock is asked what is due: nobody else may ask."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """One supplier's deliveries, as records of that `kind`: which wait (key and wall time), one of them
+    signed, and how it ended."""
+
+    kind: str
+    waiting: Callable[[Setting, int], list[tuple[str, int]]]
+    prepared: Callable[[Setting, str], Delivery | None]
+    concluded: Callable[[Setting, str, bool], None]
+
+
+STRIPE: Final = Queue(
+    kind=stripe_deliveries.DELIVERIES,
+    waiting=stripe_deliveries.waiting,
+    prepared=lambda setting, key: stripe_deliveries.prepared(Call(setting=setting), key),
+    concluded=lambda setting, key, is_taken: stripe_deliveries.concluded(
+        Call(setting=setting), key, how="taken" if is_taken else "refused"
+    ),
+)
+PAYPAL: Final = Queue(
+    kind=paypal_events.DELIVERIES,
+    waiting=paypal_events.waiting,
+    prepared=paypal_events.prepared,
+    concluded=lambda setting, key, is_taken: paypal_events.concluded(
+        setting, key, is_taken=is_taken
+    ),
+)
+
+
 class WebhookSender:
     """Owns: which deliveries are under way. Borrows: the sandbox, whose records are the queue."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, queue: Queue = STRIPE) -> None:
+        self._sandbox, self._queue = sandbox, queue
+        self._heard_before = sandbox.after_commit
         self._wake = trio.Event()
         self._under_way: set[str] = set()
         self._look_at = 0.0
@@ -56,7 +82,7 @@ class WebhookSender:
                 self._look()
                 patience = LOOK_EVERY
                 now = self._sandbox.wall()
-                for key, at in self._sandbox.alter(_first_ones):
+                for key, at in self._sandbox.alter(self._first_ones):
                     if key in self._under_way:
                         continue
                     if len(self._under_way) == AT_ONCE:
@@ -77,22 +103,23 @@ class WebhookSender:
             self._sandbox.alter(machine.settle)
 
     async def _send(self, client: httpx.AsyncClient, key: str) -> None:
-        delivery = self._sandbox.alter(lambda setting: prepared(Call(setting=setting), key))
+        delivery = self._sandbox.alter(lambda setting: self._queue.prepared(setting, key))
         if delivery is not None:
             self._sandbox.sites.reach(WEBHOOK_BEFORE)
             taken = await _posted(client, delivery)
             self._sandbox.sites.reach(WEBHOOK_AFTER)
-            self._sandbox.alter(
-                lambda setting: concluded(
-                    Call(setting=setting), key, how="taken" if taken else "refused"
-                )
-            )
+            self._sandbox.alter(lambda setting: self._queue.concluded(setting, key, taken))
         self._under_way.discard(key)
         self._wake.set()
 
     def _committed(self, places: Collection[Place]) -> None:
-        if any(kind == DELIVERIES for kind, _ in places):
+        self._heard_before(places)
+        if any(kind == self._queue.kind for kind, _ in places):
             self._wake.set()
+
+    def _first_ones(self, setting: Setting) -> list[tuple[str, int]]:
+        """More than can be under way."""
+        return self._queue.waiting(setting, 2 * AT_ONCE)
 
 
 async def _posted(client: httpx.AsyncClient, delivery: Delivery) -> bool:
@@ -108,8 +135,3 @@ async def _posted(client: httpx.AsyncClient, delivery: Delivery) -> bool:
     except (httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as error:
         log.info("a webhook was not taken: %s", type(error).__name__)
         return False
-
-
-def _first_ones(setting: Setting) -> list[tuple[str, int]]:
-    """More than can be under way."""
-    return waiting(setting, 2 * AT_ONCE)

@@ -47,10 +47,6 @@ class Time:
         async with httpx.AsyncClient(trust_env=False) as self._client:
             await self._following.run()
 
-    def nudge(self) -> None:
-        """The suppliers say that their time has leapt."""
-        self._following.nudge()
-
     def statistics(self) -> Mapping[str, int | float]:
         return {"offset_ms": self.business.offset_ms}
 

@@ -60,7 +60,6 @@ class SuppliersTime:
         on_leap: Callable[[], None],
     ) -> None:
         self._time, self._kept, self._ask, self._on_leap = time, kept, ask, on_leap
-        self._nudged = trio.Event()
         self._has_warned = False
 
     async def load(self) -> None:
@@ -71,7 +70,6 @@ class SuppliersTime:
         """Until cancelled. Asks every two seconds; less and less often while nothing comes back."""
         wait = FOLLOW_EVERY
         while True:
-            self._nudged = trio.Event()
             try:
                 await self._follow()
                 wait = FOLLOW_EVERY
@@ -79,12 +77,7 @@ class SuppliersTime:
             except Exception as error:
                 wait = min(wait * 2, MOST_PATIENT)
                 log.info("business_time.unheard", error=type(error).__name__, again_in=wait)
-            with trio.move_on_after(wait):
-                await self._nudged.wait()
-
-    def nudge(self) -> None:
-        """The suppliers' time may have leapt."""
-        self._nudged.set()
+            await trio.sleep(wait)
 
     async def _follow(self) -> None:
         theirs = await self._ask()

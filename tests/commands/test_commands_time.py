@@ -6,21 +6,29 @@ from trio.testing import MockClock
 
 from commands.wire_time import Time, is_played
 from core.clock import SystemClock
-from core.config import Config, Supplier
+from core.config import Config, PaymentProvider, Supplier
 from core.ports.business_offset import BusinessOffset
 from storage.memory.business_clock import MemoryBusinessOffset
 
 LIVE, PLAYED, OFF = Supplier(mode="live"), Supplier(mode="sandbox"), Supplier(mode="off")
+UNPAID = PaymentProvider(mode="off")
 
 
 @pytest.mark.parametrize(
-    ("amadeus", "duffel", "played"),
-    [(PLAYED, PLAYED, True), (PLAYED, OFF, True), (PLAYED, LIVE, False), (OFF, OFF, False)],
+    ("amadeus", "duffel", "stripe", "played"),
+    [
+        (PLAYED, PLAYED, PaymentProvider(), True),
+        (PLAYED, OFF, UNPAID, True),
+        (OFF, OFF, PaymentProvider(), True),
+        (OFF, OFF, UNPAID, False),
+        (PLAYED, LIVE, PaymentProvider(), False),
+        (PLAYED, PLAYED, PaymentProvider(mode="live"), False),
+    ],
 )
 def test_business_time_is_the_sandboxs_where_nobody_is_live(
-    amadeus: Supplier, duffel: Supplier, played: bool
+    amadeus: Supplier, duffel: Supplier, stripe: PaymentProvider, played: bool
 ) -> None:
-    assert is_played(Config(amadeus=amadeus, duffel=duffel)) is played
+    assert is_played(Config(amadeus=amadeus, duffel=duffel, stripe=stripe)) is played
 
 
 def time_of(config: Config, kept: BusinessOffset, asked: list[bool]) -> Time:

@@ -13,13 +13,13 @@ import structlog
 
 from core.ports.bookings import Bookings
 from core.ports.clock import Clock
-from core.ports.durable_timers import SetTimer
+from core.ports.durable_timers import MAX_NAME_LENGTH, SetTimer
 from core.ports.payments import NotGenuine, Payments, WebhookNotice
 from core.ports.webhooks import MAX_EVENT_ID, Received, WebhookEvent, Webhooks
 from protocol.booking import BOOKING
 
 TIMER: Final = "webhook"
-"""The booking actor's timer. Its payload is MessagePack `{"paymentId": id}`; without one, any payment may
+"""How the names of the booking actor's timers begin that come of webhooks. The payload is MessagePack `{"paymentId": id}`; without one, any payment may
 have changed."""
 
 MAX_KIND: Final = 64
@@ -88,7 +88,7 @@ class PaymentWebhooks:
         timer = SetTimer(
             tenant_id=self._tenant_id,
             address=BOOKING.at(booking_id),
-            name=TIMER,
+            name=timer_of(notice.payment_id),
             due_at=now,
             payload=payload if notice.payment_id else None,
         )
@@ -104,3 +104,8 @@ class PaymentWebhooks:
             return None
         known = await self._bookings.load(self._tenant_id, reference.booking_id)
         return reference.booking_id if known else None
+
+
+def timer_of(payment_id: str | None) -> str:
+    """One for each payment: what is said of another meanwhile takes nobody's place."""
+    return TIMER if payment_id is None else f"{TIMER}:{payment_id}"[:MAX_NAME_LENGTH]

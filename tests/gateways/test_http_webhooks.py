@@ -11,7 +11,7 @@ from stripe_stub import METADATA, REFERENCE, Stub, an_error, an_intent
 
 from core.clock import SystemClock
 from core.errors import Unavailable
-from core.payment_webhooks import TIMER, PaymentWebhooks
+from core.payment_webhooks import PaymentWebhooks, timer_of
 from gateways.http.webhooks import MAX_WEBHOOK_BYTES
 from protocol.booking import BOOKING
 from storage.memory.durable_timers import MemoryDurableTimers
@@ -91,7 +91,7 @@ async def test_a_genuine_event_wakes_its_booking_however_often_it_comes(world):
     first = await world.deliver(an_event())
     assert (first.status, first.json) == (200, {"received": "taken"})
     payload = msgspec.msgpack.encode({"paymentId": "pi_sbx0001"})
-    assert world.waiting == [(BOOKING.at(REFERENCE.booking_id), TIMER, payload)]
+    assert world.waiting == [(BOOKING.at(REFERENCE.booking_id), timer_of("pi_sbx0001"), payload)]
     again = await world.deliver(an_event())
     assert (again.status, again.json) == (200, {"received": "known"})
     assert len(world.waiting) == 1

@@ -14,7 +14,7 @@ from stripe_stub import EUR, REFERENCE
 from core.chance import SystemChance
 from core.clock import SystemClock
 from core.errors import Unavailable
-from core.payment_webhooks import TIMER, PaymentWebhooks
+from core.payment_webhooks import PaymentWebhooks, timer_of
 from gateways.http.server import HttpServer, bind_http, port_of
 from gateways.partners.stripe import Stripe
 from gateways.partners.stripe_registration import Registration
@@ -191,12 +191,12 @@ async def test_what_happens_at_the_provider_wakes_its_booking(played: Played) ->
         await played.registration().register(
             f"http://127.0.0.1:{port_of(listener)}/webhooks/stripe"
         )
-        await played.hold()
+        payment_id = await played.hold()
         with trio.fail_after(5):
             while not played.woken:
                 await trio.sleep(0.01)
         nursery.cancel_scope.cancel()
-    assert played.woken == [(BOOKING.at(REFERENCE.booking_id), TIMER)]
+    assert played.woken == [(BOOKING.at(REFERENCE.booking_id), timer_of(payment_id))]
     assert webhooks.statistics()["not_genuine"] == 0
 
 
@@ -210,4 +210,4 @@ async def test_what_was_lost_on_the_way_is_fetched_by_who_starts(played: Played)
     assert {each.payment_id for each in missed} == {payment_id}
     assert [await webhooks.take(played.stripe, each) for each in missed] == ["taken"]
     assert [await webhooks.take(played.stripe, each) for each in missed] == ["known"]
-    assert played.woken == [(BOOKING.at(REFERENCE.booking_id), TIMER)]
+    assert played.woken == [(BOOKING.at(REFERENCE.booking_id), timer_of(payment_id))]

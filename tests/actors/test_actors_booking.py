@@ -23,12 +23,16 @@ from trio.testing import MockClock
 from actors.booking.sites import SITES
 from actors.booking.telling import BookingTellings
 from core.errors import PriceChanged, Rejected
+from core.payment_webhooks import timer_of
+from core.ports.durable_timers import SetTimer
 from protocol.booking import (
+    BOOKING,
     ApproveBooking,
     CancelBooking,
     DecideBooking,
     DeclineBooking,
     GetBooking,
+    OperateBooking,
     QuoteTrip,
     Share,
     TravellerSpec,
@@ -124,6 +128,56 @@ async def test_why_a_card_was_declined_is_told_to_its_owner_alone(
     assert own["version"] == theirs["version"]
     assert own["note"] != theirs["note"]
     assert "declined" in own["note"]
+
+
+async def test_what_a_payer_must_do_is_theirs_alone_and_a_webhook_says_that_it_was_done(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    async with world.running():
+        booking = await world.opened(flight(2))
+        await world.at_booking(2, approves(booking.booking_id, 2, "pm_card_authenticationRequired"))
+        await trio.sleep(2)
+        ada, ben = [
+            await world.at_booking(n, GetBooking(booking_id=booking.booking_id)) for n in (1, 2)
+        ]
+        assert [one.state for one in ben.participants] == ["invited", "action_required"]
+        assert ada.action is None
+        assert ben.action is not None
+        [payment] = world.provider.payments.values()
+        world.provider.finish_action(payment.id, ok=True)
+        said = SetTimer(
+            tenant_id=TENANT,
+            address=BOOKING.at(booking.booking_id),
+            name=timer_of(payment.id),
+            due_at=0,
+            payload=msgspec.msgpack.encode({"paymentId": payment.id}),
+        )
+        await world.timers.apply(said)
+        await trio.sleep(2)
+        ben = await world.at_booking(2, GetBooking(booking_id=booking.booking_id))
+        assert [one.state for one in ben.participants] == ["invited", "authorized"]
+        assert ben.action is None
+
+
+async def test_an_operators_word_that_was_left_with_a_timer_is_heard(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    async with world.running():
+        booking = await world.opened(flight(2))
+        word = OperateBooking(operator="terminal", action="compensate")
+        left = SetTimer(
+            tenant_id=TENANT,
+            address=BOOKING.at(booking.booking_id),
+            name="operate",
+            due_at=0,
+            payload=msgspec.msgpack.encode(word),
+        )
+        await world.timers.apply(left)
+        await world.until(booking.booking_id, "CANCELLED")
+        with pytest.raises(Rejected, match="forbidden"):
+            await world.tell(BOOKING.at(booking.booking_id), world.client(1), word)
 
 
 async def test_a_stay_is_paid_and_then_booked(autojump_clock: MockClock) -> None:

@@ -63,7 +63,8 @@ class PaymentState(Value, frozen=True, kw_only=True, tag="payment", tag_field="e
     """A payment as the provider has it now. `capturable`, `captured`, `refunded` in minor units of
     `amount`'s currency. `capture_before`: until when the authorisation holds. `decline`: why the last
     method was refused. `has_expired`: cancelled because the authorisation ran out. `refund_failed`: a
-    refund was given back to us."""
+    refund was given back to us. `is_approved`: open, and its owner has agreed at the provider's page since:
+    the money is held by authorising it with the same method once more, under a new key."""
 
     payment_id: str
     status: PaymentStatus
@@ -77,6 +78,7 @@ class PaymentState(Value, frozen=True, kw_only=True, tag="payment", tag_field="e
     reference: PaymentReference | None = None
     has_expired: bool = False
     refund_failed: bool = False
+    is_approved: bool = False
 
 
 class RefundMade(Value, frozen=True, kw_only=True, tag="refund_made", tag_field="ended"):

@@ -34,12 +34,14 @@ TransferResult = TransferMade | Unfinished | Unsupported
 class PaymentCapabilities:
     """`holds_for`: seconds that an authorisation lasts at least, where a payment does not say until
     when. `replays_for`: seconds for which a repeat with the same key is answered as the first call was;
-    after that a repeat would execute anew."""
+    after that a repeat would execute anew. `asks_first`: there are no methods to choose from; the first
+    attempt asks its owner at the provider's page, and holds nothing."""
 
     holds_for: float
     replays_for: float
     finds_by_reference: bool
     transfers: bool
+    asks_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,9 @@ class Payments(Protocol):
     async def authorise(
         self, payment_id: str, method: str, *, return_url: str | None, key: str
     ) -> AuthoriseResult:
-        """Hold the money. One `key` per attempt: an answer that was a decline stays one."""
+        """Hold the money. One `key` per attempt: an answer that was a decline stays one, or asks the
+        owner anew where the provider `asks_first`. Of a payment that `is_approved`: the second
+        half of an attempt, under a key of its own."""
 
     async def capture(self, payment_id: str, amount: Money, *, key: str) -> OpenResult:
         """Take up to what is held; the rest is let go."""
@@ -121,4 +125,5 @@ class Payments(Protocol):
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str]
     ) -> WebhookNotice | NotGenuine:
-        """`body` byte for byte as it came; header names in lower case."""
+        """`body` byte for byte as it came; header names in lower case. Raises `Unavailable` where the
+        provider itself has to be asked, and cannot be."""

@@ -72,6 +72,9 @@ async def book(talk: Talk, rest: str) -> None:
     )
     talk.bookings.quoted = None
     await _show_whole(talk, answer["booking"])
+    if quoted.adults != len(people):
+        whole = f"The quote is for {quoted.adults} adults, and {len(people)} take part"
+        talk.screen.show(f"    {whole}: /quote N adults={len(people)} is for these alone.", "dim")
 
 
 async def traveller(talk: Talk, rest: str) -> None:

@@ -555,6 +555,7 @@ async def test_a_price_that_rose_is_shown_and_may_be_booked(talk: Any, server: S
     assert "The price has changed." in talk.screen
     await terminal_bookings.book(talk, "with ada ben")
     assert (server.asked[-1]["quoteId"], server.asked[-1]["participants"]) == ("q2", [ADA, BEN])
+    assert "The quote is for 3 adults, and 2 take part" in talk.screen[-1]
 
 
 async def test_answers_go_to_the_newest_booking_of_this_room(talk: Any, server: Server) -> None:

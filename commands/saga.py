@@ -1,4 +1,4 @@
-"""`main.py saga list|show|retry|compensate|settle`: bookings that need an operator, in a terminal."""
+"""`main.py saga list|show|retry|compensate|settle|audit`: bookings that need an operator, in a terminal."""
 
 import argparse
 import os
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from actors.booking.telling import BookingTellings
 from commands.database import database_of
+from commands.saga_audit import audited
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
 from core.errors import Rejected
@@ -50,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     retry = actions.add_parser("retry", help="have it looked at again, and go on")
     compensate = actions.add_parser("compensate", help="undo what can be undone")
     settle = actions.add_parser("settle", help="the rest was done by hand: close it")
+    actions.add_parser("audit", help="every booking and its money, as JSON")
     for one in (show, retry, compensate, settle):
         one.add_argument("booking", help="the booking's id, as `saga list` shows it")
     for one in (retry, compensate, settle):
@@ -77,6 +79,9 @@ async def _carry_out(config: Config, args: argparse.Namespace, console: Console)
             offset = await PostgresBusinessOffset(database).load()
             now = int(time.time() * 1_000) + offset
             show_list(await bookings.stuck(now=now, limit=MOST), console)
+            return
+        if args.action == "audit":
+            print(msgspec.json.encode(await audited(database)).decode())
             return
         found = await BookingTellings(bookings, PostgresUsers(database)).inspect(
             DEFAULT_TENANT, args.booking

@@ -11,6 +11,7 @@ from typing import Final
 import trio
 from rich.console import Console
 
+from loadtest import booking
 from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.causes import first_cause
 from loadtest.client import Refused
@@ -69,6 +70,11 @@ def parser() -> argparse.ArgumentParser:
                 metavar="N",
                 help=objective.help,
             )
+    booking.configure(
+        scenarios.add_parser(
+            booking.NAME, help=booking.SUMMARY, description=booking.SUMMARY + ". " + booking.ABOUT
+        )
+    )
     return whole
 
 
@@ -114,6 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     whole = parser()
     args = whole.parse_args(words)
+    if args.scenario == booking.NAME:
+        return _booked(args, words)
     try:
         wish = _wish(args, words)
     except ValueError as error:
@@ -127,6 +135,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except* KeyboardInterrupt:
         console.print("Interrupted before anything was measured.")
     return COULD_NOT_RUN if report is None else _told(report, args, console)
+
+
+def _booked(args: argparse.Namespace, words: list[str]) -> int:
+    console = Console(stderr=True)
+    status = None
+    try:
+        status = booking.main(args, words, console)
+    except* TROUBLES as group:
+        console.print(str(first_cause(group)), markup=False, style="red")
+    except* KeyboardInterrupt:
+        console.print("Interrupted: nothing was audited.")
+    return COULD_NOT_RUN if status is None else status
 
 
 def _wish(args: argparse.Namespace, words: list[str]) -> Wish:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +34,11 @@ class OwnServer:
 
 
 @asynccontextmanager
-async def own_server(settings: Mapping[str, str] | None = None) -> AsyncIterator[OwnServer]:
-    """Start `main.py serve` on free ports without rate limits. `settings`: more of its environment.
+async def own_server(
+    settings: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND
+) -> AsyncIterator[OwnServer]:
+    """Start `main.py serve` (or what `command` says) on free ports without rate limits. `settings`: more
+    of its environment.
 
     SIGTERM at the end, SIGKILL after 20 s. Raises `ServerFailedError`.
     """
@@ -46,7 +49,7 @@ async def own_server(settings: Mapping[str, str] | None = None) -> AsyncIterator
         log = data / "server.log"
         with log.open("wb") as stderr:
             process = await trio.lowlevel.open_process(
-                list(COMMAND),
+                list(command),
                 cwd=REPOSITORY,
                 env={**environment_of(data / "data"), **(settings or {})},
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,366 @@
+"""`python -m loadtest booking`: groups book trips while suppliers, banks and webhooks go wrong; is all money where it belongs?"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+from rich.console import Console
+
+from loadtest.accounts import Api
+from loadtest.booking_auditor import Booked, Verdict, booked_of, judge
+from loadtest.booking_people import PEOPLE, Figures, Trip
+from loadtest.booking_sandbox import PlayedSuppliers, Rule, played_suppliers
+from loadtest.host import about_host
+from loadtest.options import at_least_one, not_negative, positive, writable
+from loadtest.own_server import (
+    COMMAND,
+    REPOSITORY,
+    OwnServer,
+    ServerFailedError,
+    environment_of,
+    own_server,
+)
+from loadtest.seeded import seeded_accounts
+from loadtest.server_load import ServerLoad
+
+NAME: Final = "booking"
+SUMMARY: Final = (
+    "groups book trips while suppliers and banks go wrong; is all money where it belongs?"
+)
+ABOUT: Final = """
+SAGAS groups of three search, quote, split, name themselves and pay, half of them at Amadeus, half at Duffel, both played by a
+sandbox of this run's own, whose requests and webhooks go wrong by the rules of a file (loadtest/faults). The storm ends 30 s after
+the last group began; then business time leaps four days, so that everything that waits has to end. An auditor compares
+the sandbox's own journals with the server's ledger.
+"""
+FAULTS: Final = Path(__file__).parent / "faults"
+SUPPLIERS: Final = ("amadeus", "duffel")
+DAY_MS: Final = 86_400_000
+LEAP_MS: Final = 4 * DAY_MS
+READY_WITHIN: Final = 60.0
+QUIET_FOR: Final = 4.0
+SLOT_FOR: Final = 25.0
+"""Seconds after which a trip that has not ended makes room for the next one: it may wait for hours."""
+
+SAGAS_WITHIN: Final = 240.0
+"""Seconds that everything has to end in, once time has leapt."""
+
+LEAST_COMPLETED: Final = {True: 0.99, False: 0.6}
+MOST_MANUAL: Final = {True: 0.0, False: 0.01}
+"""Shares of all sagas, without faults and with."""
+
+COMPLETED, CANCELLED, MANUAL = "booked", "cancelled", "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is played. `tail`: seconds of storm after the last start. `bad_cards`: the share of people
+    whose first card is refused. `command` starts the server."""
+
+    sagas: int
+    seed: int
+    rate: float
+    at_once: int
+    faults: str
+    rules: Sequence[Rule]
+    bad_cards: float
+    tail: float = 30.0
+    command: Sequence[str] = COMMAND
+
+
+@dataclass(slots=True, kw_only=True)
+class Played:
+    """What came of it."""
+
+    trips: Sequence[Trip] = ()
+    figures: Figures = field(default_factory=Figures)
+    bookings: Sequence[Booked] = ()
+    verdict: Verdict | None = None
+    fired: dict[str, int] = field(default_factory=dict)
+    begun_at: float = 0.0
+    leapt_at: float = 0.0
+    ended_at: float = 0.0
+    server: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add this scenario's options."""
+    parser.add_argument("--sagas", type=at_least_one, default=500, help="bookings (500)")
+    parser.add_argument(
+        "--faults", default="storm", help="none, storm, or a file of rules (storm)", metavar="NAME"
+    )
+    parser.add_argument("--seed", type=not_negative, default=1, help="of faults and cards (1)")
+    parser.add_argument("--rate", type=positive, default=2.5, help="starts per second (2.5)")
+    parser.add_argument(
+        "--at-once", type=at_least_one, default=60, help="groups that are busy at once (60)"
+    )
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write all figures to FILE")
+
+
+def main(args: argparse.Namespace, words: Sequence[str], console: Console) -> int | None:
+    """0: kept its promises, 1: not. None: `--faults` is no file of rules. Raises what keeps a run from being."""
+    try:
+        rules, bad_cards = read_faults(args.faults, args.seed)
+    except (OSError, ValueError) as error:
+        console.print(f"--faults: {error}", style="red", markup=False)
+        return None
+    plan = Plan(
+        sagas=args.sagas,
+        seed=args.seed,
+        rate=args.rate,
+        at_once=args.at_once,
+        faults=args.faults,
+        rules=rules,
+        bad_cards=bad_cards,
+    )
+    played = trio.run(play, plan, console.print)
+    report = report_of(plan, played)
+    report |= {"command": " ".join(["python -m loadtest", *words]), **about_host()}
+    if args.json is not None:
+        args.json.write_text(json.dumps(report, indent=2) + "\n")
+    _print(report, Console())
+    return 1 if report["failures"] else 0
+
+
+def read_faults(name: str, seed: int) -> tuple[list[Rule], float]:
+    """The rules of `loadtest/faults/NAME.json` or a file, each with a seed of its own, and the share of
+    people whose first card is refused. Raises `ValueError`, `OSError`."""
+    if name == "none":
+        return [], 0.0
+    file = FAULTS / f"{name}.json" if "/" not in name and not name.endswith(".json") else Path(name)
+    said = json.loads(file.read_text())
+    rules = [{**rule, "seed": f"{seed}/{rule['name']}"} for rule in said["rules"]]
+    return rules, float(said.get("badCards", 0.0))
+
+
+async def play(plan: Plan, say: Any) -> Played:
+    """All of it, on a server and a sandbox of its own. Raises what keeps a run from being."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="caravan-sandbox-")))
+        suppliers = await stack.enter_async_context(played_suppliers(folder, "caravan"))
+        await suppliers.prepare()
+        settings = {
+            "CARAVAN_AMADEUS_MODE": "sandbox",
+            "CARAVAN_DUFFEL_MODE": "sandbox",
+            "CARAVAN_SANDBOX_URL": suppliers.control_url,
+            "CARAVAN_CHAT_MODEL": "off",
+        }
+        server = await stack.enter_async_context(own_server(settings, plan.command))
+        api = await stack.enter_async_context(Api(server.url))
+        return await _Run(plan, suppliers, server, api, say).play()
+
+
+class _Run:
+    """One run. Borrows everything."""
+
+    def __init__(
+        self, plan: Plan, suppliers: PlayedSuppliers, server: OwnServer, api: Api, say: Any
+    ) -> None:
+        self._plan, self._suppliers, self._server, self._api = plan, suppliers, server, api
+        self._say = say
+        self._played = Played()
+        self._load = ServerLoad(api, server.pid)
+
+    async def play(self) -> Played:
+        plan, played = self._plan, self._played
+        accounts = await seeded_accounts(self._api, self._server.data_dir, PEOPLE * plan.sagas)
+        ws = str((await self._api.info())["ws"])
+        played.trips = [
+            Trip(
+                number=number,
+                supplier=SUPPLIERS[number % len(SUPPLIERS)],
+                accounts=accounts[PEOPLE * number : PEOPLE * (number + 1)],
+                api=self._api,
+                ws=ws,
+                figures=played.figures,
+                rng=random.Random(f"{plan.seed}/{number}"),
+                bad_cards=plan.bad_cards,
+            )
+            for number in range(plan.sagas)
+        ]
+        await self._ready(played.trips[0])
+        await self._suppliers.set_rules(plan.rules)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._load.watch)
+            nursery.start_soon(self._report)
+            await self._storm(nursery)
+            await self._end()
+            nursery.cancel_scope.cancel()
+        begun = time.perf_counter() - (trio.current_time() - played.begun_at)
+        played.server = self._load.summary(begun, played.leapt_at - played.begun_at)
+        await self._audit()
+        return played
+
+    async def _ready(self, trip: Trip) -> None:
+        """Until the suppliers answer."""
+        with trio.move_on_after(READY_WITHIN):
+            while not await trip._found(0):
+                await trio.sleep(0.5)
+            trip.why = ""
+            return
+        raise ServerFailedError(f"The server finds no offers: {trip.why}.")
+
+    async def _storm(self, nursery: trio.Nursery) -> None:
+        """Every trip is begun; 30 s later it is over."""
+        plan, played = self._plan, self._played
+        played.begun_at = trio.current_time()
+        slots = trio.Semaphore(plan.at_once)
+        for number, trip in enumerate(played.trips):
+            await trio.sleep_until(played.begun_at + number / plan.rate)
+            await slots.acquire()
+            nursery.start_soon(trip.play)
+            nursery.start_soon(_give_back, slots, trip)
+        with trio.move_on_after(plan.tail):
+            await self._all_over()
+        played.fired = await self._suppliers.fired()
+        await self._suppliers.calm()
+
+    async def _end(self) -> None:
+        """Four days later, when nothing is due any more."""
+        played = self._played
+        played.leapt_at = trio.current_time()
+        await self._suppliers.advance(LEAP_MS)
+        with trio.move_on_after(SAGAS_WITHIN):
+            await self._all_over()
+        played.ended_at = trio.current_time()
+        await trio.sleep(QUIET_FOR)
+
+    async def _all_over(self) -> None:
+        for trip in self._played.trips:
+            await trip.over.wait()
+
+    async def _audit(self) -> None:
+        played = self._played
+        said = await self._saga_audit()
+        played.bookings = [booked_of(row) for row in said["bookings"]]
+        for row in said["bookings"]:
+            if row["status"] != COMPLETED:
+                why = f"{row['status']}: {row['state']}: {row['reason']}"
+                played.reasons[why] = played.reasons.get(why, 0) + 1
+        effects, orders = await self._suppliers.effects(), await self._suppliers.orders()
+        played.verdict = judge(played.bookings, effects, orders)
+
+    async def _saga_audit(self) -> dict[str, Any]:
+        done = await trio.run_process(
+            [sys.executable, "main.py", "saga", "audit"],
+            cwd=REPOSITORY,
+            env=environment_of(self._server.data_dir),
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        if done.returncode:
+            raise ServerFailedError(f"The ledger cannot be read: {done.stderr.decode().strip()}")
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+    async def _report(self) -> None:
+        while True:
+            await trio.sleep(10)
+            trips = self._played.trips
+            begun = sum(trip.begun_at > 0 for trip in trips)
+            ended = sum(trip.ended_at is not None for trip in trips)
+            self._say(f"{begun} of {len(trips)} begun, {ended} ended")
+
+
+async def _give_back(slots: trio.Semaphore, trip: Trip) -> None:
+    with trio.move_on_after(SLOT_FOR):
+        await trip.over.wait()
+    slots.release()
+
+
+def report_of(plan: Plan, played: Played) -> dict[str, Any]:
+    """The keys of the contract first, then what explains them."""
+    verdict = played.verdict
+    if verdict is None:
+        raise ValueError("it was not audited")
+    statuses = [one.status for one in played.bookings]
+    completed, cancelled, manual = (statuses.count(word) for word in (COMPLETED, CANCELLED, MANUAL))
+    early = [t.ended_at for t in played.trips if t.ended_at and t.ended_at <= played.leapt_at]
+    took = max(early, default=played.begun_at) - played.begun_at
+    told = {one.booking_id: one.status for one in played.bookings}
+    figures = played.figures
+    report: dict[str, Any] = {
+        "scenario": NAME,
+        "sagas": plan.sagas,
+        "completed": completed,
+        "cancelled": cancelled,
+        "manual": manual,
+        "terminal": completed + cancelled + manual,
+        "faults_fired": sum(played.fired.values()),
+        "ledger_minor": verdict.ledger_minor,
+        "orphan_holds": verdict.orphan_holds,
+        "double_charges": verdict.double_charges,
+        "sagas_per_s": round(len(early) / took, 3) if took else 0.0,
+        "step_p99_ms": figures.steps.percentile_ms(99),
+        "step_p50_ms": figures.steps.percentile_ms(50),
+        "steps": figures.steps.count,
+        "quote_p50_ms": figures.quotes.percentile_ms(50),
+        "quote_p99_ms": figures.quotes.percentile_ms(99),
+        "early_tickets": verdict.early_tickets,
+        "ended_before_leap": len(early),
+        "untold": sum(
+            trip.status != told.get(trip.booking_id) for trip in played.trips if trip.booking_id
+        ),
+        "not_opened": sum(not trip.booking_id for trip in played.trips),
+        "declined_cards": figures.declined,
+        "questions": figures.questions,
+        "storm_s": round(played.leapt_at - played.begun_at, 1),
+        "after_leap_s": round(played.ended_at - played.leapt_at, 1),
+        "faults": plan.faults,
+        "seed": plan.seed,
+        "rate": plan.rate,
+        "fired": played.fired,
+        "not_completed_because": played.reasons,
+        "refusals": figures.refusals,
+        "why_not_opened": sorted({trip.why for trip in played.trips if not trip.booking_id}),
+        "problems": list(verdict.problems),
+        "server_load": played.server,
+    }
+    report["failures"] = failures(report, is_calm=not plan.rules)
+    return report
+
+
+def failures(report: dict[str, Any], *, is_calm: bool) -> list[str]:
+    """One sentence per objective that was missed."""
+    sagas = report["sagas"]
+    found = [
+        f"{key} is {report[key]} (allowed: 0)"
+        for key in ("ledger_minor", "orphan_holds", "double_charges", "early_tickets", "untold")
+        if report[key]
+    ]
+    if report["terminal"] != sagas:
+        found.append(f"{report['terminal']} of {sagas} ended")
+    if report["completed"] < LEAST_COMPLETED[is_calm] * sagas:
+        found.append(f"{report['completed']} completed (at least {LEAST_COMPLETED[is_calm]:.0%})")
+    if report["manual"] > MOST_MANUAL[is_calm] * sagas:
+        found.append(f"{report['manual']} need an operator (at most {MOST_MANUAL[is_calm]:.0%})")
+    return found
+
+
+def _print(report: dict[str, Any], console: Console) -> None:
+    lines = [
+        f"{report['sagas']} sagas, faults {report['faults']}, seed {report['seed']}: {report['completed']} completed, "
+        f"{report['cancelled']} cancelled, {report['manual']} manual; {report['faults_fired']} faults fired.",
+        f"ledger_minor {report['ledger_minor']}, orphan_holds {report['orphan_holds']}, double_charges "
+        f"{report['double_charges']}, early_tickets {report['early_tickets']}.",
+        f"{report['sagas_per_s']} sagas/s, step p50 {report['step_p50_ms']:.0f} ms, p99 {report['step_p99_ms']:.0f} ms; "
+        f"quote p99 {report['quote_p99_ms']:.0f} ms.",
+        *(f"Problem: {problem}" for problem in report["problems"]),
+    ]
+    if report["failures"]:
+        lines.append("FAILED: " + "; ".join(report["failures"]) + ".")
+    for line in lines:
+        console.print(line, markup=False, highlight=False)

@@ -208,18 +208,23 @@ class Judge(Watch):
 
     def _ledger(self, world: World) -> None:
         balances: Counter[str] = Counter()
+        memos: Counter[str] = Counter()
         for posting in world.journal.postings:
-            if not posting.is_memo:
-                for entry in posting.entries:
-                    balances[entry.account] += entry.amount
+            for entry in posting.entries:
+                (memos if posting.is_memo else balances)[entry.account] += entry.amount
+        has_ended = world.saga.state in ("COMPLETED", "CANCELLED")
         psp = sum(amount for name, amount in balances.items() if name.startswith("psp:"))
         net = sum(payment.net for payment in world.payments.payments.values())
         if psp != net and not world.settled:
             self._say(f"ledger: psp is {psp}, the provider has {net}")
-        if world.saga.state in ("COMPLETED", "CANCELLED") and not world.settled:
-            for name, amount in balances.items():
-                if amount and name.split(":")[0] in ("trip", "suspense", "participant"):
-                    self._say(f"ledger: {name} is {amount} at the end")
+        for name, amount in balances.items():
+            kind = name.split(":")[0]
+            is_open = kind == "participant" and has_ended and not world.settled
+            if amount and (kind in ("trip", "suspense") or is_open):
+                self._say(f"ledger: {name} is {amount} at the end")
+        for name, amount in memos.items():
+            if amount and has_ended:
+                self._say(f"ledger: {name} still has {amount} reserved")
 
     def _booked(self, world: World) -> None:
         for part in world.saga.parts:

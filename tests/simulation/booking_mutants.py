@@ -189,6 +189,11 @@ def not_posted() -> Patches:
     yield Turn, "post", lambda *args, **more: None
 
 
+def holds_not_let_go() -> Patches:
+    """What was reserved stays written down as reserved."""
+    yield payments, "post_let_go", lambda *args: None
+
+
 def said_too_early() -> Patches:
     """What is held on a card is said to be taken."""
     standing = finishing.standing
@@ -239,6 +244,7 @@ MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]]
     "actions_for_all": ("sees", actions_for_all, ("banks",)),
     "posted_twice": ("posted twice", posted_twice, ("hotel3",)),
     "not_posted": ("the provider has", not_posted, ("hotel3",)),
+    "holds_not_let_go": ("reserved", holds_not_let_go, ("gives_up",)),
     "said_too_early": ("is said to be captured", said_too_early, ("duffel3",)),
     "money_kept": ("I2", money_kept, ("sold_out_hotel",)),
     "holds_kept": ("orphan hold", holds_kept, ("gives_up",)),

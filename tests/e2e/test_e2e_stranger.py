@@ -96,7 +96,7 @@ async def test_what_the_document_marks_as_not_offered_is_unavailable(enter: Ente
             answer = await ada.call(name, **example)
             found = (answer["type"], answer.get("code"), answer.get("temporary"))
             assert found == ("error", "unavailable", False), name
-    assert len(marked) > 10
+    assert marked
 
 
 async def test_a_close_is_announced_and_its_code_described(enter: Entering) -> None:

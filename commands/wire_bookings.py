@@ -85,8 +85,8 @@ class _Suppliers:
     def __init__(self, travel: Travel) -> None:
         self._travel = travel
 
-    async def ready(self) -> None:
-        await self._travel.search.ready(SUPPLIERS_WITHIN)
+    async def ready(self) -> bool:
+        return await self._travel.search.ready(SUPPLIERS_WITHIN)
 
     def inventory(self, supplier: str) -> Inventory | None:
         return self._travel.suppliers().get(supplier)

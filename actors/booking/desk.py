@@ -15,7 +15,7 @@ from actors.booking.steps import Opening, Step
 from actors.booking.ticketing import last_ticketing_at
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope
-from core.errors import Overloaded, Rejected
+from core.errors import Overloaded, Rejected, Unavailable
 from core.forwarding import forward
 from core.identity import Permission, Principal, authorize
 from core.ports.bookings import NewBooking, Quote, QuotedItem
@@ -218,6 +218,9 @@ class DeskActor(Actor[Any]):
         _demand_among(command.participants, people, has_room=room_id is not None)
         wanted = quoting.wanted_booking(command, quote)
         provider = quoting.provider_of(ports.providers.preferred(), quote.total.currency)
+        # Right after a restart they are about to begin: that is no reason to refuse for good.
+        if not await ports.suppliers.ready():
+            raise Unavailable
         opening = Opening(
             booking_id=ports.ids.uuid7(),
             tenant_id=principal.tenant_id,

@@ -27,8 +27,8 @@ MAX_CALLS: Final = 256
 class Suppliers(Protocol):
     """Whom a booking asks, by name. What is not there now (the sandbox begins anew) may be later."""
 
-    async def ready(self) -> None:
-        """Wait a little, where they have just begun; they may still not be there then."""
+    async def ready(self) -> bool:
+        """Wait a little, where they have just begun; whether they are there then."""
 
     def inventory(self, supplier: str) -> Inventory | None: ...
 

@@ -120,10 +120,11 @@ class OfferSearch:
         previous = offer.source.total
         return Repriced(offer=priced, previous=None if previous == source.total else previous)
 
-    async def ready(self, within: float) -> None:
-        """Wait for suppliers that are about to begin, at most so many seconds."""
+    async def ready(self, within: float) -> bool:
+        """Wait for suppliers that are about to begin, at most so many seconds; whether they are there."""
         with suppress(Unavailable):
             await self._suppliers_there(trio.current_time() + within)
+        return self._running.is_set()
 
     async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
         """At its own supplier, at today's price; an expired offer is searched again, and the same flights

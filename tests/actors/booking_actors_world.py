@@ -169,19 +169,25 @@ class FakeTrips:
 
 @dataclass
 class FakeSuppliers:
-    """Suppliers by name."""
+    """Suppliers by name. `begin_at`: trio time from which on they are there."""
 
     inventories: dict[str, Inventory]
     issuer: Consolidator | None
+    begin_at: float = 0.0
 
-    async def ready(self) -> None:
-        await trio.lowlevel.checkpoint()
+    async def ready(self) -> bool:
+        await trio.sleep(min(3.0, max(0.0, self.begin_at - trio.current_time())))
+        return self._are_there
+
+    @property
+    def _are_there(self) -> bool:
+        return trio.current_time() >= self.begin_at
 
     def inventory(self, supplier: str) -> Inventory | None:
-        return self.inventories.get(supplier)
+        return self.inventories.get(supplier) if self._are_there else None
 
     def consolidator(self) -> Consolidator | None:
-        return self.issuer
+        return self.issuer if self._are_there else None
 
     async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
         return await self.inventories[offer.supplier].reprice(offer, query)

@@ -453,6 +453,23 @@ async def test_a_repeated_create_gets_the_first_booking(autojump_clock: MockCloc
         assert len(world.tables.rows) == 1
 
 
+@pytest.mark.parametrize("begin_after", [2.0, 4.0])
+async def test_who_books_while_suppliers_begin_waits_and_is_not_refused_for_good(
+    begin_after: float, autojump_clock: MockClock
+) -> None:
+    world = BookingsWorld()
+    async with world.running():
+        await world.room_of(1, 2)
+        quote = await world.quoted(flight(2), room_id=ROOM_ID)
+        world.suppliers.begin_at = trio.current_time() + begin_after
+        if begin_after > 3:
+            with pytest.raises(Rejected) as refusal:
+                await world.at_desk(1, creates(quote.quote_id, (1, 2)))
+            assert refusal.value.temporary
+        booked = await world.at_desk(1, creates(quote.quote_id, (1, 2)))
+        assert booked.booking.status == "collecting"
+
+
 async def test_who_may_book_what_and_for_whom(autojump_clock: MockClock) -> None:
     world = BookingsWorld()
     async with world.running():

@@ -76,6 +76,10 @@ class PayPalMachine:
                     return Response.of_json(200, orders.shown(call, orders.turn_away(call, id_)))
                 case "GET", ["effects"]:
                     return listed(request, setting.records)
+                case "GET", ["orders"]:
+                    return orders.listed(call, request)
+                case "POST", ["webhooks"]:
+                    return Response.of_json(200, events.create(call, _posted(request)))
                 case "POST", ["sign"]:
                     return Response.of_json(200, events.steered(call, _posted(request)))
                 case _:

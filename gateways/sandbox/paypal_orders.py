@@ -6,17 +6,18 @@ An order that nobody had authorised is gone three hours after it was made (docs/
 from typing import Any, Final
 
 from gateways.sandbox import paypal_amounts as amounts
-from gateways.sandbox.exchange import Json
+from gateways.sandbox.exchange import Json, Request, Response
 from gateways.sandbox.fault_actions import Decline
 from gateways.sandbox.faults import only
 from gateways.sandbox.paypal_effects import write
 from gateways.sandbox.paypal_events import emit
-from gateways.sandbox.paypal_objects import Call, bare
+from gateways.sandbox.paypal_objects import OBJECTS, Call, bare
 from gateways.sandbox.paypal_payments import held, shown_payments
 from gateways.sandbox.paypal_replies import malformed, unprocessable
 
 ORDER_FOR_MS: Final = 3 * 3_600_000
 MAX_TEXT: Final = 127
+MAX_PAGE: Final = 1_000
 _WAITING: Final = ("CREATED", "PAYER_ACTION_REQUIRED")
 _PATCHABLE: Final = ("custom_id", "invoice_id", "description")
 _FAILING: Final = "declined"
@@ -131,6 +132,25 @@ def expire(call: Call, id_: str) -> None:
     order = call.find("order", id_)
     if order is not None and order["status"] != "COMPLETED":
         call.remove("order", id_)
+
+
+def listed(call: Call, request: Request) -> Response:
+    """GET `/_sandbox/paypal/orders?after=ID`, which PayPal itself has not: a thousand at a time."""
+    found: list[Json] = []
+    after = f"order|{request.value('after') or ''}"
+    for _, order in call.setting.records.scan(OBJECTS, "order|", after=after):
+        unit = order["purchase_units"][0]
+        found.append(
+            {
+                "id": order["id"],
+                "status": order["status"],
+                "amount": unit["amount"],
+                "reference": unit.get("custom_id", ""),
+            }
+        )
+        if len(found) == MAX_PAGE:
+            break
+    return Response.of_json(200, {"data": found})
 
 
 def shown(call: Call, order: Json) -> Json:

@@ -1,0 +1,78 @@
+"""Events that PayPal sends: what is asked back about them, and what they are about (pure).
+
+Verified by `POST /v1/notifications/verify-webhook-signature`, one of the two ways that PayPal documents.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from core.ports.payments import WebhookNotice
+from gateways.partners import paypal_wire as wire
+
+EVENTS: Final = (
+    "CHECKOUT.ORDER.APPROVED",
+    "CHECKOUT.PAYMENT-APPROVAL.REVERSED",
+    "PAYMENT.AUTHORIZATION.CREATED",
+    "PAYMENT.AUTHORIZATION.VOIDED",
+    "PAYMENT.CAPTURE.COMPLETED",
+    "PAYMENT.CAPTURE.DECLINED",
+    "PAYMENT.CAPTURE.PENDING",
+    "PAYMENT.CAPTURE.REFUNDED",
+    "PAYMENT.CAPTURE.REVERSED",
+    "PAYMENT.REFUND.FAILED",
+    "PAYMENT.REFUND.PENDING",
+)
+"""What we ask PayPal to send: whatever may change how a payment of ours stands."""
+
+_MEMBERS: Final = {
+    "auth_algo": "paypal-auth-algo",
+    "cert_url": "paypal-cert-url",
+    "transmission_id": "paypal-transmission-id",
+    "transmission_sig": "paypal-transmission-sig",
+    "transmission_time": "paypal-transmission-time",
+}
+MAX_HEADER: Final = 2_048
+_event: Final = msgspec.json.Decoder(wire.Event).decode
+
+
+def event_of(body: bytes) -> wire.Event | None:
+    """None for what is no event. PayPal puts nothing around its JSON."""
+    if not (body.startswith(b"{") and body.endswith(b"}")):
+        return None
+    try:
+        event = _event(body)
+        wire.at_ms(event.create_time)
+        return event
+    except ValueError:
+        return None
+
+
+def question(body: bytes, headers: Mapping[str, str], webhook_id: str) -> bytes | None:
+    """What to ask, with the event byte for byte; None: it came without what PayPal sends along."""
+    asked = {member: headers.get(name, "") for member, name in _MEMBERS.items()}
+    if not all(0 < len(value) <= MAX_HEADER for value in asked.values()):
+        return None
+    return msgspec.json.encode(
+        {**asked, "webhook_id": webhook_id, "webhook_event": msgspec.Raw(body)}
+    )
+
+
+def notice_of(event: wire.Event) -> WebhookNotice:
+    """Orders are payments; what else is told of names its order, or at least our reference."""
+    resource = event.resource
+    related = resource.supplementary_data.related_ids if resource.supplementary_data else None
+    payment_id = related.order_id if related else None
+    custom_id = resource.custom_id
+    if event.resource_type == "checkout-order":
+        payment_id = resource.id
+        if resource.purchase_units:
+            custom_id = resource.purchase_units[0].custom_id
+    return WebhookNotice(
+        event_id=event.id,
+        kind=event.event_type,
+        created_at=wire.at_ms(event.create_time),
+        payment_id=payment_id or None,
+        reference=wire.reference_in(custom_id),
+    )

@@ -7,6 +7,7 @@ from typing import Final
 
 import trio
 
+from actors.booking.itinerary import BookedItinerary
 from commands.open_files import connections_that_fit
 from commands.wire_actors import Actors
 from commands.wire_storage import Storage
@@ -90,6 +91,9 @@ class Gateways:
                 ids=ids,
                 travel=travel,
                 bookings=storage.bookings,
+                calendars=storage.calendars,
+                booked=BookedItinerary(storage.bookings),
+                public_url=lambda: config.public_url or self.http_url,
                 tellings=tellings,
                 business=business,
                 suppliers=suppliers,

@@ -26,6 +26,8 @@ from storage.postgres.models import PostgresModels
 from storage.postgres.offers import PostgresOffers
 from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.personas import PostgresPersonas
+from storage.postgres.plan_calendars import PostgresCalendars, PostgresCapturedShares
+from storage.postgres.plans import PostgresPlans
 from storage.postgres.pool import Database
 from storage.postgres.rooms import PostgresRooms
 from storage.postgres.runs import PostgresRuns
@@ -89,6 +91,9 @@ class Storage:
         self.bookings = PostgresBookings(database, on_stored=on_stored, on_timer_set=on_timer_set)
         self.trip_quotes = PostgresTripQuotes(database, clock)
         self.travellers = PostgresTravellers(database, key)
+        self.plans = PostgresPlans(database, on_timer_set=on_timer_set)
+        self.calendars = PostgresCalendars(database)
+        self.captured_shares = PostgresCapturedShares(database)
         self.ledger = PostgresLedger(database)
         self.webhooks = PostgresWebhooks(database, on_set=on_timer_set)
         self.webhook_secrets = PostgresWebhookSecrets(database, key)

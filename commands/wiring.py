@@ -21,6 +21,7 @@ from commands.wire_gateways import Gateways
 from commands.wire_models import ModelUpkeep
 from commands.wire_payments import PaymentProviders
 from commands.wire_personas import Personas
+from commands.wire_plans import plan_spec
 from commands.wire_storage import Storage
 from commands.wire_time import Time
 from commands.wire_travel import Travel
@@ -150,6 +151,7 @@ class Server:
             ids=ids,
             address=lambda: self.http_url,
         )
+        self.actors.system.register(plan_spec(self.storage, self.actors, clock, self.time.business))
         for kind in self.bookings.specs():
             self.actors.system.register(kind)
         self.chat_model = ServedChatModel(config.chat_model, chance=chance)

@@ -100,10 +100,13 @@ BookingCommand = (
 )
 """What a booking answers itself, in the order sent."""
 
-UnbuiltCommand = OpenPlan | ApplyPlan | JoinConsultation | SignalConsultation | LeaveConsultation
+PlanCommand = OpenPlan | ApplyPlan
+"""What a room's trip board answers itself, after whatever was sent to that room before."""
+
+UnbuiltCommand = JoinConsultation | SignalConsultation | LeaveConsultation
 """Known commands whose feature this server does not have yet: `unavailable, temporary:false`."""
 
-BuiltCommand = RoomLogCommand | SessionCommand | DeskCommand | BookingCommand
+BuiltCommand = RoomLogCommand | SessionCommand | DeskCommand | BookingCommand | PlanCommand
 ClientFrame = Hello | Ping | Pong | BuiltCommand | UnbuiltCommand
 
 DurableRoomEvent = (
@@ -138,6 +141,7 @@ __all__ = [
     "DurableRoomEvent",
     "ErrorFrame",
     "Event",
+    "PlanCommand",
     "RoomLogCommand",
     "ServerEvent",
     "SessionCommand",

@@ -13,6 +13,7 @@ from gateways.client.deadlines import Stage
 from gateways.client.frames import HEADER_BYTES, FrameParser, encode_binary
 from gateways.client.hub import READ
 from gateways.client.rate import CommandRate, RefusalCount
+from gateways.client.turns import Turns
 from gateways.client.wire import Wire
 from protocol.close_codes import CloseCode
 from protocol.limits import HELD_BEFORE_WELCOME_BYTES
@@ -62,6 +63,7 @@ class Connection(Channel):
         "room_count",
         "session_id",
         "topics",
+        "turns",
     )
 
     def __init__(
@@ -84,6 +86,7 @@ class Connection(Channel):
         self.locale = "en"
         self.command_rate: CommandRate | None = None
         self.refusals: RefusalCount | None = None
+        self.turns: Turns | None = None
         self._handler = handler
         self._clock = clock
         self._held: list[bytes] | None = None

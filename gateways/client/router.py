@@ -1,5 +1,6 @@
 """A decoded frame finds its actor, and the answer finds its way back."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Protocol, cast, get_args
 
@@ -7,7 +8,7 @@ import trio
 
 from core.card_refusal import demand_no_card, may_hold_card
 from core.envelope import Envelope, Lane
-from core.errors import Rejected, TokenExpired, TokenRevoked
+from core.errors import Overloaded, Rejected, TokenExpired, TokenRevoked
 from core.identity import Principal
 from core.ports.clock import Clock, Ids
 from core.reference import Ref
@@ -17,12 +18,14 @@ from gateways.client.deadlines import Stage
 from gateways.client.errors import OURS, error_frame, farewell_frame
 from gateways.client.fanout import TopicFanout
 from gateways.client.frames import encode_binary
+from gateways.client.turns import Turns
 from protocol import codec
 from protocol.addresses import Address
 from protocol.booking import BOOKING, DESK
 from protocol.chat import PostMessage
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
+from protocol.plan import PLAN
 from protocol.presence import SetPresence, SetTyping
 from protocol.room import ROOM, AwaitTurn, CreateRoom
 from protocol.session import SESSION, Hello
@@ -32,12 +35,14 @@ from protocol.wire import (
     BuiltCommand,
     ClientFrame,
     DeskCommand,
+    PlanCommand,
     UnbuiltCommand,
 )
 
 _UNBUILT: Final = frozenset(get_args(UnbuiltCommand))
 _OF_DESKS: Final = frozenset(get_args(DeskCommand))
 _OF_BOOKINGS: Final = frozenset(get_args(BookingCommand))
+_OF_PLANS: Final = frozenset(get_args(PlanCommand))
 """A command's type is looked up here: `isinstance` would ask each of them in turn, two microseconds."""
 
 
@@ -149,9 +154,21 @@ class Router:
             if type(command) in _UNBUILT:
                 room_id = command.room_id if isinstance(command, RoomCommand) else None
                 self._refuse_in_turn(connection, _unbuilt(), command.ref, room_id)
+            elif connection.turns and isinstance(command, RoomCommand):
+                again = partial(self._deliver_or_refuse, connection, principal, command)
+                if not connection.turns.hold(command.room_id, again):
+                    again()
             else:
                 built = cast("BuiltCommand", command)
                 self._deliver(connection, principal, built)
+        except Rejected as rejected:
+            self._refuse(connection, rejected, command.ref)
+
+    def _deliver_or_refuse(
+        self, connection: Connection, principal: Principal, command: BuiltCommand
+    ) -> None:
+        try:
+            self._deliver(connection, principal, command)
         except Rejected as rejected:
             self._refuse(connection, rejected, command.ref)
 
@@ -163,6 +180,11 @@ class Router:
         if room_id is None or connection.principal is None:
             self._refuse(connection, rejected, ref)
             return
+        if connection.turns:
+            again = partial(self._refuse_in_turn, connection, rejected, ref, room_id)
+            with suppress(Overloaded):
+                if connection.turns.hold(room_id, again):
+                    return
 
         def reply(_: Answer | Rejected) -> None:
             self._refuse(connection, rejected, ref)
@@ -186,6 +208,9 @@ class Router:
             self._fanout.set_away(connection, command.status == "away")
             self._answer(connection, command.ref, Done())
             return
+        if type(command) in _OF_PLANS:
+            self._deliver_in_turn(connection, principal, cast("PlanCommand", command))
+            return
         ref = command.ref
         reply = partial(self._answer, connection, ref)
         envelope = Envelope(command, principal=principal, client=connection, reply=reply)
@@ -195,6 +220,34 @@ class Router:
         elif isinstance(command, PostMessage):
             envelope.read_at = connection.heard_at
         self._system.ref(_address(connection, principal, command)).deliver_nowait(envelope)
+
+    def _deliver_in_turn(
+        self, connection: Connection, principal: Principal, command: PlanCommand
+    ) -> None:
+        """A board is another actor than its room: the room says when all that was sent before has been
+        answered, and what is sent after waits here until the board has answered (§2)."""
+        if connection.turns is None:
+            connection.turns = Turns()
+        turns = connection.turns
+        room_id, ref = command.room_id, command.ref
+
+        def answered(answer: Answer | Rejected) -> None:
+            self._answer(connection, ref, answer)
+            turns.over(room_id)
+
+        def its_turn(turn: Answer | Rejected) -> None:
+            if isinstance(turn, Rejected):
+                answered(turn)
+                return
+            envelope = Envelope(command, principal=principal, client=connection, reply=answered)
+            try:
+                self._system.ref(PLAN.at(room_id)).deliver_nowait(envelope)
+            except Rejected as rejected:
+                answered(rejected)
+
+        turn = Envelope(AwaitTurn(), principal=principal, client=connection, reply=its_turn)
+        self._system.ref(ROOM.at(room_id)).deliver_nowait(turn)
+        turns.take(room_id)
 
     def _answer(self, connection: Connection, ref: int | None, answer: Answer | Rejected) -> None:
         """Success without `ref` is silent; a failure is always told."""

@@ -11,6 +11,7 @@ from core.ports.credentials import Credentials
 from core.ports.inference import PlacesByMeaning, Recommender
 from core.ports.models import Models
 from core.ports.personas import Feedbacks, Memories, Personas, Runs
+from core.ports.plans import Calendars, Itinerary
 from core.ports.rate_limits import RateLimits
 from core.ports.repositories import IdempotencyKeys, Inboxes, Rooms, Users
 from core.ports.travel_search import TravelSearch
@@ -30,6 +31,8 @@ class HttpPorts:
 
     `webhooks` None: no provider sends any.
 
+    `public_url`: the server's own address, as others reach it.
+
     `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
     `suppliers`: who is asked, as `statistics` says it.
     `models`: which model understands messages, which words answers. `model_rows`: their versions;
@@ -45,6 +48,9 @@ class HttpPorts:
     catalogue: Catalogue
     travel: TravelSearch
     bookings: Bookings
+    booked: Itinerary
+    calendars: Calendars
+    public_url: Callable[[], str]
     tellings: Tellings
     business: BusinessClock
     suppliers: Callable[[], Statistics]

@@ -329,7 +329,7 @@ async def test_what_personas_are_asked_of_nothing_is_not_found(
         assert [each["field"] for each in error["fields"]] == [wrong]
 
 
-async def test_every_command_of_plans_and_consultations_is_unavailable(
+async def test_every_command_of_consultations_is_unavailable(
     ada: RawClient,
 ) -> None:
     from protocol.wire import UNBUILT
@@ -343,14 +343,6 @@ async def test_every_command_of_plans_and_consultations_is_unavailable(
 
 
 UNBUILT_EXAMPLES: list[dict[str, Any]] = [
-    {"type": "plan.open", "roomId": "r"},
-    {
-        "type": "plan.apply",
-        "roomId": "r",
-        "version": 0,
-        "ops": [{"op": "close", "id": "p"}],
-        "clientId": uuid7(),
-    },
     {"type": "consult.join", "consultationId": "c"},
     {"type": "consult.signal", "consultationId": "c", "to": "u", "data": {}},
     {"type": "consult.leave", "consultationId": "c"},

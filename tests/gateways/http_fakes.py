@@ -9,6 +9,7 @@ import msgspec
 import trio
 from fake_meanings import FakeMeanings
 
+from actors.booking.itinerary import BookedItinerary
 from actors.booking.telling import BookingTellings
 from core.errors import Rejected, TokenExpired, TokenRevoked
 from core.identity import Principal, Role
@@ -37,6 +38,7 @@ from storage.memory.leases import MemoryShards
 from storage.memory.memories import MemoryMemories
 from storage.memory.models import MemoryModels
 from storage.memory.personas import MemoryPersonas
+from storage.memory.plans import MemoryCalendars
 from storage.memory.runs import MemoryRuns
 from storage.memory.stored_bookings import StoredBookings
 from storage.memory.stored_personas import StoredPersonas
@@ -378,6 +380,7 @@ class World:
         self.shards = MemoryShards()
         self.stored = StoredBookings(self.shards)
         self.bookings = MemoryBookings(self.stored)
+        self.calendars = MemoryCalendars()
         self.seats: dict[str, list[str]] = {}
         stored = StoredPersonas()
         self.personas = MemoryPersonas(stored, rooms_of=lambda _, one: self.seats.get(one, []))
@@ -417,6 +420,9 @@ class World:
             "ws_port": lambda: 8081,
             "version": "0.1.0",
             "bookings": self.bookings,
+            "booked": BookedItinerary(self.bookings),
+            "calendars": self.calendars,
+            "public_url": lambda: "http://here",
             "tellings": BookingTellings(self.bookings, self.users),
             "business": FakeClock(),
             "suppliers": lambda: {"amadeus": {"breaker": 2, "calls": 7}},

@@ -11,6 +11,7 @@ from core.envelope import Envelope
 from core.errors import Overloaded, Rejected, Unavailable
 from gateways.client.conformance import ECHO_POLICY
 from gateways.client.policy import Policy
+from gateways.client.turns import MAX_HELD
 from protocol.addresses import Address
 from protocol.chat import PostMessage
 from protocol.frames import Done
@@ -42,14 +43,74 @@ async def test_a_refused_command_is_answered_in_its_rooms_turn() -> None:
         actors = Slow(world)
         await client.send(**POST, ref=1)
         await client.send(**{**POST, "content": 7}, ref=2)
-        await client.send(type="plan.open", roomId="r", ref=3)
         await trio.testing.wait_all_tasks_blocked()
-        assert [type(e.message) for e in actors.envelopes] == [PostMessage, AwaitTurn, AwaitTurn]
+        assert [type(e.message) for e in actors.envelopes] == [PostMessage, AwaitTurn]
         for envelope in actors.envelopes:
             envelope.answer(Done())
-        answers = [await client.receive() for _ in range(3)]
-    assert [(a["type"], a["ref"]) for a in answers] == [("ok", 1), ("error", 2), ("error", 3)]
-    assert [a["code"] for a in answers[1:]] == ["bad_request", "unavailable"]
+        answers = [await client.receive() for _ in range(2)]
+    assert [(a["type"], a["ref"]) for a in answers] == [("ok", 1), ("error", 2)]
+    assert answers[1]["code"] == "bad_request"
+
+
+async def test_a_board_answers_after_what_was_sent_to_its_room_before_and_before_what_comes_after() -> (
+    None
+):
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+
+        async def answered(count: int) -> list[str]:
+            """The envelopes that have come since, answered; what they were for."""
+            await trio.testing.wait_all_tasks_blocked()
+            taken, actors.envelopes = actors.envelopes, []
+            assert len(taken) == count
+            for envelope in taken:
+                envelope.answer(Done())
+            return [type(envelope.message).__name__ for envelope in taken]
+
+        await client.send(**POST, ref=1)
+        await client.send(type="plan.open", roomId="r", ref=2)
+        await client.send(**POST, ref=3)
+        await client.send(**{**POST, "content": 7}, ref=4)
+        await client.send(type="plan.open", roomId="r", ref=5)
+        await client.send(**POST, ref=6)
+        await client.send(**{**POST, "roomId": "s"}, ref=7)
+        assert await answered(3) == ["PostMessage", "AwaitTurn", "PostMessage"]
+        assert await answered(1) == ["OpenPlan"]
+        assert await answered(3) == ["PostMessage", "AwaitTurn", "AwaitTurn"]
+        assert await answered(1) == ["OpenPlan"]
+        assert await answered(1) == ["PostMessage"]
+        answers = [await client.receive() for _ in range(7)]
+    refs = [answer["ref"] for answer in answers]
+    assert [ref for ref in refs if ref != 7] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_board_whose_room_is_unknown_is_so_too_and_what_was_held_goes_on() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(type="plan.open", roomId="r", ref=1)
+        await client.send(**POST, ref=2)
+        await trio.testing.wait_all_tasks_blocked()
+        actors.envelopes.pop().answer(Rejected("not_found", "This room does not exist."))
+        await trio.testing.wait_all_tasks_blocked()
+        actors.envelopes.pop().answer(Done())
+        answers = [await client.receive() for _ in range(2)]
+    assert [(one["type"], one["ref"]) for one in answers] == [("error", 1), ("ok", 2)]
+
+
+async def test_what_waits_for_a_board_is_bounded() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        world.system.behaviour = lambda address, envelope: None
+        await client.send(type="plan.open", roomId="r", ref=1)
+        for ref in range(2, MAX_HELD + 3):
+            await client.send(**POST, ref=ref)
+        error = await client.receive()
+    assert (error["code"], error["ref"]) == ("overloaded", MAX_HELD + 2)
 
 
 async def test_a_refusal_whose_room_takes_nothing_any_more_is_told_at_once() -> None:

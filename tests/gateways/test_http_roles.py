@@ -62,6 +62,7 @@ def test_only_these_routes_are_public() -> None:
         "readHealth",
         "readReadiness",
         "receiveWebhook",
+        "readCalendar",
     }
 
 

@@ -1,0 +1,1 @@
+"""The trip board of a room."""

@@ -1,0 +1,347 @@
+"""A room's trip board: judge, make it durable, answer, then tell everybody."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from actors.plan.board import Board
+from actors.plan.fields import wrong
+from actors.plan.machine import Given, next_deadline, overdue, rebase
+from actors.plan.ports import PlanPorts
+from actors.plan.settling import Paid, settle
+from core.actor import Actor, ActorSpec
+from core.envelope import Envelope
+from core.errors import Rejected, Unavailable
+from core.identity import Principal
+from core.ports.durable_timers import CancelTimer, SetTimer, TimerChange, TimerDue
+from core.ports.plans import PlanChange, PlanStep, StalePlan
+from core.texts import sentence
+from protocol.chat import SYSTEM
+from protocol.codec import encode
+from protocol.frames import Done
+from protocol.persona import GlimpseRoom, RoomGlimpsed
+from protocol.plan import (
+    PLAN,
+    ApplyPlan,
+    FindWinner,
+    OpenPlan,
+    PlanApplied,
+    PlanChanged,
+    PlanOp,
+    PlanOpened,
+    ReadItinerary,
+    SettledUp,
+    SettleUp,
+    WinnerFound,
+)
+from protocol.room import ROOM
+
+SNAPSHOT_EVERY: Final = 16
+MAX_CHANGES_TOLD: Final = 200
+MAX_TOLD_BYTES: Final = 131_072
+"""Who is further behind gets the board."""
+
+ROOM_WITHIN: Final = 5.0
+TRIES: Final = 3
+DEADLINE: Final = "deadline"
+"""The one timer that a board sets itself."""
+
+_NO_BOOKING: Final = sentence("There is no such booking of yours in this room.")
+_NO_POLL: Final = sentence("There is no such poll here.")
+_OPEN: Final = sentence("This poll is still open. Close it first.")
+_NO_WINNER: Final = sentence("Nothing has won this poll.")
+_NO_OFFER: Final = sentence("What has won this poll is no offer that can be quoted.")
+_OPS: Final = msgspec.msgpack.Decoder(list[PlanOp])
+
+
+def spec(ports: PlanPorts) -> ActorSpec:
+    """Boards: transient in memory, permanent in their log."""
+    return ActorSpec(
+        kind=PLAN,
+        make=lambda room_id: PlanActor(room_id, ports),
+        idle_after=60.0,
+        mailbox_limit=512,
+    )
+
+
+class PlanActor(Actor[Any]):
+    """The one writer of a room's board.
+
+    Owns: the board as it was last stored, its newest changes. Borrows: the ports; who has joined, from
+    the room by message. Lets crash: what it does not know. What was stored and not told, its successor
+    tells.
+    """
+
+    def __init__(self, room_id: str, ports: PlanPorts) -> None:
+        self._room_id = room_id
+        self._ports = ports
+        self._board: Board | None = None
+        self._fence: int | None = None
+        self._snapshot_version = 0
+        self._changes: deque[PlanChange] = deque(maxlen=MAX_CHANGES_TOLD)
+        self._timer: int | None = None
+        self._is_timer_known = False
+
+    async def handle(self, envelope: Envelope[Any]) -> None:
+        match envelope.message:
+            case ApplyPlan() as command:
+                await self._apply(envelope, command)
+            case OpenPlan(after=after):
+                await self._people(envelope.of())
+                envelope.answer(self._opened(await self._present(), after))
+            case FindWinner(poll_id=poll_id):
+                await self._people(envelope.of())
+                envelope.answer(_winner(await self._present(), poll_id))
+            case SettleUp():
+                await self._people(envelope.of())
+                envelope.answer(await self._settled(await self._present()))
+            case ReadItinerary(user_id=user_id):
+                await self._demand_joined(user_id)
+                envelope.answer(self._opened(await self._present(), None))
+            case TimerDue():
+                await self._present()
+                await self._set_timer_anew()
+                envelope.answer(Done())
+            case unexpected:
+                raise TypeError(f"a plan understands no {type(unexpected).__name__}")
+
+    async def stopping(self) -> None:
+        self._ports.told.pop(self._room_id, None)
+
+    def redacted_state(self) -> object:
+        board = self._board
+        if board is None:
+            return None
+        return {"version": board.version, "items": len(board.order), "bytes": board.size}
+
+    # Who may.
+
+    async def _people(self, principal: Principal) -> frozenset[str]:
+        """Who has joined. Raises `Rejected`: to all others there is no room."""
+        if principal.tenant_id != self._ports.tenant_id:
+            raise _unknown()
+        return await self._demand_joined(principal.user_id)
+
+    async def _demand_joined(self, user_id: str) -> frozenset[str]:
+        ref = self.context.ref_to(ROOM.at(self._room_id))
+        glimpsed = await ref.ask(GlimpseRoom(), timeout=ROOM_WITHIN)
+        if not isinstance(glimpsed, RoomGlimpsed):
+            raise TypeError(f"a room answered {type(glimpsed).__name__}")
+        if user_id not in glimpsed.room.people:
+            raise _unknown()
+        return frozenset(glimpsed.room.people)
+
+    # Changing.
+
+    async def _apply(self, envelope: Envelope[Any], command: ApplyPlan) -> None:
+        principal = envelope.of()
+        people = await self._people(principal)
+        await self._demand_own_bookings(principal, command.ops)
+        client_id = command.client_id.lower()
+        for _ in range(TRIES):
+            board = await self._present()
+            first = await self._first(principal.user_id, client_id)
+            if first is not None:
+                envelope.answer(_applied(first))
+                return
+            now = self._ports.business.business_ms()
+            given = Given(by=principal.user_id, people=people, now=now)
+            ops = rebase(board, command.version, command.ops, given)
+            change = await self._commit(board, ops, by=principal.user_id, client_id=client_id)
+            if change is not None:
+                # The caller's own answer first; the board is told to all after it.
+                envelope.answer(_applied(change))
+                self._tell(change)
+                return
+        raise Unavailable
+
+    async def _first(self, by: str, client_id: str) -> PlanChange | None:
+        """The change that this client id has made before."""
+        for change in self._changes:
+            if (change.by, change.client_id) == (by, client_id):
+                return change
+        return await self._ports.plans.by_client_id(
+            self._ports.tenant_id, self._room_id, by, client_id
+        )
+
+    async def _demand_own_bookings(self, principal: Principal, ops: Sequence[PlanOp]) -> None:
+        """What others have paid for a booking is not for whoever knows its id."""
+        for place, op in enumerate(ops):
+            booking_id = (op.fields or {}).get("bookingId")
+            if op.op != "add" or op.kind != "expense" or not isinstance(booking_id, str):
+                continue
+            is_own = await self._ports.shares.is_of(
+                principal.tenant_id, self._room_id, booking_id, principal.user_id
+            )
+            if not is_own:
+                raise wrong(f"ops[{place}].fields.bookingId", _NO_BOOKING)
+
+    async def _commit(
+        self, board: Board, ops: list[PlanOp], *, by: str, client_id: str | None
+    ) -> PlanChange | None:
+        """None: it is not stored, or nobody knows; then we have forgotten what the board is."""
+        if self._fence is None:
+            return None
+        after = board.copy()
+        after.apply(board.version + 1, ops)
+        change = PlanChange(
+            version=after.version,
+            by=by,
+            client_id=client_id,
+            at=self._ports.clock.now_ms(),
+            body=msgspec.msgpack.encode(ops),
+        )
+        is_due = after.version - self._snapshot_version >= SNAPSHOT_EVERY
+        due = next_deadline(after)
+        is_set = self._is_timer_known and due == self._timer
+        step = PlanStep(
+            tenant_id=self._ports.tenant_id,
+            room_id=self._room_id,
+            fence=self._fence,
+            change=change,
+            snapshot=after.packed() if is_due else None,
+            timers=() if is_set else (self._timer_at(due),),
+        )
+        self._forget()
+        try:
+            await self._ports.plans.commit(step)
+        except (StalePlan, Unavailable):
+            return None
+        self._board, self._timer, self._is_timer_known = after, due, True
+        self._changes.append(change)
+        if is_due:
+            self._snapshot_version = after.version
+        return change
+
+    def _timer_at(self, due: int | None) -> TimerChange:
+        tenant_id, address = self._ports.tenant_id, PLAN.at(self._room_id)
+        if due is None:
+            return CancelTimer(tenant_id=tenant_id, address=address, name=DEADLINE)
+        return SetTimer(tenant_id=tenant_id, address=address, name=DEADLINE, due_at=due)
+
+    async def _set_timer_anew(self) -> None:
+        """The one that fired goes once it is answered; one that was set with a change stays."""
+        due = None if self._board is None else next_deadline(self._board)
+        if due is not None:
+            await self._ports.timers.apply(self._timer_at(due))
+        self._timer, self._is_timer_known = due, due is not None
+
+    def _tell(self, change: PlanChange) -> None:
+        """To all connections that have joined."""
+        event = PlanChanged(
+            room_id=self._room_id,
+            version=change.version,
+            ops=_OPS.decode(change.body),
+            by=change.by,
+        )
+        self._ports.fanout.publish_nowait(f"room:{self._room_id}", encode(event))
+        self._ports.told[self._room_id] = change.version
+
+    # The board as it is.
+
+    async def _present(self) -> Board:
+        """As it stands now: polls whose deadline has come are closed. Raises `Unavailable`."""
+        for _ in range(TRIES):
+            board = await self._current()
+            ops = overdue(board, self._ports.business.business_ms())
+            if not ops:
+                return board
+            change = await self._commit(board, ops, by=SYSTEM.id, client_id=None)
+            if change is not None:
+                self._tell(change)
+        raise Unavailable
+
+    async def _current(self) -> Board:
+        """As it is stored, under the fence that is valid now."""
+        fence = self._ports.leases.fence(self._room_id)
+        if self._board is None or fence != self._fence:
+            await self._load()
+            self._fence = fence
+        if self._board is None:
+            raise Unavailable
+        return self._board
+
+    def _forget(self) -> None:
+        self._board, self._is_timer_known = None, False
+
+    async def _load(self) -> None:
+        self._forget()
+        ports = self._ports
+        stored = await ports.plans.load(ports.tenant_id, self._room_id)
+        board = Board.empty()
+        self._snapshot_version = 0
+        self._changes.clear()
+        if stored is not None:
+            if stored.snapshot is not None:
+                board = Board.unpacked(stored.snapshot)
+            self._snapshot_version = stored.snapshot_version
+            for change in stored.changes:
+                board.apply(change.version, _OPS.decode(change.body))
+            if board.version != stored.version:
+                raise LookupError(f"the changes of {self._room_id} end before its version")
+            recent = await ports.plans.changes(
+                ports.tenant_id,
+                self._room_id,
+                after=max(0, board.version - MAX_CHANGES_TOLD),
+                limit=MAX_CHANGES_TOLD,
+            )
+            self._changes.extend(recent)
+        told = ports.told.setdefault(self._room_id, board.version)
+        self._board = board
+        for change in list(self._changes):
+            if change.version > told:
+                self._tell(change)
+
+    def _opened(self, board: Board, after: int | None) -> PlanOpened:
+        """What has changed since `after`, if that much is at hand; else all of it."""
+        if after is not None and after <= board.version:
+            since = [change for change in self._changes if change.version > after]
+            if (
+                len(since) == board.version - after
+                and sum(len(change.body) for change in since) <= MAX_TOLD_BYTES
+            ):
+                ops = [op for change in since for op in _OPS.decode(change.body)]
+                return PlanOpened(version=board.version, ops=ops)
+        return PlanOpened(version=board.version, items=board.shown())
+
+    async def _settled(self, board: Board) -> SettledUp:
+        items = board.shown()
+        ids = [item.fields["bookingId"] for item in items if "bookingId" in item.fields]
+        captured = await self._ports.shares.captured(self._ports.tenant_id, self._room_id, ids)
+        paid: dict[tuple[str, str], dict[str, int]] = {}
+        for share in captured:
+            by = paid.setdefault((share.booking_id, share.currency), {})
+            by[share.user_id] = share.amount
+        bookings = [
+            Paid(booking_id=booking_id, currency=currency, by=by)
+            for (booking_id, currency), by in paid.items()
+        ]
+        settlements, unknown = settle(items, bookings)
+        return SettledUp(version=board.version, settlements=settlements, unknown=unknown)
+
+
+def _applied(change: PlanChange) -> PlanApplied:
+    return PlanApplied(version=change.version, ops=_OPS.decode(change.body))
+
+
+def _winner(board: Board, poll_id: str) -> WinnerFound:
+    """Raises `Rejected` where nothing can be quoted."""
+    poll = board.items.get(poll_id)
+    if poll is None or poll.kind != "poll":
+        raise Rejected("not_found", _NO_POLL, fields=[("pollId", _NO_POLL)])
+    if not poll.closed:
+        raise Rejected("conflict", _OPEN, fields=[("pollId", _OPEN)])
+    winner = board.items.get(poll.fields.get("winner", ""))
+    if winner is None:
+        raise Rejected("conflict", _NO_WINNER, fields=[("pollId", _NO_WINNER)])
+    offer_ids = winner.fields.get("offerIds")
+    if not offer_ids:
+        raise Rejected("conflict", _NO_OFFER, fields=[("pollId", _NO_OFFER)])
+    return WinnerFound(option_id=poll.fields["winner"], offer_ids=offer_ids)
+
+
+def _unknown() -> Rejected:
+    text = "There is no such room."
+    return Rejected("not_found", text, fields=[("roomId", text)])

@@ -1,0 +1,153 @@
+"""Who gives whom how much, so that everybody is even (pure).
+
+The fewest transfers that settle n balances are n minus the greatest number of disjoint groups that each
+add up to zero; finding those is NP-hard (subset sum), and up to 12 people it is done exactly, over
+subsets. Above that, the greatest debtor pays the greatest creditor until nobody is left.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from actors.plan.fields import weights_of
+from protocol.frames import Money
+from protocol.plan import CurrencySettlement, PersonBalance, PlanItem, Transfer
+from protocol.splitting import shared_out
+
+MAX_EXACT: Final = 12
+"""People with a balance, up to whom the number of transfers is proven to be the least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """What was captured for one booking and not given back, by user; minor units."""
+
+    booking_id: str
+    currency: str
+    by: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _Accounts:
+    """Of one currency."""
+
+    paid: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    share: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def enter(self, paid: Mapping[str, int], weights: Mapping[str, int]) -> None:
+        total = sum(paid.values())
+        for user_id, amount in paid.items():
+            self.paid[user_id] += amount
+        for user_id, part in zip(weights, shared_out(total, list(weights.values())), strict=True):
+            self.share[user_id] += part
+
+    def settled(self, currency: str) -> CurrencySettlement:
+        people = sorted({*self.paid, *self.share})
+        balances = {user_id: self.paid[user_id] - self.share[user_id] for user_id in people}
+        moves, is_fewest = transfers(balances)
+        return CurrencySettlement(
+            currency=currency,
+            total=sum(self.paid.values()),
+            balances=[
+                PersonBalance(
+                    user_id=user_id,
+                    paid=self.paid[user_id],
+                    share=self.share[user_id],
+                    balance=balances[user_id],
+                )
+                for user_id in people
+            ],
+            transfers=[
+                Transfer(
+                    sender_id=sender,
+                    receiver_id=receiver,
+                    amount=Money(amount=amount, currency=currency),
+                )
+                for sender, receiver, amount in moves
+            ],
+            is_fewest=is_fewest,
+        )
+
+
+def settle(
+    items: Iterable[PlanItem], bookings: Iterable[Paid]
+) -> tuple[list[CurrencySettlement], list[str]]:
+    """By currency, and the ids of expenses whose booking has captured nothing (yet).
+
+    A booking that is no expense on the board is fair as it was split: each paid the share they agreed to.
+    One that is, is paid by whoever the ledger says, and borne by those who share the expense. Put on the
+    board twice, it counts once.
+    """
+    accounts: defaultdict[str, _Accounts] = defaultdict(_Accounts)
+    of_booking: defaultdict[str, list[Paid]] = defaultdict(list)
+    for paid in bookings:
+        if sum(paid.by.values()) > 0:
+            of_booking[paid.booking_id].append(paid)
+    unknown, seen = [], set()
+    for item in items:
+        if item.kind != "expense":
+            continue
+        weights = weights_of(item.fields)
+        booking_id = item.fields.get("bookingId")
+        if booking_id is None:
+            amount = item.fields["amount"]
+            accounts[amount["currency"]].enter({item.fields["paidBy"]: amount["amount"]}, weights)
+        elif booking_id in seen:
+            continue
+        elif of_booking[booking_id]:
+            seen.add(booking_id)
+            for paid in of_booking[booking_id]:
+                accounts[paid.currency].enter(paid.by, weights)
+        else:
+            unknown.append(item.id)
+    return [accounts[currency].settled(currency) for currency in sorted(accounts)], unknown
+
+
+def transfers(balances: Mapping[str, int]) -> tuple[list[tuple[str, str, int]], bool]:
+    """(who gives, who gets, how much), and whether that is proven to be the fewest. `balances`: positive
+    gets; they add up to zero, else `ValueError`. The same balances give the same transfers."""
+    if sum(balances.values()):
+        raise ValueError("the balances do not add up to zero")
+    open = sorted((user_id, amount) for user_id, amount in balances.items() if amount)
+    if len(open) > MAX_EXACT:
+        return _matched(open), False
+    return [move for group in _groups(open) for move in _matched(group)], True
+
+
+def _groups(open: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+    """The most disjoint groups that each add up to zero: 2ⁿ subsets, n steps each.
+
+    `best[s]`: how many prefixes of an ordering of the subset `s` can add up to zero, at most. The last
+    of an order is any of it: best[s] = max over i of best[s − i], plus one where `s` itself is zero.
+    """
+    n = len(open)
+    sums, best, last = [0] * (1 << n), [0] * (1 << n), [0] * (1 << n)
+    for s in range(1, 1 << n):
+        low = (s & -s).bit_length() - 1
+        sums[s] = sums[s & (s - 1)] + open[low][1]
+        last[s] = max((i for i in range(n) if s >> i & 1), key=lambda i: best[s & ~(1 << i)])
+        best[s] = best[s & ~(1 << last[s])] + (sums[s] == 0)
+    groups: list[list[tuple[str, int]]] = []
+    s = (1 << n) - 1
+    while s:
+        if sums[s] == 0:
+            groups.append([])
+        groups[-1].append(open[last[s]])
+        s &= ~(1 << last[s])
+    return groups
+
+
+def _matched(group: Iterable[tuple[str, int]]) -> list[tuple[str, str, int]]:
+    """The greatest debtor pays the greatest creditor: at most one transfer less than there are people,
+    since each settles one of the two."""
+    rest: dict[str, int] = dict(group)
+    moves: list[tuple[str, str, int]] = []
+    while any(rest.values()):
+        receiver = max(sorted(rest), key=rest.__getitem__)
+        sender = min(sorted(rest), key=rest.__getitem__)
+        amount = min(rest[receiver], -rest[sender])
+        rest[receiver] -= amount
+        rest[sender] += amount
+        moves.append((sender, receiver, amount))
+    return moves

@@ -1,0 +1,25 @@
+"""Trip boards: their actors on what is stored."""
+
+from actors.plan import actor as plan
+from actors.plan.ports import PlanPorts
+from commands.wire_actors import Actors
+from commands.wire_storage import Storage
+from core.actor import ActorSpec
+from core.ports.clock import BusinessClock, Clock
+from gateways.http.ports import DEFAULT_TENANT
+
+
+def plan_spec(storage: Storage, actors: Actors, clock: Clock, business: BusinessClock) -> ActorSpec:
+    """The kind of actors that boards are."""
+    return plan.spec(
+        PlanPorts(
+            tenant_id=DEFAULT_TENANT,
+            plans=storage.plans,
+            shares=storage.captured_shares,
+            timers=storage.timers,
+            leases=storage.leases,
+            fanout=actors.fanout,
+            clock=clock,
+            business=business,
+        )
+    )

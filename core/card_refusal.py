@@ -16,11 +16,14 @@ CARD_NUMBER: Final = sentence(
 _RUN: Final = re.compile(r"[0-9]+(?:[ .\-_][0-9]+)*")
 _GROUP: Final = re.compile(r"[0-9]+")
 _IN_BYTES: Final = re.compile(rb"[0-9](?:[ .\-_]?[0-9]){12}")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""What servers and clients make themselves: some of them look like a card's number by chance."""
+
 _FIRST: Final = "23456"
 """Of payment cards (ISO/IEC 7812-1); books and parcels begin with others."""
 
 _NO_CARDS: Final = re.compile(
-    r"(^|_|[a-z])(id|ids|Id|Ids|key|password|otp|token|Token|phone|url)\Z"
+    r"(^|_|[a-z])(id|ids|Id|Ids|key|password|otp|token|Token|phone|url|epoch)\Z"
 )
 """Names of fields that hold what somebody made for machines, what is secret, or telephone numbers."""
 MAX_DEPTH: Final = 32
@@ -46,7 +49,7 @@ def _is_card(number: str) -> bool:
 def _numbers(text: str) -> Iterator[str]:
     """Groups of digits that stand side by side, as long as a card's number: what comes after it on the
     card may stand there too."""
-    for run in _RUN.finditer(text):
+    for run in _RUN.finditer(_UUID.sub("id", text)):
         groups = _GROUP.findall(run.group())
         for start in range(len(groups)):
             number = ""

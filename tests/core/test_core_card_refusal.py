@@ -8,6 +8,8 @@ from protocol.booking import ApproveBooking, NameTraveller
 from protocol.chat import PostMessage
 from protocol.codec import encode
 from protocol.plan import ApplyPlan, PlanOp
+from protocol.room import JoinRoom
+from protocol.session import Position
 
 ID = "0198f0a0-1111-7222-8333-444455556666"
 
@@ -78,3 +80,14 @@ def test_methods_and_free_forms_are_looked_at() -> None:
     op = PlanOp(op="add", id="1", kind="stop", fields={"text": number})
     with pytest.raises(Rejected):
         demand_no_card(ApplyPlan(room_id="r", version=1, ops=[op], client_id=ID))
+
+
+@pytest.mark.parametrize(
+    "uuid",
+    ["01a3185c-51fd-720c-87c5-024202613886", "42424242-4242-4242-8242-424242424242"],
+)
+def test_an_id_that_looks_like_a_card_s_number_is_none(uuid: str) -> None:
+    """A room whose epoch looked so let nobody come back (simulation, seed 368)."""
+    after = Position(epoch=uuid, seq=18)
+    demand_no_card(JoinRoom(room_id=ID, after=after))
+    demand_no_card(says(f"see https://example.org/{uuid}/photos"))

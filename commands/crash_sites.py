@@ -39,7 +39,7 @@ def sites_of(config: Config) -> Sites:
     if config.crash_at is None:
         return NoSites()
     site, nth = config.crash_at
-    modes = {config.amadeus.mode, config.duffel.mode, config.stripe.mode}
+    modes = {config.amadeus.mode, config.duffel.mode, config.stripe.mode, config.paypal_mode}
     if "live" in modes or not is_loopback(config.host):
         raise ConfigError(
             f"{VARIABLE} is for tests: it needs every supplier in sandbox mode and a loopback host. "

@@ -59,5 +59,5 @@ class Time:
 
 def is_played(config: Config) -> bool:
     """Whether all suppliers that are on are the sandbox's: none has a time that is not ours to move."""
-    modes = {config.amadeus.mode, config.duffel.mode, config.stripe.mode}
+    modes = {config.amadeus.mode, config.duffel.mode, config.stripe.mode, config.paypal_mode}
     return "sandbox" in modes and "live" not in modes

@@ -96,7 +96,8 @@ class Travel:
     async def _sandbox(self, nursery: trio.Nursery) -> Urls:
         """Nobody's where nobody is played."""
         config = self._config
-        if "sandbox" not in (config.amadeus.mode, config.duffel.mode, config.stripe.mode):
+        payers = (config.stripe.mode, config.paypal_mode)
+        if "sandbox" not in (config.amadeus.mode, config.duffel.mode, *payers):
             return {}
         if config.sandbox_url is not None:
             return await attached(config.sandbox_url)

@@ -135,6 +135,7 @@ class Server:
             config,
             self.storage,
             clock=clock,
+            business=self.time.business,
             chance=chance,
             node=node,
             urls=lambda: self.travel.urls,

@@ -82,6 +82,18 @@ class PaymentProvider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayPalAccount:
+    """How PayPal is reached. `mode` None: `Config.paypal_mode` says. The rest is for "live" alone, which
+    refuses to do without the client's id, its secret and the id of the webhook."""
+
+    mode: SupplierMode | None = None
+    url: str | None = None
+    client_id: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    webhook_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One server's settings (docs/protocol-v1.md §10). Secrets stay out of its `repr`.
 
@@ -115,6 +127,7 @@ class Config:
     amadeus: Supplier = Supplier()
     duffel: Supplier = Supplier()
     stripe: PaymentProvider = PaymentProvider()
+    paypal: PayPalAccount = PayPalAccount()
     consolidator_url: str | None = None
     consolidator_key: str | None = field(default=None, repr=False)
     desk_card_file: Path | None = None
@@ -122,6 +135,14 @@ class Config:
     agency_phone: str | None = None
     crash_at: tuple[str, int] | None = None
     bounds: Bounds = Bounds()
+
+    @property
+    def paypal_mode(self) -> SupplierMode:
+        """Where nobody says, it is the sandbox's where Stripe is: no real trip is to be paid with play
+        money because a line was left out."""
+        if self.paypal.mode is not None:
+            return self.paypal.mode
+        return "sandbox" if self.stripe.mode == "sandbox" else "off"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
@@ -141,6 +162,7 @@ class Config:
         quiet_hour: int | None = 3
         chat_model: Path | None = DEFAULT_CHAT_MODEL
         chat_model = read("CARAVAN_CHAT_MODEL", _path_or_off, chat_model)
+        not_said: SupplierMode | None = None
         return cls(
             host=host,
             http_port=read("CARAVAN_HTTP_PORT", _port, 8080),
@@ -180,6 +202,13 @@ class Config:
                 url=read("CARAVAN_STRIPE_URL", _public("https"), None),
                 key=read("CARAVAN_STRIPE_KEY", _secret, None),
                 webhook_secrets=read("CARAVAN_STRIPE_WEBHOOK_SECRET", _secrets, ()),
+            ),
+            paypal=PayPalAccount(
+                mode=read("CARAVAN_PAYPAL", _mode, not_said),
+                url=read("CARAVAN_PAYPAL_URL", _public("https"), None),
+                client_id=read("CARAVAN_PAYPAL_CLIENT_ID", _secret, None),
+                secret=read("CARAVAN_PAYPAL_SECRET", _secret, None),
+                webhook_id=read("CARAVAN_PAYPAL_WEBHOOK_ID", _secret, None),
             ),
         )
 

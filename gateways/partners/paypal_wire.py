@@ -99,9 +99,14 @@ class Event(_Of, frozen=True):
     resource: Resource = Resource()
 
 
+class EventType(_Of, frozen=True):
+    name: str
+
+
 class Webhook(_Of, frozen=True):
     id: str
     url: str = ""
+    event_types: list[EventType] = []
 
 
 class Webhooks(_Of, frozen=True):

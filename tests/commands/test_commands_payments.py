@@ -9,10 +9,12 @@ import trio
 
 from commands.sandbox_child import Urls
 from commands.wire_payments import PaymentProviders
+from core.business_clock import BusinessTime
 from core.chance import SystemChance
 from core.clock import SystemClock
-from core.config import Config, ConfigError, PaymentProvider
+from core.config import Config, ConfigError, PaymentProvider, PayPalAccount
 from core.errors import Unavailable
+from gateways.sandbox.paypal import PayPalMachine
 from gateways.sandbox.performing import Sandbox
 from gateways.sandbox.shell import serve_sandbox
 from gateways.sandbox.store import Store
@@ -27,6 +29,7 @@ def payments(
     urls: Callable[[], Urls] = dict,
     wanted: Callable[[], None] = lambda: None,
     secrets: Any = None,
+    paypal: PayPalAccount | None = None,
 ) -> PaymentProviders:
     storage: Any = SimpleNamespace(
         webhooks=MemoryWebhooks(MemoryDurableTimers()),
@@ -34,9 +37,10 @@ def payments(
         bookings=None,
     )
     return PaymentProviders(
-        Config(stripe=stripe),
+        Config(stripe=stripe, paypal=paypal or PayPalAccount()),
         storage,
         clock=SystemClock(),
+        business=BusinessTime(SystemClock()),
         chance=SystemChance(),
         node="a",
         urls=urls,
@@ -61,6 +65,29 @@ def test_a_key_that_is_missing_or_of_the_other_mode_keeps_the_server_from_starti
         payments(stripe)
 
 
+@pytest.mark.parametrize(
+    ("paypal", "words"),
+    [
+        (PayPalAccount(mode="live"), "CARAVAN_PAYPAL_CLIENT_ID"),
+        (PayPalAccount(mode="live", client_id="a", secret="b"), "CARAVAN_PAYPAL_WEBHOOK_ID"),
+        (PayPalAccount(mode="sandbox", client_id="a"), "unset them"),
+    ],
+)
+def test_credentials_of_paypal_that_are_missing_or_too_many_keep_the_server_from_starting(
+    paypal: PayPalAccount, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        payments(PaymentProvider(mode="off"), paypal=paypal)
+
+
+def test_nobody_pays_with_play_money_where_another_takes_real_money() -> None:
+    live = PaymentProvider(mode="live", key="sk_live_1", webhook_secrets=("whsec_1",))
+    with pytest.raises(ConfigError, match="both to live or both to sandbox"):
+        payments(live, paypal=PayPalAccount(mode="sandbox"))
+    real = PayPalAccount(mode="live", client_id="a", secret="b", webhook_id="c")
+    assert list(payments(live, paypal=real).providers) == ["stripe", "paypal"]
+
+
 async def test_a_provider_that_is_off_is_nowhere() -> None:
     off = payments(PaymentProvider(mode="off"))
     assert off.providers == {}
@@ -83,10 +110,14 @@ async def test_who_pays_before_the_sandbox_runs_makes_it_begin(autojump_clock: A
 
 async def test_providers_follow_the_sandbox_where_it_goes(tmp_path: Any) -> None:
     secrets, urls = MemoryWebhookSecrets(), dict[str, str]()
-    here = payments(PaymentProvider(), urls=lambda: urls, secrets=secrets)
+    on = PayPalAccount(mode="sandbox")
+    here = payments(PaymentProvider(), urls=lambda: urls, secrets=secrets, paypal=on)
     store = Store(tmp_path / "sandbox.db")
     sandbox = Sandbox(
-        world=World("w"), store=store, machines=(StripeMachine(),), wall=SystemClock().now_ms
+        world=World("w"),
+        store=store,
+        machines=(StripeMachine(), PayPalMachine()),
+        wall=SystemClock().now_ms,
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(here.run)
@@ -100,7 +131,7 @@ async def test_providers_follow_the_sandbox_where_it_goes(tmp_path: Any) -> None
 
                 urls.update(await life.start(serve))
                 with trio.fail_after(5):
-                    while not (await _reads(here) and await secrets.of("stripe")):
+                    while not (await _reads(here) and len(await _registered(secrets)) == 2):
                         await trio.sleep(0.01)
                 life.cancel_scope.cancel()
             urls.clear()
@@ -110,10 +141,15 @@ async def test_providers_follow_the_sandbox_where_it_goes(tmp_path: Any) -> None
         nursery.cancel_scope.cancel()
     store.close()
     assert len(await secrets.of("stripe")) == 1
+    assert len(await secrets.of("paypal")) == 1
+
+
+async def _registered(secrets: MemoryWebhookSecrets) -> list[str]:
+    return [name for name in ("stripe", "paypal") if await secrets.of(name)]
 
 
 async def _reads(here: PaymentProviders) -> bool:
     try:
-        return await here.providers["stripe"].read("pi_nobody") is None
+        return all([await each.read("nobody") is None for each in here.providers.values()])
     except Unavailable:
         return False

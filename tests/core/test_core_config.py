@@ -11,6 +11,7 @@ from core.config import (
     Config,
     ConfigError,
     PaymentProvider,
+    PayPalAccount,
     Supplier,
     is_loopback,
 )
@@ -168,6 +169,26 @@ def test_stripe_is_the_sandbox_s_until_somebody_says_otherwise() -> None:
     )
     assert config.stripe == PaymentProvider(
         mode="live", key="sk_live_hush", webhook_secrets=("whsec_new_hush", "whsec_old_hush")
+    )
+    assert "hush" not in repr(config)
+
+
+def test_paypal_is_the_sandbox_s_only_where_stripe_is_too() -> None:
+    assert Config.from_environment({}).paypal_mode == "sandbox"
+    for mode in ("live", "off"):
+        assert Config.from_environment({"CARAVAN_STRIPE": mode}).paypal_mode == "off"
+    both = {"CARAVAN_STRIPE": "off", "CARAVAN_PAYPAL": "sandbox"}
+    assert Config.from_environment(both).paypal_mode == "sandbox"
+    config = Config.from_environment(
+        {
+            "CARAVAN_PAYPAL": "live",
+            "CARAVAN_PAYPAL_CLIENT_ID": "id_hush",
+            "CARAVAN_PAYPAL_SECRET": "secret_hush",
+            "CARAVAN_PAYPAL_WEBHOOK_ID": "2UL05504CE9696040",
+        }
+    )
+    assert config.paypal == PayPalAccount(
+        mode="live", client_id="id_hush", secret="secret_hush", webhook_id="2UL05504CE9696040"
     )
     assert "hush" not in repr(config)
 

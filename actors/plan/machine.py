@@ -245,13 +245,12 @@ class _Call:
     def _place(self, after: str) -> str | None:
         """After which item it stands now; where that one is gone, after what that one stood after. Where
         nobody remembers: at the end."""
-        seen = set()
         anchor: str | None = after
         while anchor is not None and anchor not in self._draft.items:
             gone = self._draft.gone.get(anchor)
-            if gone is None or anchor in seen:
+            if gone is None:
                 return self._draft.order[-1] if self._draft.order else None
-            seen.add(anchor)
+            # This ends: when it went, what it stood after was there, and went later if at all.
             anchor = gone.after
         return anchor
 

@@ -1,8 +1,9 @@
 """The ports of trip boards in memory, with planned faults, for tests and the simulation."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import trio
 
@@ -19,9 +20,11 @@ from core.ports.plans import (
 )
 from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan, MemoryDurableTimers
 from storage.memory.leases import MemoryShards
+from storage.memory.stored_bookings import StoredBookings
 from storage.sharding import shard_of
 
 T = TypeVar("T")
+PARTICIPANT: Final = "participant:"
 
 
 @dataclass(slots=True)
@@ -138,20 +141,37 @@ class MemoryCalendars:
 
 
 class MemoryCapturedShares:
-    """`CapturedShares`: `shares` and `people` (room, booking, user) as a test put them."""
+    """`CapturedShares` over the bookings' tables."""
 
-    def __init__(self) -> None:
-        self.shares: list[tuple[str, CapturedShare]] = []
-        self.people: set[tuple[str, str, str]] = set()
+    def __init__(self, stored: StoredBookings) -> None:
+        self._stored = stored
 
     async def captured(
         self, tenant_id: int, room_id: str, booking_ids: Sequence[str]
     ) -> Sequence[CapturedShare]:
+        await trio.lowlevel.checkpoint()
+        sums: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        for booking_id in {*booking_ids}:
+            row = self._stored.row(tenant_id, booking_id)
+            if row is None or row.new.room_id != room_id:
+                continue
+            for posting in row.postings.values():
+                accounts = {entry.account for entry in posting.entries}
+                if posting.is_memo or not any(one.startswith("psp:") for one in accounts):
+                    continue
+                for entry in posting.entries:
+                    if entry.account.startswith(PARTICIPANT):
+                        user_id = entry.account.removeprefix(PARTICIPANT)
+                        sums[booking_id, posting.currency, user_id] -= entry.amount
         return [
-            share
-            for room, share in self.shares
-            if room == room_id and share.booking_id in booking_ids
+            CapturedShare(booking_id=booking, currency=currency, user_id=user_id, amount=amount)
+            for (booking, currency, user_id), amount in sorted(sums.items())
+            if amount
         ]
 
     async def is_of(self, tenant_id: int, room_id: str, booking_id: str, user_id: str) -> bool:
-        return (room_id, booking_id, user_id) in self.people
+        await trio.lowlevel.checkpoint()
+        row = self._stored.row(tenant_id, booking_id)
+        if row is None or row.new.room_id != room_id:
+            return False
+        return user_id in {row.new.creator_id, *row.participants}

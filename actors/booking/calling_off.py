@@ -123,6 +123,9 @@ def _retry(turn: Turn) -> None:
         names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
         name = names.get(saga.manual_from, "alarm")
         turn.go(saga.manual_from, manual_reason="", deadlines={name: turn.now + TICKET_AFTER})
+        if saga.manual_from == "TICKETING":
+            for part in turn.saga.parts:  # what refused to issue them is asked once more
+                turn.put_part(replace(part, refusal=""))
         for share in turn.saga.shares:
             for payment in share.payments:
                 if payment.has_refund_failed:

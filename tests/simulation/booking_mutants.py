@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import fake_orders
-from booking_world import Journal, World
+from booking_trial import Journal, World
 from msgspec.structs import replace
 from mutants import Patches
 

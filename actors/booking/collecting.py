@@ -173,6 +173,8 @@ def _pursue(turn: Turn, share: Share, payment: Payment) -> None:
         method = share.method
         turn.put_share(replace(share, method=None))
         call_authorise(turn, turn.share(share.id), payment, method, payment.attempt + 1)
+    elif payment.method is not None and _is_agreed(payment):
+        call_authorise(turn, share, payment, payment.method, payment.attempt + 1)
     elif payment.is_asked and payment.method is not None:
         if not is_replayable(turn.saga, payment.asked_at, turn.now):
             decline(turn, share.id, payment, None)
@@ -186,5 +188,15 @@ def _is_useless(saga: Saga, share: Share, payment: Payment) -> bool:
         return True
     if payment.split_version != saga.split_version:
         return True
-    # Two methods must not be at work on one payment: the one that waits for its owner is let go.
-    return payment.seen is not None and payment.seen.status == "action_required"
+    if payment.seen is None:
+        return False
+    # Two methods must not be at work on one payment: the one that waits for its owner is let go. And where
+    # an owner chose at the provider's page what was then refused, only a new page lets them choose again.
+    is_refused = payment.seen.is_approved and payment.declined is not None
+    return payment.seen.status == "action_required" or is_refused
+
+
+def _is_agreed(payment: Payment) -> bool:
+    """Its owner has agreed at the provider's page, which holds nothing yet."""
+    is_approved = payment.seen is not None and payment.seen.is_approved
+    return is_approved and not payment.is_asked and payment.declined is None

@@ -234,8 +234,15 @@ def _goes_to_an_actor(frame: Any) -> bool:
 
 
 def _address(peer: Peer, frame: Any) -> Address:
-    """Whose a command is, by the contract: a room's, the user's (a new room), the session's."""
+    """Whose a command is, by the contract: a room's, a booking's, the user's (a new room), their desk's,
+    the session's."""
     kind = type(frame).__struct_config__.tag
+    if kind in ("booking.quote", "booking.create"):
+        return Address("desk", "ada")
+    if kind.startswith("booking."):
+        return Address("booking", frame.booking_id)
+    if kind.startswith("plan."):
+        return Address("plan", frame.room_id)
     if kind in OF_THE_SESSION:
         return Address("session", peer.connection.session_id)
     return Address("user", "ada") if kind == "room.create" else Address("room", frame.room_id)

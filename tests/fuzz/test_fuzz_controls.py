@@ -181,9 +181,9 @@ def closes_without_a_word(patch: Patch) -> None:
 def serves_before_hello(patch: Patch) -> None:
     real = Router._judge
 
-    def judge(self: Router, connection: Connection, frame: Any) -> None:
+    def judge(self: Router, connection: Connection, frame: Any, is_suspect: Any) -> None:
         if connection.principal is not None or hasattr(frame, "token") or hasattr(frame, "t"):
-            real(self, connection, frame)
+            real(self, connection, frame, is_suspect)
         else:
             connection.answer_nowait(codec.encode(codec.decode(codec.encode(frame))))
 

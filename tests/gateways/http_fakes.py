@@ -29,6 +29,15 @@ from gateways.http.ports import HttpPorts
 from inference.recommender.ranker import TowerRanker
 from inference.recommender.tower import load_tower
 from protocol.addresses import Address
+from protocol.booking import (
+    BOOKING,
+    DESK,
+    BookingAnswered,
+    BookingView,
+    QuoteAnswered,
+    QuoteTrip,
+)
+from protocol.frames import Money
 from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
 from protocol.travel import Query
 from storage.memory.bookings import MemoryBookings
@@ -316,11 +325,30 @@ class FakeIds:
         raise AssertionError("not over HTTP")
 
 
+def an_answer(address: Address, message: Any) -> Any:
+    """What an actor of this kind answers when all is well."""
+    total = Money(amount=100, currency="EUR")
+    if isinstance(message, QuoteTrip):
+        return QuoteAnswered(quote_id="q", items=[], total=total, expires_at=1)
+    if address.kind in (BOOKING, DESK):
+        shown = BookingView(
+            booking_id="b",
+            version=1,
+            status="collecting",
+            step="",
+            participants=[],
+            travellers=[],
+            total=total,
+        )
+        return BookingAnswered(booking=shown)
+    return a_room_answer()
+
+
 @dataclass
 class FakeActors:
     """Answers asks by a function of (address, message); keeps what was asked."""
 
-    answer: Callable[[Address, Any], Any] = lambda _address, _message: a_room_answer()
+    answer: Callable[[Address, Any], Any] = an_answer
     asked: list[tuple[Address, Any, Principal | None]] = field(default_factory=list)
 
     def ref(self, address: Address) -> Any:

@@ -42,6 +42,10 @@ _STUMBLES: Final = (AttributeError, KeyError, TypeError, ValueError)
 _log = structlog.get_logger("caravan.partners")
 
 
+class TurnedAway(CallFailed):
+    """HTTP 401 that no new token is said to help against: the token is no good all the same."""
+
+
 class Pace:
     """A token bucket that holds one: turns come in order, `1 / per_second` seconds apart, because
     Amadeus limits how close two calls may be as well as how many there are."""
@@ -106,13 +110,16 @@ class AmadeusCalls:
             answer: bytes | WireError = WireError(status=401)
             for _ in range(2):
                 used = await self._token()
-                answer = await self._in_thread(work, abandon=of == "search")
+                try:
+                    answer = await self._in_thread(work, abandon=of == "search")
+                except TurnedAway:
+                    self._doubt_token(used)
+                    raise
                 if isinstance(answer, bytes):
                     return await _understood(answer, understand)
                 if answer.verdict != "token":
                     return answer
-                if self._access.access_token == used:
-                    self._forget_token()
+                self._doubt_token(used)
             raise CallFailed(f"{answer!r}: a new token is not accepted")
 
         return await self._guard.read(attempt)
@@ -146,8 +153,8 @@ class AmadeusCalls:
         finally:
             self._changing.release()
         if isinstance(changed, WireError):
-            if changed.status == 401 and self._access.access_token == used:
-                self._forget_token()
+            if changed.status == 401:
+                self._doubt_token(used)
             if changed.verdict in ("config", "bug", "quota"):
                 _log.error("supplier needs somebody", supplier=NAME, error=str(changed))
         return changed
@@ -162,6 +169,11 @@ class AmadeusCalls:
                     raise CallFailed(f"no token: {failed}")
             token: str = self._access.access_token
         return token
+
+    def _doubt_token(self, used: str) -> None:
+        """It was refused: unless somebody has fetched another meanwhile, the next caller does."""
+        if self._access.access_token == used:
+            self._forget_token()
 
     def _forget_token(self) -> None:
         self._access = AccessToken(self._clients["price"])
@@ -274,8 +286,10 @@ def _judged(call: Callable[[], Any]) -> Any:
         sent = "not sent" if isinstance(failure, NotSent) else "perhaps sent"
         raise CallFailed(f"{sent}: {failure.reason}", may_retry=True)
     if not response.parsed and response.status_code < 500:
-        may_retry = response.status_code < 300
-        raise CallFailed(f"{response.status_code} without JSON", may_retry=may_retry)
+        detail = f"{response.status_code} without JSON"
+        if response.status_code == 401:
+            raise TurnedAway(detail)
+        raise CallFailed(detail, may_retry=response.status_code < 300)
     failed = wire_error(response.status_code, response.result)
     match failed.verdict:
         case "trouble":
@@ -284,6 +298,6 @@ def _judged(call: Callable[[], Any]) -> Any:
             raise CallFailed(str(failed), may_retry=True, is_fault=False)
         case "config" | "bug" | "quota":
             _log.error("supplier needs somebody", supplier=NAME, error=str(failed))
-            raise CallFailed(str(failed))
+            raise (TurnedAway if failed.status == 401 else CallFailed)(str(failed))
         case _:
             return failed

@@ -216,6 +216,16 @@ async def test_a_second_refusal_is_the_end_of_it() -> None:
         assert pair.server.script == []
 
 
+@pytest.mark.parametrize("reply", [fault(401, 38193), answer(b"who?", 401)])
+async def test_a_token_that_was_revoked_serves_nobody_after(reply: bytes) -> None:
+    async with paired(**ONCE) as pair:
+        pair.server.say(token("old"), reply, token("new"), flights(FLIGHT))
+        with pytest.raises(Unavailable):
+            await pair.amadeus.search(FLIGHTS)
+        assert len(await pair.amadeus.search(FLIGHTS)) == 1
+        assert "bearer new" in pair.server.heads[3].lower()
+
+
 @pytest.mark.parametrize(
     "reply",
     [

@@ -5,7 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.moves import cancelled, complete, unwind
-from actors.booking.orders import doubt_order, is_booked
+from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_hand
 from actors.booking.payments import doubt_all
 from actors.booking.questions import AGREE, KEEP, ask, close
 from actors.booking.state import TERMINAL, Option, Part, SagaState
@@ -13,7 +13,6 @@ from actors.booking.steps import CallOff, Operate
 from actors.booking.timing import REFUND_AFTER, TICKET_AFTER
 from actors.booking.turn import Turn, is_order_busy
 from core.errors import Rejected
-from protocol.travel import OrderState
 
 FREE: Final[frozenset[SagaState]] = frozenset(
     {
@@ -56,7 +55,7 @@ def call_off(turn: Turn, command: CallOff) -> bool:
     if saga.question is not None and saga.question.kind == "refund":
         return False
     live = [part for part in saga.parts if not part.is_dropped and not part.is_gone]
-    if saga.state == "COMPLETED" and live and all(part.cancels == "policy" for part in live):
+    if saga.state == "COMPLETED" and live and all(_takes_back(part) for part in live):
         _ask(turn)
         return True
     if saga.state == "MANUAL":
@@ -71,6 +70,11 @@ def call_off(turn: Turn, command: CallOff) -> bool:
 def _is_being_bought(turn: Turn, part: Part) -> bool:
     """What is bought by its order cannot be stopped on its way; a reservation can."""
     return not part.holds and (is_order_busy(turn.saga, part) or part.is_doubtful)
+
+
+def _takes_back(part: Part) -> bool:
+    """Whether its supplier can be asked to, by its own rules."""
+    return part.cancels == "policy" and not is_by_hand(part)
 
 
 def _ask(turn: Turn) -> None:
@@ -146,11 +150,13 @@ def _doubt_everything(turn: Turn) -> None:
 
 def _compensate(turn: Turn) -> None:
     """Undo what can be undone, after what is booked was called off by hand: it is read again, and comes
-    back here when it is still booked. What nobody can look for was not made: the operator has asked."""
-    if turn.saga.state in ("HOTEL_UNKNOWN", "MANUAL"):
-        for part in turn.saga.parts:
-            if part.is_doubtful and not part.finds:
-                turn.put_part(replace(part, is_doubtful=False, order=None, is_gone=True))
+    back here when it is still booked. What nobody can look for was not made, or is called off: the operator
+    has asked."""
+    for part in turn.saga.parts:
+        if is_by_hand(part):
+            turn.put_part(replace(part, is_gone=True))
+        elif turn.saga.state in ("HOTEL_UNKNOWN", "MANUAL") and part.is_doubtful and not part.finds:
+            turn.put_part(replace(part, is_doubtful=False, order=None, is_gone=True))
     unwind(turn, "The trip could not be booked. Everything is being given back.", is_ordered=True)
 
 
@@ -160,13 +166,7 @@ def _settle(turn: Turn, note: str) -> None:
     unknown = [part for part in saga.parts if part.is_doubtful and part.kind == "hotel"]
     if saga.state == "HOTEL_UNKNOWN" and unknown:
         for part in unknown:
-            order = OrderState(
-                supplier=part.offer.supplier,
-                order_id=f"by-hand:{part.id}:{part.attempt}",
-                status="confirmed",
-                total=part.total,
-            )
-            turn.put_part(replace(part, is_doubtful=False, order=order))
+            turn.put_part(replace(part, is_doubtful=False, order=order_by_hand(part)))
         return
     if saga.state != "MANUAL":
         raise Rejected("conflict", "Only a booking that needs a person can be settled.")

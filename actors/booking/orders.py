@@ -15,6 +15,8 @@ from protocol.travel import OrderState
 
 LIVE: Final = frozenset({"held", "confirmed", "ticketed"})
 
+_BY_HAND: Final = "by-hand:"
+
 
 def flight_of(saga: Saga) -> Part | None:
     return next(
@@ -36,6 +38,21 @@ def order_of(part: Part) -> OrderState:
     if part.order is None:
         raise LookupError("a part without an order")
     return part.order
+
+
+def order_by_hand(part: Part) -> OrderState:
+    """Of a stay that an operator says is booked: no supplier knows it by this id."""
+    return OrderState(
+        supplier=part.offer.supplier,
+        order_id=f"{_BY_HAND}{part.id}:{part.attempt}",
+        status="confirmed",
+        total=part.total,
+    )
+
+
+def is_by_hand(part: Part) -> bool:
+    """Whether it stands on an operator's word alone: nobody is asked for it, and nobody can undo it here."""
+    return part.order is not None and part.order.order_id.startswith(_BY_HAND)
 
 
 def is_live(part: Part) -> bool:
@@ -148,6 +165,10 @@ def order_gone(turn: Turn, part: Part) -> None:
 
 
 def doubt_order(turn: Turn, part: Part) -> None:
+    """It is read before anything else is done; what stands on an operator's word is not."""
+    if is_by_hand(part):
+        turn.put_part(part)
+        return
     turn.put_part(replace(part, is_fresh=False))
     turn.at_once(order_look(part.id))
 

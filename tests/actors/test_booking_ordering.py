@@ -512,6 +512,38 @@ def test_a_stay_that_may_be_booked_waits_for_an_operator() -> None:
     assert run(w) == "COMPLETED"
 
 
+def settled_by_hand(word: str) -> World:
+    """The hotel never answered, the operator says that it is booked, and no ticket is issued."""
+    w = world(flight(), stay())
+    w.fault = lambda call: word if isinstance(call, Hold) and call.part_id == "h1" else "reply"
+    pay_all(w)
+    assert run(w) == "HOTEL_UNKNOWN"
+    w.fault, w.issue = lambda call: "reply", "refused"
+    w.put(Operate(operator="op", action="settle", note="the hotel has it"))
+    assert run(w) == "MANUAL"
+    return w
+
+
+def test_what_an_operator_settled_by_hand_is_asked_of_nobody() -> None:
+    w = settled_by_hand("lost")
+    w.issue = "ok"
+    w.put(Operate(operator="op", action="retry"))
+    asked = [getattr(look, "order_id", "") for look in looks_wanted(w.saga, w.now)]
+    assert len([order_id for order_id in asked if order_id]) == 1
+    assert not [order_id for order_id in asked if order_id.startswith("by-hand:")]
+    assert run(w) == "COMPLETED"
+    assert all(not part.is_gone for part in w.saga.parts)
+
+
+def test_what_was_settled_by_hand_is_called_off_by_hand() -> None:
+    w = settled_by_hand("broken")
+    w.put(Operate(operator="op", action="compensate"))
+    assert run(w) == "CANCELLED"
+    assert w.balance("psp:stripe") == 0
+    calls = [intent.call for step in w.steps for intent in step.intents]
+    assert not [c for c in calls if getattr(c, "order_id", "").startswith("by-hand:")]
+
+
 @pytest.mark.parametrize(("action", "end"), [("retry", "COMPLETED"), ("compensate", "CANCELLED")])
 def test_an_operator_who_knows_that_a_stay_is_not_booked(action: Any, end: str) -> None:
     w = world(flight(), stay())

@@ -71,7 +71,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     asked = actions.add_parser("3ds", help="answer for a card's owner whom the bank asks")
     asked.add_argument("intent", metavar="PI", help="the payment's id at Stripe")
     asked.add_argument("result", choices=("ok", "fail"))
-    effects = actions.add_parser("effects", help="what moved money at Stripe, one line each")
+    payer = actions.add_parser("payer", help="answer for who is to pay at PayPal")
+    payer.add_argument("order", metavar="ID", help="the order's id at PayPal")
+    payer.add_argument(
+        "result", choices=("agree", "back", "broke"), help="broke: it is refused later"
+    )
+    effects = actions.add_parser("effects", help="what moved money, one line each")
+    effects.add_argument("--of", choices=("stripe", "paypal"), default="stripe")
     effects.add_argument("--after", type=int, default=0, metavar="SEQ", help="only later ones")
     actions.add_parser("info", help="where the suppliers are")
     for name, action in actions.choices.items():
@@ -214,12 +220,20 @@ def _rules(client: httpx.Client, args: argparse.Namespace) -> httpx.Response:
     return client.get("rules") if args.json is None else client.post("rules", content=args.json)
 
 
+_ANSWERS: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    "agree": ("approve", {}),
+    "back": ("decline", {}),
+    "broke": ("approve", {"funding": "declined"}),
+}
 _ACTIONS: Final[dict[str, _Action]] = {
     "advance": lambda client, args: client.post("clock", json={"advanceMs": milliseconds(args.by)}),
     "rule": _rules,
     "fault": _rules,
     "3ds": lambda client, args: client.post(f"3ds/{args.intent}", params={"result": args.result}),
-    "effects": lambda client, args: client.get("stripe/effects", params={"after": args.after}),
+    "payer": lambda client, args: client.post(
+        f"paypal/orders/{args.order}/{_ANSWERS[args.result][0]}", params=_ANSWERS[args.result][1]
+    ),
+    "effects": lambda client, args: client.get(f"{args.of}/effects", params={"after": args.after}),
     "calm": lambda client, _: client.delete("rules"),
     "journal": lambda client, _: client.get("journal"),
     "issue": lambda client, args: client.post(f"orders/{args.order}/issue"),

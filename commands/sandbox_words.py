@@ -4,8 +4,8 @@ import re
 from typing import Final
 
 EXAMPLES: Final = """\
-It speaks the wire formats of Amadeus, Duffel and Stripe on loopback, sells a made-up world that follows
-from a seed, and keeps all in one file that survives a kill. When it is ready it prints one line of
+It speaks the wire formats of Amadeus, Duffel, Stripe and PayPal on loopback, sells a made-up world that
+follows from a seed, and keeps all in one file that survives a kill. When it is ready it prints one line of
 JSON: where the control port and each supplier are.
 
   main.py sandbox                      run it, until Ctrl-C
@@ -14,9 +14,10 @@ JSON: where the control port and each supplier are.
                          "action": {"type": "hang_after_effect"}}'
                                        the next order is made, and its answer lost
   main.py sandbox 3ds pi_3… ok         the card's owner confirms the payment
+  main.py sandbox payer 5O19… agree    the payer agrees at PayPal
   main.py sandbox fault '{"match": {"api": "stripe.webhooks"}, "action": {"type": "drop"}}'
                                        the next webhook is lost (the same as rule)
-  main.py sandbox effects              what moved money at Stripe
+  main.py sandbox effects              what moved money at Stripe (--of paypal)
   main.py sandbox journal              what the rules did
   main.py sandbox issue QPPTSH         issue an order's tickets
   main.py sandbox pnrs 'SAGA 01J9'     find an order whose answer was lost

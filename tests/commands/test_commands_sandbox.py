@@ -87,6 +87,28 @@ def test_a_cards_owner_answers_and_money_moves(
     assert capsys.readouterr().out == ""
 
 
+def test_a_payer_answers_at_paypal_and_money_moves(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = json.loads(data.with_suffix(".json").read_text())["paypal"]
+    with httpx.Client(base_url=url, trust_env=False) as paypal:
+        asked = {"grant_type": "client_credentials"}
+        token = paypal.post("/v1/oauth2/token", data=asked, auth=("id", "secret")).json()
+        paypal.headers["authorization"] = f"Bearer {token['access_token']}"
+        unit = {"amount": {"currency_code": "EUR", "value": "33.34"}}
+        given = {"intent": "AUTHORIZE", "purchase_units": [unit]}
+        order = paypal.post("/v2/checkout/orders", json=given).json()["id"]
+        assert steer(data, "payer", order, "back") == 0
+        assert json.loads(capsys.readouterr().out)["status"] == "CREATED"
+        assert steer(data, "payer", order, "agree") == 0
+        assert json.loads(capsys.readouterr().out)["status"] == "APPROVED"
+        assert steer(data, "payer", order, "agree") == 1
+        assert "nothing left" in capsys.readouterr().err
+        paypal.post(f"/v2/checkout/orders/{order}/authorize")
+    assert steer(data, "effects", "--of", "paypal") == 0
+    assert json.loads(capsys.readouterr().out)["effect"] == "authorized"
+
+
 def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert steer(data, "rule", '{"match": {}}') == 1
     assert steer(data, "issue", "NOBODY") == 1

@@ -54,11 +54,15 @@ class Bookings:
                 self._offers[letter] = found
 
     def offer_id(self, number: str) -> str:
+        """As `offer`."""
+        return str(self.offer(number)["offerId"])
+
+    def offer(self, number: str) -> Card:
         """By `3`, `f3` or `h3`. Raises `TypedWrong`."""
         letter = number[0] if number[0] in "fh" else ""
         offers, place = self._offers[letter], int(number.removeprefix(letter)) - 1
         if place < len(offers) and offers[place].get("offerId"):
-            return str(offers[place]["offerId"])
+            return offers[place]
         raise TypedWrong(f"No offer “{number}” is shown. {words.QUOTE}")
 
     # Bookings

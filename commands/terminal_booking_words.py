@@ -14,7 +14,8 @@ from protocol.money import money
 
 QUOTE: Final = (
     "/quote N [M …] [adults=2] [children=4,7] [rooms=1] [cabin=business]: N is an offer's number in the "
-    "newest list; f1 is the first of the newest flights, h1 of the newest rooms"
+    "newest list; f1 is the first of the newest flights, h1 of the newest rooms; /quote poll: what has "
+    "won the newest poll"
 )
 BOOK: Final = (
     "/book [equal] [with ada ben], or /book ada=40,ben=60.50: handles or names, each with a share"
@@ -45,9 +46,10 @@ _CURLY: Final = str.maketrans("“”„’", '"""\'')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """`numbers`: of offers, `3` or `f3`. What is None was not said."""
+    """`numbers`: of offers, `3` or `f3`; none of a poll's winner. What is None was not said."""
 
     numbers: tuple[str, ...]
+    is_poll: bool = False
     adults: int | None = None
     children: tuple[int, ...] = ()
     rooms: int | None = None
@@ -89,7 +91,9 @@ class Traveller:
 def quote_of(typed: str) -> Wanted:
     """Raises `TypedWrong`."""
     numbers, party = [], {}
-    for word in typed.lower().split():
+    said = typed.lower().split()
+    is_poll = said[:1] == ["poll"]
+    for word in said[is_poll:]:
         name, is_said, value = word.partition("=")
         if is_said and name in _PARTY and value:
             party[name] = value
@@ -97,10 +101,11 @@ def quote_of(typed: str) -> Wanted:
             numbers.append(word)
         else:
             raise TypedWrong(QUOTE)
-    if not numbers:
+    if is_poll == bool(numbers):
         raise TypedWrong(QUOTE)
     return Wanted(
         numbers=tuple(dict.fromkeys(numbers)),
+        is_poll=is_poll,
         adults=_whole(party.get("adults")),
         children=tuple(_age(age) for age in party.get("children", "").split(",") if age),
         rooms=_whole(party.get("rooms")),

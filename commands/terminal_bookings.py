@@ -9,6 +9,7 @@ from commands.terminal_booking_lines import (
     quote_lines,
 )
 from commands.terminal_booking_state import Quoted, View, people_in
+from commands.terminal_plan_words import newest_closed
 from commands.terminal_talk import Talk
 from commands.terminal_travel import TypedWrong
 from commands.terminal_words import clean
@@ -25,14 +26,16 @@ async def quote(talk: Talk, rest: str) -> None:
     """Ask what offers cost now, together."""
     wanted = words.quote_of(rest)
     offers = [talk.bookings.offer_id(number) for number in wanted.numbers]
+    poll_id = await _decided_poll(talk) if wanted.is_poll else None
     searched = talk.bookings.searched_adults
-    adults = wanted.adults or (searched if searched > 1 else len(await _joined(talk)))
+    adults = wanted.adults or (searched if searched > 1 else len(await joined(talk)))
     talk.screen.show("Asking what it costs now …", "dim")
     try:
         view: View = await talk.session.ask(
             "booking.quote",
             within=QUOTE_WITHIN,
-            offerIds=offers,
+            offerIds=None if wanted.is_poll else offers,
+            pollId=poll_id,
             roomId=talk.room["id"],
             adults=adults,
             childrenAges=list(wanted.children) or None,
@@ -55,11 +58,12 @@ async def book(talk: Talk, rest: str) -> None:
     if quoted is None:
         raise TypedWrong(f"Nothing is quoted yet. {words.QUOTE}")
     split = words.split_of(rest, quoted.view["total"]["currency"])
-    members = await _joined(talk)
+    members = await joined(talk)
     shares = {
-        await _member(talk, name, members): amount for name, amount in (split.shares or {}).items()
+        await member_called(talk, name, members): amount
+        for name, amount in (split.shares or {}).items()
     }
-    named = [await _member(talk, name, members) for name in split.people or ()]
+    named = [await member_called(talk, name, members) for name in split.people or ()]
     people = list(dict.fromkeys(named or shares or members))
     answer = await talk.session.ask(
         "booking.create",
@@ -169,7 +173,13 @@ async def _current(talk: Talk, *, is_fresh: bool = False) -> dict[str, Any]:
     return known
 
 
-async def _joined(talk: Talk) -> list[str]:
+async def _decided_poll(talk: Talk) -> str:
+    """The newest that is closed. Raises `TypedWrong`."""
+    board = await talk.session.ask("plan.open", roomId=talk.room["id"])
+    return newest_closed(board["items"])
+
+
+async def joined(talk: Talk) -> list[str]:
     """Who has joined this room, I first."""
     room = (await talk.session.join(talk.room["id"]))["room"]
     talk.learn_members(room)
@@ -177,7 +187,7 @@ async def _joined(talk: Talk) -> list[str]:
     return sorted(joined, key=lambda user_id: user_id != _me(talk))
 
 
-async def _member(talk: Talk, name: str, members: Sequence[str]) -> str:
+async def member_called(talk: Talk, name: str, members: Sequence[str]) -> str:
     """By handle, else by a name that nobody else here has. Raises `TypedWrong`."""
     if name.lower() in ("me", "i"):
         return _me(talk)

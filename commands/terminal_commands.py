@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import trio
 
-from commands import terminal_bookings, terminal_personas
+from commands import terminal_bookings, terminal_personas, terminal_plans
 from commands.terminal_talk import HISTORY_SHOWN, Talk, matching_rooms
 from commands.terminal_travel import TypedWrong, flights_of, is_code, offer_lines, rooms_of
 from commands.terminal_words import HELP, clean, message_line, room_line
@@ -51,6 +51,8 @@ class Commands:
                     *(terminal_bookings.traveller, terminal_bookings.booking),
                     *(terminal_bookings.approve, terminal_bookings.decline),
                     *(terminal_bookings.choose, terminal_bookings.cancel),
+                    *(terminal_plans.plan, terminal_plans.poll, terminal_plans.vote),
+                    *(terminal_plans.expense, terminal_plans.settle),
                 )
             },
         }

@@ -7,6 +7,7 @@ import trio
 from commands.terminal_answers import Answers
 from commands.terminal_booking_state import Bookings, people_in
 from commands.terminal_people import Names, Numbers
+from commands.terminal_plan_words import Titles
 from commands.terminal_screen import Screen
 from commands.terminal_words import change_line, clean, day, message_line
 from loadtest.accounts import Account
@@ -39,6 +40,7 @@ class Talk:
         self.numbers = Numbers()
         self.answers = Answers()
         self.bookings = Bookings()
+        self.titles = Titles()
         self.invitations: list[Frame] = []
         self.was_made_here = False
         self.oldest_shown = 0
@@ -127,6 +129,8 @@ class Talk:
         elif event["type"] == "chat.message":
             self._read = event["seq"]
             self.show_message(event)
+        elif event["type"] == "plan.changed":
+            await self._show_plan(event)
         elif event["type"] in RUNS:
             self._show_run(event)
         elif is_durable(event):
@@ -146,6 +150,14 @@ class Talk:
         me, room_id = str(self.session.user.get("id")), str(self.room.get("id"))
         for line in self.bookings.update_lines(event, self.names, me, room_id):
             self.screen.show(line)
+
+    async def _show_plan(self, event: Frame) -> None:
+        by = event["by"]
+        if by != self.session.user.get("id"):
+            await self.names.look_up(*(() if by == "system" else (by,)))
+        who = clean(self.names.get(by, "Somebody"))
+        for line in self.titles.told(event, who):
+            self.screen.show(line, "dim")
 
     def _show_run(self, event: Frame) -> None:
         match event["type"]:

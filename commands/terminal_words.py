@@ -23,6 +23,10 @@ HELP: Final = """\
 /approve [METHOD]     pay my share             /decline         say no to it
 /choose N             answer its question      /cancel          call the booking off
 /booking              where it stands
+/plan                 the trip board           /plan add|set|move|remove|close|calendar …
+/poll QUESTION | A | B  ask everybody          /vote N          for option N of the newest poll
+/expense 42.50 EUR WHAT [for ada ben]          what I have paid for several
+/settle               who gives whom how much  /quote poll      what the newest poll's winner costs now
 N is the number before a message (or a card, in the newest answer); `last` is the newest one (for /edit and /delete: my newest).\
 """
 

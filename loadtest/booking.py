@@ -140,7 +140,7 @@ def read_faults(name: str, seed: int) -> tuple[list[Rule], float]:
         return [], 0.0
     file = FAULTS / f"{name}.json" if "/" not in name and not name.endswith(".json") else Path(name)
     said = json.loads(file.read_text())
-    rules = [{**rule, "seed": f"{seed}/{rule['name']}"} for rule in said["rules"]]
+    rules: list[Rule] = [{**rule, "seed": f"{seed}/{rule['name']}"} for rule in said["rules"]]
     return rules, float(said.get("badCards", 0.0))
 
 
@@ -205,9 +205,8 @@ class _Run:
     async def _ready(self, trip: Trip) -> None:
         """Until the suppliers answer."""
         with trio.move_on_after(READY_WITHIN):
-            while not await trip._found(0):
+            while not await trip.look():  # noqa: ASYNC110
                 await trio.sleep(0.5)
-            trip.why = ""
             return
         raise ServerFailedError(f"The server finds no offers: {trip.why}.")
 

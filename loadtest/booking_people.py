@@ -32,7 +32,9 @@ ANSWERS: Final = {"resplit": "cover", "reconsent": "accept"}
 CITIES: Final = ("LIS", "BER", "PAR", "MAD", "ROM", "VIE")
 ROUTES: Final = tuple(pair for pair in product(CITIES, CITIES) if pair[0] != pair[1])
 FIRST_DAY: Final = 40
-DAYS: Final = 240
+QUERIES: Final = 40
+"""So many different searches are asked: people look at the same trips, and one answer serves them for a minute."""
+
 TRIES: Final = 12
 WITHIN: Final = 10.0
 INSISTS_FOR: Final = 60.0
@@ -219,6 +221,13 @@ class Trip:
         finally:
             self.over.set()
 
+    async def look(self) -> bool:
+        """Whether there is something to be booked."""
+        found = await self._found(0)
+        if found is not None:
+            self.why = ""
+        return found is not None
+
     async def _play(self, people: Sequence[Person]) -> None:
         organiser = people[0]
         room_id = await self._meet(people)
@@ -304,9 +313,9 @@ class Trip:
 
     async def _found(self, attempt: int) -> str | None:
         """An offer of our supplier that can be held; another route and day with every attempt."""
-        place = self.number + 101 * attempt
+        place = (self.number // 2 + 11 * attempt) % QUERIES
         origin, destination = ROUTES[place % len(ROUTES)]
-        day = self.today + timedelta(days=FIRST_DAY + place * 7 % DAYS)
+        day = self.today + timedelta(days=FIRST_DAY + 5 * place)
         query = {"kind": "flight", "from": origin, "to": destination}
         query |= {"start": day.isoformat(), "adults": str(PEOPLE)}
         token = await self.accounts[0].token()

@@ -109,11 +109,12 @@ class PlayedSuppliers:
 @asynccontextmanager
 async def played_suppliers(folder: Path, seed: str) -> AsyncIterator[PlayedSuppliers]:
     """Start `main.py sandbox` on free ports, with its data in `folder`. Raises `ServerFailedError`."""
-    command = [sys.executable, "main.py", "sandbox", "serve", "--with-parent", f"--seed={seed}"]
+    # As a child of the server it gives way to all others (`--with-parent`), and would be what is measured.
+    command = [sys.executable, "main.py", "sandbox", "serve", f"--seed={seed}"]
     process = await trio.lowlevel.open_process(
         [*command, f"--data={folder / 'sandbox.db'}"],
         cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -143,8 +144,8 @@ async def _ready(process: trio.Process) -> dict[str, Any]:
 
 
 async def _end(process: trio.Process) -> None:
-    if process.stdin is not None:
-        await process.stdin.aclose()
+    if process.returncode is None:
+        process.terminate()
     with trio.move_on_after(ENDS_WITHIN):
         await process.wait()
     if process.returncode is None:

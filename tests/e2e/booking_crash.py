@@ -1,0 +1,334 @@
+"""Bookings through kill -9: one story, one site at which a process ends, and what is left of it all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import trio
+from booking_audit import Evidence, findings, gather
+from booking_people import SECRETS, VISA, Script
+from booking_stand import DAY_MS, Stand, Victim
+
+from loadtest.accounts import ApiError, UnreachableError
+from loadtest.client import Refused
+
+Frame = dict[str, Any]
+STALLED_AFTER: Final = 1.0
+FIRST_LEAP_MS: Final = 30_000
+LARGEST_LEAP_MS: Final = 2 * 3_600_000
+ENDS_WITHIN: Final = 120.0
+QUOTES: Final = 5
+HIT_WITHIN: Final = 40.0
+FOLLOWED_AFTER: Final = 2.5
+"""Seconds after which a server has heard of a leap."""
+
+AT_LAST_MS: Final = 4 * DAY_MS
+ASKING: Final = "pm_card_authenticationRequired"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """`lapses`: Bob's hold runs out when it is to be captured."""
+
+    name: str
+    supplier: str
+    bob: Script = field(default_factory=Script)
+    lapses: bool = False
+    ends: str = "booked"
+
+
+STORIES: Final = {
+    story.name: story
+    for story in (
+        Story(name="happy", supplier="amadeus"),
+        Story(
+            name="unwinding",
+            supplier="amadeus",
+            bob=Script(gives_up=True),
+            lapses=True,
+            ends="cancelled",
+        ),
+        Story(
+            name="repair",
+            supplier="duffel",
+            bob=Script(methods=(ASKING, VISA), has_other_card=True),
+            lapses=True,
+        ),
+        Story(
+            name="unwinding at duffel",
+            supplier="duffel",
+            bob=Script(gives_up=True),
+            lapses=True,
+            ends="cancelled",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Where a process ends. `site` "": nowhere. `is_awaited`: people look again once they are connected again;
+    else the booking goes on by itself."""
+
+    story: str
+    victim: Victim = "server"
+    site: str = ""
+    nth: int = 1
+    is_awaited: bool = True
+
+    @property
+    def crash_at(self) -> str:
+        return f"{self.site}:{self.nth}" if self.site else ""
+
+    def __str__(self) -> str:
+        return f"{self.story}, {self.victim} at {self.crash_at or 'no site'}"
+
+
+@dataclass
+class Tally:
+    """What a run of points came to."""
+
+    played: int = 0
+    hit: list[Point] = field(default_factory=list)
+    missed: list[Point] = field(default_factory=list)
+    ends: dict[str, int] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+    runs: list["_Run"] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.played} bookings, {len(self.hit)} kills, {len(self.missed)} sites not reached, "
+            f"{self.ends}, {len(self.findings)} findings"
+        )
+
+
+async def play_all(stand: Stand, points: Sequence[Point]) -> Tally:
+    """One booking for each, one after another; all are judged as they end, and after four more days. The
+    stand is armed for the first point."""
+    tally = Tally()
+    for place, point in enumerate(points):
+        after = points[place + 1] if place + 1 < len(points) else None
+        run = _Run(stand, point)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_hit, stand, run, after)
+            nursery.start_soon(_pass_time, stand, [run])
+            await run.play()
+            nursery.cancel_scope.cancel()
+        if after is not None and not (run.was_hit and _follows(point, after)):
+            await stand.begin(after.victim, after.crash_at)
+        await _judge(stand, run, tally)
+    await _judge_at_last(stand, tally)
+    return tally
+
+
+async def play_together(stand: Stand, points: Sequence[Point]) -> Tally:
+    """The same, but each begins once the one before lost its process: it goes on meanwhile."""
+    tally, runs = Tally(), [_Run(stand, point) for point in points]
+    async with trio.open_nursery() as nursery:
+        for place, run in enumerate(runs):
+            after = points[place + 1] if place + 1 < len(points) else None
+            nursery.start_soon(run.play)
+            with trio.move_on_after(HIT_WITHIN):
+                await _until_hit(stand, run, after)
+            if after is not None and not (run.was_hit and _follows(run.point, after)):
+                await stand.begin(after.victim, after.crash_at)
+        async with trio.open_nursery() as clock:
+            clock.start_soon(_pass_time, stand, runs)
+            for run in runs:
+                await run.done.wait()
+            clock.cancel_scope.cancel()
+    for run in runs:
+        await _judge(stand, run, tally)
+    await _judge_at_last(stand, tally)
+    return tally
+
+
+def _follows(point: Point, after: Point) -> bool:
+    """Whether a server that begins anew after the one may be armed for the other."""
+    return point.victim == after.victim == "server"
+
+
+async def _until_hit(stand: Stand, run: "_Run", after: Point | None) -> None:
+    """Until the victim has ended where it should, and begun anew."""
+    status = await stand.ended()
+    assert status == -9, (str(run.point), status, stand.server.last_words())
+    run.was_hit = True
+    is_next = after is not None and _follows(run.point, after)
+    await stand.again(after.crash_at if after is not None and is_next else "")
+
+
+async def _judge(stand: Stand, run: "_Run", tally: Tally) -> None:
+    seen = await run.evidence()
+    tally.played += 1
+    tally.runs.append(run)
+    if run.point.site:
+        (tally.hit if run.was_hit else tally.missed).append(run.point)
+    state = seen.saga.state
+    tally.ends[state] = tally.ends.get(state, 0) + 1
+    tally.findings += [f"{run.point}: {one}" for one in findings(seen)]
+
+
+async def _judge_at_last(stand: Stand, tally: Tally) -> None:
+    """After four days, and what is in the logs."""
+    await stand.advance(AT_LAST_MS)
+    await trio.sleep(FOLLOWED_AFTER)
+    for run in tally.runs:
+        seen = await gather(stand, run.booking_id)
+        tally.findings += [f"{run.point}, four days later: {one}" for one in findings(seen)]
+    for log in (stand.server.log, stand.sandbox.log):
+        text = log.read_text(errors="replace") if log.exists() else ""
+        tally.findings += [f"{log.name} tells {word}" for word in SECRETS if word in text]
+
+
+async def _pass_time(stand: Stand, runs: Sequence["_Run"]) -> None:
+    """Where nothing happens to any of them, business time leaps, ever farther."""
+    leap, seen, since = FIRST_LEAP_MS, [0], trio.current_time()
+    while True:
+        await trio.sleep(0.1)
+        versions = [run.version for run in runs]
+        if versions != seen or not all(one.session.is_connected for one in stand.people.values()):
+            seen, since = versions, trio.current_time()
+        elif trio.current_time() > since + STALLED_AFTER:
+            await stand.advance(leap)
+            leap = min(leap * 40, LARGEST_LEAP_MS)
+            since = trio.current_time() + STALLED_AFTER
+
+
+class _Run:
+    """One booking, from the search to its end."""
+
+    def __init__(self, stand: Stand, point: Point) -> None:
+        self.point, self.was_hit, self.done, self.booking_id = point, False, trio.Event(), ""
+        self._stand, self._story = stand, STORIES[point.story]
+        self._ada, self._bob = stand.people["ada"], stand.people["bob"]
+        self._is_set = not self._story.lapses
+
+    @property
+    def version(self) -> int:
+        """The newest that anybody saw."""
+        return max(
+            int(one.of(self.booking_id).view.get("version", 0)) for one in (self._ada, self._bob)
+        )
+
+    async def play(self) -> None:
+        ada, bob = self._ada, self._bob
+        for one in (ada, bob):
+            one.looks_again = self.point.is_awaited
+        made = await ada.ask(
+            "room.create",
+            kind="group",
+            clientId=ada.session.new_id(),
+            title="Lisbon",
+            members=[bob.id],
+        )
+        room_id = made["room"]["id"]
+        await bob.session.join(room_id, within=None)
+        self.booking_id = booking_id = await self._opened(room_id)
+        await bob.ask("booking.get", bookingId=booking_id)
+        with trio.move_on_after(ENDS_WITHIN):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._let_lapse, booking_id)
+                async with trio.open_nursery() as people:
+                    people.start_soon(self._ada_takes_part, booking_id)
+                    people.start_soon(self._bob_takes_part, booking_id)
+                nursery.cancel_scope.cancel()
+        self.done.set()
+
+    async def _opened(self, room_id: str) -> str:
+        """With the first quote that business time did not leap over."""
+        ada, bob = self._ada, self._bob
+        for _ in range(QUOTES):
+            quote = await self._quote(room_id)
+            self._stand.server.go()
+            try:
+                opened = await ada.ask(
+                    "booking.create",
+                    quoteId=quote["quoteId"],
+                    participants=[ada.id, bob.id],
+                    travellers=[
+                        {"id": "1", "payerId": ada.id, "type": "adult"},
+                        {"id": "2", "payerId": bob.id, "type": "adult"},
+                    ],
+                    split="equal",
+                    clientId=ada.session.new_id(),
+                )
+            except Refused as refusal:
+                if "expired" not in refusal.message:
+                    raise
+            else:
+                return str(opened["booking"]["bookingId"])
+        raise AssertionError("every quote had expired")
+
+    async def evidence(self) -> Evidence:
+        """Once everybody was told everything, or after a while."""
+        seen = await gather(self._stand, self.booking_id)
+        with trio.move_on_after(10):
+            while not all(
+                watched.updates[-1:] == [seen.saga.version]
+                and len(watched.cards) >= sum(told.has_card for told in seen.told)
+                for watched in seen.watched.values()
+            ):
+                await trio.sleep(0.1)
+                seen = await gather(self._stand, self.booking_id)
+        return seen
+
+    async def _ada_takes_part(self, booking_id: str) -> None:
+        await self._ada.take_part(booking_id, Script(), may_pay=lambda: self._is_set)
+
+    async def _bob_takes_part(self, booking_id: str) -> None:
+        await self._bob.take_part(booking_id, self._story.bob, may_pay=lambda: True)
+
+    async def _quote(self, room_id: str) -> Frame:
+        """For a flight that can be held, half a year from now."""
+        clock = await self._stand.steer("GET", "/_sandbox/clock")
+        day = _day_after(clock["business"], 120 + self._stand.kills % 60)
+        query = {"kind": "flight", "from": "LIS", "to": "BER", "start": day, "adults": "2"}
+        for _ in range(100):
+            try:
+                token = await self._ada.account.token()
+                found = await self._stand.api.call("GET", "/offers", token=token, query=query)
+            except (ApiError, UnreachableError):
+                found = {"items": []}
+            fitting = [
+                one
+                for one in found["items"]
+                if one["supplier"] == self._story.supplier and one["canHold"]
+            ]
+            if fitting:
+                return await self._priced(room_id, str(fitting[0]["offerId"]))
+            await trio.sleep(0.2)
+        raise AssertionError("nobody sells a flight")
+
+    async def _priced(self, room_id: str, offer_id: str) -> Frame:
+        try:
+            return await self._ada.ask(
+                "booking.quote", offerIds=[offer_id], roomId=room_id, adults=2
+            )
+        except Refused as refusal:
+            if refusal.quote is None:
+                raise
+            return refusal.quote
+
+    async def _let_lapse(self, booking_id: str) -> None:
+        """Ada pays once it is certain that Bob's hold will run out before it is captured."""
+        while not self._is_set:
+            held = [
+                one
+                for one in await self._stand.payments_of(booking_id)
+                if one["status"] == "requires_capture"
+            ]
+            if held:
+                rule = {
+                    "match": {"api": "stripe", "pathRegex": f"/{held[0]['id']}/capture$"},
+                    "action": {"type": "auth_expire_now"},
+                }
+                await self._stand.steer("POST", "/_sandbox/rules", rule)
+                self._is_set = True
+            await trio.sleep(0.1)
+
+
+def _day_after(business_ms: int, days: int) -> str:
+    return (
+        (datetime.fromtimestamp(business_ms / 1_000, UTC) + timedelta(days=days)).date().isoformat()
+    )

@@ -1,0 +1,63 @@
+"""Bookings survive kill -9 of the server and of the sandbox; and the suite would see if they did not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from booking_crash import Point, Tally, play_all, play_together
+from booking_stand import standing
+from forked_server import warm_server
+
+TWELVE: Final = (
+    Point(story="happy", site="commit.before"),
+    Point(story="repair", site="result.after", nth=3),
+    Point(story="happy", site="call.authorise.after"),
+    Point(story="happy", site="call.hold.before"),
+    Point(story="happy", site="call.hold.after"),
+    Point(story="happy", site="call.capture.before", nth=2),
+    Point(story="repair", site="call.confirm.after"),
+    Point(story="happy", site="call.release.after"),
+    Point(story="unwinding", site="call.refund.after"),
+    Point(story="unwinding", site="call.cancel_order.before"),
+    Point(story="happy", victim="sandbox", site="amadeus.order.before"),
+    Point(story="happy", victim="child", site="stripe.capture.after"),
+)
+"""Every class: a step lost and kept, before and after each call that holds seats or moves money, undoing."""
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_server(tmp_path_factory.mktemp("warm")) as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One data directory through all tests, in which nothing is lost anyway."""
+    return tmp_path_factory.mktemp("bookings") / "data"
+
+
+def demand(tally: Tally) -> None:
+    print(tally)
+    assert tally.findings == []
+    assert tally.missed == []
+
+
+async def test_bookings_survive_twelve_kills(data: Path, warm: Path) -> None:
+    first = TWELVE[0]
+    async with standing(data, warm, first.victim, first.crash_at) as stand:
+        tally = await play_together(stand, TWELVE)
+    demand(tally)
+    assert (tally.played, len(tally.hit)) == (12, 12)
+
+
+async def test_the_suite_sees_an_order_that_leaves_before_its_intent_is_stored(
+    data: Path, warm: Path
+) -> None:
+    point = Point(story="happy", site="call.hold.after")
+    rule = "calls_before_commit"
+    async with standing(data, warm, "server", point.crash_at, rule=rule) as stand:
+        tally = await play_all(stand, [point])
+    assert tally.hit == [point]
+    assert any("I4: ordered twice" in finding for finding in tally.findings), tally.findings

@@ -22,6 +22,7 @@ from core.ports.bookings import NewBooking, Quote, QuotedItem
 from core.texts import sentence
 from protocol.booking import BOOKING, DESK, CreateBooking, GetBooking, QuoteTrip
 from protocol.persona import GlimpseRoom, RoomGlimpsed
+from protocol.plan import PLAN, FindWinner, WinnerFound
 from protocol.room import ROOM
 from protocol.travel import Offer
 
@@ -34,6 +35,7 @@ QUOTE_WITHIN: Final = 58.0
 PRICE_TRIES: Final = 3
 TRY_AGAIN_AFTER: Final = 0.5
 ROOM_WITHIN: Final = 5.0
+BOARD_WITHIN: Final = 10.0
 _STRANGER: Final = sentence("Participants are people who have joined the room.")
 _ALONE: Final = sentence("Without a room, you can only book for yourself.")
 
@@ -89,7 +91,8 @@ class DeskActor(Actor[Any]):
         ports, principal, command = self._ports, envelope.of(), envelope.message
         if command.room_id is not None:
             await self._people(principal, command.room_id)
-        offers = await self._offers(principal, quoting.asked_offers(command))
+        named = await self._winner(principal, command) or quoting.asked_offers(command)
+        offers = await self._offers(principal, named)
         quoting.demand_one_flight(offers)
         items = await self._priced(principal, command, offers)
         now = ports.business.business_ms()
@@ -105,6 +108,20 @@ class DeskActor(Actor[Any]):
         )
         await ports.quotes.add(quote)
         return quote
+
+    async def _winner(self, principal: Principal, command: QuoteTrip) -> list[str]:
+        """The offers that have won the poll that is named, if one is; the room's board knows."""
+        asked = quoting.asked_poll(command)
+        if asked is None:
+            return []
+        room_id, poll_id = asked
+        board = self.context.ref_to(PLAN.at(room_id))
+        found = await board.ask(
+            FindWinner(poll_id=poll_id), timeout=BOARD_WITHIN, principal=principal
+        )
+        if not isinstance(found, WinnerFound):
+            raise TypeError(f"a board answered {type(found).__name__}")
+        return list(dict.fromkeys(found.offer_ids))
 
     async def _offers(self, principal: Principal, named: list[str]) -> list[Offer]:
         offers = []

@@ -41,16 +41,25 @@ _UNKNOWN_OFFER: Final = sentence("There is no such offer.")
 _ONE_FLIGHT: Final = sentence("A trip holds at most one flight offer, there and back included.")
 _PAYER: Final = sentence("Who pays for a traveller takes part in the booking.")
 _CHANGED: Final = sentence("The price has changed. Look at the new one before you book.")
+_EITHER: Final = sentence("Name offers, or a poll that something has won, not both.")
 _TWICE: Final = sentence("This is named twice.")
 _SHARES: Final = sentence("Say a share for each participant, and for nobody else.")
 
 
+def asked_poll(command: QuoteTrip) -> tuple[str, str] | None:
+    """The room and the poll whose winner is asked about. Raises `Rejected`."""
+    if command.poll_id is None:
+        return None
+    if command.offer_ids:
+        raise Rejected("bad_request", _EITHER, fields=[("offerIds", _EITHER)])
+    if command.room_id is None:
+        text = "Say in which room the poll is."
+        raise Rejected("bad_request", text, fields=[("roomId", text)])
+    return command.room_id, command.poll_id
+
+
 def asked_offers(command: QuoteTrip) -> list[str]:
     """The offers that are asked about, each once. Raises `Rejected`."""
-    if command.poll_id is not None:
-        raise Rejected(
-            "unavailable", "This server cannot quote a poll's winner yet.", temporary=False
-        )
     offers = list(dict.fromkeys(command.offer_ids or ()))
     if not 0 < len(offers) <= MAX_ITEMS:
         text = "Name 1 to {limit} offers."

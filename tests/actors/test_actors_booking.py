@@ -429,7 +429,7 @@ async def test_what_cannot_be_quoted_says_why(autojump_clock: MockClock) -> None
     world = BookingsWorld()
     async with world.running():
         for command, code in (
-            (QuoteTrip(poll_id="p", adults=1), "unavailable"),
+            (QuoteTrip(poll_id="p", adults=1), "bad_request"),
             (QuoteTrip(adults=1), "bad_request"),
             (QuoteTrip(offer_ids=["nothing"], adults=1), "not_found"),
             (QuoteTrip(offer_ids=[FLIGHT], adults=1, room_id=ROOM_ID), "not_found"),

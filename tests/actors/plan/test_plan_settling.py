@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actors.plan.settling import MAX_EXACT, Paid, settle, transfers
 from protocol.plan import PlanItem
 
-SETTINGS = settings(max_examples=200, deadline=None, derandomize=True)
+SETTINGS = settings(max_examples=100, deadline=None, derandomize=True)
 
 
 def balances(amounts: list[int]) -> dict[str, int]:

@@ -1,0 +1,152 @@
+"""Three people plan a weekend over real sockets: a poll with a deadline, its winner quoted, an expense,
+settling up, and the itinerary in a calendar."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from http_client import Caller
+from raw_client import Frame, Person, RawClient, Stage, uuid7
+from server_process import ServerProcess
+
+FLIGHT = {"kind": "flight", "from": "LIS", "to": "BER", "start": "2027-06-18", "adults": 3}
+
+
+@pytest.fixture
+def by_ada(protocol_server: ServerProcess, people: dict[str, Person]) -> Caller:
+    return Caller(protocol_server.http, people["ada"])
+
+
+async def applied(client: RawClient, room: Frame, *ops: Frame, version: int = 0) -> Frame:
+    return await client.ask(
+        "plan.apply", roomId=room["id"], version=version, ops=list(ops), clientId=uuid7()
+    )
+
+
+def add(kind: str, **fields: Any) -> Frame:
+    return {"op": "add", "id": uuid7(), "kind": kind, "fields": fields}
+
+
+def poll_of(offers: list[str], **fields: Any) -> list[Frame]:
+    asked = add("poll", title="Which flight?", **fields)
+    return [
+        asked,
+        *(
+            add("option", title=f"flight {number}", pollId=asked["id"], offerIds=[offer])
+            for number, offer in enumerate(offers, 1)
+        ),
+    ]
+
+
+def vote(poll: Frame, option: Frame) -> Frame:
+    return {"op": "vote", "id": poll["id"], "fields": {"optionId": option["id"]}}
+
+
+async def read(url: str) -> httpx.Response:
+    """As a calendar does it: nobody is logged in."""
+    return await trio.to_thread.run_sync(lambda: httpx.get(url, trust_env=False))
+
+
+async def closed(client: RawClient, room: Frame) -> Frame:
+    return await client.find(
+        lambda frame: (
+            frame["type"] == "plan.changed"
+            and frame["roomId"] == room["id"]
+            and [op["op"] for op in frame["ops"]] == ["close"]
+        )
+    )
+
+
+async def test_three_people_plan_a_weekend(
+    stage: Stage, ada: RawClient, bob: RawClient, chen: RawClient, by_ada: Caller
+) -> None:
+    found = await trio.to_thread.run_sync(lambda: by_ada.get("offers", **FLIGHT).json())
+    offers = [one["offerId"] for one in found["items"] if one["canHold"]][:2]
+    room = await stage.room(ada, bob, chen)
+    deadline = time.time_ns() // 1_000_000 + 1_500
+    asked, first, second = poll_of(offers, deadline=deadline)
+    done = await applied(ada, room, asked, first, second)
+    assert done["version"] == 1
+    for client, option in ((ada, second), (bob, first), (chen, second)):
+        # All at the version in which it was asked: votes are rebased.
+        await applied(client, room, vote(asked, option), version=1)
+    end = await closed(chen, room)
+    assert (end["by"], end["ops"][0]["fields"]) == ("system", {"winner": second["id"]})
+    versions = [frame["version"] for frame in chen.seen("plan.changed", roomId=room["id"])]
+    assert versions == list(range(1, 6))
+    late = await applied(bob, room, vote(asked, first), version=4)
+    assert late["ops"] == []
+    asking = {"pollId": asked["id"], "roomId": room["id"], "adults": 3}
+    quoted = await ada.answer(await ada.send("booking.quote", **asking))
+    if quoted["type"] == "error":
+        assert quoted["code"] == "price_changed", quoted
+        quoted = quoted["quote"]
+    assert [item["offerId"] for item in quoted["items"]] == [offers[1]]
+
+    day, stop = add("day", title="Friday", date="2027-06-18"), add("stop", title="Zoo; bears")
+    dinner = add("expense", title="dinner", amount={"amount": 4_250, "currency": "EUR"})
+    taxi = add(
+        "expense",
+        title="taxi",
+        amount={"amount": 1_000, "currency": "EUR"},
+        sharedBy=[ada.id, {"userId": bob.id, "weight": 3}],
+    )
+    await applied(bob, room, day, stop, dinner)
+    board = await applied(chen, room, taxi)
+    settlement = by_ada.get(f"chat/rooms/{room['id']}/settlement").json()
+    [euros] = settlement["settlements"]
+    assert (settlement["version"], euros["currency"]) == (board["version"], "EUR")
+    balances = {one["userId"]: one["balance"] for one in euros["balances"]}
+    assert sorted(balances) == sorted([ada.id, bob.id, chen.id])
+    assert sum(balances.values()) == 0
+    assert (euros["total"], euros["isFewest"]) == (5_250, True)
+    plan = by_ada.get(f"chat/rooms/{room['id']}/plan").json()
+    opened = await ada.ask("plan.open", roomId=room["id"])
+    assert plan == {"version": opened["version"], "items": opened["items"]}
+    since = await ada.ask("plan.open", roomId=room["id"], after=board["version"] - 1)
+    assert [op["id"] for op in since["ops"]] == [taxi["id"]]
+
+
+async def test_an_itinerary_is_read_by_its_secret_address_until_that_is_revoked(
+    stage: Stage, ada: RawClient, bob: RawClient, by_ada: Caller, protocol_server: ServerProcess
+) -> None:
+    room = await stage.room(ada, bob)
+    day = add("day", title="Friday", date="2027-06-18")
+    await applied(ada, room, day, add("stop", title="Zoo", startsAt="10:00"))
+    shared = by_ada.post(f"chat/rooms/{room['id']}/calendar")
+    assert shared.status_code == 201
+    url = shared.json()["url"]
+    answer = await read(url)
+    assert answer.headers["content-type"].startswith("text/calendar")
+    assert "DTSTART;VALUE=DATE:20270618\r\n" in answer.text
+    assert "DTSTART:20270618T100000\r\n" in answer.text
+    ended = by_ada._call("DELETE", f"chat/rooms/{room['id']}/calendar")
+    assert ended.json() == {"ended": True}
+    gone = await read(url)
+    assert gone.status_code == 404
+    assert url.rsplit("/", 1)[1].removesuffix(".ics") not in protocol_server.log.read_text()
+
+
+async def test_to_a_stranger_there_is_no_board_and_commands_of_a_room_keep_their_order(
+    stage: Stage, ada: RawClient, bob: RawClient, dina: RawClient
+) -> None:
+    room = await stage.room(ada, bob)
+    for kind, fields in (
+        ("plan.open", {}),
+        ("plan.apply", {"version": 0, "ops": [add("stop", title="x")], "clientId": uuid7()}),
+    ):
+        refused = await dina.refused(kind, roomId=room["id"], **fields)
+        assert (refused["code"], refused["fields"][0]["field"]) == ("not_found", "roomId")
+    refs = []
+    for number in range(20):
+        content = {"roomId": room["id"], "content": f"{number}", "clientId": uuid7()}
+        refs.append(await ada.send("chat.message", **content))
+        ops = [add("stop", title=f"{number}")]
+        refs.append(
+            await ada.send("plan.apply", roomId=room["id"], version=0, ops=ops, clientId=uuid7())
+        )
+    await ada.answer(refs[-1])
+    answers = [frame["ref"] for frame in ada.log if frame.get("ref") in refs]
+    assert answers == refs

@@ -54,7 +54,7 @@ def _wants(saga: Saga) -> Iterator[tuple[str, Look]]:
             if _wants_reading(saga, share, payment):
                 look = ReadPayment(share_id=share.id, payment_id=id_of(payment))
                 yield payment_look(share.id, payment.version), look
-            must_find = must_find or (payment.must_find and not payment.is_void)
+            must_find = must_find or payment.must_find
     if must_find:
         since = min(
             payment.opened_at

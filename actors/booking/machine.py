@@ -30,7 +30,7 @@ from actors.booking.deadlines import next_deadline, ran_out
 from actors.booking.deciding import answer
 from actors.booking.finishing import finished, opening_notice, words_of
 from actors.booking.looking import hold_back, looks_wanted, wake_at
-from actors.booking.moves import manual
+from actors.booking.moves import manual, unwind
 from actors.booking.opening import opened
 from actors.booking.order_calls import order_call_ended, order_looked, priced
 from actors.booking.ordering import (
@@ -40,8 +40,8 @@ from actors.booking.ordering import (
     advance_ticketing,
 )
 from actors.booking.orders import doubt_order
-from actors.booking.payment_calls import payment_call_ended, payment_looked
-from actors.booking.payments import doubt
+from actors.booking.payment_calls import payment_call_ended, payment_looked, suspect
+from actors.booking.payments import doubt, is_stray, undo
 from actors.booking.pricing import advance_reconsent, advance_repricing
 from actors.booking.state import TERMINAL, Saga
 from actors.booking.stays import advance_hotel, advance_hotel_unknown
@@ -159,10 +159,14 @@ def _looked(turn: Turn, looked: Looked) -> bool:
 
 
 def _woken(turn: Turn, wake: Wake) -> None:
+    is_known = wake.payment_id is None
     for share in turn.saga.shares:
         for payment in share.payments:
             if wake.payment_id is not None and payment.payment_id == wake.payment_id:
                 doubt(turn, share.id, payment)
+                is_known = True
+    if not is_known:
+        suspect(turn)
     for part in turn.saga.parts:
         if part.order is not None and part.order.order_id == wake.order_id and not part.is_gone:
             doubt_order(turn, part)
@@ -206,13 +210,25 @@ def _advance_once(turn: Turn) -> None:
             advance_unwinding(turn)
         case "COMPLETED":
             advance_refund(turn)
+            _let_go_strays(turn)
             _notice_failed_refund(turn)
         case "CANCELLED":
+            _let_go_strays(turn)
             _notice_failed_refund(turn)
         case "MANUAL":
             pass
         case _:
             assert_never(turn.saga.state)
+
+
+def _let_go_strays(turn: Turn) -> None:
+    """A payment that came to light after the end may hold money: it is let go. APIS §10.8."""
+    strays = [(s.id, p) for s in turn.saga.shares for p in s.payments if is_stray(p)]
+    if strays and turn.saga.state == "CANCELLED" and not turn.saga.manual_reason:
+        unwind(turn, "The trip is being called off.")
+        return
+    for share_id, payment in strays:
+        undo(turn, share_id, payment)
 
 
 def _notice_failed_refund(turn: Turn) -> None:

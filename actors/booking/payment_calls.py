@@ -13,8 +13,9 @@ from actors.booking.calls import (
     ReadPayment,
     Refund,
 )
+from actors.booking.moves import manual
 from actors.booking.payments import decline, doubt, lose, observe, refunded
-from actors.booking.state import Payment
+from actors.booking.state import TERMINAL, Payment
 from actors.booking.steps import (
     CallOutcome,
     LookOutcome,
@@ -192,6 +193,16 @@ def payment_looked(turn: Turn, look: ReadPayment | FindPayments, outcome: LookOu
         turn.back_off(payment_look(share.id, payment.version))
 
 
+def suspect(turn: Turn) -> None:
+    """Somebody speaks of a payment whose id nobody here knows: those that have none are looked for in the
+    list, also where none was ever seen. APIS §10.8."""
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            if payment.payment_id is None and not is_payment_busy(turn.saga, share.id, payment):
+                turn.put_payment(share.id, replace(payment, must_find=True))
+                turn.at_once(FIND)
+
+
 def _list_seen(turn: Turn, outcome: LookOutcome) -> None:
     if not isinstance(outcome, PaymentsFound | Unsupported):
         turn.back_off(FIND)
@@ -200,7 +211,7 @@ def _list_seen(turn: Turn, outcome: LookOutcome) -> None:
     is_waiting = False
     for share in turn.saga.shares:
         for payment in share.payments:
-            if payment.payment_id is not None or payment.is_void:
+            if payment.payment_id is not None or (payment.is_void and not payment.must_find):
                 continue
             if is_payment_busy(turn.saga, share.id, payment):
                 continue
@@ -216,9 +227,13 @@ def _list_seen(turn: Turn, outcome: LookOutcome) -> None:
             )
             if state is not None:
                 observe(turn, share.id, payment, state)
+                if turn.saga.state in TERMINAL and state.status == "captured":
+                    manual(turn, "A payment was taken that nobody here asked for")
+            elif payment.is_void:
+                turn.put_payment(share.id, replace(payment, must_find=False))
             elif payment.must_find and turn.now >= payment.opened_at + PROVEN_AFTER:
                 # Without its id nobody can have authorised it: it holds nothing.
-                turn.put_payment(share.id, replace(payment, is_void=True))
+                turn.put_payment(share.id, replace(payment, is_void=True, must_find=False))
             elif payment.must_find:
                 is_waiting = True
     if is_waiting:

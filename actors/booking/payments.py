@@ -49,6 +49,11 @@ def is_dead(payment: Payment) -> bool:
     return payment.is_void or (payment.seen is not None and payment.seen.status == "cancelled")
 
 
+def is_stray(payment: Payment) -> bool:
+    """Of a booking that has ended: whether it may hold money, which nobody will take any more."""
+    return payment.payment_id is not None and not payment.captured and not is_dead(payment)
+
+
 def status_of(payment: Payment) -> PaymentStatus | None:
     """None: it is not known to exist."""
     return None if payment.is_void or payment.seen is None else payment.seen.status

@@ -41,7 +41,7 @@ class Payment(Value, frozen=True, kw_only=True):
     `method`: of the newest attempt; `is_asked`: how that attempt ended is not known (yet), since
     `asked_at`. `declined`: why it was refused. `is_void`: proven never to have been made.
     `is_doubtful`: a call to make it was not answered. `must_find`: only a list can say whether it
-    exists. `is_lost`: it can never be captured. `is_fresh`: nothing has happened since it was seen. `was_held`, `was_let_go`: memo rows
+    exists; of one that `is_void`: somebody speaks of a payment that nobody knows. `is_lost`: it can never be captured. `is_fresh`: nothing has happened since it was seen. `was_held`, `was_let_go`: memo rows
     that were posted; `captured`, `refunded`: minor units that were posted. `intent`: the newest call
     that concerned its money. `refunds`: refunds that were begun and are certain."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from booking_world import CARD, DAY, HOUR, MINUTE, STRIPE, T0, World, eur, flight, stay, world
+from booking_world import CARD, DAY, HOUR, MINUTE, STRIPE, T0, Kept, World, eur, flight, stay, world
 from msgspec.structs import replace
 from test_booking_ordering import kinds, only, paid, pay_all, pay_all_up_to_hold, run
 
@@ -101,6 +101,79 @@ def test_a_payment_that_was_made_without_an_answer_is_found_in_the_list() -> Non
     w.pass_time(w.now + MINUTE)
     assert w.saga.shares[0].state == "authorized"
     assert len(w.payments) == 1
+
+
+def lost_and_void(w: World) -> Kept:
+    """Ada's first payment was made, was not answered, and stands in no list: what the
+    provider has of it all the same."""
+    w.fault = only("lost", OpenPayment)
+    w.sees = lambda look: not isinstance(look, FindPayments)
+    w.put(Approve(user_id="ada", method=CARD, client_id="1"))
+    w.perform(w.saga.pending[0].seq)
+    [kept] = w.payments.values()
+    del w.payments[kept.id]
+    w.now += 23 * HOUR
+    w.sees = lambda look: True
+    w.put(Wake())
+    w.settle()
+    assert w.saga.shares[0].payments[0].is_void
+    return kept
+
+
+def comes_to_light(w: World, kept: Kept) -> None:
+    w.payments[kept.id] = kept
+    w.is_audited = False
+    w.put(Wake(payment_id=kept.id))
+    w.settle()
+
+
+@pytest.mark.parametrize("end", ["CANCELLED", "COMPLETED"])
+def test_a_payment_that_nobody_knew_and_that_holds_money_is_let_go(end: str) -> None:
+    w = world()
+    stray = lost_and_void(w)
+    if end == "COMPLETED":
+        pay_all(w)
+    else:
+        w.put(CallOff(user_id="ada"))
+        w.settle()
+    assert run(w) == end
+    stray.status = "authorized"
+    comes_to_light(w, stray)
+    assert stray.status == "cancelled"
+    w.is_audited = True
+    assert run(w) == end
+
+
+@pytest.mark.parametrize("end", ["CANCELLED", "COMPLETED"])
+def test_a_payment_that_nobody_knew_and_somebody_took_is_for_a_person(end: str) -> None:
+    w = world()
+    stray = lost_and_void(w)
+    if end == "COMPLETED":
+        pay_all(w)
+    else:
+        w.put(CallOff(user_id="ada"))
+        w.settle()
+    assert run(w) == end
+    stray.status, stray.captured = "captured", stray.amount
+    comes_to_light(w, stray)
+    assert w.saga.state == "MANUAL"
+
+
+@pytest.mark.parametrize("end", ["CANCELLED", "COMPLETED", "COLLECTING"])
+def test_a_word_of_a_payment_that_nobody_finds_changes_nothing(end: str) -> None:
+    w = world()
+    lost_and_void(w)
+    if end == "COMPLETED":
+        pay_all(w)
+        run(w)
+    elif end == "CANCELLED":
+        w.put(CallOff(user_id="ada"))
+        w.settle()
+    shares = w.saga.shares
+    w.put(Wake(payment_id="pi_nobody"))
+    w.settle()
+    assert w.saga.state == end
+    assert w.saga.shares == shares
 
 
 def test_an_authorisation_that_is_never_answered_ends_as_a_decline_when_its_key_is_too_old() -> (

@@ -18,6 +18,7 @@ from core.ports.rate_limits import Allowance
 from core.ports.repositories import (
     InboxItem,
     MemberRecord,
+    RoomRecord,
     RoomSummary,
     StoredAnswer,
     User,
@@ -206,6 +207,9 @@ class FakeRooms:
     def __init__(self) -> None:
         self.summaries: list[RoomSummary] = []
         self.records: list[MemberRecord] = []
+
+    async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
+        return None
 
     async def of_user(
         self, tenant_id: int, user_id: str, *, before: str | None, limit: int

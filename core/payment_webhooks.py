@@ -43,11 +43,12 @@ class PaymentWebhooks:
         self._providers = providers
         self._webhooks, self._bookings = webhooks, bookings
         self._clock, self._tenant_id = clock, tenant_id
-        self._counts = dict.fromkeys(("taken", "known", "foreign", "not_genuine"), 0)
+        kinds = ("taken", "known", "foreign", "not_genuine", "disputes")
+        self._counts = dict.fromkeys(kinds, 0)
 
     def statistics(self) -> Mapping[str, int | float]:
         """Since the start: events `taken`, `known` already, `foreign` (of nothing that is ours), and
-        deliveries that were `not_genuine`."""
+        deliveries that were `not_genuine`; `disputes`: payers whose bank wants their money back."""
         return dict(self._counts)
 
     async def receive(
@@ -92,7 +93,21 @@ class PaymentWebhooks:
             due_at=now,
             payload=payload if notice.payment_id else None,
         )
-        return "taken" if await self._webhooks.take(event, timer) else "known"
+        if not await self._webhooks.take(event, timer):
+            return "known"
+        if "dispute" in notice.kind.lower():
+            self._tell_operators(payments, notice, booking_id)
+        return "taken"
+
+    def _tell_operators(self, payments: Payments, notice: WebhookNotice, booking_id: str) -> None:
+        """Nothing of it is done here: it is answered at the provider, by a person, within days."""
+        self._counts["disputes"] += 1
+        _log.error(
+            "payment disputed",
+            provider=payments.name,
+            booking_id=booking_id,
+            payment_id=notice.payment_id,
+        )
 
     async def _booking(self, payments: Payments, notice: WebhookNotice) -> str | None:
         """Whose it is: as it says, or as its payment says."""

@@ -8,6 +8,7 @@ import pytest
 import stripe
 from http_fakes import World
 from stripe_stub import METADATA, REFERENCE, Stub, an_error, an_intent
+from structlog.testing import capture_logs
 
 from core.clock import SystemClock
 from core.errors import Unavailable
@@ -118,7 +119,30 @@ async def test_what_is_not_signed_so_lately_or_not_byte_for_byte_is_refused_and_
         "known": 0,
         "foreign": 0,
         "not_genuine": 8,
+        "disputes": 0,
     }
+
+
+async def test_a_dispute_is_told_to_operators_once_and_by_ids_alone(world):
+    dispute = {
+        "id": "dp_1",
+        "object": "dispute",
+        "payment_intent": "pi_sbx0001",
+        "evidence": {"customer_name": "Ada Byron"},
+    }
+    with capture_logs() as logs:
+        for _ in range(2):
+            answer = await world.deliver(an_event("evt_d", dispute, "charge.dispute.created"))
+            assert answer.status == 200
+    [line] = [one for one in logs if one["event"] == "payment disputed"]
+    assert line == {
+        "event": "payment disputed",
+        "log_level": "error",
+        "provider": "stripe",
+        "booking_id": REFERENCE.booking_id,
+        "payment_id": "pi_sbx0001",
+    }
+    assert world.webhooks.statistics()["disputes"] == 1
 
 
 async def test_while_a_secret_is_rotated_both_are_good(world):

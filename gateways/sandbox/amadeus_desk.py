@@ -1,7 +1,8 @@
 """What happens to Amadeus' orders out of band, by the control port: issuing, and the feed of PNRs.
 
 `POST /_sandbox/orders/{id or locator}/issue` is the consolidator who tickets; `GET
-/_sandbox/pnrs?remark=TEXT` is the queue in which a lost order is found again.
+/_sandbox/pnrs?remark=TEXT` is the queue in which a lost order is found again; `GET
+/_sandbox/rooms?request=TEXT` lists what hotels were sent, which nobody can ask Amadeus for.
 """
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from gateways.sandbox import faults
 from gateways.sandbox.amadeus_options import options, set_options
 from gateways.sandbox.amadeus_orders import DUE, ORDERS, by_id_or_locator
+from gateways.sandbox.amadeus_stays import ORDERS as ROOM_ORDERS
 from gateways.sandbox.exchange import Json, Request, Response, Setting
 from gateways.sandbox.faults import next_number
 
@@ -21,6 +23,8 @@ def control(request: Request, setting: Setting) -> Response | None:
             return None if order is None else _issued(order, setting)
         case "GET", ["pnrs"]:
             return _pnrs(request.value("remark") or "", setting)
+        case "GET", ["rooms"]:
+            return _rooms(request.value("request") or "", setting)
         case "GET", ["amadeus", "options"]:
             return Response.of_json(200, msgspec.to_builtins(options(setting.records)))
         case "POST", ["amadeus", "options"]:
@@ -116,6 +120,21 @@ def _pnrs(remark: str, setting: Setting) -> Response:
             ]
         },
     )
+
+
+def _rooms(wanted: str, setting: Setting) -> Response:
+    """Orders with this text in a special request; as they are kept, with the time of the wall."""
+    found = []
+    for order_id, order in setting.records.scan(ROOM_ORDERS):
+        requests = [
+            room.get("specialRequest", "")
+            for booking in order["data"]["hotelBookings"]
+            for room in booking["roomAssociations"]
+        ]
+        if any(wanted in text for text in requests):
+            room = {"id": order_id, "locator": order["locator"], "requests": requests}
+            found.append({**room, "createdWall": order["createdWall"]})
+    return Response.of_json(200, {"data": found})
 
 
 def _posted(request: Request) -> object:

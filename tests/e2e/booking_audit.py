@@ -124,7 +124,11 @@ def _sequence(seen: Evidence) -> list[str]:
         found.append("I3: issuing was asked for before the last capture")
     flights = {part.id for part in seen.saga.parts if part.kind == "flight"}
     held = [o.made_at for o in seen.orders if any(f" {id} ATT " in o.reference for id in flights)]
-    if captures and (not held or min(held) > min(effect["businessAt"] for effect in captures)):
+    if (
+        captures
+        and flights
+        and (not held or min(held) > min(effect["businessAt"] for effect in captures))
+    ):
         found.append("I6: money was taken without seats")
     return found
 
@@ -224,6 +228,11 @@ async def _ordered(stand: Stand, booking_id: str) -> list[Order]:
         found.append(
             Order(id=one["id"], reference=reference, status=one["status"], made_at=one["createdAt"])
         )
+    for one in (await stand.steer("GET", f"/_sandbox/rooms?request={booking_id}"))["data"]:
+        found += [
+            Order(id=f"hotel:{one['id']}", reference=text, status="live", made_at=0)
+            for text in one["requests"]
+        ]
     for one in (await stand.steer("GET", "/_sandbox/duffel/orders"))["data"]:
         references = [value for value in one["metadata"].values() if booking_id in value]
         found += [_of_duffel(one, reference) for reference in references]

@@ -1,5 +1,6 @@
 """Bookings through kill -9: one story, one site at which a process ends, and what is left of it all."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,14 @@ from booking_audit import Evidence, findings, gather
 from booking_people import SECRETS, VISA, Script
 from booking_stand import DAY_MS, Stand, Victim
 
+from actors.booking.sites import (
+    AFTER_COMMIT,
+    BEFORE_COMMIT,
+    RESULT_COMMITTED,
+    after_call,
+    before_call,
+)
+from gateways.sandbox.sites import WEBHOOK_AFTER, WEBHOOK_BEFORE, after_effect, before_effect
 from loadtest.accounts import ApiError, UnreachableError
 from loadtest.client import Refused
 
@@ -24,18 +33,36 @@ FOLLOWED_AFTER: Final = 2.5
 """Seconds after which a server has heard of a leap."""
 
 AT_LAST_MS: Final = 4 * DAY_MS
+WEBHOOKS: Final = 3
+"""Of one booking's, so many are lost with the sandbox."""
+
+EFFECTS: Final = {
+    "open_payment": ("stripe.open",),
+    "authorise": ("stripe.confirm",),
+    "capture": ("stripe.capture",),
+    "cancel_payment": ("stripe.cancel",),
+    "refund": ("stripe.refund",),
+    "hold": ("amadeus.order", "amadeus.room", "duffel.order"),
+    "confirm": ("duffel.pay",),
+    "release": ("consolidator.release",),
+    "cancel_order": ("amadeus.cancel", "duffel.quote_cancel", "duffel.cancel"),
+}
+"""What the sandbox does for a call."""
+
 ASKING: Final = "pm_card_authenticationRequired"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """`lapses`: Bob's hold runs out when it is to be captured."""
+    """`lapses`: Bob's hold runs out when it is to be captured. `only`: the sites that are gone through, by
+    their beginnings; all of them where there are none."""
 
     name: str
     supplier: str
+    kind: str = "flight"
+    only: tuple[str, ...] = ()
     bob: Script = field(default_factory=Script)
     lapses: bool = False
-    ends: str = "booked"
 
 
 STORIES: Final = {
@@ -47,7 +74,6 @@ STORIES: Final = {
             supplier="amadeus",
             bob=Script(gives_up=True),
             lapses=True,
-            ends="cancelled",
         ),
         Story(
             name="repair",
@@ -60,8 +86,9 @@ STORIES: Final = {
             supplier="duffel",
             bob=Script(gives_up=True),
             lapses=True,
-            ends="cancelled",
+            only=("call.cancel_order", "duffel.quote_cancel", "duffel.cancel"),
         ),
+        Story(name="stay", supplier="amadeus", kind="hotel", only=("call.hold", "amadeus.room")),
     )
 }
 
@@ -96,11 +123,47 @@ class Tally:
     findings: list[str] = field(default_factory=list)
     runs: list["_Run"] = field(default_factory=list)
 
+    def add(self, other: "Tally") -> None:
+        self.played += other.played
+        self.hit += other.hit
+        self.missed += other.missed
+        self.findings += other.findings
+        for state, count in other.ends.items():
+            self.ends[state] = self.ends.get(state, 0) + count
+
     def __str__(self) -> str:
         return (
             f"{self.played} bookings, {len(self.hit)} kills, {len(self.missed)} sites not reached, "
             f"{self.ends}, {len(self.findings)} findings"
         )
+
+
+def points_of(seen: Evidence, story: Story) -> list[Point]:
+    """All at which a booking that went as `seen` may lose the server or the sandbox: each reach of each
+    site. Every fifth of the server's leaves people waiting, every second of the sandbox's is a child's."""
+    ops = Counter(str(row["op"]) for row in seen.intents)
+    reaches = Counter({BEFORE_COMMIT: seen.saga.revision, AFTER_COMMIT: seen.saga.revision})
+    reaches[RESULT_COMMITTED] = len(seen.intents)
+    for op, count in ops.items():
+        reaches[before_call(op)] = reaches[after_call(op)] = count
+    points = [
+        Point(story=story.name, site=site, nth=nth, is_awaited=nth % 5 > 0)
+        for site, count in reaches.items()
+        for nth in range(1, count + 1)
+    ]
+    effects = Counter({WEBHOOK_BEFORE: WEBHOOKS, WEBHOOK_AFTER: WEBHOOKS})
+    for op, count in ops.items():
+        for effect in EFFECTS[op]:
+            if effect.split(".")[0] in ("stripe", "consolidator", story.supplier):
+                effects[before_effect(effect)] = effects[after_effect(effect)] = count
+    for victim, places in (("sandbox", (".before",)), ("child", (".after",))):
+        points += [
+            Point(story=story.name, victim=victim, site=site, nth=nth)
+            for site, count in effects.items()
+            if site.endswith(places)
+            for nth in range(1, count + 1)
+        ]
+    return [one for one in points if not story.only or one.site.startswith(story.only)]
 
 
 async def play_all(stand: Stand, points: Sequence[Point]) -> Tally:
@@ -280,10 +343,13 @@ class _Run:
         await self._bob.take_part(booking_id, self._story.bob, may_pay=lambda: True)
 
     async def _quote(self, room_id: str) -> Frame:
-        """For a flight that can be held, half a year from now."""
+        """For a flight that can be held, or a room, half a year from now."""
         clock = await self._stand.steer("GET", "/_sandbox/clock")
-        day = _day_after(clock["business"], 120 + self._stand.kills % 60)
+        ahead = 120 + self._stand.kills % 60
+        day, end = (_day_after(clock["business"], days) for days in (ahead, ahead + 2))
         query = {"kind": "flight", "from": "LIS", "to": "BER", "start": day, "adults": "2"}
+        if self._story.kind == "hotel":
+            query = {"kind": "hotel", "place": "LIS", "start": day, "end": end, "adults": "2"}
         for _ in range(100):
             try:
                 token = await self._ada.account.token()
@@ -293,7 +359,8 @@ class _Run:
             fitting = [
                 one
                 for one in found["items"]
-                if one["supplier"] == self._story.supplier and one["canHold"]
+                if one["supplier"] == self._story.supplier
+                and (one["canHold"] or self._story.kind == "hotel")
             ]
             if fitting:
                 return await self._priced(room_id, str(fitting[0]["offerId"]))

@@ -1,13 +1,23 @@
 """Bookings survive kill -9 of the server and of the sandbox; and the suite would see if they did not."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
-from booking_crash import Point, Tally, play_all, play_together
-from booking_stand import standing
+import trio
+from booking_crash import STORIES, Point, Story, Tally, play_all, play_together, points_of
+from booking_stand import Stand, standing
 from forked_server import warm_server
+
+from actors.booking.sites import SITES
+from gateways.sandbox.sites import SITES as SANDBOX_SITES
+
+IS_LONG: Final = bool(os.environ.get("CARAVAN_BOOKING_KILLS"))
+AT_ONCE: Final = 2
+MOSTLY: Final = 0.8
+"""Steps that come together at one time and one after another at another are as many sites more or less."""
 
 TWELVE: Final = (
     Point(story="happy", site="commit.before"),
@@ -50,6 +60,39 @@ async def test_bookings_survive_twelve_kills(data: Path, warm: Path) -> None:
         tally = await play_together(stand, TWELVE)
     demand(tally)
     assert (tally.played, len(tally.hit)) == (12, 12)
+
+
+@pytest.mark.skipif(not IS_LONG, reason="make soak and make chaos kill at every site")
+async def test_bookings_survive_a_kill_at_every_site(tmp_path: Path, warm: Path) -> None:
+    tally = Tally()
+    stories = iter(STORIES.values())
+
+    async def go_through(number: int) -> None:
+        for story in stories:
+            folder = tmp_path / f"{number} {story.name}"
+            folder.mkdir()
+            async with standing(folder / "data", warm, "server") as stand:
+                found = await through(stand, story)
+            print(f"{story.name}: {found}", flush=True)
+            tally.add(found)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(AT_ONCE):
+            nursery.start_soon(go_through, number)
+    print(tally)
+    assert tally.findings == []
+    assert {point.site for point in tally.hit} == {*SITES, *SANDBOX_SITES}
+    assert len(tally.hit) >= MOSTLY * (len(tally.hit) + len(tally.missed)), tally.missed
+
+
+async def through(stand: Stand, story: Story) -> Tally:
+    """As it goes without a kill, and with one at each place that it came by."""
+    clean = await play_all(stand, [Point(story=story.name)])
+    points = points_of(await clean.runs[0].evidence(), story)
+    await stand.begin(points[0].victim, points[0].crash_at)
+    tally = await play_all(stand, points)
+    tally.add(clean)
+    return tally
 
 
 async def test_the_suite_sees_an_order_that_leaves_before_its_intent_is_stored(

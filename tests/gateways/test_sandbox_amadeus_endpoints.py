@@ -191,7 +191,9 @@ def booked(client: amadeus.Client, offer_id: str, guest: str = "1") -> dict[str,
     return dict(answer.data)
 
 
-def test_a_room_is_found_shown_and_booked(client: amadeus.Client, day: date) -> None:
+def test_a_room_is_found_shown_and_booked(
+    client: amadeus.Client, sandbox: SandboxProcess, day: date
+) -> None:
     offer = stay(client, day)
     shown = client.shopping.hotel_offer_search(offer["id"]).get().data
     assert shown["offers"][0]["price"] == offer["price"]
@@ -201,6 +203,8 @@ def test_a_room_is_found_shown_and_booked(client: amadeus.Client, day: date) -> 
     card = booking["payment"]["paymentCard"]["paymentCardInfo"]
     assert card["cardNumber"] == "411111XXXXXX1111"
     assert booking["hotelOffer"]["price"]["total"] == offer["price"]["total"]
+    assert order["id"] in [one["id"] for one in sandbox.control("GET", "rooms")["data"]]
+    assert sandbox.control("GET", "rooms?request=NOBODY")["data"] == []
 
 
 def refused_code(call: Any) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
@@ -39,6 +40,8 @@ NOBODY: Final = "…"
 TRIES: Final = 3
 TRY_AGAIN_AFTER: Final = 2.0
 _ROOM_WITHIN: Final = 30.0
+AT_ONCE: Final = 16
+"""Bookings whose people are told at the same time: each of them waits for the store several times."""
 
 log: Final = structlog.get_logger("caravan.bookings")
 
@@ -253,10 +256,28 @@ class BookingCourier:
         self._ref_to, self._delivery = ref_to, delivery
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
-        """Raises `Unavailable` when an inbox or a room cannot be reached: the batch comes again."""
+        """One booking's in their order, several bookings' at a time. Raises `Unavailable` when an inbox or a
+        room cannot be reached: the batch comes again."""
+        by_booking: defaultdict[tuple[int, str], list[OutboxEvent]] = defaultdict(list)
         for event in events:
             if event.topic == TOPIC:
-                await self._carry(event)
+                by_booking[event.tenant_id, event.key].append(event)
+        places = trio.CapacityLimiter(AT_ONCE)
+        failures: list[Exception] = []
+
+        async def carry(of_one: Sequence[OutboxEvent]) -> None:
+            async with places:
+                try:
+                    for event in of_one:
+                        await self._carry(event)
+                except Exception as error:  # the others are told all the same
+                    failures.append(error)
+
+        async with trio.open_nursery() as nursery:
+            for of_one in by_booking.values():
+                nursery.start_soon(carry, of_one)
+        if failures:
+            raise failures[0]
 
     async def rebuild(self) -> None:
         """Inboxes and rooms are kept: what comes again finds its place taken."""

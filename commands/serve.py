@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -25,10 +25,12 @@ from commands.data_directory import (
 from commands.garbage import keep_pauses_short
 from commands.open_files import raise_limit
 from commands.troubles import TROUBLES, sentence_of
-from commands.wiring import Server, serving
 from core.config import Config
 from core.telemetry import configure_logging
 from storage.credentials.master_key import master_key
+
+if TYPE_CHECKING:
+    from commands.wiring import Server
 
 log: Final = structlog.get_logger("caravan.serve")
 
@@ -73,6 +75,9 @@ def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
 
 
 async def _serve(config: Config, key: bytes, demo: bool) -> None:
+    # A server is two seconds of imports: whoever set something wrong is told before them.
+    from commands.wiring import serving
+
     data_dir = config.data_dir
     if config.redis_url is not None:
         log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")
@@ -91,7 +96,7 @@ async def _serve(config: Config, key: bytes, demo: bool) -> None:
         forget_server(data_dir)
 
 
-def _announce(data_dir: Path, server: Server) -> None:
+def _announce(data_dir: Path, server: "Server") -> None:
     announce_server(
         data_dir,
         RunningServer(pid=os.getpid(), database=server.dsn, http=server.http_url, ws=server.ws_url),

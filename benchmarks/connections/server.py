@@ -26,7 +26,7 @@ import trio
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.harm_server import Probe
-from commands import serve
+from commands import wiring
 from commands.command_line import main
 from commands.wiring import Server
 
@@ -161,8 +161,8 @@ async def _serving(*args: Any, **kwargs: Any) -> AsyncIterator[Server]:
         nursery.cancel_scope.cancel()
 
 
-_real_serving = serve.serving
+_real_serving = wiring.serving
 
 if __name__ == "__main__":
-    serve.serving = _serving  # type: ignore[assignment]
+    wiring.serving = _serving  # type: ignore[assignment]
     sys.exit(main(["serve"]))

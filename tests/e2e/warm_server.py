@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from broken_server import RULES
 from server_process import ROOT
 
-from commands import serve  # noqa: F401
+from commands import serve, wiring  # noqa: F401
 from commands.command_line import main
 
 

@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 import trio
 
+from core.card_refusal import demand_no_card
 from core.identity import Permission
 from core.ports.personas import NewPersona
 from gateways.http.card_pictures import card_in, picture_of
@@ -85,6 +86,7 @@ async def export_card(call: Call) -> Reply:
 
 def _read(raw: bytes, media_type: str) -> tuple[Card, Taken]:
     card = read_card(card_in(raw) if media_type == PNG else raw)
+    demand_no_card(card.whole)
     return card, taken(card)
 
 

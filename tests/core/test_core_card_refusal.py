@@ -1,6 +1,11 @@
 """Card numbers are found wherever people may write them, and other numbers are left alone."""
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.card_refusal import demand_no_card, may_hold_card
 from core.errors import Rejected
@@ -26,6 +31,9 @@ def says(content: str) -> PostMessage:
         "4242-4242-4242-4242 12 27 123",
         "378282246310005",
         "(5555 5555 5555 4444)",
+        "12 27 4242-4242-4242-4242",
+        "2223003122003222",
+        "6011 1111 1111 1117",
     ],
 )
 def test_a_card_s_number_is_refused_where_it_stands(content: str) -> None:
@@ -45,6 +53,8 @@ def test_a_card_s_number_is_refused_where_it_stands(content: str) -> None:
         "1800000000000",
         "+49 30 123456",
         "4242 4242",
+        "52.520008 13.404954",  # Luhn's sum is right
+        "2026-12-20 2026-12-27",
         "9" * 4_000,
         "7 " * 4_000,
     ],
@@ -91,3 +101,47 @@ def test_an_id_that_looks_like_a_card_s_number_is_none(uuid: str) -> None:
     after = Position(epoch=uuid, seq=18)
     demand_no_card(JoinRoom(room_id=ID, after=after))
     demand_no_card(says(f"see https://example.org/{uuid}/photos"))
+
+
+@pytest.mark.parametrize("number", [4242424242424242, 378282246310005])
+def test_a_whole_number_in_a_free_form_is_looked_at(number: int) -> None:
+    op = PlanOp(op="add", id="1", kind="stop", fields={"is": {"it": [number]}})
+    command = ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID)
+    assert may_hold_card(encode(command))
+    with pytest.raises(Rejected):
+        demand_no_card(command)
+
+
+UUIDS = st.builds(
+    lambda at, random: str(
+        UUID(
+            int=at << 80 | 7 << 76 | (random >> 62 & 0xFFF) << 64 | 2 << 62 | random & (1 << 62) - 1
+        )
+    ),
+    st.integers(1_700_000_000_000, 2_200_000_000_000),
+    st.integers(0, (1 << 74) - 1),
+)
+DIGITS_ONLY = st.text("0123456789", min_size=29, max_size=29).map(
+    lambda d: f"{d[:8]}-{d[8:12]}-7{d[12:15]}-8{d[15:18]}-{d[17:29]}"
+)
+DAYS = st.dates(datetime(2000, 1, 1, tzinfo=UTC).date(), datetime(2070, 1, 1, tzinfo=UTC).date())
+MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2070, 1, 1))
+
+
+@given(st.one_of(UUIDS, DIGITS_ONLY))
+def test_no_id_that_servers_and_clients_make_is_refused_wherever_it_stands(uuid: str) -> None:
+    demand_no_card(says(f"{uuid} {uuid}"))
+    demand_no_card(says(f"caravan:{uuid.replace('-', '')}"))
+    demand_no_card(JoinRoom(room_id=uuid, after=Position(epoch=uuid, seq=18)))
+    op = PlanOp(op="add", id=uuid, kind="stop", fields={"offerId": uuid, "of": [uuid], uuid: 1})
+    demand_no_card(ApplyPlan(room_id=uuid, version=1, ops=[op], client_id=uuid))
+
+
+@given(DAYS, DAYS, MOMENTS, st.sampled_from(" -._/,"))
+def test_no_date_is_refused(one: object, other: object, at: datetime, sign: str) -> None:
+    op = PlanOp(
+        op="add", id="1", kind="stop", fields={"from": f"{one}{sign}{other}", "at": f"{at}"}
+    )
+    demand_no_card(ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID))
+    seconds = int(at.replace(tzinfo=UTC).timestamp())
+    demand_no_card(says(f"{one}{sign}{other} {at.isoformat()} {seconds}"))

@@ -52,6 +52,29 @@ async def test_a_refused_command_is_answered_in_its_rooms_turn() -> None:
     assert answers[1]["code"] == "bad_request"
 
 
+async def test_a_card_s_number_gets_no_further_than_the_door_in_any_form() -> None:
+    world = World()
+    plan = {"type": "plan.apply", "roomId": "r", "version": 1, "clientId": UUID}
+    op = {"op": "add", "id": "1", "kind": "stop", "fields": {"text": 4242424242424242}}
+    approval = {"type": "booking.approve", "bookingId": "b", "clientId": UUID}
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(**{**POST, "content": "it is 4242-4242-4242-4242"}, ref=1)
+        await client.send(**plan, ops=[op], ref=2)
+        await client.send(**approval, paymentMethod="4242424242424242", ref=3)
+        await trio.testing.wait_all_tasks_blocked()
+        assert {type(e.message) for e in actors.envelopes} <= {AwaitTurn}
+        for envelope in actors.envelopes:
+            envelope.answer(Done())
+        answers = [await client.receive() for _ in range(3)]
+    assert {a["ref"]: a["fields"][0]["field"] for a in answers if a["code"] == "bad_request"} == {
+        1: "content",
+        2: "ops[0].fields.text",
+        3: "paymentMethod",
+    }
+
+
 async def test_a_board_answers_after_what_was_sent_to_its_room_before_and_before_what_comes_after() -> (
     None
 ):

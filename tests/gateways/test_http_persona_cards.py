@@ -67,6 +67,15 @@ async def test_a_card_becomes_a_persona_and_comes_out_as_it_came(media_type: str
     assert again.json["persona"] | {"id": persona["id"]} == persona
 
 
+@pytest.mark.parametrize("media_type", ["application/json", "image/png"])
+async def test_a_card_in_which_a_payment_card_s_number_stands_is_refused(media_type: str) -> None:
+    world = World()
+    card = CARD | {"data": CARD["data"] | {"description": "Pays with 4242 4242 4242 4242."}}
+    raw = as_json(card) if media_type == "application/json" else picture_of(card, "local")
+    answer = await import_card(world, raw, media_type)
+    assert (answer.status, answer.json["errors"][0]["field"]) == (400, "data.description")
+
+
 async def test_what_changed_since_is_in_the_card_and_nothing_else() -> None:
     world = World()
     persona = (await import_card(world, as_json(CARD))).json["persona"]

@@ -1,6 +1,6 @@
 """Group bookings: their actors, and where they find suppliers and payment providers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from actors.booking import actor as booking
@@ -109,3 +109,6 @@ class _Providers:
 
     def preferred(self) -> Payments | None:
         return next(iter(self._payments.providers.values()), None)
+
+    def others(self) -> Sequence[Payments]:
+        return tuple(self._payments.providers.values())[1:]

@@ -134,8 +134,9 @@ class BookingActor(Actor[Any]):
             case ApproveBooking() | DeclineBooking() | DecideBooking() | CancelBooking():
                 principal = envelope.of()
                 saga = await self._of(principal)
-                provider = self._ports.providers.provider(saga.provider.name)
-                saga = await self._step(input_of(message, principal.user_id, provider))
+                names = (saga.provider.name, *(other.name for other in saga.others))
+                providers = [self._ports.providers.provider(name) for name in names]
+                saga = await self._step(input_of(message, principal.user_id, providers))
                 await self._answer(envelope, saga)
             case unexpected:
                 raise TypeError(f"a booking understands no {type(unexpected).__name__}")

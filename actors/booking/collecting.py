@@ -61,9 +61,11 @@ def approve(turn: Turn, command: Approve) -> bool:
         raise Rejected("conflict", "This card was refused for good. Please use another one.")
     if len(share.payments) >= MAX_PAYMENTS:
         raise Rejected("conflict", "Too many attempts. Ask the organiser how to go on.")
+    names = {each.name for each in saga.others}
     share = replace(
         share,
         method=command.method,
+        provider=command.provider if command.provider in names else "",
         is_out=False,
         consented=saga.split_version,
         client_ids=(*share.client_ids, command.client_id)[-MOST_REMEMBERED:],
@@ -176,7 +178,7 @@ def _pursue(turn: Turn, share: Share, payment: Payment) -> None:
     elif payment.method is not None and _is_agreed(payment):
         call_authorise(turn, share, payment, payment.method, payment.attempt + 1)
     elif payment.is_asked and payment.method is not None:
-        if not is_replayable(turn.saga, payment.asked_at, turn.now):
+        if not is_replayable(turn.saga, payment, payment.asked_at, turn.now):
             decline(turn, share.id, payment, None)
         elif turn.is_open(payment_subject(share.id, payment.version)):
             call_authorise(turn, share, payment, payment.method, payment.attempt)
@@ -186,7 +188,7 @@ def _is_useless(saga: Saga, share: Share, payment: Payment) -> bool:
     """Whether an approved share needs a new payment rather than this one."""
     if is_dead(payment) or payment.is_lost or payment.amount != share.amount:
         return True
-    if payment.split_version != saga.split_version:
+    if payment.split_version != saga.split_version or payment.provider != share.provider:
         return True
     if payment.seen is None:
         return False

@@ -1,5 +1,6 @@
 """What people send, as the saga's inputs; and what others leave with a booking's timers (pure)."""
 
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -24,12 +25,12 @@ _METHOD: Final = sentence("This is no payment method of the payment provider's."
 def input_of(
     command: ApproveBooking | DeclineBooking | DecideBooking | CancelBooking,
     user_id: str,
-    provider: Payments | None,
+    providers: Sequence[Payments | None],
 ) -> Approve | Decline | Answer | CallOff:
-    """Raises `Rejected`. `provider`: with which the booking is paid."""
+    """Raises `Rejected`. `providers`: with whom a share may be paid; None: they are not there now."""
     match command:
         case ApproveBooking():
-            return _approval(command, user_id, provider)
+            return _approval(command, user_id, providers)
         case DeclineBooking():
             return Decline(user_id=user_id)
         case DecideBooking():
@@ -42,15 +43,24 @@ def input_of(
             assert_never(command)
 
 
-def _approval(command: ApproveBooking, user_id: str, provider: Payments | None) -> Approve:
+def _approval(
+    command: ApproveBooking, user_id: str, providers: Sequence[Payments | None]
+) -> Approve:
     method = command.payment_method
     if holds_card_number(method):
         raise Rejected("bad_request", CARD_NUMBER, fields=[("paymentMethod", CARD_NUMBER)])
-    if provider is None:
+    there = [each for each in providers if each is not None]
+    taker = next((each for each in there if each.takes_method(method)), None)
+    if taker is not None:
+        return Approve(
+            user_id=user_id,
+            method=method,
+            client_id=command.client_id.lower(),
+            provider=taker.name,
+        )
+    if len(there) < len(providers):
         raise Unavailable
-    if not provider.takes_method(method):
-        raise Rejected("bad_request", _METHOD, fields=[("paymentMethod", _METHOD)])
-    return Approve(user_id=user_id, method=method, client_id=command.client_id.lower())
+    raise Rejected("bad_request", _METHOD, fields=[("paymentMethod", _METHOD)])
 
 
 def payment_of(payload: bytes | None) -> str | None:

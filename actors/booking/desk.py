@@ -248,6 +248,7 @@ class DeskActor(Actor[Any]):
             seats=wanted.seats,
             split=wanted.split,
             provider=provider,
+            others=quoting.others_of(ports.providers.others(), provider, quote.total.currency),
             last_ticketing_at=last_ticketing_at([item.offer for item in quote.items]),
         )
         step = open_saga(opening, ports.business.business_ms())

@@ -60,6 +60,7 @@ def opened(opening: Opening, now: int) -> Saga:
         seats=opening.seats,
         total=total,
         provider=opening.provider,
+        others=opening.others,
         deadlines={"collect": until},
         collect_by=collect_by,
         entered_at=now,

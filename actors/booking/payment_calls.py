@@ -14,7 +14,7 @@ from actors.booking.calls import (
     Refund,
 )
 from actors.booking.moves import manual
-from actors.booking.payments import decline, doubt, lose, observe, refunded
+from actors.booking.payments import PaymentCall, decline, doubt, lose, observe, refunded
 from actors.booking.state import TERMINAL, Payment
 from actors.booking.steps import (
     CallOutcome,
@@ -34,8 +34,6 @@ from actors.booking.turn import (
 )
 from protocol.payments import Busy, Declined, PaymentRefused, PaymentState, RefundMade
 from protocol.suppliers import NotSent, Unknown, Unsupported
-
-PaymentCall = OpenPayment | Authorise | Capture | CancelPayment | Refund
 
 MAX_REFUSALS: Final = 6
 """Of one refund or cancellation in a row; then a person has to see to it."""

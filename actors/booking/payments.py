@@ -7,7 +7,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from actors.booking.calls import Authorise, CancelPayment, Capture, OpenPayment, Refund
+from actors.booking.calls import (
+    Authorise,
+    CancelPayment,
+    Capture,
+    OpenPayment,
+    ReadPayment,
+    Refund,
+)
 from actors.booking.postings import (
     post_authorised,
     post_captured,
@@ -15,11 +22,13 @@ from actors.booking.postings import (
     post_refund_failed,
     post_refunded,
 )
-from actors.booking.state import Payment, Saga, Share
+from actors.booking.state import Payment, Provider, Saga, Share
 from actors.booking.timing import POLL_ACTION, POLL_HELD, REPLAY_MARGIN
 from actors.booking.turn import Turn, is_payment_busy, payment_look, payment_subject
 from protocol.frames import Money
 from protocol.payments import Declined, PaymentReference, PaymentState, PaymentStatus
+
+PaymentCall = OpenPayment | Authorise | Capture | CancelPayment | Refund
 
 _NO_REASON: Final = Declined(code="processing_error")
 _UNDOING: Final = frozenset({"UNWINDING", "CANCELLED"})
@@ -83,9 +92,33 @@ def is_paid(share: Share) -> bool:
     return not share.amount.amount or (payment is not None and payment.captured > 0)
 
 
-def is_replayable(saga: Saga, sent_at: int, now: int) -> bool:
+def provider_of(saga: Saga, payment: Payment) -> Provider:
+    """With whom it is made."""
+    return next((each for each in saga.others if each.name == payment.provider), saga.provider)
+
+
+def provider_of_call(saga: Saga, call: PaymentCall | ReadPayment) -> str:
+    """The name of whom it is asked of."""
+    for share in saga.shares:
+        for payment in share.payments:
+            if share.id == call.share_id and (
+                payment.version == call.reference.version
+                if isinstance(call, OpenPayment)
+                else payment.payment_id == call.payment_id
+            ):
+                return provider_of(saga, payment).name
+    return saga.provider.name
+
+
+def providers_to_search(saga: Saga) -> tuple[str, ...]:
+    """Names of those whose lists alone can say whether a payment exists."""
+    lost = (p for share in saga.shares for p in share.payments if p.must_find)
+    return tuple(sorted({provider_of(saga, payment).name for payment in lost}))
+
+
+def is_replayable(saga: Saga, payment: Payment, sent_at: int, now: int) -> bool:
     """Whether the provider still answers a key as it did then."""
-    return now < sent_at + saga.provider.replays_for - REPLAY_MARGIN
+    return now < sent_at + provider_of(saga, payment).replays_for - REPLAY_MARGIN
 
 
 def left_to_refund(saga: Saga, share: Share, payment: Payment) -> int:
@@ -125,6 +158,7 @@ def open_payment(turn: Turn, share: Share) -> None:
         amount=share.amount,
         split_version=turn.saga.split_version,
         opened_at=turn.now,
+        provider=share.provider,
     )
     turn.put_payment(share.id, payment)
     call_open(turn, turn.share(share.id), payment)
@@ -239,7 +273,7 @@ def resolve_open(turn: Turn, share: Share, payment: Payment) -> None:
     """Its making was not answered: the same call again while the key is young, and a list after that."""
     if payment.must_find or is_payment_busy(turn.saga, share.id, payment):
         return
-    if not is_replayable(turn.saga, payment.opened_at, turn.now):
+    if not is_replayable(turn.saga, payment, payment.opened_at, turn.now):
         turn.put_payment(share.id, replace(payment, must_find=True))
     elif turn.is_open(payment_subject(share.id, payment.version)):
         call_open(turn, share, payment)
@@ -351,7 +385,9 @@ def _attempt_after(turn: Turn, payment: Payment, seen: PaymentState, *, is_answe
         case "open":
             if is_answer or (not payment.is_asked and payment.attempt and seen.decline):
                 return replace(payment, is_asked=False, declined=seen.decline or _NO_REASON)
-            if payment.is_asked and not is_replayable(turn.saga, payment.asked_at, turn.now):
+            if payment.is_asked and not is_replayable(
+                turn.saga, payment, payment.asked_at, turn.now
+            ):
                 return replace(payment, is_asked=False, declined=seen.decline or _NO_REASON)
             return payment
 

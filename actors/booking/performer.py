@@ -25,6 +25,7 @@ from actors.booking.calls import (
     Release,
     Reprice,
 )
+from actors.booking.payments import PaymentCall, provider_of_call, providers_to_search
 from actors.booking.ports import BookingPorts
 from actors.booking.sites import after_call, before_call, op_of
 from actors.booking.state import Part, Saga
@@ -41,6 +42,7 @@ from core.errors import Rejected
 from core.ports.consolidator import Released
 from core.ports.inventory import Inventory
 from core.ports.payments import Payments
+from protocol.payments import PaymentState
 from protocol.suppliers import NotSent, Refused, Unknown, Unsupported
 from protocol.travel import OrderState, Traveller
 
@@ -106,7 +108,7 @@ async def _call(
 ) -> CallOutcome:
     match call:
         case OpenPayment() | Authorise() | Capture() | CancelPayment() | Refund():
-            provider = ports.providers.provider(saga.provider.name)
+            provider = ports.providers.provider(provider_of_call(saga, call))
             if provider is None:
                 return NotSent(detail="the payment provider is not there")
             return await _pay(ports, saga, provider, call)
@@ -126,7 +128,7 @@ async def _pay(
     ports: BookingPorts,
     saga: Saga,
     provider: Payments,
-    call: OpenPayment | Authorise | Capture | CancelPayment | Refund,
+    call: PaymentCall,
 ) -> CallOutcome:
     match call:
         case OpenPayment():
@@ -217,16 +219,13 @@ async def look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
 
 async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
     match what:
-        case ReadPayment() | FindPayments():
-            provider = ports.providers.provider(saga.provider.name)
+        case ReadPayment():
+            provider = ports.providers.provider(provider_of_call(saga, what))
             if provider is None:
                 return NotSeen()
-            if isinstance(what, ReadPayment):
-                return await provider.read(what.payment_id) or NotThere()
-            payments = await provider.find(saga.booking_id, since=what.since)
-            if isinstance(payments, Unsupported):
-                return payments
-            return PaymentsFound(payments=tuple(payments))
+            return await provider.read(what.payment_id) or NotThere()
+        case FindPayments():
+            return await _find_payments(ports, saga, what)
         case Reprice():
             part = part_of(saga, what.part_id)
             priced = await ports.suppliers.reprice(part.offer, part.query)
@@ -242,6 +241,19 @@ async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
             return await _find_orders(ports, inventory, part, what)
         case _:
             assert_never(what)
+
+
+async def _find_payments(ports: BookingPorts, saga: Saga, what: FindPayments) -> LookOutcome:
+    """At all of whose payments one is looked for; who has no list has none of them for sure."""
+    found: list[PaymentState] = []
+    for name in providers_to_search(saga):
+        provider = ports.providers.provider(name)
+        if provider is None:
+            return NotSeen()
+        payments = await provider.find(saga.booking_id, since=what.since)
+        if not isinstance(payments, Unsupported):
+            found.extend(payments)
+    return PaymentsFound(payments=tuple(found))
 
 
 async def _find_orders(

@@ -1,6 +1,6 @@
 """What bookings and the desk borrow from the world, injected by the wiring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -54,6 +54,9 @@ class Providers(Protocol):
 
     def preferred(self) -> Payments | None:
         """With which new bookings are paid; None: none is set up here."""
+
+    def others(self) -> Sequence[Payments]:
+        """With which shares may be paid too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from actors.booking.turn import Turn
 from protocol.splitting import shared_out
 
 
-def _psp(turn: Turn) -> str:
-    return f"psp:{turn.saga.provider.name}"
+def _psp(turn: Turn, payment: Payment) -> str:
+    return f"psp:{payment.provider or turn.saga.provider.name}"
 
 
 def _participant(turn: Turn, share_id: str) -> str:
@@ -27,7 +27,7 @@ def _move(
     turn.post(
         f"{name}:{share_id}:v{payment.version}",
         payment.intent,
-        [(_psp(turn), amount), (_participant(turn, share_id), -amount)],
+        [(_psp(turn, payment), amount), (_participant(turn, share_id), -amount)],
         is_memo=is_memo,
     )
 
@@ -53,7 +53,7 @@ def post_refunded(turn: Turn, share_id: str, payment: Payment, total: int) -> No
         payment.intent,
         [
             (_participant(turn, share_id), total - payment.refunded),
-            (_psp(turn), payment.refunded - total),
+            (_psp(turn, payment), payment.refunded - total),
         ],
     )
 
@@ -63,7 +63,7 @@ def post_refund_failed(turn: Turn, share_id: str, payment: Payment, refunded: in
     turn.post(
         f"refund_failed:{share_id}:v{payment.version}:{refunded}",
         payment.intent,
-        [(_psp(turn), back), (_participant(turn, share_id), -back)],
+        [(_psp(turn, payment), back), (_participant(turn, share_id), -back)],
     )
 
 

@@ -1,7 +1,7 @@
 """From offers to a quote, and from a quote to a booking: what is asked for, judged (pure)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -331,6 +331,17 @@ def provider_of(payments: Payments | None, currency: str) -> Provider:
         holds_for=round(found.holds_for * 1_000),
         replays_for=round(found.replays_for * 1_000),
     )
+
+
+def others_of(others: Iterable[Payments], own: Provider, currency: str) -> tuple[Provider, ...]:
+    """With whom shares may be paid too: those who take every amount that `own` takes, since everything
+    is split in its units."""
+    found = []
+    for payments in others:
+        unit = payments.unit(currency)
+        if unit is not None and own.unit % unit == 0 and payments.least(currency) <= own.least:
+            found.append(provider_of(payments, currency))
+    return tuple(found)
 
 
 def priced_item(

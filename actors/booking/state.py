@@ -34,8 +34,8 @@ TERMINAL: frozenset[SagaState] = frozenset({"COMPLETED", "CANCELLED"})
 
 
 class Payment(Value, frozen=True, kw_only=True):
-    """One payment of a share. `version` counts within the share; `attempt` counts methods tried. `seen`:
-    as it was last seen; None: it was asked for and nobody knows whether it exists. `opened_at`: when
+    """One payment of a share. `provider`: with whom it is made; empty: the booking's own. `version` counts
+    within the share; `attempt` counts methods tried. `seen`: as it was last seen; None: it was asked for and nobody knows whether it exists. `opened_at`: when
     the intent was committed.
 
     `method`: of the newest attempt; `is_asked`: how that attempt ended is not known (yet), since
@@ -69,12 +69,13 @@ class Payment(Value, frozen=True, kw_only=True):
     refund_aim: int = 0
     refunds: int = 0
     intent: int = 0
+    provider: str = ""
 
 
 class Share(Value, frozen=True, kw_only=True):
     """One person's share. `payments`: newest last; only the last may ever be captured. `consented`: the
     `split_version` that they agreed to. `client_ids`: attempts that were taken, newest last.
-    `method`: approved, and not sent yet. `is_out`: pays nothing any more, and had said no or was left
+    `method`: approved, and not sent yet; `provider`: whose it is, as a payment has it. `is_out`: pays nothing any more, and had said no or was left
     out. `barred`: methods that must never be tried again. `spent`: minor units of what was captured
     that went to suppliers."""
 
@@ -89,6 +90,7 @@ class Share(Value, frozen=True, kw_only=True):
     is_out: bool = False
     barred: tuple[str, ...] = ()
     spent: int = 0
+    provider: str = ""
 
 
 class Part(Value, frozen=True, kw_only=True):
@@ -166,7 +168,7 @@ class Asked(Value, frozen=True, kw_only=True):
 
 
 class Provider(Value, frozen=True, kw_only=True):
-    """The payment provider at create. `unit`, `least`: minor units of the booking's currency. Times in
+    """A payment provider at create. `unit`, `least`: minor units of the booking's currency. Times in
     milliseconds: how long an authorisation lasts at least, and a repeated key is answered alike."""
 
     name: str
@@ -181,7 +183,8 @@ class Saga(Value, frozen=True, kw_only=True):
     milliseconds. `deadlines`: name → when. `next_look_at`: subject → when a look or
     a repeat that failed is due again; `tries`: how often it failed in a row. `collect_by`: no money is
     collected after, whatever was agreed. `entered_at`: when this state began, `touched_at` the newest
-    step. `rounds`: prices that were asked for anew. `no_resplit`: somebody would not pay more.
+    step. `provider`: in whose units everything is split; `others`: with whom shares may be paid too, none
+    of them stricter. `rounds`: prices that were asked for anew. `no_resplit`: somebody would not pay more.
     `manual_from`: where a person was needed. `is_stuck`: it takes longer than it should.
     `by_policy`: called off when suppliers keep a part; `by_operator`: undone at the word of one, who has
     called off what was booked."""
@@ -219,4 +222,5 @@ class Saga(Value, frozen=True, kw_only=True):
     manual_from: SagaState | None = None
     is_stuck: bool = False
     by_policy: bool = False
+    others: tuple[Provider, ...] = ()
     by_operator: bool = False

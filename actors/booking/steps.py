@@ -42,17 +42,20 @@ class Opening:
     seats: tuple[Seat, ...]
     split: Literal["equal"] | Mapping[str, int]
     provider: Provider
+    others: tuple[Provider, ...] = ()
     last_ticketing_at: int | None = None
     collect_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approve:
-    """`client_id`: one attempt; a repeat of it changes nothing. `method` is the provider's id of it."""
+    """`client_id`: one attempt; a repeat of it changes nothing. `method` is the id that `provider` (empty:
+    the booking's own) has of it."""
 
     user_id: str
     method: str
     client_id: str
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

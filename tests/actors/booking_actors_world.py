@@ -1,6 +1,6 @@
 """The real actor system with bookings and desks, on memory stores, a fake supplier and a fake provider."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -195,15 +195,20 @@ class FakeSuppliers:
 
 @dataclass
 class FakeProviders:
-    """One provider."""
+    """One provider, and others beside it."""
 
     payments: Payments
+    beside: Sequence[Payments] = ()
 
     def provider(self, name: str) -> Payments | None:
-        return self.payments if name == self.payments.name else None
+        everybody = (self.payments, *self.beside)
+        return next((each for each in everybody if each.name == name), None)
 
     def preferred(self) -> Payments | None:
         return self.payments
+
+    def others(self) -> Sequence[Payments]:
+        return self.beside
 
 
 class BookingsWorld(World):
@@ -229,6 +234,7 @@ class BookingsWorld(World):
         self.seats = OrdersCore("amadeus", now)
         self.provider = PaymentsCore(now)
         self.payments = FakePayments(self.provider)
+        self.beside: tuple[Payments, ...] = ()
         self.suppliers = FakeSuppliers(
             {
                 "duffel": FakeOrders(self.flights),
@@ -274,7 +280,7 @@ class BookingsWorld(World):
             "leases": self.leases,
             "users": self.users,
             "suppliers": self.suppliers,
-            "providers": FakeProviders(self.payments),
+            "providers": FakeProviders(self.payments, self.beside),
             "clock": self.clock,
             "business": self.business,
         }
@@ -290,7 +296,7 @@ class BookingsWorld(World):
             leases=self.leases,
             users=self.users,
             suppliers=self.suppliers,
-            providers=FakeProviders(self.payments),
+            providers=FakeProviders(self.payments, self.beside),
             clock=self.clock,
             business=self.business,
             ids=self.ids,
@@ -305,6 +311,7 @@ class BookingsWorld(World):
             dead.suppliers,
             dead.payments,
         )
+        self.beside = dead.beside
         self.users, self.shards, self.stored = dead.users, dead.shards, dead.stored
         self.shards.free("node")
         self.leases = MemoryLeases(self.shards, node="heir")

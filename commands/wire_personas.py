@@ -16,7 +16,7 @@ from commands.late_recommender import LateRecommender
 from commands.wire_chat_model import ServedChatModel
 from commands.wire_storage import Storage
 from core.errors import Unavailable
-from core.ports.clock import Clock, Ids
+from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.inference import Worded
 from core.ports.offers import Quotes
 from core.ports.travel_search import TravelSearch
@@ -65,6 +65,7 @@ class Personas:
         *,
         travel: TravelSearch,
         clock: Clock,
+        business: BusinessClock,
         ids: Ids,
         is_limited: bool,
         models_dir: Path,
@@ -96,6 +97,7 @@ class Personas:
                 trends=LoggedTrends(storage.offers),
                 rate_limits=ProcessRateLimits(clock) if is_limited else None,
                 clock=clock,
+                business=business,
                 ids=ids,
             )
         )

@@ -160,6 +160,7 @@ class Server:
             self.storage,
             travel=self.travel.search,
             clock=clock,
+            business=self.time.business,
             ids=ids,
             is_limited=config.rate_limits,
             models_dir=config.models_dir,

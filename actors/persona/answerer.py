@@ -86,7 +86,7 @@ class Answerer:
         heard = Heard(
             message_id=read.message_id,
             understanding=reading,
-            today=today_of(asker, self._ports.clock.now_ms()),
+            today=today_of(asker, self._ports.business.business_ms()),
             text=read.prompt.message.content,
             hints=read.hints,
             is_explicit=named(read.floor, read.call) is not None,
@@ -141,7 +141,7 @@ class Answerer:
             language="en",
             user="",
             persona="",
-            today=today_of(None, self._ports.clock.now_ms()),
+            today=today_of(None, self._ports.business.business_ms()),
         )
         await self._perform(read, persona, Fixed(text=text), manner)
 

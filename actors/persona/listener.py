@@ -115,7 +115,8 @@ class Listener:
 
         async def reading() -> Understanding | None:
             with trio.move_on_after(READ_WITHIN):
-                setting = self._setting(read, today_of(asker, self._ports.clock.now_ms()))
+                today = today_of(asker, self._ports.business.business_ms())
+                setting = self._setting(read, today)
                 return await self._ports.reader.read(read.prompt.message.content, setting)
             return None
 

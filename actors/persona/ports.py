@@ -5,7 +5,7 @@ from typing import Protocol
 
 from actors.persona.line import Trend
 from core.ports.catalogue import Catalogue
-from core.ports.clock import Clock, Ids
+from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.inference import (
     Circumstances,
     Moods,
@@ -34,7 +34,8 @@ class PriceTrends(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonaPorts:
-    """The ports of the personas of one tenant's rooms. `rate_limits` None: there are none."""
+    """The ports of the personas of one tenant's rooms. `rate_limits` None: there are none. `business`: what day it is
+    for whoever books; `clock`: when something was said."""
 
     tenant_id: int
     personas: Personas
@@ -53,4 +54,5 @@ class PersonaPorts:
     trends: PriceTrends
     rate_limits: RateLimits | None
     clock: Clock
+    business: BusinessClock
     ids: Ids

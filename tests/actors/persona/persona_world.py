@@ -20,6 +20,7 @@ from actors.persona.dialogue import Item
 from actors.persona.line import Trend
 from actors.persona.ports import Circumstances, PersonaPorts, Ranked
 from core.actor import Actor, ActorSpec
+from core.business_clock import BusinessTime
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
 from core.identity import Principal
@@ -275,6 +276,7 @@ class PersonaWorld:
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock()
+        self.business = BusinessTime(self.clock)
         self.ids = ProcessIds(self.clock, random.Random(self.seed))
         self.personas = MemoryPersonas(self.stored)
         self.runs = MemoryRuns(self.clock)
@@ -326,6 +328,7 @@ class PersonaWorld:
             trends=self.trends,
             rate_limits=ProcessRateLimits(self.clock) if self.rate_limits else None,
             clock=self.clock,
+            business=self.business,
             ids=self.ids,
         )
 

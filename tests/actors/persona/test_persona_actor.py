@@ -1,5 +1,6 @@
 """From a prompt to a durable answer: what is opened, streamed, closed and recorded, and when."""
 
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -163,6 +164,17 @@ async def test_the_question_is_known_to_the_reader(autojump_clock: MockClock) ->
         await world.told("lisbon", reading("refine", slots=Slots(destination=LISBON)))
         assert [setting.asked for setting in world.reader.settings] == [None, "destination"]
         assert world.acts() == ["ask", "ask"]
+
+
+async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("a hotel please", asks_for_hotels())
+        world.business.raise_to(4 * 86_400_000)
+        await world.told("lisbon", reading("refine", slots=Slots(destination=LISBON)))
+        before, after = (date.fromisoformat(one.today) for one in world.reader.settings)
+        assert after - before == timedelta(days=4)
 
 
 # Failing and stopping.

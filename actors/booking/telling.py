@@ -3,9 +3,9 @@
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -42,6 +42,8 @@ TRY_AGAIN_AFTER: Final = 2.0
 _ROOM_WITHIN: Final = 30.0
 AT_ONCE: Final = 16
 """Bookings whose people are told at the same time: each of them waits for the store several times."""
+
+T = TypeVar("T")
 
 log: Final = structlog.get_logger("caravan.bookings")
 
@@ -217,8 +219,7 @@ def _update(
     if user_id not in people_of(told) or reader is None:
         return None
     zone = tzinfo_of(reader)
-    is_asked = told.question is not None and user_id in told.question.to
-    asked = msgspec.structs.replace(told.view, question=told.question if is_asked else None)
+    asked = msgspec.structs.replace(told.view, question=told.question)
     shown = _worded_view(asked, told.options, reader.locale, names, zone)
     note = told.notes.get(user_id, told.note)
     fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
@@ -263,21 +264,13 @@ class BookingCourier:
             if event.topic == TOPIC:
                 by_booking[event.tenant_id, event.key].append(event)
         places = trio.CapacityLimiter(AT_ONCE)
-        failures: list[Exception] = []
 
         async def carry(of_one: Sequence[OutboxEvent]) -> None:
             async with places:
-                try:
-                    for event in of_one:
-                        await self._carry(event)
-                except Exception as error:  # the others are told all the same
-                    failures.append(error)
+                for event in of_one:
+                    await self._carry(event)
 
-        async with trio.open_nursery() as nursery:
-            for of_one in by_booking.values():
-                nursery.start_soon(carry, of_one)
-        if failures:
-            raise failures[0]
+        await _side_by_side(carry, by_booking.values())
 
     async def rebuild(self) -> None:
         """Inboxes and rooms are kept: what comes again finds its place taken."""
@@ -288,13 +281,13 @@ class BookingCourier:
         )
         for row in rows:
             told = told_of(row.body)
-            for user_id in sorted(people_of(told)):
-                await self._delivery.deliver(
-                    event.tenant_id,
-                    USER.at(user_id),
-                    TellBooking(booking_id=event.key, version=row.version),
-                    name=f"booking:{event.key}:{row.version}",
-                )
+            news = TellBooking(booking_id=event.key, version=row.version)
+
+            async def tell(user_id: str, news: TellBooking = news) -> None:
+                name = f"booking:{news.booking_id}:{news.version}"
+                await self._delivery.deliver(event.tenant_id, USER.at(user_id), news, name=name)
+
+            await _side_by_side(tell, sorted(people_of(told)))
             if told.has_card and told.view.room_id is not None:
                 await self._tell_room(event.tenant_id, told.view.room_id, row, told)
 
@@ -326,6 +319,23 @@ class BookingCourier:
                 break
             await trio.sleep(TRY_AGAIN_AFTER)
         log.error("booking.room_not_told", room_id=room_id, version=row.version, code=code)
+
+
+async def _side_by_side(do: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:
+    """All of them, whatever becomes of one; then the first failure is raised."""
+    failures: list[Exception] = []
+
+    async def attempt(thing: T) -> None:
+        try:
+            await do(thing)
+        except Exception as error:
+            failures.append(error)
+
+    async with trio.open_nursery() as nursery:
+        for thing in things:
+            nursery.start_soon(attempt, thing)
+    if failures:
+        raise failures[0]
 
 
 def card_of(told: Told, locale: str) -> BookingCard:

@@ -94,8 +94,11 @@ def holding_up(view: View, names: Names, me: str) -> list[str]:
 
 def concern_lines(view: View, names: Names, me: str) -> list[str]:
     """What I am asked, what I must do at the payment provider, and how my share is paid."""
+    question = view.get("question") or {}
     lines = [*_question_lines(view, names, me), *_action_lines(view)]
-    return lines or _payment_lines(view, me)
+    # While the organiser decides what becomes of a missing share, its payer may still pay it.
+    is_others = question.get("kind") == "resplit" and me not in question["to"]
+    return lines + _payment_lines(view, me) if is_others or not lines else lines
 
 
 def itinerary_lines(view: View) -> list[str]:
@@ -161,7 +164,7 @@ def _question_lines(view: View, names: Names, me: str) -> list[str]:
     until = moment(question["expiresAt"])
     is_mine = me in question["to"]
     whom = ", ".join(_name(user_id, names, me) for user_id in question["to"])
-    lines = [f"    Question to {whom}, until {until}:"]
+    lines = [f"    Question to {whom}, until {until}" + (":" if question["options"] else ".")]
     for number, option in enumerate(question["options"], 1):
         lines.append(f"      {number}  {clean(option['text'])}{_shares(option, names, me)}")
     return [*lines, "    /choose N answers."] if is_mine else lines

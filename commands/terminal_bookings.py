@@ -116,6 +116,8 @@ async def choose(talk: Talk, rest: str) -> None:
     question = view.get("question")
     if not question:
         raise TypedWrong("This booking has no open question.")
+    if not question["options"]:
+        raise TypedWrong("This question is for others.")
     option = question["options"][words.choice_of(rest, len(question["options"]))]
     await _answered(talk, "booking.decide", questionId=question["id"], optionId=option["id"])
 

@@ -18,7 +18,7 @@ from actors.booking.journal import Told, options_of, told_of, unpacked
 from actors.booking.sites import op_of
 from actors.booking.state import Saga
 from actors.booking.steps import Sentence
-from actors.booking.views import view
+from actors.booking.views import seen_by, view
 from core.delivery import Delivery
 from core.errors import Rejected
 from core.identity import Principal
@@ -219,7 +219,7 @@ def _update(
     if user_id not in people_of(told) or reader is None:
         return None
     zone = tzinfo_of(reader)
-    asked = msgspec.structs.replace(told.view, question=told.question)
+    asked = msgspec.structs.replace(told.view, question=seen_by(user_id, told.question))
     shown = _worded_view(asked, told.options, reader.locale, names, zone)
     note = told.notes.get(user_id, told.note)
     fields = {name: getattr(shown, name) for name in shown.__struct_fields__}

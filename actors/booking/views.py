@@ -3,12 +3,13 @@
 from typing import Final
 
 from msgspec import convert, to_builtins
+from msgspec.structs import replace
 
 from actors.booking.orders import flight_of
 from actors.booking.payments import last
 from actors.booking.resplitting import missing_seats
 from actors.booking.standings import STATUS, needs_operator
-from actors.booking.state import Asked, Saga, SagaState
+from actors.booking.state import Saga, SagaState
 from protocol.booking import (
     BookingView,
     ItineraryItem,
@@ -78,8 +79,8 @@ def deadline_of(saga: Saga) -> int | None:
 
 
 def view(saga: Saga, user_id: str | None) -> BookingView:
-    """As that person sees it; None: what everybody may see."""
-    question = saga.question
+    """As that person sees it; None: what the whole room may see. All who take part see whom a question
+    waits for; what it asks, in words that speak to them, only those."""
     return BookingView(
         booking_id=saga.booking_id,
         room_id=saga.room_id,
@@ -98,9 +99,7 @@ def view(saga: Saga, user_id: str | None) -> BookingView:
         ],
         total=saga.total,
         deadline=deadline_of(saga),
-        question=_shown(saga, question)
-        if question is not None and user_id in question.to
-        else None,
+        question=None if user_id is None else seen_by(user_id, _shown(saga)),
         action=_action(saga, user_id),
         itinerary=_itinerary(saga) if saga.state == "COMPLETED" else None,
     )
@@ -123,7 +122,17 @@ def _itinerary(saga: Saga) -> list[ItineraryItem]:
     ]
 
 
-def _shown(saga: Saga, question: Asked) -> Question:
+def seen_by(user_id: str, question: Question | None) -> Question | None:
+    """Without its options for who is not asked."""
+    if question is None or user_id in question.to:
+        return question
+    return replace(question, options=[])
+
+
+def _shown(saga: Saga) -> Question | None:
+    question = saga.question
+    if question is None:
+        return None
     return Question(
         id=question.id,
         kind=question.kind,
@@ -169,4 +178,4 @@ def _action(saga: Saga, user_id: str | None) -> PaymentAction | None:
     return None
 
 
-__all__ = ["deadline_of", "needs_operator", "step_of", "view"]
+__all__ = ["deadline_of", "needs_operator", "seen_by", "step_of", "view"]

@@ -286,7 +286,9 @@ def test_the_organiser_is_asked_and_the_others_hear_that_a_share_is_open() -> No
     assert [option.id for option in shown.options] == ["cover", "others", "cancel"]
     assert shown.expires_at == T0 + 5 * DAY + 12 * HOUR
     assert shown.options[0].text == "You pay 100.00 EUR more, 200.00 EUR in all."
-    assert view(w.saga, "bob").question is None
+    for_bob = view(w.saga, "bob").question
+    assert for_bob == replace(shown, options=[]), "whom it waits for is no secret to the others"
+    assert view(w.saga, None).question is None
     assert view(w.saga, "bob").status == "action_needed"
 
 

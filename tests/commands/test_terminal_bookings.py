@@ -242,8 +242,12 @@ def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
         "      2  Call it· off",
         "    /choose N answers.",
     ]
-    others = booking_lines(asked, NAMES, BEN)
-    assert "    Question to Ada Lovelace, Chen, until Sat 05 Dec 18:00:" in others
+    others = booking_lines({**asked, "question": question | {"options": []}}, NAMES, BEN)
+    assert "waiting for Ada Lovelace, Chen until" in others[0]
+    assert others[4:] == [
+        "    Question to Ada Lovelace, Chen, until Sat 05 Dec 18:00.",
+        "    Your share is 133.33 EUR: /approve pays it, /decline says no.",
+    ]
     assert "    /choose N answers." not in others
 
 

@@ -668,7 +668,7 @@ class World:
             )
         if seen.status not in PEOPLE_STATUSES:
             return None
-        if question is not None and question.kind == "reconsent":
+        if question is not None and question.kind == "reconsent" and actor.user_id in question.to:
             return None
         if person.mood == "silent":
             return None

@@ -10,7 +10,7 @@ SOURCES := main.py protocol core actors gateways storage inference loadtest comm
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup models train test coverage check format soak bench conformance constraints clean
+.PHONY: help run dev setup models train test coverage check format soak chaos bench conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -61,9 +61,12 @@ format: .venv/ready    ## lay out the code
 	@.venv/bin/ruff check --fix .
 
 soak: .venv/ready      ## the long versions of the property and crash tests
-	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile tests/simulation tests/e2e tests/fuzz
+	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_BOOKING_KILLS=all CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile tests/simulation tests/e2e tests/fuzz
 	@seq 0 $$(($(JOBS) - 1)) | xargs -P $(JOBS) -I{} $(PY) tests/simulation/booking_play.py --all-doubles --part {}/$(JOBS)
 	@$(PY) tests/simulation/booking_play.py --silences
+
+chaos: .venv/ready     ## kill -9 of server, PostgreSQL and sandbox, at every site of a booking (20 minutes)
+	@CARAVAN_BOOKING_KILLS=all $(PY) -m pytest -s tests/e2e/test_e2e_crash.py tests/e2e/test_e2e_booking_crash.py
 
 bench: .venv/ready     ## every benchmark in its short form, about ten minutes
 	@$(PY) -m benchmarks

@@ -74,6 +74,14 @@ def _nothing_stays_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterat
             shutil.rmtree(origin.parent)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What suites counted (`record_property("counted", …)`), also where a worker ran them."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "counted":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Embedded | Given]:
     """A running server with a migrated template."""

@@ -122,7 +122,7 @@ def _response(
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     return [
         {
-            "name": part[1:-1],
+            "name": part[1 : part.index("}")],
             "in": "path",
             "required": True,
             "schema": {"type": "string", "minLength": 1, "maxLength": 64},

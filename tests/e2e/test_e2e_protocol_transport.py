@@ -204,7 +204,7 @@ async def test_a_frame_of_64_kib_is_read_and_unknown_keys_are_ignored(ada: RawCl
 async def test_a_known_field_may_nest_16_deep(ada: RawClient) -> None:
     ops = [{"op": "add", "id": uuid7(), "fields": {"x": nested(13)}}]
     error = await ada.refused("plan.apply", roomId="r", version=0, ops=ops, clientId=uuid7())
-    assert error["code"] == "unavailable"
+    assert error["code"] == "not_found"
 
 
 # §2: refs, and the order of answers.

@@ -39,6 +39,7 @@ from protocol.booking import (
     QuoteTrip,
 )
 from protocol.frames import Money
+from protocol.plan import PLAN, PlanOpened, SettledUp, SettleUp
 from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
 from protocol.travel import Query
 from storage.memory.bookings import MemoryBookings
@@ -334,6 +335,10 @@ def an_answer(address: Address, message: Any) -> Any:
     total = Money(amount=100, currency="EUR")
     if isinstance(message, QuoteTrip):
         return QuoteAnswered(quote_id="q", items=[], total=total, expires_at=1)
+    if address.kind == PLAN:
+        if isinstance(message, SettleUp):
+            return SettledUp(version=1, settlements=[], unknown=[])
+        return PlanOpened(version=1, items=[])
     if address.kind in (BOOKING, DESK):
         shown = BookingView(
             booking_id="b",

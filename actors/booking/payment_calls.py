@@ -192,11 +192,11 @@ def payment_looked(turn: Turn, look: ReadPayment | FindPayments, outcome: LookOu
 
 
 def suspect(turn: Turn) -> None:
-    """Somebody speaks of a payment whose id nobody here knows: those that have none are looked for in the
-    list, also where none was ever seen. APIS §10.8."""
+    """Somebody speaks of a payment whose id nobody here knows: what was believed never to have been made is
+    looked for once more. What was not answered yet is repeated or looked for anyway. APIS §10.8."""
     for share in turn.saga.shares:
         for payment in share.payments:
-            if payment.payment_id is None and not is_payment_busy(turn.saga, share.id, payment):
+            if payment.payment_id is None and (payment.is_void or payment.must_find):
                 turn.put_payment(share.id, replace(payment, must_find=True))
                 turn.at_once(FIND)
 

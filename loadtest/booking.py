@@ -48,7 +48,6 @@ SUPPLIERS: Final = ("amadeus", "duffel")
 DAY_MS: Final = 86_400_000
 LEAP_MS: Final = 4 * DAY_MS
 READY_WITHIN: Final = 60.0
-QUIET_FOR: Final = 4.0
 SLOT_FOR: Final = 25.0
 """Seconds after which a trip that has not ended makes room for the next one: it may wait for hours."""
 
@@ -64,8 +63,9 @@ COMPLETED, CANCELLED, MANUAL = "booked", "cancelled", "manual"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is played. `tail`: seconds of storm after the last start. `bad_cards`: the share of people
-    whose first card is refused. `command` starts the server."""
+    """What is played. `tail`: seconds of storm after the last start; `calms`: then no rule is left, before
+    time leaps. `rest`: seconds after the last end, for what was under way. `bad_cards`: the share of
+    people whose first card is refused. `command` starts the server."""
 
     sagas: int
     seed: int
@@ -75,6 +75,8 @@ class Plan:
     rules: Sequence[Rule]
     bad_cards: float
     tail: float = 30.0
+    calms: bool = True
+    rest: float = 4.0
     command: Sequence[str] = COMMAND
 
 
@@ -101,7 +103,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--faults", default="storm", help="none, storm, or a file of rules (storm)", metavar="NAME"
     )
     parser.add_argument("--seed", type=not_negative, default=1, help="of faults and cards (1)")
-    parser.add_argument("--rate", type=positive, default=2.5, help="starts per second (2.5)")
+    parser.add_argument("--rate", type=positive, default=1.3, help="starts per second (1.3)")
     parser.add_argument(
         "--at-once", type=at_least_one, default=60, help="groups that are busy at once (60)"
     )
@@ -223,7 +225,8 @@ class _Run:
         with trio.move_on_after(plan.tail):
             await self._all_over()
         played.fired = await self._suppliers.fired()
-        await self._suppliers.calm()
+        if plan.calms:
+            await self._suppliers.calm()
 
     async def _end(self) -> None:
         """Four days later, when nothing is due any more."""
@@ -233,7 +236,8 @@ class _Run:
         with trio.move_on_after(SAGAS_WITHIN):
             await self._all_over()
         played.ended_at = trio.current_time()
-        await trio.sleep(QUIET_FOR)
+        await trio.sleep(self._plan.rest)
+        await self._suppliers.calm()  # the audit meets no faults
 
     async def _all_over(self) -> None:
         for trip in self._played.trips:

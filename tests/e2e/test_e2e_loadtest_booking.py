@@ -1,0 +1,119 @@
+"""Groups book under load, small: on the right server nothing is found; on one that breaks a rule, something is.
+
+The controls start ten servers: `make soak` alone runs them all (CARAVAN_BOOKING_CONTROLS=all).
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from loadtest.booking import Plan, play, report_of
+from loadtest.booking_sandbox import Rule
+from loadtest.own_server import COMMAND
+
+BROKEN: Final = Path(__file__).with_name("broken_booking_server.py")
+FOR_EVER: Final = {"times": None, "seed": "1"}
+ORDERS: Final = "/(air/orders|flight-orders)$"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """`figure`: of the report, which must not be 0 on the broken server. `calms`: the rules end before
+    time leaps."""
+
+    figure: str
+    rules: tuple[Rule, ...] = ()
+    tail: float = 8.0
+    calms: bool = True
+    rest: float = 4.0
+
+
+def rule(name: str, action: dict[str, Any], **match: Any) -> Rule:
+    return {"name": name, "match": match, "action": action, **FOR_EVER}
+
+
+CONTROLS: Final = {
+    "double_capture": Control(figure="double_charges"),
+    # Nobody hears of the payments, and they are made once the booking has ended.
+    "create_and_confirm": Control(
+        figure="orphan_holds",
+        rules=(
+            rule(
+                "late",
+                {"type": "late_effect", "ms": 40_000},
+                api="stripe",
+                method="POST",
+                pathRegex="/payment_intents$",
+            ),
+            rule("deaf", {"type": "drop"}, api="stripe.webhooks"),
+        ),
+        calms=False,
+        rest=30.0,
+    ),
+    "order_sent_again": Control(
+        figure="orphan_holds",
+        rules=(rule("lost", {"type": "reset_after"}, method="POST", pathRegex=ORDERS),),
+    ),
+    "ticket_before_capture": Control(
+        figure="early_tickets",
+        rules=(rule("lost", {"type": "auth_expire_now"}, api="stripe", pathRegex="/capture$"),),
+    ),
+    # An order that nobody hears of, and that no list shows for ten minutes.
+    "no_dead_man": Control(
+        figure="orphan_holds",
+        rules=(
+            rule("lost", {"type": "reset_after"}, method="POST", pathRegex="/flight-orders$"),
+            rule("blind", {"type": "feed_lag", "ms": 600_000}, api="consolidator"),
+        ),
+        calms=False,
+    ),
+}
+ALL: Final = os.environ.get("CARAVAN_BOOKING_CONTROLS") == "all"
+SHORT: Final = pytest.mark.skipif(not ALL, reason="make soak runs it")
+
+
+async def played(control: Control, *, sagas: int, breaks: str = "") -> dict[str, Any]:
+    command = [sys.executable, str(BROKEN), breaks] if breaks else COMMAND
+    plan = Plan(
+        sagas=sagas,
+        seed=1,
+        rate=4.0,
+        at_once=sagas,
+        faults="a control's",
+        rules=control.rules,
+        bad_cards=0.0,
+        tail=control.tail,
+        calms=control.calms,
+        rest=control.rest,
+        command=command,
+    )
+    return report_of(plan, await play(plan, lambda line: None))
+
+
+FIGURES: Final = ("ledger_minor", "orphan_holds", "double_charges", "early_tickets")
+
+
+async def test_two_groups_book_and_nothing_is_amiss() -> None:
+    report = await played(Control(figure="", tail=20.0, rest=0.0), sagas=2)
+    assert report["failures"] == []
+    assert (report["completed"], report["terminal"], report["untold"]) == (2, 2, 0)
+
+
+@SHORT
+@pytest.mark.parametrize("name", CONTROLS)
+async def test_the_right_server_keeps_its_promises_whatever_the_control_plays(name: str) -> None:
+    report = await played(CONTROLS[name], sagas=2)
+    assert report["terminal"] == 2, report
+    assert {figure: report[figure] for figure in FIGURES} == dict.fromkeys(FIGURES, 0), report
+
+
+@SHORT
+@pytest.mark.parametrize("name", CONTROLS)
+async def test_a_server_that_breaks_a_rule_is_found(name: str) -> None:
+    report = await played(CONTROLS[name], sagas=2, breaks=name)
+    assert report[CONTROLS[name].figure] > 0, report
+    assert report["failures"]

@@ -1,7 +1,7 @@
 """The shipped catalogue into the database: once per edition."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,10 @@ WITHIN: Final = 120.0
 LOAD_AFTER: Final = 20.0
 ROWS_AT_ONCE: Final = 20
 """What is copied holds every other thread up while it is encoded: all at once for 80 to 200 ms."""
+
+COPIES_AT_ONCE: Final = 25
+"""In one transaction, of a first edition: while one runs, no subscriber of the outbox hears what was
+committed since it began."""
 
 log = structlog.get_logger()
 
@@ -52,9 +56,11 @@ class Edition:
     async def _load(self) -> None:
         packed = self._path.read_bytes()
         version = version_of(packed)
-        if await self._database.call(_held) == version:
+        held = await self._database.call(_held)
+        if held == version:
             return
-        places = await self._database.transaction(_replace, version, packed)
+        places = await self._database.call(_begin, version, packed) if held is None else 0
+        places = places or await self._database.transaction(_replace, version, packed)
         if places:
             log.info("catalogue.loaded", places=places)
 
@@ -89,6 +95,25 @@ async def _held(connection: Connection) -> str | None:
     return version
 
 
+async def _begin(connection: Connection, version: str, packed: bytes) -> int:
+    """The first edition, in many short transactions: nobody reads of it before it is whole. How many places
+    are new; 0 where there is an edition by now."""
+    await connection.execute("SELECT pg_advisory_lock($1)", LOCK, timeout=WITHIN)
+    try:
+        if await _held(connection) is not None:
+            return 0
+        await connection.execute("DELETE FROM place", timeout=WITHIN)  # of who died meanwhile
+        rows, places, copied = _rows(packed), 0, -1
+        while copied:
+            async with connection.transaction():
+                copied = await _copy(connection, rows, COPIES_AT_ONCE)
+            places += copied
+        await _finish(connection, version)
+        return places
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
+
+
 async def _replace(connection: Connection, version: str, packed: bytes) -> int:
     """How many places are new; 0 where this edition is held."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=WITHIN)
@@ -96,10 +121,23 @@ async def _replace(connection: Connection, version: str, packed: bytes) -> int:
         return 0
     await connection.execute("DELETE FROM place", timeout=WITHIN)
     await connection.execute("DELETE FROM place_edition")
-    rows, places = _rows(packed), 0
-    while some := await beside(_some, rows):
+    places = await _copy(connection, _rows(packed), None)
+    await _finish(connection, version)
+    return places
+
+
+async def _copy(connection: Connection, rows: Iterator[tuple[Any, ...]], most: int | None) -> int:
+    """So many times `ROWS_AT_ONCE`, None: all; how many places that were."""
+    places = 0
+    for _ in count() if most is None else range(most):
+        some = await beside(_some, rows)
+        if not some:
+            break
         await connection.copy_records_to_table("place", records=some, timeout=WITHIN)
         places += len(some)
+    return places
+
+
+async def _finish(connection: Connection, version: str) -> None:
     await connection.execute("INSERT INTO place_edition (version) VALUES ($1)", version)
     await connection.execute("ANALYZE place", timeout=WITHIN)
-    return places

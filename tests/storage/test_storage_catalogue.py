@@ -15,7 +15,7 @@ from protocol.travel import GeoPoint, Place
 from storage.catalogue_file import PLACES, Entry, entries
 from storage.place_names import fold, wanted
 from storage.postgres.catalogue import BEGINNING, NEAR, PostgresCatalogue
-from storage.postgres.catalogue_loading import Edition
+from storage.postgres.catalogue_loading import COPIES_AT_ONCE, ROWS_AT_ONCE, Edition
 from storage.postgres.pool import Connection, Database
 
 
@@ -87,13 +87,39 @@ async def test_an_edition_that_is_there_is_left_alone(database: Database, tmp_pa
     assert await database.call(written) == before
 
 
+async def test_a_first_edition_comes_in_short_transactions_and_another_one_in_one(
+    database: Database, tmp_path: Path
+) -> None:
+    """While one runs, the outbox's subscribers hear nothing: a fresh server's first news came late."""
+    many = [f"p{number}" for number in range(2 * ROWS_AT_ONCE * COPIES_AT_ONCE)]
+    await Edition(database, a_file(tmp_path / "first", many)).ensure()
+    assert await database.call(written) == 3
+    await Edition(database, a_file(tmp_path / "second", many[1:])).ensure()
+    assert await database.call(written) == 1
+
+
+async def test_what_is_left_of_a_first_edition_whose_loader_died_is_loaded_anew(
+    database: Database, tmp_path: Path
+) -> None:
+    await Edition(database, a_file(tmp_path / "first", ["a", "b"])).ensure()
+    await database.call(forget_that_it_was_whole)
+    catalogue = PostgresCatalogue(
+        database, Edition(database, a_file(tmp_path / "second", ["b", "c"]))
+    )
+    assert [await catalogue.place(name) is not None for name in "abc"] == [False, True, True]
+
+
+async def forget_that_it_was_whole(connection: Connection) -> None:
+    await connection.execute("DELETE FROM place_edition")
+
+
 async def test_many_that_need_it_at_once_load_it_once(database: Database, tmp_path: Path) -> None:
     path = a_file(tmp_path / "places", ["a"])
     async with trio.open_nursery() as nursery:
         for edition in (Edition(database, path), Edition(database, path)):
             nursery.start_soon(edition.ensure)
             nursery.start_soon(edition.ensure)
-    assert await database.call(written) == 1
+    assert await database.call(written) == 2, "the places, and then the edition"
 
 
 async def written(connection: Connection) -> int:

@@ -188,7 +188,7 @@ def poll_lines(poll: Item, options: Sequence[Item]) -> list[str]:
     lines = [f"    ? {clean(fields['title'])}{_poll_state(fields, options)}"]
     votes = list(fields.get("votes", {}).values())
     lines += [
-        f"      {number}  {_title(option)}  {votes.count(option['id']) or ''}".rstrip()
+        f"      {number}  {_priced(option)}  {votes.count(option['id']) or ''}".rstrip()
         for number, option in enumerate(options, 1)
     ]
     return lines
@@ -268,7 +268,7 @@ def _item_text(item: Item, items: Sequence[Item], names: Names) -> str:
             poll = next((one for one in items if one["id"] == fields.get("pollId")), None)
             votes = [] if poll is None else list(poll["fields"].get("votes", {}).values())
             count = votes.count(item["id"])
-            return f"  · {title}" + (f"  ({count})" if count else "")
+            return f"  · {_priced(item)}" + (f"  ({count})" if count else "")
         case "expense" if "amount" in fields:
             payer = clean(names.get(fields["paidBy"], "somebody"))
             return f"{title}: {money_text(fields['amount'])}, paid by {payer}"
@@ -290,6 +290,11 @@ def _poll_state(fields: Mapping[str, Any], options: Sequence[Item]) -> str:
         return ""
     winner = next((one for one in options if one["id"] == fields.get("winner")), None)
     return f"  (closed: {_title(winner)})" if winner else "  (closed: nothing has won)"
+
+
+def _priced(option: Item) -> str:
+    price = option["fields"].get("price")
+    return f"{_title(option)}, {money_text(price)}" if price else _title(option)
 
 
 def _title(item: Item) -> str:

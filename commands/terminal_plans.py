@@ -6,7 +6,7 @@ from typing import Any, Final
 from commands import terminal_plan_words as words
 from commands.terminal_bookings import joined, member_called
 from commands.terminal_talk import Talk
-from commands.terminal_travel import TypedWrong
+from commands.terminal_travel import TypedWrong, offer_text
 from loadtest.client import Refused
 
 TRIES: Final = 3
@@ -119,10 +119,15 @@ def _option(talk: Talk, option: str | tuple[str, ...]) -> dict[str, Any]:
     if isinstance(option, str):
         return {"title": option}
     cards = [talk.bookings.offer(number) for number in option]
-    title = " + ".join(str(card["title"]) for card in cards)
+    title = " + ".join(_called(card) for card in cards)
     fields = {"title": title[:200], "offerIds": [str(card["offerId"]) for card in cards]}
     prices = [card["price"] for card in cards if card.get("price")]
     return fields | ({"price": prices[0]} if len(prices) == len(cards) == 1 else {})
+
+
+def _called(card: Mapping[str, Any]) -> str:
+    """Two flights of a day have one title: what tells them apart is better."""
+    return offer_text(card["details"]) if card.get("details") else str(card["title"])
 
 
 async def _change(talk: Talk, word: str, typed: str) -> None:

@@ -33,7 +33,7 @@ BOARD = [
     item("d", "day", "Arrival", date="2027-05-14"),
     item("s", "stop", "Belém", startsAt="10:00"),
     item("p1", "poll", "Where to?", votes={ADA: "o2", BEN: "o2"}),
-    item("o1", "option", "Rome", pollId="p1"),
+    item("o1", "option", "Rome", pollId="p1", price={"amount": 9_000, "currency": "EUR"}),
     item("o2", "option", "Oslo", pollId="p1"),
     item("p0", "poll", "When?", closed=True, winner="o9"),
     item("o9", "option", "May", pollId="p0"),
@@ -125,7 +125,7 @@ def test_the_board_is_numbered_and_says_what_is_voted_for() -> None:
         "1  — Arrival 2027-05-14 —",
         "2  10:00 Belém",
         "3  ? Where to?",
-        "4    · Rome",
+        "4    · Rome, 90.00 EUR",
         "5    · Oslo  (2)",
         "6  ? When?  (closed: May)",
         "7    · May",
@@ -182,7 +182,7 @@ async def test_a_vote_is_for_an_option_of_the_open_poll_by_its_number() -> None:
     applied = [fields for kind, fields in talk.session.asked if kind == "plan.apply"]
     assert applied[0]["ops"] == [{"op": "vote", "id": "p1", "fields": {"optionId": "o2"}}]
     assert applied[0]["version"] == 7
-    assert talk.shown == ["    ? Where to?", "      1  Rome", "      2  Oslo  2"]
+    assert talk.shown == ["    ? Where to?", "      1  Rome, 90.00 EUR", "      2  Oslo  2"]
     with pytest.raises(TypedWrong, match="/vote"):
         await terminal_plans.vote(talk, "3")
 

@@ -20,6 +20,7 @@ from actors.booking.state import Part, Saga
 
 Row = Mapping[str, Any]
 NETS = {"captured": 1, "refunded": -1, "refund_failed": 1}
+HOLDS = {"authorized": 1, "captured": -1, "cancelled": -1, "expired": -1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +92,17 @@ def _money(seen: Evidence) -> list[str]:
     saga, found = seen.saga, []
     net: Counter[str] = Counter()
     for effect in seen.effects:
-        share_id = effect["metadata"]["share_id"]
+        share_id = effect["share"]
         net[share_id] += NETS.get(effect["effect"], 0) * effect["amount"]
+    held: Counter[str] = Counter()
+    for effect in seen.effects:
+        if effect["provider"] == "paypal":
+            held[effect["payment"]] += HOLDS.get(effect["effect"], 0)
+    found += [
+        f"I2: orphan hold: order {id_} holds at PayPal"
+        for id_, times in held.items()
+        if times and saga.state != "MANUAL"
+    ]
     found += [
         f"I2: orphan hold: {payment['id']} holds {payment['amount']}"
         for payment in seen.payments
@@ -166,20 +176,13 @@ async def gather(stand: Stand, booking_id: str) -> Evidence:
     """From the server's database and the sandbox, whoever of the two has died how often."""
     dsn = json.loads((stand.server.data_dir / "server.json").read_text())["database"]
     rows = await trio.to_thread.run_sync(lambda: asyncio.run(_stored(dsn, booking_id)))
-    effects: list[Row] = []
-    while True:
-        after = effects[-1]["seq"] if effects else 0
-        page = await stand.steer("GET", f"/_sandbox/stripe/effects?after={after}")
-        effects += page["data"]
-        if len(page["data"]) < 1_000:
-            break
     return Evidence(
         saga=unpacked(rows["snapshot"]),
         told=[told_of(body) for body in rows["events"]],
         intents=rows["intents"],
         balances=rows["balances"],
         payments=await stand.payments_of(booking_id),
-        effects=[one for one in effects if one["metadata"].get("saga_id") == booking_id],
+        effects=await stand.effects_of(booking_id),
         orders=await _ordered(stand, booking_id),
         watched={name: one.of(booking_id) for name, one in stand.people.items()},
     )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import trio
 from booking_audit import Evidence, findings, gather
@@ -37,11 +37,11 @@ WEBHOOKS: Final = 3
 """Of one booking's, so many are lost with the sandbox."""
 
 EFFECTS: Final = {
-    "open_payment": ("stripe.open",),
-    "authorise": ("stripe.confirm",),
-    "capture": ("stripe.capture",),
-    "cancel_payment": ("stripe.cancel",),
-    "refund": ("stripe.refund",),
+    "open_payment": ("stripe.open", "paypal.open"),
+    "authorise": ("stripe.confirm", "paypal.ask", "paypal.authorise"),
+    "capture": ("stripe.capture", "paypal.capture"),
+    "cancel_payment": ("stripe.cancel", "paypal.void"),
+    "refund": ("stripe.refund", "paypal.refund"),
     "hold": ("amadeus.order", "amadeus.room", "duffel.order"),
     "confirm": ("duffel.pay",),
     "release": ("consolidator.release",),
@@ -49,20 +49,27 @@ EFFECTS: Final = {
 }
 """What the sandbox does for a call."""
 
+PAYPAL: Final = "paypal"
 ASKING: Final = "pm_card_authenticationRequired"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """`lapses`: Bob's hold runs out when it is to be captured. `only`: the sites that are gone through, by
-    their beginnings; all of them where there are none."""
+    """`lapses`: Bob's hold runs out when it is to be captured; of one that is paid `at_paypal`, that of whom
+    `loses`. `only`: the sites that are gone through, by their beginnings; all of them where there are none."""
 
     name: str
     supplier: str
     kind: str = "flight"
     only: tuple[str, ...] = ()
+    ada: Script = field(default_factory=Script)
     bob: Script = field(default_factory=Script)
     lapses: bool = False
+    loses: Literal["ada", "bob"] = "bob"
+
+    @property
+    def at_paypal(self) -> bool:
+        return PAYPAL in self.bob.methods
 
 
 STORIES: Final = {
@@ -89,6 +96,28 @@ STORIES: Final = {
             only=("call.cancel_order", "duffel.quote_cancel", "duffel.cancel"),
         ),
         Story(name="stay", supplier="amadeus", kind="hotel", only=("call.hold", "amadeus.room")),
+        Story(
+            name="paypal",
+            supplier="amadeus",
+            bob=Script(methods=(PAYPAL,)),
+            only=("call.open_payment", "call.authorise", "call.capture", "paypal."),
+        ),
+        Story(
+            name="paypal lost",
+            supplier="amadeus",
+            bob=Script(methods=(PAYPAL,), gives_up=True),
+            lapses=True,
+            only=("call.cancel_payment", "paypal.void"),
+        ),
+        Story(
+            name="paypal refunded",
+            supplier="amadeus",
+            ada=Script(gives_up=True),
+            bob=Script(methods=(PAYPAL,)),
+            lapses=True,
+            loses="ada",
+            only=("call.refund", "paypal.refund"),
+        ),
     )
 }
 
@@ -154,7 +183,10 @@ def points_of(seen: Evidence, story: Story) -> list[Point]:
     effects = Counter({WEBHOOK_BEFORE: WEBHOOKS, WEBHOOK_AFTER: WEBHOOKS})
     for op, count in ops.items():
         for effect in EFFECTS[op]:
-            if effect.split(".")[0] in ("stripe", "consolidator", story.supplier):
+            provider = effect.split(".")[0]
+            if provider in ("stripe", PAYPAL) and story.at_paypal:
+                effects[before_effect(effect)] = effects[after_effect(effect)] = 1
+            elif provider in ("stripe", "consolidator", story.supplier):
                 effects[before_effect(effect)] = effects[after_effect(effect)] = count
     for victim, places in (("sandbox", (".before",)), ("child", (".after",))):
         points += [
@@ -186,8 +218,10 @@ async def play_all(stand: Stand, points: Sequence[Point]) -> Tally:
 
 
 async def play_together(stand: Stand, points: Sequence[Point]) -> Tally:
-    """The same, but each begins once the one before lost its process: it goes on meanwhile."""
+    """The same, but each begins once the one before lost its process: it goes on meanwhile. Outages are
+    longer than the shortest deadlines."""
     tally, runs = Tally(), [_Run(stand, point) for point in points]
+    stand.outage_ms = 600_000
     async with trio.open_nursery() as nursery:
         for place, run in enumerate(runs):
             after = points[place + 1] if place + 1 < len(points) else None
@@ -337,10 +371,13 @@ class _Run:
         return seen
 
     async def _ada_takes_part(self, booking_id: str) -> None:
-        await self._ada.take_part(booking_id, Script(), may_pay=lambda: self._is_set)
+        agree = self._stand.agree
+        script = self._story.ada
+        await self._ada.take_part(booking_id, script, may_pay=lambda: self._is_set, agree=agree)
 
     async def _bob_takes_part(self, booking_id: str) -> None:
-        await self._bob.take_part(booking_id, self._story.bob, may_pay=lambda: True)
+        agree = self._stand.agree
+        await self._bob.take_part(booking_id, self._story.bob, may_pay=lambda: True, agree=agree)
 
     async def _quote(self, room_id: str) -> Frame:
         """For a flight that can be held, or a room, half a year from now."""
@@ -380,19 +417,29 @@ class _Run:
     async def _let_lapse(self, booking_id: str) -> None:
         """Ada pays once it is certain that Bob's hold will run out before it is captured."""
         while not self._is_set:
-            held = [
-                one
-                for one in await self._stand.payments_of(booking_id)
-                if one["status"] == "requires_capture"
-            ]
-            if held:
-                rule = {
-                    "match": {"api": "stripe", "pathRegex": f"/{held[0]['id']}/capture$"},
-                    "action": {"type": "auth_expire_now"},
-                }
+            rule = await self._lapsing(booking_id)
+            if rule is not None:
                 await self._stand.steer("POST", "/_sandbox/rules", rule)
                 self._is_set = True
             await trio.sleep(0.1)
+
+    async def _lapsing(self, booking_id: str) -> Frame | None:
+        """The rule by which somebody's hold runs out; None: Bob's money is not held yet."""
+        if self._story.at_paypal:
+            effects = await self._stand.effects_of(booking_id)
+            if not any(one["effect"] == "authorized" for one in effects):
+                return None
+            if self._story.loses == "ada":
+                match = {"api": "stripe", "pathRegex": "/capture$"}
+                return {"match": match, "action": {"type": "auth_expire_now"}}
+            match = {"api": PAYPAL, "pathRegex": "/capture$"}
+            errors = [{"issue": "AUTHORIZATION_EXPIRED", "description": ""}]
+            return {"match": match, "action": {"type": "status", "code": 422, "errors": errors}}
+        for one in await self._stand.payments_of(booking_id):
+            if one["status"] == "requires_capture":
+                match = {"api": "stripe", "pathRegex": f"/{one['id']}/capture$"}
+                return {"match": match, "action": {"type": "auth_expire_now"}}
+        return None
 
 
 def _day_after(business_ms: int, days: int) -> str:

@@ -1,7 +1,7 @@
 """People of a booking at their phones: they reconnect, repeat, and do what they see is to be done."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -103,10 +103,16 @@ class Participant:
                 return answer
 
     async def take_part(
-        self, booking_id: str, script: Script, *, may_pay: Callable[[], bool]
+        self,
+        booking_id: str,
+        script: Script,
+        *,
+        may_pay: Callable[[], bool],
+        agree: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Until the booking has ended."""
+        """Until the booking has ended. `agree`: at PayPal's page, to an order."""
         tries, looked_at = 0, self._connections
+        agreed: set[str] = set()
         named: set[str] = set()
         while True:
             self._changed = trio.Event()
@@ -116,6 +122,10 @@ class Participant:
             view = self.of(booking_id).view
             if view and view["status"] in ENDED:
                 return
+            order = _order_to_agree_to(view)
+            if order and order not in agreed:
+                agreed.add(order)
+                await agree(order)
             wish = self._wish(view, script, named, may_pay()) if view else None
             if wish is None:
                 with trio.move_on_after(0.2):
@@ -157,6 +167,12 @@ class Participant:
         if script.gives_up and view["status"] == "action_needed":
             return "booking.decline", {}
         return "booking.approve", {}
+
+
+def _order_to_agree_to(view: Frame) -> str:
+    """PayPal's, where its owner is sent there; else nothing."""
+    url = str((view.get("action") or {}).get("url") or "")
+    return url.partition("/checkoutnow?token=")[2]
 
 
 def _told_of(seat: str) -> Frame:

@@ -23,11 +23,8 @@ from loadtest.accounts import Account, Api
 Victim = Literal["server", "sandbox", "child"]
 """`sandbox`: one beside the server, which stays attached to it; `child`: the server's own."""
 
-PORTS: Final = ("control", "amadeus", "duffel", "consolidator", "stripe")
+PORTS: Final = ("control", "amadeus", "duffel", "consolidator", "stripe", "paypal")
 DAY_MS: Final = 86_400_000
-OUTAGE_MS: Final = 600_000
-"""How long nobody was there, in business time."""
-
 PEOPLE: Final = ("ada", "bob")
 KEY: Final = {"Authorization": "Bearer sk_test_auditor"}
 
@@ -115,21 +112,28 @@ class Stand:
         self.victim: Victim = "server"
         self.starts = self.kills = 0
         self._rule = rule
+        self._is_unarmed = False
+        self.outage_ms = 20_000
+        """How long nobody is there after a kill, in business time."""
         self._http = httpx.AsyncClient(timeout=10, trust_env=False)
 
     # Lives.
 
     async def begin(self, victim: Victim, crash_at: str = "") -> None:
-        """End what runs, by kill -9, and start it so that `crash_at` is where it will end."""
-        with suppress(ProcessLookupError):
-            await self.server.kill()
+        """End what runs, by kill -9, and start it so that `crash_at` is where it will end. A server that will not
+        end goes on beside another sandbox."""
+        goes_on = victim == "sandbox" and self.victim != "child" and self._is_unarmed
+        if not goes_on:
+            with suppress(ProcessLookupError):
+                await self.server.kill()
         if victim in ("sandbox", "child") or self.victim == "child":
             await self.sandbox.kill()
         self.sandbox.data.with_suffix(".died").unlink(missing_ok=True)
         if victim != "child" and self.sandbox._process is None:
             await self.sandbox.start(crash_at if victim == "sandbox" else "")
         self.victim = victim
-        await self._start_server(crash_at)
+        if not goes_on:
+            await self._start_server(crash_at)
 
     async def again(self, crash_at: str = "") -> None:
         """After the victim has ended, and some minutes. `crash_at`: where a server is to end once there is
@@ -137,12 +141,13 @@ class Stand:
         self.kills += 1
         if self.victim == "sandbox":
             await self.sandbox.start()
-        await self.advance(OUTAGE_MS)
+        await self.advance(self.outage_ms)
         if self.victim == "server":
             await self._start_server(crash_at)
 
     async def _start_server(self, crash_at: str) -> None:
         is_child = self.victim == "child"
+        self._is_unarmed = self.victim == "sandbox" or not crash_at
         self.server.arm(
             self._rule,
             CARAVAN_SANDBOX_URL="" if is_child else self.sandbox.control,
@@ -184,6 +189,34 @@ class Stand:
 
     async def advance(self, milliseconds: int) -> None:
         await self.steer("POST", "/_sandbox/clock", {"advanceMs": milliseconds})
+
+    async def agree(self, order: str) -> None:
+        """Who is to pay agrees at PayPal's page, however often its answer is lost."""
+        while True:
+            with suppress(httpx.TransportError, OSError, ValueError, KeyError):
+                url = f"{self._note['control']}/_sandbox/paypal/orders/{order}/approve"
+                answer = await self._http.post(url)
+                assert answer.status_code in (200, 404, 422), answer.text
+                return
+            await trio.sleep(0.1)
+
+    async def effects_of(self, booking_id: str) -> list[dict[str, Any]]:
+        """What moved this booking's money at both providers: `provider`, `share`, `payment`, and what the
+        sandbox's journals say."""
+        found: list[dict[str, Any]] = []
+        for provider in ("stripe", "paypal"):
+            after, page = 0, {"data": [{}]}
+            while page["data"]:
+                page = await self.steer("GET", f"/_sandbox/{provider}/effects?after={after}")
+                for one in page["data"]:
+                    after = one["seq"]
+                    share = _share_of(provider, one, booking_id)
+                    if share is not None:
+                        payment = one.get("order") or one.get("payment_intent", "")
+                        found.append(
+                            {**one, "provider": provider, "share": share, "payment": payment}
+                        )
+        return found
 
     async def payments_of(self, booking_id: str) -> list[dict[str, Any]]:
         """As Stripe's list has them."""
@@ -231,3 +264,12 @@ async def standing(
             nursery.cancel_scope.cancel()
     finally:
         await stand.leave()
+
+
+def _share_of(provider: str, effect: dict[str, Any], booking_id: str) -> str | None:
+    """None: it is another booking's."""
+    if provider == "stripe":
+        mine = effect["metadata"].get("saga_id") == booking_id
+        return str(effect["metadata"]["share_id"]) if mine else None
+    parts = str(effect["reference"]).split("|")
+    return parts[1] if parts[0] == booking_id else None

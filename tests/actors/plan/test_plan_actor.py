@@ -1,179 +1,35 @@
 """The trip board as its room's people meet it: durable, told once and in order, closed in time."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import trio
 import trio.testing
-from actors_world import ROOM_ID, T0, TENANT, FakeClient, World, key, user_id
-from booking_actors_world import BusinessTime, TimerTime
+from actors_world import ROOM_ID, T0, FakeClient, key, user_id
+from msgspec import convert
+from plan_world import PlanWorld, captured, poll, stop, vote
 from trio.testing import MockClock
 
 from actors.plan.actor import SNAPSHOT_EVERY
-from actors.plan.actor import spec as plan_spec
-from actors.plan.board import MAX_BOARD_BYTES, MAX_ITEMS
-from actors.plan.ports import PlanPorts
-from core.durable_timers import DurableTimerService
-from core.envelope import Envelope
+from actors.plan.board import MAX_BOARD_BYTES, MAX_ITEMS, Board
 from core.errors import Rejected, Unavailable
 from core.ports.fanout import FrameLane
-from protocol.frames import Answer, Money
-from protocol.ledger import Entry, Posting
 from protocol.plan import (
-    PLAN,
     ApplyPlan,
     FindWinner,
     OpenPlan,
     PlanApplied,
     PlanOp,
-    PlanOpened,
     ReadItinerary,
     SettledUp,
     SettleUp,
 )
-from protocol.room import JoinRoom, LeaveRoom
+from protocol.room import LeaveRoom
 from storage.memory.durable_timers import (
     Fault,
-    FaultPlan,
-    MemoryDurableTimers,
-    TimerTable,
 )
-from storage.memory.leases import MemoryLeases
-from storage.memory.plans import MemoryCapturedShares, MemoryPlans, PlanTable
-from storage.memory.stored_bookings import StoredBookings, StoredRow
-
-
-class Faults:
-    """What goes wrong at the store next, by the method's name."""
-
-    def __init__(self) -> None:
-        self.next: list[tuple[str, Fault]] = []
-
-    def judge(self, name: str) -> Fault:
-        if self.next and self.next[0][0] == name:
-            return self.next.pop(0)[1]
-        return Fault.NONE
-
-
-class PlanWorld(World):
-    """A node with boards. `heir_of`: it takes over what another has left."""
-
-    def __init__(self, heir_of: "PlanWorld | None" = None) -> None:
-        super().__init__()
-        self.business = BusinessTime()
-        self.faults = Faults()
-        self.table, self.plan_table = TimerTable(), PlanTable()
-        self.bookings = StoredBookings(self.shards)
-        if heir_of is not None:
-            self.users, self.shards, self.stored = heir_of.users, heir_of.shards, heir_of.stored
-            self.rooms, self.log = heir_of.rooms, heir_of.log
-            self.table, self.plan_table = heir_of.table, heir_of.plan_table
-            self.shards.free("node")
-            self.leases = MemoryLeases(self.shards, node="heir")
-        timers = MemoryDurableTimers(self.table, on_set=self._timer_set)
-        self.service = DurableTimerService(
-            timers,
-            leases=self.leases,
-            ref=self.system.ref,
-            clock=TimerTime(self.business),
-            chance=self.chance,
-        )
-        self.plans = MemoryPlans(
-            self.shards,
-            timers,
-            table=self.plan_table,
-            plan=FaultPlan(judge=self.faults.judge, takes=lambda _: 0.002),
-            on_timer_set=self._timer_set,
-        )
-        self.ports = PlanPorts(
-            tenant_id=TENANT,
-            plans=self.plans,
-            shares=MemoryCapturedShares(self.bookings),
-            timers=timers,
-            leases=self.leases,
-            fanout=self.fanout,
-            clock=self.clock,
-            business=self.business,
-        )
-        self.keys = 0
-
-    def _timer_set(self, due_at: int) -> None:
-        self.service.nudge(due_at)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator["PlanWorld"]:
-        self.system.register(plan_spec(self.ports))
-        async with super().running(), trio.open_nursery() as nursery:
-            nursery.start_soon(self.service.run)
-            yield self
-            nursery.cancel_scope.cancel()
-
-    async def people(self, *numbers: int) -> list[FakeClient]:
-        """Who has joined, each with a connection."""
-        clients = [self.client(number) for number in numbers]
-        for client in clients:
-            await self.ask(client, JoinRoom(room_id=ROOM_ID))
-            self.fanout.subscribe(f"room:{ROOM_ID}", client)
-        return clients
-
-    async def board(self, client: FakeClient | None, message: Any) -> Any:
-        """As a gateway does it. Raises the refusal."""
-        answered = trio.Event()
-        answers: list[Any] = []
-
-        def reply(answer: Answer | Rejected) -> None:
-            answers.append(answer)
-            if client is not None:
-                client.seen.append(answer)
-            answered.set()
-
-        principal = None if client is None else client.principal
-        envelope = Envelope(message, principal=principal, client=client, reply=reply)
-        self.system.ref(PLAN.at(ROOM_ID)).deliver_nowait(envelope)
-        with trio.fail_after(60):
-            await answered.wait()
-        if isinstance(answers[0], Rejected):
-            raise answers[0]
-        return answers[0]
-
-    async def apply(
-        self, client: FakeClient, *ops: PlanOp, version: int = 0, client_id: str = ""
-    ) -> PlanApplied:
-        self.keys += 1
-        command = ApplyPlan(
-            room_id=ROOM_ID,
-            version=version,
-            ops=list(ops),
-            client_id=client_id or key(self.keys + 1_000 * client.number),
-        )
-        answer = await self.board(client, command)
-        assert isinstance(answer, PlanApplied)
-        return answer
-
-    async def opened(self, client: FakeClient, after: int | None = None) -> PlanOpened:
-        answer = await self.board(client, OpenPlan(room_id=ROOM_ID, after=after))
-        assert isinstance(answer, PlanOpened)
-        return answer
-
-
-def stop(id: str, title: str = "Sintra", after: str | None = None, **fields: Any) -> PlanOp:
-    return PlanOp(op="add", id=id, kind="stop", after=after, fields={"title": title} | fields)
-
-
-def poll(id: str = "p", **fields: Any) -> list[PlanOp]:
-    return [
-        PlanOp(op="add", id=id, kind="poll", fields={"title": "Where to?"} | fields),
-        *(
-            PlanOp(op="add", id=one, kind="option", fields={"title": one, "pollId": id} | more)
-            for one, more in (("rome", {"offerIds": ["offer-1"]}), ("oslo", {}))
-        ),
-    ]
-
-
-def vote(option: str | None, id: str = "p") -> PlanOp:
-    return PlanOp(op="vote", id=id, fields={"optionId": option})
 
 
 async def test_what_is_applied_is_answered_and_then_told_to_all_who_have_joined() -> None:
@@ -434,12 +290,85 @@ async def test_an_heir_finds_the_board_its_clock_and_the_first_answers(
         assert ada.of_type("plan.changed")[-1]["by"] == "system"
 
 
+class Crash(Exception):
+    """Planned."""
+
+
+async def test_what_was_stored_as_an_actor_crashed_is_told_by_its_successor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = PlanWorld()
+    publish, crashes = world.fanout.publish_nowait, [1]
+
+    def crash_once(topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+        if b"plan.changed" in frame and crashes:
+            crashes.pop()
+            raise Crash
+        publish(topic, frame, lane)
+
+    monkeypatch.setattr(world.fanout, "publish_nowait", crash_once)
+    async with world.running():
+        await world.make_room(2)
+        ada, ben = await world.people(1, 2)
+        assert (await world.apply(ada, stop("a"))).version == 1
+        assert (await world.opened(ada)).version == 1
+        assert [one["version"] for one in ben.of_type("plan.changed")] == [1]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_many_writers_over_a_store_that_fails_change_the_board_once_each(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    world = PlanWorld()
+    chance = random.Random(seed)
+    world.faults.judge = lambda name: chance.choices(  # type: ignore[method-assign]
+        (Fault.NONE, Fault.LOST_BEFORE, Fault.LOST_AFTER), (8, 1, 1)
+    )[0]
+    first_answers: dict[str, list[tuple[int, list[PlanOp]]]] = {}
+
+    async def write(client: FakeClient) -> None:
+        """Each call again and again until it is answered, and then once more."""
+        for number in range(8):
+            client_id = key(100_000 * client.number + number)
+            op = chance.choice([stop(f"{client.number}-{number}"), vote("rome"), vote("oslo")])
+            answers = first_answers.setdefault(f"{client.number} {client_id}", [])
+            while len(answers) < 2:
+                await trio.sleep(chance.random() / 10)
+                try:
+                    done = await world.apply(client, op, client_id=client_id, version=1)
+                except Unavailable:
+                    continue
+                answers.append((done.version, done.ops))
+
+    async with world.running():
+        await world.make_room(2, 3, 4)
+        writers = await world.people(1, 2, 3, 4)
+        while not world.plan_table.rows:
+            with suppress(Unavailable):
+                await world.apply(writers[0], *poll())
+        async with trio.open_nursery() as nursery:
+            for writer in writers:
+                nursery.start_soon(write, writer)
+        world.faults.judge = lambda name: Fault.NONE  # type: ignore[method-assign]
+        opened = await world.opened(writers[0])
+        versions = sorted(answers[0][0] for answers in first_answers.values())
+        assert versions == list(range(2, opened.version + 1))
+        assert all(first == second for first, second in first_answers.values())
+        for writer in writers:
+            events = writer.of_type("plan.changed")
+            assert [event["version"] for event in events] == list(range(1, opened.version + 1))
+            replica = Board.empty()
+            for event in events:
+                replica.apply(event["version"], convert(event["ops"], list[PlanOp]))
+            assert replica.shown() == opened.items
+
+
 async def test_settling_up_knows_expenses_and_what_a_booking_on_the_board_has_captured() -> None:
     world = PlanWorld()
     async with world.running():
         await world.make_room(2, 3)
         ada, ben, eve = await world.people(1, 2, 3)
-        _captured(world, "b1", {user_id(1): 6_000, user_id(2): 0, user_id(3): 3_000})
+        captured(world, "b1", {user_id(1): 6_000, user_id(2): 0, user_id(3): 3_000})
         dinner = {"title": "dinner", "amount": {"amount": 4_250, "currency": "EUR"}}
         await world.apply(ben, PlanOp(op="add", id="d", kind="expense", fields=dinner))
         flight = {"title": "flight", "bookingId": "b1"}
@@ -454,56 +383,8 @@ async def test_settling_up_knows_expenses_and_what_a_booking_on_the_board_has_ca
             user_id(3): (3_000, 1_416 + 3_000),
         }
         assert sum(one.amount.amount for one in euros.transfers) == 1_583
-        _captured(world, "b2", {user_id(1): 100})
+        captured(world, "b2", {user_id(1): 100})
         foreign = PlanOp(op="add", id="g", kind="expense", fields=flight | {"bookingId": "b2"})
         with pytest.raises(Rejected) as refused:
             await world.apply(eve, foreign)
         assert refused.value.fields[0][0] == "ops[0].fields.bookingId"
-
-
-def _captured(world: PlanWorld, booking_id: str, paid: dict[str, int]) -> None:
-    """A booking of the room, with what was captured for each."""
-    from core.ports.bookings import JournalStep, NewBooking, ParticipantRow
-
-    eur = Money(amount=sum(paid.values()), currency="EUR")
-    new = NewBooking(
-        quote_id="q",
-        creator_id=next(iter(paid)),
-        client_id=key(1),
-        room_id=ROOM_ID,
-        total=eur,
-        created_at=T0,
-    )
-    step = JournalStep(
-        tenant_id=TENANT,
-        booking_id=booking_id,
-        fence=1,
-        revision=1,
-        version=1,
-        state="COMPLETED",
-        status="booked",
-        step="",
-        snapshot=b"",
-        at=T0,
-        is_terminal=True,
-        needs_operator=False,
-    )
-    world.bookings.rows[booking_id] = StoredRow(
-        new,
-        step,
-        participants={
-            one: ParticipantRow(user_id=one, amount=eur, state="captured") for one in paid
-        },
-        postings={
-            one: Posting(
-                name=one,
-                intent=1,
-                currency="EUR",
-                entries=(
-                    Entry(account="psp:stripe", amount=amount),
-                    Entry(account=f"participant:{one}", amount=-amount),
-                ),
-            )
-            for one, amount in paid.items()
-        },
-    )

@@ -6,16 +6,25 @@ import httpx
 import pytest
 import trio
 from booking_actors_world import BookingsWorld, flight
+from booking_world import STRIPE, T0, opening
+from msgspec.structs import replace
 from paypal_stage import PayPalStage
 from test_actors_booking import approves, ledger
+from test_booking_providers import BESIDE
 from test_partners_paypal import on
 from trio.testing import MockClock
 
+from actors.booking.calls import FindPayments
+from actors.booking.machine import open_saga
+from actors.booking.performer import look
+from actors.booking.state import Payment
+from actors.booking.steps import NotSeen, PaymentsFound
 from core.chance import SystemChance
 from core.errors import Rejected
 from gateways.partners.paypal import PayPal
 from gateways.partners.paypal_settings import PayPalSettings
 from protocol.booking import BOOKING, CancelBooking, GetBooking, WakeBooking
+from protocol.payments import PaymentReference
 
 
 def beside(world: BookingsWorld) -> tuple[PayPalStage, PayPal]:
@@ -95,6 +104,26 @@ async def test_what_was_paid_at_paypal_is_let_go_there_when_the_trip_is_called_o
         seen = await paypal.read(order)
         assert seen is not None
         assert seen.status == "cancelled"
+
+
+async def test_lists_are_read_of_all_with_whom_a_payment_may_have_been_made(
+    world: BookingsWorld,
+) -> None:
+    beside(world)
+    own = replace(STRIPE, name="fake")
+    saga = open_saga(opening(provider=own, others=(BESIDE,)), T0).saga
+    reference = PaymentReference(booking_id="b1", share_id="s1", split_version=1, version=1)
+    made = await world.payments.open(saga.total, reference, note="", key="k")
+    lost = Payment(version=1, amount=saga.total, split_version=1, opened_at=T0, must_find=True)
+    ada, bob, cy = saga.shares
+    at_paypal = replace(bob, payments=(replace(lost, provider="paypal"),))
+    both = replace(saga, shares=(replace(ada, payments=(lost,)), at_paypal, cy))
+    ports, since = world.booking_ports(), FindPayments(since=0)
+    assert await look(ports, both, since) == PaymentsFound(payments=(made,))
+    nobody_knows = replace(saga, shares=(ada, at_paypal, cy))
+    assert await look(ports, nobody_knows, since) == PaymentsFound(payments=())
+    world.payments.is_away = True
+    assert await look(ports, both, since) == NotSeen()
 
 
 async def test_what_is_no_method_of_any_provider_is_refused(

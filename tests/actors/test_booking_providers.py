@@ -21,6 +21,7 @@ from gateways.partners.paypal_settings import PayPalSettings
 from gateways.partners.stripe import Stripe
 from gateways.partners.stripe_settings import StripeSettings
 from protocol.booking import ApproveBooking
+from protocol.suppliers import Unsupported
 
 BESIDE = Provider(name=PAYPAL, unit=1, least=1, holds_for=3 * DAY, replays_for=6 * HOUR)
 
@@ -30,6 +31,7 @@ class Two(Asking):
     """Which provider every payment was made with, and that nobody else was ever asked about it."""
 
     made_with: dict[str, str] = field(default_factory=dict)
+    finds: bool = True
 
     def execute(self, call: Call) -> Any:
         answer = super().execute(call)
@@ -45,6 +47,8 @@ class Two(Asking):
     def see(self, look: Any) -> Any:
         if isinstance(look, ReadPayment):
             assert provider_of_call(self.saga, look) == self.made_with[look.payment_id]
+        if isinstance(look, FindPayments) and not self.finds:
+            return Unsupported()
         return super().see(look)
 
     def balance(self, account: str) -> int:
@@ -135,6 +139,19 @@ def test_each_provider_keeps_keys_for_its_own_time(w: Two) -> None:
     w.pass_time(w.now + HOUR)
     assert providers_to_search(w.saga) == ()
     # What nobody could have approved was never made: another is asked for.
+    w.agree(newest(w, "ada"))
+    assert standing(w, "ada") == "authorized"
+
+
+def test_what_a_provider_without_a_list_never_answered_was_never_made(w: Two) -> None:
+    w.fault = lambda call: "broken" if isinstance(call, OpenPayment) else "reply"
+    approve(w, "ada", PAYPAL)
+    w.finds = False
+    w.pass_time(w.now + 5 * HOUR)
+    first = w.saga.shares[0].payments[0]
+    assert (first.is_void, first.must_find, first.payment_id) == (True, False, None)
+    w.fault = lambda call: "reply"
+    w.pass_time(w.now + HOUR)
     w.agree(newest(w, "ada"))
     assert standing(w, "ada") == "authorized"
 

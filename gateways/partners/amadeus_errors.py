@@ -4,7 +4,6 @@ An error is judged by three things that may contradict each other: the status of
 status that its first error names, and that one's code.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -47,7 +46,6 @@ _CODES: Final[Mapping[Verdict, frozenset[int]]] = {
     ),
 }
 _VERDICTS: Final = {code: verdict for verdict, codes in _CODES.items() for code in codes}
-_LONG_NUMBER: Final = re.compile(r"[0-9][0-9 -]{7,}[0-9]")
 _BY_STATUS: Final[Mapping[int, Verdict]] = {
     401: "config",
     403: "config",
@@ -100,7 +98,8 @@ class WireError:
             case verdict if verdict == "trouble" or self.code not in _VERDICTS:
                 return None
             case _:
-                return Refused(kind=self.refused.kind, detail=without_numbers(self.refused.detail))
+                # Kept, and logged: not in the supplier's own words, which may repeat a name.
+                return Refused(kind=self.refused.kind, detail=str(self))
 
     def __str__(self) -> str:
         """For the log: what it is, and nothing that was asked."""
@@ -130,11 +129,6 @@ def wire_errors(status: int, result: object) -> list[WireError]:
     errors = result.get("errors") if isinstance(result, dict) else None
     many = errors if isinstance(errors, list) and errors else [result]
     return [wire_error(status, {"errors": [each]} if errors else each) for each in many]
-
-
-def without_numbers(detail: str) -> str:
-    """What a supplier says, fit to be kept: long numbers, a card's or a passport's, are not repeated."""
-    return _LONG_NUMBER.sub("…", detail)[:300]
 
 
 def _number(value: object) -> int:

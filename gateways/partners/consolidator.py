@@ -12,7 +12,6 @@ import trio
 from core.ports.clock import Chance
 from core.ports.consolidator import FeedPage, Released, ReleaseResult
 from gateways.partners import consolidator_wire as wire
-from gateways.partners.amadeus_errors import without_numbers
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 from protocol.ids import Millis
 from protocol.money import money
@@ -163,7 +162,7 @@ def _released(order_id: str, status: int, answer: bytes) -> ReleaseResult:
         error = _refusal(answer).error
     except (msgspec.MsgspecError, ValueError):
         return Unknown(detail=f"{status}")
-    detail = without_numbers(f"{status} {error.code}: {error.message}")
+    detail = f"{status} {error.code}"[:100]
     if not 400 <= status < 500:
         return Unknown(detail=detail)
     kind: RejectedKind = "expired" if error.code in ("cancelled", "not_found") else "invalid"

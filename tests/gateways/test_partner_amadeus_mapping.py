@@ -365,6 +365,13 @@ def test_the_tokens_errors_have_a_shape_of_their_own() -> None:
     assert (error.verdict, error.detail) == ("config", "Client credentials are invalid")
 
 
+def test_what_is_kept_of_a_refused_order_repeats_nothing_that_was_asked() -> None:
+    words = {"status": 400, "code": 34651, "title": "SEGMENT SELL FAILURE", "detail": "BYRON/ADA"}
+    proof = wire_error(400, {"errors": [words]}).proof
+    assert proof is not None
+    assert (proof.kind, proof.detail) == ("sold_out", "400 34651 SEGMENT SELL FAILURE")
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -18,10 +18,12 @@ from booking_actors_world import (
     stay,
 )
 from fake_payments import FakePayments
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from actors.booking.sites import SITES
 from actors.booking.telling import BookingTellings
+from core.crash_shapes import redacted
 from core.errors import PriceChanged, Rejected
 from core.payment_webhooks import timer_of
 from core.ports.durable_timers import SetTimer
@@ -281,6 +283,32 @@ async def test_what_is_said_of_a_traveller_is_judged_field_by_field(
         for row in world.tables.rows[booking.booking_id].events:
             assert b"Byron" not in row.body
         assert b"Byron" not in world.tables.rows[booking.booking_id].step.snapshot
+
+
+async def test_travellers_data_reach_their_suppliers_and_no_row_event_log_or_crash_record(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    with capture_logs() as logs:
+        async with world.running():
+            booking = await world.opened(flight(2))
+            await world.name_all(booking)
+            await approve_all(world, booking, 1, 2)
+            await world.until(booking.booking_id, "COMPLETED")
+            await trio.sleep(5)
+            ada = world.client(1)
+            await world.system.ref(USER.at(user_id(1))).ask(
+                FollowInbox(after=0), principal=ada.principal, client=ada
+            )
+            told = ada.of_type("booking.update")
+    row = world.tables.rows[booking.booking_id]
+    kept = [*logs, *told, *notices(world), row, redacted(names(booking.booking_id, "t1"))]
+    everywhere = "\n".join(map(repr, kept)).encode()
+    secrets = (b"Byron", b"1990-05-14", b"ada@caravan.test", b"30 123456")
+    assert [one for one in secrets if one in everywhere] == []
+    assert b"booked" in everywhere
+    stored = await world.travellers.get(TENANT, booking.booking_id)
+    assert "Byron" in repr(stored), "they are where they should be"
 
 
 # The journal.

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from booking_worlds import TENANT
-from conftest import ManualClock, fresh_database
+from persona_worlds import ManualClock
+from postgres_for_tests import fresh_dsn
 
 from core.chance import SystemChance
 from core.ids import ProcessIds
 from core.ports.durable_timers import CancelTimer, SetTimer
 from core.ports.plans import MAX_KEPT, CalendarAddress, PlanChange, PlanStep, StalePlan
 from protocol.plan import PLAN
+from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.durable_timers import MemoryDurableTimers
 from storage.memory.leases import MemoryShards
 from storage.memory.plans import MemoryCalendars, MemoryPlans
@@ -78,7 +80,11 @@ async def kept(server: Any) -> AsyncIterator[World]:
         fence = shards.fence(shard)
         yield World(plans, MemoryCalendars(), timers, room_id, user_id, fence, take, nudges, ids)
         return
-    async with fresh_database(server) as database:
+    async with (
+        AsyncioBridge() as bridge,
+        fresh_dsn(server, bridge) as dsn,
+        Database(dsn, bridge, size=4) as database,
+    ):
         await database.call(_furnish, room_id, user_id)
 
         async def take_over() -> int:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from actors.booking.calls import CancelPayment, Capture, Confirm, Hold, Release
 from actors.booking.orders import flight_of, is_booked, is_live, is_ticketed, may_exist
 from actors.booking.payments import is_dead, is_paid, last
-from actors.booking.state import TERMINAL, Saga
+from actors.booking.state import TERMINAL, Payment, Saga, Share
+from actors.booking.turn import is_payment_busy, payment_subject
 
 
 def check(saga: Saga) -> list[str]:
@@ -76,6 +77,8 @@ def _ends(saga: Saga) -> Iterator[str]:
     if saga.state == "CANCELLED" and saga.manual_reason == "":
         for share in saga.shares:
             for payment in share.payments:
+                if _is_let_go(saga, share, payment):
+                    continue  # one that came to light later
                 if not is_dead(payment) and payment.captured != payment.refunded + (
                     share.spent if saga.by_policy else 0
                 ):
@@ -83,3 +86,11 @@ def _ends(saga: Saga) -> Iterator[str]:
         for part in saga.parts:
             if may_exist(saga, part):
                 yield f"I2: an order of {part.id} may be left"
+
+
+def _is_let_go(saga: Saga, share: Share, payment: Payment) -> bool:
+    """Whether the machine is at it, or tries again."""
+    if payment.captured:
+        return False
+    is_tried = payment_subject(share.id, payment.version) in saga.tries
+    return is_tried or not payment.is_fresh or is_payment_busy(saga, share.id, payment)

@@ -30,7 +30,7 @@ from actors.booking.deadlines import next_deadline, ran_out
 from actors.booking.deciding import answer
 from actors.booking.finishing import finished, opening_notice, words_of
 from actors.booking.looking import hold_back, looks_wanted, wake_at
-from actors.booking.moves import manual, unwind
+from actors.booking.moves import manual
 from actors.booking.opening import opened
 from actors.booking.order_calls import order_call_ended, order_looked, priced
 from actors.booking.ordering import (
@@ -223,12 +223,10 @@ def _advance_once(turn: Turn) -> None:
 
 def _let_go_strays(turn: Turn) -> None:
     """A payment that came to light after the end may hold money: it is let go. APIS §10.8."""
-    strays = [(s.id, p) for s in turn.saga.shares for p in s.payments if is_stray(p)]
-    if strays and turn.saga.state == "CANCELLED" and not turn.saga.manual_reason:
-        unwind(turn, "The trip is being called off.")
-        return
-    for share_id, payment in strays:
-        undo(turn, share_id, payment)
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            if is_stray(payment):
+                undo(turn, share.id, payment)
 
 
 def _notice_failed_refund(turn: Turn) -> None:

@@ -214,6 +214,7 @@ def money_kept() -> Patches:
 def holds_kept() -> Patches:
     """What is undone is undone at the suppliers alone."""
     yield unwinding, "_undo_share", lambda *args: True
+    yield machine, "_let_go_strays", lambda turn: None
 
 
 def blind() -> Patches:

@@ -12,7 +12,8 @@ from collections import Counter
 from typing import Final
 
 from booking_faults import SILENCES, Scenario
-from booking_trial import Watch, World
+from booking_stage import Watch
+from booking_trial import World
 from fake_orders import Order
 from fake_payments import Payment
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import fake_orders
-from booking_trial import Journal, World
+from booking_journal import Journal
+from booking_trial import World
 from msgspec.structs import replace
 from mutants import Patches
 

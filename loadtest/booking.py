@@ -320,6 +320,7 @@ def report_of(plan: Plan, played: Played) -> dict[str, Any]:
         "not_opened": sum(not trip.booking_id for trip in played.trips),
         "declined_cards": figures.declined,
         "questions": figures.questions,
+        "agreed_at_paypal": figures.at_paypal,
         "storm_s": round(played.leapt_at - played.begun_at, 1),
         "after_leap_s": round(played.ended_at - played.leapt_at, 1),
         "faults": plan.faults,

@@ -121,6 +121,21 @@ def effect_of(row: Mapping[str, Any]) -> Effect:
     )
 
 
+def paypal_effect_of(row: Mapping[str, Any]) -> Effect:
+    """One of the sandbox's `/_sandbox/paypal/effects`: a payment is an order, and its reference says whose
+    it is."""
+    booking_id, _, rest = str(row["reference"]).partition("|")
+    return Effect(
+        kind=row["effect"],
+        payment=row["order"],
+        booking_id=booking_id,
+        share_id=rest.partition("|")[0],
+        amount=row["amount"],
+        currency=row["currency"],
+        at=row["businessAt"],
+    )
+
+
 _SIGNS: Final = {"captured": 1, "refunded": -1, "refund_failed": 1}
 
 

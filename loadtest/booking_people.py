@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Any, Final
 
+import httpx
 import trio
 
 from loadtest.accounts import Account, Api, ApiError, UnreachableError
@@ -25,6 +27,14 @@ BAD_CARDS: Final = (
     "pm_card_visa_chargeDeclinedInsufficientFunds",
     "pm_card_chargeDeclinedProcessingError",
 )
+PAYPAL: Final = "paypal"
+PAYS_AT_PAYPAL: Final = 3
+"""The third of each three."""
+
+PAGE: Final = "/checkoutnow?token="
+VISITS: Final = 20
+"""Of one page of the payer's, while it does not answer."""
+
 MOST_CARDS: Final = 12
 """Attempts of one person; then nobody tries any more, and the booking's deadline decides."""
 
@@ -47,13 +57,14 @@ class GaveUpError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """What all trips measured. `steps`: from a person's word (create, traveller, approve, decide) to its
+    """What all trips measured. `at_paypal`: pages on which a payer agreed. `steps`: from a person's word (create, traveller, approve, decide) to its
     durable answer; `quotes`: the same of a quote, for which a supplier is asked."""
 
     steps: Latencies = field(default_factory=Latencies)
     quotes: Latencies = field(default_factory=Latencies)
     declined: int = 0
     questions: int = 0
+    at_paypal: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
 
     def refused(self, code: str) -> None:
@@ -64,11 +75,20 @@ class Person:
     """One traveller and their connection. Owns the session while its trip runs."""
 
     def __init__(
-        self, account: Account, ws: str, figures: Figures, rng: random.Random, bad_cards: float
+        self,
+        account: Account,
+        ws: str,
+        figures: Figures,
+        rng: random.Random,
+        bad_cards: float,
+        *,
+        at_paypal: bool = False,
     ) -> None:
         self.user_id = str(account.user["id"])
         self.view: Frame = {}
         self._figures, self._rng, self._bad_cards = figures, rng, bad_cards
+        self._at_paypal = at_paypal
+        self._visited: set[str] = set()
         self._cards = 0
         self._acted_on = -1
         self._answered: set[str] = set()
@@ -126,9 +146,26 @@ class Person:
         question = view.get("question")
         if question and self.user_id in question["to"] and question["id"] not in self._answered:
             return await self._answer(view, question)
+        page = str((view.get("action") or {}).get("url") or "")
+        if PAGE in page and page not in self._visited:
+            return await self._agree(page)
         mine = next((one for one in view["participants"] if one["userId"] == self.user_id), None)
         if mine and view["status"] in PAYABLE and mine["state"] in UNPAID:
             return await self._pay(view, mine)
+        return False
+
+    async def _agree(self, page: str) -> bool:
+        """In their browser, at the provider's page."""
+        self._visited.add(page)
+        # On loopback: certificates that nobody looks at take a while to be read.
+        async with httpx.AsyncClient(timeout=WITHIN, trust_env=False, verify=False) as browser:  # noqa: S501
+            for _ in range(VISITS):
+                with suppress(httpx.HTTPError):
+                    answer = await browser.post(f"{page}&result=approve")
+                    if not answer.is_server_error:
+                        self._figures.at_paypal += answer.is_redirect
+                        return True
+                await trio.sleep(self._rng.uniform(*REST))
         return False
 
     async def _answer(self, view: Frame, question: Frame) -> bool:
@@ -150,7 +187,7 @@ class Person:
         self._figures.declined += mine["state"] == "declined"
         is_bad = self._cards == 0 and self._rng.random() < self._bad_cards
         cards = BAD_CARDS if is_bad else GOOD_CARDS
-        card = cards[self._cards % len(cards)]
+        card = PAYPAL if self._at_paypal else cards[self._cards % len(cards)]
         self._cards += 1
         return await self._done(
             "booking.approve",
@@ -207,8 +244,15 @@ class Trip:
         """From the search to the end. Ends by itself, or is cancelled."""
         self.begun_at = trio.current_time()
         people = [
-            Person(account, self.ws, self.figures, self.rng, self.bad_cards)
-            for account in self.accounts
+            Person(
+                account,
+                self.ws,
+                self.figures,
+                self.rng,
+                self.bad_cards,
+                at_paypal=place % PAYS_AT_PAYPAL == 0,
+            )
+            for place, account in enumerate(self.accounts, 1)
         ]
         try:
             async with trio.open_nursery() as nursery:

@@ -15,7 +15,7 @@ import httpx
 import trio
 
 from loadtest.accounts import UnreachableError
-from loadtest.booking_auditor import Effect, Order, effect_of
+from loadtest.booking_auditor import Effect, Order, effect_of, paypal_effect_of
 from loadtest.own_server import REPOSITORY, ServerFailedError
 
 READY_WITHIN: Final = 30.0
@@ -64,15 +64,14 @@ class PlayedSuppliers:
         await self._post("clock", {"advanceMs": milliseconds})
 
     async def effects(self) -> list[Effect]:
-        """What moved money."""
+        """What moved money at the payment providers."""
         found: list[Effect] = []
-        after = 0
-        while True:
-            rows = (await self._get(f"stripe/effects?after={after}"))["data"]
-            if not rows:
-                return found
-            found += [effect_of(row) for row in rows]
-            after = rows[-1]["seq"]
+        for provider, of in (("stripe", effect_of), ("paypal", paypal_effect_of)):
+            after = 0
+            while rows := (await self._get(f"{provider}/effects?after={after}"))["data"]:
+                found += [of(row) for row in rows]
+                after = rows[-1]["seq"]
+        return found
 
     async def orders(self) -> list[Order]:
         """All that was ever ordered, whatever became of it."""

@@ -101,6 +101,7 @@ async def test_two_groups_book_and_nothing_is_amiss() -> None:
     report = await played(Control(figure="", tail=20.0, rest=0.0), sagas=2)
     assert report["failures"] == []
     assert (report["completed"], report["terminal"], report["untold"]) == (2, 2, 0)
+    assert report["agreed_at_paypal"] == 2
 
 
 @SHORT

@@ -5,7 +5,16 @@ from typing import Final
 
 import pytest
 
-from loadtest.booking_auditor import Booked, Effect, Order, Verdict, booked_of, effect_of, judge
+from loadtest.booking_auditor import (
+    Booked,
+    Effect,
+    Order,
+    Verdict,
+    booked_of,
+    effect_of,
+    judge,
+    paypal_effect_of,
+)
 
 SHARES: Final = {"s1": 4_000, "s2": 3_000}
 TOTAL: Final = sum(SHARES.values())
@@ -173,3 +182,18 @@ def test_the_journals_are_read_as_they_are_written() -> None:
     )
     assert booked.order_ids == {"o"}
     assert booked.balances == {("fees", "EUR"): 3}
+
+
+def test_paypal_s_journal_says_whose_money_moved() -> None:
+    row = {
+        "effect": "captured",
+        "reference": "b1|s2|1|3",
+        "order": "5O19",
+        "amount": 3_334,
+        "currency": "EUR",
+        "businessAt": 7,
+    }
+    found = paypal_effect_of(row)
+    assert (found.booking_id, found.share_id, found.payment) == ("b1", "s2", "5O19")
+    assert (found.kind, found.amount, found.currency, found.at) == ("captured", 3_334, "EUR", 7)
+    assert paypal_effect_of({**row, "reference": ""}).booking_id == ""

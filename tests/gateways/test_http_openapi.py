@@ -57,7 +57,21 @@ def test_a_query_that_may_be_left_out_is_not_required() -> None:
 
 
 def test_a_set_of_answers_is_declared_for_every_status_of_the_contract() -> None:
-    allowed = {"200", "201", "202", "400", "401", "403", "404", "409", "422", "429", "500", "503", "504"}
+    allowed = {
+        "200",
+        "201",
+        "202",
+        "400",
+        "401",
+        "403",
+        "404",
+        "409",
+        "422",
+        "429",
+        "500",
+        "503",
+        "504",
+    }
     for methods in PAGE["paths"].values():
         for operation in methods.values():
             assert set(operation["responses"]) <= allowed

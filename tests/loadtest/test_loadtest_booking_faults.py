@@ -20,6 +20,11 @@ CALLS: Final = [
     ("stripe", "POST", "/v1/refunds"),
     ("stripe", "GET", "/v1/payment_intents/pi_1"),
     ("stripe", "GET", "/v1/payment_intents"),
+    ("paypal", "POST", "/v2/checkout/orders"),
+    ("paypal", "POST", "/v2/checkout/orders/5O19/authorize"),
+    ("paypal", "POST", "/v2/payments/authorizations/2A57/capture"),
+    ("paypal", "POST", "/v1/oauth2/token"),
+    ("paypal", "GET", "/v2/checkout/orders/5O19"),
     ("amadeus", "GET", "/v2/shopping/flight-offers"),
     ("amadeus", "POST", "/v1/shopping/flight-offers/pricing"),
     ("amadeus", "POST", "/v1/booking/flight-orders"),
@@ -43,7 +48,7 @@ def matching(api: str, method: str, path: str) -> list[float]:
         rule["match"]["chance"]
         for rule in rules
         if rule["match"].get("method") in (None, method)
-        and rule["match"].get("api", api if api != "stripe.webhooks" else "") == api
+        and rule["match"].get("api", "" if api.endswith(".webhooks") else api) == api
         and re.search(rule["match"].get("pathRegex", ""), path)
     ]
 
@@ -57,8 +62,9 @@ def test_each_call_goes_wrong_as_often(api: str, method: str, path: str) -> None
     assert fails(matching(api, method, path)) == pytest.approx(OF_CALLS, abs=0.0005)
 
 
-def test_each_webhook_goes_wrong_twice_as_often() -> None:
-    hooks = matching("stripe.webhooks", "POST", "/payment_intent.succeeded")
+@pytest.mark.parametrize("provider", ["stripe", "paypal"])
+def test_each_webhook_goes_wrong_twice_as_often(provider: str) -> None:
+    hooks = matching(f"{provider}.webhooks", "POST", "/payment_intent.succeeded")
     assert fails(hooks) == pytest.approx(OF_WEBHOOKS, abs=0.0005)
 
 

@@ -29,12 +29,15 @@ LARGEST_LEAP_MS: Final = 2 * 3_600_000
 ENDS_WITHIN: Final = 120.0
 QUOTES: Final = 5
 HIT_WITHIN: Final = 40.0
+LATE: Final = 0.3
+"""Seconds after everybody saw its end in which a booking may still come by a site."""
+
 FOLLOWED_AFTER: Final = 2.5
 """Seconds after which a server has heard of a leap."""
 
 AT_LAST_MS: Final = 4 * DAY_MS
-WEBHOOKS: Final = 3
-"""Of one booking's, so many are lost with the sandbox."""
+WEBHOOKS: Final = (3, 6, 9)
+"""With these the sandbox ends; the first may still be those of a booking before."""
 
 EFFECTS: Final = {
     "open_payment": ("stripe.open", "paypal.open"),
@@ -180,7 +183,7 @@ def points_of(seen: Evidence, story: Story) -> list[Point]:
         for site, count in reaches.items()
         for nth in range(1, count + 1)
     ]
-    effects = Counter({WEBHOOK_BEFORE: WEBHOOKS, WEBHOOK_AFTER: WEBHOOKS})
+    effects: Counter[str] = Counter()
     for op, count in ops.items():
         for effect in EFFECTS[op]:
             provider = effect.split(".")[0]
@@ -195,6 +198,11 @@ def points_of(seen: Evidence, story: Story) -> list[Point]:
             if site.endswith(places)
             for nth in range(1, count + 1)
         ]
+    points += [
+        Point(story=story.name, victim="sandbox", site=site, nth=nth)
+        for site in (WEBHOOK_BEFORE, WEBHOOK_AFTER)
+        for nth in WEBHOOKS
+    ]
     return [one for one in points if not story.only or one.site.startswith(story.only)]
 
 
@@ -209,10 +217,15 @@ async def play_all(stand: Stand, points: Sequence[Point]) -> Tally:
             nursery.start_soon(_until_hit, stand, run, after)
             nursery.start_soon(_pass_time, stand, [run])
             await run.play()
+            with trio.move_on_after(LATE):
+                await run.hit.wait()
+            if run.was_hit:
+                await run.back.wait()
             nursery.cancel_scope.cancel()
+        # Before anything is armed that may end at once.
+        await _judge(stand, run, tally)
         if after is not None and not (run.was_hit and _follows(point, after)):
             await stand.begin(after.victim, after.crash_at)
-        await _judge(stand, run, tally)
     await _judge_at_last(stand, tally)
     return tally
 
@@ -250,9 +263,10 @@ async def _until_hit(stand: Stand, run: "_Run", after: Point | None) -> None:
     """Until the victim has ended where it should, and begun anew."""
     status = await stand.ended()
     assert status == -9, (str(run.point), status, stand.server.last_words())
-    run.was_hit = True
+    run.hit.set()
     is_next = after is not None and _follows(run.point, after)
     await stand.again(after.crash_at if after is not None and is_next else "")
+    run.back.set()
 
 
 async def _judge(stand: Stand, run: "_Run", tally: Tally) -> None:
@@ -263,7 +277,9 @@ async def _judge(stand: Stand, run: "_Run", tally: Tally) -> None:
         (tally.hit if run.was_hit else tally.missed).append(run.point)
     state = seen.saga.state
     tally.ends[state] = tally.ends.get(state, 0) + 1
-    tally.findings += [f"{run.point}: {one}" for one in findings(seen)]
+    found = findings(seen)
+    tally.findings += [f"{run.point}: {one}" for one in found]
+    print(f"{run.point}: {'killed' if run.was_hit else 'not reached'}, {state} {found}", flush=True)
 
 
 async def _judge_at_last(stand: Stand, tally: Tally) -> None:
@@ -296,10 +312,16 @@ class _Run:
     """One booking, from the search to its end."""
 
     def __init__(self, stand: Stand, point: Point) -> None:
-        self.point, self.was_hit, self.done, self.booking_id = point, False, trio.Event(), ""
+        self.point, self.booking_id = point, ""
+        self.hit, self.back, self.done = trio.Event(), trio.Event(), trio.Event()
         self._stand, self._story = stand, STORIES[point.story]
         self._ada, self._bob = stand.people["ada"], stand.people["bob"]
         self._is_set = not self._story.lapses
+
+    @property
+    def was_hit(self) -> bool:
+        """Whether the victim has ended at its site."""
+        return self.hit.is_set()
 
     @property
     def version(self) -> int:

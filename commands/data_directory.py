@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from core.errors import Unavailable
 from storage.postgres.places import make_data_dir
 
 
@@ -104,14 +103,6 @@ def find_server(path: Path) -> RunningServer | None:
         return server
     except (OSError, ValueError, TypeError):
         return None
-    return server
-
-
-def require_server(path: Path) -> RunningServer:
-    """As `find_server`; raises `Unavailable` with the way to start one."""
-    server = find_server(path)
-    if server is None:
-        raise Unavailable("No Caravan server runs here. Start one with `make run`.")
     return server
 
 

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from actors.booking.orders import doubt_order, flight_of, is_booked, stays_of
-from actors.booking.payments import doubt_all, is_dead
+from actors.booking.payments import doubt_all
 from actors.booking.questions import close
 from actors.booking.resplitting import ask_organiser, missing_shares
 from actors.booking.state import Part, Saga
@@ -214,8 +214,3 @@ def manual(turn: Turn, why: str) -> None:
     came_from = turn.saga.manual_from if before == "MANUAL" else before
     turn.go("MANUAL", manual_from=came_from, manual_reason=why, deadlines={})
     turn.say_news("This booking needs somebody of our team. They have been told.")
-
-
-def payments_left(saga: Saga) -> bool:
-    """Whether any payment may still hold or keep something."""
-    return any(not is_dead(payment) for share in saga.shares for payment in share.payments)

@@ -5,7 +5,6 @@ from typing import Final
 from actors.booking.calls import Capture, OpenPayment
 from actors.booking.payments import is_dead, last
 from actors.booking.state import Saga, SagaState, Share
-from actors.booking.turn import is_payment_busy
 from protocol.booking import BookingStatus, ParticipantState
 
 STATUS: Final[dict[SagaState, BookingStatus]] = {
@@ -96,12 +95,6 @@ def _open(saga: Saga, share: Share, now: int) -> ParticipantState:
             return "captured"
         case _:
             return "declined" if payment.declined else "invited"
-
-
-def is_sending(saga: Saga, share: Share) -> bool:
-    """Whether a call about its newest payment is under way."""
-    payment = last(share)
-    return payment is not None and is_payment_busy(saga, share.id, payment)
 
 
 def needs_operator(saga: Saga) -> bool:

@@ -75,10 +75,6 @@ class Turn:
         deadlines = {key: value for key, value in self.saga.deadlines.items() if key != name}
         self.update(deadlines=deadlines if at is None else {**deadlines, name: at})
 
-    def drop_deadlines(self, names: Iterable[str]) -> None:
-        gone = set(names)
-        self.update(deadlines={k: v for k, v in self.saga.deadlines.items() if k not in gone})
-
     def wait(self, subject: str, after: int) -> None:
         self.update(next_look_at={**self.saga.next_look_at, subject: self.now + after})
 

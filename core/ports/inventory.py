@@ -83,10 +83,3 @@ class Inventory(Protocol):
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         """Orders that carry our reference."""
-
-
-def why_not_booked(inventory: Inventory, kind: OfferKind) -> str | None:
-    """A sentence for people where this supplier's offers of a kind are for browsing alone; None: they
-    can be booked, or it has none."""
-    found = inventory.capabilities(kind)
-    return (found.only_browsing or None) if found is not None else None

@@ -17,10 +17,11 @@ from orders_world import (
 
 from core.chance import SystemChance
 from core.errors import Unavailable
-from core.ports.inventory import why_not_booked
+from core.ports.inventory import Inventory
 from gateways.partners.amadeus import Amadeus
 from gateways.partners.amadeus_settings import AmadeusSettings
 from protocol.suppliers import Created, Refused, Unknown, Unsupported
+from protocol.travel import OfferKind
 
 
 @pytest.fixture
@@ -105,15 +106,22 @@ async def test_amadeus_issues_nothing_and_finds_nothing(world: OrdersWorld) -> N
     assert await inventory.find(REFERENCE) == Unsupported()
 
 
+def browsing_only(inventory: Inventory, kind: OfferKind) -> str:
+    """Why nothing of this kind can be booked; empty: it can."""
+    found = inventory.capabilities(kind)
+    assert found is not None
+    return found.only_browsing
+
+
 async def test_without_somebody_who_issues_flights_are_for_browsing(world: OrdersWorld) -> None:
     inventory = world.amadeus(is_issued=False)
-    assert why_not_booked(inventory, "flight")
+    assert browsing_only(inventory, "flight")
     found = inventory.capabilities("flight")
     assert found is not None
     assert (found.hold, found.cancel) == ("none", "none")
     offer = await priced(inventory)
     assert not offer.can_hold
-    assert why_not_booked(world.amadeus(), "flight") is None
+    assert browsing_only(world.amadeus(), "flight") == ""
 
 
 # Rooms.
@@ -161,7 +169,7 @@ async def test_of_rooms_too_only_what_proves_it_is_a_refusal(
 async def test_without_a_card_rooms_are_for_browsing(world: OrdersWorld) -> None:
     settings = AmadeusSettings(url=world.urls["amadeus"], per_second=1_000)
     inventory = Amadeus(settings, clock=world.clock, chance=SystemChance(), policy=POLICY)
-    assert why_not_booked(inventory, "hotel")
+    assert browsing_only(inventory, "hotel")
     offer = await priced(inventory, STAY)
     refused = await inventory.hold(offer, COUPLE, REFERENCE)
     assert isinstance(refused, Refused)

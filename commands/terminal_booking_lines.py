@@ -194,7 +194,7 @@ def _action_lines(view: View) -> list[str]:
         return []
     until = moment(action["expiresAt"])
     if action["kind"] == "redirect" and action.get("url"):
-        return [f"    Your bank asks you to confirm, until {until}: {clean(action['url'])}"]
+        return [f"    You are asked to confirm, until {until}: {clean(action['url'])}"]
     return [f"    Another card is needed, until {until}: /approve PAYMENT-METHOD"]
 
 

@@ -24,7 +24,7 @@ TRAVELLER: Final = (
     "/traveller [t1] GIVEN FAMILY YYYY-MM-DD female|male EMAIL [PHONE], as the travel document has it: "
     "/traveller t1 Ada “de Lovelace” 1990-12-10 female ada@example.org +4930123456"
 )
-APPROVE: Final = "/approve [PAYMENT-METHOD], for example /approve pm_card_visa"
+APPROVE: Final = "/approve [PAYMENT-METHOD], for example /approve pm_card_visa or /approve paypal"
 CHOOSE: Final = "/choose N: N is the number of an option of the booking's question"
 DEFAULT_METHOD: Final = "pm_card_visa"
 """What the sandbox takes for a card; live, the provider's own element makes an id instead."""

@@ -256,7 +256,7 @@ def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
     [
         (
             {"kind": "redirect", "url": "http://127.0.0.1:9/3ds/pi_1", "expiresAt": UNTIL},
-            "    Your bank asks you to confirm, until Sat 05 Dec 18:00: http://127.0.0.1:9/3ds/pi_1",
+            "    You are asked to confirm, until Sat 05 Dec 18:00: http://127.0.0.1:9/3ds/pi_1",
         ),
         (
             {"kind": "card", "clientSecret": "pi_1_secret_2", "expiresAt": UNTIL},

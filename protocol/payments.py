@@ -64,7 +64,8 @@ class PaymentState(Value, frozen=True, kw_only=True, tag="payment", tag_field="e
     `amount`'s currency. `capture_before`: until when the authorisation holds. `decline`: why the last
     method was refused. `has_expired`: cancelled because the authorisation ran out. `refund_failed`: a
     refund was given back to us. `is_approved`: open, and its owner has agreed at the provider's page since:
-    the money is held by authorising it with the same method once more, under a new key."""
+    the money is held by authorising it with the same method once more, under a new key. `is_stray`: it was
+    cancelled here, and is authorised all the same: what a call did that took effect later."""
 
     payment_id: str
     status: PaymentStatus
@@ -79,6 +80,7 @@ class PaymentState(Value, frozen=True, kw_only=True, tag="payment", tag_field="e
     has_expired: bool = False
     refund_failed: bool = False
     is_approved: bool = False
+    is_stray: bool = False
 
 
 class RefundMade(Value, frozen=True, kw_only=True, tag="refund_made", tag_field="ended"):

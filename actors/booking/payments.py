@@ -366,7 +366,9 @@ def decline(turn: Turn, share_id: str, payment: Payment, declined: Declined | No
 
 
 def _merged(before: PaymentState | None, now: PaymentState) -> PaymentState:
-    """A look that was slow never takes back what is final."""
+    """A look that was slow never takes back what is final; that of a stray is no slow one."""
+    if before is not None and before.status == "cancelled" and now.is_stray:
+        return now
     if before is None or _RANK[now.status] >= _RANK[before.status]:
         if before is not None and before.status != now.status and _RANK[before.status] == 2:
             return before

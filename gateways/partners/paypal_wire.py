@@ -157,7 +157,9 @@ def payment_state(order: Order, settings: PayPalSettings) -> PaymentState:
         return _captured(unit, state, settings)
     authorization = authorization_of(order)
     if authorization is not None:
-        return _authorised(authorization, state, settings)
+        held = _authorised(authorization, state, settings)
+        is_stray = held.status == "authorized" and is_given_up(order)
+        return msgspec.structs.replace(held, is_stray=is_stray)
     if is_given_up(order):
         return msgspec.structs.replace(state, status="cancelled")
     status = _OPEN_ORDERS.get(order.status)

@@ -7,7 +7,7 @@ import pytest
 from booking_world import HOUR, MINUTE, Kept, World, world
 from msgspec.structs import replace
 
-from actors.booking.calls import Authorise, Call, OpenPayment
+from actors.booking.calls import Authorise, Call, CancelPayment, OpenPayment
 from actors.booking.steps import Approve, CallOff, Wake
 from actors.booking.views import view
 from protocol.booking import PaymentAction
@@ -19,10 +19,17 @@ PAYPAL = "paypal"
 @dataclass
 class Asking(World):
     """A provider that asks first. `approved`: payments whose owner has agreed; `broke`: those whose money
-    will be refused."""
+    will be refused; `strays`: those that were held after they had been cancelled."""
 
     approved: set[str] = field(default_factory=set)
     broke: set[str] = field(default_factory=set)
+    strays: set[str] = field(default_factory=set)
+
+    def execute(self, call: Call) -> Any:
+        if isinstance(call, CancelPayment) and call.payment_id in self.strays:
+            # Giving an order up and letting its money go are two calls there, each with its own memory.
+            self.answers.pop(call.key, None)
+        return super().execute(call)
 
     def _authorise(self, kept: Kept, method: str) -> Any:
         if method != PAYPAL:
@@ -40,6 +47,8 @@ class Asking(World):
         state = super().state_of(kept)
         if kept.status == "action_required" and kept.id in self.approved:
             return replace(state, status="open", action=None, is_approved=True)
+        if kept.id in self.strays and kept.status == "authorized":
+            return replace(state, is_stray=True)
         if kept.status == "action_required":
             page = f"https://pay.example/{kept.id}"
             until = self.now + 3 * HOUR
@@ -176,3 +185,37 @@ def test_what_is_called_off_meanwhile_is_never_held(w: Asking) -> None:
     assert w.payments[opened].status == "cancelled"
     assert len(authorisations(w)) == 1
     assert len([call for call in w.calls if isinstance(call, OpenPayment)]) == 1
+
+
+def test_what_is_held_after_it_was_called_off_is_let_go_once_it_is_heard_of(w: Asking) -> None:
+    approve(w, "ada")
+    opened = newest(w, "ada")
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    assert w.saga.state == "CANCELLED"
+    w.is_audited = False
+    # The second half of an attempt took effect only now.
+    late = w.payments[opened]
+    late.status, late.capture_before = "authorized", w.now + 24 * HOUR
+    w.put(Wake(payment_id=opened))
+    w.settle()
+    assert late.status == "authorized"  # what a slow look shows is not believed
+    w.strays.add(opened)
+    w.put(Wake(payment_id=opened))
+    w.settle()
+    w.pass_time(w.now + HOUR)
+    assert (late.status, w.saga.state) == ("cancelled", "CANCELLED")
+    w.check_end()
+
+
+def test_what_is_held_after_another_card_took_its_place_is_let_go(w: Asking) -> None:
+    approve(w, "ada")
+    first = newest(w, "ada")
+    approve(w, "ada", "pm_card_visa", "2")
+    late = w.payments[first]
+    late.status, late.capture_before = "authorized", w.now + 24 * HOUR
+    w.strays.add(first)
+    w.put(Wake(payment_id=first))
+    w.settle()
+    assert [kept.status for kept in w.payments.values()] == ["cancelled", "authorized"]
+    assert standing(w, "ada") == "authorized"

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 import stripe as sdk
+import trio
 from fake_payments import FakePayments, PaymentsCore
 from fake_payments import signature as fake_signature
 from sandbox_process import DAY_MS, SandboxProcess
@@ -658,6 +659,28 @@ async def test_a_refused_instrument_is_declined_and_its_owner_may_choose_another
     over_paypal.answer(made.payment_id, True)
     held = await over_paypal.authorise(made.payment_id, "paypal")
     assert held.status == "authorized"
+
+
+async def test_an_authorisation_that_took_effect_after_the_cancellation_is_a_stray_and_let_go(
+    over_paypal: Provided,
+) -> None:
+    control, made = over_paypal.control, await over_paypal.opened()
+    assert control is not None
+    await over_paypal.authorise(made.payment_id, "paypal")
+    over_paypal.answer(made.payment_id, True)
+    match = {"api": "paypal", "method": "POST", "pathRegex": "authorize$"}
+    late = {"type": "late_effect", "ms": 300}
+    control.control("POST", "rules", {"match": match, "action": late, "times": 1})
+    assert isinstance(await over_paypal.authorise(made.payment_id, "paypal"), Unknown)
+    gone = await over_paypal.payments.cancel(made.payment_id, key=over_paypal.key())
+    assert gone.status == "cancelled"
+    with trio.fail_after(5):
+        while (seen := await over_paypal.payments.read(made.payment_id)).status == "cancelled":
+            await trio.sleep(0.02)
+    assert (seen.status, seen.is_stray) == ("authorized", True)
+    await over_paypal.payments.cancel(made.payment_id, key=over_paypal.key())
+    seen = await over_paypal.payments.read(made.payment_id)
+    assert (seen.status, seen.is_stray) == ("cancelled", False)
 
 
 async def test_an_order_whose_time_is_over_is_no_payment_any_more(over_paypal: Provided) -> None:

@@ -10,7 +10,12 @@ from test_booking_redirects import PAYPAL, Asking, newest, standing
 from actors.booking.calls import Call, FindPayments, OpenPayment, ReadPayment
 from actors.booking.commands import input_of
 from actors.booking.machine import looks_wanted, open_saga
-from actors.booking.payments import PaymentCall, provider_of_call, providers_to_search
+from actors.booking.payments import (
+    PaymentCall,
+    is_replayable,
+    provider_of_call,
+    providers_to_search,
+)
 from actors.booking.quoting import others_of, provider_of
 from actors.booking.state import Provider
 from actors.booking.steps import Approve, CallOff
@@ -128,19 +133,24 @@ def test_a_card_that_was_declined_is_followed_by_another_provider_s_payment(w: T
 
 
 def test_each_provider_keeps_keys_for_its_own_time(w: Two) -> None:
-    w.fault = lambda call: "broken" if isinstance(call, OpenPayment) else "reply"
     approve(w, "ada", PAYPAL)
     approve(w, "bob", "pm_card_visa")
+    ada, bob, _ = w.saga.shares
+    for share, hours in ((ada, 5), (bob, 23)):
+        (payment,) = share.payments
+        ends = w.now + hours * HOUR
+        assert is_replayable(w.saga, payment, w.now, ends - 1)
+        assert not is_replayable(w.saga, payment, w.now, ends)
+
+
+def test_who_may_know_of_a_payment_is_with_whom_it_was_made(w: Two) -> None:
+    w.fault = lambda call: "broken" if isinstance(call, OpenPayment) else "reply"
     w.sees = lambda look: not isinstance(look, FindPayments)
+    approve(w, "ada", PAYPAL)
+    assert providers_to_search(w.saga) == ()
     w.pass_time(w.now + 6 * HOUR)
     assert providers_to_search(w.saga) == (PAYPAL,)
     assert [type(look) for look in looks_wanted(w.saga, w.now + DAY)] == [FindPayments]
-    w.sees, w.fault = lambda look: True, lambda call: "reply"
-    w.pass_time(w.now + HOUR)
-    assert providers_to_search(w.saga) == ()
-    # What nobody could have approved was never made: another is asked for.
-    w.agree(newest(w, "ada"))
-    assert standing(w, "ada") == "authorized"
 
 
 def test_what_a_provider_without_a_list_never_answered_was_never_made(w: Two) -> None:

@@ -4,6 +4,7 @@ Each story is a seed. The world checks after every step that sums and ledger are
 of postings, I3, I6), and at every end that nothing is held, kept or left (I1, I2).
 """
 
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -89,6 +90,36 @@ SIGHTS: Any = st.one_of(
         ]
     ),
 )
+
+
+def told_by(webhooks: list[tuple[int, int]]) -> World:
+    """A trip of three whose webhooks come as said: before which call, and about what."""
+    w = world(flight(), stay())
+    calls, perform = count(), w.perform
+
+    def after_webhooks(seq: int) -> None:
+        call = next(calls)
+        for about in [about for before, about in webhooks if before == call]:
+            known = [*w.payments, *w.orders, "nobody"]
+            of = known[about % len(known)]
+            w.put(Wake(order_id=of) if of in w.orders else Wake(payment_id=of))
+        perform(seq)
+
+    w.perform = after_webhooks  # type: ignore[method-assign]
+    for share in w.saga.shares:
+        w.put(Approve(user_id=share.user_id, method=CARD, client_id=share.user_id))
+    w.settle()
+    w.pass_time(w.now + HOUR)
+    return w
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 7)), max_size=30))
+def test_webhooks_in_any_order_and_number_change_nothing(webhooks: list[tuple[int, int]]) -> None:
+    w, quiet = told_by(webhooks), told_by([])
+    assert w.saga.state == quiet.saga.state == "COMPLETED"
+    assert w.ledger == quiet.ledger
+    assert [type(call) for call in w.calls] == [type(call) for call in quiet.calls]
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,24 +1,16 @@
 """Bookings through kill -9: one story, one site at which a process ends, and what is left of it all."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import trio
 from booking_audit import Evidence, findings, gather
-from booking_people import SECRETS, VISA, Script
-from booking_stand import DAY_MS, Stand, Victim
+from booking_people import SECRETS
+from booking_points import PAYPAL, STORIES, Point
+from booking_stand import DAY_MS, Stand
 
-from actors.booking.sites import (
-    AFTER_COMMIT,
-    BEFORE_COMMIT,
-    RESULT_COMMITTED,
-    after_call,
-    before_call,
-)
-from gateways.sandbox.sites import WEBHOOK_AFTER, WEBHOOK_BEFORE, after_effect, before_effect
 from loadtest.accounts import ApiError, UnreachableError
 from loadtest.client import Refused
 
@@ -36,112 +28,6 @@ FOLLOWED_AFTER: Final = 2.5
 """Seconds after which a server has heard of a leap."""
 
 AT_LAST_MS: Final = 4 * DAY_MS
-WEBHOOKS: Final = (3, 6, 9)
-"""With these the sandbox ends; the first may still be those of a booking before."""
-
-EFFECTS: Final = {
-    "open_payment": ("stripe.open", "paypal.open"),
-    "authorise": ("stripe.confirm", "paypal.ask", "paypal.authorise"),
-    "capture": ("stripe.capture", "paypal.capture"),
-    "cancel_payment": ("stripe.cancel", "paypal.void"),
-    "refund": ("stripe.refund", "paypal.refund"),
-    "hold": ("amadeus.order", "amadeus.room", "duffel.order"),
-    "confirm": ("duffel.pay",),
-    "release": ("consolidator.release",),
-    "cancel_order": ("amadeus.cancel", "duffel.quote_cancel", "duffel.cancel"),
-}
-"""What the sandbox does for a call."""
-
-PAYPAL: Final = "paypal"
-ASKING: Final = "pm_card_authenticationRequired"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Story:
-    """`lapses`: Bob's hold runs out when it is to be captured; of one that is paid `at_paypal`, that of whom
-    `loses`. `only`: the sites that are gone through, by their beginnings; all of them where there are none."""
-
-    name: str
-    supplier: str
-    kind: str = "flight"
-    only: tuple[str, ...] = ()
-    ada: Script = field(default_factory=Script)
-    bob: Script = field(default_factory=Script)
-    lapses: bool = False
-    loses: Literal["ada", "bob"] = "bob"
-
-    @property
-    def at_paypal(self) -> bool:
-        return PAYPAL in self.bob.methods
-
-
-STORIES: Final = {
-    story.name: story
-    for story in (
-        Story(name="happy", supplier="amadeus"),
-        Story(
-            name="unwinding",
-            supplier="amadeus",
-            bob=Script(gives_up=True),
-            lapses=True,
-        ),
-        Story(
-            name="repair",
-            supplier="duffel",
-            bob=Script(methods=(ASKING, VISA), has_other_card=True),
-            lapses=True,
-        ),
-        Story(
-            name="unwinding at duffel",
-            supplier="duffel",
-            bob=Script(gives_up=True),
-            lapses=True,
-            only=("call.cancel_order", "duffel.quote_cancel", "duffel.cancel"),
-        ),
-        Story(name="stay", supplier="amadeus", kind="hotel", only=("call.hold", "amadeus.room")),
-        Story(
-            name="paypal",
-            supplier="amadeus",
-            bob=Script(methods=(PAYPAL,)),
-            only=("call.open_payment", "call.authorise", "call.capture", "paypal."),
-        ),
-        Story(
-            name="paypal lost",
-            supplier="amadeus",
-            bob=Script(methods=(PAYPAL,), gives_up=True),
-            lapses=True,
-            only=("call.cancel_payment", "paypal.void"),
-        ),
-        Story(
-            name="paypal refunded",
-            supplier="amadeus",
-            ada=Script(gives_up=True),
-            bob=Script(methods=(PAYPAL,)),
-            lapses=True,
-            loses="ada",
-            only=("call.refund", "paypal.refund"),
-        ),
-    )
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """Where a process ends. `site` "": nowhere. `is_awaited`: people look again once they are connected again;
-    else the booking goes on by itself."""
-
-    story: str
-    victim: Victim = "server"
-    site: str = ""
-    nth: int = 1
-    is_awaited: bool = True
-
-    @property
-    def crash_at(self) -> str:
-        return f"{self.site}:{self.nth}" if self.site else ""
-
-    def __str__(self) -> str:
-        return f"{self.story}, {self.victim} at {self.crash_at or 'no site'}"
 
 
 @dataclass
@@ -168,42 +54,6 @@ class Tally:
             f"{self.played} bookings, {len(self.hit)} kills, {len(self.missed)} sites not reached, "
             f"{self.ends}, {len(self.findings)} findings"
         )
-
-
-def points_of(seen: Evidence, story: Story) -> list[Point]:
-    """All at which a booking that went as `seen` may lose the server or the sandbox: each reach of each
-    site. Every fifth of the server's leaves people waiting, every second of the sandbox's is a child's."""
-    ops = Counter(str(row["op"]) for row in seen.intents)
-    reaches = Counter({BEFORE_COMMIT: seen.saga.revision, AFTER_COMMIT: seen.saga.revision})
-    reaches[RESULT_COMMITTED] = len(seen.intents)
-    for op, count in ops.items():
-        reaches[before_call(op)] = reaches[after_call(op)] = count
-    points = [
-        Point(story=story.name, site=site, nth=nth, is_awaited=nth % 5 > 0)
-        for site, count in reaches.items()
-        for nth in range(1, count + 1)
-    ]
-    effects: Counter[str] = Counter()
-    for op, count in ops.items():
-        for effect in EFFECTS[op]:
-            provider = effect.split(".")[0]
-            if provider in ("stripe", PAYPAL) and story.at_paypal:
-                effects[before_effect(effect)] = effects[after_effect(effect)] = 1
-            elif provider in ("stripe", "consolidator", story.supplier):
-                effects[before_effect(effect)] = effects[after_effect(effect)] = count
-    for victim, places in (("sandbox", (".before",)), ("child", (".after",))):
-        points += [
-            Point(story=story.name, victim=victim, site=site, nth=nth)
-            for site, count in effects.items()
-            if site.endswith(places)
-            for nth in range(1, count + 1)
-        ]
-    points += [
-        Point(story=story.name, victim="sandbox", site=site, nth=nth)
-        for site in (WEBHOOK_BEFORE, WEBHOOK_AFTER)
-        for nth in WEBHOOKS
-    ]
-    return [one for one in points if not story.only or one.site.startswith(story.only)]
 
 
 async def play_all(stand: Stand, points: Sequence[Point]) -> Tally:

@@ -7,8 +7,9 @@ from typing import Final
 
 import pytest
 import trio
-from booking_crash import STORIES, Point, Story, Tally, play_all, play_together, points_of
+from booking_crash import Tally, play_all, play_together
 from booking_mutations import unseen
+from booking_points import STORIES, Point, Story, points_of
 from booking_stand import Stand, standing
 from forked_server import warm_server
 

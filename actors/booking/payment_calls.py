@@ -14,7 +14,15 @@ from actors.booking.calls import (
     Refund,
 )
 from actors.booking.moves import manual
-from actors.booking.payments import PaymentCall, decline, doubt, lose, observe, refunded
+from actors.booking.payments import (
+    PaymentCall,
+    decline,
+    doubt,
+    is_replayable,
+    lose,
+    observe,
+    refunded,
+)
 from actors.booking.state import TERMINAL, Payment
 from actors.booking.steps import (
     CallOutcome,
@@ -201,12 +209,22 @@ def suspect(turn: Turn) -> None:
                 turn.at_once(FIND)
 
 
+def _repeat_young_keys(turn: Turn) -> None:
+    """What no list has shown (yet) may be on its way: its key once more, later, as long as it is kept."""
+    for share in turn.saga.shares:
+        for payment in share.payments:
+            is_lost = payment.must_find and not payment.is_void and payment.payment_id is None
+            if is_lost and is_replayable(turn.saga, payment, payment.opened_at, turn.now):
+                turn.put_payment(share.id, replace(payment, must_find=False))
+                turn.back_off(payment_subject(share.id, payment.version))
+
+
 def _list_seen(turn: Turn, outcome: LookOutcome) -> None:
     if not isinstance(outcome, PaymentsFound | Unsupported):
         turn.back_off(FIND)
+        _repeat_young_keys(turn)
         return
     known = outcome.payments if isinstance(outcome, PaymentsFound) else ()
-    is_waiting = False
     for share in turn.saga.shares:
         for payment in share.payments:
             if payment.payment_id is not None or (payment.is_void and not payment.must_find):
@@ -232,9 +250,8 @@ def _list_seen(turn: Turn, outcome: LookOutcome) -> None:
             elif payment.must_find and turn.now >= payment.opened_at + PROVEN_AFTER:
                 # Without its id nobody can have authorised it: it holds nothing.
                 turn.put_payment(share.id, replace(payment, is_void=True, must_find=False))
-            elif payment.must_find:
-                is_waiting = True
-    if is_waiting:
+    _repeat_young_keys(turn)
+    if any(payment.must_find for share in turn.saga.shares for payment in share.payments):
         turn.back_off(FIND)
     else:
         turn.settled(FIND)

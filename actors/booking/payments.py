@@ -23,7 +23,7 @@ from actors.booking.postings import (
     post_refunded,
 )
 from actors.booking.state import Payment, Provider, Saga, Share
-from actors.booking.timing import POLL_ACTION, POLL_HELD, REPLAY_MARGIN
+from actors.booking.timing import LISTED_EVERY, POLL_ACTION, POLL_HELD, REPLAY_MARGIN
 from actors.booking.turn import Turn, is_payment_busy, payment_look, payment_subject
 from protocol.frames import Money
 from protocol.payments import Declined, PaymentReference, PaymentState, PaymentStatus
@@ -270,12 +270,16 @@ def undo(turn: Turn, share_id: str, payment: Payment) -> bool:
 
 
 def resolve_open(turn: Turn, share: Share, payment: Payment) -> None:
-    """Its making was not answered: the same call again while the key is young, and a list after that."""
+    """Its making was not answered: the same call again while the key is young, and a list after that; and
+    each third time, because a provider may answer a key with the same error for ever (APIS §7.2)."""
+    subject = payment_subject(share.id, payment.version)
     if payment.must_find or is_payment_busy(turn.saga, share.id, payment):
         return
-    if not is_replayable(turn.saga, payment, payment.opened_at, turn.now):
+    is_open, tries = turn.is_open(subject), turn.saga.tries.get(subject, 0)
+    is_stubborn = is_open and payment.is_doubtful and tries > 0 and tries % LISTED_EVERY == 0
+    if is_stubborn or not is_replayable(turn.saga, payment, payment.opened_at, turn.now):
         turn.put_payment(share.id, replace(payment, must_find=True))
-    elif turn.is_open(payment_subject(share.id, payment.version)):
+    elif is_open:
         call_open(turn, share, payment)
 
 

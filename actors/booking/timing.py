@@ -47,6 +47,10 @@ midnight that ends the second day after it was made (we ask Amadeus for that), a
 REPLAY_MARGIN: Final = HOUR
 """Keys are repeated only while they are younger than what the provider promises, less this."""
 
+LISTED_EVERY: Final = 3
+"""Each so manieth time that the making of a payment is not answered, it is looked for in the list before its
+key is repeated."""
+
 CONFIRM_AGAIN: Final = 2 * MINUTE
 """How long after an unanswered confirmation a held order counts as not confirmed."""
 

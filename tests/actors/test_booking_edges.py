@@ -23,7 +23,7 @@ from actors.booking.views import needs_operator, view
 from core.errors import Rejected
 from protocol.frames import Money
 from protocol.payments import Busy, PaymentRefused
-from protocol.suppliers import Refused, Unsupported
+from protocol.suppliers import Refused, Unknown, Unsupported
 from protocol.travel import OrderState
 
 
@@ -101,6 +101,47 @@ def test_a_payment_that_was_made_without_an_answer_is_found_in_the_list() -> Non
     w.pass_time(w.now + MINUTE)
     assert w.saga.shares[0].state == "authorized"
     assert len(w.payments) == 1
+
+
+def test_a_payment_whose_key_repeats_an_error_is_found_in_the_list_long_before_the_key_is_old() -> (
+    None
+):
+    w = world()
+    execute = w.execute
+
+    def broken(call: Any) -> Any:
+        answer = execute(call)
+        return Unknown(detail="500") if isinstance(call, OpenPayment) else answer
+
+    w.execute = broken  # type: ignore[method-assign]
+    pay_all(w)
+    assert run(w) == "COMPLETED"
+    assert len(w.payments) == 3
+
+
+def test_a_key_that_repeats_an_error_and_made_nothing_gives_way_to_another_after_an_hour() -> None:
+    w = world()
+    execute = w.execute
+
+    def broken(call: Any) -> Any:
+        if isinstance(call, OpenPayment) and call.reference.version == 1:
+            return Unknown(detail="500")
+        return execute(call)
+
+    w.execute = broken  # type: ignore[method-assign]
+    pay_all(w)
+    assert run(w, minutes=50) == "COLLECTING"
+    assert run(w, minutes=30) == "COMPLETED"
+    assert [share.payments[0].is_void for share in w.saga.shares] == [True] * 3
+
+
+def test_a_provider_that_cannot_be_reached_for_minutes_is_asked_under_the_same_key() -> None:
+    w = world()
+    answering(w, OpenPayment, *[Unknown(detail="no connection")] * 5)
+    w.put(Approve(user_id="ada", method=CARD, client_id="1"))
+    run(w)
+    [payment] = w.saga.shares[0].payments
+    assert (w.saga.shares[0].state, payment.version) == ("authorized", 1)
 
 
 def lost_and_void(w: World) -> Kept:

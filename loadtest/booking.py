@@ -51,7 +51,7 @@ READY_WITHIN: Final = 60.0
 SLOT_FOR: Final = 25.0
 """Seconds after which a trip that has not ended makes room for the next one: it may wait for hours."""
 
-SAGAS_WITHIN: Final = 240.0
+ENDS_WITHIN: Final = 120.0
 """Seconds that everything has to end in, once time has leapt."""
 
 LEAST_COMPLETED: Final = {True: 0.99, False: 0.6}
@@ -64,8 +64,8 @@ COMPLETED, CANCELLED, MANUAL = "booked", "cancelled", "manual"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is played. `tail`: seconds of storm after the last start; `calms`: then no rule is left, before
-    time leaps. `rest`: seconds after the last end, for what was under way. `bad_cards`: the share of
-    people whose first card is refused. `command` starts the server."""
+    time leaps. `rest`: seconds after the last end, for what was under way; `ends_within`: after the leap,
+    at most. `bad_cards`: the share of people whose first card is refused. `command` starts the server."""
 
     sagas: int
     seed: int
@@ -77,6 +77,7 @@ class Plan:
     tail: float = 30.0
     calms: bool = True
     rest: float = 4.0
+    ends_within: float = ENDS_WITHIN
     command: Sequence[str] = COMMAND
 
 
@@ -233,7 +234,7 @@ class _Run:
         played = self._played
         played.leapt_at = trio.current_time()
         await self._suppliers.advance(LEAP_MS)
-        with trio.move_on_after(SAGAS_WITHIN):
+        with trio.move_on_after(self._plan.ends_within):
             await self._all_over()
         played.ended_at = trio.current_time()
         await trio.sleep(self._plan.rest)

@@ -89,6 +89,7 @@ async def played(control: Control, *, sagas: int, breaks: str = "") -> dict[str,
         tail=control.tail,
         calms=control.calms,
         rest=control.rest,
+        ends_within=60.0,
         command=command,
     )
     return report_of(plan, await play(plan, lambda line: None))

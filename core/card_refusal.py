@@ -36,6 +36,9 @@ _NO_CARDS: Final = re.compile(
 """Names of fields that hold what somebody made for machines, what is secret, or telephone numbers."""
 MAX_DEPTH: Final = 32
 _SHORTEST, _LONGEST = 13, 19
+_FIRST: Final = "23456"
+_FEWEST: Final = 3
+"""Digits of a group: cards show four and more, and the last of nineteen three."""
 
 
 def may_hold_card(raw: bytes) -> bool:
@@ -55,17 +58,21 @@ def _is_card(number: str) -> bool:
 
 
 def _numbers(text: str) -> Iterator[str]:
-    """Groups of digits that stand side by side with the same sign between them, as long as a card's number:
-    what comes after it on the card may stand there too."""
+    """Groups of three digits and more that stand side by side with the same sign between them, as long as a
+    card's number and beginning like one: what comes after it on the card may stand there too."""
     groups = [found.groups() for found in _GROUP.finditer(_UUID.sub("id", text))]
     for start, (first, sign) in enumerate(groups):
+        if first[0] not in _FIRST or not _FEWEST <= len(first) <= _LONGEST:
+            continue
         number, between = first, sign
         for group, after in groups[start + 1 :]:
-            if between is None or between != sign or len(number) > _LONGEST:
+            if between is None or between != sign or len(group) < _FEWEST:
                 break
             if len(number) >= _SHORTEST:
                 yield number
             number, between = number + group, after
+            if len(number) > _LONGEST:
+                break
         if _SHORTEST <= len(number) <= _LONGEST:
             yield number
 

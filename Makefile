@@ -61,7 +61,7 @@ format: .venv/ready    ## lay out the code
 	@.venv/bin/ruff check --fix .
 
 soak: .venv/ready      ## the long versions of the property and crash tests
-	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_BOOKING_KILLS=1 CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile tests/simulation tests/e2e tests/fuzz
+	@CARAVAN_SEEDS=10000 CARAVAN_CRASH_ROUNDS=10 CARAVAN_BOOKING_KILLS=1 CARAVAN_BOOKING_CONTROLS=all CARAVAN_FUZZ_FRAMES=2000000 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile tests/simulation tests/e2e tests/fuzz
 	@seq 0 $$(($(JOBS) - 1)) | xargs -P $(JOBS) -I{} $(PY) tests/simulation/booking_play.py --all-doubles --part {}/$(JOBS)
 	@$(PY) tests/simulation/booking_play.py --silences
 

@@ -17,7 +17,7 @@ from actors.booking.sites import (
 )
 from gateways.sandbox.sites import WEBHOOK_AFTER, WEBHOOK_BEFORE, after_effect, before_effect
 
-WEBHOOKS: Final = (3, 6, 9)
+WEBHOOKS: Final = (2, 4, 6)
 """With these the sandbox ends; the first may still be those of a booking before."""
 
 EFFECTS: Final = {

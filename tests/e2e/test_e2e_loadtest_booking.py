@@ -73,7 +73,7 @@ CONTROLS: Final = {
     ),
 }
 ALL: Final = os.environ.get("CARAVAN_BOOKING_CONTROLS") == "all"
-SHORT: Final = pytest.mark.skipif(not ALL, reason="make soak runs it")
+LONG: Final = pytest.mark.skipif(not ALL, reason="make soak runs it")
 
 
 async def played(control: Control, *, sagas: int, breaks: str = "") -> dict[str, Any]:
@@ -105,7 +105,7 @@ async def test_two_groups_book_and_nothing_is_amiss() -> None:
     assert report["agreed_at_paypal"] == 2
 
 
-@SHORT
+@LONG
 @pytest.mark.parametrize("name", CONTROLS)
 async def test_the_right_server_keeps_its_promises_whatever_the_control_plays(name: str) -> None:
     report = await played(CONTROLS[name], sagas=2)
@@ -113,7 +113,7 @@ async def test_the_right_server_keeps_its_promises_whatever_the_control_plays(na
     assert {figure: report[figure] for figure in FIGURES} == dict.fromkeys(FIGURES, 0), report
 
 
-@SHORT
+@LONG
 @pytest.mark.parametrize("name", CONTROLS)
 async def test_a_server_that_breaks_a_rule_is_found(name: str) -> None:
     report = await played(CONTROLS[name], sagas=2, breaks=name)

@@ -22,7 +22,8 @@ T = TypeVar("T")
 NAME: Final = "paypal"
 POLICY: Final = GuardPolicy(most_running=16, most_waiting=512, call_within=20.0)
 MAX_ANSWER_BYTES: Final = 1_048_576
-CONNECT_WITHIN: Final = 5.0
+TURN_WITHIN: Final = 1.5
+REACHED_WITHIN: Final = 3.0
 CONNECTIONS: Final = 64
 TOKEN_SLACK: Final = 60.0
 """Seconds before its end after which a token is not used any more."""
@@ -67,9 +68,7 @@ class PayPalCalls:
         self._settings = settings
         self._http = httpx.AsyncClient(
             headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(
-                settings.call_within, connect=CONNECT_WITHIN, pool=CONNECT_WITHIN
-            ),
+            timeout=httpx.Timeout(settings.call_within, connect=REACHED_WITHIN, pool=TURN_WITHIN),
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             verify=settings.mode == "live",
             follow_redirects=False,

@@ -11,7 +11,8 @@ import trio
 MAX_ANSWER_BYTES: Final = 8_388_608
 """A hundred payments with their charges are less than one."""
 
-CONNECT_WITHIN: Final = 5.0
+TURN_WITHIN: Final = 1.5
+REACHED_WITHIN: Final = 3.0
 CONNECTIONS: Final = 64
 
 NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -60,7 +61,7 @@ class StripeTransport(stripe.HTTPXClient):
     def _opened(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             headers={"Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(self._within, connect=CONNECT_WITHIN, pool=CONNECT_WITHIN),
+            timeout=httpx.Timeout(self._within, connect=REACHED_WITHIN, pool=TURN_WITHIN),
             limits=httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             verify=self._is_live,
             follow_redirects=False,

@@ -171,7 +171,9 @@ class DeskActor(Actor[Any]):
                         offer = shown
                     else:
                         offer = await self._for_party(principal, shown, wanted)
-                    priced = await self._ports.travel.price(principal.tenant_id, offer.id)
+                    priced = await self._ports.travel.price(
+                        principal.tenant_id, offer.id, to_book=True
+                    )
                 except Rejected as refusal:
                     if not refusal.temporary:
                         raise

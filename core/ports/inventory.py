@@ -20,6 +20,7 @@ class Capabilities:
     `hold`: "soft" reserves until a day and cancels by itself, "hard" until an exact moment.
     `cancel`: only before ticketing, by the fare's own rules, or not at all. `issue`: whether
     `confirm` makes the supplier issue tickets, or somebody else does that out of band.
+    `sells_once`: of all the offers of one search one can be booked, once.
     `only_browsing`: why nothing of this kind can be booked here, a sentence for people; empty: it can.
     """
 
@@ -29,6 +30,7 @@ class Capabilities:
     finds_by_reference: bool = False
     is_create_idempotent: bool = False
     creates_later: bool = False
+    sells_once: bool = False
     most_travellers: int = 9
     only_browsing: str = ""
 

@@ -49,6 +49,7 @@ class TravelSearch(Protocol):
         `within`, and gets what there is by then. Raises `Rejected` when every
         one finds the query wrong, `Overloaded` when too many searches are under way."""
 
-    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
-        """Raises `Rejected`: `not_found` for an unknown offer, `conflict` for one that cannot be had
+    async def price(self, tenant_id: int, offer_id: str, *, to_book: bool = False) -> Repriced:
+        """`to_book`: nobody else may have been shown the search that it then is from, where a supplier
+        sells each search once. Raises `Rejected`: `not_found` for an unknown offer, `conflict` for one that cannot be had
         any more, `gds_timeout` when the supplier does not answer in time."""

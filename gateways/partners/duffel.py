@@ -29,6 +29,7 @@ FLIGHTS: Final = Capabilities(
     issue="by_supplier",
     finds_by_reference=True,
     creates_later=True,
+    sells_once=True,
     most_travellers=9,
 )
 POLICY: Final = GuardPolicy(call_within=ANSWER_WITHIN)

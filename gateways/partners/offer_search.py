@@ -101,14 +101,14 @@ class OfferSearch:
             raise refusals[0]
         return await self._found(tenant_id, user_id, query, searches)
 
-    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+    async def price(self, tenant_id: int, offer_id: str, *, to_book: bool = False) -> Repriced:
         await self._suppliers_there()
         offer = await self._offers.get(tenant_id, offer_id)
         if offer is None:
             raise Rejected("not_found", "There is no such offer.")
         try:
             with trio.fail_after(PRICE_WITHIN):
-                source = await self._today(offer)
+                source = await self._today(offer, to_book=to_book)
         except trio.TooSlowError:
             raise Rejected("gds_timeout", "The supplier did not answer in time.") from None
         if source is None:
@@ -227,13 +227,13 @@ class OfferSearch:
 
     # Pricing.
 
-    async def _today(self, offer: Offer) -> SupplierOffer | None:
+    async def _today(self, offer: Offer, *, to_book: bool) -> SupplierOffer | None:
         """From the supplier that was cheapest, else from the next that has the same. Raises
         `Unavailable` when one of them could not be asked and nobody else has it."""
         failure: Unavailable | None = None
         for source in (offer.source, *offer.others):
             try:
-                priced = await self._priced(source, offer.query)
+                priced = await self._priced(source, offer.query, to_book=to_book)
             except Unavailable as error:
                 failure = failure or error
                 continue
@@ -243,14 +243,19 @@ class OfferSearch:
             raise failure
         return None
 
-    async def _priced(self, source: SupplierOffer, query: Query) -> SupplierOffer | None:
-        """None: this supplier has it no more. An expired offer is searched again."""
+    async def _priced(
+        self, source: SupplierOffer, query: Query, *, to_book: bool = False
+    ) -> SupplierOffer | None:
+        """None: this supplier has it no more. An expired offer is searched again, and so is one of a
+        search that others were shown who could book from it first."""
         supplier = self._suppliers.get(source.supplier)
         if supplier is None:
             if not self._running.is_set():  # the next suppliers will be there in a moment
                 raise Unavailable
             return None
-        if source.expires_at > self._clock.now_ms():
+        able = supplier.capabilities("flight" if isinstance(query, FlightQuery) else "hotel")
+        is_shared = to_book and able is not None and able.sells_once
+        if source.expires_at > self._clock.now_ms() and not is_shared:
             result = await supplier.reprice(source, query)
             if isinstance(result, Priced):
                 return result.offer

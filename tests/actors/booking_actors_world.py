@@ -138,7 +138,7 @@ class FakeTrips:
         await self.offers.add(tenant_id, user_id, self.found)
         return Found(offers=tuple(self.found), suppliers=())
 
-    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+    async def price(self, tenant_id: int, offer_id: str, *, to_book: bool = False) -> Repriced:
         await trio.sleep(0.1)
         self.priced += 1
         if self.failing > 0:

@@ -313,7 +313,7 @@ class FakeTravel:
         await trio.sleep(self.takes)
         return self.found
 
-    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+    async def price(self, tenant_id: int, offer_id: str, *, to_book: bool = False) -> Repriced:
         if isinstance(self.priced, Rejected):
             raise self.priced
         return self.priced

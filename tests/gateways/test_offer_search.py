@@ -90,11 +90,14 @@ class Supplier:
         self.name = name
         self.found, self.priced, self.after = found, priced, after
         self.searched = 0
+        self.sells_once = False
 
     def capabilities(self, kind: str) -> Capabilities | None:
         if kind != "flight":
             return None
-        return Capabilities(hold="soft", cancel="pre_ticket", issue="explicit")
+        return Capabilities(
+            hold="soft", cancel="pre_ticket", issue="explicit", sells_once=self.sells_once
+        )
 
     async def search(self, query: Any) -> Sequence[SupplierOffer]:
         self.searched += 1
@@ -433,6 +436,24 @@ async def test_an_expired_offer_is_searched_again(autojump_clock: trio.testing.M
         assert priced.offer.source.total.amount == 130
         assert likeness(priced.offer.source) == likeness(offer.source)
         assert priced.previous == offer.source.total
+
+
+@pytest.mark.parametrize(("sells_once", "searches"), [(True, 3), (False, 1)])
+async def test_who_books_from_a_search_that_sells_once_has_one_of_their_own(
+    autojump_clock: trio.testing.MockClock, sells_once: bool, searches: int
+) -> None:
+    """Two groups were shown the same search: the second to book found its offer gone."""
+    supplier = Supplier("a", [flight("a", 100)])
+    supplier.sells_once = sells_once
+    world = World(supplier)
+    async with world.open() as desk:
+        ada, ben = await world.shown(), await world.shown()
+        assert supplier.searched == 1
+        assert (await desk.price(1, ada.id)).previous is None
+        assert supplier.searched == 1
+        for offer in (ada, ben):
+            assert (await desk.price(1, offer.id, to_book=True)).previous is None
+        assert supplier.searched == searches
 
 
 async def test_another_supplier_of_the_same_takes_over(

@@ -190,7 +190,7 @@ class FakeTravel:
         asked = Asked(name="amadeus", state="late" if self.partial else "answered")
         return Found(offers=tuple(self.offers(query)), suppliers=(asked,))
 
-    async def price(self, tenant_id: int, offer_id: str) -> Repriced:
+    async def price(self, tenant_id: int, offer_id: str, *, to_book: bool = False) -> Repriced:
         await trio.sleep(self.takes)
         if offer_id not in self.prices:
             raise Rejected("conflict", "This offer cannot be had any more. Please search again.")

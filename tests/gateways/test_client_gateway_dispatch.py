@@ -13,6 +13,7 @@ from gateways.client.conformance import ECHO_POLICY
 from gateways.client.policy import Policy
 from gateways.client.turns import MAX_HELD
 from protocol.addresses import Address
+from protocol.booking import BOOKING, DESK
 from protocol.chat import PostMessage
 from protocol.frames import Done
 from protocol.room import AwaitTurn
@@ -122,6 +123,47 @@ async def test_a_board_whose_room_is_unknown_is_so_too_and_what_was_held_goes_on
         actors.envelopes.pop().answer(Done())
         answers = [await client.receive() for _ in range(2)]
     assert [(one["type"], one["ref"]) for one in answers] == [("error", 1), ("ok", 2)]
+
+
+async def test_a_board_that_takes_nothing_any_more_refuses_and_so_does_who_was_held_by_it() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(type="plan.open", roomId="r", ref=1)
+        await client.send(**POST, ref=2)
+        await trio.testing.wait_all_tasks_blocked()
+        world.system.refusal = Overloaded()
+        actors.envelopes.pop().answer(Done())
+        answers = [await client.receive() for _ in range(2)]
+    assert [(one["code"], one["ref"]) for one in answers] == [("overloaded", 1), ("overloaded", 2)]
+
+
+async def test_a_refused_command_waits_for_no_board_of_another_room() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(type="plan.open", roomId="r", ref=1)
+        await client.send(**{**POST, "roomId": "s", "content": 7}, ref=2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert [type(e.message) for e in actors.envelopes] == [AwaitTurn, AwaitTurn]
+        actors.envelopes.pop().answer(Done())
+        error = await client.receive()
+    assert (error["code"], error["ref"]) == ("bad_request", 2)
+
+
+async def test_bookings_are_their_own_and_quotes_their_askers() -> None:
+    world = World()
+    reached: list[Address] = []
+    async with world.running():
+        client = await world.welcomed()
+        world.system.behaviour = lambda address, envelope: reached.append(address)
+        await client.send(type="booking.get", bookingId="b", ref=1)
+        await client.send(type="booking.quote", offerIds=["o"], adults=1, ref=2)
+        await trio.testing.wait_all_tasks_blocked()
+    assert reached[0] == BOOKING.at("b")
+    assert reached[1].kind == DESK
 
 
 async def test_what_waits_for_a_board_is_bounded() -> None:

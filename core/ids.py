@@ -1,5 +1,6 @@
 """New ids: UUIDv7 in one rising row per process, and secrets."""
 
+import hashlib
 import secrets
 from typing import Final
 
@@ -31,8 +32,7 @@ class ProcessIds:
             | 0b10 << 62
             | self._chance.getrandbits(62)
         )
-        text = f"{number:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        return _text(number)
 
     def secret(self) -> str:
         return secrets.token_urlsafe(32)
@@ -49,3 +49,15 @@ class ProcessIds:
     def _seed(self, stamp: int) -> None:
         self._stamp = stamp
         self._counter = self._chance.getrandbits(_COUNTER_BITS - 1)
+
+
+def derived_uuid7(at_ms: int, name: str) -> str:
+    """A UUIDv7 whose random bits are a hash of `name`: what is named again has the same id."""
+    hashed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:10], "big")
+    number = (at_ms & 0xFFFF_FFFF_FFFF) << 80 | hashed
+    return _text(number & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62))
+
+
+def _text(number: int) -> str:
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,7 +1,5 @@
 """What people are told of a booking: in their language, each once, and the room in one card."""
 
-import hashlib
-import uuid
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -22,6 +20,7 @@ from actors.booking.views import seen_by, view
 from core.delivery import Delivery
 from core.errors import Rejected
 from core.identity import Principal
+from core.ids import derived_uuid7
 from core.ports.bookings import BookingEventRow, Bookings
 from core.ports.outbox import OutboxEvent
 from core.ports.repositories import User, Users
@@ -355,9 +354,5 @@ def card_of(told: Told, locale: str) -> BookingCard:
 
 
 def notice_id(booking_id: str, row: BookingEventRow) -> str:
-    """The room message's id: a UUIDv7 (RFC 9562 §5.7) of the event's time, whose random bits are a hash
-    of what it is about, so that a repeat has the same."""
-    hashed = hashlib.sha256(f"{booking_id}:{row.version}".encode()).digest()
-    bits = int.from_bytes(row.at.to_bytes(6, "big") + hashed[:10], "big")
-    bits = bits & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62)
-    return str(uuid.UUID(int=bits))
+    """The room message's id: of the event's time and what it is about, so that a repeat has the same."""
+    return derived_uuid7(row.at, f"{booking_id}:{row.version}")

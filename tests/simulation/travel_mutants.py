@@ -122,8 +122,10 @@ def yesterdays_price() -> Patches:
     """What has not expired costs what it cost."""
     priced = OfferSearch._priced
 
-    async def trusting(self: Any, source: SupplierOffer, query: Query) -> SupplierOffer | None:
-        now = await priced(self, source, query)
+    async def trusting(
+        self: Any, source: SupplierOffer, query: Query, **more: Any
+    ) -> SupplierOffer | None:
+        now = await priced(self, source, query, **more)
         return source if source.expires_at > self._clock.now_ms() and now is not None else now
 
     yield OfferSearch, "_priced", trusting
@@ -306,10 +308,12 @@ def gone_for_now_is_gone() -> Patches:
     """While the suppliers begin anew, what they sell cannot be had any more."""
     priced = OfferSearch._priced
 
-    async def hasty(self: Any, source: SupplierOffer, query: Query) -> SupplierOffer | None:
+    async def hasty(
+        self: Any, source: SupplierOffer, query: Query, **more: Any
+    ) -> SupplierOffer | None:
         if source.supplier not in self._suppliers:
             return None
-        return await priced(self, source, query)
+        return await priced(self, source, query, **more)
 
     yield OfferSearch, "_priced", hasty
 
@@ -317,7 +321,7 @@ def gone_for_now_is_gone() -> Patches:
 def day_that_is_over() -> Patches:
     """A supplier that finds an old search wrong answers for all of them, and in words of a search."""
 
-    async def strict(self: Any, offer: Offer) -> SupplierOffer | None:
+    async def strict(self: Any, offer: Offer, **more: Any) -> SupplierOffer | None:
         for source in (offer.source, *offer.others):
             supplier = self._suppliers[source.supplier]
             if source.expires_at <= self._clock.now_ms():
@@ -327,7 +331,7 @@ def day_that_is_over() -> Patches:
                     continue
                 except Rejected:
                     raise
-        return await today(self, offer)
+        return await today(self, offer, **more)
 
     today = OfferSearch._today
     yield OfferSearch, "_today", strict

@@ -362,19 +362,22 @@ def test_ctrl_c_ends_a_command_that_waits(command: str, tmp_path: Path) -> None:
             "seed": ["seed", "--url", f"http://127.0.0.1:{port}"],
             "admin": ["admin", "grant", "ada", "admin"],
         }
-        process = subprocess.Popen(
+        silent.settimeout(QUICKLY)
+        with subprocess.Popen(
             [sys.executable, "main.py", *arguments[command]],
             cwd=ROOT,
             env=environment(tmp_path / "data", DATABASE_URL=f"postgresql://u@127.0.0.1:{port}/x"),
             stderr=subprocess.PIPE,
             text=True,
-        )
-        silent.settimeout(QUICKLY)
-        connection, _ = silent.accept()
-        with connection:
-            process.send_signal(signal.SIGINT)
-            began = time.monotonic()
-            _, errors = process.communicate(timeout=20)
+        ) as process:
+            try:
+                connection, _ = silent.accept()
+                with connection:
+                    process.send_signal(signal.SIGINT)
+                    began = time.monotonic()
+                    _, errors = process.communicate(timeout=20)
+            finally:  # one that did not end must not be blamed on a later test
+                process.kill()
 
     assert time.monotonic() - began < 4
     assert errors == ""

@@ -353,6 +353,16 @@ def test_ctrl_c_ends_a_chat(protocol_server: ServerProcess, tmp_path: Path) -> N
     assert (process.returncode, errors) == (0, "")
 
 
+@pytest.fixture
+def heard_ctrl_c() -> Iterator[None]:
+    """Shells start what runs in the background deaf to Ctrl-C, and so is whatever that starts: a
+    command is to hear it here wherever the tests themselves run."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard_ctrl_c")
 @pytest.mark.parametrize("command", ["seed", "admin"])
 def test_ctrl_c_ends_a_command_that_waits(command: str, tmp_path: Path) -> None:
     """Both wait for somebody who listens and never answers."""

@@ -53,23 +53,19 @@ class Pace:
     def __init__(self, per_second: float) -> None:
         self._gap, self._next = 1 / per_second, 0.0
         self._queue = trio.Lock()
+        self._door = trio.Lock()
 
     async def turn(self) -> None:
         """Whoever comes first is first. Cancelled: the turn is another's."""
         async with self._queue:
-            await self._next_turn()
+            await self.early_turn()
 
     async def early_turn(self) -> None:
-        """Beside the first of the queue: for what cannot wait until all the reads had theirs."""
-        await self._next_turn()
-
-    async def _next_turn(self) -> None:
-        while True:
+        """Right behind the first of the queue: for what cannot wait until all the reads had theirs.
+        At the door too whoever comes first is first, so early turns never keep the queue out."""
+        async with self._door:
             await trio.sleep_until(self._next)
-            now = trio.current_time()
-            if now >= self._next:
-                self._next = now + self._gap
-                return
+            self._next = trio.current_time() + self._gap
 
 
 class AmadeusCalls:

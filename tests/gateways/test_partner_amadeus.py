@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from amadeus_samples import (
     FLIGHT,
     FLIGHTS,
@@ -313,29 +314,37 @@ async def test_a_supplier_that_only_fails_is_left_alone() -> None:
         assert len(pair.server.heads) == 3
 
 
-async def test_a_change_does_not_wait_for_all_the_reads_before_it(autojump_clock: Any) -> None:
-    pace = Pace(8.0)
-    turns: list[tuple[str, float]] = []
-    asked: list[str] = []
+async def turns_at(pace: Pace, reads: int, changes: int) -> tuple[list[str], list[float]]:
+    """Who had a turn, and when, where the changes come while the fourth read is the next."""
+    names: list[str] = []
+    times: list[float] = []
 
     async def take(name: str) -> None:
-        asked.append(name)
-        await (pace.early_turn() if name == "change" else pace.turn())
-        turns.append((name, trio.current_time() - begun))
+        await (pace.early_turn() if name.startswith("change") else pace.turn())
+        names.append(name)
+        times.append(trio.current_time())
 
-    begun = trio.current_time()
     async with trio.open_nursery() as nursery:
-        for number in range(40):
-            nursery.start_soon(take, f"read {number}")
-        await trio.sleep(0.3)
-        nursery.start_soon(take, "change")
-    names = [name for name, _ in turns]
-    assert names.index("change") <= 5
-    names.remove("change")
-    asked.remove("change")
-    assert names == asked
-    gaps = [after - before for (_, before), (_, after) in pairwise(turns)]
-    assert min(gaps) == pytest.approx(0.125)
+        for kind, count in (("read", reads), ("change", changes)):
+            for number in range(count):
+                nursery.start_soon(take, f"{kind} {number}")
+                await trio.testing.wait_all_tasks_blocked()
+            await trio.sleep(0.3)
+    return names, times
+
+
+async def test_a_change_does_not_wait_for_all_the_reads_before_it(autojump_clock: Any) -> None:
+    names, times = await turns_at(Pace(8.0), reads=40, changes=1)
+    assert names.index("change 0") == 4
+    names.remove("change 0")
+    assert names == [f"read {number}" for number in range(40)]
+    assert [after - before for before, after in pairwise(times)] == pytest.approx([0.125] * 40)
+
+
+async def test_changes_do_not_keep_the_reads_out(autojump_clock: Any) -> None:
+    names, _ = await turns_at(Pace(8.0), reads=6, changes=3)
+    changes = [f"change {number}" for number in range(3)]
+    assert names[3:] == ["read 3", *changes, "read 4", "read 5"]
 
 
 async def test_turns_are_an_eighth_of_a_second_apart(autojump_clock: Any) -> None:

@@ -34,6 +34,9 @@ _NO_CARDS: Final = re.compile(
     r"(^|_|[a-z])(id|ids|Id|Ids|key|password|otp|token|Token|phone|url|epoch)\Z"
 )
 """Names of fields that hold what somebody made for machines, what is secret, or telephone numbers."""
+_WORD: Final = re.compile(r"[A-Za-z_]{1,32}")
+"""What is named of keys that people choose: whoever reads a refusal finds the field, and it stays short."""
+
 MAX_DEPTH: Final = 32
 _SHORTEST, _LONGEST = 13, 19
 _FIRST: Final = "23456"
@@ -78,12 +81,12 @@ def _numbers(text: str) -> Iterator[str]:
 
 
 def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    """Every text that may hold one, with its camelCase path."""
+    """Every text that may hold one, with its camelCase path; free keys that are no words: `[...]`."""
     if depth < 0:
         return
     if isinstance(value, str):
         yield path, value
-    elif isinstance(value, int) and not isinstance(value, bool):
+    elif isinstance(value, int) and not isinstance(value, bool) and value > 0:
         yield path, str(value)
     elif isinstance(value, msgspec.Struct):
         names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
@@ -95,7 +98,12 @@ def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for name, item in value.items():
             if not _NO_CARDS.search(str(name)):
-                yield from _texts(item, f"{path}.{name}".strip("."), depth - 1)
+                yield from _texts(item, _below(path, name), depth - 1)
     elif isinstance(value, list | tuple):
         for place, item in enumerate(value):
             yield from _texts(item, f"{path}[{place}]", depth - 1)
+
+
+def _below(path: str, name: object) -> str:
+    is_word = _WORD.fullmatch(str(name)) is not None
+    return f"{path}.{name}".strip(".") if is_word else f"{path}[...]"

@@ -112,6 +112,22 @@ def test_a_whole_number_in_a_free_form_is_looked_at(number: int) -> None:
         demand_no_card(command)
 
 
+@pytest.mark.parametrize("number", [-5685096207228533716, -4242424242424242])
+def test_what_is_less_than_nothing_is_no_card_s_number(number: int) -> None:
+    """Fuzzing, seed 20261124 frame 73949."""
+    op = PlanOp(op="add", id="1", kind="stop", fields={"is": number})
+    demand_no_card(ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID))
+
+
+def test_a_refusal_repeats_no_key_that_is_not_a_short_word() -> None:
+    """Keys in free form are of any length, and may hold what nobody should read again."""
+    fields = {"x" * 9_000: {"4242": {"note": ["4242424242424242"]}}}
+    op = PlanOp(op="add", id="1", kind="stop", fields=fields)
+    with pytest.raises(Rejected) as refusal:
+        demand_no_card(ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID))
+    assert [name for name, _ in refusal.value.fields] == ["ops[0].fields[...][...].note[0]"]
+
+
 UUIDS = st.builds(
     lambda at, random: str(
         UUID(

@@ -12,6 +12,8 @@ from memory_gateway import NOW_MS, ROOM, MemoryGateway, Peer, Received
 from valid_frames import CANARY
 from verdicts import Verdict, compare, verdict_of
 
+from core.card_refusal import demand_no_card
+from core.errors import Rejected
 from protocol.addresses import Address
 from protocol.close_codes import CloseCode
 from protocol.errors import ERROR_CODES
@@ -162,6 +164,13 @@ class Oracle:
             return "answered"
         if is_opening:
             return self._closed(got, CloseCode.UNAUTHENTICATED)
+        if (named := _card_in(frame)) is not None:
+            assert not self.gateway.delivered, "a card's number was delivered"
+            # The field is named, by the client's words where these are short ones.
+            unnamed = [raw.replace(named[0].encode(), b"") for raw in got.raw]
+            error = self._one_error(got._replace(raw=unnamed), "bad_request", ref)
+            assert [fault["field"] for fault in error["fields"]] == named
+            return "refused bad_request"
         if isinstance(frame, UNBUILT):
             assert not self._one_error(got, "unavailable", ref)["temporary"]
             return "refused unavailable"
@@ -231,6 +240,15 @@ OF_THE_SESSION = frozenset(
 
 def _goes_to_an_actor(frame: Any) -> bool:
     return not isinstance(frame, (Ping, Pong, SetPresence, *UNBUILT))
+
+
+def _card_in(frame: Any) -> list[str] | None:
+    """The field in which a number in free form looks like a card's, by chance."""
+    try:
+        demand_no_card(frame)
+    except Rejected as refusal:
+        return [name for name, _ in refusal.fields]
+    return None
 
 
 def _address(peer: Peer, frame: Any) -> Address:

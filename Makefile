@@ -1,8 +1,8 @@
 # `make run` and `make test` do all the set-up they need on a machine with Python >= 3.11 and make.
 PYTHON ?= python3
 PY := .venv/bin/python
-# Processes that share the tests.
-JOBS ?= 2
+# Processes that share the tests: one more than processors here, since some wait for processes they have killed.
+JOBS ?= 3
 JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py) $(addprefix tests/gateways/,test_ws_frames.py test_client_gateway_protocol.py test_client_gateway_dispatch.py)
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 

@@ -9,7 +9,7 @@ from crash_run import CrashRun, Outcome, Victim
 from forked_server import ForkedServer, warm_server
 from server_process import ServerProcess, wait_gone
 
-ROUNDS = int(os.environ.get("CARAVAN_CRASH_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("CARAVAN_CRASH_ROUNDS", "6"))
 CONTROL_ROUNDS = 4
 NOTHING = {"lost": 0, "doubled": 0, "holes": 0, "repeated": 0, "disordered": 0}
 

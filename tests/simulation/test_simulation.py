@@ -22,7 +22,7 @@ from simulation import play
 from trio._core import _run as scheduler
 from virtual_time import StuckError, run_seeded
 
-SEEDS = int(os.environ.get("CARAVAN_SEEDS", "600"))
+SEEDS = int(os.environ.get("CARAVAN_SEEDS", "400"))
 PLAY = Path(__file__).with_name("play.py")
 PARTS = max(1, SEEDS // 100)
 """Of the seeds: tests of their own, so that processes can share them."""

@@ -21,7 +21,7 @@ from travel_play import play_all
 from travel_simulation import play
 from travel_weather import RULES
 
-SEEDS = int(os.environ.get("CARAVAN_SEEDS", "200"))
+SEEDS = int(os.environ.get("CARAVAN_SEEDS", "100"))
 PARTS = max(1, SEEDS // 100)
 """Of the seeds: tests of their own, so that processes can share them."""
 HERE = Path(__file__).parent

@@ -145,7 +145,8 @@ def is_given_up(order: Order) -> bool:
 def payment_state(order: Order, settings: PayPalSettings) -> PaymentState:
     """Raises `ValueError` for what makes no sense."""
     unit = unit_of(order)
-    assert unit.amount is not None  # noqa: S101 (unit_of)
+    if unit.amount is None:
+        raise ValueError("an order without an amount")
     currency = unit.amount.currency_code
     state = PaymentState(
         payment_id=order.id,

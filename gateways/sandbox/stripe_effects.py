@@ -6,14 +6,12 @@ Effects: `authorized`, `captured`, `cancelled` (also of a payment that held noth
 
 from typing import Final, Literal
 
+from gateways.sandbox import effects
 from gateways.sandbox.exchange import Json, Request, Response
-from gateways.sandbox.faults import next_number
 from gateways.sandbox.records import Draft
 from gateways.sandbox.stripe_objects import Call
 
 EFFECTS: Final = "stripe.effects"
-MAX_EFFECTS: Final = 200_000
-MAX_PAGE: Final = 1_000
 Effect = Literal[
     "authorized",
     "captured",
@@ -30,10 +28,7 @@ Effect = Literal[
 def write(call: Call, effect: Effect, amount: int, of: Json, **members: object) -> None:
     """`amount` in Stripe's minor units; `of`: the object whose currency, metadata and transfer group are
     written; `members`: ids."""
-    records = call.setting.records
-    number = next_number(records, EFFECTS)
     entry: Json = {
-        "seq": number,
         "at": call.setting.now.wall,
         "businessAt": call.setting.now.business,
         "effect": effect,
@@ -45,19 +40,9 @@ def write(call: Call, effect: Effect, amount: int, of: Json, **members: object) 
         "idempotencyKey": call.key,
         **members,
     }
-    records.put(EFFECTS, f"{number:09}", entry)
-    if number > MAX_EFFECTS:
-        records.delete(EFFECTS, f"{number - MAX_EFFECTS:09}")
+    effects.keep(call.setting.records, EFFECTS, entry)
 
 
 def listed(request: Request, records: Draft) -> Response:
     """GET `/_sandbox/stripe/effects?after=SEQ`: a thousand at a time."""
-    after = request.value("after") or "0"
-    if not after.isdecimal():
-        return Response.of_json(400, {"detail": "after must be the seq of an entry."})
-    found: list[Json] = []
-    for _, entry in records.scan(EFFECTS, after=f"{int(after):09}"):
-        found.append(entry)
-        if len(found) == MAX_PAGE:
-            break
-    return Response.of_json(200, {"data": found})
+    return effects.listed(request, records, EFFECTS)

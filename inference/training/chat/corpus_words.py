@@ -15,26 +15,13 @@ from inference.engine.folder import OURS, Manifest
 from inference.training.chat.corpus import replies
 from inference.training.export.sealing import seal
 from inference.wording.filling import words_in
+from inference.wording.spelling import MONTHS
 
 DRAWN: Final = 120_000
 """Replies: of 7,009 words, the last four came after 100,000."""
 
 
-TIMES: Final = frozenset(
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
+TIMES: Final = MONTHS | {"march"}
 """Never the model's own: they come with a plan. (May is a verb, too.)"""
 
 

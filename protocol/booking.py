@@ -265,10 +265,11 @@ class BookingUpdated(Event, frozen=True, kw_only=True, tag="booking.update"):
 
 
 class WakeBooking(Value, frozen=True, kw_only=True):
-    """A booking was opened, or something of it changed elsewhere: look. `payment_id`: what changed, if
-    somebody said so."""
+    """A booking was opened, or something of it changed elsewhere: look. `payment_id`, `order_id`: what
+    changed, if somebody said so."""
 
     payment_id: str | None = None
+    order_id: str | None = None
 
 
 class OperateBooking(Value, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ and nothing but looking makes it certain.
 from typing import Literal
 
 from protocol.frames import Money, Value
+from protocol.ids import Millis
 from protocol.travel import OrderState
 
 RejectedKind = Literal["sold_out", "price_changed", "expired", "invalid", "auth", "quota"]
@@ -46,6 +47,14 @@ class Cancelled(Value, frozen=True, kw_only=True, tag="cancelled", tag_field="en
 
     was_gone: bool = False
     refund: Money | None = None
+
+
+class RefundQuoted(Value, frozen=True, kw_only=True, tag="refund_quoted", tag_field="ended"):
+    """What the supplier would give back if the order were cancelled now; nothing is cancelled by asking.
+    `expires_at`: until when it says so."""
+
+    refund: Money
+    expires_at: Millis | None = None
 
 
 class Unsupported(Value, frozen=True, kw_only=True, tag="unsupported", tag_field="ended"):

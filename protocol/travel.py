@@ -208,7 +208,11 @@ class Ticket(Value, frozen=True, kw_only=True):
 
 class OrderState(Value, frozen=True, kw_only=True):
     """An order as the supplier has it now. `locator`: the airline's or hotel's reference, six letters
-    of a PNR. `hold_until`: when the supplier lets an unpaid one go. `reference`: ours."""
+    of a PNR. `hold_until`: when the supplier lets an unpaid one go. `reference`: ours.
+
+    `itineraries`: the flights as they will be flown now; empty: the supplier does not say. `change_id`: a
+    change of the supplier's own that waits to be accepted by `Inventory.accept_change`. `returned`: what it
+    gives back of one that was cancelled, if it says so."""
 
     supplier: SupplierName
     order_id: str
@@ -218,3 +222,6 @@ class OrderState(Value, frozen=True, kw_only=True):
     total: Money | None = None
     hold_until: Millis | None = None
     tickets: tuple[Ticket, ...] = ()
+    itineraries: tuple[Itinerary, ...] = ()
+    change_id: str | None = None
+    returned: Money | None = None

@@ -6,7 +6,7 @@ from typing import Any, Final
 import trio
 
 from actors.booking.calls import Call, Look
-from actors.booking.commands import input_of, left_word, payment_of
+from actors.booking.commands import input_of, left_word, woken_by
 from actors.booking.journal import WAKE, journal_step, unpacked, wake_timer
 from actors.booking.machine import decide, looks_wanted, wake_at
 from actors.booking.performer import LEAVES_WITHIN, look, perform
@@ -119,7 +119,7 @@ class BookingActor(Actor[Any]):
                 await self._due(message)
                 envelope.answer(Done())
             case WakeBooking():
-                await self._step(Wake(payment_id=message.payment_id))
+                await self._step(Wake(payment_id=message.payment_id, order_id=message.order_id))
                 envelope.answer(Done())
             case OperateBooking():
                 if envelope.principal is not None:
@@ -300,7 +300,7 @@ class BookingActor(Actor[Any]):
         """A timer of ours: the wake; `webhook…`: what it names has changed; `operate…`: an operator's
         word that was left for us."""
         if due.name.startswith("webhook"):
-            await self._step(Wake(payment_id=payment_of(due.payload)))
+            await self._step(woken_by(due.payload))
             return
         if due.name.startswith("operate"):
             await self._step(_operation(left_word(due.payload)))

@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from actors.booking.steps import Answer, Approve, CallOff, Decline
+from actors.booking.steps import Answer, Approve, CallOff, Decline, Wake
 from core.card_refusal import CARD_NUMBER
 from core.errors import Rejected, Unavailable
 from core.ports.payments import Payments
@@ -63,11 +63,15 @@ def _approval(
     raise Rejected("bad_request", _METHOD, fields=[("paymentMethod", _METHOD)])
 
 
-def payment_of(payload: bytes | None) -> str | None:
-    """What a webhook's timer names: MessagePack `{paymentId}`."""
+def woken_by(payload: bytes | None) -> Wake:
+    """What a webhook's timer names: MessagePack `{paymentId}` or `{orderId}`."""
     found = msgspec.msgpack.decode(payload) if payload else {}
-    payment_id = found.get("paymentId") if isinstance(found, dict) else None
-    return payment_id if isinstance(payment_id, str) else None
+    names = found if isinstance(found, dict) else {}
+    payment_id, order_id = names.get("paymentId"), names.get("orderId")
+    return Wake(
+        payment_id=payment_id if isinstance(payment_id, str) else None,
+        order_id=order_id if isinstance(order_id, str) else None,
+    )
 
 
 def left_word(payload: bytes | None) -> OperateBooking:

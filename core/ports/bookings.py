@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from core.errors import Rejected
 from core.ports.durable_timers import TimerChange
+from core.ports.fraud import ScreeningRow
 from protocol.booking import BookingUpdated, ParticipantState
 from protocol.frames import Money
 from protocol.ledger import Posting
@@ -89,6 +90,7 @@ class JournalStep:
     postings: Sequence[Posting] = ()
     event: BookingEventRow | None = None
     timers: Sequence[TimerChange] = ()
+    screening: ScreeningRow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """What suppliers of travel can do for us: the seam to Amadeus, Duffel and whoever comes next.
 
-Reading may be repeated; `hold`, `confirm` and `cancel` are sent once: their results name what is not
+Reading may be repeated; `hold`, `confirm`, `cancel` and `accept_change` are sent once: their results name what is not
 known as a value, `Unknown`, so that no caller can forget it.
 """
 
@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from protocol.frames import Money
-from protocol.suppliers import CancelResult, HoldResult, NotSent, Refused, Unknown, Unsupported
+from protocol.suppliers import (
+    CancelResult,
+    HoldResult,
+    NotSent,
+    RefundQuoted,
+    Refused,
+    Unknown,
+    Unsupported,
+)
 from protocol.travel import OfferKind, OrderState, Query, SupplierOffer, Traveller
 
 
@@ -49,7 +57,7 @@ ConfirmResult = OrderState | Refused | NotSent | Unknown
 
 class Inventory(Protocol):
     """One supplier. Every call raises `core.errors.Unavailable` when it cannot be reached or answers
-    nonsense, but for the three that change something: they say so by `Unknown`. Those three are sent
+    nonsense, but for those that change something: they say so by `Unknown`. Those are sent
     whatever the breaker of the reads says (somebody has to decide), once, and within five seconds of
     being called, or they ended `NotSent`."""
 
@@ -80,8 +88,16 @@ class Inventory(Protocol):
         """The order as it is; None when the supplier does not know it. Raises `Unavailable` also where the
         supplier shows no orders of that kind (Amadeus' hotels)."""
 
-    async def cancel(self, order_id: str) -> CancelResult:
-        """Undo it, as far as the supplier lets us."""
+    async def cancel(self, order_id: str, *, at_least: Money | None = None) -> CancelResult:
+        """Undo it, as far as the supplier lets us. `at_least`: what people were told they get back; a
+        supplier that would return less, and says so before it cancels, is `Refused("price_changed")` with
+        that `price`, and nothing is cancelled."""
+
+    async def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
+        """What would come back if it were cancelled now; asking changes nothing. Raises `Unavailable`."""
+
+    async def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
+        """Accept what the supplier itself has changed; one that was accepted before is accepted."""
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         """Orders that carry our reference."""

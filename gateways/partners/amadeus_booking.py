@@ -13,12 +13,14 @@ from gateways.partners import amadeus_stays as stays
 from gateways.partners.amadeus_calls import AmadeusCalls, Changed
 from gateways.partners.amadeus_errors import WireError
 from gateways.partners.amadeus_settings import AmadeusSettings
+from protocol.frames import Money
 from protocol.suppliers import (
     Cancelled,
     CancelResult,
     Created,
     HoldResult,
     NotSent,
+    RefundQuoted,
     Refused,
     Unknown,
     Unsupported,
@@ -69,7 +71,7 @@ class AmadeusOrders:
             return None
         raise Unavailable
 
-    async def cancel(self, order_id: str) -> CancelResult:
+    async def cancel(self, order_id: str, *, at_least: Money | None = None) -> CancelResult:
         """`Refused` once it is ticketed, and for rooms."""
         if stays.is_stay(order_id) or not orders.is_order_id(order_id):
             return Refused(kind="invalid", detail="Amadeus cancels no such order")
@@ -91,6 +93,12 @@ class AmadeusOrders:
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         """Amadeus has no search for orders: the consolidator's queue has them."""
+        return Unsupported()
+
+    async def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
+        return Unsupported()
+
+    async def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
         return Unsupported()
 
     async def _hold_flight(

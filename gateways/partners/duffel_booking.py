@@ -21,6 +21,7 @@ from protocol.suppliers import (
     Created,
     HoldResult,
     NotSent,
+    RefundQuoted,
     Refused,
     Unknown,
     Unsupported,
@@ -98,7 +99,7 @@ class DuffelOrders:
             return None
         raise Unavailable
 
-    async def cancel(self, order_id: str) -> CancelResult:
+    async def cancel(self, order_id: str, *, at_least: Money | None = None) -> CancelResult:
         """Quoted, then confirmed; a quote alone has cancelled nothing."""
         if not orders.is_order_id(order_id):
             return Refused(kind="invalid", detail="Duffel cancels no such order")
@@ -118,6 +119,12 @@ class DuffelOrders:
             return Cancelled(refund=_refund(_cancellation(confirmed.body).data))
         except (ValueError, msgspec.MsgspecError):
             return Unknown(detail="a success that cannot be read")
+
+    async def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
+        return Unsupported()
+
+    async def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
+        return Unsupported()
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         """The account's list, newest first, as far back as a booking may reach. Raises `Unavailable` also when

@@ -19,6 +19,7 @@ from protocol.suppliers import (
     CancelResult,
     Created,
     HoldResult,
+    RefundQuoted,
     Refused,
     Unsupported,
 )
@@ -276,9 +277,15 @@ class FakeOrders:
         await self._reach()
         return self.core.get(order_id)
 
-    async def cancel(self, order_id: str) -> CancelResult:
+    async def cancel(self, order_id: str, *, at_least: Money | None = None) -> CancelResult:
         await trio.lowlevel.checkpoint()
         return self.core.cancel(order_id)
+
+    async def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
+        return Unsupported()
+
+    async def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
+        return Unsupported()
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         await self._reach()

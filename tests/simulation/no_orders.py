@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from core.errors import Unavailable
 from core.ports.inventory import ConfirmResult
-from protocol.suppliers import CancelResult, HoldResult, Unsupported
+from protocol.frames import Money
+from protocol.suppliers import CancelResult, HoldResult, RefundQuoted, Refused, Unsupported
 from protocol.travel import OrderState, SupplierOffer, Traveller
 
 
@@ -23,7 +24,13 @@ class NoOrders:
     async def get(self, order_id: str) -> OrderState | None:
         raise Unavailable
 
-    async def cancel(self, order_id: str) -> CancelResult:
+    async def cancel(self, order_id: str, *, at_least: Money | None = None) -> CancelResult:
+        raise Unavailable
+
+    async def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
+        raise Unavailable
+
+    async def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
         raise Unavailable
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:

@@ -72,6 +72,8 @@ async def play_all(stand: Stand, points: Sequence[Point]) -> Tally:
             if run.was_hit:
                 await run.back.wait()
             nursery.cancel_scope.cancel()
+        # The next one makes its own: what has not fired, and what was asked for twice, is not for it.
+        await stand.steer("DELETE", "/_sandbox/rules")
         # Before anything is armed that may end at once.
         await _judge(stand, run, tally)
         if after is not None and not (run.was_hit and _follows(point, after)):

@@ -201,10 +201,8 @@ def change_lines(event: Mapping[str, Any], who: str, titles: Mapping[str, str]) 
         fields = op.get("fields") or {}
         title = clean(titles.get(op["id"], "something"))
         match op["op"]:
-            case "add" if op["kind"] == "option" and fields.get("pollId"):
-                continue
-            case "add" if op["kind"] == "poll":
-                lines.append(f"{who} asks: {title} (/vote)")
+            case "add" if op["kind"] == "poll" or fields.get("pollId"):
+                continue  # the room has a message with a card
             case "add" if op["kind"] == "expense" and "amount" in fields:
                 lines.append(f"{who} notes an expense: {title}, {money_text(fields['amount'])}")
             case "add":
@@ -220,10 +218,18 @@ def change_lines(event: Mapping[str, Any], who: str, titles: Mapping[str, str]) 
                 verdict = f"votes for “{clean(chosen)}”" if chosen else "takes a vote back"
                 lines.append(f"{who} {verdict}: {title}")
             case _:
-                winner = titles.get(fields.get("winner") or "")
-                result = f"“{clean(winner)}” wins" if winner else "nothing wins"
-                lines.append(f"The poll is closed, and {result}: {title}")
+                continue  # the end of a poll, as its beginning
     return [f"    {line}" for line in lines]
+
+
+def poll_card_lines(cards: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What can be voted for, below the message that tells of it."""
+    return [
+        f"      {number}  {clean(option['title'])}" + ("" if number > 1 else "  (/vote N)")
+        for card in cards
+        if card.get("kind") == "poll" and not card.get("isClosed")
+        for number, option in enumerate(card.get("options") or (), 1)
+    ]
 
 
 def settlement_lines(answer: Mapping[str, Any], names: Names, me: str) -> list[str]:

@@ -7,7 +7,7 @@ import trio
 from commands.terminal_answers import Answers
 from commands.terminal_booking_state import Bookings, people_in
 from commands.terminal_people import Names, Numbers
-from commands.terminal_plan_words import Titles
+from commands.terminal_plan_words import Titles, poll_card_lines
 from commands.terminal_screen import Screen
 from commands.terminal_words import change_line, clean, day, message_line
 from loadtest.accounts import Account
@@ -104,7 +104,8 @@ class Talk:
                 self.bookings.offers_shown(cards)
             return self.answers.message_lines(message)
         if kind == "system":
-            return self.bookings.notice_lines(message, str(self.session.user.get("id")))
+            told = self.bookings.notice_lines(message, str(self.session.user.get("id")))
+            return [*told, *poll_card_lines(message.get("cards") or ())]
         return [message_line(message)]
 
     # What arrives

@@ -79,6 +79,25 @@ class BookingCard(Card, frozen=True, kw_only=True):
     participants: list[dict[str, str]]
 
 
+class PollChoice(Value, frozen=True, kw_only=True, omit_defaults=False):
+    """An option that can be voted for: its id on the board, and how many have."""
+
+    id: str
+    title: str
+    votes: int
+
+
+class PollCard(Card, frozen=True, kw_only=True):
+    """What `poll` adds. `id` is the poll's own on the room's board, `expires_at` its deadline; `version`: the
+    board's, the highest wins; `winner`: an option's id, of a closed poll that has one."""
+
+    version: int
+    is_closed: bool
+    options: list[PollChoice]
+    quorum: int | None = None
+    winner: str | None = None
+
+
 def place_card(place: Place, language: str, km: float | None = None) -> PlaceCard:
     """A place as it is shown to who reads this language (BCP 47)."""
     return PlaceCard(

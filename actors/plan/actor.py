@@ -9,6 +9,7 @@ import msgspec
 from actors.plan.board import Board
 from actors.plan.fields import wrong
 from actors.plan.machine import Given, next_deadline, overdue, rebase
+from actors.plan.polls import polls_in, polls_shown
 from actors.plan.ports import PlanPorts
 from actors.plan.settling import Paid, settle
 from core.actor import Actor, ActorSpec
@@ -34,6 +35,7 @@ from protocol.plan import (
     ReadItinerary,
     SettledUp,
     SettleUp,
+    ShowPolls,
     WinnerFound,
 )
 from protocol.room import ROOM
@@ -94,6 +96,8 @@ class PlanActor(Actor[Any]):
             case FindWinner(poll_id=poll_id):
                 await self._people(envelope.of())
                 envelope.answer(_winner(await self._present(), poll_id))
+            case ShowPolls(poll_ids=poll_ids):
+                envelope.answer(polls_shown(await self._present(), poll_ids))
             case SettleUp():
                 await self._people(envelope.of())
                 envelope.answer(await self._settled(await self._present()))
@@ -203,6 +207,7 @@ class PlanActor(Actor[Any]):
             change=change,
             snapshot=after.packed() if is_due else None,
             timers=() if is_set else (self._timer_at(due),),
+            has_polls=bool(polls_in(ops)),
         )
         self._forget()
         try:

@@ -15,6 +15,7 @@ from commands.terminal_plan_words import (
     board_lines,
     expense_of,
     newest_closed,
+    poll_card_lines,
     poll_of,
     settlement_lines,
 )
@@ -215,10 +216,14 @@ def test_others_changes_are_told_in_words() -> None:
     titles = Titles()
     add = {"op": "add", "id": "p", "kind": "poll", "fields": {"title": "Where?"}}
     option = {"op": "add", "id": "o", "kind": "option", "fields": {"title": "Rome", "pollId": "p"}}
-    assert titles.told({"ops": [add, option]}, "Ben") == ["    Ben asks: Where? (/vote)"]
+    assert titles.told({"ops": [add, option]}, "Ben") == []
+    choices = [{"title": "Rome"}, {"title": "Oslo"}]
+    card = {"kind": "poll", "isClosed": False, "options": choices}
+    assert poll_card_lines([card]) == ["      1  Rome  (/vote N)", "      2  Oslo"]
+    assert poll_card_lines([card | {"isClosed": True}, {"kind": "booking"}]) == []
     vote = {"op": "vote", "id": "p", "fields": {"by": BEN, "optionId": "o"}}
     assert titles.told({"ops": [vote]}, "Ben") == ["    Ben votes for “Rome”: Where?"]
     close = {"op": "close", "id": "p", "fields": {"winner": "o"}}
-    assert titles.told({"ops": [close]}, "x") == ["    The poll is closed, and “Rome” wins: Where?"]
+    assert titles.told({"ops": [close]}, "x") == []
     gone = {"op": "remove", "id": "unheard"}
     assert titles.told({"ops": [gone]}, "Ben") == ["    Ben took “something” off the plan."]

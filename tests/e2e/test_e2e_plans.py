@@ -59,6 +59,20 @@ async def closed(client: RawClient, room: Frame) -> Frame:
     )
 
 
+async def closing_card(client: RawClient, poll: Frame) -> Frame:
+    """What the room's message says of the poll's end."""
+    message = await client.find(
+        lambda frame: (
+            frame["type"] == "chat.message"
+            and any(
+                card["id"] == poll["id"] and card["isClosed"] for card in frame.get("cards", ())
+            )
+        )
+    )
+    found: Frame = message["cards"][0]
+    return found
+
+
 def business_ms(server: ServerProcess) -> int:
     """The suppliers' time, by which deadlines are judged: other tests of this server let it leap."""
     sandbox = json.loads((server.data_dir / "sandbox.json").read_text())
@@ -92,6 +106,12 @@ async def test_three_people_plan_a_weekend(
     assert (end["by"], end["ops"][0]["fields"]) == ("system", {"winner": second["id"]})
     versions = [frame["version"] for frame in chen.seen("plan.changed", roomId=room["id"])]
     assert versions == list(range(1, 7))
+    card = await closing_card(bob, asked)
+    assert (card["kind"], card["winner"]) == ("poll", second["id"])
+    assert [(each["id"], each["votes"]) for each in card["options"]] == [
+        (first["id"], 1),
+        (second["id"], 2),
+    ]
     late = await applied(bob, room, vote(asked, first), version=5)
     assert late["ops"] == []
     asking = {"pollId": asked["id"], "roomId": room["id"], "adults": 3}

@@ -1,0 +1,109 @@
+"""What a room is told of its polls: each beginning and each end once, with a card."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import trio
+import trio.testing
+from actors_world import ROOM_ID, T0, TENANT, FakeClient
+from plan_world import PlanWorld, poll, stop, vote
+from trio.testing import MockClock
+
+from actors.plan.courier import said
+from actors.plan.polls import polls_in
+from core.ports.outbox import OutboxEvent
+from core.ports.plans import PLAN_POLLED
+from protocol.cards import PollCard, PollChoice
+from protocol.limits import MAX_CARDS
+from protocol.plan import PlanOp
+
+
+def notices(client: FakeClient) -> list[dict[str, Any]]:
+    """What the server itself has said in the room, as a client reads it."""
+    messages = client.of_type("chat.message")
+    return [one for one in messages if one["sender"]["kind"] == "system"]
+
+
+async def settled() -> None:
+    await trio.testing.wait_all_tasks_blocked()
+    await trio.sleep(30)
+    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_room_sees_a_poll_begin_and_end(autojump_clock: MockClock) -> None:
+    world = PlanWorld()
+    async with world.running():
+        await world.make_room(2)
+        ada, ben = await world.people(1, 2)
+        await world.apply(ada, stop("s"), *poll(deadline=T0 + 3_600_000))
+        await settled()
+        [begun] = notices(ada)
+        assert begun["content"] == "User 1 asks: Where to?"
+        [card] = begun["cards"]
+        assert card == {
+            "kind": "poll",
+            "id": "p",
+            "title": "Where to?",
+            "expiresAt": T0 + 3_600_000,
+            "version": 1,
+            "isClosed": False,
+            "options": [
+                {"id": "rome", "title": "rome", "votes": 0},
+                {"id": "oslo", "title": "oslo", "votes": 0},
+            ],
+        }
+        await world.apply(ben, vote("oslo"))
+        await settled()
+        assert len(notices(ada)) == 1, "a vote is no news for the room"
+        await trio.sleep(3_600)
+        await settled()
+        [_, ended] = notices(ada)
+        assert ended["content"] == "The poll “Where to?” is closed: oslo has won."
+        [card] = ended["cards"]
+        assert (card["isClosed"], card["winner"], card["options"][1]["votes"]) == (True, "oslo", 1)
+
+
+async def test_what_is_delivered_again_is_said_once_and_what_is_gone_not_at_all(
+    autojump_clock: MockClock,
+) -> None:
+    world = PlanWorld()
+    async with world.running():
+        await world.make_room(1)
+        [ada] = await world.people(1)
+        await world.apply(ada, *poll())
+        await settled()
+        again = OutboxEvent(
+            position=9, tenant_id=TENANT, topic=PLAN_POLLED, key=ROOM_ID, first=1, last=1
+        )
+        await world.polls.receive([again, again])
+        assert len(notices(ada)) == 1
+        await world.apply(ada, PlanOp(op="remove", id="p"), version=1)
+        await world.polls.receive([again])
+        gone = OutboxEvent(
+            position=9, tenant_id=TENANT, topic=PLAN_POLLED, key=ROOM_ID, first=8, last=9
+        )
+        await world.polls.receive([gone])
+        assert len(notices(ada)) == 1
+
+
+def test_one_call_is_one_message_however_many_polls_it_has() -> None:
+    ops = [PlanOp(op="add", id=f"p{n}", kind="poll", fields={"title": "?"}) for n in range(99)]
+    assert polls_in(ops) == [f"p{n}" for n in range(MAX_CARDS)]
+    assert polls_in([stop("a"), PlanOp(op="vote", id="p"), PlanOp(op="close", id="p")]) == ["p"]
+
+
+def test_what_is_said_fits_what_became_of_it() -> None:
+    def card(**fields: Any) -> PollCard:
+        choices = [PollChoice(id="a", title="Rome", votes=2)]
+        whole = {"kind": "poll", "id": "p", "title": "Where?", "version": 1, "options": choices}
+        return PollCard(**whole | fields)
+
+    def text(cards: Sequence[PollCard], locale: str = "en") -> str:
+        return said(cards, "Ada", locale)
+
+    assert text([card(is_closed=False)]) == "Ada asks: Where?"
+    assert text([card(is_closed=True)]) == "The poll “Where?” is closed, and nothing has won."
+    assert "Rome" in text([card(is_closed=True, winner="a")])
+    several = [card(is_closed=False), card(is_closed=True)]
+    assert text(several) == "Polls that have begun or ended: 2"
+    assert text(several, "de") != text(several)

@@ -3,7 +3,6 @@
 from contextlib import suppress
 
 from actors.booking.telling import BookingCourier, BookingTellings
-from actors.plan.courier import PollCourier
 from actors.presence import actor as presence
 from actors.room import actor as room
 from actors.room.ports import RoomPorts
@@ -57,8 +56,7 @@ class Actors:
             [
                 *storage.read_models,
                 Courier(storage.log, self.delivery),
-                BookingCourier(storage.bookings, storage.users, self.delivery),
-                PollCourier(storage.plans, storage.users, self.system.ref, self.delivery),
+                BookingCourier(storage.bookings, storage.users, self.system.ref, self.delivery),
             ],
         )
         for spec in self._specs(storage, clock, ids, bounds):

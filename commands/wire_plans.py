@@ -16,6 +16,7 @@ def plan_spec(storage: Storage, actors: Actors, clock: Clock, business: Business
             tenant_id=DEFAULT_TENANT,
             plans=storage.plans,
             shares=storage.captured_shares,
+            users=storage.users,
             timers=storage.timers,
             leases=storage.leases,
             fanout=actors.fanout,

@@ -14,7 +14,6 @@ from core.reference import Ref
 from protocol.addresses import Address
 from protocol.codec import encode
 from protocol.frames import Value
-from protocol.room import ROOM, PostNotice
 
 log = structlog.get_logger()
 
@@ -58,26 +57,6 @@ class Delivery:
                     self._give_up(address, name, refusal)
                     return
         await self._put_aside(tenant_id, address, message, name)
-
-    async def post(self, room_id: str, notice: PostNotice) -> None:
-        """Say something in a room. One that the room refuses for good, or crashes over again and again, is
-        given up and logged: what comes next is worth more than that.
-
-        Raises `Rejected` that is temporary when the room cannot be reached: come again.
-        """
-        for _ in range(TRIES):
-            try:
-                await self._ref_to(ROOM.at(room_id)).ask(notice, timeout=DELIVER_WITHIN)
-                return
-            except Rejected as refusal:
-                problem = refusal
-            if problem.code == "internal":
-                await trio.sleep(TRY_AGAIN_AFTER)
-            elif problem.temporary:
-                raise problem
-            else:
-                break
-        self._give_up(ROOM.at(room_id), f"notice:{notice.message_id}", problem)
 
     async def _put_aside(self, tenant_id: int, address: Address, message: Value, name: str) -> None:
         timer = SetTimer(

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta
 
 from protocol.addresses import Kind
-from protocol.cards import PollCard
 from protocol.frames import Answer, Event, Money, RoomCommand, Value
 from protocol.ids import ClientId, Id, Seq
 from protocol.limits import MAX_FREE_BYTES
@@ -89,18 +88,6 @@ class WinnerFound(Answer, kw_only=True, tag="ok"):
 
     option_id: str
     offer_ids: list[str]
-
-
-class ShowPolls(Value, frozen=True, kw_only=True):
-    """outbox → board: these polls as they stand, for the room to see. Answered by `PollsShown`."""
-
-    poll_ids: list[Id]
-
-
-class PollsShown(Answer, kw_only=True, tag="ok"):
-    """Those that are (still) there, in the order asked for."""
-
-    polls: list[PollCard]
 
 
 class SettleUp(Value, frozen=True, kw_only=True):

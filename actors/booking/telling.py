@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+import structlog
 import trio
 from babel.dates import format_datetime
 from babel.numbers import format_currency
@@ -17,25 +18,34 @@ from actors.booking.state import Saga
 from actors.booking.steps import Sentence
 from actors.booking.views import seen_by, view
 from core.delivery import Delivery
+from core.errors import Rejected
 from core.identity import Principal
 from core.ids import derived_uuid7
 from core.ports.bookings import BookingEventRow, Bookings
 from core.ports.outbox import OutboxEvent
 from core.ports.repositories import User, Users
+from core.reference import Ref
 from core.texts import language_of, translate
+from protocol.addresses import Address
 from protocol.booking import BookingUpdated, BookingView
 from protocol.cards import BookingCard
 from protocol.frames import Money
 from protocol.money import exponent
-from protocol.room import PostNotice
+from protocol.room import ROOM, PostNotice
 from protocol.user import USER, TellBooking
 
 TOPIC: Final = "booking.told"
 NOBODY: Final = "…"
+TRIES: Final = 3
+TRY_AGAIN_AFTER: Final = 2.0
+_ROOM_WITHIN: Final = 30.0
 AT_ONCE: Final = 16
 """Bookings whose people are told at the same time: each of them waits for the store several times."""
 
 T = TypeVar("T")
+
+log: Final = structlog.get_logger("caravan.bookings")
+
 
 # In words.
 
@@ -239,9 +249,11 @@ class BookingCourier:
         self,
         bookings: Bookings,
         users: Users,
+        ref_to: Callable[[Address], Ref[Any]],
         delivery: Delivery,
     ) -> None:
-        self._bookings, self._users, self._delivery = bookings, users, delivery
+        self._bookings, self._users = bookings, users
+        self._ref_to, self._delivery = ref_to, delivery
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
         """One booking's in their order, several bookings' at a time. Raises `Unavailable` when an inbox or a
@@ -281,7 +293,8 @@ class BookingCourier:
     async def _tell_room(
         self, tenant_id: int, room_id: str, row: BookingEventRow, told: Told
     ) -> None:
-        """In the organiser's language."""
+        """In the organiser's language. One that the room refuses for good, or crashes over again and
+        again, is given up: all others wait behind it."""
         wanted = {*people_in([told.note]), told.organiser_id}
         found = await self._users.many(tenant_id, sorted(wanted))
         organiser = found.get(told.organiser_id)
@@ -292,7 +305,19 @@ class BookingCourier:
             content=said(told.note, locale, names=names, zone=tzinfo_of(organiser)),
             cards=[msgspec.to_builtins(card_of(told, locale))],
         )
-        await self._delivery.post(room_id, notice)
+        code = ""
+        for _ in range(TRIES):
+            try:
+                await self._ref_to(ROOM.at(room_id)).ask(notice, timeout=_ROOM_WITHIN)
+                return
+            except Rejected as refusal:
+                code = refusal.code
+                if code != "internal" and refusal.temporary:
+                    raise
+            if code != "internal":
+                break
+            await trio.sleep(TRY_AGAIN_AFTER)
+        log.error("booking.room_not_told", room_id=room_id, version=row.version, code=code)
 
 
 async def _side_by_side(do: Callable[[T], Awaitable[None]], things: Iterable[T]) -> None:

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from actors.plan.board import Board
 from actors.plan.fields import wrong
 from actors.plan.machine import Given, next_deadline, overdue, rebase
-from actors.plan.polls import polls_in, polls_shown
+from actors.plan.polls import NOBODY, polls_in, polls_shown, said
 from actors.plan.ports import PlanPorts
 from actors.plan.settling import Paid, settle
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope
 from core.errors import Rejected, Unavailable
 from core.identity import Principal
+from core.ids import derived_uuid7
 from core.ports.durable_timers import CancelTimer, SetTimer, TimerChange, TimerDue
 from core.ports.plans import PlanChange, PlanStep, StalePlan
 from core.texts import sentence
@@ -35,10 +37,9 @@ from protocol.plan import (
     ReadItinerary,
     SettledUp,
     SettleUp,
-    ShowPolls,
     WinnerFound,
 )
-from protocol.room import ROOM
+from protocol.room import ROOM, PostNotice
 
 SNAPSHOT_EVERY: Final = 16
 MAX_CHANGES_TOLD: Final = 200
@@ -48,7 +49,11 @@ MAX_TOLD_BYTES: Final = 131_072
 ROOM_WITHIN: Final = 5.0
 TRIES: Final = 3
 DEADLINE: Final = "deadline"
-"""The one timer that a board sets itself."""
+POLLS: Final = "polls:"
+"""Timers that a board sets itself: when the next poll ends; at once, that the room hears of the polls of a
+version."""
+
+log: Final = structlog.get_logger("caravan.plans")
 
 _NO_BOOKING: Final = sentence("There is no such booking of yours in this room.")
 _NO_POLL: Final = sentence("There is no such poll here.")
@@ -96,14 +101,15 @@ class PlanActor(Actor[Any]):
             case FindWinner(poll_id=poll_id):
                 await self._people(envelope.of())
                 envelope.answer(_winner(await self._present(), poll_id))
-            case ShowPolls(poll_ids=poll_ids):
-                envelope.answer(polls_shown(await self._present(), poll_ids))
             case SettleUp():
                 await self._people(envelope.of())
                 envelope.answer(await self._settled(await self._present()))
             case ReadItinerary(user_id=user_id):
                 await self._demand_joined(user_id)
                 envelope.answer(self._opened(await self._present(), None))
+            case TimerDue(name=name) if name.startswith(POLLS):
+                await self._present()
+                self.context.start_soon(self._tell_room, envelope)
             case TimerDue():
                 await self._present()
                 await self._set_timer_anew()
@@ -200,14 +206,16 @@ class PlanActor(Actor[Any]):
         is_due = after.version - self._snapshot_version >= SNAPSHOT_EVERY
         due = next_deadline(after)
         is_set = self._is_timer_known and due == self._timer
+        timers = () if is_set else (self._timer_at(due),)
+        if polls_in(ops):
+            timers = (*timers, self._news_of(after.version))
         step = PlanStep(
             tenant_id=self._ports.tenant_id,
             room_id=self._room_id,
             fence=self._fence,
             change=change,
             snapshot=after.packed() if is_due else None,
-            timers=() if is_set else (self._timer_at(due),),
-            has_polls=bool(polls_in(ops)),
+            timers=timers,
         )
         self._forget()
         try:
@@ -226,6 +234,15 @@ class PlanActor(Actor[Any]):
             return CancelTimer(tenant_id=tenant_id, address=address, name=DEADLINE)
         return SetTimer(tenant_id=tenant_id, address=address, name=DEADLINE, due_at=due)
 
+    def _news_of(self, version: int) -> TimerChange:
+        """What the room is told of a change's polls: a timer, because that survives a crash."""
+        return SetTimer(
+            tenant_id=self._ports.tenant_id,
+            address=PLAN.at(self._room_id),
+            name=f"{POLLS}{version}",
+            due_at=self._ports.business.business_ms(),
+        )
+
     async def _set_timer_anew(self) -> None:
         """The one that fired goes once it is answered; one that was set with a change stays."""
         due = None if self._board is None else next_deadline(self._board)
@@ -243,6 +260,46 @@ class PlanActor(Actor[Any]):
         )
         self._ports.fanout.publish_nowait(f"room:{self._room_id}", encode(event))
         self._ports.told[self._room_id] = change.version
+
+    async def _tell_room(self, envelope: Envelope[TimerDue]) -> None:
+        """A child task: one message for all polls that began or ended with a change; the room takes it
+        once, however often the timer comes."""
+        version = int(envelope.message.name.removeprefix(POLLS))
+        try:
+            notice = await self._notice(version)
+            if notice is not None:
+                room = self.context.ref_to(ROOM.at(self._room_id))
+                await room.ask(notice, timeout=ROOM_WITHIN)
+        except Rejected as refusal:
+            if refusal.temporary:
+                envelope.answer(refusal)
+                return
+            log.error(
+                "plan.room_not_told", room_id=self._room_id, version=version, code=refusal.code
+            )
+        envelope.answer(Done())
+
+    async def _notice(self, version: int) -> PostNotice | None:
+        """None: its polls are gone again."""
+        ports = self._ports
+        changes = await ports.plans.changes(
+            ports.tenant_id, self._room_id, after=version - 1, limit=1
+        )
+        for change in changes:
+            shown = polls_shown(await self._current(), polls_in(_OPS.decode(change.body)))
+            if shown:
+                users = await ports.users.many(ports.tenant_id, [change.by])
+                author = users.get(change.by)
+                return PostNotice(
+                    message_id=derived_uuid7(change.at, f"{self._room_id}:{version}:polls"),
+                    content=said(
+                        shown,
+                        NOBODY if author is None else author.name,
+                        "en" if author is None else author.locale,
+                    ),
+                    cards=[msgspec.to_builtins(poll) for poll in shown],
+                )
+        return None
 
     # The board as it is.
 

@@ -1,12 +1,20 @@
-"""A board's polls as a room sees them (pure)."""
+"""What a room is told of its board's polls (pure)."""
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from actors.plan.board import Board
+from core.texts import sentence, translate
 from protocol.cards import PollCard, PollChoice
 from protocol.limits import MAX_CARDS
-from protocol.plan import PlanOp, PollsShown
+from protocol.plan import PlanOp
+
+NOBODY: Final = "…"
+_ASKED: Final = sentence("{who} asks: {title}")
+_WON: Final = sentence("The poll “{title}” is closed: {winner} has won.")
+_LOST: Final = sentence("The poll “{title}” is closed, and nothing has won.")
+_SEVERAL: Final = sentence("Polls that have begun or ended: {count}")
 
 
 def polls_in(ops: Sequence[PlanOp]) -> list[str]:
@@ -16,9 +24,9 @@ def polls_in(ops: Sequence[PlanOp]) -> list[str]:
     return list(dict.fromkeys(found))[:MAX_CARDS]
 
 
-def polls_shown(board: Board, poll_ids: Sequence[str]) -> PollsShown:
-    """Those that are there."""
-    return PollsShown(polls=[card_of(board, id) for id in poll_ids if _is_poll(board, id)])
+def polls_shown(board: Board, poll_ids: Sequence[str]) -> list[PollCard]:
+    """Those that are (still) there."""
+    return [card_of(board, id) for id in poll_ids if _is_poll(board, id)]
 
 
 def card_of(board: Board, poll_id: str) -> PollCard:
@@ -39,6 +47,19 @@ def card_of(board: Board, poll_id: str) -> PollCard:
         quorum=poll.fields.get("quorum"),
         winner=poll.fields.get("winner"),
     )
+
+
+def said(polls: Sequence[PollCard], who: str, locale: str) -> str:
+    """What the room reads above the cards. `who` has changed the board."""
+    if len(polls) > 1:
+        return translate(_SEVERAL, locale, {"count": len(polls)})
+    [poll] = polls
+    if not poll.is_closed:
+        return translate(_ASKED, locale, {"who": who, "title": poll.title})
+    winner = next((each.title for each in poll.options if each.id == poll.winner), None)
+    if winner is None:
+        return translate(_LOST, locale, {"title": poll.title})
+    return translate(_WON, locale, {"title": poll.title, "winner": winner})
 
 
 def _is_poll(board: Board, id: str) -> bool:

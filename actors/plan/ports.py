@@ -7,6 +7,7 @@ from core.ports.durable_timers import DurableTimers
 from core.ports.fanout import Fanout
 from core.ports.leases import Leases
 from core.ports.plans import CapturedShares, Plans
+from core.ports.repositories import Users
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,7 @@ class PlanPorts:
     tenant_id: int
     plans: Plans
     shares: CapturedShares
+    users: Users
     timers: DurableTimers
     leases: Leases
     fanout: Fanout

@@ -15,7 +15,6 @@ MAX_KEPT: Final = 2_000
 """Changes of a room that are kept: as far back a repeated client id is recognised."""
 
 MAX_BOOKED: Final = 100
-PLAN_POLLED: Final = "plan.polled"
 
 
 class StalePlan(Rejected):
@@ -40,8 +39,7 @@ class PlanChange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStep:
     """A change to be stored; the stored version is its own minus one. `snapshot`: the board after it,
-    now and then. `has_polls`: some begin or end with it, which the outbox tells (topic `plan.polled`, key the
-    room's id, `first` = `last` = version)."""
+    now and then."""
 
     tenant_id: int
     room_id: str
@@ -49,7 +47,6 @@ class PlanStep:
     change: PlanChange
     snapshot: bytes | None = None
     timers: Sequence[TimerChange] = ()
-    has_polls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

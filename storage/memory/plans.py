@@ -11,7 +11,6 @@ from core.errors import Unavailable
 from core.ports.durable_timers import SetTimer
 from core.ports.plans import (
     MAX_KEPT,
-    PLAN_POLLED,
     CalendarAddress,
     CapturedShare,
     PlanChange,
@@ -22,7 +21,6 @@ from core.ports.plans import (
 from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan, MemoryDurableTimers
 from storage.memory.leases import MemoryShards
 from storage.memory.stored_bookings import StoredBookings
-from storage.memory.stored_log import Appended
 from storage.sharding import shard_of
 
 T = TypeVar("T")
@@ -35,7 +33,6 @@ class PlanTable:
 
     rows: dict[tuple[int, str], StoredPlan] = field(default_factory=dict)
     """`changes`: all that are kept."""
-    outbox: list[Appended] = field(default_factory=list)
 
 
 class MemoryPlans:
@@ -95,11 +92,6 @@ class MemoryPlans:
         if is_used or is_stale or row.version != change.version - 1:
             raise StalePlan
         self._timers.apply_now(step.timers)
-        if step.has_polls:
-            version = change.version
-            self.table.outbox.append(
-                Appended(step.tenant_id, step.room_id, version, version, topic=PLAN_POLLED)
-            )
         has_snapshot = step.snapshot is not None
         kept_from = change.version - MAX_KEPT
         self.table.rows[key] = StoredPlan(

@@ -6,14 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from core.ports.durable_timers import SetTimer
-from core.ports.plans import (
-    MAX_KEPT,
-    PLAN_POLLED,
-    PlanChange,
-    PlanStep,
-    StalePlan,
-    StoredPlan,
-)
+from core.ports.plans import MAX_KEPT, PlanChange, PlanStep, StalePlan, StoredPlan
 from storage.postgres.durable_timers import apply_changes
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
@@ -32,9 +25,6 @@ WITH own AS MATERIALIZED (
 ), logged AS (
     INSERT INTO plan_change (room_id, version, author, client_id, at, body)
     SELECT room_id, $5, $6::text, $7::uuid, $8::int8, $9::bytea FROM moved
-), told AS (
-    INSERT INTO outbox (tenant_id, topic, key, first, last)
-    SELECT $2::int, $12, room_id::text, $5, $5 FROM moved WHERE $13::bool
 ), shed AS (
     DELETE FROM plan_change c USING moved
      WHERE c.room_id = $1 AND c.version <= $5 - $11::int8 AND c.version <=
@@ -136,8 +126,6 @@ async def _commit(connection: Connection, step: PlanStep) -> None:
             change.body,
             step.snapshot,
             MAX_KEPT,
-            PLAN_POLLED,
-            step.has_polls,
         )
     except asyncpg.UniqueViolationError:
         raise StalePlan from None

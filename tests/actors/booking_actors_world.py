@@ -254,6 +254,7 @@ class BookingsWorld(World):
         courier = BookingCourier(
             self.bookings,
             self.users,
+            self.system.ref,
             Delivery(self.system.ref, self.timers, self.clock),
         )
         self.outbox = OutboxDispatcher(MemoryOutbox(self.stored), [courier])

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -75,7 +75,8 @@ class SlowInboxes:
 
 
 def courier_to(inboxes: SlowInboxes) -> BookingCourier:
-    return BookingCourier(cast(Bookings, Rows()), cast(Users, None), cast(Delivery, inboxes))
+    refs = cast("Any", None)
+    return BookingCourier(cast(Bookings, Rows()), cast(Users, None), refs, cast(Delivery, inboxes))
 
 
 def told(booking: str, version: int) -> OutboxEvent:

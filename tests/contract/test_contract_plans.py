@@ -12,21 +12,13 @@ from postgres_for_tests import fresh_dsn
 from core.chance import SystemChance
 from core.ids import ProcessIds
 from core.ports.durable_timers import CancelTimer, SetTimer
-from core.ports.plans import (
-    MAX_KEPT,
-    PLAN_POLLED,
-    CalendarAddress,
-    PlanChange,
-    PlanStep,
-    StalePlan,
-)
+from core.ports.plans import MAX_KEPT, CalendarAddress, PlanChange, PlanStep, StalePlan
 from protocol.plan import PLAN
 from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.durable_timers import MemoryDurableTimers
 from storage.memory.leases import MemoryShards
 from storage.memory.plans import MemoryCalendars, MemoryPlans
 from storage.postgres.durable_timers import PostgresDurableTimers
-from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.plan_calendars import PostgresCalendars
 from storage.postgres.plans import PostgresPlans
 from storage.postgres.pool import Connection, Database
@@ -46,14 +38,11 @@ class World:
     take_over: Callable[[], Awaitable[int]]
     nudges: list[int]
     ids: ProcessIds
-    told: Callable[[], Awaitable[list[tuple[str, str, int, int]]]]
     database: Database | None = None
 
     def step(self, version: int, **changes: Any) -> PlanStep:
         step = {
-            name: changes.pop(name)
-            for name in ("snapshot", "timers", "fence", "has_polls")
-            if name in changes
+            name: changes.pop(name) for name in ("snapshot", "timers", "fence") if name in changes
         }
         fields: dict[str, Any] = {
             "version": version,
@@ -89,12 +78,7 @@ async def kept(server: Any) -> AsyncIterator[World]:
 
         plans = MemoryPlans(shards, timers, on_timer_set=nudges.append)
         fence = shards.fence(shard)
-
-        async def announced() -> list[tuple[str, str, int, int]]:
-            return [(row.topic, row.room_id, row.first, row.last) for row in plans.table.outbox]
-
-        calendars = MemoryCalendars()
-        yield World(plans, calendars, timers, room_id, user_id, fence, take, nudges, ids, announced)
+        yield World(plans, MemoryCalendars(), timers, room_id, user_id, fence, take, nudges, ids)
         return
     async with (
         AsyncioBridge() as bridge,
@@ -106,10 +90,6 @@ async def kept(server: Any) -> AsyncIterator[World]:
         async def take_over() -> int:
             return await database.call(_refence, shard)
 
-        async def told() -> list[tuple[str, str, int, int]]:
-            batch = await PostgresOutbox(database).next_batch("test")
-            return [(each.topic, each.key, each.first, each.last) for each in batch.events]
-
         yield World(
             PostgresPlans(database, on_timer_set=nudges.append),
             PostgresCalendars(database),
@@ -120,7 +100,6 @@ async def kept(server: Any) -> AsyncIterator[World]:
             take_over,
             nudges,
             ids,
-            told,
             database,
         )
 
@@ -146,15 +125,6 @@ async def test_a_change_comes_back_as_it_was_and_a_board_is_snapshot_and_changes
     for foreign in ((2, kept.room_id), (TENANT, kept.ids.uuid7()), (TENANT, "no id")):
         assert await kept.plans.load(*foreign) is None
         assert list(await kept.plans.changes(*foreign, after=0, limit=9)) == []
-
-
-async def test_only_a_change_with_polls_is_announced(kept: World) -> None:
-    steps = [kept.step(1), kept.step(2, has_polls=True), kept.step(3)]
-    for step in steps:
-        await kept.plans.commit(step)
-    with pytest.raises(StalePlan):
-        await kept.plans.commit(kept.step(3, has_polls=True))
-    assert await kept.told() == [(PLAN_POLLED, kept.room_id, 2, 2)]
 
 
 async def test_who_is_behind_or_fenced_off_changes_nothing(kept: World) -> None:

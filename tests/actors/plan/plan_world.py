@@ -10,9 +10,7 @@ from actors_world import ROOM_ID, T0, TENANT, FakeClient, World, key
 from booking_actors_world import BusinessTime, TimerTime
 
 from actors.plan.actor import spec as plan_spec
-from actors.plan.courier import PollCourier
 from actors.plan.ports import PlanPorts
-from core.delivery import Delivery
 from core.durable_timers import DurableTimerService
 from core.envelope import Envelope
 from core.errors import Rejected
@@ -35,10 +33,8 @@ from storage.memory.durable_timers import (
     TimerTable,
 )
 from storage.memory.leases import MemoryLeases
-from storage.memory.outbox import MemoryOutbox
 from storage.memory.plans import MemoryCapturedShares, MemoryPlans, PlanTable
 from storage.memory.stored_bookings import StoredBookings, StoredRow
-from storage.outbox import OutboxDispatcher
 
 
 class Faults:
@@ -60,8 +56,7 @@ class PlanWorld(World):
         super().__init__()
         self.business = BusinessTime()
         self.faults = Faults()
-        self.table = TimerTable()
-        self.plan_table = PlanTable(outbox=self.stored.outbox)
+        self.table, self.plan_table = TimerTable(), PlanTable()
         self.bookings = StoredBookings(self.shards)
         if heir_of is not None:
             self.users, self.shards, self.stored = heir_of.users, heir_of.shards, heir_of.stored
@@ -88,6 +83,7 @@ class PlanWorld(World):
             tenant_id=TENANT,
             plans=self.plans,
             shares=MemoryCapturedShares(self.bookings),
+            users=self.users,
             timers=timers,
             leases=self.leases,
             fanout=self.fanout,
@@ -95,9 +91,6 @@ class PlanWorld(World):
             business=self.business,
         )
         self.keys = 0
-        delivery = Delivery(self.system.ref, timers, self.clock)
-        self.polls = PollCourier(self.plans, self.users, self.system.ref, delivery)
-        self.outbox = OutboxDispatcher(MemoryOutbox(self.stored), [self.polls])
 
     def _timer_set(self, due_at: int) -> None:
         self.service.nudge(due_at)
@@ -107,7 +100,6 @@ class PlanWorld(World):
         self.system.register(plan_spec(self.ports))
         async with super().running(), trio.open_nursery() as nursery:
             nursery.start_soon(self.service.run)
-            nursery.start_soon(self.outbox.run)
             yield self
             nursery.cancel_scope.cancel()
 

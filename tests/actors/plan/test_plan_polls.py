@@ -5,17 +5,18 @@ from typing import Any
 
 import trio
 import trio.testing
-from actors_world import ROOM_ID, T0, TENANT, FakeClient
+from actors_world import T0, FakeClient
 from plan_world import PlanWorld, poll, stop, vote
 from trio.testing import MockClock
 
-from actors.plan.courier import said
-from actors.plan.polls import polls_in
-from core.ports.outbox import OutboxEvent
-from core.ports.plans import PLAN_POLLED
+from actors.plan.actor import POLLS
+from actors.plan.polls import polls_in, said
+from core.ports.durable_timers import TimerDue
 from protocol.cards import PollCard, PollChoice
+from protocol.frames import Done
 from protocol.limits import MAX_CARDS
 from protocol.plan import PlanOp
+from storage.memory.durable_timers import Fault
 
 
 def notices(client: FakeClient) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ async def test_a_room_sees_a_poll_begin_and_end(autojump_clock: MockClock) -> No
         assert (card["isClosed"], card["winner"], card["options"][1]["votes"]) == (True, "oslo", 1)
 
 
-async def test_what_is_delivered_again_is_said_once_and_what_is_gone_not_at_all(
+async def test_what_comes_again_is_said_once_and_what_is_gone_not_at_all(
     autojump_clock: MockClock,
 ) -> None:
     world = PlanWorld()
@@ -72,18 +73,27 @@ async def test_what_is_delivered_again_is_said_once_and_what_is_gone_not_at_all(
         [ada] = await world.people(1)
         await world.apply(ada, *poll())
         await settled()
-        again = OutboxEvent(
-            position=9, tenant_id=TENANT, topic=PLAN_POLLED, key=ROOM_ID, first=1, last=1
-        )
-        await world.polls.receive([again, again])
+        again = TimerDue(name=f"{POLLS}1", due_at=T0)
+        assert isinstance(await world.board(None, again), Done)
         assert len(notices(ada)) == 1
         await world.apply(ada, PlanOp(op="remove", id="p"), version=1)
-        await world.polls.receive([again])
-        gone = OutboxEvent(
-            position=9, tenant_id=TENANT, topic=PLAN_POLLED, key=ROOM_ID, first=8, last=9
-        )
-        await world.polls.receive([gone])
+        for version in (1, 2, 99):
+            gone = TimerDue(name=f"{POLLS}{version}", due_at=T0)
+            assert isinstance(await world.board(None, gone), Done)
         assert len(notices(ada)) == 1
+
+
+async def test_a_crash_between_the_change_and_the_message_loses_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    world = PlanWorld()
+    async with world.running():
+        await world.make_room(1)
+        [ada] = await world.people(1)
+        world.faults.next.append(("commit", Fault.LOST_AFTER))
+        await world.apply(ada, *poll())
+        await settled()
+        assert [one["content"] for one in notices(ada)] == ["User 1 asks: Where to?"]
 
 
 def test_one_call_is_one_message_however_many_polls_it_has() -> None:

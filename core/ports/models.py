@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
-ModelKind = Literal["prior", "tower", "chat"]
-"""What most like; what makes numbers of items; what words answers."""
+ModelKind = Literal["prior", "tower", "chat", "fraud"]
+"""What most like; what makes numbers of items; what words answers; what bookings usually look like."""
 
 ModelState = Literal["candidate", "shadow", "active", "previous", "refused"]
 """Made; compared well, and waiting for an operator; in use; was in use; not to be used."""
 
-Job = Literal["daily", "weekly"]
+Job = Literal["daily", "weekly", "hourly"]
 Outcome = Literal["open", "done", "skipped", "failed"]
 By = Literal["run", "operator"]
 

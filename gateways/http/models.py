@@ -12,8 +12,8 @@ from core.ports.models import Job, Model, ModelKind, ModelRun, Models, ModelStat
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 
 RUNS_SHOWN: Final = 10
-KINDS: Final[tuple[ModelKind, ...]] = ("prior", "tower", "chat")
-JOBS: Final[tuple[Job, ...]] = ("daily", "weekly")
+KINDS: Final[tuple[ModelKind, ...]] = ("prior", "tower", "chat", "fraud")
+JOBS: Final[tuple[Job, ...]] = ("daily", "weekly", "hourly")
 
 
 class ModelVersion(View, frozen=True):
@@ -57,7 +57,8 @@ class RunView(View, frozen=True):
 
 
 class ModelPage(View, frozen=True):
-    """`in_use` on the node that answers: what understands, what words, by which tower and prior is ranked.
+    """`in_use` on the node that answers: what understands, what words, by which tower and prior is ranked,
+    what screens bookings.
     `troubles`: rows that this node cannot use, by kind; what came with the release is used instead.
     `wording`: segments by the tier that worded them, and each rung's counts, since the node's start. Of
     a kind without an active version what came with the release is in use."""

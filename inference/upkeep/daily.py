@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from core.ports.clock import Clock
-from core.ports.models import Model, ModelKind, Models
+from core.ports.models import Model, Models
 from inference.recommender.refit import TooLittle, Verdict, compared, enough, fitted, statistics
 from inference.recommender.taste import Floats
 from inference.recommender.tower import Tower
 from inference.recommender.voices import Voices
+from inference.upkeep.candidates import NOTHING_NEW, is_there, offer
 from inference.upkeep.gathering import Gathering
 from inference.upkeep.jobs import Result
 from inference.upkeep.prior import day_of, packed
@@ -17,7 +18,6 @@ from inference.upkeep.quiet_thread import run_quietly
 
 WITHIN: Final = 600.0
 NO_TOWER: Final = "there is no item tower"
-NOTHING_NEW: Final = "nothing new was learned: this one is there already"
 
 InUse = Callable[[], Awaitable[tuple[Tower, Floats] | None]]
 """The tower and what most like [16], here and now."""
@@ -65,31 +65,20 @@ class DailyRun:
         if await is_there(self._models, self._tenant_id, "prior", prior.digest):
             return Result(outcome="skipped", why=NOTHING_NEW, figures=figures)
         shadow = {name: figures[name] for name in ("loss", "in_use", "held_out", "people")}
-        await self._models.add(
+        model = Model(
+            kind="prior", version=prior.version, digest=prior.digest, figures=shadow, made_at=at
+        )
+        objection = "" if verdict.is_good else verdict.why
+        stood = await offer(
+            self._models,
             self._tenant_id,
-            Model(
-                kind="prior",
-                version=prior.version,
-                digest=prior.digest,
-                figures=shadow,
-                made_at=at,
-            ),
+            model,
             prior.body,
+            objection=objection,
+            why=verdict.why,
+            figures=figures,
         )
-        if not verdict.is_good:
-            await self._models.refuse(
-                self._tenant_id, "prior", prior.version, at=at, why=verdict.why, figures=shadow
-            )
-            return Result(why=f"{prior.version} refused: {verdict.why}", figures=figures)
-        stands = await self._models.promote(
-            self._tenant_id, "prior", prior.version, at=at, by="run", figures=shadow
-        )
-        return Result(why=f"{prior.version} {stands.state}: {verdict.why}", figures=figures)
-
-
-async def is_there(models: Models, tenant_id: int, kind: ModelKind, digest: str) -> bool:
-    """Whether a version is this one, whatever became of it."""
-    return any(row.digest == digest for row in await models.versions(tenant_id, kind))
+        return stood.result
 
 
 def _refit(voices: Voices, shown: Floats, tower: Tower, most: Floats) -> _Refit:

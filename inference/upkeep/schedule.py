@@ -1,4 +1,4 @@
-"""When the runs are due: at a quiet hour, by UTC (pure)."""
+"""When the runs are due: at a quiet hour, by UTC, or every hour (pure)."""
 
 from typing import Final
 
@@ -15,6 +15,8 @@ SUNDAY: Final = 3
 
 def due_at(job: Job, *, now: int, quiet_hour: int) -> int | None:
     """The time (ms since the epoch) of the run that may be done now; None: there is none."""
+    if job == "hourly":
+        return now // HOUR_MS * HOUR_MS
     today = (now - quiet_hour * HOUR_MS) // DAY_MS
     due = today * DAY_MS + quiet_hour * HOUR_MS
     if now - due >= OPEN_FOR_MS:

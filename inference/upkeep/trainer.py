@@ -3,9 +3,11 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +33,11 @@ ONE_THREAD: Final = dict.fromkeys(
     ),
     "1",
 )
+
+NOT_INSTALLED: Final = "the training group is not installed ({names})"
+
+Train = Callable[[Sequence[str]], Awaitable[int]]
+"""Runs a program to its end; how often it was paused. Raises `TrainingFailed`."""
 
 _log = structlog.get_logger("inference.upkeep")
 
@@ -97,6 +104,18 @@ async def train(
         _log.warning("models.training_failed", said=said.decode(errors="replace"))
         raise TrainingFailed(f"training ended with status {process.returncode}")
     return pauses.count
+
+
+def lacking(names: Sequence[str]) -> list[str]:
+    """Which of these packages are not installed here; none is imported."""
+    return [name for name in names if find_spec(name) is None]
+
+
+@contextmanager
+def training_folder(work_dir: Path) -> Iterator[Path]:
+    """For what such a program reads and leaves; of mode 0700, and removed."""
+    with tempfile.TemporaryDirectory(prefix="training-", dir=work_dir) as name:
+        yield Path(name)
 
 
 async def _watch(pauses: Pauses, p99: Callable[[], float]) -> None:

@@ -2,11 +2,8 @@
 
 import json
 import sys
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +17,13 @@ from inference.recommender.taste import Floats
 from inference.recommender.tower import Tower, packed, unpacked
 from inference.recommender.voices import Voices
 from inference.upkeep import prior as priors
-from inference.upkeep.daily import NO_TOWER, NOTHING_NEW, InUse, is_there
+from inference.upkeep.candidates import NOTHING_NEW, is_there, offer
+from inference.upkeep.daily import NO_TOWER, InUse
 from inference.upkeep.gathering import Gathering
 from inference.upkeep.jobs import Result
 from inference.upkeep.prior import day_of
 from inference.upkeep.quiet_thread import run_quietly
+from inference.upkeep.trainer import NOT_INSTALLED, Train, lacking, training_folder
 
 WITHIN: Final = 3 * 3_600.0
 NEEDED: Final = ("sklearn", "onnx")
@@ -36,13 +35,10 @@ IN_USE: Final = "in-use.tower"
 LEAST_GAIN: Final = -0.02
 """NDCG@5 that the new one may lose on the played people against the one in use."""
 
-Train = Callable[[Sequence[str]], Awaitable[int]]
-"""Runs a program to its end; how often it was paused. Raises `TrainingFailed`."""
-
 
 def missing() -> list[str]:
     """What of the training group is not installed here; it is not imported."""
-    return [name for name in NEEDED if find_spec(name) is None]
+    return lacking(NEEDED)
 
 
 class WeeklyRun:
@@ -67,9 +63,8 @@ class WeeklyRun:
         self._clock, self._tenant_id, self._lacking = clock, tenant_id, lacking
 
     async def __call__(self) -> Result:
-        if lacking := self._lacking():
-            why = f"the training group is not installed ({', '.join(lacking)})"
-            return Result(outcome="skipped", why=why)
+        if names := self._lacking():
+            return Result(outcome="skipped", why=NOT_INSTALLED.format(names=", ".join(names)))
         now = await self._in_use()
         if now is None:
             return Result(outcome="skipped", why=NO_TOWER)
@@ -78,7 +73,7 @@ class WeeklyRun:
             head, tail = enough(voices)
         except TooLittle as reason:
             return Result(outcome="skipped", why=str(reason))
-        with _folder(self._work_dir) as folder:
+        with training_folder(self._work_dir) as folder:
             body = await self._body_in_use()
             await trio.to_thread.run_sync(_write, folder, head, body)
             command = [sys.executable, "-m", PROGRAM, "--folder", str(folder)]
@@ -109,18 +104,18 @@ class WeeklyRun:
             figures=figures,
             made_at=at,
         )
-        await self._models.add(self._tenant_id, model, body)
-        if why := _objection(verdict, figures):
-            await self._models.refuse(
-                self._tenant_id, "tower", tower.version, at=at, why=why, figures=figures
-            )
-            return Result(why=f"{tower.version} refused: {why}", figures=figures)
-        stands = await self._models.promote(
-            self._tenant_id, "tower", tower.version, at=at, by="run", figures=figures
+        stood = await offer(
+            self._models,
+            self._tenant_id,
+            model,
+            body,
+            objection=_objection(verdict, figures),
+            why=verdict.why,
+            figures=figures,
         )
-        if stands.state == "active":
+        if stood.is_active:
             await self._add_prior(most, tower.version, at, figures)
-        return Result(why=f"{tower.version} {stands.state}: {verdict.why}", figures=figures)
+        return stood.result
 
     async def _add_prior(
         self, most: Floats, tower: str, at: int, figures: Mapping[str, float]
@@ -157,12 +152,6 @@ def _said_by_program(body: bytes) -> dict[str, float]:
     """The figures of its manifest."""
     said = json.loads(body.partition(b"\n")[0]).get("figures", {})
     return {str(name): float(value) for name, value in said.items()}
-
-
-@contextmanager
-def _folder(work_dir: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="training-", dir=work_dir) as name:
-        yield Path(name)
 
 
 def _write(folder: Path, head: Voices, body: bytes) -> None:

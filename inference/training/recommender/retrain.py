@@ -8,8 +8,6 @@ played people: what real people differ in gets a place among the outputs. It lea
 
 import argparse
 import json
-import os
-import threading
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +18,7 @@ from inference.recommender.schema import FEATURES
 from inference.recommender.taste import MOST_REPLAYED, Floats, learned
 from inference.recommender.tower import MANIFEST, Tower, load_tower, unpacked
 from inference.recommender.voices import Voices
+from inference.training.beside_server import give_way
 from inference.training.recommender.gate import SIMULATORS, figures
 from inference.training.recommender.scenes import KINDS, Scenes, scenes
 from inference.training.recommender.simulation import play, world
@@ -42,7 +41,6 @@ MOST_REAL: Final = 300
 
 GATE_SEED: Final = 2028
 PLAYED: Final = 80
-NICENESS: Final = 19
 
 
 def tastes(voices: Voices, tower: Tower) -> Floats:
@@ -118,8 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     folder: Path = parser.parse_args().folder
-    os.nice(max(0, NICENESS - os.nice(0)))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    give_way()
     with np.load(folder / VOICES) as found:
         voices = Voices(found["person"], found["features"], found["liked"])
     in_use = unpacked((folder / IN_USE).read_bytes())
@@ -132,14 +129,6 @@ def main() -> None:
         "fitted_to": len(voices),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-
-
-def _end_with_parent() -> None:
-    """Whoever started us holds the other end of our standard input. Read without its buffer, whose lock
-    the interpreter would miss at its end."""
-    while os.read(0, 1):
-        pass
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from upkeep_world import TENANT, TOWER, World, an_item
 
 from core.ports.models import TAKEN_BACK, WAITS
 from inference.recommender.ranker import Population
-from inference.upkeep.daily import NO_TOWER, NOTHING_NEW
+from inference.upkeep.candidates import NOTHING_NEW
+from inference.upkeep.daily import NO_TOWER
 from inference.upkeep.jobs import Result
 from inference.upkeep.looking import LOOKS_EVERY
 from inference.upkeep.prior import PriorDamaged, packed, unpacked

@@ -43,6 +43,14 @@ def test_the_weekly_run_is_due_on_sundays_with_the_daily_one(now: int, hour: int
     assert weekly == (daily if is_sunday else None)
 
 
+@given(now=st.integers(0, 2**42), hour=st.integers(0, 23))
+def test_the_hourly_run_is_due_every_hour_whatever_the_quiet_one(now: int, hour: int) -> None:
+    due = due_at("hourly", now=now, quiet_hour=hour)
+    assert due is not None
+    assert due % HOUR_MS == 0
+    assert 0 <= now - due < HOUR_MS
+
+
 def test_a_quiet_hour_may_end_after_midnight() -> None:
     eleven = SUNDAY_AT_THREE + 20 * HOUR_MS
     assert due_at("weekly", now=eleven + 2 * HOUR_MS, quiet_hour=23) == eleven

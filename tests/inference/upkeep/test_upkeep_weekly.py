@@ -15,7 +15,7 @@ from core.ports.models import Model
 from inference.recommender.schema import SCHEMA
 from inference.recommender.tower import ARTEFACT, MANIFEST, MODEL, Tower, packed, unpacked
 from inference.recommender.voices import Voices
-from inference.upkeep.daily import NOTHING_NEW
+from inference.upkeep.candidates import NOTHING_NEW
 from inference.upkeep.trainer import TrainingFailed
 from inference.upkeep.weekly import IN_USE, PROGRAM, VOICES, WeeklyRun, missing
 

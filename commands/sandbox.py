@@ -66,6 +66,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("journal", help="what the rules did, one line of JSON each")
     issue = actions.add_parser("issue", help="issue an order's tickets, as the consolidator would")
     issue.add_argument("order", help="its id as Amadeus gave it, or its six-letter locator")
+    change = actions.add_parser("change", help="the airline moves an order's flights")
+    change.add_argument("order", metavar="LOCATOR", help="six letters, or its id at the supplier")
+    change.add_argument("--minutes", type=int, default=45, help="so much later (45)")
+    gone = actions.add_parser("airline-cancel", help="the airline cancels an order")
+    gone.add_argument("order", metavar="LOCATOR", help="six letters, or its id at the supplier")
     pnrs = actions.add_parser("pnrs", help="find Amadeus orders by a remark's text")
     pnrs.add_argument("remark", nargs="?", default="")
     asked = actions.add_parser("3ds", help="answer for a card's owner whom the bank asks")
@@ -77,7 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "result", choices=("agree", "back", "broke"), help="broke: it is refused later"
     )
     effects = actions.add_parser("effects", help="what moved money, one line each")
-    effects.add_argument("--of", choices=("stripe", "paypal"), default="stripe")
+    effects.add_argument("--of", choices=("stripe", "paypal", "duffel"), default="stripe")
     effects.add_argument("--after", type=int, default=0, metavar="SEQ", help="only later ones")
     actions.add_parser("info", help="where the suppliers are")
     for name, action in actions.choices.items():
@@ -237,6 +242,10 @@ _ACTIONS: Final[dict[str, _Action]] = {
     "calm": lambda client, _: client.delete("rules"),
     "journal": lambda client, _: client.get("journal"),
     "issue": lambda client, args: client.post(f"orders/{args.order}/issue"),
+    "change": lambda client, args: client.post(
+        f"orders/{args.order}/change", params={"minutes": args.minutes}
+    ),
+    "airline-cancel": lambda client, args: client.post(f"orders/{args.order}/airline-cancel"),
     "pnrs": lambda client, args: client.get("pnrs", params={"remark": args.remark}),
     "info": lambda client, _: client.get("info"),
 }

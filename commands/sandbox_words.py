@@ -17,9 +17,11 @@ JSON: where the control port and each supplier are.
   main.py sandbox payer 5O19… agree    the payer agrees at PayPal
   main.py sandbox fault '{"match": {"api": "stripe.webhooks"}, "action": {"type": "drop"}}'
                                        the next webhook is lost (the same as rule)
-  main.py sandbox effects              what moved money at Stripe (--of paypal)
+  main.py sandbox effects              what moved money at Stripe (--of paypal, --of duffel)
   main.py sandbox journal              what the rules did
   main.py sandbox issue QPPTSH         issue an order's tickets
+  main.py sandbox change QPPTSH        the airline moves its flights by 45 minutes
+  main.py sandbox airline-cancel QPPTSH   the airline cancels it
   main.py sandbox pnrs 'SAGA 01J9'     find an order whose answer was lost
 
 docs/sandbox.md has all actions of rules and all paths of the control port.

@@ -72,7 +72,8 @@ class AmadeusOrders:
         raise Unavailable
 
     async def cancel(self, order_id: str, *, at_least: Money | None = None) -> CancelResult:
-        """`Refused` once it is ticketed, and for rooms."""
+        """`Refused` once it is ticketed, and for rooms; what is not ticketed was not paid, so that nothing of
+        `at_least` can be asked."""
         if stays.is_stay(order_id) or not orders.is_order_id(order_id):
             return Refused(kind="invalid", detail="Amadeus cancels no such order")
         changed = await self._calls.change(
@@ -96,9 +97,11 @@ class AmadeusOrders:
         return Unsupported()
 
     async def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
+        """Whoever issued the tickets knows, and Amadeus does not ask them."""
         return Unsupported()
 
     async def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
+        """A changed order is as it is: nothing waits to be accepted here."""
         return Unsupported()
 
     async def _hold_flight(

@@ -128,7 +128,6 @@ def flight_offer(raw: Raw, fetched_at: int) -> SupplierOffer:
     if len(token) > MAX_TOKEN_BYTES:
         raise ValueError(f"an offer of {len(token)} bytes")
     offer = _offer.decode(token)
-    fares = _fares(offer)
     return SupplierOffer(
         supplier=NAME,
         token=Raw(token),
@@ -137,16 +136,22 @@ def flight_offer(raw: Raw, fetched_at: int) -> SupplierOffer:
         expires_at=fetched_at + GOOD_FOR_MS,
         can_hold=not offer.instant_ticketing_required,
         details=FlightDetails(
-            itineraries=tuple(
-                Itinerary(
-                    segments=tuple(_segment(one, fares.get(one.id)) for one in way.segments),
-                    minutes=minutes(way.duration),
-                )
-                for way in offer.itineraries
-            ),
+            itineraries=itineraries(offer),
             seats=offer.number_of_bookable_seats,
             checked_bags=min(_bags(offer), default=None),
         ),
+    )
+
+
+def itineraries(offer: wire.FlightOffer) -> tuple[Itinerary, ...]:
+    """Of an offer, or of the one that an order was made of."""
+    fares = _fares(offer)
+    return tuple(
+        Itinerary(
+            segments=tuple(_segment(one, fares.get(one.id)) for one in way.segments),
+            minutes=minutes(way.duration),
+        )
+        for way in offer.itineraries
     )
 
 

@@ -11,14 +11,15 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from gateways.partners import amadeus_wire as wire
-from gateways.partners.amadeus_flights import CHILD_UNDER, NAME
+from gateways.partners.amadeus_flights import CHILD_UNDER, NAME, itineraries
 from gateways.partners.amadeus_settings import AmadeusSettings
 from gateways.partners.people import age_on, calling_code, digits, document, first_day, latin
 from protocol.frames import Money
 from protocol.money import money
-from protocol.travel import OrderState, SupplierOffer, Ticket, Traveller
+from protocol.travel import Itinerary, OrderState, SupplierOffer, Ticket, Traveller
 
 DELAY_DAYS: Final = 2
 """After so many days, at midnight, an order that nobody issued cancels itself. At least 24 hours."""
@@ -33,6 +34,7 @@ _GONE: Final = frozenset({"CANCELLED", "DENIED"})
 _VALID: Final = frozenset({"ISSUED", "ORIGINAL"})
 _offer: Final = msgspec.json.Decoder(wire.FlightOffer).decode
 _members: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_ordered_offer: Final = msgspec.json.Decoder(wire.OrderedOffer).decode
 _ordered: Final = msgspec.json.Decoder(wire.OrderAnswer).decode
 
 
@@ -69,7 +71,11 @@ def order_state(answer: bytes) -> OrderState:
     order = _ordered(answer).data
     if not is_order_id(order.id):
         raise ValueError("an order without an id that can be used")
-    agreement, status = order.ticketing_agreement or order.ticketing_aggreement, _status(order)
+    offers = [_ordered_offer(bytes(raw)) for raw in order.flight_offers]
+    agreement, status = (
+        order.ticketing_agreement or order.ticketing_aggreement,
+        _status(order, offers),
+    )
     return OrderState(
         supplier=NAME,
         order_id=order.id,
@@ -86,7 +92,7 @@ def order_state(answer: bytes) -> OrderState:
             ),
             None,
         ),
-        total=_total(order),
+        total=_total(offers),
         hold_until=_cancels_at(agreement) if status in ("pending", "held") else None,
         tickets=tuple(
             Ticket(
@@ -96,6 +102,7 @@ def order_state(answer: bytes) -> OrderState:
             )
             for one in order.tickets
         ),
+        itineraries=() if status == "cancelled" else _itineraries(order.flight_offers),
     )
 
 
@@ -198,10 +205,29 @@ def _contact(reference: str, of: AmadeusSettings) -> dict[str, Any]:
     return found | ({"phones": phones} if phones else {})
 
 
-def _status(order: wire.Order) -> Any:
+def _itineraries(raws: Sequence[Raw]) -> tuple[Itinerary, ...]:
+    """What is still to be flown. Of flights that cannot be read nothing is said: they keep nobody from
+    reading the order."""
+    try:
+        ways = [way for raw in raws for way in _itineraries_of(raw)]
+    except msgspec.MsgspecError:
+        return ()
+    return tuple(way for way in ways if way.segments)
+
+
+def _itineraries_of(raw: Raw) -> tuple[Itinerary, ...]:
+    offer = _offer(bytes(raw))
+    ways = [
+        replace(way, segments=tuple(one for one in way.segments if one.booking_status not in _GONE))
+        for way in offer.itineraries
+    ]
+    return itineraries(replace(offer, itineraries=tuple(ways)))
+
+
+def _status(order: wire.Order, offers: Sequence[wire.OrderedOffer]) -> Any:
     states = [
         segment.booking_status
-        for offer in order.flight_offers
+        for offer in offers
         for way in offer.itineraries
         for segment in way.segments
     ]
@@ -213,11 +239,11 @@ def _status(order: wire.Order) -> Any:
     return "held" if all(state == "CONFIRMED" for state in states) else "pending"
 
 
-def _total(order: wire.Order) -> Money | None:
+def _total(offers: Sequence[wire.OrderedOffer]) -> Money | None:
     try:
         totals = [
             money(each.price.grand_total or each.price.total, each.price.currency)
-            for each in order.flight_offers
+            for each in offers
         ]
     except ValueError:
         return None

@@ -25,7 +25,10 @@ class Stop(Wire, frozen=True, kw_only=True):
 
 
 class FlightSegment(Wire, frozen=True, kw_only=True):
+    """`booking_status`: in an order."""
+
     id: str = ""
+    booking_status: str = ""
     departure: Stop
     arrival: Stop
     carrier_code: str
@@ -185,6 +188,8 @@ class OrderedWay(Wire, frozen=True, kw_only=True):
 
 
 class OrderedOffer(Wire, frozen=True, kw_only=True):
+    """What we need of it to know how the order stands; its flights are read as an offer's."""
+
     itineraries: tuple[OrderedWay, ...] = ()
     price: FlightPrice
 
@@ -221,7 +226,7 @@ class Order(Wire, frozen=True, kw_only=True):
     id: str
     associated_records: tuple[Record, ...] = ()
     travelers: tuple[OrderTraveler, ...] = ()
-    flight_offers: tuple[OrderedOffer, ...] = ()
+    flight_offers: tuple[Raw, ...] = ()
     remarks: Remarks = Remarks()
     ticketing_agreement: Agreement | None = None
     ticketing_aggreement: Agreement | None = None

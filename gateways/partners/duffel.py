@@ -1,7 +1,7 @@
 """Duffel's flights as an `Inventory` (API v2). Stays and order changes are out: docs/adr/0010."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 import structlog
@@ -16,12 +16,10 @@ from gateways.partners.duffel_client import ANSWER_WITHIN, DuffelClient, DuffelS
 from gateways.partners.duffel_errors import Refusal
 from gateways.partners.duffel_offers import NAME, offer_request, supplier_offer
 from gateways.partners.refusals import wrong_query
-from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
+from gateways.partners.resilience import Guard, GuardPolicy
 from gateways.partners.slices import readable
 from protocol.suppliers import Refused
 from protocol.travel import FlightQuery, OfferKind, Query, SupplierOffer
-
-T = TypeVar("T")
 
 FLIGHTS: Final = Capabilities(
     hold="hard",
@@ -114,25 +112,6 @@ class Duffel(DuffelOrders):
         if found.expires_at <= self._clock.now_ms():
             return Refused(kind="expired", detail="expired")
         return Priced(offer=found, previous=None if found.total == offer.total else offer.total)
-
-    async def _read(
-        self, call: Callable[[], Awaitable[bytes | Refusal]], decode: Callable[[bytes], T]
-    ) -> T | Refusal:
-        """An answer that cannot be read is a failure like any other, and counts as one."""
-
-        async def attempt() -> T | Refusal:
-            answer = await call()
-            if isinstance(answer, Refusal):
-                return answer
-            await trio.lowlevel.checkpoint()  # to receive the end of it took its time already
-            try:
-                return decode(answer)
-            except (msgspec.DecodeError, ValueError) as error:
-                raise CallFailed(
-                    f"an answer that makes no sense: {error}", may_retry=True
-                ) from error
-
-        return await self._guard.read(attempt)
 
     def _refused(self, why: Refusal) -> Rejected:
         """422 is about the search; any other refusal means that we asked wrongly."""

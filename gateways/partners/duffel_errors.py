@@ -19,6 +19,7 @@ _KINDS: Final[dict[str, RejectedKind]] = {
     "offer_request_already_booked": "expired",
     "offer_expired": "expired",
     "not_found": "expired",
+    "already_cancelled": "expired",
     "price_changed": "price_changed",
 }
 _faults: Final = msgspec.json.Decoder(wire.FaultAnswer)
@@ -47,7 +48,7 @@ _CHANGES: Final[dict[str, RejectedKind]] = {
     "order_not_created": "sold_out",
     "order_creation_already_attempted": "expired",
     "already_paid": "invalid",
-    "already_cancelled": "expired",
+    "stale_airline_initiated_change_accept": "expired",
     "past_payment_required_by_date": "expired",
     "order_cancellation_expired": "expired",
     "payment_amount_does_not_match_order_amount": "price_changed",

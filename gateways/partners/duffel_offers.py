@@ -61,14 +61,15 @@ def supplier_offer(raw: Raw, fetched_at: int) -> SupplierOffer:
         expires_at=round(offer.expires_at.timestamp() * 1_000),
         can_hold=payment is not None and not payment.requires_instant_payment,
         details=FlightDetails(
-            itineraries=tuple(_itinerary(one) for one in offer.slices),
+            itineraries=tuple(itinerary(one) for one in offer.slices),
             checked_bags=_checked_bags(offer),
             is_refundable=_is_refundable(offer.conditions),
         ),
     )
 
 
-def _itinerary(way: wire.Slice) -> Itinerary:
+def itinerary(way: wire.Slice) -> Itinerary:
+    """Of an offer, or of the order made of it."""
     return Itinerary(
         segments=tuple(_segment(one) for one in way.segments), minutes=minutes(way.duration)
     )

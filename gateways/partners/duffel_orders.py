@@ -5,20 +5,25 @@ Our reference is in an order's metadata, by which Duffel does not search: who lo
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from gateways.partners import duffel_wire as wire
-from gateways.partners.duffel_offers import NAME
+from gateways.partners.duffel_offers import NAME, itinerary
 from gateways.partners.people import age_on, digits, document, last_day
 from protocol.frames import Money
 from protocol.money import decimal_text, money
-from protocol.travel import OrderState, SupplierOffer, Ticket, Traveller
+from protocol.travel import Itinerary, OrderState, SupplierOffer, Ticket, Traveller
 
 REFERENCE: Final = "reference"
 MAX_REFERENCE: Final = 200
 INFANT_UNDER: Final = 2
+VOUCHERS: Final = frozenset({"voucher", "airline_credits"})
+"""Where a refund goes that nobody is paid back from."""
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _INFANT: Final = "infant_without_seat"
 _ORDER_ID: Final = re.compile(r"ord_[0-9A-Za-z_]{1,60}")
 _GENDERS: Final = {"female": ("f", "ms"), "male": ("m", "mr")}
@@ -27,6 +32,8 @@ _order: Final = msgspec.json.Decoder(wire.Order).decode
 _mark: Final = msgspec.json.Decoder(wire.OrderMark).decode
 _answer: Final = msgspec.json.Decoder(wire.OrderAnswer).decode
 _orders: Final = msgspec.json.Decoder(wire.OrdersAnswer).decode
+_slices: Final = msgspec.json.Decoder(list[wire.Slice] | None).decode
+_cancellations: Final = msgspec.json.Decoder(wire.CancellationsAnswer).decode
 
 
 def order_body(offer: SupplierOffer, travellers: Sequence[Traveller], reference: str) -> bytes:
@@ -64,11 +71,53 @@ def is_order_id(order_id: str) -> bool:
     return _ORDER_ID.fullmatch(order_id) is not None
 
 
+def read_order(answer: bytes) -> wire.Order:
+    """Of an answer about one order. Raises `ValueError` for one that cannot be read."""
+    return _answer(answer).data
+
+
 def order_state(answer: bytes, *, is_accepted: bool = False) -> OrderState:
-    """Of an answer about one order. `is_accepted`: with a 202, of one that is still being made. Raises
-    `ValueError` for one that cannot be read."""
-    found = _state(_answer(answer).data)
+    """As `read_order`. `is_accepted`: with a 202, of one that is still being made."""
+    found = state_of(read_order(answer))
     return msgspec.structs.replace(found, status="pending") if is_accepted else found
+
+
+def was_paid(order: wire.Order) -> bool:
+    return order.payment_status is not None and order.payment_status.paid_at is not None
+
+
+def waiting_change(order: wire.Order) -> wire.AirlineChange | None:
+    """The airline's latest change, if nobody has acted on it and we may accept it: Duffel lets only the
+    latest be accepted."""
+    latest = max(
+        order.airline_initiated_changes or (),
+        key=lambda one: (one.created_at.timestamp() if one.created_at else 0.0, one.id),
+        default=None,
+    )
+    if latest is None or latest.action_taken is not None or latest.travel_agent_ticket is not None:
+        return None
+    return latest if "accept" in latest.available_actions else None
+
+
+def refund_of(said: wire.OrderRefund) -> Money | None:
+    """What comes back to us in money; None: nobody says. A voucher is no money."""
+    try:
+        found = money(said.refund_amount or "", said.refund_currency or "")
+    except ValueError:
+        return None
+    return Money(amount=0, currency=found.currency) if said.refund_to in VOUCHERS else found
+
+
+def confirmed_refund(answer: bytes, order_id: str) -> Money | None:
+    """Of a list of cancellations: what the order's gave back. Raises `ValueError` for a list that cannot be
+    read."""
+    confirmed = [
+        one
+        for one in _cancellations(answer).data
+        if one.order_id == order_id and one.confirmed_at is not None
+    ]
+    latest = max(confirmed, key=lambda one: one.confirmed_at or _NEVER, default=None)
+    return None if latest is None else refund_of(latest)
 
 
 def page(answer: bytes, reference: str) -> tuple[list[OrderState], str | None, int | None]:
@@ -77,7 +126,7 @@ def page(answer: bytes, reference: str) -> tuple[list[OrderState], str | None, i
     found = _orders(answer)
     marks = [(_mark(bytes(raw)), raw) for raw in found.data]
     ours = [
-        _state(_order(bytes(raw)))
+        state_of(_order(bytes(raw)))
         for mark, raw in marks
         if (mark.metadata or {}).get(REFERENCE) == reference
     ]
@@ -85,18 +134,21 @@ def page(answer: bytes, reference: str) -> tuple[list[OrderState], str | None, i
     return ours, found.meta.after, None if last is None else round(last.timestamp() * 1_000)
 
 
-def _state(order: wire.Order) -> OrderState:
+def state_of(order: wire.Order) -> OrderState:
+    """Ours of Duffel's. What it gave back only where the order itself says so."""
     paid = order.payment_status or wire.PaymentStatus()
     tickets = tuple(
         Ticket(number=one.unique_identifier, traveller_id=next(iter(one.passenger_ids), ""))
         for one in order.documents or ()
         if one.type == "electronic_ticket"
     )
-    required_by = paid.payment_required_by
+    required_by, status = paid.payment_required_by, _status(order, paid, tickets)
+    change = waiting_change(order)
+    is_gone = status == "cancelled"
     return OrderState(
         supplier=NAME,
         order_id=order.id,
-        status=_status(order, paid, tickets),
+        status=status,
         locator=order.booking_reference,
         reference=(order.metadata or {}).get(REFERENCE),
         total=(
@@ -106,7 +158,23 @@ def _state(order: wire.Order) -> OrderState:
         ),
         hold_until=None if required_by is None else round(required_by.timestamp() * 1_000),
         tickets=tickets,
+        itineraries=() if is_gone else _itineraries(order),
+        change_id=None if is_gone or change is None else change.id,
+        returned=_returned(order) if is_gone else None,
     )
+
+
+def _itineraries(order: wire.Order) -> tuple[Itinerary, ...]:
+    """Of flights that cannot be read nothing is said."""
+    try:
+        return tuple(itinerary(way) for way in _slices(bytes(order.slices)) or ())
+    except ValueError:  # msgspec's are ValueErrors
+        return ()
+
+
+def _returned(order: wire.Order) -> Money | None:
+    said = order.cancellation
+    return None if said is None or said.confirmed_at is None else refund_of(said)
 
 
 def _status(order: wire.Order, paid: wire.PaymentStatus, tickets: Sequence[Ticket]) -> Any:

@@ -161,8 +161,29 @@ class OrderPassenger(Wire, frozen=True):
     id: Word
 
 
+class AirlineChange(Wire, frozen=True):
+    """A change of the airline's own. `travel_agent_ticket`: somebody at Duffel is at it already."""
+
+    id: Word
+    action_taken: Word | None = None
+    available_actions: list[Word] = []
+    created_at: Moment | None = None
+    travel_agent_ticket: object = None
+
+
+class OrderRefund(Wire, frozen=True):
+    """What a cancellation gives back. `refund_amount` null: the airline does not say."""
+
+    order_id: str = ""
+    confirmed_at: Moment | None = None
+    refund_amount: str | None = None
+    refund_currency: Currency | None = None
+    refund_to: Word | None = None
+
+
 class Order(Wire, frozen=True):
-    """What is not there yet of an order that is still being made has its default."""
+    """What is not there yet of an order that is still being made has its default. `slices` are read apart:
+    flights that we do not understand keep nobody from reading the order."""
 
     id: OrderId
     type: str = ""
@@ -175,6 +196,9 @@ class Order(Wire, frozen=True):
     payment_status: PaymentStatus | None = None
     documents: list[OrderDocument] | None = None
     passengers: list[OrderPassenger] = []
+    slices: Raw = Raw(b"null")
+    airline_initiated_changes: list[AirlineChange] | None = None
+    cancellation: OrderRefund | None = None
 
 
 class OrderMark(Wire, frozen=True):
@@ -206,14 +230,17 @@ class PaymentAnswer(Wire, frozen=True):
     data: Payment
 
 
-class Cancellation(Wire, frozen=True):
+class Cancellation(OrderRefund, frozen=True, kw_only=True):
     id: CancellationId
-    refund_amount: str | None = None
-    refund_currency: Currency | None = None
+    expires_at: Moment | None = None
 
 
 class CancellationAnswer(Wire, frozen=True):
     data: Cancellation
+
+
+class CancellationsAnswer(Wire, frozen=True):
+    data: list[OrderRefund]
 
 
 class OfferTerms(Wire, frozen=True):

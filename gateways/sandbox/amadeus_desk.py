@@ -1,6 +1,7 @@
 """What happens to Amadeus' orders out of band, by the control port: issuing, and the feed of PNRs.
 
-`POST /_sandbox/orders/{id or locator}/issue` is the consolidator who tickets; `GET
+`POST /_sandbox/orders/{id or locator}/issue` is the consolidator who tickets, `…/change` and `…/airline-cancel` are
+the airline (`airlines`); `GET
 /_sandbox/pnrs?remark=TEXT` is the queue in which a lost order is found again; `GET
 /_sandbox/rooms?request=TEXT` lists what hotels were sent, which nobody can ask Amadeus for.
 """
@@ -8,8 +9,15 @@
 import msgspec
 
 from gateways.sandbox import faults
+from gateways.sandbox.airlines import gone, minutes_of, not_minutes
 from gateways.sandbox.amadeus_options import options, set_options
-from gateways.sandbox.amadeus_orders import DUE, ORDERS, by_id_or_locator
+from gateways.sandbox.amadeus_orders import (
+    DUE,
+    ORDERS,
+    by_id_or_locator,
+    cancel,
+    change_schedule,
+)
 from gateways.sandbox.amadeus_stays import ORDERS as ROOM_ORDERS
 from gateways.sandbox.exchange import Json, Request, Response, Setting
 from gateways.sandbox.faults import next_number
@@ -21,6 +29,9 @@ def control(request: Request, setting: Setting) -> Response | None:
         case "POST", ["orders", name, "issue"]:
             order = by_id_or_locator(setting, name)
             return None if order is None else _issued(order, setting)
+        case "POST", ["orders", name, ("change" | "airline-cancel") as what]:
+            order = by_id_or_locator(setting, name)
+            return None if order is None else _by_airline(what, order, request, setting)
         case "GET", ["pnrs"]:
             return _pnrs(request.value("remark") or "", setting)
         case "GET", ["rooms"]:
@@ -74,6 +85,20 @@ def _issued(order: Json, setting: Setting) -> Response:
         return Response.of_json(200, {"data": issue(order, setting)["data"]})
     except NotIssued as refusal:
         return Response.of_json(409, {"detail": refusal.detail})
+
+
+def _by_airline(what: str, order: Json, request: Request, setting: Setting) -> Response:
+    if order["status"] == "cancelled":
+        return gone()
+    if what == "airline-cancel":
+        cancel(order, setting, by_airline=True)
+        return Response.of_json(
+            200, {"data": (by_id_or_locator(setting, order["id"]) or order)["data"]}
+        )
+    by = minutes_of(request)
+    if by is None:
+        return not_minutes()
+    return Response.of_json(200, {"data": change_schedule(order, by, setting)["data"]})
 
 
 def _tickets(data: Json, setting: Setting) -> list[Json]:

@@ -60,8 +60,7 @@ def show(request: Request, setting: Setting, order_id: str) -> Response:
     """`GET /v1/booking/flight-orders/{id}`."""
     order = _found(setting, order_id)
     for change in faults.only(setting.faults, faults.ScheduleChange):
-        order = _moved(order, timedelta(minutes=change.minutes))
-        setting.records.put(ORDERS, order["id"], order)
+        order = change_schedule(order, change.minutes, setting)
     return answered(_shown(order, request))
 
 
@@ -86,16 +85,25 @@ def settle(setting: Setting) -> None:
         setting.records.delete(DUE, key)
 
 
-def cancel(order: Json, setting: Setting) -> None:
-    """Seats back, segments cancelled, timer gone."""
+def change_schedule(order: Json, minutes: int, setting: Setting) -> Json:
+    """The airline moves all its flights, for good: whoever reads the order sees it. The order."""
+    moved = _moved(order, timedelta(minutes=minutes))
+    setting.records.put(ORDERS, moved["id"], moved)
+    return moved
+
+
+def cancel(order: Json, setting: Setting, *, by_airline: bool = False) -> None:
+    """Seats back, segments cancelled, timer gone. What an airline cancelled, ticketed or not, can still be
+    read, whatever the options say."""
     for flight_key, fare_class, number in order["sold"]:
         give_back_seats(setting.records, flight_key, fare_class, number)
     if order["dueKey"] is not None:
         setting.records.delete(DUE, order["dueKey"])
     cancelled = _with_segments(order, lambda each: {**each, "bookingStatus": "CANCELLED"})
-    setting.records.put(
-        ORDERS, order["id"], {**cancelled, "status": "cancelled", "sold": [], "dueKey": None}
-    )
+    gone: Json = {**cancelled, "status": "cancelled", "sold": [], "dueKey": None}
+    if by_airline:
+        gone["cancelledBy"] = "airline"
+    setting.records.put(ORDERS, order["id"], gone)
 
 
 def order_id_of(locator: str) -> str:
@@ -259,7 +267,8 @@ def _found(setting: Setting, order_id: str) -> Json:
     order = setting.records.get(ORDERS, order_id)
     if order is None:
         raise _unknown()
-    if order["status"] == "cancelled" and options(setting.records).cancelled_orders == 404:
+    is_shown = "cancelledBy" in order or options(setting.records).cancelled_orders == 200
+    if order["status"] == "cancelled" and not is_shown:
         raise _unknown()
     return order
 

@@ -1,15 +1,20 @@
 """The sandbox's Duffel (API v2, flights): searches, offers and orders, as a pure machine.
 
 Its words for errors are the documented ones. Honoured faults beside those of the transport: `sell_out`,
-`price_drift`, `ticket_refuse`, `pnr_autocancel_now`, `token_revoke`, `token_expire`. Any token that begins with
-`duffel_test_` is good. Not here: services, seat maps, changes of orders, webhooks, Stays.
+`price_drift`, `ticket_refuse`, `pnr_autocancel_now`, `schedule_change`, `token_revoke`, `token_expire`. Any token that
+begins with `duffel_test_` is good. Not here: services, seat maps, changes that we ask for, Stays.
 """
 
 from dataclasses import replace
 from typing import Final
 
+from gateways.sandbox import duffel_cancellations as cancellations
+from gateways.sandbox import duffel_changes as changes
 from gateways.sandbox import duffel_orders as orders
+from gateways.sandbox import duffel_webhooks as webhooks
+from gateways.sandbox.airlines import gone, minutes_of, not_minutes
 from gateways.sandbox.draw import draw
+from gateways.sandbox.duffel_effects import listed
 from gateways.sandbox.duffel_offers import Found, all_offers, one_offer, search_id_of
 from gateways.sandbox.duffel_replies import (
     Refusal,
@@ -28,7 +33,7 @@ from gateways.sandbox.duffel_replies import (
 from gateways.sandbox.duffel_search import Search, from_record, read_search
 from gateways.sandbox.duffel_shapes import offer, offer_request
 from gateways.sandbox.exchange import Json, Request, Response, Setting
-from gateways.sandbox.faults import TokenExpire, TokenRevoke
+from gateways.sandbox.faults import ScheduleChange, TokenExpire, TokenRevoke, only
 from gateways.sandbox.records import Draft
 
 SEARCHES: Final = "duffel.search"
@@ -81,10 +86,18 @@ class DuffelMachine:
             setting.records.delete(SEARCHES, search_id)
 
     def control(self, request: Request, setting: Setting) -> Response | None:
-        """GET `/_sandbox/duffel/orders?reference=…`: whose metadata has that value."""
-        if (request.method, request.path) != ("GET", "/_sandbox/duffel/orders"):
-            return None
-        return of_data(orders.with_metadata(request.value("reference"), setting))
+        """GET `/_sandbox/duffel/orders?reference=…`: whose metadata has that value. GET
+        `/_sandbox/duffel/effects`. POST `/_sandbox/orders/{id or locator}/change?minutes=…` and
+        `…/airline-cancel`: what an airline does to one of Duffel's."""
+        match request.method, request.path.removeprefix("/_sandbox/").split("/"):
+            case "GET", ["duffel", "orders"]:
+                return of_data(orders.with_metadata(request.value("reference"), setting))
+            case "GET", ["duffel", "effects"]:
+                return listed(request, setting.records)
+            case "POST", ["orders", name, ("change" | "airline-cancel") as what]:
+                kept = orders.of_name(name, setting)
+                return None if kept is None else _by_airline(what, kept, request, setting)
+        return None
 
     def refusal(self, status: int, errors: list[Json] | None) -> Response:
         return usual(status, errors)
@@ -95,6 +108,15 @@ class DuffelMachine:
         minute = setting.now.wall // MINUTE_MS
         used = _count(setting.volatile, "searches" if is_search else "requests", minute)
         return self._searches if is_search else self._requests, used
+
+
+def _by_airline(what: str, kept: Json, request: Request, setting: Setting) -> Response:
+    if kept["order"]["available_actions"] == ["update"]:
+        return gone()
+    if what == "airline-cancel":
+        return of_data(cancellations.by_airline(kept, setting))
+    by = minutes_of(request)
+    return of_data(changes.change_schedule(kept, by, setting)) if by else not_minutes()
 
 
 def _count(volatile: Draft, what: str, minute: int) -> int:
@@ -151,16 +173,46 @@ def _route(request: Request, setting: Setting) -> Response:
             meta: Json = {"limit": orders.page_of(request), "before": None, "after": after}
             return of_data(page, meta=meta)
         case "GET", ["orders", order_id]:
+            for change in only(setting.faults, ScheduleChange):
+                changes.change_schedule(orders.known(order_id, setting), change.minutes, setting)
             return of_data(orders.shown(order_id, setting))
         case "POST", ["payments"]:
             return of_data(orders.pay(posted(request.body), setting), 201)
-        case "POST", ["order_cancellations"]:
-            return of_data(orders.quote_cancellation(posted(request.body), setting), 201)
-        case "GET", ["order_cancellations", cancellation_id]:
-            return of_data(orders.cancellation(cancellation_id, setting))
-        case "POST", ["order_cancellations", cancellation_id, "actions", "confirm"]:
-            return of_data(orders.confirm_cancellation(cancellation_id, setting))
+        case _, ["order_cancellations" | "airline_initiated_changes" | "webhooks", *_]:
+            return _afterwards(request, setting)
     raise refused("not_found")
+
+
+def _afterwards(request: Request, setting: Setting) -> Response:
+    """What may come after an order."""
+    match request.method, request.path.removeprefix("/air/").split("/"):
+        case "POST", ["order_cancellations"]:
+            return of_data(cancellations.quote(posted(request.body), setting), 201)
+        case "GET", ["order_cancellations"]:
+            return _page(cancellations.listed(request, setting), request)
+        case "GET", ["order_cancellations", id_]:
+            return of_data(cancellations.shown(id_, setting))
+        case "POST", ["order_cancellations", id_, "actions", "confirm"]:
+            return of_data(cancellations.confirm(id_, setting))
+        case "GET", ["airline_initiated_changes"]:
+            return of_data(changes.listed(request.value("order_id"), setting))
+        case "POST", ["airline_initiated_changes", id_, "actions", "accept"]:
+            return of_data(changes.accept(id_, setting))
+        case "POST", ["webhooks"]:
+            return of_data(webhooks.create(posted(request.body), setting), 201)
+        case "GET", ["webhooks"]:
+            return _page(webhooks.listed(setting), request)
+        case "PATCH", ["webhooks", id_]:
+            return of_data(webhooks.update(id_, posted(request.body), setting))
+        case "DELETE", ["webhooks", id_]:
+            webhooks.delete(id_, setting)
+            return Response(status=204)
+    raise refused("not_found")
+
+
+def _page(found: list[Json], request: Request) -> Response:
+    meta: Json = {"limit": orders.page_of(request), "before": None, "after": None}
+    return of_data(found, meta=meta)
 
 
 def _search(request: Request, setting: Setting) -> Response:

@@ -1,4 +1,4 @@
-"""Orders of the sandbox's Duffel: held or paid at once, paid later, cancelled in two steps, let go.
+"""Orders of the sandbox's Duffel: held or paid at once, paid later, let go.
 
 A held order keeps its seats until `payment_required_by` and its price for two days. The balance from
 which it is paid has no end.
@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any, Final
 
 from gateways.sandbox.draw import letters
+from gateways.sandbox.duffel_effects import write
 from gateways.sandbox.duffel_offers import Found
 from gateways.sandbox.duffel_replies import Fault, Refusal, moment, new_id, number_between, refused
 from gateways.sandbox.duffel_search import Passenger
@@ -17,7 +18,6 @@ from gateways.sandbox.duffel_shapes import (
     CURRENCY,
     PAY_WITHIN_MS,
     PRICE_KEPT_MS,
-    REFUND_PENALTY,
     airline,
     cents,
     conditions,
@@ -31,8 +31,6 @@ from protocol.money import minor_units
 ORDERS: Final = "duffel.order"
 HELD: Final = "duffel.held"
 BOOKED: Final = "duffel.booked"
-CANCELLATIONS: Final = "duffel.cancellation"
-QUOTE_KEPT_MS: Final = 3_600_000
 MOST_METADATA: Final = 50
 LARGEST_PAGE: Final = 200
 _LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -93,9 +91,12 @@ def create(data: Json, found: Found, setting: Setting) -> Json:
         "documents": [],
         "passengers": [_booked(each) for each in data["passengers"]],
         "slices": slices(found, setting.world),
+        "airline_initiated_changes": [],
+        "cancellation": None,
     }
     if not is_hold:
         kept["documents"] = _tickets(kept, setting)
+        write(setting, "paid", found.total, kept)
     flights = [flight for way in found.ways for flight in way]
     sold: Json = {
         "flights": [flight.key for flight in flights],
@@ -108,12 +109,12 @@ def create(data: Json, found: Found, setting: Setting) -> Json:
     for flight in flights:
         take_seats(setting.records, flight, found.fare.fare_class, found.search.seats)
     setting.records.put(BOOKED, found.search.id, {"order": order_id})
-    _keep({"order": kept, "sold": sold}, setting)
+    keep({"order": kept, "sold": sold}, setting)
     return kept
 
 
 def shown(order_id: str, setting: Setting) -> Json:
-    order: Json = _known(order_id, setting)["order"]
+    order: Json = known(order_id, setting)["order"]
     return order
 
 
@@ -144,6 +145,16 @@ def page_of(request: Request) -> int:
     return number_between(1, LARGEST_PAGE, request.value("limit") or "50", "/limit")
 
 
+def of_name(name: str, setting: Setting) -> Json | None:
+    """For the control port: by id, or by what the airline calls it; one that is not cancelled comes first."""
+    found = [
+        kept
+        for _, kept in setting.records.scan(ORDERS)
+        if name in (kept["order"]["id"], kept["order"]["booking_reference"])
+    ]
+    return min(found, key=lambda kept: kept["order"]["cancelled_at"] is not None, default=None)
+
+
 def with_metadata(value: str | None, setting: Setting) -> list[Json]:
     """For the control port: orders one of whose metadata has this value."""
     return [
@@ -155,7 +166,7 @@ def with_metadata(value: str | None, setting: Setting) -> list[Json]:
 
 def pay(data: Json, setting: Setting) -> Json:
     """A held order becomes a paid one, and gets its tickets."""
-    kept = _known(_text(data.get("order_id"), "/order_id"), setting)
+    kept = known(_text(data.get("order_id"), "/order_id"), setting)
     order, now = kept["order"], setting.now.business
     if order["cancelled_at"] is not None:
         raise refused("already_cancelled")
@@ -178,7 +189,8 @@ def pay(data: Json, setting: Setting) -> Json:
         "paid_at": moment(now),
     }
     order["documents"] = _tickets(order, setting)
-    _keep(kept, setting)
+    write(setting, "paid", kept["sold"]["cents"], order)
+    keep(kept, setting)
     return {
         "id": new_id("pay", setting),
         "type": "balance",
@@ -191,72 +203,24 @@ def pay(data: Json, setting: Setting) -> Json:
     }
 
 
-def quote_cancellation(data: Json, setting: Setting) -> Json:
-    """What a cancellation would give back; nothing is cancelled yet."""
-    kept = _known(_text(data.get("order_id"), "/order_id"), setting)
-    order, sold = kept["order"], kept["sold"]
-    _check_cancellable(order)
-    is_paid = order["payment_status"]["paid_at"] is not None
-    refund = max(0, sold["cents"] - REFUND_PENALTY) if is_paid and sold["isRefundable"] else 0
-    now = setting.now.business
-    quote: Json = {
-        "id": new_id("ore", setting),
-        "order_id": order["id"],
-        "live_mode": False,
-        "refund_amount": cents(refund),
-        "refund_currency": CURRENCY,
-        "refund_to": "balance" if is_paid else "awaiting_payment",
-        "airline_credits": [],
-        "created_at": moment(now),
-        "expires_at": moment(now + QUOTE_KEPT_MS),
-        "confirmed_at": None,
-    }
-    setting.records.put(
-        CANCELLATIONS, quote["id"], {"quote": quote, "expires": now + QUOTE_KEPT_MS}
-    )
-    return quote
-
-
-def cancellation(cancellation_id: str, setting: Setting) -> Json:
-    kept = setting.records.get(CANCELLATIONS, cancellation_id)
-    if kept is None:
-        raise refused("not_found")
-    quote: Json = kept["quote"]
-    return quote
-
-
-def confirm_cancellation(cancellation_id: str, setting: Setting) -> Json:
-    """The order is cancelled, its seats are free."""
-    quote = cancellation(cancellation_id, setting)
-    kept = _known(quote["order_id"], setting)
-    _check_cancellable(kept["order"])
-    expires = (setting.records.get(CANCELLATIONS, cancellation_id) or {})["expires"]
-    if expires <= setting.now.business:
-        raise refused("order_cancellation_expired")
-    quote["confirmed_at"] = moment(setting.now.business)
-    setting.records.put(CANCELLATIONS, cancellation_id, {"quote": quote, "expires": expires})
-    kept["order"]["cancelled_at"] = moment(setting.now.business)
-    _let_go(kept, setting)
-    return quote
-
-
 def release_due(setting: Setting) -> None:
     """Held orders whose time is over lose their seats: neither paid nor awaiting payment, and, as
     with Duffel, not "cancelled"."""
     now_at_once = only(setting.faults, PnrAutocancelNow)
     due: list[str] = []
     for key, kept in setting.records.scan(HELD):
-        order = _known(kept["order"], setting)["order"]
+        order = known(kept["order"], setting)["order"]
         forced = any(each.locator in (None, order["booking_reference"]) for each in now_at_once)
         if forced or int(key.partition(".")[0]) <= setting.now.business:
             due.append(kept["order"])
         elif not now_at_once:
             break
     for order_id in due:
-        _let_go(_known(order_id, setting), setting)
+        let_go(known(order_id, setting), setting)
 
 
-def _let_go(kept: Json, setting: Setting) -> None:
+def let_go(kept: Json, setting: Setting) -> None:
+    """Its seats are free, nobody awaits a payment, and nothing can be done to it any more."""
     order, sold = kept["order"], kept["sold"]
     for flight_key in sold["flights"]:
         give_back_seats(setting.records, flight_key, sold["class"], sold["seats"])
@@ -267,10 +231,11 @@ def _let_go(kept: Json, setting: Setting) -> None:
         "payment_required_by": None,
     }
     order["available_actions"] = ["update"]
-    _keep(kept, setting)
+    keep(kept, setting)
 
 
-def _keep(kept: Json, setting: Setting) -> None:
+def keep(kept: Json, setting: Setting) -> None:
+    """The order as it is now."""
     order = kept["order"]
     setting.records.put(ORDERS, order["id"], kept)
     if order["payment_status"]["awaiting_payment"]:
@@ -281,14 +246,16 @@ def _held_key(kept: Json) -> str:
     return f"{kept['sold']['requiredBy']:015}.{kept['order']['id']}"
 
 
-def _known(order_id: str, setting: Setting) -> Json:
+def known(order_id: str, setting: Setting) -> Json:
+    """What is kept of it: `order` is Duffel's JSON, `sold` what it took. Raises `Refusal`."""
     kept = setting.records.get(ORDERS, order_id)
     if kept is None:
         raise refused("not_found")
     return kept
 
 
-def _check_cancellable(order: Json) -> None:
+def check_cancellable(order: Json) -> None:
+    """Raises `Refusal`."""
     if order["cancelled_at"] is not None:
         raise refused("already_cancelled")
     if "cancel" not in order["available_actions"]:

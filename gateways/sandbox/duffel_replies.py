@@ -61,6 +61,8 @@ _FAULTS: Final[dict[str, tuple[int, str, str]]] = {
     "past_payment_required_by_date": (422, _STATE, "The space has been released."),
     "order_not_cancellable": (422, _STATE, "This order cannot be cancelled by the API."),
     "order_cancellation_expired": (422, _STATE, "The quote is too old: make another."),
+    "stale_airline_initiated_change_accept": (422, _STATE, "It is not the latest change."),
+    "unsafe_unique": (422, _VALIDATION, "There is such a webhook already."),
     "rate_limit_exceeded": (429, "rate_limit_error", "Retry after 'ratelimit-reset'."),
     "internal_server_error": (500, _API, "Something went wrong on our end."),
     "airline_unknown": (502, _AIRLINE, "The airline responded with an unexpected error."),

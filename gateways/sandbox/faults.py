@@ -28,6 +28,8 @@ _COUNTERS: Final = "sandbox.counters"
 CONTROL: Final = "control"
 WEBHOOKS: Final = "stripe.webhooks"
 PAYPAL_WEBHOOKS: Final = "paypal.webhooks"
+DUFFEL_WEBHOOKS: Final = "duffel.webhooks"
+_BY_NAME: Final = frozenset({CONTROL, WEBHOOKS, PAYPAL_WEBHOOKS, DUFFEL_WEBHOOKS})
 """The apis of the control port and of webhooks: a rule concerns them only by name."""
 
 MAX_RULES: Final = 100
@@ -120,7 +122,8 @@ class PriceDrift(Action, frozen=True, tag="price_drift"):
 
 
 class ScheduleChange(Action, frozen=True, tag="schedule_change"):
-    """The order that is read has its flights moved by so many minutes, for good."""
+    """The airline moves the flights of the order that is read by so many minutes, for good: at Duffel a change
+    that waits to be accepted."""
 
     minutes: Annotated[int, Meta(ge=-1_440, le=1_440)] = 45
 
@@ -344,10 +347,7 @@ def next_number(draft: Draft, of: str) -> int:
 
 def _concerns(match: Match, api: str, method: str, path: str, body: bytes) -> bool:
     return (
-        (
-            match.api == api
-            or (match.api is None and api not in (CONTROL, WEBHOOKS, PAYPAL_WEBHOOKS))
-        )
+        (match.api == api or (match.api is None and api not in _BY_NAME))
         and match.method in (None, method)
         and (match.path_regex is None or _found(match.path_regex, path))
         and (match.body_regex is None or _found(match.body_regex, body.decode(errors="replace")))

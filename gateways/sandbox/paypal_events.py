@@ -14,22 +14,15 @@ from zlib import crc32
 import msgspec
 
 from gateways.sandbox import faults
+from gateways.sandbox.deliveries import Deliveries, Delivery, is_loopback
 from gateways.sandbox.draw import draw
 from gateways.sandbox.exchange import Json, Setting
-from gateways.sandbox.fault_actions import BadSignature, Delay, Drop, Duplicate, Reorder
 from gateways.sandbox.paypal_objects import Call, bare, moment
 from gateways.sandbox.paypal_replies import malformed, unprocessable
-from gateways.sandbox.stripe_deliveries import Delivery, is_loopback
 
-DELIVERIES: Final = "paypal.delivery"
 ALGORITHM: Final = "SHA256withRSA"
-MAX_WAITING: Final = 20_000
 MAX_WEBHOOKS: Final = 10
 MAX_ATTEMPTS: Final = 25
-FIRST_RETRY_MS: Final = 1_000
-MOST_RETRY_MS: Final = 300_000
-AFTER_THE_NEXT_MS: Final = 2_000
-_COUNT: Final = "paypal.waiting"
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -90,7 +83,8 @@ def emit(call: Call, type_: str, resource_type: str, resource: Json) -> None:
         "links": [call.link("self", f"/v1/notifications/webhooks-events/{id_}")],
     }
     for webhook in wanting:
-        _plan(call.setting, _encoder.encode(event).decode(), type_, webhook)
+        body = _encoder.encode(event).decode()
+        DELIVERIES.plan(call.setting, body=body, type_=type_, webhook=webhook["id"])
 
 
 def _wants(webhook: Json, type_: str) -> bool:
@@ -98,64 +92,19 @@ def _wants(webhook: Json, type_: str) -> bool:
     return "*" in names or type_ in names
 
 
-def _plan(setting: Setting, body: str, type_: str, webhook: Json) -> None:
-    copies, delay, is_forged = 1, 0, False
-    fired = faults.decide(
-        setting.records,
-        api=faults.PAYPAL_WEBHOOKS,
-        method="POST",
-        path=f"/{type_}",
-        body=body.encode(),
-    )
-    for each in fired:
-        match each.action:
-            case Drop():
-                copies = 0
-            case Duplicate() as action:
-                copies = copies and copies + action.n
-            case Reorder():
-                delay += AFTER_THE_NEXT_MS
-            case Delay() as action:
-                delay += action.ms
-            case BadSignature():
-                is_forged = True
-            case _:
-                pass
-        entry: Json = {
-            "at": setting.now.wall,
-            "businessAt": setting.now.business,
-            "api": faults.PAYPAL_WEBHOOKS,
-            "method": "POST",
-            "path": f"/{type_}",
-            "rule": each.rule_id,
-            "action": each.action.__struct_config__.tag,
-            "endpoint": webhook["id"],
-        }
-        faults.write_journal(setting.records, entry)
-    delivery: Json = {"webhook": webhook["id"], "body": body, "attempt": 1, "is_forged": is_forged}
-    for _ in range(copies):
-        _wait(setting, setting.now.wall + delay, delivery)
-
-
 # ── deliveries ──
 
-
-def waiting(setting: Setting, most: int) -> list[tuple[str, int]]:
-    """The first deliveries by when they are due: key and wall time."""
-    found: list[tuple[str, int]] = []
-    for key, _ in setting.records.scan(DELIVERIES):
-        found.append((key, int(key[:15])))
-        if len(found) == most:
-            break
-    return found
+DELIVERIES: Final = Deliveries(
+    kind="paypal.delivery", api=faults.PAYPAL_WEBHOOKS, most_attempts=MAX_ATTEMPTS
+)
 
 
 def prepared(setting: Setting, key: str) -> Delivery | None:
     """Signed for this moment; None, and forgotten, when the webhook is gone."""
-    entry = setting.records.get(DELIVERIES, key)
+    entry = DELIVERIES.get(setting, key)
     webhook = entry and Call(setting=setting).find("webhook", entry["webhook"])
     if entry is None or webhook is None:
-        _drop(setting, key)
+        DELIVERIES.drop(setting, key)
         return None
     body = entry["body"].encode()
     id_ = f"{draw(setting.world.seed, 'paypal.transmission', key):032x}"
@@ -177,19 +126,6 @@ def prepared(setting: Setting, key: str) -> Delivery | None:
             ("paypal-auth-algo", ALGORITHM),
         ),
     )
-
-
-def concluded(setting: Setting, key: str, *, is_taken: bool) -> None:
-    """An attempt ended: delivered, or tried again, later each time."""
-    entry = setting.records.get(DELIVERIES, key)
-    if entry is None:
-        return
-    _drop(setting, key)
-    attempt = entry["attempt"]
-    if not is_taken and attempt < MAX_ATTEMPTS:
-        after = min(MOST_RETRY_MS, FIRST_RETRY_MS << (attempt - 1))
-        again = {**entry, "attempt": attempt + 1, "is_forged": False}
-        _wait(setting, setting.now.wall + after, again)
 
 
 # ── whether it is genuine: POST /v1/notifications/verify-webhook-signature ──
@@ -248,24 +184,3 @@ def steered(call: Call, given: Any) -> Json:
         "paypal-cert-url": "https://api.sandbox.paypal.com/v1/notifications/certs/CERT-sandbox",
         "paypal-auth-algo": ALGORITHM,
     }
-
-
-def _wait(setting: Setting, at: int, delivery: Json) -> None:
-    if _count(setting, 1) > MAX_WAITING:
-        _count(setting, -1)
-        return
-    key = f"{at:015}|{faults.next_number(setting.records, DELIVERIES):09}"
-    setting.records.put(DELIVERIES, key, delivery)
-
-
-def _drop(setting: Setting, key: str) -> None:
-    if setting.records.get(DELIVERIES, key) is not None:
-        setting.records.delete(DELIVERIES, key)
-        _count(setting, -1)
-
-
-def _count(setting: Setting, by: int) -> int:
-    found = setting.records.get(_COUNT, "n")
-    number = by + (0 if found is None else int(found["n"]))
-    setting.records.put(_COUNT, "n", {"n": number})
-    return number

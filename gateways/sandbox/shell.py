@@ -19,7 +19,7 @@ from gateways.sandbox import faults
 from gateways.sandbox.control import ControlMachine
 from gateways.sandbox.exchange import Json, Machine, Request, Response
 from gateways.sandbox.performing import Sandbox
-from gateways.sandbox.webhook_sender import PAYPAL, STRIPE, WebhookSender
+from gateways.sandbox.webhook_sender import QUEUES, WebhookSender
 
 log: Final = logging.getLogger("caravan.sandbox")
 
@@ -53,7 +53,7 @@ async def serve_sandbox(
     control = ControlMachine(sandbox.machines, info)
     async with trio.open_nursery() as nursery:
         limit = trio.CapacityLimiter(MAX_CONNECTIONS)
-        for queue in (STRIPE, PAYPAL):
+        for queue in QUEUES:
             nursery.start_soon(WebhookSender(sandbox, queue).run)
         for machine in (control, *sandbox.machines):
             handler = partial(_connection, sandbox, machine, limit, nursery)

@@ -6,11 +6,11 @@ All times here are the wall's, in milliseconds: receivers judge signatures by th
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 
 from gateways.sandbox import faults
+from gateways.sandbox.deliveries import FIRST_RETRY_MS, MAX_WAITING, MOST_RETRY_MS, Delivery
 from gateways.sandbox.exchange import Json, Setting
 from gateways.sandbox.fault_actions import (
     BadSignature,
@@ -27,19 +27,13 @@ from gateways.sandbox.stripe_signing import header
 
 DELIVERIES: Final = "stripe.delivery"
 HELD: Final = "stripe.held"
-MAX_WAITING: Final = 20_000
-"""Deliveries beyond that are not planned: the event stays undelivered."""
-
 MAX_ATTEMPTS: Final = 10
-FIRST_RETRY_MS: Final = 1_000
-MOST_RETRY_MS: Final = 300_000
 HELD_AT_MOST_MS: Final = 2_000
 AFTER_THE_NEXT_MS: Final = 50
 """How much later than the next event a held one is sent."""
 
 _encoder: Final = msgspec.json.Encoder()
 _COUNT: Final = "stripe.waiting"
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +44,6 @@ class _Plan:
     late_by: int = 0
     is_forged: bool = False
     has_two: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """One attempt, ready to be sent: only to loopback."""
-
-    url: str
-    body: bytes
-    headers: tuple[tuple[str, str], ...]
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a webhook may go there: plain HTTP to this machine."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "http" and parts.hostname in _LOOPBACK and parts.port != 0
-    except ValueError:
-        return False
 
 
 def planned(call: Call, event: Json) -> list[str]:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from gateways.sandbox.deliveries import is_loopback
 from gateways.sandbox.exchange import Json
-from gateways.sandbox.stripe_deliveries import is_loopback
 from gateways.sandbox.stripe_form import Params
 from gateways.sandbox.stripe_objects import Call, Kept
 from gateways.sandbox.stripe_replies import invalid

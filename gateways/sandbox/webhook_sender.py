@@ -9,12 +9,12 @@ from typing import Final
 import httpx
 import trio
 
-from gateways.sandbox import paypal_events, stripe_deliveries
+from gateways.sandbox import duffel_webhooks, paypal_events, stripe_deliveries
+from gateways.sandbox.deliveries import Deliveries, Delivery, is_loopback
 from gateways.sandbox.exchange import Setting
 from gateways.sandbox.performing import Sandbox
 from gateways.sandbox.records import Place
 from gateways.sandbox.sites import WEBHOOK_AFTER, WEBHOOK_BEFORE
-from gateways.sandbox.stripe_deliveries import Delivery, is_loopback
 from gateways.sandbox.stripe_objects import Call
 
 log: Final = logging.getLogger("caravan.sandbox")
@@ -44,14 +44,20 @@ STRIPE: Final = Queue(
         Call(setting=setting), key, how="taken" if is_taken else "refused"
     ),
 )
-PAYPAL: Final = Queue(
-    kind=paypal_events.DELIVERIES,
-    waiting=paypal_events.waiting,
-    prepared=paypal_events.prepared,
-    concluded=lambda setting, key, is_taken: paypal_events.concluded(
-        setting, key, is_taken=is_taken
-    ),
-)
+
+
+def _queue(of: Deliveries, prepared: Callable[[Setting, str], Delivery | None]) -> Queue:
+    return Queue(
+        kind=of.kind,
+        waiting=of.waiting,
+        prepared=prepared,
+        concluded=lambda setting, key, is_taken: of.concluded(setting, key, is_taken=is_taken),
+    )
+
+
+PAYPAL: Final = _queue(paypal_events.DELIVERIES, paypal_events.prepared)
+DUFFEL: Final = _queue(duffel_webhooks.DELIVERIES, duffel_webhooks.prepared)
+QUEUES: Final = (STRIPE, PAYPAL, DUFFEL)
 
 
 class WebhookSender:

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -107,6 +109,34 @@ def test_a_payer_answers_at_paypal_and_money_moves(
         paypal.post(f"/v2/checkout/orders/{order}/authorize")
     assert steer(data, "effects", "--of", "paypal") == 0
     assert json.loads(capsys.readouterr().out)["effect"] == "authorized"
+
+
+def test_an_airline_moves_an_order_and_cancels_it(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = json.loads(data.with_suffix(".json").read_text())["duffel"]
+    headers = {"authorization": "Bearer duffel_test_1", "duffel-version": "v2"}
+    with httpx.Client(base_url=f"{url}/air", headers=headers, trust_env=False) as duffel:
+
+        def post(path: str, data: object) -> dict[str, Any]:
+            return dict(duffel.post(path, json={"data": data}).json()["data"])
+
+        day = f"{date.today() + timedelta(days=60)}"
+        way = {"origin": "PAR", "destination": "NCE", "departure_date": day}
+        found = post("/offer_requests", {"slices": [way], "passengers": [{"type": "adult"}]})
+        words = {"given_name": "A", "family_name": "B", "born_on": "1990-01-01", "gender": "f"}
+        ana = {**words, "title": "ms", "email": "a@b.test", "id": found["passengers"][0]["id"]}
+        chosen = {"type": "hold", "selected_offers": [found["offers"][0]["id"]]}
+        order = post("/orders", {**chosen, "passengers": [ana]})
+    assert steer(data, "change", order["booking_reference"], "--minutes", "90") == 0
+    changed = json.loads(capsys.readouterr().out)["data"]
+    assert (changed["removed"], changed["action_taken"]) == (order["slices"], None)
+    assert steer(data, "airline-cancel", order["booking_reference"]) == 0
+    assert json.loads(capsys.readouterr().out)["data"]["order_id"] == order["id"]
+    assert steer(data, "change", order["id"]) == 1
+    assert "cancelled" in capsys.readouterr().err
+    assert steer(data, "effects", "--of", "duffel") == 0
+    assert capsys.readouterr().out == ""
 
 
 def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

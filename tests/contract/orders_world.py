@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import trio
 
 from core.chance import SystemChance
@@ -117,6 +118,15 @@ class OrdersWorld:
         by = round(days * DAY)
         self._draft(lambda draft: advance(draft, by))
         self.clock.offset += by
+
+    async def airline(self, locator: str | None, what: str, **query: int) -> Json:
+        """What an airline does to an order: `change`, `airline-cancel`."""
+        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
+            url = f"{self.urls['control']}/_sandbox/orders/{locator}/{what}"
+            answer = await client.post(url, params=query)
+        assert answer.is_success, answer.text
+        found: Json = answer.json()["data"]
+        return found
 
     def option(self, **changed: Any) -> None:
         self._draft(lambda draft: set_options(draft, changed))

@@ -21,7 +21,7 @@ from gateways.partners.paypal_settings import PayPalSettings
 from gateways.partners.paypal_webhooks import EVENTS
 from gateways.partners.resilience import GuardPolicy
 from gateways.sandbox.exchange import Request
-from gateways.sandbox.paypal_events import prepared, waiting
+from gateways.sandbox.paypal_events import DELIVERIES, prepared
 from protocol.frames import Money
 from protocol.payments import Busy, Declined, PaymentReference, PaymentRefused, PaymentState
 from protocol.suppliers import NotSent, Unknown
@@ -331,7 +331,7 @@ async def test_what_the_sandbox_sends_says_which_payment_to_look_at() -> None:
     await here.capture(made.payment_id, EUR, key="k3")
     await here.refund(made.payment_id, EUR, reference=REFERENCE, key="k4")
     found = []
-    for key, _ in stage.sandbox.alter(lambda setting: waiting(setting, 9)):
+    for key, _ in stage.sandbox.alter(lambda setting: DELIVERIES.waiting(setting, 9)):
         delivery = stage.sandbox.alter(lambda setting, key=key: prepared(setting, key))  # type: ignore[misc]
         assert delivery is not None
         notice = await here.verify_webhook(delivery.body, dict(delivery.headers))

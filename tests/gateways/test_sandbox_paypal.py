@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from paypal_stage import DAY, HOOK, HOUR, PayPalStage
 
-from gateways.sandbox.paypal_events import concluded, prepared, waiting
+from gateways.sandbox.paypal_events import DELIVERIES, prepared
 
 ORDERS = "/v2/checkout/orders"
 AUTHORIZATIONS = "/v2/payments/authorizations"
@@ -225,7 +225,7 @@ def test_a_webhook_is_signed_and_whoever_asks_back_hears_whether_it_is_genuine(
     webhook = hooked(stage)
     id_ = stage.approved()
     stage.held()  # its authorization was not asked for
-    found = stage.sandbox.alter(lambda setting: waiting(setting, 9))
+    found = stage.sandbox.alter(lambda setting: DELIVERIES.waiting(setting, 9))
     assert len(found) == 2
     key = found[0][0]
     assert question(stage, webhook, key) == "SUCCESS"
@@ -244,16 +244,16 @@ def test_deliveries_are_tried_again_and_go_wrong_by_rule(stage: PayPalStage) -> 
     stage.rule({"type": "duplicate", "n": 2}, api="paypal.webhooks", nth=3)
     stage.approved()
     stage.approved()
-    ((key, at),) = stage.sandbox.alter(lambda setting: waiting(setting, 9))
+    ((key, at),) = stage.sandbox.alter(lambda setting: DELIVERIES.waiting(setting, 9))
     assert question(stage, webhook, key) == "FAILURE"
-    stage.sandbox.alter(lambda setting: concluded(setting, key, is_taken=False))
-    ((key, again_at),) = stage.sandbox.alter(lambda setting: waiting(setting, 9))
+    stage.sandbox.alter(lambda setting: DELIVERIES.concluded(setting, key, is_taken=False))
+    ((key, again_at),) = stage.sandbox.alter(lambda setting: DELIVERIES.waiting(setting, 9))
     assert again_at > at
     assert question(stage, webhook, key) == "SUCCESS"
-    stage.sandbox.alter(lambda setting: concluded(setting, key, is_taken=True))
-    assert stage.sandbox.alter(lambda setting: waiting(setting, 9)) == []
+    stage.sandbox.alter(lambda setting: DELIVERIES.concluded(setting, key, is_taken=True))
+    assert stage.sandbox.alter(lambda setting: DELIVERIES.waiting(setting, 9)) == []
     stage.approved()
-    assert len(stage.sandbox.alter(lambda setting: waiting(setting, 9))) == 3
+    assert len(stage.sandbox.alter(lambda setting: DELIVERIES.waiting(setting, 9))) == 3
 
 
 def test_webhooks_go_to_this_machine_alone_and_can_be_deleted(stage: PayPalStage) -> None:
@@ -263,7 +263,7 @@ def test_webhooks_go_to_this_machine_alone_and_can_be_deleted(stage: PayPalStage
     assert [w["id"] for w in stage.get("/v1/notifications/webhooks")["webhooks"]] == [webhook]
     assert stage.send("DELETE", f"/v1/notifications/webhooks/{webhook}").status == 204
     stage.approved()
-    assert stage.sandbox.alter(lambda setting: waiting(setting, 9)) == []
+    assert stage.sandbox.alter(lambda setting: DELIVERIES.waiting(setting, 9)) == []
 
 
 def test_nothing_that_a_client_sends_breaks_the_machine(stage: PayPalStage) -> None:

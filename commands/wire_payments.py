@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 import trio
 
+from commands.hook_address import hook_address
 from commands.sandbox_child import Urls
 from commands.wire_storage import Storage
-from core.config import Config, ConfigError, is_loopback
+from core.config import Config, ConfigError
 from core.errors import Rejected
 from core.payment_webhooks import PaymentWebhooks
 from core.ports.clock import BusinessClock, Chance, Clock
@@ -135,22 +135,12 @@ class PaymentProviders:
             url = self._urls().get(name)
             if url != reached:
                 served.provider.calls.reach(url)
-                is_begun = url is None or await self._begun(served, self._hook_address(name))
+                is_begun = url is None or await self._begun(
+                    served, hook_address(self._address(), name)
+                )
                 reached = url if is_begun else None
                 await trio.sleep(0 if is_begun else AGAIN_AFTER)
             await trio.sleep(LOOK_EVERY)
-
-    def _hook_address(self, name: str) -> str | None:
-        """None where the sandbox, which sends to this machine's loopback alone, cannot reach us."""
-        parts = urlsplit(self._address())
-        host = parts.hostname or ""
-        if host in ("0.0.0.0", "::"):  # noqa: S104 (who listens everywhere listens there too)
-            host = "127.0.0.1"
-        if not is_loopback(host):
-            _log.warning("the sandbox's webhooks cannot reach this address", host=host)
-            return None
-        bracketed = f"[{host}]" if ":" in host else host
-        return f"http://{bracketed}:{parts.port}/webhooks/{name}"
 
     async def _begun(self, served: _Served, address: str | None) -> bool:
         """Registered, where there is an address to register, and what was missed is taken."""

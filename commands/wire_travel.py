@@ -57,6 +57,11 @@ class Travel:
         return {supplier.name: supplier for supplier in self._suppliers}
 
     @property
+    def duffel(self) -> Duffel | None:
+        """None: it is off, or not there yet."""
+        return next((each for each in self._suppliers if isinstance(each, Duffel)), None)
+
+    @property
     def consolidator(self) -> Consolidator | None:
         """Who issues Amadeus' tickets. None: nobody is set up, or the sandbox begins anew."""
         return self._consolidator
@@ -160,7 +165,9 @@ class Travel:
             raise ConfigError(str(error)) from None
 
     def _duffel(self, supplier: Supplier, mode: Mode, url: str | None) -> Duffel:
-        settings = DuffelSettings(mode=mode, url=url, key=supplier.key)
+        settings = DuffelSettings(
+            mode=mode, url=url, key=supplier.key, webhook_secrets=supplier.webhook_secrets
+        )
         return Duffel(settings, clock=self._clock, chance=self._chance)
 
 

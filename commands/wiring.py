@@ -25,6 +25,7 @@ from commands.wire_plans import plan_spec
 from commands.wire_storage import Storage
 from commands.wire_time import Time
 from commands.wire_travel import Travel
+from commands.wire_webhooks import SupplierHooks
 from core.chance import SystemChance
 from core.clock import SystemClock
 from core.config import Config
@@ -32,6 +33,7 @@ from core.durable_timers import DurableTimerService
 from core.errors import Rejected
 from core.ids import ProcessIds
 from core.supervisor import ChildSpec
+from core.webhooks import Receptions
 from protocol.close_codes import CloseCode
 from storage.asyncio_bridge import AsyncioBridge
 from storage.crash_files import CRASHES, CrashFiles
@@ -142,6 +144,9 @@ class Server:
             wanted=self.travel.search.asked.set,
             address=lambda: self.http_url,
         )
+        self.hooks = SupplierHooks(
+            config, self.storage, self.travel, clock=clock, address=lambda: self.http_url
+        )
         self.bookings = Bookings(
             config,
             self.storage,
@@ -178,7 +183,7 @@ class Server:
             tellings=self.bookings.tellings,
             business=self.time.business,
             suppliers=self._suppliers,
-            webhooks=self.payments.webhooks,
+            webhooks=Receptions(self.payments.webhooks, self.hooks.webhooks),
             recommender=self.personas.recommender,
             meanings=self.personas.meanings,
             clock=clock,
@@ -228,6 +233,7 @@ class Server:
             endless("places", self.storage.places.run),
             endless("travel", self.travel.run),
             endless("payments", self.payments.run),
+            endless("supplier_webhooks", self.hooks.run),
             endless("personas", self.personas.run),
             endless("chat_model", self.chat_model.run),
             *self.upkeep.jobs(),
@@ -306,6 +312,7 @@ class Server:
             **self.personas.statistics(),
             **self.travel.statistics(),
             **self.payments.statistics(),
+            **self.hooks.statistics(),
             **self.gateways.statistics(),
             **({"postgres": self._embedded.statistics()} if self._embedded else {}),
         }

@@ -62,12 +62,14 @@ SupplierMode = Literal["off", "sandbox", "live"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supplier:
     """How one supplier of travel is reached. `url` and the two secrets are for "live" alone, which
-    refuses to do without (its adapter says what it needs)."""
+    refuses to do without (its adapter says what it needs); so are `webhook_secrets`, without which its webhooks
+    are not taken (two while one is replaced)."""
 
     mode: SupplierMode = "sandbox"
     url: str | None = None
     key: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +192,7 @@ class Config:
                 mode=read("CARAVAN_DUFFEL_MODE", _mode, "sandbox"),
                 url=read("CARAVAN_DUFFEL_URL", _public("https"), None),
                 key=read("CARAVAN_DUFFEL_KEY", _secret, None),
+                webhook_secrets=read("CARAVAN_DUFFEL_WEBHOOK_SECRET", _secrets, ()),
             ),
             consolidator_url=read("CARAVAN_CONSOLIDATOR_URL", _public("https"), None),
             consolidator_key=read("CARAVAN_CONSOLIDATOR_KEY", _secret, None),

@@ -1,29 +1,15 @@
-"""Events of payment providers, from a delivery to the booking that looks again.
+"""Where events of payment providers come in."""
 
-An event is never believed: it says where to look. So duplicates, old ones and wrong orders are harmless,
-and all that must hold is that a genuine one wakes its booking at least once.
-"""
-
-import re
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import assert_never
 
-import msgspec
 import structlog
 
 from core.ports.bookings import Bookings
 from core.ports.clock import Clock
-from core.ports.durable_timers import MAX_NAME_LENGTH, SetTimer
 from core.ports.payments import NotGenuine, Payments, WebhookNotice
-from core.ports.webhooks import MAX_EVENT_ID, Received, WebhookEvent, Webhooks
-from protocol.booking import BOOKING
-
-TIMER: Final = "webhook"
-"""How the names of the booking actor's timers begin that come of webhooks. The payload is MessagePack `{"paymentId": id}`; without one, any payment may
-have changed."""
-
-MAX_KIND: Final = 64
-_BOOKING_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+from core.ports.webhooks import Received, Webhooks
+from core.webhooks import Taking
 
 _log = structlog.get_logger("caravan.payments")
 
@@ -41,8 +27,7 @@ class PaymentWebhooks:
         tenant_id: int,
     ) -> None:
         self._providers = providers
-        self._webhooks, self._bookings = webhooks, bookings
-        self._clock, self._tenant_id = clock, tenant_id
+        self._taking = Taking(webhooks, bookings, clock=clock, tenant_id=tenant_id)
         kinds = ("taken", "known", "foreign", "not_genuine", "disputes")
         self._counts = dict.fromkeys(kinds, 0)
 
@@ -70,34 +55,19 @@ class PaymentWebhooks:
 
     async def take(self, payments: Payments, notice: WebhookNotice) -> Received:
         """A genuine event, delivered or asked for. Raises as `receive`."""
-        received = await self._taken(payments, notice)
-        self._counts[received] += 1
-        return received
-
-    async def _taken(self, payments: Payments, notice: WebhookNotice) -> Received:
         booking_id = await self._booking(payments, notice)
-        if booking_id is None or len(notice.event_id) > MAX_EVENT_ID:
-            return "foreign"
-        now = self._clock.now_ms()
-        event = WebhookEvent(
-            provider=payments.name,
-            event_id=notice.event_id,
-            kind=notice.kind[:MAX_KIND],
-            received_at=now,
+        received = await self._taking.taken(
+            payments.name,
+            notice.event_id,
+            notice.kind,
+            booking_id=booking_id,
+            about="paymentId",
+            subject=notice.payment_id,
         )
-        payload = msgspec.msgpack.encode({"paymentId": notice.payment_id})
-        timer = SetTimer(
-            tenant_id=self._tenant_id,
-            address=BOOKING.at(booking_id),
-            name=timer_of(notice.payment_id),
-            due_at=now,
-            payload=payload if notice.payment_id else None,
-        )
-        if not await self._webhooks.take(event, timer):
-            return "known"
-        if "dispute" in notice.kind.lower():
+        self._counts[received] += 1
+        if received == "taken" and booking_id and "dispute" in notice.kind.lower():
             self._tell_operators(payments, notice, booking_id)
-        return "taken"
+        return received
 
     def _tell_operators(self, payments: Payments, notice: WebhookNotice, booking_id: str) -> None:
         """Nothing of it is done here: it is answered at the provider, by a person, within days."""
@@ -115,12 +85,4 @@ class PaymentWebhooks:
         if reference is None and notice.payment_id is not None:
             payment = await payments.read(notice.payment_id)
             reference = payment.reference if payment else None
-        if reference is None or not _BOOKING_ID.match(reference.booking_id):
-            return None
-        known = await self._bookings.load(self._tenant_id, reference.booking_id)
-        return reference.booking_id if known else None
-
-
-def timer_of(payment_id: str | None) -> str:
-    """One for each payment: what is said of another meanwhile takes nobody's place."""
-    return TIMER if payment_id is None else f"{TIMER}:{payment_id}"[:MAX_NAME_LENGTH]
+        return None if reference is None else reference.booking_id

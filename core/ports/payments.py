@@ -126,4 +126,4 @@ class Payments(Protocol):
         self, body: bytes, headers: Mapping[str, str]
     ) -> WebhookNotice | NotGenuine:
         """`body` byte for byte as it came; header names in lower case. Raises `Unavailable` where the
-        provider itself has to be asked, and cannot be."""
+        provider itself has to be asked, and cannot be, and while it is not known yet what it signs with."""

@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol
 from core.ports.durable_timers import SetTimer
 from core.ports.payments import NotGenuine
 from protocol.ids import Millis
+from protocol.travel import OrderState
 
 KEPT_FOR: Final = 30 * 86_400.0
 """Seconds that an event's id is known: as long as providers keep events themselves."""
@@ -57,6 +58,34 @@ class WebhookSecrets(Protocol):
         """In place of what is kept of that endpoint."""
 
     async def forget(self, provider: str, endpoint_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNotice:
+    """What a supplier's event says: where to look. `order_id` None: it names no order; `reference`: ours, where
+    the event repeats it."""
+
+    event_id: str
+    kind: str
+    order_id: str | None = None
+    reference: str | None = None
+
+
+class OrderEvents(Protocol):
+    """A supplier that tells unasked what happened to its orders."""
+
+    @property
+    def name(self) -> str:
+        """In webhook paths."""
+
+    async def verify_webhook(
+        self, body: bytes, headers: Mapping[str, str]
+    ) -> OrderNotice | NotGenuine:
+        """`body` byte for byte as it came; header names in lower case. Raises `Unavailable` while nobody knows
+        under what secret it signs."""
+
+    async def get(self, order_id: str) -> OrderState | None:
+        """As `core.ports.inventory.Inventory` says."""
 
 
 Received = Literal["taken", "known", "foreign"]

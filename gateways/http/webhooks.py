@@ -1,4 +1,4 @@
-"""Where providers say that something has changed: their raw words, judged by their signature alone."""
+"""Where providers and suppliers say that something has changed: their raw words, judged by their signature alone."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ ROUTES: Final = (
         method="POST",
         path="/webhooks/{provider}",
         name="receiveWebhook",
-        summary="A payment provider's event, signed by it",
+        summary="An event of a payment provider or a supplier, signed by it",
         handle=receive,
         access="public",
         answer=WebhookTaken,

@@ -1,6 +1,7 @@
 """Duffel's flights as an `Inventory` (API v2). Stays and order changes are out: docs/adr/0010."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from gateways.partners.duffel_booking import DuffelOrders
 from gateways.partners.duffel_client import ANSWER_WITHIN, DuffelClient, DuffelSettings
 from gateways.partners.duffel_errors import Refusal
 from gateways.partners.duffel_offers import NAME, offer_request, supplier_offer
+from gateways.partners.duffel_webhooks import DuffelWebhooks
 from gateways.partners.refusals import wrong_query
 from gateways.partners.resilience import Guard, GuardPolicy
 from gateways.partners.slices import readable
@@ -40,11 +42,13 @@ _FOR_US: Final = 1.0
 _log = structlog.get_logger("caravan.partners")
 
 
-class Duffel(DuffelOrders):
-    """Implements `core.ports.inventory.Inventory`. Owns: its connections, until `aclose`.
+class Duffel(DuffelOrders, DuffelWebhooks):
+    """Implements `core.ports.inventory.Inventory` and `core.ports.webhooks.OrderEvents`. Owns: its connections,
+    until `aclose`.
 
     A search is two calls: the first makes Duffel ask the airlines, the second fetches the cheapest
-    offers. All offers in one answer may be thousands, most of which nobody would be shown.
+    offers. All offers in one answer may be thousands, most of which nobody would be shown. `wall`: seconds since
+    1970, by which signatures are judged; `clock` may be another time.
     """
 
     name = NAME
@@ -56,8 +60,10 @@ class Duffel(DuffelOrders):
         clock: Clock,
         chance: Chance,
         policy: GuardPolicy = POLICY,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self._settings, self._clock = settings, clock
+        self._settings, self._clock, self._wall = settings, clock, wall
+        self.webhook_secrets = settings.webhook_secrets
         self._client = DuffelClient(settings, clock, connections=policy.most_running)
         self._guard = Guard(NAME, chance, policy)
         self._dropped = 0

@@ -34,7 +34,8 @@ class DuffelSettings:
 
     `most_offers`: the cheapest so many of a search are fetched and kept. `airlines_within`: seconds
     that Duffel gives the airlines, of which the slowest holds up the rest. `order_within`: how long an
-    answer to what changes something may take.
+    answer to what changes something may take. `webhook_secrets`: of the webhook that was made in Duffel's
+    dashboard, two while it is replaced; in sandbox mode they come by registering.
     """
 
     mode: Literal["sandbox", "live"] = "sandbox"
@@ -43,6 +44,7 @@ class DuffelSettings:
     most_offers: int = 100
     airlines_within: float = 8.0
     order_within: float = ANSWER_WITHIN
+    webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         """Raises `ValueError`, which names the setting and what to do."""
@@ -65,6 +67,11 @@ class DuffelSettings:
             raise ValueError(
                 "CARAVAN_DUFFEL_KEY is set, but Duffel is in sandbox mode, where no key is sent: "
                 "unset it, or choose live mode."
+            )
+        elif self.webhook_secrets:
+            raise ValueError(
+                "CARAVAN_DUFFEL_WEBHOOK_SECRET is set, but Duffel is in sandbox mode, where the server asks for "
+                "one by itself: unset it, or choose live mode."
             )
         if not 1 <= self.most_offers <= 200:
             raise ValueError("most_offers must be 1 to 200, which is Duffel's largest page.")
@@ -101,16 +108,16 @@ class DuffelClient:
         await self._http.aclose()
         await self._changing.aclose()
 
-    async def change(self, path: str, body: bytes = b"") -> Changed:
-        """POST, sent at most once: connections that were not made prove that it was not. `body` is JSON.
+    async def change(self, path: str, body: bytes = b"", *, method: str = "POST") -> Changed:
+        """Sent at most once: connections that were not made prove that it was not. `body` is JSON.
         Cancelled: whether Duffel did it is not known."""
         headers = {"Content-Type": "application/json"} if body else {}
-        request = self._changing.build_request("POST", path, content=body, headers=headers)
+        request = self._changing.build_request(method, path, content=body, headers=headers)
         with trio.move_on_after(self._settings.order_within):
             try:
                 response = await self._changing.send(request, stream=True)
                 try:
-                    is_success = response.status_code in (200, 201, 202)
+                    is_success = response.status_code in (200, 201, 202, 204)
                     limit = MAX_ANSWER_BYTES if is_success else MAX_ERROR_BYTES
                     read = await _read(response, limit)
                 finally:

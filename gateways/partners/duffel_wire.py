@@ -249,3 +249,39 @@ class OfferTerms(Wire, frozen=True):
     id: OfferId
     passengers: Annotated[list[Passenger], Meta(min_length=1, max_length=20)]
     supported_passenger_identity_document_types: list[str] = []
+
+
+class Webhook(Wire, frozen=True):
+    """`secret`: only of one that was made just now."""
+
+    id: Word
+    url: str = ""
+    events: list[str] = []
+    active: bool = True
+    secret: str | None = None
+
+
+class WebhookAnswer(Wire, frozen=True):
+    data: Webhook
+
+
+class WebhooksAnswer(Wire, frozen=True):
+    data: list[Webhook]
+
+
+class EventObject(Wire, frozen=True):
+    """What an event is about: an order, or something of an order."""
+
+    id: str | None = None
+    order_id: str | None = None
+    metadata: dict[str, object] | None = None
+
+
+class EventData(Wire, frozen=True):
+    object: EventObject | None = None
+
+
+class Event(Wire, frozen=True):
+    id: Annotated[str, Meta(min_length=1)]
+    type: str
+    data: EventData | None = None

@@ -26,6 +26,7 @@ from core.ports.payments import (
     WebhookNotice,
 )
 from gateways.partners import paypal_wire as wire
+from gateways.partners.payment_outcomes import undeclined
 from gateways.partners.paypal_calls import NAME, POLICY, PayPalCalls
 from gateways.partners.paypal_errors import Ended
 from gateways.partners.paypal_settings import PayPalSettings
@@ -116,7 +117,7 @@ class PayPal:
         if note:
             unit["description"] = note[:MAX_NOTE]
         given = {"intent": "AUTHORIZE", "purchase_units": [unit]}
-        return _undeclined(await self.calls.change(_ORDERS, given, self._state, key=key))
+        return undeclined(await self.calls.change(_ORDERS, given, self._state, key=key))
 
     async def authorise(
         self, payment_id: str, method: str, *, return_url: str | None, key: str
@@ -200,7 +201,7 @@ class PayPal:
         )
         authorization = wire.authorization_of(order)
         if authorization is not None:
-            return _undeclined(
+            return undeclined(
                 await self.calls.change(
                     f"/v2/payments/authorizations/{authorization.id}/void",
                     {},
@@ -214,7 +215,7 @@ class PayPal:
             "path": f"/purchase_units/@reference_id=='{unit.reference_id}'/custom_id",
             "value": f"{unit.custom_id or ''}|{wire.CANCELLED}",
         }
-        return _undeclined(
+        return undeclined(
             await self.calls.change(
                 f"{_ORDERS}/{payment_id}", [mark], lambda _: cancelled, method="PATCH"
             )
@@ -233,7 +234,7 @@ class PayPal:
         if taken is None:
             return PaymentRefused(kind="state", detail="nothing was captured")
         given = {"amount": asked, "custom_id": wire.custom_id(reference)}
-        return _undeclined(
+        return undeclined(
             await self.calls.change(
                 f"/v2/payments/captures/{taken.id}/refund", given, self._refund, key=key
             )
@@ -264,7 +265,10 @@ class PayPal:
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str]
     ) -> WebhookNotice | NotGenuine:
-        """By asking PayPal, once what came looks like something of its."""
+        """By asking PayPal, once what came looks like something of its; `Unavailable` too before it is known by
+        which webhook events come."""
+        if not self.webhook_ids:
+            raise Unavailable
         await trio.lowlevel.checkpoint()
         event = event_of(body)
         if event is None:
@@ -329,13 +333,6 @@ class PayPal:
             raise ValueError("a refund without an amount")
         amount = self._settings.money.from_paypal(made.amount.value, made.amount.currency_code)
         return RefundMade(refund_id=made.id, amount=amount, is_pending=made.status != "COMPLETED")
-
-
-def _undeclined(result: T | Declined) -> T | PaymentRefused:
-    """Of calls that ask nobody's money: a decline there is about how the payment is made."""
-    if isinstance(result, Declined):
-        return PaymentRefused(kind="method", detail=f"declined: {result.code}")
-    return result
 
 
 _order: Final = msgspec.json.Decoder(wire.Order).decode

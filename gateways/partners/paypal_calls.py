@@ -11,10 +11,11 @@ import structlog
 import trio
 
 from core.ports.clock import Chance
+from gateways.partners.payment_outcomes import KINDS, count
 from gateways.partners.paypal_errors import Ended, ended, said
 from gateways.partners.paypal_settings import LIVE_URL, PayPalSettings
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
-from protocol.payments import Declined, PaymentRefused
+from protocol.payments import PaymentRefused
 from protocol.suppliers import NotSent, Unknown
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ class PayPalCalls:
             transport=over,
         )
         self._guard = Guard(NAME, chance, policy)
-        self._counts = dict.fromkeys(("sent", "unknown", "not_sent", "refused", "declined"), 0)
+        self._counts = dict.fromkeys(KINDS, 0)
         self._url: str | None = None
         self._bearer, self._bearer_until = "", 0.0
         self._one_asks = trio.Lock()
@@ -112,7 +113,7 @@ class PayPalCalls:
         result: T | Ended = Unknown(detail=f"no answer within {self._settings.call_within:g} s")
         with trio.move_on_after(self._settings.call_within):
             result = await self._changed(method, path, given, decode, key)
-        self._count(result)
+        count(self._counts, NAME, result)
         return result
 
     async def read(self, path: str, decode: Callable[[bytes], T]) -> T | None:
@@ -233,23 +234,6 @@ class PayPalCalls:
         finally:
             await response.aclose()
         return _Answer(response.status_code, bytes(body))
-
-    def _count(self, result: object) -> None:
-        match result:
-            case Unknown():
-                self._counts["unknown"] += 1
-                _log.warning("payment call unknown", provider=NAME, detail=result.detail)
-            case NotSent():
-                self._counts["sent"] -= 1
-                self._counts["not_sent"] += 1
-            case Declined():
-                self._counts["declined"] += 1
-            case PaymentRefused():
-                self._counts["refused"] += 1
-                log = _log.error if result.kind == "config" else _log.info
-                log("payment call refused", provider=NAME, why=result.kind, detail=result.detail)
-            case _:
-                pass
 
 
 def request_id(method: str, path: str, key: str) -> str:

@@ -21,6 +21,7 @@ from core.ports.payments import (
     WebhookNotice,
 )
 from gateways.partners import stripe_wire as wire
+from gateways.partners.payment_outcomes import undeclined
 from gateways.partners.resilience import GuardPolicy
 from gateways.partners.stripe_calls import NAME, POLICY, StripeCalls
 from gateways.partners.stripe_settings import StripeSettings
@@ -119,7 +120,7 @@ class Stripe:
             "transfer_group": wire.group_of(reference.booking_id),
             "metadata": wire.metadata_of(reference),
         }
-        return _undeclined(
+        return undeclined(
             await self.calls.change(
                 lambda of: of.v1.payment_intents.create_async(params, {"idempotency_key": key}),
                 self._state,
@@ -162,7 +163,7 @@ class Stripe:
     async def cancel(self, payment_id: str, *, key: str) -> OpenResult:
         params: Any = {"expand": _CHARGE}
         return _in_state(
-            _undeclined(
+            undeclined(
                 await self.calls.change(
                     lambda of: of.v1.payment_intents.cancel_async(
                         payment_id, params, {"idempotency_key": key}
@@ -183,7 +184,7 @@ class Stripe:
             "amount": number,
             "metadata": wire.metadata_of(reference),
         }
-        return _undeclined(
+        return undeclined(
             await self.calls.change(
                 lambda of: of.v1.refunds.create_async(params, {"idempotency_key": key}),
                 self._refund,
@@ -205,7 +206,7 @@ class Stripe:
             "transfer_group": wire.group_of(booking_id),
             "metadata": {"saga_id": booking_id},
         }
-        return _undeclined(
+        return undeclined(
             await self.calls.change(
                 lambda of: of.v1.transfers.create_async(params, {"idempotency_key": key}),
                 self._transfer,
@@ -239,6 +240,9 @@ class Stripe:
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str]
     ) -> WebhookNotice | NotGenuine:
+        """As the port says; `Unavailable` too before it is known under what secret events come."""
+        if not self.webhook_secrets:
+            raise Unavailable
         await trio.lowlevel.checkpoint()
         event = verified(body, headers.get("stripe-signature"), self.webhook_secrets)
         return event if isinstance(event, NotGenuine) else notice_of(event)
@@ -288,13 +292,6 @@ def _in_state(result: T | PaymentRefused) -> T | PaymentRefused:
     """Of calls for which a hold that ended is a state like others: only a capture has lost something."""
     if isinstance(result, PaymentRefused) and result.kind == "lost":
         return PaymentRefused(kind="state", detail=result.detail)
-    return result
-
-
-def _undeclined(result: T | Declined) -> T | PaymentRefused:
-    """Of calls that ask no card: a 402 there is about how the payment is made."""
-    if isinstance(result, Declined):
-        return PaymentRefused(kind="method", detail=f"declined: {result.code}")
     return result
 
 

@@ -11,11 +11,11 @@ import trio
 
 from core.errors import Unavailable
 from core.ports.clock import Chance
+from gateways.partners.payment_outcomes import KINDS, count
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 from gateways.partners.stripe_errors import Ended, ended, failed, is_missing
 from gateways.partners.stripe_settings import StripeSettings
 from gateways.partners.stripe_transport import StripeTransport, silence_sdk
-from protocol.payments import Declined, PaymentRefused
 from protocol.suppliers import NotSent, Unknown
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class StripeCalls:
             is_live=settings.mode == "live", within=settings.call_within, over=over
         )
         self._guard = Guard(NAME, chance, policy)
-        self._counts = dict.fromkeys(("sent", "unknown", "not_sent", "refused", "declined"), 0)
+        self._counts = dict.fromkeys(KINDS, 0)
         self._client: Sdk | None = None
         self.wanted = trio.Event()
         self.reach(settings.url)
@@ -105,7 +105,7 @@ class StripeCalls:
                 result = ended(error)
             except Exception as error:
                 result = Unknown(detail=f"an answer that makes no sense: {type(error).__name__}")
-        self._count(result)
+        count(self._counts, NAME, result)
         return result
 
     async def read(
@@ -149,21 +149,6 @@ class StripeCalls:
                 return Pages(pages, is_whole=True)
             params["starting_after"] = page.data[-1].id
         return Pages(pages, is_whole=False)
-
-    def _count(self, result: object) -> None:
-        match result:
-            case Unknown():
-                self._counts["unknown"] += 1
-                _log.warning("payment call unknown", provider=NAME, detail=result.detail)
-            case NotSent():
-                self._counts["sent"] -= 1
-                self._counts["not_sent"] += 1
-            case Declined():
-                self._counts["declined"] += 1
-            case PaymentRefused():
-                self._counts["refused"] += 1
-                log = _log.error if result.kind == "config" else _log.info
-                log("payment call refused", provider=NAME, why=result.kind, detail=result.detail)
 
 
 def _body(answer: Any) -> bytes:

@@ -25,8 +25,8 @@ from actors.booking.sites import SITES
 from actors.booking.telling import BookingTellings
 from core.crash_shapes import redacted
 from core.errors import PriceChanged, Rejected
-from core.payment_webhooks import timer_of
 from core.ports.durable_timers import SetTimer
+from core.webhooks import timer_of
 from protocol.booking import (
     BOOKING,
     ApproveBooking,

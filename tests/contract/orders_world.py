@@ -103,11 +103,18 @@ class OrdersWorld:
             while not is_so():
                 await self.moved.wait()
 
-    def rule(self, api: str, /, *, on: str = "", times: int | None = 1, **action: Any) -> None:
+    def rule(
+        self, api: str, /, *, on: str = "", nth: int = 1, times: int | None = 1, **action: Any
+    ) -> None:
         """`on`: searched in the path."""
         self._draft(
             lambda draft: faults.add_rule(
-                draft, {"match": {"api": api, "pathRegex": on}, "action": action, "times": times}
+                draft,
+                {
+                    "match": {"api": api, "pathRegex": on, "nth": nth},
+                    "action": action,
+                    "times": times,
+                },
             )
         )
 

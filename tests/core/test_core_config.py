@@ -147,14 +147,20 @@ def test_suppliers_are_of_the_sandbox_until_somebody_says_otherwise() -> None:
             "CARAVAN_DUFFEL_MODE": "off",
             "CARAVAN_DUFFEL_URL": "https://api.duffel.example",
             "CARAVAN_DUFFEL_KEY": "duffel-key",
+            "CARAVAN_DUFFEL_WEBHOOK_SECRET": "QKfUULLQh+8SegYmIsF6kA==,an-old-one",
         }
     )
     assert config.sandbox_url == "http://127.0.0.1:8700"
     assert config.amadeus == Supplier(
         mode="live", url="https://travel.api.example", key="an-id", secret="a-secret"
     )
-    assert config.duffel == Supplier(mode="off", url="https://api.duffel.example", key="duffel-key")
-    for secret in ("an-id", "a-secret", "duffel-key"):
+    assert config.duffel == Supplier(
+        mode="off",
+        url="https://api.duffel.example",
+        key="duffel-key",
+        webhook_secrets=("QKfUULLQh+8SegYmIsF6kA==", "an-old-one"),
+    )
+    for secret in ("an-id", "a-secret", "duffel-key", "QKfU", "an-old-one"):
         assert secret not in repr(config)
 
 

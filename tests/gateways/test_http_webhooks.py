@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from core.clock import SystemClock
 from core.errors import Unavailable
-from core.payment_webhooks import PaymentWebhooks, timer_of
+from core.payment_webhooks import PaymentWebhooks
+from core.webhooks import timer_of
 from gateways.http.webhooks import MAX_WEBHOOK_BYTES
 from protocol.booking import BOOKING
 from storage.memory.durable_timers import MemoryDurableTimers
@@ -149,6 +150,14 @@ async def test_while_a_secret_is_rotated_both_are_good(world):
     world.stripe.webhook_secrets = ("whsec_two", SECRET)
     assert (await world.deliver(an_event("evt_1"), secret="whsec_two")).status == 200
     assert (await world.deliver(an_event("evt_2"), secret=SECRET)).status == 200
+
+
+async def test_before_the_secret_is_known_nobody_says_that_it_is_not_genuine(world):
+    world.stripe.webhook_secrets = ()
+    assert (await world.deliver(an_event())).status == 504
+    assert world.webhooks.statistics()["not_genuine"] == 0
+    world.stripe.webhook_secrets = (SECRET,)
+    assert (await world.deliver(an_event())).json == {"received": "taken"}
 
 
 async def test_what_is_of_nothing_here_is_taken_and_counted(world):

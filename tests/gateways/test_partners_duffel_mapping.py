@@ -135,6 +135,7 @@ def test_a_return_is_a_second_slice() -> None:
         ({"mode": "live", "url": "http://api.duffel.com", "key": "k"}, "https"),
         ({"mode": "sandbox"}, "sandbox's address"),
         ({"mode": "sandbox", "url": "http://127.0.0.1:1", "key": "k"}, "CARAVAN_DUFFEL_KEY"),
+        ({"url": "http://127.0.0.1:1", "webhook_secrets": ("k",)}, "CARAVAN_DUFFEL_WEBHOOK_SECRET"),
         ({"url": "http://127.0.0.1:1", "most_offers": 201}, "most_offers"),
     ],
 )
@@ -147,5 +148,6 @@ def test_settings_that_cannot_be_used_are_refused_by_name(
 
 
 def test_a_key_is_in_no_repr() -> None:
-    settings = DuffelSettings(mode="live", url="https://api.duffel.com", key="duffel_live_secret")
-    assert "duffel_live_secret" not in repr(settings)
+    url, hooks = "https://api.duffel.com", ("hook_secret",)
+    settings = DuffelSettings(mode="live", url=url, key="duffel_live_secret", webhook_secrets=hooks)
+    assert "secret" not in repr(settings)

@@ -14,7 +14,8 @@ from stripe_stub import EUR, REFERENCE
 from core.chance import SystemChance
 from core.clock import SystemClock
 from core.errors import Unavailable
-from core.payment_webhooks import PaymentWebhooks, timer_of
+from core.payment_webhooks import PaymentWebhooks
+from core.webhooks import timer_of
 from gateways.http.server import HttpServer, bind_http, port_of
 from gateways.partners.stripe import Stripe
 from gateways.partners.stripe_registration import Registration

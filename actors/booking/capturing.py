@@ -2,7 +2,7 @@
 
 from actors.booking.collecting import keep_payments
 from actors.booking.moves import SEATS_GONE, after_capture, capture, manual, repair, unwind
-from actors.booking.orders import flight_of
+from actors.booking.orders import flights_of
 from actors.booking.payments import call_capture, is_dead, is_held, is_paid, last
 from actors.booking.state import Saga, Share
 from actors.booking.turn import Turn, is_payment_busy, payment_subject
@@ -37,11 +37,10 @@ def advance_capturing(turn: Turn) -> None:
     if any(_is_short(share) for share in saga.shares):
         manual(turn, "Something else than a share's amount was captured")
         return
-    flight = flight_of(saga)
-    if flight is not None and flight.is_gone:
+    if any(flight.is_gone for flight in flights_of(saga)):
         unwind(turn, SEATS_GONE)
         return
-    if flight is not None and flight.order is not None and not flight.is_fresh:
+    if any(flight.order is not None and not flight.is_fresh for flight in flights_of(saga)):
         return  # it is read before anything more is taken
     left = unpaid(saga)
     if not left:
@@ -72,8 +71,7 @@ def _is_short(share: Share) -> bool:
 def advance_capture_repair(turn: Turn) -> None:
     keep_payments(turn)
     saga = turn.saga
-    flight = flight_of(saga)
-    if flight is not None and flight.is_gone:
+    if any(flight.is_gone for flight in flights_of(saga)):
         unwind(turn, SEATS_GONE)
     elif all(is_held(saga, share, turn.now) for share in unpaid(saga)):
         capture(turn)

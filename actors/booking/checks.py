@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from actors.booking.calls import CancelPayment, Capture, Confirm, Hold, Release
-from actors.booking.orders import flight_of, is_booked, is_live, is_ticketed, may_exist
+from actors.booking.orders import flights_of, is_booked, is_live, is_ticketed, may_exist
 from actors.booking.payments import is_dead, is_paid, last
 from actors.booking.state import TERMINAL, Payment, Saga, Share
 from actors.booking.turn import is_payment_busy, payment_subject
@@ -38,11 +38,11 @@ def _sums(saga: Saga) -> Iterator[str]:
 def _calls(saga: Saga) -> Iterator[str]:
     if len({pending.seq for pending in saga.pending}) != len(saga.pending):
         yield "an intent is pending twice"
-    flight = flight_of(saga)
+    held = [flight for flight in flights_of(saga) if flight.holds]
     for pending in saga.pending:
         call = pending.call
         if isinstance(call, Capture):
-            if flight is not None and flight.holds and not is_live(flight):
+            if not all(is_live(flight) for flight in held):
                 yield "I6: a capture without a live order"
             share = next(share for share in saga.shares if share.id == call.share_id)
             payment = last(share)

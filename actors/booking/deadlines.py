@@ -1,6 +1,7 @@
 """What happens when time runs out, state by state (pure). Each takes effect at its own time."""
 
 from actors.booking.moves import manual, resplit, unwind
+from actors.booking.orders import flights_of
 from actors.booking.payments import doubt
 from actors.booking.pricing import NO_PRICE, is_about_price
 from actors.booking.questions import close
@@ -39,6 +40,8 @@ def ran_out(turn: Turn, name: str) -> None:
                 turn.set_deadline(name, turn.now + 60_000)
         case "unknown", "ORDER_UNKNOWN" | "ORDERING":
             unwind(turn, "The airline did not answer in time. Nobody pays.")
+        case "held", "ORDERING" | "ORDER_UNKNOWN":
+            unwind(turn, "The flight could not be reserved in time. Nobody pays.")
         case "held", "HELD" | "CAPTURING" | "CAPTURE_REPAIR":
             unwind(turn, "Not everything was paid before the seats were let go. Nobody pays.")
         case "held", "HOTEL" | "HOTEL_UNKNOWN":
@@ -78,8 +81,8 @@ def _no_consent(turn: Turn) -> None:
 
 
 def _no_tickets(turn: Turn) -> None:
-    flight = next((part for part in turn.saga.parts if part.kind == "flight"), None)
-    if flight is not None and flight.order is not None and flight.order.tickets:
+    orders = [flight.order for flight in flights_of(turn.saga) if flight.order is not None]
+    if any(order.tickets for order in orders):
         manual(turn, "Only some tickets were issued in time")
     else:
         unwind(turn, "The tickets were not issued in time. Everything is being given back.")

@@ -35,11 +35,13 @@ class BookedItinerary:
 
 
 def parts_of(saga: Saga) -> list[BookedPart]:
-    """What is left of it: each flight by its segments, each stay by its days."""
+    """What is left of it: each flight by its segments, each stay by its days. What a large group has
+    several orders of is flown once."""
+    parts = [part for part in saga.parts if not (part.is_gone or part.is_dropped)]
+    flights = [part for part in parts if part.kind == "flight"]
     return [
         one
-        for part in saga.parts
-        if not (part.is_gone or part.is_dropped)
+        for part in (*flights[:1], *(part for part in parts if part.kind != "flight"))
         for one in _parts(saga.booking_id, part)
     ]
 

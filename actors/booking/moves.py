@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from actors.booking.orders import doubt_order, flight_of, is_booked, stays_of
+from actors.booking.orders import doubt_order, flights_of, is_booked, is_live, stays_of
 from actors.booking.payments import doubt_all
 from actors.booking.questions import close
 from actors.booking.resplitting import ask_organiser, missing_shares
@@ -101,14 +101,14 @@ def reprice(turn: Turn) -> None:
 def order(turn: Turn) -> None:
     until = turn.now + ORDER_AFTER
     kept = {k: v for k, v in turn.saga.deadlines.items() if k in ("unknown", "paid")}
-    turn.go("ORDERING", deadlines={"order": until, **kept})
+    turn.go("ORDERING", deadlines={"order": until, **kept, **held_by_now(turn)})
     turn.say("Everything is paid for or reserved on your cards. The flight is being reserved.")
 
 
 def order_unknown(turn: Turn) -> None:
     unknown = turn.saga.deadlines.get("unknown", turn.now + UNKNOWN_AFTER)
     alarm = turn.now + ALARM_UNKNOWN
-    turn.go("ORDER_UNKNOWN", deadlines={"unknown": unknown, "alarm": alarm})
+    turn.go("ORDER_UNKNOWN", deadlines={"unknown": unknown, "alarm": alarm, **held_by_now(turn)})
     turn.say("The airline has not answered. We are finding out whether the seats are yours.")
 
 
@@ -120,8 +120,15 @@ def held_until(turn: Turn, part: Part) -> int:
     return until - min(BEFORE_LETTING_GO, max(0, until - part.held_at) // 2)
 
 
-def hold(turn: Turn, part: Part) -> None:
-    turn.go("HELD", deadlines={"held": held_until(turn, part)})
+def held_by_now(turn: Turn) -> dict[str, int]:
+    """The deadline of what is reserved already, where something is: that of the first to be let go."""
+    held = [part for part in flights_of(turn.saga) if part.holds and is_live(part)]
+    return {"held": min(held_until(turn, part) for part in held)} if held else {}
+
+
+def hold(turn: Turn) -> None:
+    """All its seats are reserved."""
+    turn.go("HELD", deadlines=held_by_now(turn))
 
 
 def capture(turn: Turn) -> None:
@@ -144,24 +151,23 @@ def repair(turn: Turn) -> None:
 
 def after_capture(turn: Turn) -> None:
     """Everything is paid: buy what cannot be held, book the stays, have the tickets issued."""
-    flight = flight_of(turn.saga)
-    if flight is not None and flight.order is None and not flight.holds:
+    if any(flight.order is None and not flight.holds for flight in flights_of(turn.saga)):
         order(turn)
     elif any(not is_booked(stay) for stay in stays_of(turn.saga)):
         held = turn.saga.deadlines.get("held", turn.now + STAY_AFTER)
         turn.go("HOTEL", deadlines={"held": held})
         turn.say("Everything is paid. The stay is being booked.")
     else:
-        ticket(turn, flight)
+        ticket(turn)
 
 
-def ticket(turn: Turn, flight: Part | None) -> None:
-    until = turn.now + TICKET_AFTER
-    if flight is not None and flight.order is not None and flight.order.hold_until is not None:
-        until = max(flight.order.hold_until, turn.now + HOUR)
+def ticket(turn: Turn) -> None:
+    flights = flights_of(turn.saga)
+    holds = [one.order.hold_until for one in flights if one.order and one.order.hold_until]
+    until = max(min(holds), turn.now + HOUR) if holds else turn.now + TICKET_AFTER
     if turn.saga.state != "TICKETING":
         turn.say("Everything is paid. The tickets are being issued.")
-    turn.go("TICKETING", deadlines={"ticketing": until} if flight is not None else {})
+    turn.go("TICKETING", deadlines={"ticketing": until} if flights else {})
 
 
 def _afterwards(turn: Turn) -> dict[str, int]:

@@ -22,7 +22,7 @@ from actors.booking.order_calls import NOT_SENT, proven_none
 from actors.booking.orders import (
     call_hold,
     call_issue,
-    flight_of,
+    flights_of,
     is_booked,
     is_live,
     is_proven_none,
@@ -44,23 +44,36 @@ NO_TICKETS: Final = "The tickets could not be issued. Everything is being given 
 
 def advance_ordering(turn: Turn) -> None:
     keep_payments(turn)
-    flight = flight_of(turn.saga)
-    if flight is None:
+    flights = flights_of(turn.saga)
+    if not flights:
         capture(turn)
+    elif any(is_order_busy(turn.saga, flight) for flight in flights):
         return
-    if is_order_busy(turn.saga, flight):
-        return
-    if flight.is_doubtful:
+    elif any(flight.is_doubtful for flight in flights):
         order_unknown(turn)
-    elif flight.refusal:
-        _refused(turn, flight)
-    elif flight.order is None:
-        if turn.is_open(order_subject(flight.id)):
-            call_hold(turn, flight)
-    elif flight.is_gone:
+    elif any(flight.is_gone for flight in flights):
         unwind(turn, QUOTE_AGAIN)
-    elif is_live(flight):
-        _live(turn, flight)
+    else:
+        _order_next(turn, flights)
+
+
+def _order_next(turn: Turn, flights: tuple[Part, ...]) -> None:
+    """The first that there is no order of; once there are all, on."""
+    for flight in flights:
+        if flight.refusal:
+            _refused(turn, flight)
+        elif flight.order is None:
+            if turn.is_open(order_subject(flight.id)):
+                call_hold(turn, flight)
+        elif is_live(flight) and not _is_as_agreed(turn, flight):
+            unwind(turn, QUOTE_AGAIN)
+        elif is_live(flight):
+            continue
+        return
+    if flights[0].holds:
+        hold(turn)
+    else:
+        after_capture(turn)
 
 
 def _refused(turn: Turn, flight: Part) -> None:
@@ -70,7 +83,7 @@ def _refused(turn: Turn, flight: Part) -> None:
             unwind(turn, NO_ORDER)
         elif turn.is_open(subject):
             call_hold(turn, flight)
-    elif flight.refusal == "price_changed" and flight.holds:
+    elif flight.refusal == "price_changed" and flight.holds and not _is_any_live(turn):
         turn.put_part(replace(flight, refusal=""))
         reprice(turn)
     elif flight.refusal in ("sold_out", "expired", "price_changed"):
@@ -79,14 +92,15 @@ def _refused(turn: Turn, flight: Part) -> None:
         unwind(turn, NO_ORDER)
 
 
-def _live(turn: Turn, flight: Part) -> None:
+def _is_any_live(turn: Turn) -> bool:
+    """Whether a part of the flight is reserved: then nothing is priced anew, since its price stands."""
+    return any(is_live(flight) for flight in flights_of(turn.saga))
+
+
+def _is_as_agreed(turn: Turn, flight: Part) -> bool:
     price = order_of(flight).total
-    if not flight.holds:
-        after_capture(turn)
-    elif price is not None and price != flight.total and not _settle(turn, flight):
-        unwind(turn, QUOTE_AGAIN)
-    else:
-        hold(turn, turn.part(flight.id))
+    is_same = not flight.holds or price is None or price == flight.total
+    return is_same or _settle(turn, flight)
 
 
 def _settle(turn: Turn, flight: Part) -> bool:
@@ -105,46 +119,53 @@ def _settle(turn: Turn, flight: Part) -> bool:
 
 def advance_order_unknown(turn: Turn) -> None:
     keep_payments(turn)
-    flight = flight_of(turn.saga)
-    if flight is None or is_order_busy(turn.saga, flight):
+    if any(is_order_busy(turn.saga, flight) for flight in flights_of(turn.saga)):
         return
-    if flight.is_doubtful and is_proven_none(turn, flight, None) and not flight.finds:
-        proven_none(turn, flight)
-        flight = turn.part(flight.id)
-    if flight.is_doubtful:
+    for flight in flights_of(turn.saga):
+        if flight.is_doubtful and is_proven_none(turn, flight, None) and not flight.finds:
+            proven_none(turn, flight)
+    flights = flights_of(turn.saga)
+    if not flights or any(flight.is_doubtful for flight in flights):
         return
-    if flight.order is not None or not flight.holds:
-        order(turn)  # as if it had been answered; one that was bought at once is not priced anew
+    if any(flight.order is not None or not flight.holds for flight in flights):
+        # As if it had been answered. One that was bought at once is not priced anew, nor is any where
+        # others are reserved.
+        order(turn)
     else:
-        turn.put_part(replace(flight, refusal=""))
+        for flight in flights:
+            turn.put_part(replace(flight, refusal=""))
         reprice(turn)
 
 
 def advance_held(turn: Turn) -> None:
     keep_payments(turn)
-    flight = flight_of(turn.saga)
-    locator = flight.order.locator if flight is not None and flight.order is not None else None
+    orders = [flight.order for flight in flights_of(turn.saga) if flight.order is not None]
+    locators = [order.locator for order in orders if order.locator]
     capture(turn)
-    if locator:
+    if locators:
         turn.say(
-            "The seats are reserved ({locator}). The payments are being taken.", locator=locator
+            "The seats are reserved ({locator}). The payments are being taken.",
+            locator=", ".join(locators),
         )
     else:
         turn.say("The seats are reserved. The payments are being taken.")
 
 
 def advance_ticketing(turn: Turn) -> None:
+    """One after another: what one is refused, nobody else has tickets for yet."""
     keep_payments(turn)
-    flight = flight_of(turn.saga)
-    if flight is None:
-        _finish(turn)
-        return
-    if is_order_busy(turn.saga, flight) or flight.order is None:
-        return
-    if is_ticketed(turn.saga, flight):
+    for flight in flights_of(turn.saga):
+        if is_order_busy(turn.saga, flight) or flight.order is None:
+            return
+        if not is_ticketed(turn.saga, flight):
+            _have_issued(turn, flight)
+            return
         spend(turn, flight)
-        _finish(turn)
-    elif flight.is_gone:
+    _finish(turn)
+
+
+def _have_issued(turn: Turn, flight: Part) -> None:
+    if flight.is_gone:
         unwind(turn, SEATS_GONE)
     elif not flight.is_fresh:
         return
@@ -165,7 +186,7 @@ def _awaits_issue(flight: Part) -> bool:
 
 
 def _not_issued(turn: Turn, flight: Part) -> None:
-    if order_of(flight).tickets:
+    if any(one.order is not None and one.order.tickets for one in flights_of(turn.saga)):
         manual(turn, f"Some tickets were issued, and the rest was refused: {flight.refusal}")
     else:
         unwind(turn, NO_TICKETS)
@@ -187,11 +208,14 @@ def late_tickets(turn: Turn) -> bool:
     """While everything is being undone: the flight was bought after all, for everybody, and all is paid.
     Then the booking goes on."""
     saga = turn.saga
-    flight = flight_of(saga)
-    if flight is None or saga.by_policy or is_order_busy(saga, flight) or not flight.is_fresh:
+    flights = flights_of(saga)
+    if not flights or saga.by_policy:
         return False
-    if not is_ticketed(saga, flight) and (flight.holds or not is_booked(flight)):
-        return False
+    for flight in flights:
+        if is_order_busy(saga, flight) or not flight.is_fresh:
+            return False
+        if not is_ticketed(saga, flight) and (flight.holds or not is_booked(flight)):
+            return False
     is_whole = all(
         is_paid(share) and not any(p.refunded or p.refund_aim for p in share.payments)
         for share in saga.shares

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.calls import CancelOrder, Confirm, Hold, Release
-from actors.booking.state import Part, Saga
+from actors.booking.state import Part, Saga, Seat
 from actors.booking.timing import DEAD_MAN, POLL_ORDER, PROVEN_AFTER
 from actors.booking.turn import Turn, is_hold_pending, is_order_busy, order_look, order_subject
 from protocol.travel import OrderState
@@ -18,14 +18,18 @@ LIVE: Final = frozenset({"held", "confirmed", "ticketed"})
 _BY_HAND: Final = "by-hand:"
 
 
-def flight_of(saga: Saga) -> Part | None:
-    return next(
-        (part for part in saga.parts if part.kind == "flight" and not part.is_dropped), None
-    )
+def flights_of(saga: Saga) -> tuple[Part, ...]:
+    """The orders that its flight consists of, as they are made: one, but for a large group."""
+    return tuple(part for part in saga.parts if part.kind == "flight" and not part.is_dropped)
 
 
 def stays_of(saga: Saga) -> tuple[Part, ...]:
     return tuple(part for part in saga.parts if part.kind == "hotel" and not part.is_dropped)
+
+
+def seats_of(saga: Saga, part: Part) -> tuple[Seat, ...]:
+    """The travellers that a part is for."""
+    return tuple(seat for seat in saga.seats if not part.seats or seat.id in part.seats)
 
 
 def reference(saga: Saga, part: Part) -> str:
@@ -69,11 +73,11 @@ def is_booked(part: Part) -> bool:
 
 
 def is_ticketed(saga: Saga, part: Part) -> bool:
-    """A valid ticket for every traveller."""
+    """A valid ticket for every traveller whom it is for."""
     if part.order is None or part.is_gone or part.order.status != "ticketed":
         return False
     valid = {ticket.traveller_id for ticket in part.order.tickets if ticket.is_valid}
-    return len(valid) >= len(saga.seats)
+    return len(valid) >= len(seats_of(saga, part))
 
 
 def may_exist(saga: Saga, part: Part) -> bool:

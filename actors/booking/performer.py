@@ -25,6 +25,7 @@ from actors.booking.calls import (
     Release,
     Reprice,
 )
+from actors.booking.orders import seats_of
 from actors.booking.payments import PaymentCall, provider_of_call, providers_to_search
 from actors.booking.ports import BookingPorts
 from actors.booking.sites import after_call, before_call, op_of
@@ -68,7 +69,7 @@ async def perform(ports: BookingPorts, saga: Saga, call: Call, *, leaves_by: flo
     with trio.move_on_at(leaves_by) as waiting:
         if isinstance(call, Hold):
             try:
-                travellers = await _travellers(ports, saga)
+                travellers = await _travellers(ports, saga, part_of(saga, call.part_id))
             except Rejected:
                 return NotSent(detail="the travellers' data cannot be read")
         if not isinstance(call, _PAYMENTS):
@@ -185,12 +186,12 @@ async def _release(ports: BookingPorts, part: Part, call: Release) -> CallOutcom
     )
 
 
-async def _travellers(ports: BookingPorts, saga: Saga) -> Sequence[Traveller] | None:
-    """In the order of the seats, each infant with an adult. None: somebody's data are gone, or are
-    others than those whose hash the booking has. Raises `Unavailable`."""
+async def _travellers(ports: BookingPorts, saga: Saga, part: Part) -> Sequence[Traveller] | None:
+    """Those whom a part is for, in the order of the seats, each infant with an adult. None: somebody's
+    data are gone, or are others than those whose hash the booking has. Raises `Unavailable`."""
     stored = await ports.travellers.get(saga.tenant_id, saga.booking_id)
     found = []
-    for seat in saga.seats:
+    for seat in seats_of(saga, part):
         traveller, digest = stored.get(seat.id, (None, ""))
         if traveller is None or digest != seat.digest:
             return None

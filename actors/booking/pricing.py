@@ -13,7 +13,7 @@ from actors.booking.moves import (
     resplit,
     unwind,
 )
-from actors.booking.orders import flight_of
+from actors.booking.orders import flights_of
 from actors.booking.questions import ACCEPT, REFUSE, ask, close, is_agreed, shares_of
 from actors.booking.resplitting import apply_split, missing_shares, plain, raised
 from actors.booking.state import Option, Saga
@@ -65,12 +65,13 @@ def advance_repricing(turn: Turn) -> None:
 
 def _can_still_hold(turn: Turn) -> bool:
     """A flight that cannot be held any more is bought after all was paid, for one payer only."""
-    flight = flight_of(turn.saga)
-    if flight is None or flight.offer.can_hold or not flight.holds:
+    flights = flights_of(turn.saga)
+    unheld = [flight for flight in flights if flight.holds and not flight.offer.can_hold]
+    if not unheld:
         return True
-    if sum(share.amount.amount > 0 for share in turn.saga.shares) > 1:
+    if len(flights) > 1 or sum(share.amount.amount > 0 for share in turn.saga.shares) > 1:
         return False
-    turn.put_part(replace(flight, holds=False))
+    turn.put_part(replace(unheld[0], holds=False))
     return True
 
 
@@ -82,11 +83,10 @@ def settle_prices(turn: Turn) -> None:
 
 
 def _on(turn: Turn) -> None:
-    flight = flight_of(turn.saga)
     turn.set_deadline("reprice", None)
     if missing_shares(turn.saga, turn.now):
         resplit(turn)  # a card's reservation has ended meanwhile
-    elif flight is not None and flight.holds:
+    elif any(flight.holds for flight in flights_of(turn.saga)):
         order(turn)
     else:
         capture(turn)

@@ -94,9 +94,11 @@ class Share(Value, frozen=True, kw_only=True):
 
 
 class Part(Value, frozen=True, kw_only=True):
-    """A flight (`f`) or a hotel stay (`h1`, `h2`, …). `holds`, `cancels`, `issues`: the supplier's
+    """A flight (`f`; one for more than its supplier books at once is several orders: `f`, `f2`, …) or a
+    hotel stay (`h1`, `h2`, …). `holds`, `cancels`, `issues`: the supplier's
     capabilities at create. `total` is what was agreed to. `attempt` counts orders that were begun;
-    the next begins only when the one before is proven never to have been made.
+    the next begins only when the one before is proven never to have been made. `seats`: ids of the
+    travellers it is for; empty: all.
 
     `is_priced`: today's price is known and `offer` holds it. `held_at`: when the newest order was sent;
     `is_doubtful`: nobody knows whether it was made. `is_fresh`: nothing has happened since `order` was
@@ -128,6 +130,7 @@ class Part(Value, frozen=True, kw_only=True):
     refusal: str = ""
     intent: int = 0
     returned: int | None = None
+    seats: tuple[str, ...] = ()
 
 
 class Seat(Value, frozen=True, kw_only=True):

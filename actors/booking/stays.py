@@ -14,7 +14,6 @@ from actors.booking.order_calls import NOT_SENT, proven_none
 from actors.booking.orders import (
     call_hold,
     call_issue,
-    flight_of,
     is_booked,
     is_proven_none,
     stays_of,
@@ -36,7 +35,7 @@ def advance_hotel(turn: Turn) -> None:
             continue
         _book(turn, stay)
         return
-    ticket(turn, flight_of(turn.saga))
+    ticket(turn)
 
 
 def _book(turn: Turn, stay: Part) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
-from actors.booking.orders import flight_of
+from actors.booking.orders import flights_of
 from actors.booking.payments import last
 from actors.booking.resplitting import missing_seats
 from actors.booking.standings import STATUS, needs_operator
@@ -60,7 +60,7 @@ def step_of(saga: Saga) -> str:
             else "Everything is reserved on your cards."
         )
     if saga.state == "CAPTURING":
-        if flight_of(saga) is not None:
+        if flights_of(saga):
             return "The seats are reserved. The payments are being taken."
         return "The payments are being taken."
     return _STEPS[saga.state]

@@ -67,7 +67,8 @@ class QuoteTrip(Command, frozen=True, kw_only=True, tag="booking.quote"):
 
 
 class CreateBooking(Command, frozen=True, kw_only=True, tag="booking.create"):
-    """Open a booking on a quote."""
+    """Open a booking on a quote. Children and infants among `travellers` are listed in the order in which
+    their ages were quoted."""
 
     quote_id: Id
     room_id: Id | None = None
@@ -202,8 +203,9 @@ class BookingView(Value, frozen=True, kw_only=True):
 
 
 class QuoteItem(Value, frozen=True, kw_only=True):
-    """One thing that is quoted. `part_id`: `f` for the flight, `h1`, `h2`, … for stays. `total` is for
-    the whole party and stay, `previous` what was shown before, where that was another. `can_hold`: it
+    """One thing that is quoted. `part_id`: `f` for the flight, `h1`, `h2`, … for stays. A flight for more
+    than are booked at once is several, `f`, `f2`, …, each for so many `travellers`. `total` is for
+    the whole party (of a part: for these) and stay, `previous` what was shown before, where that was another. `can_hold`: it
     can be held unpaid, which a flight for more than one payer must. `details`: as of the offer's card."""
 
     part_id: str
@@ -216,6 +218,7 @@ class QuoteItem(Value, frozen=True, kw_only=True):
     expires_at: Millis
     can_hold: bool
     details: dict[str, Any]
+    travellers: int | None = None
 
 
 class QuoteView(Value, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
 """One person's desk: asks suppliers what a trip costs now, and opens bookings."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
 import trio
 
 from actors.booking import quoting
+from actors.booking.grouping import assigned
 from actors.booking.journal import journal_step, wake_timer
 from actors.booking.machine import open_saga, wake_at
 from actors.booking.ports import DeskPorts
@@ -21,6 +23,7 @@ from core.identity import Permission, Principal, authorize
 from core.ports.bookings import NewBooking, Quote, QuotedItem
 from core.texts import sentence
 from protocol.booking import BOOKING, DESK, CreateBooking, GetBooking, QuoteTrip
+from protocol.parties import MOST_AT_ONCE
 from protocol.persona import GlimpseRoom, RoomGlimpsed
 from protocol.plan import PLAN, FindWinner, WinnerFound
 from protocol.room import ROOM
@@ -94,7 +97,8 @@ class DeskActor(Actor[Any]):
         named = await self._winner(principal, command) or quoting.asked_offers(command)
         offers = await self._offers(principal, named)
         quoting.demand_one_flight(offers)
-        items = await self._priced(principal, command, offers)
+        items = await self._priced(principal, quoting.wishes(offers, command, self._most_at_once))
+        quoting.demand_seats(items)
         now = ports.business.business_ms()
         quote = Quote(
             id=ports.ids.uuid7(),
@@ -132,35 +136,39 @@ class DeskActor(Actor[Any]):
             offers.append(offer)
         return offers
 
+    def _most_at_once(self, offer: Offer) -> int:
+        """Travellers, at the strictest of the suppliers that have it."""
+        found = [MOST_AT_ONCE]
+        for source in (offer.source, *offer.others):
+            inventory = self._ports.suppliers.inventory(source.supplier)
+            able = None if inventory is None else inventory.capabilities("flight")
+            found += [] if able is None else [able.most_travellers]
+        return min(found)
+
     async def _priced(
-        self, principal: Principal, command: QuoteTrip, offers: list[Offer]
+        self, principal: Principal, wishes: Sequence[quoting.Wish]
     ) -> list[QuotedItem]:
         """All of them side by side. Raises `Rejected`: the first that cannot be had says why."""
         until = trio.current_time() + QUOTE_WITHIN
         items: dict[int, QuotedItem] = {}
         refusals: dict[int, Rejected] = {}
-        ids = quoting.part_ids(offers)
 
         async def price(place: int) -> None:
             try:
-                items[place] = await self._item(
-                    principal, command, offers[place], ids[place], until
-                )
+                items[place] = await self._item(principal, wishes[place], until)
             except Rejected as refusal:
                 refusals[place] = refusal
 
         async with trio.open_nursery() as nursery:
-            for place in range(len(offers)):
+            for place in range(len(wishes)):
                 nursery.start_soon(price, place)
         if refusals:
             raise refusals[min(refusals)]
-        return [items[place] for place in range(len(offers))]
+        return [items[place] for place in range(len(wishes))]
 
-    async def _item(
-        self, principal: Principal, command: QuoteTrip, shown: Offer, part_id: str, until: float
-    ) -> QuotedItem:
+    async def _item(self, principal: Principal, wish: quoting.Wish, until: float) -> QuotedItem:
         """For another party than was searched for, the same thing is searched again."""
-        wanted = quoting.wanted_query(shown, command)
+        wanted, shown = wish.query, wish.shown
         failed: Rejected | None = None
         for attempt in range(PRICE_TRIES):
             with trio.move_on_at(until):
@@ -181,7 +189,7 @@ class DeskActor(Actor[Any]):
                     continue
                 # A total for another party was never shown.
                 previous = priced.previous if offer is shown else None
-                return quoting.priced_item(part_id, offer, priced.offer.source, previous)
+                return quoting.priced_item(wish.part_id, offer, priced.offer.source, previous)
         raise await self._given_up(principal, shown, failed)
 
     async def _for_party(self, principal: Principal, shown: Offer, wanted: Any) -> Offer:
@@ -246,7 +254,7 @@ class DeskActor(Actor[Any]):
             room_id=room_id,
             organiser_id=principal.user_id,
             participants=wanted.participants,
-            parts=tuple(self._part(item) for item in quote.items),
+            parts=assigned([self._part(item) for item in quote.items], wanted.seats),
             seats=wanted.seats,
             split=wanted.split,
             provider=provider,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from actors.booking.state import Saga, Share
+from actors.booking.state import Part, Saga, Share
 from actors.booking.steps import Opening
 from actors.booking.timing import BEFORE_TICKETING, COLLECT_LEAST, COLLECT_MOST, MINUTE
 from core.errors import Rejected
@@ -18,8 +18,15 @@ def opened(opening: Opening, now: int) -> Saga:
     collect_by = _collect_by(opening, now)
     _check_people(opening)
     payers = sum(amount > 0 for amount in amounts)
-    for part in opening.parts:
-        if part.kind == "flight" and not part.holds and payers > 1:
+    flights = [part for part in opening.parts if part.kind == "flight"]
+    for part in flights:
+        if len(flights) > 1 and not part.holds:
+            raise Rejected(
+                "conflict",
+                "So many travellers need several orders, and these seats cannot be reserved until "
+                "there are all of them. Choose another flight.",
+            )
+        if not part.holds and payers > 1:
             raise Rejected(
                 "conflict",
                 "These seats cannot be reserved before everybody has paid. "
@@ -80,7 +87,7 @@ def _total(opening: Opening) -> Money:
     if not opening.parts:
         raise _bad("quoteId", "There is nothing to book.")
     flights = [part for part in opening.parts if part.kind == "flight"]
-    if len(flights) > 1:
+    if len(flights) > 1 and not _is_one_flight(flights, opening):
         raise Rejected("conflict", "A booking has at most one flight.")
     currencies = {part.total.currency for part in opening.parts}
     if len(currencies) != 1:
@@ -90,6 +97,14 @@ def _total(opening: Opening) -> Money:
     if any(part.total.amount % opening.provider.unit for part in opening.parts):
         raise Rejected("conflict", "The payment provider cannot take exactly this price.")
     return Money(amount=sum(part.total.amount for part in opening.parts), currency=currencies.pop())
+
+
+def _is_one_flight(flights: list[Part], opening: Opening) -> bool:
+    """Whether they are the orders of one: each for travellers of its own, and together for all."""
+    ids = [id for flight in flights for id in flight.seats]
+    return all(flight.seats for flight in flights) and sorted(ids) == sorted(
+        seat.id for seat in opening.seats
+    )
 
 
 def _check_people(opening: Opening) -> None:

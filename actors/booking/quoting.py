@@ -1,7 +1,7 @@
 """From offers to a quote, and from a quote to a booking: what is asked for, judged (pure)."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -24,8 +24,10 @@ from protocol.booking import (
 )
 from protocol.cards import title_of
 from protocol.frames import Money
+from protocol.parties import INFANT_BELOW, MOST_AT_ONCE, components, seated
 from protocol.travel import (
     Details,
+    FlightDetails,
     FlightQuery,
     HotelDetails,
     Offer,
@@ -36,7 +38,6 @@ from protocol.travel import (
 )
 
 MAX_ITEMS: Final = 10
-INFANT_BELOW: Final = 2
 _UNKNOWN_OFFER: Final = sentence("There is no such offer.")
 _ONE_FLIGHT: Final = sentence("A trip holds at most one flight offer, there and back included.")
 _PAYER: Final = sentence("Who pays for a traveller takes part in the booking.")
@@ -78,6 +79,54 @@ def demand_one_flight(offers: Sequence[Offer]) -> None:
     """Raises `Rejected`."""
     if sum(isinstance(offer.query, FlightQuery) for offer in offers) > 1:
         raise Rejected("bad_request", _ONE_FLIGHT, fields=[("offerIds", _ONE_FLIGHT)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One thing to be priced: what was shown, and the search that its party would have made."""
+
+    part_id: str
+    shown: Offer
+    query: Query
+
+
+def wishes(offers: Sequence[Offer], command: QuoteTrip, most: Callable[[Offer], int]) -> list[Wish]:
+    """A flight for more than `most` says can be booked at once is several orders. Raises `Rejected`."""
+    found: list[Wish] = []
+    for offer, part_id in zip(offers, part_ids(offers), strict=True):
+        query = wanted_query(offer, command)
+        parties: Sequence[Party] | None = (query.party,)
+        if isinstance(query, FlightQuery):
+            parties = components(query.party, most(offer))
+        if parties is None:
+            raise Rejected(
+                "conflict",
+                "At most {limit} travellers are booked at once, and children fly with an adult: "
+                "there are too few adults for that.",
+                params={"limit": most(offer)},
+            )
+        for number, party in enumerate(parties, 1):
+            id = part_id if number == 1 else f"{part_id}{number}"
+            found.append(Wish(part_id=id, shown=offer, query=replace(query, party=party)))
+    return found
+
+
+def demand_seats(items: Sequence[QuotedItem]) -> None:
+    """That a flight which takes several orders has seats for them all, as far as its supplier says. Raises
+    `Rejected`."""
+    flights = [item for item in items if isinstance(item.offer.details, FlightDetails)]
+    wanted = min(MOST_AT_ONCE, sum(seated(item.query.party) for item in flights))
+    if len(flights) < 2:
+        return
+    for item in flights:
+        details = item.offer.details
+        left = details.seats if isinstance(details, FlightDetails) else None
+        if left is not None and left < wanted:
+            raise Rejected(
+                "conflict",
+                "There are only {count} seats left on this flight. Choose another one.",
+                params={"count": left},
+            )
 
 
 def wanted_query(offer: Offer, command: QuoteTrip) -> Query:
@@ -166,10 +215,18 @@ def view_of(quote: Quote) -> QuoteView:
             expires_at=item.offer.expires_at,
             can_hold=item.offer.can_hold,
             details=to_builtins(item.offer.details),
+            travellers=_travellers(quote.items, item),
         )
         for item in quote.items
     ]
     return QuoteView(quote_id=quote.id, items=items, total=quote.total, expires_at=quote.expires_at)
+
+
+def _travellers(items: Sequence[QuotedItem], item: QuotedItem) -> int | None:
+    """For how many it is, where it is one of several orders for a flight."""
+    if kind_of(item) != "flight" or sum(kind_of(one) == "flight" for one in items) < 2:
+        return None
+    return party_of(item.query.party).total()
 
 
 def answer_of(quote: Quote) -> QuoteAnswered:
@@ -237,7 +294,7 @@ def _wrong_travellers(command: CreateBooking, quote: Quote) -> list[tuple[str, s
         for place, one in enumerate(command.travellers)
         if one.payer_id not in command.participants
     ]
-    if Counter(one.type for one in command.travellers) != party_of(quote.items[0].query.party):
+    if Counter(one.type for one in command.travellers) != _everybody(quote):
         text = sentence("These travellers are not those for whom the quote was made.")
         wrong.append(("travellers", text))
     return wrong
@@ -256,6 +313,13 @@ def _wrong_split(command: CreateBooking, quote: Quote) -> list[tuple[str, str]]:
     if sum(share.amount.amount for share in command.split) != quote.total.amount:
         return [("split", sentence("The shares do not add up to the quote's total."))]
     return []
+
+
+def _everybody(quote: Quote) -> Counter[TravellerType]:
+    """A stay is for all, and so are the orders of a flight together."""
+    flights = [item for item in quote.items if kind_of(item) == "flight"]
+    parties = [item.query.party for item in flights or quote.items[:1]]
+    return sum(map(party_of, parties), Counter())
 
 
 def party_of(party: Party) -> Counter[TravellerType]:
@@ -301,11 +365,6 @@ def part_of_item(item: QuotedItem, found: Capabilities | None, *, is_issued: boo
         finds=found.finds_by_reference or (kind == "flight" and found.issue == "explicit"),
         offer_id=item.offer_id,
     )
-
-
-def seated(party: Party) -> int:
-    """Those that need a seat of their own."""
-    return party.adults + sum(age >= INFANT_BELOW for age in party.children_ages)
 
 
 def provider_of(payments: Payments | None, currency: str) -> Provider:

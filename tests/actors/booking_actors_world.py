@@ -1,6 +1,6 @@
 """The real actor system with bookings and desks, on memory stores, a fake supplier and a fake provider."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,12 +122,14 @@ def stay(adults: int, **changes: Any) -> Offer:
 @dataclass
 class FakeTrips:
     """The `TripSearch` port: prices of stored offers move by `rise`; `failing` prices fail first; `found`
-    answers every search."""
+    answers every search, or `sold` for the party that is asked about."""
 
     offers: MemoryOffers
     rise: int = 0
     failing: int = 0
     found: list[Offer] = field(default_factory=list)
+    sold: Callable[[Query], Offer] | None = None
+    asked: list[Query] = field(default_factory=list)
     forgotten: list[tuple[str, Query]] = field(default_factory=list)
     priced: int = 0
 
@@ -135,8 +137,10 @@ class FakeTrips:
         self, tenant_id: int, user_id: str | None, query: Query, *, within: float | None = None
     ) -> Found:
         await trio.lowlevel.checkpoint()
-        await self.offers.add(tenant_id, user_id, self.found)
-        return Found(offers=tuple(self.found), suppliers=())
+        self.asked.append(query)
+        found = self.found if self.sold is None else [self.sold(query)]
+        await self.offers.add(tenant_id, user_id, found)
+        return Found(offers=tuple(found), suppliers=())
 
     async def price(self, tenant_id: int, offer_id: str, *, to_book: bool = False) -> Repriced:
         await trio.sleep(0.1)

@@ -33,6 +33,7 @@ from actors.booking.calls import (
 )
 from actors.booking.checks import check
 from actors.booking.machine import decide, looks_wanted, open_saga, wake_at
+from actors.booking.orders import flights_of, reference, seats_of
 from actors.booking.state import TERMINAL, Part, Provider, Saga, Seat
 from actors.booking.steps import (
     CallEnded,
@@ -257,10 +258,10 @@ class World:
                 return Cancelled(was_gone=order.status == "cancelled")
 
     def _check_capture(self, call: Capture) -> None:
-        part = next((p for p in self.saga.parts if p.kind == "flight" and p.holds), None)
-        if part is not None:
-            live = [o for o in self.orders.values() if o.status in ("held", "confirmed")]
-            assert live, "I6: captured without a live order"
+        live = {o.reference for o in self.orders.values() if o.status in ("held", "confirmed")}
+        for part in flights_of(self.saga):
+            if part.holds:
+                assert reference(self.saga, part) in live, "I6: captured without a live order"
 
     def _authorise(self, kept: Kept, method: str) -> Any:
         if kept.status not in ("open", "action_required"):
@@ -301,11 +302,14 @@ class World:
         captured = sum(kept.captured - kept.refunded for kept in self.payments.values())
         assert captured >= self.saga.total.amount, "I3: tickets before everything is captured"
         if order.status == "held":
-            self.orders[call.order_id] = self._ticketed(order)
+            self.orders[call.order_id] = self._ticketed(order, self._part(call.part_id))
         return self.orders[call.order_id] if isinstance(call, Confirm) else order
 
-    def _ticketed(self, order: OrderState) -> OrderState:
-        seats = enumerate(self.saga.seats)
+    def _part(self, part_id: str) -> Part:
+        return next(part for part in self.saga.parts if part.id == part_id)
+
+    def _ticketed(self, order: OrderState, part: Part) -> OrderState:
+        seats = enumerate(seats_of(self.saga, part))
         tickets = tuple(Ticket(number=f"{n}", traveller_id=seat.id) for n, seat in seats)
         return replace(order, status="ticketed", tickets=tickets)
 
@@ -365,7 +369,7 @@ class World:
                 order = self.orders.get(look.order_id)
                 part = next(p for p in self.saga.parts if p.id == look.part_id)
                 if order and order.status == "confirmed" and part.kind == "flight":
-                    self.orders[look.order_id] = self._ticketed(order)
+                    self.orders[look.order_id] = self._ticketed(order, part)
                 return self.orders.get(look.order_id) or NotThere()
             case FindOrders():
                 return OrdersFound(

@@ -47,6 +47,8 @@ _OPEN: Final = frozenset({"collecting", "action_needed"})
 def quote_lines(quote: View) -> list[str]:
     """What is quoted, with what it cost before where that was another price."""
     lines = [_item_line(item) for item in quote["items"]]
+    if any(item.get("travellers") for item in quote["items"]):
+        lines.append("    So many fly on several orders: all of them are booked, or none is.")
     until = moment(quote["expiresAt"])
     return [*lines, f"    Together {_money(quote['total'])}, until {until}. /book splits it."]
 
@@ -133,7 +135,8 @@ def _item_line(item: View) -> str:
     before = item.get("previous")
     was = f" (was {_money(before)})" if before else ""
     held = ["can be held"] if item["canHold"] else []
-    marks = ", ".join([clean(item["supplier"]), *held])
+    some = [f"for {item['travellers']} of you"] if item.get("travellers") else []
+    marks = ", ".join([clean(item["supplier"]), *some, *held])
     return f"    {_money(item['total']):>14}{was}  {offer_text(item['details'])}  ({marks})"
 
 

@@ -91,6 +91,7 @@ def offer_lines(answer: Mapping[str, Any]) -> list[str]:
         [f"    Still searching: {clean(', '.join(late))}. Ask again to see more."] if late else []
     )
     lines += [f"    Not reachable now: {clean(', '.join(failed))}."] if failed else []
+    lines += [f"    {clean(answer['note'])}"] if answer.get("note") else []
     return lines
 
 

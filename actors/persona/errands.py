@@ -13,6 +13,7 @@ from actors.persona.line import Line, Subject, Together, Trend
 from actors.persona.when import Stay
 from protocol.frames import Money
 from protocol.money import exponent
+from protocol.parties import components
 from protocol.travel import (
     Cabin,
     FlightDetails,
@@ -145,13 +146,15 @@ def queries(errand: Errand, places: Sequence[Place], origin: Place | None) -> li
     home = city_of(origin) if origin is not None else None
     if home is None:
         return []
+    # Of more than are booked at once the largest part: offers say for whom they are, a quote is for all.
+    flying, *_ = components(errand.party) or (errand.party,)
     return [
         FlightQuery(
             origin=home,
             destination=city,
             depart_on=start,
             return_on=None if stay.is_lone else end,
-            party=Party(adults=errand.party.adults, children_ages=errand.party.children_ages),
+            party=Party(adults=flying.adults, children_ages=flying.children_ages),
             cabin=errand.cabin or "economy",
         )
         for city in cities

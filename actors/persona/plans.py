@@ -14,6 +14,7 @@ from actors.persona.errands import ASSUMED_AGE
 from actors.persona.line import Line, Subject
 from actors.persona.passages import NO_PASSAGES, Passages
 from actors.persona.spoken import Atlas, Facts, name_of_place
+from protocol.parties import components
 from protocol.persona import Voice
 from protocol.travel import FlightQuery, HotelQuery, Offer, Place
 from protocol.understanding import ALWAYS_CONFIRMED, Language, PlaceMention, Question
@@ -148,8 +149,11 @@ class _Facts:
     def _party(self) -> str | None:
         line = self._line
         if line.party is not None:
+            party = line.party
+            if line.items and self._is_about_flights():
+                party, *_ = components(party) or (party,)  # those whom the prices are for
             assumed = ASSUMED_AGE if line.ages_assumed else None
-            return facts.party(line.party, self._language, assumed_age=assumed)
+            return facts.party(party, self._language, assumed_age=assumed)
         if line.trip is not None and line.trip.party is not None:
             return facts.party_said(line.trip.party, self._language)
         return None

@@ -6,14 +6,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
 from msgspec import Meta, field
+from msgspec.structs import replace
 
 from core.ports.catalogue import Catalogue
 from core.ports.travel_search import SupplierState
-from core.texts import sentence
+from core.texts import sentence, translate
 from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from protocol.cards import OfferCard, offer_card
 from protocol.frames import Money
+from protocol.parties import MOST_AT_ONCE, components
 from protocol.travel import Cabin, FlightQuery, HotelQuery, OfferKind, Party, Query
 
 A_DAY: Final = timedelta(days=1)
@@ -61,11 +63,13 @@ class SupplierItem(View, frozen=True):
 
 
 class OfferItems(View, frozen=True):
-    """Cheapest first. `partial`: somebody has not answered, and the same search again may show more."""
+    """Cheapest first. `partial`: somebody has not answered, and the same search again may show more. `note`:
+    where the prices are for some of the travellers only, since so many are not booked at once."""
 
     items: list[OfferCard]
     partial: bool
     suppliers: list[SupplierItem]
+    note: str | None = None
 
 
 class PricedOffer(View, frozen=True):
@@ -85,13 +89,40 @@ async def find_offers(call: Call) -> Reply:
         "place": await _code(catalogue, wanted.place),
     }
     today = datetime.fromtimestamp(call.ports.business.business_ms() / 1_000, UTC).date()
-    found = await call.ports.travel.search(who.tenant_id, who.user_id, _query(wanted, codes, today))
+    query = _query(wanted, codes, today)
+    searched = _most_at_once(query)
+    found = await call.ports.travel.search(who.tenant_id, who.user_id, searched)
     answer = OfferItems(
         items=[offer_card(offer) for offer in found.offers],
         partial=found.is_partial,
         suppliers=[SupplierItem(name=one.name, state=one.state) for one in found.suppliers],
+        note=_note(query.party, searched.party, call.locale),
     )
     return json_reply(answer)
+
+
+def _most_at_once(query: Query) -> Query:
+    """A flight for more than are booked at once is searched for the largest part of them, as it would be
+    ordered."""
+    if not isinstance(query, FlightQuery):
+        return query
+    parties = components(query.party) or (query.party,)
+    return replace(query, party=parties[0])
+
+
+def _note(asked: Party, searched: Party, locale: str) -> str | None:
+    if asked == searched:
+        return None
+    return translate(
+        "Airlines book at most {limit} travellers at once: these prices are for {count} of your {all}. "
+        "A quote says what all of you pay.",
+        locale,
+        {"limit": MOST_AT_ONCE, "count": _people(searched), "all": _people(asked)},
+    )
+
+
+def _people(party: Party) -> int:
+    return party.adults + len(party.children_ages)
 
 
 async def price_offer(call: Call) -> Reply:

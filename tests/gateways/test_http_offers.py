@@ -201,3 +201,22 @@ async def test_offers_are_for_who_is_logged_in() -> None:
     world = World()
     assert (await world.call("GET", OFFERS, query_string=FLIGHT)).status == 401
     assert (await world.call("POST", f"{OFFERS}/{ID}/price", json={})).status == 401
+
+
+async def test_more_than_are_booked_at_once_see_what_the_largest_part_of_them_pays() -> None:
+    world = World()
+    world.travel.found = Found(
+        offers=(offer(a_flight()),), suppliers=(Asked(name="amadeus", state="answered"),)
+    )
+    answer = await search(world, **FLIGHT, adults="9", childrenAges="4,1")
+    assert world.travel.asked[-1][2].party == Party(adults=5, children_ages=(1,))
+    assert answer.json["note"] == (
+        "Airlines book at most 9 travellers at once: these prices are for 6 of your 11. "
+        "A quote says what all of you pay."
+    )
+    for few in ({"adults": "9"}, {"adults": "9", "childrenAges": "1"}):
+        answer = await search(world, **FLIGHT, **few)
+        assert answer.json["note"] is None
+    answer = await search(world, **HOTEL, adults="11", rooms="6")
+    assert world.travel.asked[-1][2].party == Party(adults=11, rooms=6)
+    assert answer.json["note"] is None

@@ -403,7 +403,7 @@ def test_tickets_that_come_after_all_complete_the_booking() -> None:
     pay_all(w)
     w.pass_time(T0 + 3 * DAY - 1, leaps=True)
     order = next(iter(w.orders.values()))
-    w.orders[order.order_id] = w._ticketed(order)
+    w.orders[order.order_id] = w._ticketed(order, w.saga.parts[0])
     w.sees = lambda look: w.now > T0 + 3 * DAY + MINUTE
     w.pass_time(T0 + 3 * DAY + MINUTE)
     assert w.saga.state == "UNWINDING"
@@ -491,7 +491,9 @@ def test_some_tickets_at_the_end_of_the_hold_are_for_a_person() -> None:
     w.fault = lambda call: "broken" if isinstance(call, Release) else "reply"
     pay_all(w)
     order = next(iter(w.orders.values()))
-    some = replace(w._ticketed(order), tickets=w._ticketed(order).tickets[:2])
+    some = replace(
+        w._ticketed(order, w.saga.parts[0]), tickets=w._ticketed(order, w.saga.parts[0]).tickets[:2]
+    )
     w.orders[order.order_id] = some
     assert run(w, 60) == "TICKETING"
     w.pass_time(T0 + 3 * DAY, leaps=True)

@@ -425,7 +425,9 @@ def test_some_tickets_and_a_refusal_are_for_a_person() -> None:
         outcome = some(look)
         if isinstance(outcome, OrderState) and isinstance(look, ReadOrder):
             return replace(
-                w._ticketed(outcome), status="held", tickets=w._ticketed(outcome).tickets[:1]
+                w._ticketed(outcome, w.saga.parts[0]),
+                status="held",
+                tickets=w._ticketed(outcome, w.saga.parts[0]).tickets[:1],
             )
         return outcome
 

@@ -161,9 +161,11 @@ class DuffelOrders(DuffelReads):
             return _failed(changed)
         before = msgspec.structs.replace(orders.state_of(order), change_id=None)
         try:
-            return await self.get(order_id) or before
+            now = await self.get(order_id) or before
         except Unavailable:
             return before
+        # Some are accepted by people at Duffel, and may look for a while as if nobody had.
+        return msgspec.structs.replace(now, change_id=None) if now.change_id == change_id else now
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         """The account's list, newest first, as far back as a booking may reach. Raises `Unavailable` also when

@@ -111,6 +111,8 @@ class DuffelClient:
     async def change(self, path: str, body: bytes = b"", *, method: str = "POST") -> Changed:
         """Sent at most once: connections that were not made prove that it was not. `body` is JSON.
         Cancelled: whether Duffel did it is not known."""
+        if self._changing.is_closed:
+            return NotSent(detail="closed")
         headers = {"Content-Type": "application/json"} if body else {}
         request = self._changing.build_request(method, path, content=body, headers=headers)
         with trio.move_on_after(self._settings.order_within):
@@ -145,6 +147,8 @@ class DuffelClient:
     async def _call(self, request: httpx.Request) -> bytes | Refusal:
         """The body of a success, or why Duffel will not. Raises `CallFailed`. Cancelled: the
         connection is closed, and whether Duffel did it is not known."""
+        if self._http.is_closed:
+            raise CallFailed("closed")
         try:
             response = await self._http.send(request, stream=True)
             try:

@@ -19,10 +19,19 @@ from orders_world import (
     priced,
 )
 
+from core.errors import Unavailable
 from gateways.sandbox.duffel_orders import ORDERS as DUFFEL_ORDERS
 from gateways.sandbox.records import Draft
 from protocol.frames import Money
-from protocol.suppliers import Cancelled, Created, RefundQuoted, Refused, Unknown, Unsupported
+from protocol.suppliers import (
+    Cancelled,
+    Created,
+    NotSent,
+    RefundQuoted,
+    Refused,
+    Unknown,
+    Unsupported,
+)
 from protocol.travel import FlightDetails, Itinerary, OrderState, SupplierOffer
 
 LATER = 45
@@ -185,6 +194,17 @@ async def test_an_acceptance_that_nobody_answered_is_seen_by_who_asks_again(duff
     assert isinstance(lost, Unknown)
     again = await duffel.inventory.accept_change(duffel.order.order_id, change)
     assert (again.change_id, duffel.world.count("duffel", "POST", ACCEPTS)) == (None, 1)
+
+
+async def test_who_is_closed_sends_nothing_and_says_so(duffel: Booked) -> None:
+    await duffel.changed()
+    change = (await duffel.now()).change_id
+    await duffel.inventory.aclose()
+    order_id = duffel.order.order_id
+    assert isinstance(await duffel.inventory.accept_change(order_id, change), NotSent)
+    assert isinstance(await duffel.inventory.cancel(order_id), NotSent)
+    with pytest.raises(Unavailable):
+        await duffel.inventory.get(order_id)
 
 
 # What would come back.

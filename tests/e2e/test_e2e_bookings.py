@@ -1,11 +1,13 @@
 """A trip for two, end to end: a served search, a quote, two shares, a declined card, tickets; over real
 sockets and HTTP, to the sandbox that the server itself began."""
 
+import json
 import os
 import subprocess
 import sys
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from http_client import Caller, refusal
@@ -79,7 +81,12 @@ async def approves(client: RawClient, booking: Frame, method: str) -> None:
 
 @pytest.mark.parametrize("supplier", ["amadeus", "duffel"])
 async def test_two_people_book_a_flight(
-    supplier: str, stage: Stage, ada: RawClient, bob: RawClient, by_ada: Caller
+    supplier: str,
+    protocol_server: ServerProcess,
+    stage: Stage,
+    ada: RawClient,
+    bob: RawClient,
+    by_ada: Caller,
 ) -> None:
     day = {"amadeus": "2027-06-11", "duffel": "2027-06-12"}[supplier]
     offer_id = await trio.to_thread.run_sync(lambda: offer_of(by_ada, supplier, start=day))
@@ -118,6 +125,27 @@ async def test_two_people_book_a_flight(
     assert statuses == list(dict.fromkeys(statuses))
     listed = by_ada.get("bookings").json()["items"]
     assert listed[0]["bookingId"] == booking["bookingId"]
+    if supplier == "duffel":
+        await is_told_what_an_airline_moves(protocol_server, booking)
+
+
+async def is_told_what_an_airline_moves(server: ServerProcess, booking: Frame) -> None:
+    note = json.loads((server.data_dir / "sandbox.db").with_suffix(".json").read_text())
+    url, taken = f"{note['control']}/_sandbox", "supplier_webhooks_taken "
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as played:
+
+        async def told() -> int:
+            lines = (await played.get(f"{server.http}/metrics")).text.splitlines()
+            return int(next(each for each in lines if each.startswith(taken)).split()[1])
+
+        before = await told()
+        orders = (await played.get("/duffel/orders")).json()["data"]
+        (order,) = (each for each in orders if booking["bookingId"] in str(each["metadata"]))
+        moved = await played.post(f"/orders/{order['id']}/change")
+        assert moved.is_success, moved.text
+        with trio.fail_after(10):
+            while await told() == before:
+                await trio.sleep(0.05)
 
 
 async def patient(client: RawClient, booking: Frame, status: str) -> Frame:

@@ -48,8 +48,9 @@ def is_loopback(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliveries:
-    """One supplier's. `kind`: of its records; `api`: of the rules that concern it. A record is `{webhook, body,
-    attempt, is_forged, late_by}`: `late_by` seconds is its signature to be old, in the first attempt."""
+    """One supplier's. `kind`: of its records; `api`: of the rules that concern it. A record has `attempt`,
+    `is_forged` and `late_by` (seconds that its signature is to be old), both of the first attempt alone; one
+    that was planned here also `webhook` and `body`."""
 
     kind: str
     api: str
@@ -97,7 +98,7 @@ class Deliveries:
             "late_by": late_by,
         }
         for _ in range(copies):
-            self._wait(setting, setting.now.wall + delay, delivery)
+            self.put(setting, setting.now.wall + delay, delivery)
 
     def waiting(self, setting: Setting, most: int) -> list[tuple[str, int]]:
         """The first ones by when they are due: key and wall time. Those under way are among them."""
@@ -117,24 +118,27 @@ class Deliveries:
             setting.records.delete(self.kind, key)
             self._count(setting, -1)
 
-    def concluded(self, setting: Setting, key: str, *, is_taken: bool) -> None:
-        """An attempt ended: delivered, or tried again, later each time."""
+    def concluded(self, setting: Setting, key: str, *, is_taken: bool) -> Json | None:
+        """An attempt ended: delivered, or tried again, later each time. What was attempted."""
         entry = setting.records.get(self.kind, key)
         if entry is None:
-            return
+            return None
         self.drop(setting, key)
         attempt = entry["attempt"]
         if not is_taken and attempt < self.most_attempts:
             after = min(MOST_RETRY_MS, FIRST_RETRY_MS << (attempt - 1))
             again = {**entry, "attempt": attempt + 1, "is_forged": False, "late_by": 0}
-            self._wait(setting, setting.now.wall + after, again)
+            self.put(setting, setting.now.wall + after, again)
+        return entry
 
-    def _wait(self, setting: Setting, at: int, delivery: Json) -> None:
-        if self._count(setting, 1) > MAX_WAITING:
-            self._count(setting, -1)
-            return
+    def put(self, setting: Setting, at: int, delivery: Json) -> str:
+        """Have it sent then, if not too many wait. Its key."""
         key = f"{at:015}|{faults.next_number(setting.records, self.kind):09}"
-        setting.records.put(self.kind, key, delivery)
+        if self._count(setting, 1) <= MAX_WAITING:
+            setting.records.put(self.kind, key, delivery)
+        else:
+            self._count(setting, -1)
+        return key
 
     def _count(self, setting: Setting, by: int) -> int:
         kind = f"{self.kind}.waiting"

@@ -10,7 +10,7 @@ from typing import Final, Literal, assert_never, get_args
 import msgspec
 
 from gateways.sandbox import faults
-from gateways.sandbox.deliveries import FIRST_RETRY_MS, MAX_WAITING, MOST_RETRY_MS, Delivery
+from gateways.sandbox.deliveries import Deliveries, Delivery
 from gateways.sandbox.exchange import Json, Setting
 from gateways.sandbox.fault_actions import (
     BadSignature,
@@ -25,15 +25,16 @@ from gateways.sandbox.fault_actions import (
 from gateways.sandbox.stripe_objects import Call, Kept
 from gateways.sandbox.stripe_signing import header
 
-DELIVERIES: Final = "stripe.delivery"
 HELD: Final = "stripe.held"
 MAX_ATTEMPTS: Final = 10
+DELIVERIES: Final = Deliveries(
+    kind="stripe.delivery", api=faults.WEBHOOKS, most_attempts=MAX_ATTEMPTS
+)
 HELD_AT_MOST_MS: Final = 2_000
 AFTER_THE_NEXT_MS: Final = 50
 """How much later than the next event a held one is sent."""
 
 _encoder: Final = msgspec.json.Encoder()
-_COUNT: Final = "stripe.waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +73,17 @@ def _plan(setting: Setting, event: Json, endpoint: str) -> None:
     delivery: Json = {"event": event["id"], "endpoint": endpoint, "attempt": 1, **odd}
     held = setting.records.get(HELD, endpoint)
     if plan.is_held and plan.copies and held is None:
-        key = _wait(setting, due + HELD_AT_MOST_MS, delivery)
+        key = DELIVERIES.put(setting, due + HELD_AT_MOST_MS, delivery)
         setting.records.put(HELD, endpoint, {"key": key})
         return
     for _ in range(plan.copies):
-        _wait(setting, due, delivery)
+        DELIVERIES.put(setting, due, delivery)
     if held is not None:
         setting.records.delete(HELD, endpoint)
-        waiting = setting.records.get(DELIVERIES, held["key"])
+        waiting = DELIVERIES.get(setting, held["key"])
         if waiting is not None:
-            setting.records.delete(DELIVERIES, held["key"])
-            _count(setting, -1)
-            _wait(setting, due + AFTER_THE_NEXT_MS, waiting)
+            DELIVERIES.drop(setting, held["key"])
+            DELIVERIES.put(setting, due + AFTER_THE_NEXT_MS, waiting)
 
 
 def _with(plan: _Plan, action: WebhookAction) -> _Plan:
@@ -121,25 +121,14 @@ def _journal(setting: Setting, fired: faults.Fired, event: Json, endpoint: str) 
     faults.write_journal(setting.records, entry)
 
 
-def waiting(setting: Setting, most: int) -> list[tuple[str, int]]:
-    """The first deliveries by when they are due: key and wall time. Attempts under way are among
-    them."""
-    found: list[tuple[str, int]] = []
-    for key, _ in setting.records.scan(DELIVERIES):
-        found.append((key, int(key[:15])))
-        if len(found) == most:
-            break
-    return found
-
-
 def prepared(call: Call, key: str) -> Delivery | None:
     """Signed for this moment; None, and forgotten, when the event or the endpoint is gone."""
-    entry = call.setting.records.get(DELIVERIES, key)
+    entry = DELIVERIES.get(call.setting, key)
     if entry is None:
         return None
     event, endpoint = call.find(entry["event"], "evt"), call.find(entry["endpoint"], "we")
     if event is None or endpoint is None:
-        _drop(call.setting, key)
+        DELIVERIES.drop(call.setting, key)
         return None
     body = _encoder.encode(event.object)
     at = call.setting.now.wall // 1_000 - entry["late_by"]
@@ -162,21 +151,12 @@ def prepared(call: Call, key: str) -> Delivery | None:
 
 def concluded(call: Call, key: str, *, how: Literal["taken", "refused"]) -> None:
     """An attempt ended: the event is delivered to that endpoint, or is tried again, later each time."""
-    setting = call.setting
-    entry = setting.records.get(DELIVERIES, key)
-    if entry is None:
+    entry = DELIVERIES.concluded(call.setting, key, is_taken=how == "taken")
+    if entry is None or how != "taken":
         return
-    _drop(setting, key)
-    if how == "taken":
-        event = call.find(entry["event"], "evt")
-        if event is not None:
-            _delivered(call, event, entry["endpoint"])
-        return
-    attempt = entry["attempt"]
-    if attempt < MAX_ATTEMPTS:
-        after = min(MOST_RETRY_MS, FIRST_RETRY_MS << (attempt - 1))
-        again = {**entry, "attempt": attempt + 1, "late_by": 0, "is_forged": False}
-        _wait(setting, setting.now.wall + after, again)
+    event = call.find(entry["event"], "evt")
+    if event is not None:
+        _delivered(call, event, entry["endpoint"])
 
 
 def _delivered(call: Call, event: Kept, endpoint: str) -> None:
@@ -185,24 +165,3 @@ def _delivered(call: Call, event: Kept, endpoint: str) -> None:
         event = event.with_object(pending_webhooks=len(pending))
         is_delivered = "false" if pending else "true"
         call.put(event.with_private(pending=pending, is_delivered=is_delivered))
-
-
-def _wait(setting: Setting, at: int, delivery: Json) -> str:
-    key = f"{at:015}|{faults.next_number(setting.records, DELIVERIES):09}"
-    if _count(setting, 1) <= MAX_WAITING:
-        setting.records.put(DELIVERIES, key, delivery)
-    else:
-        _count(setting, -1)
-    return key
-
-
-def _drop(setting: Setting, key: str) -> None:
-    setting.records.delete(DELIVERIES, key)
-    _count(setting, -1)
-
-
-def _count(setting: Setting, by: int) -> int:
-    found = setting.records.get(_COUNT, "n")
-    number = by + (0 if found is None else int(found["n"]))
-    setting.records.put(_COUNT, "n", {"n": number})
-    return number

@@ -33,12 +33,12 @@ class Queue:
     kind: str
     waiting: Callable[[Setting, int], list[tuple[str, int]]]
     prepared: Callable[[Setting, str], Delivery | None]
-    concluded: Callable[[Setting, str, bool], None]
+    concluded: Callable[[Setting, str, bool], object]
 
 
 STRIPE: Final = Queue(
-    kind=stripe_deliveries.DELIVERIES,
-    waiting=stripe_deliveries.waiting,
+    kind=stripe_deliveries.DELIVERIES.kind,
+    waiting=stripe_deliveries.DELIVERIES.waiting,
     prepared=lambda setting, key: stripe_deliveries.prepared(Call(setting=setting), key),
     concluded=lambda setting, key, is_taken: stripe_deliveries.concluded(
         Call(setting=setting), key, how="taken" if is_taken else "refused"

@@ -186,12 +186,14 @@ class Served:
     def later(self, by_ms: int) -> None:
         """The wall's time jumps; who sends webhooks looks at it."""
         self.stage.wall += by_ms
-        self.stage.sandbox.after_commit([(DELIVERIES, "")])
+        self.stage.sandbox.after_commit([(DELIVERIES.kind, "")])
 
     async def until_attempt(self, number: int) -> None:
         """Until a webhook waits for that attempt: the one before has ended."""
         await self._until(
-            lambda: any(each["attempt"] == number for _, each in self.stage.store.scan(DELIVERIES))
+            lambda: any(
+                each["attempt"] == number for _, each in self.stage.store.scan(DELIVERIES.kind)
+            )
         )
 
     async def until_fired(self) -> None:

@@ -476,7 +476,7 @@ class TestWebhooks:
 
     def attempt(self, stage: StripeStage, *, is_taken: bool = False) -> int:
         """The first that waits; how many milliseconds it was waited for."""
-        key, at = stage.sandbox.alter(lambda setting: deliveries.waiting(setting, 1))[0]
+        key, at = stage.sandbox.alter(lambda setting: deliveries.DELIVERIES.waiting(setting, 1))[0]
         waited, stage.wall = at - stage.wall, max(stage.wall, at)
         how: Any = "taken" if is_taken else "refused"
         assert stage.sandbox.alter(lambda setting: deliveries.prepared(Call(setting=setting), key))
@@ -492,7 +492,7 @@ class TestWebhooks:
         stage.opened()
         waits = [self.attempt(stage) for _ in range(deliveries.MAX_ATTEMPTS)]
         assert waits == [0, *(1_000 << each for each in range(9))]
-        assert not stage.sandbox.alter(lambda setting: deliveries.waiting(setting, 1))
+        assert not stage.sandbox.alter(lambda setting: deliveries.DELIVERIES.waiting(setting, 1))
         assert len(stage.get("events", delivery_success=False)["data"]) == 1
         assert not stage.get("events", delivery_success=True)["data"]
 
@@ -509,25 +509,29 @@ class TestWebhooks:
         id_ = self.endpoint(stage)["id"]
         stage.opened()
         stage.send("DELETE", f"/v1/webhook_endpoints/{id_}")
-        key, _ = stage.sandbox.alter(lambda setting: deliveries.waiting(setting, 1))[0]
+        key, _ = stage.sandbox.alter(lambda setting: deliveries.DELIVERIES.waiting(setting, 1))[0]
         prepared = stage.sandbox.alter(
             lambda setting: deliveries.prepared(Call(setting=setting), key)
         )
         assert prepared is None
-        assert not stage.sandbox.alter(lambda setting: deliveries.waiting(setting, 1))
+        assert not stage.sandbox.alter(lambda setting: deliveries.DELIVERIES.waiting(setting, 1))
 
     def test_no_more_wait_than_may(
         self, stage: StripeStage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(deliveries, "MAX_WAITING", 3)
+        monkeypatch.setattr("gateways.sandbox.deliveries.MAX_WAITING", 3)
         self.endpoint(stage)
         for _ in range(5):
             stage.opened()
-        assert len(stage.sandbox.alter(lambda setting: deliveries.waiting(setting, 9))) == 3
+        assert (
+            len(stage.sandbox.alter(lambda setting: deliveries.DELIVERIES.waiting(setting, 9))) == 3
+        )
         assert len(stage.get("events", delivery_success=False)["data"]) == 5
         self.attempt(stage, is_taken=True)
         stage.opened()
-        assert len(stage.sandbox.alter(lambda setting: deliveries.waiting(setting, 9))) == 3
+        assert (
+            len(stage.sandbox.alter(lambda setting: deliveries.DELIVERIES.waiting(setting, 9))) == 3
+        )
 
     def test_events_are_kept_for_thirty_days(self, stage: StripeStage) -> None:
         stage.opened()

@@ -59,6 +59,7 @@ class Gateways:
         models: Callable[[], Mapping[str, str]],
         model_troubles: Callable[[], Mapping[str, str]],
         reads_cards: Callable[[], bool],
+        mood_agreed: Callable[[str, bool], None],
         statistics: Callable[[], Statistics],
     ) -> None:
         self._config = config
@@ -85,6 +86,7 @@ class Gateways:
                 recommender=recommender,
                 meanings=meanings,
                 card_fields=lambda: CHAT_USES if reads_cards() else PASSAGES_USE,
+                mood_agreed=mood_agreed,
                 idempotency=storage.idempotency,
                 rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,
                 clock=clock,

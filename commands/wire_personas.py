@@ -135,6 +135,10 @@ class Personas:
         except ModelDamaged as damage:
             _log.warning("understanding.no_model", reason=str(damage))
 
+    def mood_agreed(self, user_id: str, agrees: bool) -> None:
+        """What a profile says from now on of counting this person's moods."""
+        self._moods.agreed_nowait(user_id, agrees=agrees)
+
     def models(self) -> Mapping[str, str]:
         """Which model understands, and which words; by which tower and prior is ranked."""
         words = {"understanding": self._reads, "wording": self._chat_model.words}

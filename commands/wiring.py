@@ -192,6 +192,7 @@ class Server:
             models=self.personas.models,
             model_troubles=self.upkeep.troubles,
             reads_cards=lambda: self.chat_model.reads_cards,
+            mood_agreed=self.personas.mood_agreed,
             statistics=self._statistics,
         )
         self.jobs = jobs_supervisor(self._jobs(), chance=chance)

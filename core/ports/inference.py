@@ -138,5 +138,9 @@ class Moods(Protocol):
         """A person's message to a room. Who does not agree (any more) is not counted, and what was counted of them
         is forgotten."""
 
+    def agreed_nowait(self, person_id: str, *, agrees: bool) -> None:
+        """What this person's profile says from now on. Without a yes all that was counted of them is forgotten at
+        once, in every room, and nothing of theirs is counted by who still has the profile in mind as it was."""
+
     def forget_nowait(self, room_id: str, message_id: str) -> None:
         """The message is not there any more, or says something else."""

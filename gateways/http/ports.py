@@ -29,6 +29,8 @@ class HttpPorts:
     """`ref` is the actor system's. `rate_limits` None: all limits are off (tests on loopback).
     `card_fields`: those of a character card that the loaded model uses.
 
+    `mood_agreed`: told of each profile that says whether moods may be counted: whose, and the word.
+
     `webhooks` None: no provider sends any.
 
     `public_url`: the server's own address, as others reach it.
@@ -61,6 +63,7 @@ class HttpPorts:
     recommender: Recommender
     meanings: PlacesByMeaning
     card_fields: Callable[[], Set[str]]
+    mood_agreed: Callable[[str, bool], None]
     idempotency: IdempotencyKeys
     rate_limits: RateLimits | None
     clock: Clock

@@ -93,8 +93,17 @@ async def read_me(call: Call) -> Reply:
 
 async def change_me(call: Call) -> Reply:
     """Change one's own profile, all of it or nothing."""
-    who = call.of()
-    user = await call.ports.users.patch(who.tenant_id, who.user_id, _patch(call.body))
+    who, change = call.of(), call.body
+    agrees = None if change.preferences is UNSET else change.preferences.share_mood
+    patch = _patch(change)
+    try:
+        user = await call.ports.users.patch(who.tenant_id, who.user_id, patch)
+    finally:
+        # Also where nobody knows whether it was stored: a figure that is forgotten for nothing comes again.
+        if agrees is False:
+            call.ports.mood_agreed(who.user_id, False)
+    if agrees:
+        call.ports.mood_agreed(who.user_id, True)
     return json_reply(OwnUser.of(user))
 
 

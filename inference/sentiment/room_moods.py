@@ -13,16 +13,23 @@ from inference.understanding.slots import MAX_LETTERS
 
 MOST_PENDING: Final = 2 * MAX_WAITING
 
+MINDED_FOR: Final = 120.0
+"""Seconds for which it is minded who took a yes back: longer than anybody has a profile in mind as it was."""
+
+MOST_MINDED: Final = 10_000
+"""People; the one who took it back longest ago makes way."""
+
 
 class RoomMoods:
-    """Owns: the figures, and which messages are being judged. Borrows: the small models' thread, the head once it is
-    loaded; before, and where there is none, nothing is judged."""
+    """Owns: the figures, which messages are being judged, and who lately took a yes back. Borrows: the small models'
+    thread, the head once it is loaded; before, and where there is none, nothing is judged."""
 
     def __init__(self, models: SmallModels) -> None:
         self._models = models
         self._head: MoodHead | None = None
         self._satisfaction = Satisfaction()
         self._pending: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._taken_back: OrderedDict[str, float] = OrderedDict()
 
     def begin(self, head: MoodHead) -> None:
         self._head = head
@@ -31,7 +38,7 @@ class RoomMoods:
         self, room_id: str, message_id: str, person_id: str, text: str, *, agrees: bool
     ) -> None:
         """See the port."""
-        if not agrees:
+        if not agrees or self._has_taken_back(person_id):
             self._forget_person(person_id)
             return
         head = self._head
@@ -49,6 +56,16 @@ class RoomMoods:
             while len(self._pending) > MOST_PENDING:
                 self._pending.popitem(last=False)
 
+    def agreed_nowait(self, person_id: str, *, agrees: bool) -> None:
+        """See the port."""
+        self._taken_back.pop(person_id, None)
+        if agrees:
+            return
+        self._forget_person(person_id)
+        self._taken_back[person_id] = trio.current_time()
+        while len(self._taken_back) > MOST_MINDED:
+            self._taken_back.popitem(last=False)
+
     def forget_nowait(self, room_id: str, message_id: str) -> None:
         """See the port."""
         self._pending.pop((room_id, message_id), None)
@@ -57,6 +74,10 @@ class RoomMoods:
     def statistics(self) -> Mapping[str, int | float]:
         """In how many rooms there is a figure, and their mean."""
         return self._satisfaction.statistics(trio.current_time())
+
+    def _has_taken_back(self, person_id: str) -> bool:
+        at = self._taken_back.get(person_id)
+        return at is not None and trio.current_time() - at < MINDED_FOR
 
     def _forget_person(self, person_id: str) -> None:
         self._satisfaction.forget_person(person_id)

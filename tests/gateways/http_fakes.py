@@ -429,6 +429,7 @@ class World:
         self.model_troubles: dict[str, str] = {}
         self.card_fields = frozenset({"name", "first_mes"})
         self.meanings = FakeMeanings()
+        self.moods_told: list[tuple[str, bool]] = []
         self.checks = {"database": True, "shards": True}
         made: dict[str, Any] = {
             "credentials": self.credentials,
@@ -444,6 +445,7 @@ class World:
             "recommender": self.recommender,
             "meanings": self.meanings,
             "card_fields": lambda: self.card_fields,
+            "mood_agreed": lambda user_id, agrees: self.moods_told.append((user_id, agrees)),
             "clock": FakeClock(),
             "idempotency": self.idempotency,
             "rate_limits": self.rate_limits,

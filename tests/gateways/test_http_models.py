@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from http_fakes import Answer, World
 
+from core.errors import Rejected, Unavailable
 from core.identity import Role
 from core.ports.models import TAKEN_BACK, Model
 
@@ -159,3 +160,36 @@ async def test_moods_count_only_of_who_says_so() -> None:
     assert (await saved({"shareMood": True})).json["preferences"] == {"shareMood": True}
     assert (await saved({"shareMood": False})).json["preferences"] == {}
     assert (await saved({"shareMood": 1})).status == 400
+
+
+@pytest.mark.parametrize("ends", ["stored", "refused", "unknown"])
+async def test_a_yes_to_counting_moods_is_taken_back_at_once(
+    ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nobody knows whether the profile was stored."""
+    world = World()
+    me = next(user.id for user in world.users.users.values() if user.role is Role.USER)
+
+    async def saved(**profile: Any) -> int:
+        answer = await world.call("PATCH", "/api/v1/users/me", token=world.token(), json=profile)
+        return int(answer.status)
+
+    assert await saved(preferences={"shareMood": True}) == 200
+    assert await saved(name="Ada L.") == 200
+    assert world.moods_told == [(me, True)]
+    if ends != "stored":
+        refusal = Unavailable() if ends == "unknown" else Rejected("conflict", "No.")
+
+        async def refused(*_: Any) -> None:
+            raise refusal
+
+        monkeypatch.setattr(world.users, "patch", refused)
+    assert (
+        await saved(preferences={"pace": "relaxed"})
+        == {
+            "stored": 200,
+            "refused": 409,
+            "unknown": 504,
+        }[ends]
+    )
+    assert world.moods_told == [(me, True), (me, False)]

@@ -160,6 +160,10 @@ class FakeMoods:
     ) -> None:
         self.heard[message_id] = room_id, person_id, agrees
 
+    def agreed_nowait(self, person_id: str, *, agrees: bool) -> None:
+        if not agrees:
+            self.heard = {key: one for key, one in self.heard.items() if one[1] != person_id}
+
     def forget_nowait(self, room_id: str, message_id: str) -> None:
         self.heard.pop(message_id, None)
 

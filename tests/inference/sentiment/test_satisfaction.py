@@ -4,10 +4,10 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from inference.sentiment.head import MOODS, Mood
-from inference.sentiment.room_moods import RoomMoods
+from inference.sentiment.room_moods import MINDED_FOR, MOST_MINDED, RoomMoods
 from inference.sentiment.satisfaction import (
     KEPT_FOR,
     MIN_MESSAGES,
@@ -119,3 +119,44 @@ async def test_what_is_unsaid_before_it_was_judged_never_counts() -> None:
     await noted(moods, models, forget="m4")
     assert moods.statistics() == {"rooms": 0}
     assert models.statistics()["encoded"] == 20
+
+
+async def test_who_takes_the_yes_back_is_forgotten_at_once_and_stays_so(
+    mock_clock: MockClock,
+) -> None:
+    """In all rooms, what is being judged too; and also by who has the profile in mind as it was."""
+    models = SmallModels()
+    moods, head = RoomMoods(models), Hearing()
+    moods.begin(head)  # type: ignore[arg-type]
+    moods._satisfaction = filled(3, 20)
+    assert moods.statistics() == {"rooms": 1, "mean": 1.0}
+    moods.heard_nowait("elsewhere", "waits", "p1", "positive", agrees=True)
+    moods.agreed_nowait("p1", agrees=False)
+    assert moods.statistics() == {"rooms": 0}
+    moods.heard_nowait("r", "m20", "p1", "positive", agrees=True)
+    assert not moods._pending
+    moods.agreed_nowait("p1", agrees=True)
+    moods.heard_nowait("r", "m20", "p1", "positive", agrees=True)
+    assert list(moods._pending) == [("r", "m20")]
+
+
+async def test_a_yes_taken_back_is_minded_until_profiles_say_it_themselves(
+    mock_clock: MockClock,
+) -> None:
+    models = SmallModels()
+    moods, head = RoomMoods(models), Hearing()
+    moods.begin(head)  # type: ignore[arg-type]
+    moods.agreed_nowait("p1", agrees=False)
+    mock_clock.jump(MINDED_FOR - 1)
+    moods.heard_nowait("r", "m", "p1", "positive", agrees=True)
+    assert models.statistics()["waiting"] == 0
+    mock_clock.jump(2)
+    moods.heard_nowait("r", "m", "p1", "positive", agrees=True)
+    assert models.statistics()["waiting"] == 1
+
+
+async def test_takings_back_that_are_minded_are_bounded() -> None:
+    moods = RoomMoods(SmallModels())
+    for number in range(MOST_MINDED + 5):
+        moods.agreed_nowait(f"p{number}", agrees=False)
+    assert len(moods._taken_back) == MOST_MINDED

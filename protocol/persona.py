@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from protocol.addresses import Kind
 from protocol.chat import AiOrigin, MessagePosted
@@ -137,6 +137,8 @@ class Unsaid(Value, frozen=True, kw_only=True):
 class RoomGlimpse(Value, frozen=True, kw_only=True):
     """A room as its personas know it. `people`: joined members, id → name. `invited`: how many are
     invited, who may read it as well. `owner_id`: None where nobody owns it, in a direct room.
+    `seated`: persona → the event by which it came. `read_from`: the first event that all of them, the
+    invited too, may read.
     `open_runs`: ids of those that were opened and not closed."""
 
     kind: RoomKind
@@ -146,6 +148,8 @@ class RoomGlimpse(Value, frozen=True, kw_only=True):
     invited: int = 0
     owner_id: Id | None = None
     open_runs: tuple[Id, ...] = ()
+    seated: dict[str, int] = field(default_factory=dict)
+    read_from: int = 0
 
 
 class Seated(Value, frozen=True, kw_only=True):

@@ -154,6 +154,28 @@ MAX_PASSAGE: Final = 500
 QUOTED: Final = ("user", "persona")
 """The placeholders that a passage may hold."""
 
+MAX_REMEMBERED: Final = 8
+MAX_MEMORY: Final = 200
+"""Characters of one memory."""
+
+MAX_HEARD: Final = 12
+MAX_UTTERED: Final = 300
+"""Characters of one line of what was said before."""
+
+MAX_HEARD_BYTES: Final = 2_400
+"""UTF-8, of all lines together."""
+
+Speaker = Literal["asker", "other", "self", "persona"]
+
+
+class Uttered(Value, frozen=True, kw_only=True):
+    """One line of what was said before. `by`: the person who is answered, another one, the persona that
+    speaks, or another persona; names are not told."""
+
+    by: Speaker
+    text: str
+
+
 Tier = Literal["generated", "retrieved", "template"]
 Mood = Literal["plain", "glad", "sad"]
 
@@ -166,7 +188,8 @@ class Plan(Value, frozen=True, kw_only=True):
     writes; unjudged, it may hold what may not be said. `card_first`: it was written for this very moment
     (a greeting, an entry whose key was said), and goes before the words of who has not read the card.
     `character`: who the persona is, in its owner's words, as they came: for a prompt that has room for
-    it, as data; never said.
+    it, as data; never said. `remembered`, `heard`: likewise, what the persona may use here of its memories, and
+    what was said before, oldest first; `heard` ends with what is answered.
     """
 
     act: Act
@@ -178,6 +201,8 @@ class Plan(Value, frozen=True, kw_only=True):
     passages: tuple[str, ...] = ()
     card_first: bool = False
     character: str = ""
+    remembered: tuple[str, ...] = ()
+    heard: tuple[Uttered, ...] = ()
 
     def demanded(self) -> tuple[str, ...]:
         """The placeholders that the words must hold, in order: the act's, with every listed offer

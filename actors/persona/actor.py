@@ -151,6 +151,7 @@ class PersonaActor(Actor[Any]):
             "personas": len(sitting.room.personas),
             "people": len(sitting.room.people),
             "dialogues": len(sitting.minds),
+            "lines": len(sitting.transcript),
             "running": len(sitting.running),
             "waiting": len(self._waiting),
         }
@@ -162,6 +163,7 @@ class PersonaActor(Actor[Any]):
         message = prompt.message
         if message.sender.kind != "user" or not self._sitting.take(message.message_id):
             return
+        self._sitting.transcript.hear(message)
         try:
             floor = await self._sitting.floor()
         except Rejected:

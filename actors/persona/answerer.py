@@ -97,7 +97,7 @@ class Answerer:
         if isinstance(decision, Silent):
             self._sitting.counts["left_alone"] += 1
             return
-        manner = self._manner(read, heard, persona, has_spoken=has_spoken)
+        manner = self._manner(read, heard, persona, known, has_spoken=has_spoken)
         await self._perform(read, persona, decision, manner)
         dialogue = self._sitting.minds.get(persona.id, read.asker_id)
         await self._learner.learn(
@@ -119,8 +119,19 @@ class Answerer:
         minds.put(persona.id, asker_id, dialogue)
         return decision
 
-    def _manner(self, read: Read, heard: Heard, persona: Persona, *, has_spoken: bool) -> Manner:
-        seed = seed_of(heard.message_id)
+    def _manner(
+        self, read: Read, heard: Heard, persona: Persona, known: Known, *, has_spoken: bool
+    ) -> Manner:
+        sitting, seed = self._sitting, seed_of(heard.message_id)
+        was_group = sitting.is_group
+
+        def remembered() -> tuple[str, ...]:
+            """Still there, and nobody came in meanwhile before whom it may not be used."""
+            if sitting.is_group and not was_group:
+                return ()
+            unsaid = sitting.unsaid
+            return tuple(one.text for one in known.remembered if one.source_message not in unsaid)
+
         return Manner(
             voice=persona.style,
             language=heard.understanding.language,
@@ -131,6 +142,14 @@ class Answerer:
             character=character_of(persona),
             passages=lambda act: passages_of(
                 persona, act, said=heard.text, has_spoken=has_spoken, seed=seed
+            ),
+            remembered=remembered,
+            heard=lambda: sitting.transcript.heard_by(
+                persona.id,
+                sitting.room,
+                asker_id=read.asker_id,
+                message_id=read.message_id,
+                now=self._ports.clock.now_ms(),
             ),
         )
 
@@ -177,6 +196,9 @@ class Answerer:
             outcome = await run.perform()
         finally:
             del self._sitting.running[row.id]
+        unsaid = self._sitting.unsaid
+        if run.said is not None and row.message_id not in unsaid and row.reply_to not in unsaid:
+            self._sitting.transcript.answered(run.said)
         self._sitting.counts[outcome] += 1
 
     def _answered(self, run: Run, answer: Answer) -> None:

@@ -7,7 +7,14 @@ import trio
 from actors.persona.decisions import Heard
 from actors.persona.dialogue import Dialogue, Said
 from actors.persona.errands import Defaults
-from actors.persona.memory import Learning, defaults_of, learnings, said_before
+from actors.persona.memory import (
+    Learning,
+    Remembered,
+    defaults_of,
+    learnings,
+    remembered,
+    said_before,
+)
 from actors.persona.sitting import Sitting
 from actors.persona.spoken import Atlas
 from actors.persona.stating import stated_of
@@ -19,10 +26,12 @@ from core.ports.repositories import User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What may be used here of the asker. `said` None: not asked for, it is in mind already."""
+    """What may be used here of the asker. `said` None: not asked for, it is in mind already. `remembered`: in
+    words, what it is that lasts."""
 
     defaults: Defaults
     said: tuple[Said, ...] | None = ()
+    remembered: tuple[Remembered, ...] = ()
 
 
 class Learner:
@@ -56,6 +65,7 @@ class Learner:
         return Known(
             defaults=defaults_of(items, asker_id, profile),
             said=said_before(items, asker_id, room_id) if is_new else None,
+            remembered=remembered(items),
         )
 
     async def tastes(self, persona_id: str, asker_id: str) -> list[Taste]:

@@ -19,6 +19,7 @@ from actors.persona.spoken import Atlas
 from core.ports.personas import MemoryItem, MemoryKind
 from protocol.travel import Cabin
 from protocol.understanding import Budget, PartySaid, PlaceMention, Slots
+from protocol.wording import MAX_MEMORY, MAX_REMEMBERED, cleaned
 
 SAID_FOR: Final = 86_400_000
 """Milliseconds in which a trip is gone on with after a pause."""
@@ -99,6 +100,22 @@ def defaults_of(
         budget_for=kept.seeking if kept is not None else None,
         cabin=next((one for one in get_args(Cabin) if one == cabin), None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A memory in words. `source_message`: gone with it."""
+
+    text: str
+    source_message: str | None
+
+
+def remembered(items: Iterable[MemoryItem]) -> tuple[Remembered, ...]:
+    """Of usable memories, in their order, those that last: what was said of a trip is in the dialogue."""
+    lasting = (item for item in items if item.kind != "episode")
+    texts = ((cleaned(item.text, MAX_MEMORY), item.source_message) for item in lasting)
+    found = [Remembered(text, source) for text, source in texts if text]
+    return tuple(found[:MAX_REMEMBERED])
 
 
 def said_before(

@@ -84,6 +84,14 @@ class Minds:
             if persona not in personas or user not in askers:
                 del self._feedbacks[persona, user, rest[0], rest[1]]
 
+    def rest_on(self, message_id: str) -> bool:
+        """Whether any trip does."""
+        return any(
+            said.message_id == message_id
+            for dialogue in self._dialogues.values()
+            for said in dialogue.said
+        )
+
     def forget_message(self, message_id: str) -> None:
         """As if it had never been written."""
         self.change(lambda *_: True, lambda dialogue: dialogue.without(message_id))

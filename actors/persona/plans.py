@@ -18,7 +18,7 @@ from protocol.parties import components
 from protocol.persona import Voice
 from protocol.travel import FlightQuery, HotelQuery, Offer, Place
 from protocol.understanding import ALWAYS_CONFIRMED, Language, PlaceMention, Question
-from protocol.wording import REQUIRED, Act, Plan, cleaned
+from protocol.wording import REQUIRED, Act, Plan, Uttered, cleaned
 
 NAMED_AT_MOST: Final = 60
 """Characters of a hotel's name with its city."""
@@ -28,7 +28,8 @@ NAMED_AT_MOST: Final = 60
 class Manner:
     """How and to whom it is said. `user`: the asker's name; `persona`: its own. `seed`: the same line,
     manner and seed give the same plan. `passages`: what its card says itself, by the act;
-    `character`: what it says of who it is."""
+    `character`: what it says of who it is. `remembered`, `heard`: what may be used of its memories and of
+    what was said before, as it stands when a segment begins."""
 
     voice: Voice
     language: Language
@@ -38,6 +39,8 @@ class Manner:
     seed: int = 0
     passages: Callable[[Act], Passages] = lambda _: NO_PASSAGES
     character: str = ""
+    remembered: Callable[[], tuple[str, ...]] = tuple
+    heard: Callable[[], tuple[Uttered, ...]] = tuple
 
 
 _INSTEAD: Final[dict[Act, Act]] = {
@@ -72,6 +75,8 @@ def plan_of(line: Line, manner: Manner, atlas: Atlas) -> Plan:
         passages=passages.texts,
         card_first=passages.come_first,
         character=manner.character,
+        remembered=manner.remembered(),
+        heard=manner.heard(),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 import trio
 
-from actors.persona import facts
+from actors.persona import facts, transcript
 from actors.persona.conclusions import Answer, conclude
 from actors.persona.decisions import Look, Say
 from actors.persona.delivery import Delivery
@@ -27,7 +27,7 @@ from protocol.cards import offer_card, place_card
 from protocol.chat import AiOrigin
 from protocol.persona import CloseRun, OpenRun, RunClosed
 from protocol.travel import Offer
-from protocol.wording import Plan, Tier
+from protocol.wording import MAX_UTTERED, Plan, Tier, cleaned
 
 SEARCH_COSTS: Final = 50
 """Units; a model's token costs one."""
@@ -110,6 +110,8 @@ class PersonaRun:
         self._record = _Record()
         self._delivery = Delivery(task.run.id, room.tell_nowait, self._author)
         self.over = trio.Event()
+        self.said: transcript.Line | None = None
+        """As the room has it, once it does."""
 
     def cancel(self) -> None:
         """Nothing is told any more from here on; `over` is set when the room has closed it."""
@@ -136,8 +138,20 @@ class PersonaRun:
         self._is_closing = True
         self._delivery.close(is_flushed=self._reason != "cancelled")
         seq = await self._close()
+        if seq is not None:
+            self.said = self._said(run, seq)
         await self._end(run, seq)
         return self._reason
+
+    def _said(self, run: Run, seq: int) -> transcript.Line:
+        return transcript.Line(
+            seq=seq,
+            at=self._ports.clock.now_ms(),
+            message_id=run.message_id,
+            by=run.persona_id,
+            text=cleaned(self._delivery.text, MAX_UTTERED),
+            asker=run.asker_id,
+        )
 
     async def _open(self, run: Run) -> None:
         """A row before anybody hears of it, then the room. Refused by either: all stops."""

@@ -14,6 +14,7 @@ from actors.persona.dialogue import Dialogue
 from actors.persona.minds import Minds
 from actors.persona.ports import PersonaPorts
 from actors.persona.run import PersonaRun
+from actors.persona.transcript import Transcript
 from core.ports.repositories import User
 from protocol.persona import Persona, RoomGlimpse
 
@@ -38,6 +39,7 @@ class Sitting:
     ports: PersonaPorts
     counts: Counter[str]
     minds: Minds = field(default_factory=Minds)
+    transcript: Transcript = field(default_factory=Transcript)
     running: dict[str, PersonaRun] = field(default_factory=dict)
     places: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(MAX_OPEN))
     last_speaker: str | None = None
@@ -59,6 +61,7 @@ class Sitting:
             self.minds.change(lambda *_: True, Dialogue.said_here)
         ids = [view.id for view in room.personas]
         self.minds.keep_only(ids, room.people)
+        self.transcript.keep_only(room.people)
         names = {view.id: view.name for view in room.personas}
         self._personas = {
             one: kept
@@ -127,7 +130,9 @@ class Sitting:
 
     def unsay(self, message_id: str) -> None:
         _remember(self.unsaid, message_id, MOST_UNSAID)
+        was_used = self.minds.rest_on(message_id)
         self.minds.forget_message(message_id)
+        self.transcript.unsay(message_id, was_used=was_used)
 
 
 def _remember(kept: OrderedDict[str, None], key: str, most: int) -> None:

@@ -112,6 +112,8 @@ class Hearing:
             invited=len(room.members) - len(joined),
             owner_id=next(owners, None) if room.kind == "group" else None,
             open_runs=tuple(run.opened.run_id for run in self._runs),
+            seated={id: seat.from_seq for id, seat in room.personas.items()},
+            read_from=max((m.from_seq for m in room.members.values()), default=0),
         )
 
     def _prompt(self, event: MessagePosted, envelope: Envelope[Any] | None) -> None:

@@ -30,11 +30,14 @@ class _Words:
     def __init__(self, composer: Composer, plan: Plan, send: Send) -> None:
         self._composer, self._plan, self._send = composer, plan, send
         self._speech: Speech | None = None
+        self.is_personal = False
 
     def prepare(self, model: ChatModel) -> Prompt:
         """In the engine's thread, before any token."""
         self._speech = Speech(model.tokenizer)
-        return self._composer.compose(self._plan, model)
+        prompt = self._composer.compose(self._plan, model)
+        self.is_personal = prompt.is_personal
+        return prompt
 
     def take(self, token: int) -> None:
         if self._speech is not None and (text := self._speech.take(token)):
@@ -79,5 +82,8 @@ class GeneratedRung:
         except Expired as late:
             raise TooLate from late
         return Written(
-            model=reply.model.name, version=reply.model.version, tokens=len(reply.tokens)
+            model=reply.model.name,
+            version=reply.model.version,
+            tokens=len(reply.tokens),
+            is_personal=words.is_personal,
         )

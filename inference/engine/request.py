@@ -64,6 +64,7 @@ class Model(Protocol):
 class Prompt:
     """What one model is to read and how it is to go on. `shared`: how many tokens at its start are the
     same for many prompts (a persona's), so that their keys and values are worth keeping; fewer than all.
+    `is_personal`: it tells of people or of one persona, so that the reply is for nobody else.
     """
 
     tokens: Sequence[int]
@@ -72,6 +73,7 @@ class Prompt:
     max_tokens: int = 60
     plan: Plan | None = None
     constraint: Constraint | None = None
+    is_personal: bool = False
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

@@ -27,11 +27,13 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What wrote it. `tokens`: of a model; 0 where none was asked."""
+    """What wrote it. `tokens`: of a model; 0 where none was asked. `is_personal`: of words that tell of people or
+    of one persona, so that they are for nobody else."""
 
     model: str
     version: str
     tokens: int = 0
+    is_personal: bool = False
 
 
 class Rung(Protocol):

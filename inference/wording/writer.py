@@ -151,7 +151,8 @@ class Ladder:
     def _noted(self, rung: Rung, plan: Plan, words: str, written: Written) -> Worded:
         self._counts[rung.name].written += 1
         self._tiers[rung.tier] += 1
-        if rung.tier != "retrieved":  # those are of one card, whose words no other persona says
+        # Those that are retrieved are of one card, whose words no other persona says.
+        if rung.tier != "retrieved" and not written.is_personal:
             good = _LastGood(words, written, rung.tier)
             self._last_good[plan.act, plan.voice, plan.language] = good
         return _worded(written, rung.tier)

@@ -243,10 +243,13 @@ async def test_who_is_awake_hears_who_comes_and_goes_and_nobody_is_woken_for_it(
             personas=(view(11), view(21)),
             people={user_id(1): "User 1", user_id(2): "User 2"},
             owner_id=user_id(1),
+            seated={MONA: 3, persona_id(21): 6},
+            read_from=1,
         )
         await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
         await settle()
         assert (len(listening.room.people), listening.room.invited) == (2, 1)
+        assert listening.room.read_from > 6  # who was invited now may read nothing older
         quiet = UpdateRoom(room_id=ROOM_ID, settings=SettingsPatch(speaking="mention"))
         await world.ask(ada, quiet)
         await world.ask(ben, LeaveRoom(room_id=ROOM_ID))

@@ -97,6 +97,10 @@ class FakeRoom:
         self.most_open = 0
         self._seq = 10
 
+    def next_seq(self) -> int:
+        self._seq += 1
+        return self._seq
+
     def answer(self, message: Any) -> Answer | None:
         match message:
             case GlimpseRoom():
@@ -134,8 +138,7 @@ class FakeRoom:
         if run.closed is None:
             run.closed, run.closed_at = command, trio.current_time()
             if command.content or (run.text and command.reason != "done"):
-                self._seq += 1
-                run.seq = self._seq
+                run.seq = self.next_seq()
         return RunClosed(seq=run.seq)
 
 
@@ -310,6 +313,7 @@ class PersonaWorld:
             "people": {user_id(number): f"User {number}" for number in self.people},
             "invited": self.invited,
             "owner_id": user_id(self.people[0]),
+            "seated": {persona_id: 1 for persona_id, *_ in self.seats},
         }
         return RoomGlimpse(**whole | changes)
 
@@ -367,7 +371,7 @@ class PersonaWorld:
         message = MessagePosted(
             room_id=ROOM_ID,
             epoch="e",
-            seq=self._said,
+            seq=self.room.next_seq(),
             sent_at=self.clock.now_ms(),
             message_id=message_id,
             sender=Sender(id=user_id(by), kind=changes.pop("kind", "user"), name=f"User {by}"),

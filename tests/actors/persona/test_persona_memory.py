@@ -14,6 +14,7 @@ from persona_world import ADA, BEN, NOVA, ROOM_ID, PersonaWorld, Told, asks_for_
 from trio.testing import MockClock
 from virtual_time import run_seeded
 
+from actors.persona.transcript import Line, Transcript
 from core.errors import Unavailable
 from core.ports.personas import Feedback, MemoryItem
 from protocol.understanding import Budget, Dates, PartySaid, Slots
@@ -232,6 +233,57 @@ async def test_what_was_loaded_long_ago_is_loaded_again(autojump_clock: MockCloc
         assert {query.party.adults for _, query in world.travel.queries} == {1}
 
 
+# What was said before, and what is remembered, as prompts of language models have it.
+
+
+async def test_plans_have_what_was_said_here_and_what_is_remembered(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        first = world.writer.plans[-1]
+        await world.told("porto in may", ANEW)
+        plan = world.writer.plans[-1]
+        assert [(one.by, one.text[:13]) for one in first.heard] == [("asker", "with the kids")]
+        assert [one.by for one in plan.heard] == ["asker", "self", "asker"]
+        assert plan.heard[-1].text == "porto in may"
+        assert (first.remembered, len(plan.remembered)) == ((), 2)
+        assert "for 2 adults and 2 children" in plan.remembered
+
+
+async def test_what_is_unsaid_while_it_is_answered_is_in_no_further_plan(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        told = await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        world.say("porto in may", ANEW)
+        await trio.sleep(0.2)
+        world.unsay(told.opened.reply_to)
+        await trio.sleep(30)
+        opening, answer = world.writer.plans[-2:]
+        assert ([one.by for one in opening.heard], len(opening.remembered)) == (
+            ["asker", "self", "asker"],
+            2,
+        )
+        assert ([one.text for one in answer.heard], answer.remembered) == (["porto in may"], ())
+
+
+async def test_before_who_comes_in_meanwhile_nothing_older_is_used(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+        world.say("porto in may", ANEW)
+        await trio.sleep(0.2)
+        seen = {user_id(ADA): "User 1", user_id(BEN): "User 2"}
+        world.seat(people=seen, read_from=world.room.next_seq())
+        await trio.sleep(30)
+        opening, answer = world.writer.plans[-2:]
+        assert opening.heard
+        assert opening.remembered
+        assert (answer.heard, answer.remembered) == ((), ())
+
+
 # What is private.
 
 
@@ -321,7 +373,8 @@ REMEMBERED = st.lists(
     max_size=5,
 )
 WEIGHTS = st.none() | st.lists(st.floats(-2, 2), min_size=1, max_size=4)
-PRIVATE = st.tuples(PREFERENCES, REMEMBERED, WEIGHTS)
+SAID_ALONE = st.tuples(*[st.sampled_from(["I owe my boss", "I am ill", "we part in May"])] * 2)
+PRIVATE = st.tuples(PREFERENCES, REMEMBERED, WEIGHTS, SAID_ALONE)
 WORDS = st.lists(
     st.sampled_from(
         [
@@ -352,11 +405,17 @@ WORDS = st.lists(
 )
 
 
-async def _played(private: Any, words: Any) -> tuple[list[Any], list[Any]]:
-    """Everything that a room with Ada and Ben sees, in one world."""
-    preferences, remembered, weights = private
+async def _played(private: Any, words: Any) -> tuple[list[Any], ...]:
+    """Everything that a room with Ada and Ben sees, in one world; and all that its prompts are made of."""
+    preferences, remembered, weights, said_alone = private
     world = PersonaWorld(people=(ADA, BEN), preferences=preferences)
     async with world.running():
+        world.here, both = "0190a000-0000-7000-8000-000000000002", world.room.glimpse
+        world.room.glimpse = world.glimpse(people={user_id(ADA): "User 1"})
+        for text in said_alone:
+            await world.asked(text, reading("smalltalk"))
+        world.here, world.room.glimpse = ROOM_ID, both
+        before, plans = set(world.room.runs), len(world.writer.plans)
         for number, ((slot, value), room_id, about) in enumerate(remembered):
             item = MemoryItem(
                 id=f"0190e000-0000-7000-8000-{number:012x}",
@@ -386,7 +445,8 @@ async def _played(private: Any, words: Any) -> tuple[list[Any], list[Any]]:
                 await world.feedbacks.set(TENANT, liked)
         for text, understanding, by in words:
             await world.asked(text, understanding, by=by)
-        return [_seen(run) for run in world.room.runs.values()], world.travel.queries
+        runs = [run for run_id, run in world.room.runs.items() if run_id not in before]
+        return [_seen(run) for run in runs], world.travel.queries, world.writer.plans[plans:]
 
 
 def _seen(run: Told) -> Any:
@@ -410,13 +470,34 @@ def test_the_two_worlds_would_differ_if_private_things_were_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The control: with the boundary taken away the same comparison fails."""
-    one: Any = ({}, [(("party", {"adults": 5}), None, ADA)], None)
+    alone = ("I am ill", "I am ill")
+    one: Any = ({}, [(("party", {"adults": 5}), None, ADA)], None, alone)
     words = [
         ("lisbon in feb", asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY)), ADA)
     ]
-    assert _run(_played, one, words) == _run(_played, ({}, [], None), words)
+    other: Any = ({}, [], None, alone)
+    assert _run(_played, one, words) == _run(_played, other, words)
     monkeypatch.setattr("actors.persona.sitting.Sitting.is_group", False)
-    assert _run(_played, one, words) != _run(_played, ({}, [], None), words)
+    assert _run(_played, one, words) != _run(_played, other, words)
+
+
+def test_the_two_prompts_would_differ_if_what_was_said_alone_were_heard_in_all_rooms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control of what prompts are made of: one transcript for all rooms."""
+    words = [("hi", reading("greet"), ADA)]
+    one: Any = ({}, [], None, ("I am ill", "I am ill"))
+    other: Any = ({}, [], None, ("we part in May", "I am ill"))
+    assert _run(_played, one, words) == _run(_played, other, words)
+
+    async def leaking(private: Any) -> Any:
+        lines: list[Line] = []
+        monkeypatch.setattr(Transcript, "__init__", lambda self: setattr(self, "_lines", lines))
+        return await _played(private, words)
+
+    first, second = _run(leaking, one), _run(leaking, other)
+    assert first[0] == second[0]
+    assert first[2] != second[2]
 
 
 async def test_memories_of_a_room_are_its_own(autojump_clock: MockClock) -> None:

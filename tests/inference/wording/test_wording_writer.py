@@ -1,7 +1,7 @@
 """The ladder on virtual time: who speaks when a rung hangs, fails, lags, stalls or recovers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -355,6 +355,21 @@ async def test_when_every_rung_fails_the_last_good_words_come_with_todays_facts(
         tier="generated", model="generated", version="1", tokens=len(WORDS), is_stale=True
     )
     assert writer.statistics()["stale"] == 1
+
+
+async def test_words_that_tell_of_people_are_not_said_again_to_others(
+    autojump_clock: MockClock,
+) -> None:
+    class Personal(Scripted):
+        async def write(self, plan: Plan, **how: Any) -> Written:
+            return replace(await super().write(plan, **how), is_personal=True)
+
+    rung = Personal()
+    writer = Ladder([rung])
+    await worded(writer, Heard())
+    rung.fails = ValueError()
+    with pytest.raises(Rejected):
+        await worded(writer, Heard())
 
 
 async def test_words_that_do_not_fit_the_plan_are_not_said_again(

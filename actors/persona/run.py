@@ -149,7 +149,7 @@ class PersonaRun:
             at=self._ports.clock.now_ms(),
             message_id=run.message_id,
             by=run.persona_id,
-            text=cleaned(self._delivery.text, MAX_UTTERED),
+            text=cleaned(self._delivery.text[: 2 * MAX_UTTERED], MAX_UTTERED),
             asker=run.asker_id,
         )
 

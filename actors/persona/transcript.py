@@ -51,7 +51,7 @@ class Transcript:
                 at=message.sent_at,
                 message_id=message.message_id,
                 by=message.sender.id,
-                text=cleaned(message.content, MAX_UTTERED),
+                text=cleaned(message.content[: 2 * MAX_UTTERED], MAX_UTTERED),
             )
         )
 

@@ -4,15 +4,20 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from actors.booking.adjusting import record
+from actors.booking.inquiring import FORECAST, begin_forecast, forecast
 from actors.booking.moves import cancelled, complete, unwind
 from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_hand
 from actors.booking.payments import doubt_all
 from actors.booking.questions import AGREE, KEEP, ask, close
-from actors.booking.state import TERMINAL, Option, Part, SagaState
+from actors.booking.resplitting import plain
+from actors.booking.state import TERMINAL, Option, Part, Saga, SagaState
 from actors.booking.steps import CallOff, Operate
 from actors.booking.timing import REFUND_AFTER, TICKET_AFTER
 from actors.booking.turn import Turn, is_order_busy
+from actors.booking.watching import is_open_change, is_quoted, takes_back
 from core.errors import Rejected
+from protocol.frames import Money
 
 FREE: Final[frozenset[SagaState]] = frozenset(
     {
@@ -29,8 +34,9 @@ FREE: Final[frozenset[SagaState]] = frozenset(
     }
 )
 CALLED_OFF: Final = "The organiser has called the trip off. Nobody pays."
-AGREE_TEXT: Final = (
-    "Call it off. The suppliers keep what their rules allow; the rest is given back."
+AGREE_TEXT: Final = "Call it off: {back_money} of {paid_money} come back."
+AGREE_OPEN_TEXT: Final = (
+    "Call it off. What comes back is not known yet: the suppliers keep what their rules allow."
 )
 KEEP_TEXT: Final = "Keep the booking."
 
@@ -52,14 +58,23 @@ def call_off(turn: Turn, command: CallOff) -> bool:
             )
         unwind(turn, CALLED_OFF)
         return True
-    if saga.question is not None and saga.question.kind == "refund":
+    if saga.wants_refund or (saga.question is not None and saga.question.kind == "refund"):
         return False
-    live = [part for part in saga.parts if not part.is_dropped and not part.is_gone]
-    if saga.state == "COMPLETED" and live and all(_takes_back(part) for part in live):
-        _ask(turn)
+    live = _live(saga)
+    if saga.state == "COMPLETED" and any(is_open_change(part) for part in saga.parts):
+        raise Rejected(
+            "conflict", "First it is asked how to go on with the flight that has changed."
+        )
+    if saga.state == "COMPLETED" and live and all(takes_back(part) for part in live):
+        begin_forecast(turn, live)
+        turn.say(
+            "The organiser wants to call the trip off: the suppliers are asked what comes back."
+        )
         return True
     if saga.state == "MANUAL":
         raise Rejected("conflict", "Somebody of our team is looking into this booking already.")
+    if saga.state == "ADJUSTING":
+        raise Rejected("conflict", "It is being changed right now. Try again in a minute.")
     if saga.state == "TICKETING" or saga.state in FREE:
         raise Rejected(
             "conflict", "It is being booked right now and cannot be called off any more."
@@ -72,22 +87,39 @@ def _is_being_bought(turn: Turn, part: Part) -> bool:
     return not part.holds and (is_order_busy(turn.saga, part) or part.is_doubtful)
 
 
-def _takes_back(part: Part) -> bool:
-    """Whether its supplier can be asked to, by its own rules."""
-    return part.cancels == "policy" and not is_by_hand(part)
+def _live(saga: Saga) -> list[Part]:
+    return [part for part in saga.parts if not part.is_dropped and not part.is_gone]
 
 
 def _ask(turn: Turn) -> None:
+    turn.update(wants_refund=False)
+    turn.set_deadline(FORECAST, None)
     until = turn.now + REFUND_AFTER
-    options = (Option(id=AGREE, text=AGREE_TEXT), Option(id=KEEP, text=KEEP_TEXT))
+    back = forecast(turn.saga, _live(turn.saga))
+    agree = Option(id=AGREE, text=AGREE_OPEN_TEXT)
+    if back is not None:
+        currency = turn.saga.total.currency
+        params: dict[str, object] = {
+            "back_money": plain(Money(amount=sum(back.values()), currency=currency)),
+            "paid_money": plain(turn.saga.total),
+        }
+        agree = Option(id=AGREE, text=AGREE_TEXT, params=params, shares=dict(back))
+    options = (agree, Option(id=KEEP, text=KEEP_TEXT))
     ask(turn, "refund", options, (turn.saga.organiser_id,), expires_at=until)
     turn.set_deadline("refund", until)
     turn.say("The organiser is asked whether to call the trip off by the suppliers' rules.")
 
 
 def advance_refund(turn: Turn) -> None:
-    """An answer to whether a booked trip is to be called off."""
+    """Whether a booked trip is to be called off: asked once it is known what comes back, and answered."""
     question = turn.saga.question
+    if question is None and turn.saga.wants_refund:
+        live = _live(turn.saga)
+        if not live:
+            turn.update(wants_refund=False)
+        elif all(is_quoted(part) for part in live):
+            _ask(turn)
+        return
     if question is None or question.kind != "refund" or not question.answers:
         return
     answers = set(question.answers.values())
@@ -96,7 +128,7 @@ def advance_refund(turn: Turn) -> None:
     if answers == {AGREE}:
         turn.update(by_policy=True)
         for part in turn.saga.parts:
-            turn.put_part(replace(part, refusal=""))
+            turn.put_part(replace(part, refusal="", promised=None if part.is_gone else part.quoted))
         unwind(turn, "The organiser has called the trip off. What suppliers return is given back.")
     else:
         turn.say("The trip stays booked.")
@@ -127,8 +159,8 @@ def _retry(turn: Turn) -> None:
         names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
         name = names.get(saga.manual_from, "alarm")
         turn.go(saga.manual_from, manual_reason="", deadlines={name: turn.now + TICKET_AFTER})
-        if saga.manual_from == "TICKETING":
-            for part in turn.saga.parts:  # what refused to issue them is asked once more
+        if saga.manual_from in ("TICKETING", "ADJUSTING"):
+            for part in turn.saga.parts:  # what was refused is asked once more
                 turn.put_part(replace(part, refusal=""))
         for share in turn.saga.shares:
             for payment in share.payments:
@@ -177,8 +209,12 @@ def _settle(turn: Turn, note: str) -> None:
         for payment in share.payments:
             if payment.has_refund_failed:
                 turn.put_payment(share.id, replace(payment, has_refund_failed=False))
-    is_whole = all(is_booked(part) for part in saga.parts if not part.is_dropped)
-    if is_whole:
+    for part in turn.saga.parts:
+        if part.change is not None:  # what became of it was seen to by hand
+            record(turn, part)
+            turn.put_part(replace(turn.part(part.id), change=None, is_given_back=part.is_gone))
+    there = [p for p in turn.saga.parts if not p.is_dropped and not p.is_given_back]
+    if there and all(is_booked(part) for part in there):
         complete(turn)
     else:
         cancelled(turn)

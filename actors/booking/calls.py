@@ -76,10 +76,36 @@ class Release(Value, frozen=True, kw_only=True, tag="release", tag_field="op"):
 
 
 class CancelOrder(Value, frozen=True, kw_only=True, tag="cancel_order", tag_field="op"):
-    """Undo an order."""
+    """Undo an order. `at_least`: what people were told comes back, and agreed to."""
 
     part_id: str
     order_id: str
+    at_least: Money | None = None
+
+
+class AcceptChange(Value, frozen=True, kw_only=True, tag="accept_change", tag_field="op"):
+    """Agree to what a supplier has changed by itself. Idempotent."""
+
+    part_id: str
+    order_id: str
+    change_id: str
+
+
+class OpenReplacement(Value, frozen=True, kw_only=True, tag="open_replacement", tag_field="op"):
+    """Open a booking of another flight in a part's place. Idempotent by its `key`, the new booking's client
+    id."""
+
+    part_id: str
+    key: str
+
+
+class TellReplaced(Value, frozen=True, kw_only=True, tag="tell_replaced", tag_field="op"):
+    """To the booking that this one was opened to replace: it `is_booked`, so give up what it replaces; or
+    it never will be. Idempotent."""
+
+    booking_id: str
+    is_booked: bool
+    key: str
 
 
 Call = (
@@ -92,6 +118,9 @@ Call = (
     | Confirm
     | Release
     | CancelOrder
+    | AcceptChange
+    | OpenReplacement
+    | TellReplaced
 )
 
 
@@ -128,4 +157,17 @@ class FindOrders(Value, frozen=True, kw_only=True, tag="find_orders", tag_field=
     reference: str
 
 
-Look = ReadPayment | FindPayments | Reprice | ReadOrder | FindOrders
+class QuoteRefund(Value, frozen=True, kw_only=True, tag="quote_refund", tag_field="look"):
+    """What would come back if the order were cancelled now."""
+
+    part_id: str
+    order_id: str
+
+
+class FindAlternative(Value, frozen=True, kw_only=True, tag="find_alternative", tag_field="look"):
+    """Another flight in a part's place, as it can be booked today."""
+
+    part_id: str
+
+
+Look = ReadPayment | FindPayments | Reprice | ReadOrder | FindOrders | QuoteRefund | FindAlternative

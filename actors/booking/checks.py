@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from actors.booking.calls import CancelPayment, Capture, Confirm, Hold, Release
+from actors.booking.calls import CancelPayment, Capture, Confirm, Hold, Release, TellReplaced
 from actors.booking.orders import flights_of, is_booked, is_live, is_ticketed, may_exist
 from actors.booking.payments import is_dead, is_paid, last
-from actors.booking.state import TERMINAL, Payment, Saga, Share
+from actors.booking.state import TERMINAL, Part, Payment, Saga, Share
 from actors.booking.turn import is_payment_busy, payment_subject
 
 
@@ -59,7 +59,7 @@ def _calls(saga: Saga) -> Iterator[str]:
 
 
 def _ends(saga: Saga) -> Iterator[str]:
-    is_late = any(not isinstance(one.call, CancelPayment) for one in saga.pending)
+    is_late = any(not isinstance(one.call, CancelPayment | TellReplaced) for one in saga.pending)
     if saga.state in TERMINAL and is_late:  # a payment that came to light later is let go
         yield "the end was reached with calls under way"
     if saga.state == "COMPLETED" and saga.manual_reason == "":
@@ -70,7 +70,7 @@ def _ends(saga: Saga) -> Iterator[str]:
             if share.spent != net:
                 yield f"I1: not all of {share.id} was spent"
         for part in saga.parts:
-            if part.is_dropped:
+            if part.is_dropped or part.is_given_back or _is_taken_away(part):
                 continue
             if not (is_ticketed(saga, part) if part.kind == "flight" else is_booked(part)):
                 yield f"I1: part {part.id} is not booked"
@@ -86,6 +86,11 @@ def _ends(saga: Saga) -> Iterator[str]:
         for part in saga.parts:
             if may_exist(saga, part):
                 yield f"I2: an order of {part.id} may be left"
+
+
+def _is_taken_away(part: Part) -> bool:
+    """Its supplier has cancelled it, and people are asked how to go on."""
+    return part.is_gone and part.change is not None and part.change.kind == "cancelled"
 
 
 def _is_let_go(saga: Saga, share: Share, payment: Payment) -> bool:

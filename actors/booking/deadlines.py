@@ -1,5 +1,6 @@
 """What happens when time runs out, state by state (pure). Each takes effect at its own time."""
 
+from actors.booking.inquiring import FORECAST, INQUIRY, inquiry_ran_out
 from actors.booking.moves import manual, resplit, unwind
 from actors.booking.orders import flights_of
 from actors.booking.payments import doubt
@@ -7,8 +8,10 @@ from actors.booking.pricing import NO_PRICE, is_about_price
 from actors.booking.questions import close
 from actors.booking.state import Saga
 from actors.booking.stays import hotel_ran_out
+from actors.booking.supplier_changes import decide
 from actors.booking.timing import RECHECK_AFTER, RECHECK_UNTIL
 from actors.booking.turn import Turn
+from actors.booking.watching import end_watch
 
 
 def next_deadline(saga: Saga, now: int) -> tuple[str, int] | None:
@@ -24,6 +27,9 @@ def ran_out(turn: Turn, name: str) -> None:
     """`turn.now` is the deadline's own time. It is forgotten, whatever comes of it."""
     turn.set_deadline(name, None)
     state = turn.saga.state
+    if name == FORECAST or name.startswith(INQUIRY):
+        inquiry_ran_out(turn, name)
+        return
     match name, state:
         case "collect", "COLLECTING":
             resplit(turn)
@@ -54,6 +60,12 @@ def ran_out(turn: Turn, name: str) -> None:
             if turn.saga.question is not None and turn.saga.question.kind == "refund":
                 close(turn)
                 turn.say("The trip stays booked.")
+        case "change", "COMPLETED":
+            question = turn.saga.question
+            if question is not None and question.kind == "supplier_change":
+                decide(turn, question)
+        case "watch", "COMPLETED":
+            end_watch(turn)
         case "recheck", "COMPLETED" | "CANCELLED":
             _recheck(turn)
         case "alarm", _:

@@ -29,10 +29,20 @@ DECLINED: dict[DeclineCode, str] = {
 def opening_notice(saga: Saga) -> Step:
     """The first step: everybody hears that there is a booking."""
     saga = replace(saga, step=step_of(saga))
+    params: dict[str, object] = {
+        "who_user": saga.organiser_id,
+        "until_at": saga.deadlines["collect"],
+    }
     note = Sentence(
         text="A booking was opened by {who_user}: please approve your share until {until_at}.",
-        params={"who_user": saga.organiser_id, "until_at": saga.deadlines["collect"]},
+        params=params,
     )
+    if saga.replaces is not None:
+        text = (
+            "Here is the flight in place of the one that the airline has changed: please approve "
+            "your share until {until_at}."
+        )
+        note = Sentence(text=text, params=params)
     return Step(saga=saga, notice=Notice(note=note, has_card=True))
 
 
@@ -80,7 +90,7 @@ def _notice(before: Saga, saga: Saga, turn: Turn) -> Notice | None:
         return None
     notes = {**turn.notes, **_personal(before, saga)}
     note = turn.note or _plain(before, saga)
-    has_card = STATUS[before.state] != STATUS[saga.state]
+    has_card = turn.has_card or STATUS[before.state] != STATUS[saga.state]
     return Notice(note=note, notes=notes, has_card=has_card)
 
 

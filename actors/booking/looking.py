@@ -17,6 +17,7 @@ from actors.booking.turn import (
     payment_look,
     price_subject,
 )
+from actors.booking.watching import wants_afterwards
 
 _LISTED_BEFORE: Final = HOUR
 """Clocks differ: lists begin that much before our first payment was asked for."""
@@ -88,6 +89,9 @@ def _wants_of(saga: Saga, part: Part) -> Iterator[tuple[str, Look]]:
                 order_look(part.id),
                 FindOrders(part_id=part.id, reference=reference(saga, part)),
             )
+        return
+    if saga.state == "COMPLETED":
+        yield from wants_afterwards(saga, part)
         return
     if part.order is None or part.is_gone or saga.state in TERMINAL:
         return

@@ -6,29 +6,36 @@ as it can. A step whose saga is the one it was given is nothing to commit. Sourc
 
 from typing import Final, assert_never
 
+from actors.booking.adjusting import accept_ended, advance_adjusting, open_ended
 from actors.booking.calling_off import advance_refund, call_off, operate
 from actors.booking.calls import (
+    AcceptChange,
     Authorise,
     Call,
     CancelOrder,
     CancelPayment,
     Capture,
     Confirm,
+    FindAlternative,
     FindOrders,
     FindPayments,
     Hold,
     OpenPayment,
+    OpenReplacement,
+    QuoteRefund,
     ReadOrder,
     ReadPayment,
     Refund,
     Release,
     Reprice,
+    TellReplaced,
 )
 from actors.booking.capturing import advance_capture_repair, advance_capturing
 from actors.booking.collecting import advance_collecting, approve, name_traveller, refuse
 from actors.booking.deadlines import next_deadline, ran_out
 from actors.booking.deciding import answer
 from actors.booking.finishing import finished, opening_notice, words_of
+from actors.booking.inquiring import inquired
 from actors.booking.looking import hold_back, looks_wanted, wake_at
 from actors.booking.moves import manual
 from actors.booking.opening import opened
@@ -43,7 +50,8 @@ from actors.booking.orders import doubt_order
 from actors.booking.payment_calls import payment_call_ended, payment_looked, suspect
 from actors.booking.payments import doubt, is_stray, undo
 from actors.booking.pricing import advance_reconsent, advance_repricing
-from actors.booking.state import TERMINAL, Saga
+from actors.booking.replacing import tell_replaced, told_ended
+from actors.booking.state import TERMINAL, Part, Saga
 from actors.booking.stays import advance_hotel, advance_hotel_unknown
 from actors.booking.steps import (
     Answer,
@@ -56,12 +64,15 @@ from actors.booking.steps import (
     Looked,
     Opening,
     Operate,
+    Replaced,
     Step,
     TravellerNamed,
     Wake,
 )
+from actors.booking.supplier_changes import advance_changes, replaced
 from actors.booking.turn import Turn
 from actors.booking.unwinding import advance_unwinding
+from actors.booking.watching import begin_watch, is_watched
 
 __all__ = ["decide", "looks_wanted", "open_saga", "wake_at"]
 
@@ -112,6 +123,8 @@ def _take(turn: Turn, input: Input) -> bool:
             return name_traveller(turn, input)
         case Operate():
             return operate(turn, input)
+        case Replaced():
+            return replaced(turn, input)
         case CallEnded():
             return _ended(turn, input)
         case Looked():
@@ -141,6 +154,12 @@ def _route(turn: Turn, call: Call, outcome: CallOutcome) -> None:
             payment_call_ended(turn, call, outcome)
         case Hold() | Confirm() | Release() | CancelOrder():
             order_call_ended(turn, call, outcome)
+        case AcceptChange():
+            accept_ended(turn, turn.part(call.part_id), outcome)
+        case OpenReplacement():
+            open_ended(turn, turn.part(call.part_id), outcome)
+        case TellReplaced():
+            told_ended(turn, outcome)
         case _:
             assert_never(call)
 
@@ -153,6 +172,8 @@ def _looked(turn: Turn, looked: Looked) -> bool:
             order_looked(turn, looked.look, looked.outcome)
         case Reprice():
             priced(turn, looked.look, looked.outcome)
+        case QuoteRefund() | FindAlternative():
+            inquired(turn, looked.look, looked.outcome)
         case _:
             assert_never(looked.look)
     return True
@@ -169,7 +190,14 @@ def _woken(turn: Turn, wake: Wake) -> None:
         suspect(turn)
     for part in turn.saga.parts:
         if part.order is not None and part.order.order_id == wake.order_id and not part.is_gone:
-            doubt_order(turn, part)
+            _order_woken(turn, part)
+
+
+def _order_woken(turn: Turn, part: Part) -> None:
+    if turn.saga.state == "COMPLETED" and "watch" not in turn.saga.deadlines:
+        begin_watch(turn)  # booked before anybody watched
+    if turn.saga.state not in TERMINAL or is_watched(turn.saga, part):
+        doubt_order(turn, part)
 
 
 def advance(turn: Turn) -> None:
@@ -210,15 +238,24 @@ def _advance_once(turn: Turn) -> None:
             advance_unwinding(turn)
         case "COMPLETED":
             advance_refund(turn)
-            _let_go_strays(turn)
-            _notice_failed_refund(turn)
+            if turn.saga.state == "COMPLETED":
+                advance_changes(turn)
+            _after_the_end(turn)
+        case "ADJUSTING":
+            advance_adjusting(turn)
         case "CANCELLED":
-            _let_go_strays(turn)
-            _notice_failed_refund(turn)
+            _after_the_end(turn)
         case "MANUAL":
             pass
         case _:
             assert_never(turn.saga.state)
+
+
+def _after_the_end(turn: Turn) -> None:
+    if turn.saga.state in TERMINAL:
+        _let_go_strays(turn)
+        tell_replaced(turn)
+        _notice_failed_refund(turn)
 
 
 def _let_go_strays(turn: Turn) -> None:

@@ -28,6 +28,7 @@ from actors.booking.timing import (
     UNKNOWN_AFTER,
 )
 from actors.booking.turn import Turn
+from actors.booking.watching import begin_watch
 
 QUOTE_AGAIN = "The price or the seats are gone. Ask for a new quote: nobody pays for this one."
 
@@ -176,10 +177,12 @@ def _afterwards(turn: Turn) -> dict[str, int]:
     return {"recheck": turn.now + RECHECK_AFTER} if has_refunds else {}
 
 
-def complete(turn: Turn) -> None:
+def complete(turn: Turn, text: str = "Everything is booked. Have a good trip!") -> None:
+    """It is booked; from now on its flights are watched."""
     close(turn)
     turn.go("COMPLETED", deadlines=_afterwards(turn), next_look_at={}, tries={})
-    turn.say("Everything is booked. Have a good trip!")
+    begin_watch(turn)
+    turn.say(text)
 
 
 def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:

@@ -70,6 +70,7 @@ def opened(opening: Opening, now: int) -> Saga:
         others=opening.others,
         deadlines={"collect": until},
         collect_by=collect_by,
+        replaces=opening.replaces,
         entered_at=now,
         touched_at=now,
     )

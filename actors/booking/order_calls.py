@@ -28,7 +28,7 @@ from actors.booking.steps import (
     OrdersFound,
     PricedToday,
 )
-from actors.booking.timing import CONFIRM_AGAIN, DEAD_MAN, MINUTE, REPRICE_TRIES, SECOND
+from actors.booking.timing import CONFIRM_AGAIN, DEAD_MAN, HOUR, MINUTE, REPRICE_TRIES, SECOND
 from actors.booking.turn import Turn, is_order_busy, order_look, order_subject, price_subject
 from protocol.suppliers import Cancelled, Created, NotSent, Refused, Unsupported
 from protocol.travel import OrderState
@@ -119,6 +119,10 @@ def _cancelled(turn: Turn, part: Part, outcome: CallOutcome) -> None:
             order_gone(turn, replace(part, returned=back))
         case NotSent():
             turn.back_off(subject)
+        case Refused(kind="price_changed", price=price) if price is not None:
+            back = min(price.amount, part.total.amount)
+            part = replace(part, refusal="price_changed", is_quoted=True, quoted=back)
+            doubt_order(turn, part)
         case Refused(kind=kind):
             turn.back_off(subject)
             doubt_order(turn, replace(part, refusal=kind))
@@ -152,6 +156,10 @@ def _read(turn: Turn, part: Part, outcome: LookOutcome) -> None:
                 turn.wait(order_look(part.id), until - turn.now)
         case NotThere():
             order_gone(turn, part)
+        case _ if turn.saga.state == "COMPLETED":
+            # Many booked trips may wait for one supplier, and none of them is in a hurry.
+            tries = turn.back_off(order_look(part.id))
+            turn.wait(order_look(part.id), min(HOUR, MINUTE << min(tries, 6)))
         case _:
             turn.put_part(replace(part, is_fresh=False))
             turn.back_off(order_look(part.id))

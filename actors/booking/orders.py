@@ -8,9 +8,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.calls import CancelOrder, Confirm, Hold, Release
+from actors.booking.flights import watch_every
 from actors.booking.state import Part, Saga, Seat
 from actors.booking.timing import DEAD_MAN, POLL_ORDER, PROVEN_AFTER
 from actors.booking.turn import Turn, is_hold_pending, is_order_busy, order_look, order_subject
+from protocol.frames import Money
 from protocol.travel import OrderState
 
 LIVE: Final = frozenset({"held", "confirmed", "ticketed"})
@@ -134,20 +136,37 @@ def undo_order(turn: Turn, part: Part) -> bool:
     if part.is_doubtful or not part.is_fresh or part.order is None:
         return False
     if part.order.status != "pending" and turn.is_open(order_subject(part.id)):
-        turn.call(CancelOrder(part_id=part.id, order_id=part.order.order_id))
+        turn.call(
+            CancelOrder(part_id=part.id, order_id=part.order.order_id, at_least=_promised(part))
+        )
     return False
+
+
+def _promised(part: Part) -> Money | None:
+    if part.promised is None:
+        return None
+    return Money(amount=part.promised, currency=part.total.currency)
+
+
+def _returned(part: Part, order: OrderState) -> int | None:
+    """Minor units that its supplier gives back, once somebody has said so."""
+    back = order.returned
+    if part.returned is not None or order.status != "cancelled" or not part.is_paid:
+        return part.returned
+    return back.amount if back is not None and back.currency == part.total.currency else None
 
 
 def observe_order(turn: Turn, part: Part, order: OrderState) -> None:
     """Take in an order as its supplier has it. What is final stays; tickets are not unissued."""
-    before = part.order
+    before, returned = part.order, _returned(part, order)
     if before is not None and before.order_id == order.order_id:
         if (
             part.is_gone
             or (before.status == "ticketed" and order.status in ("pending", "held", "confirmed"))
             or (before.status == "confirmed" and order.status in ("pending", "held"))
         ):
-            order = before
+            ways = order.itineraries or before.itineraries
+            order = replace(before, itineraries=ways, change_id=order.change_id)
         if order.hold_until is None and before.hold_until is not None:
             order = replace(order, hold_until=before.hold_until)
     part = replace(
@@ -156,11 +175,13 @@ def observe_order(turn: Turn, part: Part, order: OrderState) -> None:
         is_doubtful=False,
         is_fresh=True,
         is_gone=part.is_gone or order.status == "cancelled",
+        returned=returned,
     )
     turn.put_part(part)
     turn.settled(order_look(part.id))
     if order.status != "cancelled":
-        turn.wait(order_look(part.id), POLL_ORDER)
+        is_over = turn.saga.state == "COMPLETED"
+        turn.wait(order_look(part.id), watch_every(part, turn.now) if is_over else POLL_ORDER)
 
 
 def order_gone(turn: Turn, part: Part) -> None:

@@ -8,22 +8,27 @@ import trio
 from msgspec.structs import replace
 
 from actors.booking.calls import (
+    AcceptChange,
     Authorise,
     Call,
     CancelOrder,
     CancelPayment,
     Capture,
     Confirm,
+    FindAlternative,
     FindOrders,
     FindPayments,
     Hold,
     Look,
     OpenPayment,
+    OpenReplacement,
+    QuoteRefund,
     ReadOrder,
     ReadPayment,
     Refund,
     Release,
     Reprice,
+    TellReplaced,
 )
 from actors.booking.orders import seats_of
 from actors.booking.payments import PaymentCall, provider_of_call, providers_to_search
@@ -31,6 +36,7 @@ from actors.booking.ports import BookingPorts
 from actors.booking.sites import after_call, before_call, op_of
 from actors.booking.state import Part, Saga
 from actors.booking.steps import (
+    AlternativeFound,
     CallOutcome,
     LookOutcome,
     NotSeen,
@@ -72,7 +78,7 @@ async def perform(ports: BookingPorts, saga: Saga, call: Call, *, leaves_by: flo
                 travellers = await _travellers(ports, saga, part_of(saga, call.part_id))
             except Rejected:
                 return NotSent(detail="the travellers' data cannot be read")
-        if not isinstance(call, _PAYMENTS):
+        if not isinstance(call, (_PAYMENTS, TellReplaced)):
             await ports.suppliers.ready()
         await ports.calls.acquire()
     if waiting.cancelled_caught:
@@ -113,7 +119,7 @@ async def _call(
             if provider is None:
                 return NotSent(detail="the payment provider is not there")
             return await _pay(ports, saga, provider, call)
-        case Hold() | Confirm() | CancelOrder():
+        case Hold() | Confirm() | CancelOrder() | AcceptChange():
             part = part_of(saga, call.part_id)
             inventory = ports.suppliers.inventory(part.offer.supplier)
             if inventory is None:
@@ -121,6 +127,12 @@ async def _call(
             return await _order(inventory, part, call, travellers)
         case Release():
             return await _release(ports, part_of(saga, call.part_id), call)
+        case OpenReplacement():
+            if ports.rebooker is None:
+                return Unsupported()
+            return await ports.rebooker.open(saga, part_of(saga, call.part_id), call.key)
+        case TellReplaced():
+            return await ports.tell_replaced(call.booking_id, saga.booking_id, call.is_booked)
         case _:
             assert_never(call)
 
@@ -156,7 +168,7 @@ async def _pay(
 async def _order(
     inventory: Inventory,
     part: Part,
-    call: Hold | Confirm | CancelOrder,
+    call: Hold | Confirm | CancelOrder | AcceptChange,
     travellers: Sequence[Traveller],
 ) -> CallOutcome:
     match call:
@@ -165,7 +177,9 @@ async def _order(
         case Confirm():
             return await inventory.confirm(call.order_id, call.reference)
         case CancelOrder():
-            return await inventory.cancel(call.order_id)
+            return await inventory.cancel(call.order_id, at_least=call.at_least)
+        case AcceptChange():
+            return await inventory.accept_change(call.order_id, call.change_id)
         case _:
             assert_never(call)
 
@@ -231,7 +245,12 @@ async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
             part = part_of(saga, what.part_id)
             priced = await ports.suppliers.reprice(part.offer, part.query)
             return priced if isinstance(priced, Refused) else PricedToday(offer=priced.offer)
-        case ReadOrder() | FindOrders():
+        case FindAlternative():
+            if ports.rebooker is None:
+                return Unsupported()
+            found = await ports.rebooker.find(saga, part_of(saga, what.part_id))
+            return AlternativeFound(alternative=found)
+        case ReadOrder() | FindOrders() | QuoteRefund():
             part = part_of(saga, what.part_id)
             await ports.suppliers.ready()
             inventory = ports.suppliers.inventory(part.offer.supplier)
@@ -239,6 +258,8 @@ async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
                 return NotSeen()
             if isinstance(what, ReadOrder):
                 return await inventory.get(what.order_id) or NotThere()
+            if isinstance(what, QuoteRefund):
+                return await inventory.quote_refund(what.order_id)
             return await _find_orders(ports, inventory, part, what)
         case _:
             assert_never(what)

@@ -6,6 +6,8 @@ from typing import Final, Protocol
 
 import trio
 
+from actors.booking.state import Alternative, Part, Saga
+from actors.booking.steps import ReplacedTold, ReplacementOpened
 from core.ports.bookings import Bookings, Travellers, TripQuotes
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.consolidator import Consolidator
@@ -17,7 +19,7 @@ from core.ports.payments import Payments
 from core.ports.repositories import Users
 from core.ports.sites import NoSites, Sites
 from core.ports.travel_search import TravelSearch
-from protocol.suppliers import Refused
+from protocol.suppliers import NotSent, Refused, Unknown
 from protocol.travel import Query, SupplierOffer
 
 MAX_CALLS: Final = 256
@@ -59,10 +61,37 @@ class Providers(Protocol):
         """With which shares may be paid too."""
 
 
+class Rebooking(Protocol):
+    """Another flight in the place of one that was booked."""
+
+    async def find(self, saga: Saga, part: Part) -> Alternative | None:
+        """By today's suppliers, as it can be booked now; None: there is none. Raises `Rejected`."""
+
+    async def open(
+        self, saga: Saga, part: Part, key: str
+    ) -> ReplacementOpened | Refused | NotSent | Unknown:
+        """A booking of the part's alternative for the same people. Idempotent by `key`."""
+
+
+class TellsReplaced(Protocol):
+    """Speaks to the actor of another booking."""
+
+    async def __call__(
+        self, booking_id: str, by: str, is_booked: bool
+    ) -> ReplacedTold | Refused | Unknown:
+        """To the one that `by` was opened to replace. Idempotent; durable there before it answers."""
+
+
+async def nobody_to_tell(booking_id: str, by: str, is_booked: bool) -> Unknown:
+    """Where bookings cannot be reached."""
+    return Unknown(detail="bookings cannot be reached")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingPorts:
     """The ports of the bookings of one tenant. `return_url`: where a provider sends people back to
-    after they have confirmed something there, by the booking's id; None: it shows its own page."""
+    after they have confirmed something there, by the booking's id; None: it shows its own page.
+    `rebooker` None: no other flight is looked for."""
 
     tenant_id: int
     bookings: Bookings
@@ -75,6 +104,8 @@ class BookingPorts:
     clock: Clock
     business: BusinessClock
     return_url: Callable[[str], str | None] = lambda _: None
+    rebooker: Rebooking | None = None
+    tell_replaced: TellsReplaced = nobody_to_tell
     sites: Sites = field(default_factory=NoSites)
     calls: trio.Semaphore = field(default_factory=lambda: trio.Semaphore(MAX_CALLS))
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from actors.booking.state import Part, Payment
+from actors.booking.state import Part, Payment, Saga
 from actors.booking.turn import Turn
+from protocol.frames import Money
 from protocol.splitting import shared_out
 
 
@@ -107,16 +108,40 @@ def spend(turn: Turn, part: Part) -> None:
 def take_back(turn: Turn, part: Part) -> None:
     """A supplier returns some of what a part cost: supplier → trip → participants, by what they paid."""
     trip = f"trip:{turn.saga.booking_id}"
-    unit = turn.saga.provider.unit
-    spent = [share.spent for share in turn.saga.shares]
-    amount = min(part.returned or 0, part.total.amount, sum(spent))
-    amount -= amount % unit
+    spent = {share.id: share.spent for share in turn.saga.shares}
+    back = returned_by(turn.saga, part, part.returned or 0, spent)
+    amount = sum(back.values())
     if amount:
         supplier = f"supplier:{part.offer.supplier}"
-        back = dict(zip(turn.saga.shares, shared_out(amount, spent, unit), strict=True))
         turn.post(f"returned:{part.id}", part.intent, [(supplier, amount), (trip, -amount)])
-        owners = [(_participant(turn, share.id), -portion) for share, portion in back.items()]
+        owners = [(_participant(turn, share_id), -portion) for share_id, portion in back.items()]
         turn.post(f"owed:{part.id}", part.intent, [(trip, amount), *owners])
-        for share, portion in back.items():
-            turn.put_share(replace(turn.share(share.id), spent=share.spent - portion))
-    turn.put_part(replace(part, is_paid=False))
+        for share_id, portion in back.items():
+            turn.put_share(replace(turn.share(share_id), spent=spent[share_id] - portion))
+    turn.put_part(replace(part, is_paid=False, returned=amount))
+
+
+def returned_by(saga: Saga, part: Part, amount: int, spent: Mapping[str, int]) -> Mapping[str, int]:
+    """Share id → its part of what a supplier returns of a part, by what of each was `spent`, in units
+    that can be given back."""
+    unit = saga.provider.unit
+    amount = min(amount, part.total.amount, sum(spent.values()))
+    amount -= amount % unit
+    if not amount:
+        return {}
+    return dict(zip(spent, shared_out(amount, list(spent.values()), unit), strict=True))
+
+
+def lower_to_kept(turn: Turn, part: Part) -> None:
+    """It was given up after all was booked, and the rest stays: from now on it costs what its supplier
+    keeps, and everybody's share is what of it was spent."""
+    if part.is_paid:
+        take_back(turn, part)
+        part = turn.part(part.id)
+    back, currency = part.returned or 0, turn.saga.total.currency
+    for share in turn.saga.shares:
+        turn.put_share(replace(share, amount=Money(amount=share.spent, currency=currency)))
+    kept = Money(amount=part.total.amount - back, currency=currency)
+    turn.put_part(replace(part, total=kept, is_given_back=True))
+    total = Money(amount=turn.saga.total.amount - back, currency=currency)
+    turn.update(total=total)

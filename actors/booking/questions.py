@@ -16,16 +16,19 @@ ACCEPT: Final = "accept"
 REFUSE: Final = "refuse"
 AGREE: Final = "agree"
 KEEP: Final = "keep"
+REBOOK: Final = "rebook"
+REFUND: Final = "refund"
 
 
 def ask(
     turn: Turn,
-    kind: Literal["resplit", "reconsent", "refund"],
+    kind: Literal["resplit", "reconsent", "supplier_change", "refund"],
     options: Sequence[Option],
     to: Sequence[str],
     *,
     expires_at: int,
     answers: Mapping[str, str] | None = None,
+    part_id: str = "",
 ) -> None:
     """Put a question; the one that was open is closed."""
     close(turn)
@@ -37,6 +40,7 @@ def ask(
         to=tuple(to),
         expires_at=expires_at,
         answers=dict(answers or {}),
+        part_id=part_id,
     )
     turn.update(question=question, questions=number)
 

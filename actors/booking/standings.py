@@ -21,6 +21,7 @@ STATUS: Final[dict[SagaState, BookingStatus]] = {
     "HOTEL_UNKNOWN": "booking",
     "TICKETING": "booking",
     "COMPLETED": "booked",
+    "ADJUSTING": "booked",
     "UNWINDING": "cancelling",
     "CANCELLED": "cancelled",
     "MANUAL": "manual",

@@ -9,7 +9,7 @@ from protocol.booking import ParticipantState, TravellerType
 from protocol.frames import Money, Value
 from protocol.ids import Millis
 from protocol.payments import Declined, PaymentState
-from protocol.travel import OfferKind, OrderState, Query, SupplierOffer
+from protocol.travel import Itinerary, OfferKind, OrderState, Query, SupplierOffer
 
 SagaState = Literal[
     "COLLECTING",
@@ -25,6 +25,7 @@ SagaState = Literal[
     "HOTEL_UNKNOWN",
     "TICKETING",
     "COMPLETED",
+    "ADJUSTING",
     "UNWINDING",
     "CANCELLED",
     "MANUAL",
@@ -93,6 +94,37 @@ class Share(Value, frozen=True, kw_only=True):
     provider: str = ""
 
 
+class Alternative(Value, frozen=True, kw_only=True):
+    """Another flight in a part's place, as it was offered when it was looked for."""
+
+    offer_id: str
+    query: Query
+    offer: SupplierOffer
+
+
+class Change(Value, frozen=True, kw_only=True):
+    """What a supplier has changed of a booked part by itself. `number` counts in the booking.
+    `itineraries`: the flights as they are flown now; `change_id`: what may be accepted at the supplier.
+
+    `is_sought`: whether another flight was looked for; `alternative`: what was found. `is_accepted`: its
+    supplier was told that it is accepted. `decision`: what those
+    concerned have decided; `replacement`: the booking that was opened in place of the part, `is_replaced`: it
+    is booked. `no_rebook`: that was tried already."""
+
+    number: int
+    kind: Literal["times", "cancelled"]
+    seen_at: Millis
+    itineraries: tuple[Itinerary, ...] = ()
+    change_id: str | None = None
+    is_sought: bool = False
+    alternative: Alternative | None = None
+    is_accepted: bool = False
+    decision: Literal["", "accept", "rebook", "refund"] = ""
+    replacement: str | None = None
+    is_replaced: bool = False
+    no_rebook: bool = False
+
+
 class Part(Value, frozen=True, kw_only=True):
     """A flight (`f`; one for more than its supplier books at once is several orders: `f`, `f2`, …) or a
     hotel stay (`h1`, `h2`, …). `holds`, `cancels`, `issues`: the supplier's
@@ -105,7 +137,12 @@ class Part(Value, frozen=True, kw_only=True):
     seen. `is_released`: it may be issued, or paid for, from now on. `is_gone`: nothing is left of it.
     `is_paid`: its money was posted to the supplier. `is_dropped`: the booking goes on without it.
     `refusal`: why the supplier would not. `intent`: the newest call that concerned its money.
-    `returned`: what the supplier gives back, minor units."""
+    `returned`: what the supplier gives back, minor units.
+
+    `is_quoted`: the supplier was asked what it would give back; `quoted`: what it said, minor units, None: it
+    does not say. `promised`: what people were told of that when they agreed. `change`: what its supplier has
+    changed after it was booked, until those concerned have dealt with it. `is_given_back`: given up after it
+    was booked, alone: `total` is what the supplier keeps."""
 
     id: str
     kind: OfferKind
@@ -131,6 +168,11 @@ class Part(Value, frozen=True, kw_only=True):
     intent: int = 0
     returned: int | None = None
     seats: tuple[str, ...] = ()
+    is_quoted: bool = False
+    quoted: int | None = None
+    promised: int | None = None
+    change: Change | None = None
+    is_given_back: bool = False
 
 
 class Seat(Value, frozen=True, kw_only=True):
@@ -160,14 +202,15 @@ class Option(Value, frozen=True, kw_only=True):
 
 
 class Asked(Value, frozen=True, kw_only=True):
-    """An open question. `answers`: user id → option id."""
+    """An open question. `answers`: user id → option id. `part_id`: whose change it is about."""
 
     id: str
-    kind: Literal["resplit", "reconsent", "refund"]
+    kind: Literal["resplit", "reconsent", "supplier_change", "refund"]
     options: tuple[Option, ...]
     to: tuple[str, ...]
     expires_at: Millis
     answers: dict[str, str] = field(default_factory=dict)
+    part_id: str = ""
 
 
 class Provider(Value, frozen=True, kw_only=True):
@@ -190,7 +233,9 @@ class Saga(Value, frozen=True, kw_only=True):
     of them stricter. `rounds`: prices that were asked for anew. `no_resplit`: somebody would not pay more.
     `manual_from`: where a person was needed. `is_stuck`: it takes longer than it should.
     `by_policy`: called off when suppliers keep a part; `by_operator`: undone at the word of one, who has
-    called off what was booked."""
+    called off what was booked. `wants_refund`: the organiser wants to call off what is booked, and is asked once
+    suppliers said what they return. `changes`: how many changes of suppliers were seen. `replaces`: the booking
+    of which this one takes a part's place; `has_told`: that one knows how it ended."""
 
     booking_id: str
     tenant_id: int
@@ -227,3 +272,7 @@ class Saga(Value, frozen=True, kw_only=True):
     by_policy: bool = False
     others: tuple[Provider, ...] = ()
     by_operator: bool = False
+    wants_refund: bool = False
+    changes: int = 0
+    replaces: str | None = None
+    has_told: bool = False

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import field as defaulted
 
 from actors.booking.calls import Call, Look
-from actors.booking.state import Part, Provider, Saga, Seat
+from actors.booking.state import Alternative, Part, Provider, Saga, Seat
 from protocol.frames import Value
 from protocol.ids import Millis
 from protocol.ledger import Posting
@@ -22,7 +22,15 @@ from protocol.payments import (
     PaymentState,
     RefundMade,
 )
-from protocol.suppliers import Cancelled, Created, NotSent, Refused, Unknown, Unsupported
+from protocol.suppliers import (
+    Cancelled,
+    Created,
+    NotSent,
+    RefundQuoted,
+    Refused,
+    Unknown,
+    Unsupported,
+)
 from protocol.travel import OrderState, SupplierOffer
 
 # ── in: people ──
@@ -31,7 +39,8 @@ from protocol.travel import OrderState, SupplierOffer
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """A booking that may be opened: quote and membership were looked at. `participants` in listed order;
-    `split`: "equal", or user id → minor units. `collect_until`: None, or the organiser's choice."""
+    `split`: "equal", or user id → minor units. `collect_until`: None, or the organiser's choice. `replaces`:
+    the booking of which it takes a part's place."""
 
     booking_id: str
     tenant_id: int
@@ -45,6 +54,7 @@ class Opening:
     others: tuple[Provider, ...] = ()
     last_ticketing_at: int | None = None
     collect_until: int | None = None
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +106,26 @@ class Operate:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """The booking `by`, which was opened to replace a part of this one, is booked, or never will be."""
+
+    by: str
+    is_booked: bool
+
+
 # ── in: the world ──
+
+
+class ReplacementOpened(Value, frozen=True, kw_only=True):
+    """By this call or an earlier one under the same key."""
+
+    booking_id: str
+
+
+class ReplacedTold(Value, frozen=True, kw_only=True):
+    """The booking that is replaced knows, for good."""
+
 
 CallOutcome = (
     PaymentState
@@ -111,8 +140,10 @@ CallOutcome = (
     | NotSent
     | Unknown
     | Unsupported
+    | ReplacementOpened
+    | ReplacedTold
 )
-"""`OrderState`: of `Confirm` and, without anything new in it, of `Release`."""
+"""`OrderState`: of `Confirm`, of `AcceptChange` and, without anything new in it, of `Release`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +174,13 @@ class PricedToday:
     offer: SupplierOffer
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlternativeFound:
+    """None: there is no other flight that could take the part's place."""
+
+    alternative: Alternative | None
+
+
 @dataclass(frozen=True, slots=True)
 class NotThere:
     """The payment or order that was read does not exist."""
@@ -159,6 +197,8 @@ LookOutcome = (
     | OrderState
     | OrdersFound
     | PricedToday
+    | RefundQuoted
+    | AlternativeFound
     | Refused
     | NotThere
     | NotSeen
@@ -181,7 +221,18 @@ class Wake:
     order_id: str | None = None
 
 
-Input = Approve | Decline | Answer | CallOff | TravellerNamed | Operate | CallEnded | Looked | Wake
+Input = (
+    Approve
+    | Decline
+    | Answer
+    | CallOff
+    | TravellerNamed
+    | Operate
+    | Replaced
+    | CallEnded
+    | Looked
+    | Wake
+)
 
 # ── out ──
 
@@ -189,7 +240,8 @@ Input = Approve | Decline | Answer | CallOff | TravellerNamed | Operate | CallEn
 class Sentence(Value, frozen=True, kw_only=True):
     """An English sentence, key of the message catalogue; `params` fill its `{placeholders}`: names of
     people are user ids under keys that end in `_user`, amounts (`Money`) under keys that end in
-    `_money`, times (milliseconds) under keys that end in `_at`, translated when it is told."""
+    `_money`, times (milliseconds) under keys that end in `_at`, times of a place (`LocalTime`) under keys
+    that end in `_local`, translated when it is told."""
 
     text: str
     params: dict[str, object] = defaulted(default_factory=dict)

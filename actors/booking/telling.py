@@ -80,6 +80,8 @@ def _worded(
     if name.endswith("_at") and isinstance(value, int):
         when = datetime.fromtimestamp(value / 1_000, zone)
         return format_datetime(when, "d MMM, HH:mm", tzinfo=zone, locale=language)
+    if name.endswith("_local") and isinstance(value, str):
+        return format_datetime(datetime.fromisoformat(value), "d MMM, HH:mm", locale=language)
     return value
 
 

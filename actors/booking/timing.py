@@ -33,6 +33,24 @@ CAPTURE_AFTER: Final = 6 * HOUR
 TICKET_AFTER: Final = 24 * HOUR
 STAY_AFTER: Final = 6 * HOUR
 
+WATCH_EVERY: Final = 6 * HOUR
+WATCH_SOON_EVERY: Final = HOUR
+WATCH_SOON: Final = 3 * DAY
+"""How often a booked flight is read, should no webhook tell of a change; and in the last days before it leaves."""
+WATCHED_AFTER: Final = 3 * HOUR
+"""How long after its last departure a flight is still read."""
+WEST: Final = 12 * HOUR
+EAST: Final = 14 * HOUR
+"""Suppliers give times of departure as clocks show them there; clocks are at most so much behind and ahead
+of UTC."""
+INQUIRE_WITHIN: Final = 2 * MINUTE
+"""How long suppliers are asked what comes back, and what else could be flown, before people are asked."""
+INQUIRE_TRIES: Final = 3
+CHANGE_AFTER: Final = 2 * DAY
+CHANGE_LEAST: Final = HOUR
+BEFORE_LEAVING: Final = 6 * HOUR
+"""How long people have to decide about a change: so long before the flight leaves at the latest."""
+
 RECHECK_AFTER: Final = 12 * HOUR
 RECHECK_UNTIL: Final = 30 * DAY
 """Refunds are looked at after the end: half a day later, then each time as long again, for a month."""

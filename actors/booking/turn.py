@@ -28,6 +28,8 @@ class Turn:
         self.note: Sentence | None = None
         self.notes: dict[str, Sentence] = {}
         self._is_news = False
+        self.has_card = False
+        """Whether the room is told of this step, though the booking's status stays."""
 
     # ── what is there ──
 
@@ -159,6 +161,21 @@ def order_look(part_id: str) -> str:
 
 def price_subject(part_id: str) -> str:
     return f"price:{part_id}"
+
+
+def quote_subject(part_id: str) -> str:
+    """Keeps asking what would come back of a part waiting."""
+    return f"quote:{part_id}"
+
+
+def other_subject(part_id: str) -> str:
+    """Keeps looking for another flight in a part's place waiting."""
+    return f"other:{part_id}"
+
+
+REPLACEMENT: Final = "replacement"
+"""Keeps the call that opens another booking in this one's place waiting, and the one that tells the
+booking that is replaced."""
 
 
 FIND: Final = "find"

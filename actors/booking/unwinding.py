@@ -18,12 +18,18 @@ from actors.booking.orders import (
     undo_order,
 )
 from actors.booking.payments import status_of, undo
-from actors.booking.postings import take_back
+from actors.booking.postings import lower_to_kept, take_back
 from actors.booking.state import Part, Saga
+from actors.booking.timing import ALARM_UNWINDING
 from actors.booking.turn import Turn, is_order_busy
+from protocol.frames import Money
 
 BOUGHT: Final = "Something is booked that cannot be undone by itself"
 NOBODY_KNOWS: Final = "Something may be booked, and its supplier cannot be asked by itself"
+SILENT: Final = "A supplier did not say what it returns"
+LESS: Final = (
+    "The supplier would return less by now: {back_money}. You are asked again how to go on."
+)
 REFUND_FAILED: Final = "A refund failed or was refused: it has to be paid otherwise"
 
 
@@ -31,7 +37,7 @@ def advance_unwinding(turn: Turn) -> None:
     for part in turn.saga.parts:
         if part.is_doubtful and not part.finds and is_proven_none(turn, part, None):
             proven_none(turn, part)
-    if late_tickets(turn):
+    if late_tickets(turn) or _is_less(turn):
         return
     if any(_is_bought(turn.saga, part) for part in turn.saga.parts):
         manual(turn, BOUGHT)
@@ -45,6 +51,43 @@ def advance_unwinding(turn: Turn) -> None:
         manual(turn, REFUND_FAILED)
     elif all(orders) and all(payments) and not turn.saga.pending:
         cancelled(turn)
+
+
+def _is_less(turn: Turn) -> bool:
+    """Whether a supplier would return less than people agreed to, and is not to be asked for that. Then what
+    went so far is paid back, the rest stays booked, and people are asked again. Where another flight is
+    booked in its place already, it goes whatever comes back."""
+    for part in turn.saga.parts:
+        if part.refusal != "price_changed" or not turn.saga.by_policy or part.is_gone:
+            continue
+        if not part.is_fresh or is_order_busy(turn.saga, part):
+            continue
+        if part.change is not None and part.change.is_replaced:
+            turn.put_part(replace(part, refusal="", promised=None))
+            continue
+        if not turn.saga.pending:
+            _stay_booked(turn, part)
+        return True
+    return False
+
+
+def _stay_booked(turn: Turn, part: Part) -> None:
+    gone = [p for p in turn.saga.parts if p.is_gone and not p.is_dropped and not p.is_given_back]
+    if any(one.returned is None for one in gone):
+        manual(turn, SILENT)
+        return
+    for one in gone:
+        lower_to_kept(turn, one)
+    change = part.change
+    if change is None:
+        turn.update(wants_refund=True)
+    else:
+        change = replace(change, decision="")
+    turn.put_part(replace(part, refusal="", promised=None, change=change))
+    turn.go("ADJUSTING", deadlines={"alarm": turn.now + ALARM_UNWINDING}, reason="")
+    turn.update(by_policy=False)
+    back = Money(amount=part.quoted or 0, currency=part.total.currency)
+    turn.say_news(LESS, back_money=back)
 
 
 def _is_bought(saga: Saga, part: Part) -> bool:
@@ -76,7 +119,7 @@ def _undo_part(turn: Turn, part: Part) -> bool:
         take_back(turn, part)
         return True
     if part.is_gone and part.is_paid:
-        manual(turn, "A supplier did not say what it returns")
+        manual(turn, SILENT)
         return False
     return undo_order(turn, part)
 

@@ -36,6 +36,7 @@ _STEPS: Final[dict[SagaState, str]] = {
     "HOTEL_UNKNOWN": "The hotel has not answered. We are finding out whether the stay is booked.",
     "TICKETING": "Everything is paid. The tickets are being issued.",
     "COMPLETED": "Everything is booked.",
+    "ADJUSTING": "A flight of this booking is being changed.",
     "UNWINDING": "The trip is being called off.",
     "CANCELLED": "The trip was called off.",
     "MANUAL": "Somebody of our team is looking into this booking.",
@@ -63,6 +64,20 @@ def step_of(saga: Saga) -> str:
         if flights_of(saga):
             return "The seats are reserved. The payments are being taken."
         return "The payments are being taken."
+    if saga.state == "COMPLETED":
+        return _step_afterwards(saga)
+    return _STEPS[saga.state]
+
+
+def _step_afterwards(saga: Saga) -> str:
+    if saga.question is not None and saga.question.kind == "supplier_change":
+        return "The airline has changed a flight: whoever pays for a seat decides how to go on."
+    if any(part.change is not None and not part.change.decision for part in saga.parts):
+        return "The airline has changed a flight. We are finding out what can be done."
+    if any(part.change is not None and part.change.replacement for part in saga.parts):
+        return "Another flight is being booked in place of one that the airline has changed."
+    if saga.wants_refund:
+        return "The suppliers are asked what would come back."
     return _STEPS[saga.state]
 
 
@@ -75,7 +90,10 @@ def deadline_of(saga: Saga) -> int | None:
         "CAPTURE_REPAIR": "repair",
         "COMPLETED": "refund",
     }
-    return saga.deadlines.get(names.get(saga.state, ""))
+    name = names.get(saga.state, "")
+    if saga.state == "COMPLETED" and "change" in saga.deadlines:
+        name = "change"
+    return saga.deadlines.get(name)
 
 
 def view(saga: Saga, user_id: str | None) -> BookingView:
@@ -101,7 +119,7 @@ def view(saga: Saga, user_id: str | None) -> BookingView:
         deadline=deadline_of(saga),
         question=None if user_id is None else seen_by(user_id, _shown(saga)),
         action=_action(saga, user_id),
-        itinerary=_itinerary(saga) if saga.state == "COMPLETED" else None,
+        itinerary=_itinerary(saga) if saga.state in ("COMPLETED", "ADJUSTING") else None,
     )
 
 

@@ -14,28 +14,34 @@ import msgspec
 from msgspec.structs import replace
 
 from actors.booking.calls import (
+    AcceptChange,
     Authorise,
     Call,
     CancelOrder,
     CancelPayment,
     Capture,
     Confirm,
+    FindAlternative,
     FindOrders,
     FindPayments,
     Hold,
     Look,
     OpenPayment,
+    OpenReplacement,
+    QuoteRefund,
     ReadOrder,
     ReadPayment,
     Refund,
     Release,
     Reprice,
+    TellReplaced,
 )
 from actors.booking.checks import check
 from actors.booking.machine import decide, looks_wanted, open_saga, wake_at
 from actors.booking.orders import flights_of, reference, seats_of
-from actors.booking.state import TERMINAL, Part, Provider, Saga, Seat
+from actors.booking.state import TERMINAL, Alternative, Part, Provider, Saga, Seat
 from actors.booking.steps import (
+    AlternativeFound,
     CallEnded,
     Input,
     Looked,
@@ -45,6 +51,8 @@ from actors.booking.steps import (
     OrdersFound,
     PaymentsFound,
     PricedToday,
+    ReplacedTold,
+    ReplacementOpened,
     Step,
     Wake,
 )
@@ -58,7 +66,14 @@ from protocol.payments import (
     PaymentState,
     RefundMade,
 )
-from protocol.suppliers import Cancelled, Created, NotSent, Refused, Unknown
+from protocol.suppliers import (
+    Cancelled,
+    Created,
+    NotSent,
+    RefundQuoted,
+    Refused,
+    Unknown,
+)
 from protocol.travel import (
     FlightDetails,
     FlightQuery,
@@ -193,6 +208,12 @@ class World:
     hold_refusals: list[Any] = field(default_factory=list)
     issue: str = "ok"
     policy_refund: str = "some"
+    keeps: int = 3
+    quote: Any = "some"
+    alternative: Alternative | None = None
+    accepts: list[Any] = field(default_factory=list)
+    opens: list[Any] = field(default_factory=list)
+    tells: list[Any] = field(default_factory=list)
     returned: int = 0
     is_audited: bool = True
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -205,7 +226,7 @@ class World:
         if key is not None and key in self.answers:
             return self.answers[key]
         answer = self._execute(call)
-        if key is not None and not isinstance(answer, Busy):
+        if key is not None and not isinstance(answer, Busy | Unknown):
             self.answers[key] = answer
         return answer
 
@@ -250,12 +271,31 @@ class World:
                 if order.status in ("ticketed", "confirmed"):
                     if part.cancels != "policy" or refund == "refused":
                         return Refused(kind="invalid", detail="booked")
+                    back = None if refund == "silent" else self._back(part)
+                    least = call.at_least
+                    if least is not None and (back is None or back.amount < least.amount):
+                        return Refused(kind="price_changed", detail="less", price=back)
                     self.orders[call.order_id] = replace(order, status="cancelled")
-                    back = None if refund == "silent" else eur(part.total.amount * 7 // 10)
                     self.returned += back.amount if back else 0
                     return Cancelled(refund=back)
                 self.orders[call.order_id] = replace(order, status="cancelled")
                 return Cancelled(was_gone=order.status == "cancelled")
+            case AcceptChange():
+                if self.accepts:
+                    return self.accepts.pop(0)
+                order = self.orders[call.order_id]
+                if order.change_id not in (None, call.change_id):
+                    return Refused(kind="invalid", detail="another change")
+                self.orders[call.order_id] = replace(order, change_id=None)
+                return self.orders[call.order_id]
+            case OpenReplacement():
+                return self.opens.pop(0) if self.opens else ReplacementOpened(booking_id="b2")
+            case TellReplaced():
+                return self.tells.pop(0) if self.tells else ReplacedTold()
+
+    def _back(self, part: Part) -> Money:
+        """What the supplier returns of it: tenths that it does not keep."""
+        return eur(part.total.amount * (10 - self.keeps) // 10)
 
     def _check_capture(self, call: Capture) -> None:
         live = {o.reference for o in self.orders.values() if o.status in ("held", "confirmed")}
@@ -371,6 +411,13 @@ class World:
                 if order and order.status == "confirmed" and part.kind == "flight":
                     self.orders[look.order_id] = self._ticketed(order, part)
                 return self.orders.get(look.order_id) or NotThere()
+            case QuoteRefund():
+                if self.quote != "some":
+                    return self.quote
+                part = next(p for p in self.saga.parts if p.id == look.part_id)
+                return RefundQuoted(refund=self._back(part))
+            case FindAlternative():
+                return AlternativeFound(alternative=self.alternative)
             case FindOrders():
                 return OrdersFound(
                     orders=tuple(o for o in self.orders.values() if o.reference == look.reference),
@@ -433,7 +480,10 @@ class World:
             assert not live, "an order is left"
         else:
             assert net == self.saga.total.amount
-            assert len(live) == sum(not part.is_dropped for part in self.saga.parts)
+            assert len(live) == sum(
+                not (part.is_dropped or part.is_given_back or part.is_gone)
+                for part in self.saga.parts
+            )
             for share in self.saga.shares:
                 paid = sum(
                     kept.captured - kept.refunded

@@ -612,7 +612,9 @@ def test_a_supplier_that_does_not_say_what_it_returns_needs_a_person() -> None:
         w = paid(flight(cancels="policy"))
         run(w)
         w.policy_refund = word
+        w.quote = Unsupported()
         w.put(CallOff(user_id="ada"))
+        w.settle()
         question = w.saga.question
         assert question is not None
         w.put(Answer(user_id="ada", question_id=question.id, option_id="agree"))

@@ -452,6 +452,7 @@ def test_a_booked_trip_is_called_off_by_the_suppliers_rules() -> None:
     w = paid(flight(cancels="policy"))
     run(w)
     w.put(CallOff(user_id="ada"))
+    w.settle()
     question = view(w.saga, "ada").question
     assert question is not None
     assert question.kind == "refund"
@@ -471,6 +472,7 @@ def test_a_booked_trip_stays_booked_when_nobody_answers_or_the_supplier_takes_no
     w = paid(flight(cancels="policy"))
     run(w)
     w.put(CallOff(user_id="ada"))
+    w.settle()
     run(w, 12 * 60)
     assert w.saga.state == "COMPLETED"
     assert w.saga.question is None

@@ -23,7 +23,16 @@ from protocol.suppliers import (
     Refused,
     Unsupported,
 )
-from protocol.travel import OfferKind, OrderState, Query, SupplierOffer, Ticket, Traveller
+from protocol.travel import (
+    FlightDetails,
+    Itinerary,
+    OfferKind,
+    OrderState,
+    Query,
+    SupplierOffer,
+    Ticket,
+    Traveller,
+)
 
 Flavour = Literal["amadeus", "duffel", "instant", "hotel"]
 Status = Literal["pending", "held", "confirmed", "ticketed", "cancelled"]
@@ -51,7 +60,8 @@ CAPABILITIES: Mapping[Flavour, tuple[OfferKind, Capabilities]] = {
 @dataclass(slots=True)
 class Order:
     """As the supplier keeps it. `issue_at`: when its tickets will be there; `travellers`: how many.
-    `pending`: what it will be, and when."""
+    `pending`: what it will be, and when. `ways`: as it will be flown; `change_id`: a change that waits to be
+    accepted. `returned`: minor units that were given back when it was cancelled after it was bought."""
 
     id: str
     reference: str
@@ -62,6 +72,9 @@ class Order:
     hold_until: int | None = None
     issue_at: int | None = None
     pending: tuple[Status, int] | None = None
+    ways: tuple[Itinerary, ...] = ()
+    change_id: str | None = None
+    returned: int | None = None
 
     @property
     def is_live(self) -> bool:
@@ -92,6 +105,8 @@ class OrdersCore:
         self.prices: dict[bytes, Money] = {}
         self.sold_out: set[bytes] = set()
         self.refuses_cancel = False
+        self.keeps = 0
+        """Minor units of each order that is cancelled after it was bought."""
         self.accepts_for = 0
         """ms for which an order is only accepted (Duffel's 202), before it is made."""
 
@@ -139,6 +154,7 @@ class OrdersCore:
             travellers=travellers,
             status="held" if holds else "ticketed" if self.kind == "flight" else "confirmed",
             hold_until=self._now() + HOLDS_FOR_MS[self.flavour] if holds else None,
+            ways=priced.details.itineraries if isinstance(priced.details, FlightDetails) else (),
         )
         if self.accepts_for:
             order.pending = order.status, self._now() + self.accepts_for
@@ -175,7 +191,40 @@ class OrdersCore:
             return None
         return self._state(order)
 
-    def cancel(self, order_id: str) -> CancelResult:
+    def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
+        order = self._order(order_id)
+        if self.capabilities.cancel != "policy":
+            return Unsupported()
+        if order is None or order.status not in ("ticketed", "confirmed"):
+            return Refused(kind="invalid", detail="nothing was paid for it")
+        return RefundQuoted(refund=self._back(order))
+
+    def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
+        order = self._order(order_id)
+        if self.capabilities.issue == "explicit":
+            return Unsupported()
+        if order is None or not order.is_live:
+            return Refused(kind="invalid", detail="not_found")
+        if order.change_id not in (None, change_id):
+            return Refused(kind="invalid", detail="another change")
+        order.change_id = None
+        return self._state(order)
+
+    def move(
+        self, order_id: str, ways: tuple[Itinerary, ...], change_id: str | None = None
+    ) -> None:
+        """The airline flies at other times from now on."""
+        order = self.orders[order_id]
+        order.ways, order.change_id = ways, change_id
+        self._heard("order.airline_initiated_change_detected", order.id)
+
+    def call_off(self, order_id: str, returned: int | None = None) -> None:
+        """The airline does not fly. `returned`: minor units; None: it does not say."""
+        order = self.orders[order_id]
+        order.status, order.returned = "cancelled", returned
+        self._heard("order.cancelled", order.id)
+
+    def cancel(self, order_id: str, at_least: Money | None = None) -> CancelResult:
         order = self._order(order_id)
         if order is None or not order.is_live:
             return Cancelled(was_gone=True)
@@ -184,7 +233,11 @@ class OrdersCore:
             return Refused(kind="invalid", detail="cannot be cancelled")
         if order.issue_at is not None:
             return Refused(kind="invalid", detail="is being ticketed")
-        refund = order.total if order.status != "held" else None
+        refund = self._back(order) if order.status != "held" else None
+        if refund is not None:
+            if at_least is not None and refund.amount < at_least.amount:
+                return Refused(kind="price_changed", detail="less comes back", price=refund)
+            order.returned = refund.amount
         order.status, order.hold_until = "cancelled", None
         self._heard("order.cancelled", order.id)
         return Cancelled(refund=refund)
@@ -209,6 +262,10 @@ class OrdersCore:
         if order is not None and order.status == "held" and order.issue_at is None:
             order.status, order.hold_until = "cancelled", None
             self._heard("order.cancelled", order.id)
+
+    def _back(self, order: Order) -> Money:
+        amount = max(0, order.total.amount - self.keeps)
+        return Money(amount=amount, currency=order.total.currency)
 
     def _order(self, order_id: str) -> Order | None:
         order = self.orders.get(order_id)
@@ -237,6 +294,11 @@ class OrdersCore:
             tickets=tuple(
                 Ticket(number=f"{order.id}-{seat}", traveller_id=str(seat + 1)) for seat in tickets
             ),
+            itineraries=order.ways,
+            change_id=order.change_id,
+            returned=None
+            if order.returned is None
+            else Money(amount=order.returned, currency=order.total.currency),
         )
 
 
@@ -279,13 +341,15 @@ class FakeOrders:
 
     async def cancel(self, order_id: str, *, at_least: Money | None = None) -> CancelResult:
         await trio.lowlevel.checkpoint()
-        return self.core.cancel(order_id)
+        return self.core.cancel(order_id, at_least)
 
     async def quote_refund(self, order_id: str) -> RefundQuoted | Refused | Unsupported:
-        return Unsupported()
+        await self._reach()
+        return self.core.quote_refund(order_id)
 
     async def accept_change(self, order_id: str, change_id: str) -> ConfirmResult | Unsupported:
-        return Unsupported()
+        await trio.lowlevel.checkpoint()
+        return self.core.accept_change(order_id, change_id)
 
     async def find(self, reference: str) -> Sequence[OrderState] | Unsupported:
         await self._reach()

@@ -112,6 +112,9 @@ class Crowd(Stage):
             raise Crash
 
     def _command(self, actor: Actor, command: Input) -> None:
+        if isinstance(command, Answer):
+            said = self.answers.setdefault(command.question_id, {})
+            said[command.user_id] = command.option_id
         try:
             self.feed(command)
         except Rejected as refusal:

@@ -42,6 +42,9 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "confirm": ("refused",),
     "release": ("refused",),
     "cancel_order": ("refused",),
+    "accept_change": ("refused",),
+    "open_replacement": ("refused",),
+    "tell_replaced": (),
 }
 LOOKS: Final = ("not_seen", "crash_seen", "slow")
 LOOK_FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -50,6 +53,8 @@ LOOK_FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "reprice": ("dearer", "cheaper", "sold_out"),
     "read_order": ("lapsed",),
     "find_orders": (),
+    "quote_refund": (),
+    "find_alternative": (),
 }
 JOURNAL: Final = ("crash_before",)
 WEBHOOK: Final = ("dropped", "doubled", "delayed")

@@ -2,7 +2,8 @@
 
 I1 booked: one live issued order per part, each share paid exactly. I2 cancelled: no order, no hold, no
 money. I3 no ticket before all captures. I4 one order per part and attempt, never two live. I5 the shares
-are the total. I6 no capture without a live hold. And: the ledger says what the provider says, nobody is
+are the total. I6 no capture without a live hold. I7 what is booked is given up, or flown at other times, only
+after those concerned were asked, and for what they were told; a replaced flight after the other is booked. And: the ledger says what the provider says, nobody is
 told of money that did not move, or of what concerns another alone.
 """
 
@@ -17,15 +18,25 @@ from booking_trial import World
 from fake_orders import Order
 from fake_payments import Payment
 
-from actors.booking.calls import Call, CancelOrder, Capture, Confirm, Hold, Release
+from actors.booking.calls import (
+    AcceptChange,
+    Call,
+    CancelOrder,
+    Capture,
+    Confirm,
+    Hold,
+    Release,
+    TellReplaced,
+)
 from actors.booking.finishing import DECLINED
-from actors.booking.state import Part, Saga, Share
+from actors.booking.state import Asked, Part, Saga, Share
 from actors.booking.steps import Notice, Sentence, Step
 
 _OF_ONE_ALONE: Final = re.compile(
     r"insufficient|funds|stolen|\blost\b|card_declined|processing_error|limit_exceeded|expired_card",
     re.I,
 )
+_BOOKED: Final = ("COMPLETED", "ADJUSTING")
 MAY_BE_MANUAL: Final = {
     "confirm:": ("refused", *SILENCES),
     "release:": ("refused", *SILENCES),
@@ -45,6 +56,7 @@ class Judge(Watch):
         self.problems: list[str] = []
         self._names: set[str] = set()
         self._most: dict[str, int] = {}
+        self._asked: dict[str, Asked] = {}
 
     # ── while it plays ──
 
@@ -71,6 +83,7 @@ class Judge(Watch):
             self._told(world, saga, step.notice)
         for share in saga.shares:
             self._true_of(world, share)
+        self._decided(world, before, saga)
 
     def executing(self, world: World, call: Call) -> None:
         """Whatever happens at a supplier's, also late, happens once."""
@@ -83,6 +96,12 @@ class Judge(Watch):
         for part in world.saga.parts:
             if sum(order.is_live for order in _orders(world, part)) > 1:
                 self._say(f"I4: {part.id} has two live orders")
+            told = self._told_back()
+            for order in _orders(world, part):
+                if told is not None and order.returned is not None and order.returned < told:
+                    self._say(
+                        f"I7: {order.id} returned {order.returned}, and people were told {told}"
+                    )
 
     def leaving(self, world: World, call: Call) -> None:
         """What is asked for must be allowed at the moment when it is asked for."""
@@ -98,8 +117,55 @@ class Judge(Watch):
                 held = [part for part in world.saga.parts if part.holds]
                 if not all(any(o.is_live for o in _orders(world, part)) for part in held):
                     self._say(f"I6: {call.share_id} is captured without a live order")
+            case CancelOrder():
+                order = world._core(call.part_id).orders[call.order_id]
+                is_bought = order.status in ("ticketed", "confirmed")
+                if is_bought and not world.saga.by_operator and not self._is_agreed(world):
+                    self._say(f"I7: {order.id} is given up, and nobody has agreed")
+            case AcceptChange():
+                if not self._has_won("accept", world):
+                    self._say(f"I7: {call.part_id} is accepted, and nobody has agreed")
+            case TellReplaced() if call.is_booked:
+                if not all(any(o.is_live for o in _orders(world, p)) for p in world.saga.parts):
+                    self._say("I7: another booking is given up before this one is booked")
             case _:
                 pass
+
+    def _decided(self, world: World, before: Saga | None, saga: Saga) -> None:
+        """What was asked and answered; and new times are nobody's before that."""
+        if saga.question is not None and saga.question.kind in ("refund", "supplier_change"):
+            self._asked[saga.question.id] = saga.question
+        for was, part in zip(before.parts if before is not None else (), saga.parts, strict=False):
+            is_moved = was.offer.details != part.offer.details and saga.state in _BOOKED
+            if is_moved and not self._has_won("accept", world):
+                self._say(f"I7: {part.id} is flown at other times, and nobody has agreed")
+
+    def _is_agreed(self, world: World) -> bool:
+        return (
+            any("agree" in said.values() for said in world.answers.values())
+            or self._has_won("refund", world)
+            or (world.is_replaced and self._has_won("rebook", world))
+        )
+
+    def _has_won(self, option_id: str, world: World) -> bool:
+        """Nobody had more votes, or nobody voted in time."""
+        for asked in self._asked.values():
+            if asked.kind != "supplier_change":
+                continue
+            votes = Counter(world.answers.get(asked.id, {}).values())
+            if votes and votes[option_id] == max(votes.values()):
+                return True
+            if not votes and world.now >= asked.expires_at:
+                return True
+        return False
+
+    def _told_back(self) -> int | None:
+        """What comes back by the newest question, where it says so."""
+        newest = next(reversed(self._asked.values()), None)
+        for option in newest.options if newest is not None else ():
+            if option.id in ("agree", "refund") and option.shares is not None:
+                return sum(option.shares.values())
+        return None
 
     def _numbers(self, before: Saga | None, step: Step) -> None:
         was = 0 if before is None else before.version
@@ -229,7 +295,7 @@ class Judge(Watch):
 
     def _booked(self, world: World) -> None:
         for part in world.saga.parts:
-            if part.is_dropped:
+            if part.is_dropped or part.is_given_back:
                 if any(order.is_live for order in _orders(world, part)):
                     self._say(f"I1: {part.id} was dropped, and is booked")
                 continue
@@ -250,9 +316,15 @@ class Judge(Watch):
             for order in _orders(world, part):
                 if order.is_live:
                     self._say(f"I2: {order.id} lives on")
-        for payment in world.payments.payments.values():
-            if payment.net:
-                self._say(f"I2: {payment.id} keeps {payment.net}")
+        net = sum(payment.net for payment in world.payments.payments.values())
+        kept = sum(
+            order.total.amount - order.returned
+            for part in world.saga.parts
+            for order in _orders(world, part)
+            if order.returned is not None
+        )
+        if net != kept:
+            self._say(f"I2: {net} are kept, and suppliers have {kept}")
 
     def _say(self, problem: str) -> None:
         if problem not in self.problems:

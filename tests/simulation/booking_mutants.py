@@ -13,7 +13,17 @@ from booking_trial import World
 from msgspec.structs import replace
 from mutants import Patches
 
-from actors.booking import finishing, machine, ordering, orders, payments, pricing, unwinding, views
+from actors.booking import (
+    finishing,
+    machine,
+    ordering,
+    orders,
+    payments,
+    pricing,
+    supplier_changes,
+    unwinding,
+    views,
+)
 from actors.booking.calls import (
     Authorise,
     Call,
@@ -22,6 +32,7 @@ from actors.booking.calls import (
     Hold,
     OpenPayment,
     Release,
+    TellReplaced,
 )
 from actors.booking.moves import capture
 from actors.booking.state import Saga
@@ -223,6 +234,33 @@ def blind() -> Patches:
     yield machine, "looks_wanted", lambda saga, now: ()
 
 
+def refund_unasked() -> Patches:
+    """A flight that its airline changes is given up at once."""
+    yield supplier_changes, "_ask", supplier_changes.give_up
+
+
+def times_unasked() -> Patches:
+    """New times are everybody's at once."""
+    yield supplier_changes, "_ask", supplier_changes.take_times
+
+
+def any_refund_will_do() -> Patches:
+    """Suppliers return what they like, whatever people were told."""
+    yield orders, "_promised", lambda part: None
+
+
+def replaced_too_early() -> Patches:
+    """The booking that is replaced is given up as soon as somebody pays for the other."""
+    capturing = machine.advance_capturing
+
+    def hasty(turn: Turn) -> None:
+        if turn.saga.replaces is not None and not turn.saga.pending:
+            turn.call(TellReplaced(booking_id=turn.saga.replaces, is_booked=True, key="k"))
+        capturing(turn)
+
+    yield machine, "advance_capturing", hasty
+
+
 MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]] = {
     "double_capture": ("double charge", double_capture, ("amadeus3",)),
     "create_and_confirm": (
@@ -250,6 +288,10 @@ MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]]
     "said_too_early": ("is said to be captured", said_too_early, ("duffel3",)),
     "money_kept": ("I2", money_kept, ("sold_out_hotel",)),
     "holds_kept": ("orphan hold", holds_kept, ("gives_up",)),
+    "refund_unasked": ("I7", refund_unasked, ("rebooks",)),
+    "times_unasked": ("flown at other times", times_unasked, ("moved",)),
+    "any_refund_will_do": ("were told", any_refund_will_do, ("less_back",)),
+    "replaced_too_early": ("before this one is booked", replaced_too_early, ("replaces",)),
     "blind": ("hangs", blind, ("lost_order",)),
 }
 """By name: a word of the problem that finds it, the rule broken, the scenarios in which it is found."""

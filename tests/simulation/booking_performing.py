@@ -9,25 +9,31 @@ from booking_stage import Stage, subject
 from booking_stories import HOUR, MINUTE
 
 from actors.booking.calls import (
+    AcceptChange,
     Authorise,
     Call,
     CancelOrder,
     CancelPayment,
     Capture,
     Confirm,
+    FindAlternative,
     FindOrders,
     FindPayments,
     Hold,
     Look,
     OpenPayment,
+    OpenReplacement,
+    QuoteRefund,
     ReadOrder,
     ReadPayment,
     Refund,
     Release,
     Reprice,
+    TellReplaced,
 )
-from actors.booking.state import Saga
+from actors.booking.state import Alternative, Saga
 from actors.booking.steps import (
+    AlternativeFound,
     CallEnded,
     CallOutcome,
     Intent,
@@ -38,12 +44,17 @@ from actors.booking.steps import (
     OrdersFound,
     PaymentsFound,
     PricedToday,
+    Replaced,
+    ReplacedTold,
+    ReplacementOpened,
 )
+from core.errors import Rejected
 from core.ports.inventory import Priced
 from protocol.frames import Money
 from protocol.payments import Busy, PaymentRefused
 from protocol.suppliers import Created, NotSent, Refused, Unknown, Unsupported
 from protocol.travel import (
+    FlightDetails,
     OrderState,
 )
 
@@ -51,6 +62,9 @@ SILENCE: Final = 26 * HOUR
 LATE: Final = {"late": 90_000, "later": 3 * HOUR, "latest": 26 * HOUR}
 LATE_ORDER: Final = {"late": 90_000, "later": 50 * MINUTE, "latest": 3 * HOUR}
 """No supplier holds a request for longer than an hour (`actors.booking.timing.PROVEN_AFTER`), but in a control."""
+
+
+_ORDERS: Final = Hold | Confirm | Release | CancelOrder | AcceptChange | OpenReplacement
 
 
 class Performing(Stage):
@@ -138,11 +152,11 @@ class Performing(Stage):
                 self._take_effect_later(call, fault)
                 return Unknown(detail="read timeout")
             case "busy":
-                if isinstance(call, Hold | Confirm | Release | CancelOrder):
+                if isinstance(call, Hold | Confirm | Release | CancelOrder | AcceptChange):
                     return Refused(kind="quota", detail="38194")
                 return Busy()
             case "refused":
-                if isinstance(call, Hold | Confirm | Release | CancelOrder):
+                if isinstance(call, _ORDERS):
                     return Refused(kind="invalid", detail="refused")
                 return PaymentRefused(kind="config", detail="refused")
             case "denied":
@@ -237,7 +251,32 @@ class Performing(Stage):
                     reference=order.reference,
                 )
             case CancelOrder():
-                return self._core(call.part_id).cancel(call.order_id)
+                return self._core(call.part_id).cancel(call.order_id, call.at_least)
+            case AcceptChange():
+                return self._core(call.part_id).accept_change(call.order_id, call.change_id)
+            case OpenReplacement():
+                return self._opened(call)
+            case TellReplaced():
+                self.told.append((call.booking_id, call.is_booked))
+                return ReplacedTold()
+
+    def _opened(self, call: OpenReplacement) -> CallOutcome:
+        """Another booking, which is booked after ten minutes and says so until it is heard, and once more."""
+        if call.key not in self.opened:
+            self.opened[call.key] = f"n{len(self.opened) + 1}"
+
+            def booked(told: int = 0) -> None:
+                self.is_replaced = True
+                try:
+                    self.feed(Replaced(by=self.opened[call.key], is_booked=True))
+                except Rejected:
+                    self.later(MINUTE, lambda: booked(told))
+                    return
+                if not told:
+                    self.later(MINUTE, lambda: booked(1))
+
+            self.later(10 * MINUTE, booked)
+        return ReplacementOpened(booking_id=self.opened[call.key])
 
     # ── looks ──
 
@@ -283,6 +322,10 @@ class Performing(Stage):
                 return PricedToday(offer=priced.offer) if isinstance(priced, Priced) else priced
             case ReadOrder():
                 return self._core(look.part_id).get(look.order_id) or NotThere()
+            case QuoteRefund():
+                return self._core(look.part_id).quote_refund(look.order_id)
+            case FindAlternative():
+                return AlternativeFound(alternative=self._other(look.part_id))
             case FindOrders():
                 core = self._core(look.part_id)
                 if core.name in self.desks:
@@ -292,6 +335,14 @@ class Performing(Stage):
                 if isinstance(found, Unsupported):
                     return found
                 return OrdersFound(orders=tuple(found), complete_until=self.now)
+
+    def _other(self, part_id: str) -> Alternative | None:
+        if not self.story.has_other:
+            return None
+        part = self.part(part_id)
+        details = FlightDetails(itineraries=self.ways(2 * HOUR))
+        offer = msgspec.structs.replace(part.offer, details=details)
+        return Alternative(offer_id="o-other", query=part.query, offer=offer)
 
     def _happen(self, look: Look, fault: str) -> None:
         match look:

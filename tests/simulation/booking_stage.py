@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -36,8 +37,10 @@ from protocol.travel import (
     FlightQuery,
     HotelDetails,
     HotelQuery,
+    Itinerary,
     Party,
     Query,
+    Segment,
     SupplierOffer,
 )
 
@@ -99,6 +102,11 @@ class Stage:
         self.settled = False
         self.silent: dict[str, tuple[str, int]] = {}
         self.references: dict[str, set[str]] = {}
+        self.is_flown = False
+        self.opened: dict[str, str] = {}
+        self.is_replaced = False
+        self.told: list[tuple[str, bool]] = []
+        self.answers: dict[str, dict[str, str]] = {}
 
     def restart(self) -> None:
         """Somebody owns the booking anew."""
@@ -135,6 +143,10 @@ class Stage:
         self.journal.commit(step, self.journal.fence if fence is None else fence, self.now)
         self.saga = self.stored = self.journal.load()
         self.queue += step.intents
+        if step.saga.state == "COMPLETED" and not self.is_flown:
+            self.is_flown = True
+            for after, word in self.story.airline:
+                self.later(after, lambda word=word: self._airline(word))  # type: ignore[misc]
         self.idle.clear()
         if self.watch is not None:
             self.watch.stepped(self, before, step)
@@ -160,6 +172,7 @@ class Stage:
                 holds_for=HOLDS_FOR_MS,
                 replays_for=REPLAYS_FOR_MS,
             ),
+            replaces=story.replaces,
             last_ticketing_at=None
             if story.last_ticketing_days is None
             else int(self.now + story.last_ticketing_days * DAY),
@@ -199,6 +212,43 @@ class Stage:
         for after in (1_000, 2_000) if fault == "doubled" else (1_000,):
             self.later(3 * HOUR if fault == "delayed" else after, lambda: self.feed(wake))
 
+    def _airline(self, word: str) -> None:
+        """What it does with the flight that is booked."""
+        for core in self.suppliers.values():
+            for order in list(core.orders.values()):
+                if core.kind != "flight" or not order.is_live:
+                    continue
+                match word:
+                    case "moves":
+                        core.move(order.id, self.ways(HOUR))
+                    case "asks":
+                        late = self.now - START
+                        core.move(order.id, self.ways(late), f"change-{late}")
+                    case "cancels":
+                        core.call_off(order.id, order.total.amount)
+                    case "keeps":
+                        core.keeps = 5_000
+                    case _:
+                        raise AssertionError(word)
+
+    def ways(self, later: int = 0) -> tuple[Itinerary, ...]:
+        """The flights of the story, so much later than they were booked."""
+        if self.story.leaves_in is None:
+            return ()
+        departs, arrives = (
+            datetime.fromtimestamp((START + self.story.leaves_in + later + after) / 1_000, UTC)
+            for after in (0, 2 * HOUR)
+        )
+        segment = Segment(
+            carrier="QF",
+            number="1",
+            origin="BER",
+            destination="LIS",
+            departs=departs.strftime("%Y-%m-%dT%H:%M:00"),
+            arrives=arrives.strftime("%Y-%m-%dT%H:%M:00"),
+        )
+        return (Itinerary(segments=(segment,)),)
+
     def part(self, part_id: str) -> Part:
         return next(part for part in self.saga.parts if part.id == part_id)
 
@@ -222,6 +272,8 @@ class Stage:
         core = self.suppliers[flavour]
         caps = core.capabilities
         query, details = _asked_and_found(core.kind == "hotel", len(self.story.people))
+        if core.kind == "flight":
+            details = FlightDetails(itineraries=self.ways())
         return Part(
             id=part_id,
             kind=core.kind,

@@ -50,7 +50,9 @@ class Story:
     """`parts`: id, flavour, minor units. `people` in listed order, the organiser first unless named.
     `ends`: how it may end when nothing is broken but what it plants. `has_desk`: somebody asks hotels
     that did not answer. `has_clerk`: somebody sees to what is manual. `lag`, `issues_after`, `accepts_for`: how slow the consolidator's queue, its
-    tickets and the supplier's orders are, in ms."""
+    tickets and the supplier's orders are, in ms. `leaves_in`: when the flight leaves, ms after the beginning;
+    None: nobody knows. `airline`: what it does with the flight, so long after it was booked. `has_other`:
+    there is another flight. `replaces`: the booking that this one takes the place of."""
 
     name: str
     parts: tuple[tuple[str, Flavour, int], ...]
@@ -66,6 +68,10 @@ class Story:
     lag: int = 30_000
     issues_after: int = MINUTE
     accepts_for: int = 0
+    leaves_in: int | None = None
+    airline: tuple[tuple[int, str], ...] = ()
+    has_other: bool = False
+    replaces: str | None = None
 
 
 AMADEUS: Final = ("f", "amadeus", 90_001)
@@ -80,6 +86,10 @@ CLERK: Final = frozenset({"MANUAL"})
 
 def _three(**others: Person) -> dict[str, Person]:
     return {"ada": GOOD, "ben": GOOD, "cyd": GOOD} | others
+
+
+def _two(**others: Person) -> dict[str, Person]:
+    return {"ada": GOOD, "ben": GOOD} | others
 
 
 STORIES: Final[Mapping[str, Story]] = {
@@ -287,6 +297,60 @@ STORIES: Final[Mapping[str, Story]] = {
             people=_three(ada=Person(calls_off=("ORDER_UNKNOWN",), waits=1_000)),
             ends=UNDONE,
             planted=(("hold:f:1", "lost"),),
+        ),
+        Story(
+            name="moved",
+            parts=(AMADEUS,),
+            people=_two(),
+            ends=BOOKED,
+            leaves_in=3 * HOUR,
+            airline=((HOUR, "moves"),),
+        ),
+        Story(
+            name="moved_twice",
+            parts=(DUFFEL,),
+            people=_two(),
+            ends=BOOKED,
+            leaves_in=3 * HOUR,
+            airline=((HOUR, "asks"), (HOUR + 10_000, "asks")),
+        ),
+        Story(
+            name="airline_cancels",
+            parts=(DUFFEL,),
+            people=_two(),
+            ends=UNDONE,
+            leaves_in=3 * HOUR,
+            airline=((HOUR, "cancels"),),
+        ),
+        Story(
+            name="less_back",
+            parts=(DUFFEL, INN),
+            people=_two(
+                ada=Person(prefers={"supplier_change": ("refund",)}),
+                ben=Person(prefers={"supplier_change": ("refund",)}),
+            ),
+            ends=BOOKED,
+            leaves_in=3 * HOUR,
+            airline=((HOUR, "moves"), (HOUR + 15_000, "keeps")),
+        ),
+        Story(
+            name="rebooks",
+            parts=(DUFFEL,),
+            people=_two(
+                ada=Person(prefers={"supplier_change": ("rebook",)}),
+                ben=Person(prefers={"supplier_change": ("rebook",)}),
+            ),
+            ends=UNDONE,
+            leaves_in=3 * HOUR,
+            airline=((HOUR, "moves"),),
+            has_other=True,
+        ),
+        Story(
+            name="replaces",
+            parts=(("f", "instant", 45_000),),
+            people={"ada": GOOD},
+            ends=BOOKED,
+            replaces="b0",
         ),
         Story(
             name="called_off_held",

@@ -1,11 +1,12 @@
 """Group bookings: their actors, and where they find suppliers and payment providers."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from actors.booking import actor as booking
 from actors.booking import desk
 from actors.booking.ports import BookingPorts, DeskPorts
+from actors.booking.rebooker import OtherBookings, Rebooker
 from actors.booking.telling import BookingTellings
 from commands.crash_sites import sites_of
 from commands.wire_payments import PaymentProviders
@@ -17,7 +18,9 @@ from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.consolidator import Consolidator
 from core.ports.inventory import Inventory, Priced
 from core.ports.payments import Payments
+from core.reference import Ref
 from gateways.http.ports import DEFAULT_TENANT
+from protocol.addresses import Address
 from protocol.suppliers import Refused
 from protocol.travel import Query, SupplierOffer
 
@@ -26,8 +29,8 @@ SUPPLIERS_WITHIN: Final = 3.0
 
 
 class Bookings:
-    """Borrows: storage, the search over suppliers, the payment providers. `address`: the server's own
-    address, where no public one is set."""
+    """Borrows: storage, the search over suppliers, the payment providers, the actors. `address`: the
+    server's own address, where no public one is set."""
 
     def __init__(
         self,
@@ -40,24 +43,11 @@ class Bookings:
         business: BusinessClock,
         ids: Ids,
         address: Callable[[], str],
+        ref_to: Callable[[Address], Ref[Any]],
     ) -> None:
         self.tellings = BookingTellings(storage.bookings, storage.users)
         sites = sites_of(config)
         suppliers, providers = _Suppliers(travel), _Providers(payments)
-        self._ports = BookingPorts(
-            tenant_id=DEFAULT_TENANT,
-            bookings=storage.bookings,
-            travellers=storage.travellers,
-            timers=storage.timers,
-            leases=storage.leases,
-            users=storage.users,
-            suppliers=suppliers,
-            providers=providers,
-            clock=clock,
-            business=business,
-            return_url=lambda id: f"{config.public_url or address()}/bookings/{id}",
-            sites=sites,
-        )
         self._desks = DeskPorts(
             tenant_id=DEFAULT_TENANT,
             bookings=storage.bookings,
@@ -71,6 +61,22 @@ class Bookings:
             clock=clock,
             business=business,
             ids=ids,
+            sites=sites,
+        )
+        self._ports = BookingPorts(
+            tenant_id=DEFAULT_TENANT,
+            bookings=storage.bookings,
+            travellers=storage.travellers,
+            timers=storage.timers,
+            leases=storage.leases,
+            users=storage.users,
+            suppliers=suppliers,
+            providers=providers,
+            clock=clock,
+            business=business,
+            return_url=lambda id: f"{config.public_url or address()}/bookings/{id}",
+            rebooker=Rebooker(self._desks, storage.travellers),
+            tell_replaced=OtherBookings(ref_to),
             sites=sites,
         )
 

@@ -156,6 +156,7 @@ class Server:
             business=self.time.business,
             ids=ids,
             address=lambda: self.http_url,
+            ref_to=self.actors.system.ref,
         )
         self.actors.system.register(plan_spec(self.storage, self.actors, clock, self.time.business))
         for kind in self.bookings.specs():

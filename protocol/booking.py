@@ -275,6 +275,13 @@ class WakeBooking(Value, frozen=True, kw_only=True):
     order_id: str | None = None
 
 
+class ReplaceBooking(Value, frozen=True, kw_only=True):
+    """The booking `by`, which was opened in the place of a part of this one, is booked, or never will be."""
+
+    by: str
+    is_booked: bool
+
+
 class OperateBooking(Value, frozen=True, kw_only=True):
     """An operator's word. "settle": the rest was done by hand, `note` says what. `operator` is for
     the record."""

@@ -19,6 +19,7 @@ from actors.booking.steps import (
     Intent,
     Looked,
     Operate,
+    Replaced,
     Step,
     TravellerNamed,
     Wake,
@@ -41,6 +42,7 @@ from protocol.booking import (
     GetBooking,
     NameTraveller,
     OperateBooking,
+    ReplaceBooking,
     WakeBooking,
 )
 from protocol.frames import Done, Value
@@ -120,6 +122,9 @@ class BookingActor(Actor[Any]):
                 envelope.answer(Done())
             case WakeBooking():
                 await self._step(Wake(payment_id=message.payment_id, order_id=message.order_id))
+                envelope.answer(Done())
+            case ReplaceBooking():
+                await self._step(Replaced(by=message.by, is_booked=message.is_booked))
                 envelope.answer(Done())
             case OperateBooking():
                 if envelope.principal is not None:

@@ -8,12 +8,10 @@ import trio
 
 from actors.booking import quoting
 from actors.booking.grouping import assigned
-from actors.booking.journal import journal_step, wake_timer
-from actors.booking.machine import open_saga, wake_at
+from actors.booking.machine import open_saga
 from actors.booking.ports import DeskPorts
-from actors.booking.sites import AFTER_COMMIT, BEFORE_COMMIT
-from actors.booking.state import Part
-from actors.booking.steps import Opening, Step
+from actors.booking.registering import part_of, store
+from actors.booking.steps import Opening
 from actors.booking.ticketing import last_ticketing_at
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope
@@ -254,7 +252,7 @@ class DeskActor(Actor[Any]):
             room_id=room_id,
             organiser_id=principal.user_id,
             participants=wanted.participants,
-            parts=assigned([self._part(item) for item in quote.items], wanted.seats),
+            parts=assigned([part_of(ports, item) for item in quote.items], wanted.seats),
             seats=wanted.seats,
             split=wanted.split,
             provider=provider,
@@ -270,28 +268,7 @@ class DeskActor(Actor[Any]):
             total=quote.total,
             created_at=ports.clock.now_ms(),
         )
-        return await self._store(new, step)
-
-    async def _store(self, new: NewBooking, step: Step) -> str:
-        ports, saga = self._ports, step.saga
-        row = journal_step(
-            step,
-            fence=ports.leases.fence(saga.booking_id),
-            at=ports.clock.now_ms(),
-            told_at=ports.business.business_ms(),
-            timers=(wake_timer(saga, wake_at(saga)),),
-        )
-        ports.sites.reach(BEFORE_COMMIT)
-        opened = await ports.bookings.open(new, row)
-        ports.sites.reach(AFTER_COMMIT)
-        return saga.booking_id if opened is None else opened
-
-    def _part(self, item: QuotedItem) -> Part:
-        suppliers = self._ports.suppliers
-        inventory = suppliers.inventory(item.offer.supplier)
-        kind = quoting.kind_of(item)
-        found = None if inventory is None else inventory.capabilities(kind)
-        return quoting.part_of_item(item, found, is_issued=suppliers.consolidator() is not None)
+        return await store(ports, new, step)
 
     def _is_theirs(self, quote: Quote, principal: Principal, room_id: str | None) -> bool:
         """Who asked for it may book it, and so may whoever has joined the room it was asked in."""

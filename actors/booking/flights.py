@@ -132,3 +132,17 @@ def _ms(local: str) -> int:
 
 def _shown(local: str) -> str:
     return local[:16].replace("T", " ")
+
+
+def names_of(ways: Ways) -> list[str]:
+    """Of all of them, in order."""
+    return [name_of(one) for one in _segments(ways)]
+
+
+def distance(one: Ways, other: Ways) -> int:
+    """By how many ms the journeys' directions leave at other times, together."""
+    return sum(
+        abs(_ms(a.segments[0].departs) - _ms(b.segments[0].departs))
+        for a, b in zip(one, other, strict=False)
+        if a.segments and b.segments
+    )

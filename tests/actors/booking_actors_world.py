@@ -11,10 +11,12 @@ from fake_consolidator import ConsolidatorCore, FakeConsolidator
 from fake_orders import FakeOrders, OrdersCore
 from fake_payments import FakePayments, PaymentsCore
 from msgspec import Raw
+from msgspec.structs import replace
 
 from actors.booking.actor import spec as booking_spec
 from actors.booking.desk import spec as desk_spec
 from actors.booking.ports import BookingPorts, DeskPorts
+from actors.booking.rebooker import OtherBookings, Rebooker
 from actors.booking.telling import BookingCourier, BookingTellings
 from actors.user.actor import UserPorts
 from core.delivery import Delivery
@@ -26,7 +28,17 @@ from core.ports.inventory import Inventory, Priced
 from core.ports.payments import Payments
 from core.ports.travel_search import Found, Repriced
 from protocol.addresses import Address
-from protocol.booking import BOOKING, DESK, CreateBooking, NameTraveller, QuoteTrip, TravellerSpec
+from protocol.booking import (
+    BOOKING,
+    DESK,
+    CreateBooking,
+    DecideBooking,
+    GetBooking,
+    NameTraveller,
+    QuoteTrip,
+    TravellerSpec,
+    WakeBooking,
+)
 from protocol.frames import Answer, Money
 from protocol.room import JoinRoom
 from protocol.suppliers import Refused
@@ -54,6 +66,8 @@ from storage.outbox import OutboxDispatcher
 
 DAY_MS = 86_400_000
 FLIGHT = "0190c000-0000-7000-8000-0000000000f1"
+OTHER = "0190c000-0000-7000-8000-0000000000f2"
+SOONER, LATER = "2027-05-14T07:00:00", "2027-05-14T09:00:00"
 STAY = "0190c000-0000-7000-8000-0000000000a1"
 
 
@@ -77,15 +91,27 @@ class TimerTime(VirtualClock):
         return self._business.business_ms()
 
 
-def flight(adults: int, **changes: Any) -> Offer:
+def ways(departs: str = "2027-05-14T08:00:00", number: str = "100") -> tuple[Itinerary, ...]:
     segment = Segment(
         carrier="QF",
-        number="100",
+        number=number,
         origin="BER",
         destination="LIS",
-        departs="2027-05-14T08:00:00",
+        departs=departs,
         arrives="2027-05-14T11:30:00",
     )
+    return (Itinerary(segments=(segment,)),)
+
+
+def later(adults: int, **changes: Any) -> Offer:
+    """Another flight on the same day."""
+    details = FlightDetails(itineraries=ways("2027-05-14T09:30:00", "7"))
+    return replace(
+        flight(adults, token=Raw(b'{"id":"off_2"}'), details=details, **changes), id=OTHER
+    )
+
+
+def flight(adults: int, **changes: Any) -> Offer:
     source: dict[str, Any] = {
         "supplier": "duffel",
         "token": Raw(b'{"id":"off_1"}'),
@@ -93,7 +119,7 @@ def flight(adults: int, **changes: Any) -> Offer:
         "fetched_at": T0,
         "expires_at": T0 + 1_200_000,
         "can_hold": True,
-        "details": FlightDetails(itineraries=(Itinerary(segments=(segment,)),)),
+        "details": FlightDetails(itineraries=ways()),
     }
     query = FlightQuery(
         origin="BER", destination="LIS", depart_on="2027-05-14", party=Party(adults=adults)
@@ -322,7 +348,11 @@ class BookingsWorld(World):
 
     @asynccontextmanager
     async def running(self, **changes: Any) -> AsyncIterator["BookingsWorld"]:
-        self.system.register(booking_spec(self.booking_ports(**changes)))
+        rebooks = {
+            "rebooker": Rebooker(self.desk_ports(), self.travellers),
+            "tell_replaced": OtherBookings(self.system.ref),
+        }
+        self.system.register(booking_spec(self.booking_ports(**rebooks | changes)))
         self.system.register(desk_spec(self.desk_ports()))
         async with super().running(), trio.open_nursery() as nursery:
             nursery.start_soon(self.service.run)
@@ -377,6 +407,39 @@ class BookingsWorld(World):
     async def name_all(self, booking: Any) -> None:
         for seat in booking.travellers:
             await self.at_booking(1, names(booking.booking_id, seat.id))
+
+    async def moved(
+        self, booking: Any, departs: str = SOONER, *, change_id: str | None = None
+    ) -> None:
+        """The airline flies at another time, and a webhook says so."""
+        [order] = [one for one in self.flights.orders.values() if one.is_live][:1]
+        self.flights.move(order.id, ways(departs), change_id)
+        woken = WakeBooking(order_id=order.id)
+        await self.system.ref(BOOKING.at(booking.booking_id)).ask(woken, timeout=60)
+
+    async def asked(self, booking: Any, kind: str, *, by: int = 1) -> Any:
+        """Wait for a question of that kind; it."""
+        for _ in range(400):
+            seen = await self.at_booking(by, GetBooking(booking_id=booking.booking_id))
+            if seen.question is not None and seen.question.kind == kind:
+                return seen.question
+            await trio.sleep(0.5)
+        raise AssertionError(f"nobody is asked: {seen.step}")
+
+    async def decide(self, booking: Any, question: Any, option_id: str, *payers: int) -> None:
+        for payer in payers:
+            word = DecideBooking(
+                booking_id=booking.booking_id, question_id=question.id, option_id=option_id
+            )
+            await self.at_booking(payer, word)
+
+    async def other_than(self, booking: Any) -> str:
+        """Wait for a second booking; its id."""
+        with trio.fail_after(120):
+            while len(self.tables.rows) < 2:
+                await trio.sleep(0.5)
+        [other] = self.tables.rows.keys() - {booking.booking_id}
+        return other
 
     async def until(self, booking_id: str, state: str, *, within: float = 600) -> Any:
         """Wait for a state of the saga; its row."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 from core.errors import Rejected
 from core.identity import Permission
 from core.ports.models import Job, Model, ModelKind, ModelRun, Models, ModelState, Outcome
+from gateways.http.ports import HttpPorts
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 
 RUNS_SHOWN: Final = 10
@@ -84,15 +85,18 @@ class InUse(View, frozen=True):
 
 async def read_models(call: Call) -> Reply:
     """All of it, on one page."""
-    ports = call.ports
-    page = ModelPage(
+    return json_reply(await page_of(call.ports))
+
+
+async def page_of(ports: HttpPorts) -> ModelPage:
+    """What is in use here, and all rows."""
+    return ModelPage(
         in_use=dict(ports.models()),
         troubles=dict(ports.model_troubles()),
         wording=_numbers(ports.statistics().get("wording", {})),
         versions=await versions_of(ports.model_rows, ports.tenant_id),
         runs=await runs_of(ports.model_rows, ports.tenant_id),
     )
-    return json_reply(page)
 
 
 async def versions_of(rows: Models, tenant_id: int) -> list[ModelVersion]:

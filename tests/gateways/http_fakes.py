@@ -26,7 +26,7 @@ from core.ports.repositories import (
 )
 from core.ports.travel_search import Found, Repriced
 from gateways.http.app import create_app
-from gateways.http.ports import HttpPorts
+from gateways.http.ports import HttpPorts, Statistics
 from inference.recommender.ranker import TowerRanker
 from inference.recommender.tower import load_tower
 from protocol.addresses import Address
@@ -429,6 +429,7 @@ class World:
         self.model_troubles: dict[str, str] = {}
         self.card_fields = frozenset({"name", "first_mes"})
         self.meanings = FakeMeanings()
+        self.statistics: Statistics = {"message_log": {"queued_rows": 3, "lag": 0.5}}
         self.moods_told: list[tuple[str, bool]] = []
         self.checks = {"database": True, "shards": True}
         made: dict[str, Any] = {
@@ -455,7 +456,7 @@ class World:
             "models": lambda: {"understanding": "ngrams", "wording": "templates"},
             "model_rows": self.model_rows,
             "model_troubles": lambda: self.model_troubles,
-            "statistics": lambda: {"message_log": {"queued_rows": 3, "lag": 0.5}},
+            "statistics": lambda: self.statistics,
             "ws_port": lambda: 8081,
             "version": "0.1.0",
             "bookings": self.bookings,

@@ -206,10 +206,10 @@ def _finish(turn: Turn) -> None:
 
 def late_tickets(turn: Turn) -> bool:
     """While everything is being undone: the flight was bought after all, for everybody, and all is paid.
-    Then the booking goes on."""
+    Then the booking goes on; not where an operator undoes it, who has called off the rest by hand."""
     saga = turn.saga
     flights = flights_of(saga)
-    if not flights or saga.by_policy:
+    if not flights or saga.by_policy or saga.by_operator:
         return False
     for flight in flights:
         if is_order_busy(saga, flight) or not flight.is_fresh:

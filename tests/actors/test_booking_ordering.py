@@ -548,6 +548,23 @@ def test_what_was_settled_by_hand_is_called_off_by_hand() -> None:
     assert not [c for c in calls if getattr(c, "order_id", "").startswith("by-hand:")]
 
 
+def test_tickets_that_come_after_an_operator_has_called_off_the_rest_are_for_a_person() -> None:
+    """Found by playing all pairs of faults: the booking went on, without the stay that was called off by
+    telephone."""
+    w = world(flight(), stay())
+    w.issue = "refused"
+    pay_all(w)
+    assert run(w) == "MANUAL"
+    for order_id, order in w.orders.items():
+        if order.reference is not None and " f " in order.reference:
+            w.orders[order_id] = w._ticketed(order, w._part("f"))
+        else:
+            w.orders[order_id] = replace(order, status="cancelled")
+    w.put(Operate(operator="op", action="compensate"))
+    assert run(w) == "MANUAL"
+    assert w.balance("psp:stripe") == 39_000
+
+
 @pytest.mark.parametrize(("action", "end"), [("retry", "COMPLETED"), ("compensate", "CANCELLED")])
 def test_an_operator_who_knows_that_a_stay_is_not_booked(action: Any, end: str) -> None:
     w = world(flight(), stay())

@@ -360,12 +360,26 @@ def _asked_in_vain(world: World) -> bool:
 
 
 def _may_be_manual(world: World) -> bool:
-    return _asked_in_vain(world) or any(
-        site.startswith(beginning) and fault in faults
-        for site, fault in world.faults.items()
-        if site in world.fired
-        for beginning, faults in MAY_BE_MANUAL.items()
+    return (
+        _asked_in_vain(world)
+        or _lapsed_beside_a_stay(world)
+        or any(
+            site.startswith(beginning) and fault in faults
+            for site, fault in world.faults.items()
+            if site in world.fired
+            for beginning, faults in MAY_BE_MANUAL.items()
+        )
     )
+
+
+def _lapsed_beside_a_stay(world: World) -> bool:
+    """An airline has let the seats go while a room was booked that nobody takes back."""
+    has_lapsed = any(
+        fault == "lapsed" and site.startswith("read_order:f") and site in world.fired
+        for site, fault in world.faults.items()
+    )
+    stays = [part for part in world.saga.parts if part.kind == "hotel"]
+    return has_lapsed and any(order.is_live for part in stays for order in _orders(world, part))
 
 
 def _orders(world: World, part: Part) -> list[Order]:

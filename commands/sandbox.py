@@ -64,6 +64,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         rule.add_argument("json", nargs="?", metavar="JSON", help="the rule; absent: list all")
     actions.add_parser("calm", help="delete all rules")
     actions.add_parser("journal", help="what the rules did, one line of JSON each")
+    _configure_orders(actions)
+    effects = actions.add_parser("effects", help="what moved money, one line each")
+    effects.add_argument("--of", choices=("stripe", "paypal", "duffel"), default="stripe")
+    effects.add_argument("--after", type=int, default=0, metavar="SEQ", help="only later ones")
+    actions.add_parser("info", help="where the suppliers are")
+    for name, action in actions.choices.items():
+        if name != "serve":
+            action.add_argument(
+                "--url",
+                help="the control port (CARAVAN_SANDBOX_URL, else the one that runs from --data)",
+            )
+            action.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="(as above)")
+
+
+def _configure_orders(actions: Any) -> None:
+    """What others do to orders and payments: whoever issues, airlines, payers."""
     issue = actions.add_parser("issue", help="issue an order's tickets, as the consolidator would")
     issue.add_argument("order", help="its id as Amadeus gave it, or its six-letter locator")
     change = actions.add_parser("change", help="the airline moves an order's flights")
@@ -81,17 +97,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     payer.add_argument(
         "result", choices=("agree", "back", "broke"), help="broke: it is refused later"
     )
-    effects = actions.add_parser("effects", help="what moved money, one line each")
-    effects.add_argument("--of", choices=("stripe", "paypal", "duffel"), default="stripe")
-    effects.add_argument("--after", type=int, default=0, metavar="SEQ", help="only later ones")
-    actions.add_parser("info", help="where the suppliers are")
-    for name, action in actions.choices.items():
-        if name != "serve":
-            action.add_argument(
-                "--url",
-                help="the control port (CARAVAN_SANDBOX_URL, else the one that runs from --data)",
-            )
-            action.add_argument("--data", type=Path, default=argparse.SUPPRESS, help="(as above)")
 
 
 def _configure_serve(parser: argparse.ArgumentParser, *, inner: bool = False) -> None:

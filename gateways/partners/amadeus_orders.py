@@ -94,14 +94,7 @@ def order_state(answer: bytes) -> OrderState:
         ),
         total=_total(offers),
         hold_until=_cancels_at(agreement) if status in ("pending", "held") else None,
-        tickets=tuple(
-            Ticket(
-                number=one.document_number,
-                traveller_id=one.traveler_id,
-                is_valid=one.document_status in _VALID,
-            )
-            for one in order.tickets
-        ),
+        tickets=tuple(_ticket(one) for one in order.tickets),
         itineraries=() if status == "cancelled" else _itineraries(order.flight_offers),
     )
 
@@ -203,6 +196,14 @@ def _contact(reference: str, of: AmadeusSettings) -> dict[str, Any]:
     }
     phones = [{**each, "deviceType": "LANDLINE"} for each in _phones(of.agency_phone or "")]
     return found | ({"phones": phones} if phones else {})
+
+
+def _ticket(one: wire.OrderTicket) -> Ticket:
+    return Ticket(
+        number=one.document_number,
+        traveller_id=one.traveler_id,
+        is_valid=one.document_status in _VALID,
+    )
 
 
 def _itineraries(raws: Sequence[Raw]) -> tuple[Itinerary, ...]:

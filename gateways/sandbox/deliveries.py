@@ -79,17 +79,7 @@ class Deliveries:
                     late_by = action.seconds
                 case _:
                     pass
-            entry: Json = {
-                "at": setting.now.wall,
-                "businessAt": setting.now.business,
-                "api": self.api,
-                "method": "POST",
-                "path": path,
-                "rule": each.rule_id,
-                "action": each.action.__struct_config__.tag,
-                "endpoint": webhook,
-            }
-            faults.write_journal(setting.records, entry)
+            self._journal(setting, each, path, webhook)
         delivery: Json = {
             "webhook": webhook,
             "body": body,
@@ -139,6 +129,19 @@ class Deliveries:
         else:
             self._count(setting, -1)
         return key
+
+    def _journal(self, setting: Setting, fired: faults.Fired, path: str, webhook: str) -> None:
+        entry: Json = {
+            "at": setting.now.wall,
+            "businessAt": setting.now.business,
+            "api": self.api,
+            "method": "POST",
+            "path": path,
+            "rule": fired.rule_id,
+            "action": fired.action.__struct_config__.tag,
+            "endpoint": webhook,
+        }
+        faults.write_journal(setting.records, entry)
 
     def _count(self, setting: Setting, by: int) -> int:
         kind = f"{self.kind}.waiting"

@@ -57,9 +57,32 @@ def create(data: Json, found: Found, setting: Setting) -> Json:
     if not is_hold:
         _check_payment(data["payments"][0], found.total, "/payments/0")
         _check_ticketing(setting)
-    order_id, now = new_id("ord", setting), setting.now.business
     required_by = found.search.created + PAY_WITHIN_MS
-    kept: Json = {
+    kept = _made(data, found, setting)
+    if not is_hold:
+        kept["documents"] = _tickets(kept, setting)
+        write(setting, "paid", found.total, kept)
+    flights = [flight for way in found.ways for flight in way]
+    sold: Json = {
+        "flights": [flight.key for flight in flights],
+        "class": found.fare.fare_class,
+        "seats": found.search.seats,
+        "cents": found.total,
+        "requiredBy": required_by,
+        "isRefundable": found.fare.is_refundable,
+    }
+    for flight in flights:
+        take_seats(setting.records, flight, found.fare.fare_class, found.search.seats)
+    setting.records.put(BOOKED, found.search.id, {"order": kept["id"]})
+    keep({"order": kept, "sold": sold}, setting)
+    return kept
+
+
+def _made(data: Json, found: Found, setting: Setting) -> Json:
+    """Duffel's JSON of an order that nobody has a ticket of."""
+    is_hold, created = data["type"] == "hold", found.search.created
+    order_id, now = new_id("ord", setting), setting.now.business
+    return {
         "id": order_id,
         "offer_id": found.id,
         "live_mode": False,
@@ -80,10 +103,8 @@ def create(data: Json, found: Found, setting: Setting) -> Json:
         "conditions": conditions(found.fare),
         "payment_status": {
             "awaiting_payment": is_hold,
-            "payment_required_by": moment(required_by) if is_hold else None,
-            "price_guarantee_expires_at": (
-                moment(found.search.created + PRICE_KEPT_MS) if is_hold else None
-            ),
+            "payment_required_by": moment(created + PAY_WITHIN_MS) if is_hold else None,
+            "price_guarantee_expires_at": (moment(created + PRICE_KEPT_MS) if is_hold else None),
             "paid_at": None if is_hold else moment(now),
         },
         "available_actions": ["cancel", "update"],
@@ -94,23 +115,6 @@ def create(data: Json, found: Found, setting: Setting) -> Json:
         "airline_initiated_changes": [],
         "cancellation": None,
     }
-    if not is_hold:
-        kept["documents"] = _tickets(kept, setting)
-        write(setting, "paid", found.total, kept)
-    flights = [flight for way in found.ways for flight in way]
-    sold: Json = {
-        "flights": [flight.key for flight in flights],
-        "class": found.fare.fare_class,
-        "seats": found.search.seats,
-        "cents": found.total,
-        "requiredBy": required_by,
-        "isRefundable": found.fare.is_refundable,
-    }
-    for flight in flights:
-        take_seats(setting.records, flight, found.fare.fare_class, found.search.seats)
-    setting.records.put(BOOKED, found.search.id, {"order": order_id})
-    keep({"order": kept, "sold": sold}, setting)
-    return kept
 
 
 def shown(order_id: str, setting: Setting) -> Json:

@@ -1,7 +1,8 @@
 """Three people plan a weekend over real sockets: a poll with a deadline, its winner quoted, an expense,
-settling up, and the itinerary in a calendar."""
+settling up, its booking, an airline that moves the flight, and the itinerary in a calendar."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,8 @@ import trio
 from http_client import Caller
 from raw_client import Frame, Person, RawClient, Stage, uuid7
 from server_process import ServerProcess
+from test_e2e_bookings import NAMES, VISA, approves
+from test_e2e_bookings_of_three import Trip, sandbox
 
 FLIGHT = {"kind": "flight", "from": "LIS", "to": "BER", "start": "2027-06-18", "adults": 3}
 
@@ -89,7 +92,8 @@ async def test_three_people_plan_a_weekend(
     protocol_server: ServerProcess,
 ) -> None:
     found = await trio.to_thread.run_sync(lambda: by_ada.get("offers", **FLIGHT).json())
-    offers = [one["offerId"] for one in found["items"] if one["canHold"]][:2]
+    at_duffel = [one for one in found["items"] if one["supplier"] == "duffel" and one["canHold"]]
+    offers = [one["offerId"] for one in at_duffel][:2]
     room = await stage.room(ada, bob, chen)
     # Two days to vote, however busy the machine is; with every vote in, three seconds are left.
     now = await trio.to_thread.run_sync(business_ms, protocol_server)
@@ -143,6 +147,66 @@ async def test_three_people_plan_a_weekend(
     assert plan == {"version": opened["version"], "items": opened["items"]}
     since = await ada.ask("plan.open", roomId=room["id"], after=board["version"] - 1)
     assert [op["id"] for op in since["ops"]] == [taxi["id"]]
+    trip = await booked(quoted, [ada, bob, chen])
+    await applied(ada, room, add("expense", title="flight", bookingId=trip.id), version=9)
+    settlement = by_ada.get(f"chat/rooms/{room['id']}/settlement").json()
+    [euros] = settlement["settlements"]
+    assert euros["total"] == 5_250 + trip.booking["total"]["amount"]
+    await live_through_a_change(protocol_server, trip, by_ada, room)
+
+
+async def booked(quoted: Frame, people: list[RawClient]) -> Trip:
+    """What has won, paid by all of them alike."""
+    made = await people[0].ask(
+        "booking.create",
+        quoteId=quoted["quoteId"],
+        participants=[one.id for one in people],
+        travellers=[
+            {"id": f"t{number}", "payerId": one.id, "type": "adult"}
+            for number, one in enumerate(people, 1)
+        ],
+        split="equal",
+        clientId=uuid7(),
+    )
+    trip = Trip(made["booking"], people)
+    for number, one in enumerate(people, 1):
+        told = {"email": f"{number}@caravan.test", "phone": "+49 30 123456", **NAMES}
+        await one.ask("booking.traveller", bookingId=trip.id, travellerId=f"t{number}", **told)
+        await approves(one, trip.booking, VISA)
+    await trip.ended("booked")
+    return trip
+
+
+async def live_through_a_change(
+    server: ServerProcess, trip: Trip, by_ada: Caller, room: Frame
+) -> None:
+    """The airline moves the flight: its supplier's webhook says so, all three are asked, two agree, and it is
+    in their calendar."""
+    [part] = (await trip.people[0].ask("booking.get", bookingId=trip.id))["booking"]["itinerary"]
+    before = departure(part)
+    await trio.to_thread.run_sync(sandbox, server, "change", part["locator"], "--minutes", "95")
+    told = await trip.sees(trip.people[2], lambda view: "has moved your flight" in view["note"])
+    assert told["status"] == "booked"
+    for client, option in zip(trip.people, ("accept", "refund", "accept"), strict=True):
+        question = await trip.asked(client, "supplier_change")
+        refund = question["options"][-1]
+        assert sum(share["amount"]["amount"] for share in refund["shares"]) > 0
+        await trip.answers(client, question, option)
+    seen = await trip.sees(
+        trip.people[1],
+        lambda view: view.get("itinerary") and departure(view["itinerary"][0]) != before,
+    )
+    after = departure(seen["itinerary"][0])
+    moved = datetime.fromisoformat(after) - datetime.fromisoformat(before)
+    assert moved == timedelta(minutes=95)
+    assert len(seen["itinerary"][0]["tickets"]) == 3
+    url = by_ada.post(f"chat/rooms/{room['id']}/calendar").json()["url"]
+    assert f"DTSTART:{after.replace('-', '').replace(':', '')}" in (await read(url)).text
+
+
+def departure(part: Frame) -> str:
+    at = part["details"]["itineraries"][0]["segments"][0]["departs"]
+    return str(at)
 
 
 async def test_an_itinerary_is_read_by_its_secret_address_until_that_is_revoked(

@@ -75,6 +75,13 @@ class Bookings:
         # Ids are UUIDv7: later ones are greater.
         return max(going_on or here, key=lambda one: str(one["bookingId"]), default=None)
 
+    def asking(self, room_id: str) -> dict[str, Any] | None:
+        """The newest booking of this room, or of none, that asks me something: a booked one may, beside
+        another that is being collected."""
+        here = [one for one in self._known.values() if one.get("roomId") in (room_id, None)]
+        asking = [one for one in here if (one.get("question") or {}).get("options")]
+        return max(asking, key=lambda one: str(one["bookingId"]), default=None)
+
     def learn(self, view: View, *, is_shown: bool = False) -> None:
         """A booking's state; an older one than is known changes nothing."""
         id = view["bookingId"]

@@ -111,15 +111,16 @@ async def decline(talk: Talk, rest: str) -> None:
 
 
 async def choose(talk: Talk, rest: str) -> None:
-    """Answer the booking's question."""
-    view = await _current(talk)
+    """Answer a booking's question."""
+    view = talk.bookings.asking(talk.room["id"]) or await _current(talk)
     question = view.get("question")
     if not question:
         raise TypedWrong("This booking has no open question.")
     if not question["options"]:
         raise TypedWrong("This question is for others.")
     option = question["options"][words.choice_of(rest, len(question["options"]))]
-    await _answered(talk, "booking.decide", questionId=question["id"], optionId=option["id"])
+    answer = {"questionId": question["id"], "optionId": option["id"]}
+    await _answered(talk, "booking.decide", view, **answer)
 
 
 async def cancel(talk: Talk, rest: str) -> None:
@@ -143,9 +144,9 @@ def seats(people: Sequence[str], adults: int, children: Sequence[int]) -> list[d
     ]
 
 
-async def _answered(talk: Talk, kind: str, **fields: Any) -> None:
-    """Ask it of the current booking, and show where that stands then."""
-    view = await _current(talk)
+async def _answered(talk: Talk, kind: str, of: View | None = None, **fields: Any) -> None:
+    """Ask it of a booking, the current one unless another is named, and show where that stands then."""
+    view = of or await _current(talk)
     answer = await talk.session.ask(kind, bookingId=view["bookingId"], **fields)
     after = answer["booking"]
     await _learn_names(talk, after)

@@ -26,9 +26,8 @@ from actors.booking.turn import (
     order_look,
     order_subject,
 )
-from actors.booking.unwinding import BOUGHT, LESS, REFUND_FAILED, SILENT
+from actors.booking.unwinding import BOUGHT, REFUND_FAILED, SILENT, tell_less
 from actors.booking.watching import begin_watch, takes_back
-from protocol.frames import Money
 from protocol.suppliers import NotSent, Refused, Unsupported
 from protocol.travel import OrderState
 
@@ -65,8 +64,11 @@ def take_times(turn: Turn, part: Part) -> None:
 
 
 def record(turn: Turn, part: Part) -> None:
+    """What its supplier has changed is what the travellers know from now on."""
     if part.change is not None:
-        turn.put_part(replace(with_ways(part, part.change.itineraries), change=None))
+        answered = part.change.change_id or part.answered
+        part = with_ways(part, part.change.itineraries)
+        turn.put_part(replace(part, change=None, answered=answered))
         if turn.saga.state == "COMPLETED":
             begin_watch(turn)
 
@@ -173,8 +175,7 @@ def _less(turn: Turn, part: Part, change: Change) -> None:
         return
     turn.put_part(replace(part, change=replace(change, decision="")))
     _back(turn, "Everything is booked.")
-    back = Money(amount=part.quoted or 0, currency=part.total.currency)
-    turn.say_news(LESS, back_money=back)
+    tell_less(turn, part)
 
 
 def _give_back(turn: Turn) -> None:

@@ -211,6 +211,10 @@ def cancelled(turn: Turn) -> None:
     paid = sum(p.captured - p.refunded for share in turn.saga.shares for p in share.payments)
     if paid and not turn.saga.by_policy:
         turn.say("The trip is called off. Our team settles what is left with you.")
+    elif any(part.change is not None and part.change.is_replaced for part in turn.saga.parts):
+        turn.say(
+            "The first flight is given up, and what came back is paid back. You fly on the other one."
+        )
     elif turn.saga.by_policy:
         turn.say("The trip is called off. What the suppliers return has been given back.")
     else:

@@ -119,8 +119,9 @@ def _cancelled(turn: Turn, part: Part, outcome: CallOutcome) -> None:
             order_gone(turn, replace(part, returned=back))
         case NotSent():
             turn.back_off(subject)
-        case Refused(kind="price_changed", price=price) if price is not None:
-            back = min(price.amount, part.total.amount)
+        case Refused(kind="price_changed", price=price):
+            is_told = price is not None and price.currency == part.total.currency
+            back = min(price.amount, part.total.amount) if price is not None and is_told else None
             part = replace(part, refusal="price_changed", is_quoted=True, quoted=back)
             doubt_order(turn, part)
         case Refused(kind=kind):

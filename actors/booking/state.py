@@ -141,7 +141,8 @@ class Part(Value, frozen=True, kw_only=True):
 
     `is_quoted`: the supplier was asked what it would give back; `quoted`: what it said, minor units, None: it
     does not say. `promised`: what people were told of that when they agreed. `change`: what its supplier has
-    changed after it was booked, until those concerned have dealt with it. `is_given_back`: given up after it
+    changed after it was booked, until those concerned have dealt with it; `answered`: the id of the last such
+    change. `is_given_back`: given up after it
     was booked, alone: `total` is what the supplier keeps."""
 
     id: str
@@ -172,6 +173,7 @@ class Part(Value, frozen=True, kw_only=True):
     quoted: int | None = None
     promised: int | None = None
     change: Change | None = None
+    answered: str = ""
     is_given_back: bool = False
 
 

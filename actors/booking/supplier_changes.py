@@ -10,7 +10,15 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from actors.booking.adjusting import give_up, open_replacement, take_times
-from actors.booking.flights import first_moved, is_same, leaves_at, name_of, text_of, ways_of
+from actors.booking.flights import (
+    first_moved,
+    is_same,
+    leaves_at,
+    name_of,
+    names_of,
+    text_of,
+    ways_of,
+)
 from actors.booking.inquiring import INQUIRY, begin_inquiry, forecast
 from actors.booking.orders import is_by_hand, is_live, seats_of
 from actors.booking.questions import ACCEPT, REBOOK, REFUND, ask, close
@@ -35,6 +43,9 @@ MOVED: Final = (
 CHANGED: Final = (
     "The airline has changed your flight {flight}: it now leaves {place} on {now_local} and arrives on "
     "{arrives_local}."
+)
+TOUCHED: Final = (
+    "The airline has changed something about your flight {flight}, and not when it leaves."
 )
 FEWER: Final = "The airline has taken the flight {flight} out of your journey."
 CANCELLED: Final = "The airline has cancelled your flight {flight}."
@@ -139,7 +150,8 @@ def _see(turn: Turn, part: Part) -> None:
     ways = part.order.itineraries
     if not part.is_fresh or not known or not ways:
         return
-    if is_same(known, ways, turn.now):
+    waits = part.order.change_id not in (None, part.answered)
+    if is_same(known, ways, turn.now) and not waits:
         if is_open_change(part):
             _forget(turn, part)
     elif change is None or not is_same(change.itineraries, ways, turn.now):
@@ -175,15 +187,21 @@ def _begin(
         )
         _close(turn, part)
         begin_inquiry(turn, replace(part, change=change))
-    _tell(turn, *first_moved(known, ways), is_cancelled=kind == "cancelled")
+    name = next(iter(names_of(known)), "")
+    _tell(turn, name, *first_moved(known, ways), is_cancelled=kind == "cancelled")
 
 
-def _tell(turn: Turn, was: Segment | None, now: Segment | None, *, is_cancelled: bool) -> None:
+def _tell(
+    turn: Turn, name: str, was: Segment | None, now: Segment | None, *, is_cancelled: bool
+) -> None:
+    """`name`: of the first flight, where none has moved."""
     turn.has_card = True
     named = was if was is not None else now
-    flight = "" if named is None else name_of(named)
+    flight = name if named is None else name_of(named)
     if is_cancelled:
         turn.say_news(CANCELLED, flight=flight)
+    elif named is None:
+        turn.say_news(TOUCHED, flight=name)
     elif now is None:
         turn.say_news(FEWER, flight=flight)
     elif was is not None and was.departs != now.departs and was.origin == now.origin:

@@ -27,6 +27,9 @@ from protocol.frames import Money
 BOUGHT: Final = "Something is booked that cannot be undone by itself"
 NOBODY_KNOWS: Final = "Something may be booked, and its supplier cannot be asked by itself"
 SILENT: Final = "A supplier did not say what it returns"
+SILENT_NOW: Final = (
+    "The supplier does not say any more what it would return. You are asked again how to go on."
+)
 LESS: Final = (
     "The supplier would return less by now: {back_money}. You are asked again how to go on."
 )
@@ -86,8 +89,16 @@ def _stay_booked(turn: Turn, part: Part) -> None:
     turn.put_part(replace(part, refusal="", promised=None, change=change))
     turn.go("ADJUSTING", deadlines={"alarm": turn.now + ALARM_UNWINDING}, reason="")
     turn.update(by_policy=False)
-    back = Money(amount=part.quoted or 0, currency=part.total.currency)
-    turn.say_news(LESS, back_money=back)
+    tell_less(turn, part)
+
+
+def tell_less(turn: Turn, part: Part) -> None:
+    """Of a part whose supplier would return less than people were told."""
+    if part.quoted is None:
+        turn.say_news(SILENT_NOW)
+    else:
+        back = Money(amount=part.quoted, currency=part.total.currency)
+        turn.say_news(LESS, back_money=back)
 
 
 def _is_bought(saga: Saga, part: Part) -> bool:

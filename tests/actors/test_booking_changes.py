@@ -650,3 +650,31 @@ def test_a_refund_in_another_currency_is_not_counted() -> None:
     assert w.saga.question is not None
     assert w.saga.question.options[0].shares is None
     assert w.now > T0
+
+
+def test_a_supplier_that_no_longer_says_what_it_returns_is_asked_about_again() -> None:
+    w = booked()
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    w.policy_refund = "silent"
+    vote(w, ada="agree")
+    w.pass_time(w.now + 5 * MINUTE)
+    assert w.saga.question is not None
+    assert "not known yet" in w.saga.question.options[0].text
+    vote(w, ada="agree")
+    w.pass_time(w.now + HOUR)
+    assert w.saga.state == "MANUAL"
+    assert [call.at_least for call in calls(w, CancelOrder)] == [eur(21_000), None]
+
+
+def test_a_change_that_waits_is_asked_about_though_the_times_stay_and_once() -> None:
+    w = booked()
+    move(w, LEAVES, change_id="ch1")
+    assert "not when it leaves" in next(text for text in reversed(notes(w)) if "airline" in text)
+    assert options(w) == ["accept", "refund"]
+    w.accepts = [w.orders[order_id(w)]]  # accepted, and still in the order
+    all_vote(w, "accept")
+    w.pass_time(w.now + DAY)
+    assert w.saga.state == "COMPLETED"
+    assert w.saga.question is None
+    assert len(calls(w, AcceptChange)) == 1

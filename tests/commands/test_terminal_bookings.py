@@ -594,6 +594,36 @@ async def test_answers_go_to_the_newest_booking_of_this_room(talk: Any, server: 
     ]
 
 
+async def test_a_changed_flight_is_shown_with_what_comes_back_and_answered_beside_another_booking(
+    talk: Any, server: Server
+) -> None:
+    question = {
+        "id": "q7",
+        "kind": "supplier_change",
+        "to": [ADA, BEN],
+        "expiresAt": UNTIL,
+        "options": [
+            {"id": "accept", "text": "Fly at the new times: QF1 BER 2027-05-14 09:00 – LIS …."},
+            {
+                "id": "refund",
+                "text": "Give the flight up: 200.00 EUR of 268.00 EUR come back.",
+                "shares": [{"userId": ADA, "amount": eur(12_000)}],
+            },
+        ],
+    }
+    told = update(3, "The airline has moved your flight QF1.", status="booked", question=question)
+    lines = talk.bookings.update_lines(told, NAMES, ADA, ROOM)
+    assert lines[0] == "    — The airline has moved your flight QF1."
+    assert any("1  Fly at the new times" in line for line in lines)
+    assert any("come back. (you 120.00 EUR)" in line for line in lines)
+    assert "    /choose N answers." in lines
+    talk.bookings.learn(view(version=1, bookingId="b2"))
+    await terminal_bookings.choose(talk, "1")
+    assert server.asked == [
+        {"type": "booking.decide", "bookingId": "b1", "questionId": "q7", "optionId": "accept"}
+    ]
+
+
 async def test_after_a_restart_the_rooms_card_says_which_booking_there_is(
     talk: Any, server: Server
 ) -> None:

@@ -11,7 +11,7 @@ from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_h
 from actors.booking.payments import doubt_all
 from actors.booking.questions import AGREE, KEEP, ask, close
 from actors.booking.resplitting import plain
-from actors.booking.state import TERMINAL, Option, Part, Saga, SagaState
+from actors.booking.state import TERMINAL, Change, Option, Part, Saga, SagaState
 from actors.booking.steps import CallOff, Operate
 from actors.booking.timing import REFUND_AFTER, TICKET_AFTER
 from actors.booking.turn import Turn, is_order_busy
@@ -192,6 +192,14 @@ def _compensate(turn: Turn) -> None:
     unwind(turn, "The trip could not be booked. Everything is being given back.", is_ordered=True)
 
 
+def _settle_change(turn: Turn, part: Part, change: Change) -> None:
+    """What was decided about a supplier's change was seen to by hand."""
+    if part.is_gone or change.decision == "refund":
+        turn.put_part(replace(part, change=None, is_gone=True, is_given_back=True))
+    else:
+        record(turn, part)
+
+
 def _settle(turn: Turn, note: str) -> None:
     """The rest was done by hand: a stay that was not answered is booked, or a manual booking ends."""
     saga = turn.saga
@@ -210,9 +218,8 @@ def _settle(turn: Turn, note: str) -> None:
             if payment.has_refund_failed:
                 turn.put_payment(share.id, replace(payment, has_refund_failed=False))
     for part in turn.saga.parts:
-        if part.change is not None:  # what became of it was seen to by hand
-            record(turn, part)
-            turn.put_part(replace(turn.part(part.id), change=None, is_given_back=part.is_gone))
+        if part.change is not None:
+            _settle_change(turn, part, part.change)
     there = [p for p in turn.saga.parts if not p.is_dropped and not p.is_given_back]
     if there and all(is_booked(part) for part in there):
         complete(turn)

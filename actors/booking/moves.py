@@ -209,7 +209,7 @@ def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
 def cancelled(turn: Turn) -> None:
     turn.go("CANCELLED", deadlines=_afterwards(turn), next_look_at={}, tries={})
     paid = sum(p.captured - p.refunded for share in turn.saga.shares for p in share.payments)
-    if paid and not turn.saga.by_policy:
+    if paid and (turn.saga.manual_reason or not turn.saga.by_policy):
         turn.say("The trip is called off. Our team settles what is left with you.")
     elif any(part.change is not None and part.change.is_replaced for part in turn.saga.parts):
         turn.say(

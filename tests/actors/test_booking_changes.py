@@ -678,3 +678,20 @@ def test_a_change_that_waits_is_asked_about_though_the_times_stay_and_once() -> 
     assert w.saga.state == "COMPLETED"
     assert w.saga.question is None
     assert len(calls(w, AcceptChange)) == 1
+
+
+@pytest.mark.parametrize(("others", "end"), [((), "CANCELLED"), ((stay(),), "COMPLETED")])
+def test_what_a_person_gave_back_by_hand_is_given_back(others: tuple[Part, ...], end: str) -> None:
+    w = booked(timed(cancels="pre_ticket"), *others)
+    w.is_audited = False
+    move(w)
+    all_vote(w, "refund")
+    w.pass_time(w.now + HOUR)
+    assert w.saga.state == "MANUAL"
+    w.put(Operate(operator="op", action="settle", note="paid back by transfer"))
+    assert w.saga.state == end
+    assert [item.part_id for item in view(w.saga, "ada").itinerary or []] == [o.id for o in others]
+    if end == "CANCELLED":
+        assert "Our team settles what is left" in notes(w)[-1]
+    w.pass_time(w.now + DAY)
+    assert w.saga.question is None

@@ -1,4 +1,4 @@
-"""`main.py saga list|show|retry|compensate|settle|audit`: bookings that need an operator, in a terminal."""
+"""`main.py saga list|show|retry|compensate|settle|allow|audit`: bookings that need an operator, in a terminal."""
 
 import argparse
 import os
@@ -22,8 +22,10 @@ from core.config import Config
 from core.errors import Rejected
 from core.ports.bookings import Balance, BookingSummary, IntentRecord
 from core.ports.durable_timers import SetTimer
+from core.ports.fraud import ScreeningRow
 from core.telemetry import configure_logging
 from gateways.http.ports import DEFAULT_TENANT
+from inference.fraud.features import STORED
 from protocol.booking import BOOKING, OperateBooking
 from storage.postgres.bookings import PostgresBookings
 from storage.postgres.business_clock import PostgresBusinessOffset
@@ -51,10 +53,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     retry = actions.add_parser("retry", help="have it looked at again, and go on")
     compensate = actions.add_parser("compensate", help="undo what can be undone")
     settle = actions.add_parser("settle", help="the rest was done by hand: close it")
+    allow = actions.add_parser("allow", help="it was reviewed: it may go on")
     actions.add_parser("audit", help="every booking and its money, as JSON")
-    for one in (show, retry, compensate, settle):
+    for one in (show, retry, compensate, settle, allow):
         one.add_argument("booking", help="the booking's id, as `saga list` shows it")
-    for one in (retry, compensate, settle):
+    for one in (retry, compensate, settle, allow):
         one.add_argument("--note", default="", help="what was done, or why", required=one is settle)
 
 
@@ -83,9 +86,8 @@ async def _carry_out(config: Config, args: argparse.Namespace, console: Console)
         if args.action == "audit":
             print(msgspec.json.encode(await audited(database)).decode())
             return
-        found = await BookingTellings(bookings, PostgresUsers(database)).inspect(
-            DEFAULT_TENANT, args.booking
-        )
+        tellings = BookingTellings(bookings, PostgresUsers(database), features=STORED)
+        found = await tellings.inspect(DEFAULT_TENANT, args.booking)
         if found is None:
             raise Rejected("not_found", "There is no such booking.")
         if args.action == "show":
@@ -93,6 +95,7 @@ async def _carry_out(config: Config, args: argparse.Namespace, console: Console)
                 dict(found),
                 await bookings.intents(DEFAULT_TENANT, args.booking),
                 await bookings.balances(DEFAULT_TENANT, args.booking),
+                await bookings.screenings(DEFAULT_TENANT, args.booking),
                 console,
             )
             return
@@ -117,11 +120,14 @@ async def leave_word(database: Database, booking_id: str, action: Any, note: str
 def show_list(rows: Sequence[BookingSummary], console: Console) -> None:
     """What `list` prints."""
     table = _table("Bookings that do not go on by themselves")
-    for heading in ("booking", "state", "step", "total", "changed"):
+    for heading in ("booking", "state", "step", "total", "changed", "verdict", "score", "reasons"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         total = f"{row.total.amount} {row.total.currency}"
-        _row(table, row.booking_id, row.state, row.step, total, _at(row.changed_at))
+        said = ("", "", "")
+        if row.screening is not None:
+            said = (row.screening.verdict, *_why(row.screening))
+        _row(table, row.booking_id, row.state, row.step, total, _at(row.changed_at), *said)
     console.print(table if rows else "No booking is stuck.")
 
 
@@ -129,6 +135,7 @@ def show_one(
     booking: dict[str, Any],
     intents: Sequence[IntentRecord],
     balances: Sequence[Balance],
+    screenings: Sequence[ScreeningRow],
     console: Console,
 ) -> None:
     """What `show` prints."""
@@ -153,7 +160,12 @@ def show_one(
         money.add_column(heading, overflow="fold")
     for balance in balances:
         _row(money, balance.account, balance.currency, str(balance.amount))
-    console.print(calls, money)
+    said = _table("Screenings")
+    for heading in ("at", "verdict", "by", "score", "reasons"):
+        said.add_column(heading, overflow="fold")
+    for row in screenings:
+        _row(said, _at(row.at), row.verdict, row.by or row.model, *_why(row))
+    console.print(calls, money, *([said] if screenings else []))
 
 
 def _bookings(database: Database) -> PostgresBookings:
@@ -167,6 +179,11 @@ def _table(title: str) -> Table:
 def _row(table: Table, *cells: str) -> None:
     """Nothing in it is markup."""
     table.add_row(*(Text(cell) for cell in cells))
+
+
+def _why(row: ScreeningRow) -> tuple[str, str]:
+    """Score and reasons."""
+    return "" if row.score is None else f"{row.score:.3f}", ", ".join(row.reasons)
 
 
 def _at(millis: int) -> str:

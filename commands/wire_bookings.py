@@ -16,10 +16,12 @@ from core.actor import ActorSpec
 from core.config import Config
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.consolidator import Consolidator
+from core.ports.fraud import Screener
 from core.ports.inventory import Inventory, Priced
 from core.ports.payments import Payments
 from core.reference import Ref
 from gateways.http.ports import DEFAULT_TENANT
+from inference.fraud.features import STORED
 from protocol.addresses import Address
 from protocol.suppliers import Refused
 from protocol.travel import Query, SupplierOffer
@@ -29,7 +31,7 @@ SUPPLIERS_WITHIN: Final = 3.0
 
 
 class Bookings:
-    """Borrows: storage, the search over suppliers, the payment providers, the actors. `address`: the
+    """Borrows: storage, the search over suppliers, the payment providers, the screener, the actors. `address`: the
     server's own address, where no public one is set."""
 
     def __init__(
@@ -39,13 +41,14 @@ class Bookings:
         *,
         travel: Travel,
         payments: PaymentProviders,
+        screener: Screener,
         clock: Clock,
         business: BusinessClock,
         ids: Ids,
         address: Callable[[], str],
         ref_to: Callable[[Address], Ref[Any]],
     ) -> None:
-        self.tellings = BookingTellings(storage.bookings, storage.users)
+        self.tellings = BookingTellings(storage.bookings, storage.users, features=STORED)
         sites = sites_of(config)
         suppliers, providers = _Suppliers(travel), _Providers(payments)
         self._desks = DeskPorts(
@@ -72,6 +75,8 @@ class Bookings:
             users=storage.users,
             suppliers=suppliers,
             providers=providers,
+            histories=storage.histories,
+            screener=screener,
             clock=clock,
             business=business,
             return_url=lambda id: f"{config.public_url or address()}/bookings/{id}",

@@ -31,6 +31,7 @@ from storage.postgres.plans import PostgresPlans
 from storage.postgres.pool import Database
 from storage.postgres.rooms import PostgresRooms
 from storage.postgres.runs import PostgresRuns
+from storage.postgres.screenings import PostgresHistories, PostgresScreenings
 from storage.postgres.search import PostgresSearch, SearchIndex
 from storage.postgres.sessions import PostgresSessions
 from storage.postgres.shards import PostgresLeases
@@ -91,6 +92,8 @@ class Storage:
         self.bookings = PostgresBookings(database, on_stored=on_stored, on_timer_set=on_timer_set)
         self.trip_quotes = PostgresTripQuotes(database, clock)
         self.travellers = PostgresTravellers(database, key)
+        self.histories = PostgresHistories(database)
+        self.screenings = PostgresScreenings(database)
         self.plans = PostgresPlans(database, on_timer_set=on_timer_set)
         self.calendars = PostgresCalendars(database)
         self.captured_shares = PostgresCapturedShares(database)

@@ -34,6 +34,7 @@ from core.errors import Rejected
 from core.ids import ProcessIds
 from core.supervisor import ChildSpec
 from core.webhooks import Receptions
+from inference.fraud.screener import FraudScreener
 from protocol.close_codes import CloseCode
 from storage.asyncio_bridge import AsyncioBridge
 from storage.crash_files import CRASHES, CrashFiles
@@ -147,11 +148,13 @@ class Server:
         self.hooks = SupplierHooks(
             config, self.storage, self.travel, clock=clock, address=lambda: self.http_url
         )
+        self.screener = FraudScreener(clock)
         self.bookings = Bookings(
             config,
             self.storage,
             travel=self.travel,
             payments=self.payments,
+            screener=self.screener,
             clock=clock,
             business=self.time.business,
             ids=ids,

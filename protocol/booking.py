@@ -283,9 +283,9 @@ class ReplaceBooking(Value, frozen=True, kw_only=True):
 
 
 class OperateBooking(Value, frozen=True, kw_only=True):
-    """An operator's word. "settle": the rest was done by hand, `note` says what. `operator` is for
-    the record."""
+    """An operator's word. "settle": the rest was done by hand, `note` says what; "allow": what waits for a
+    review may go on. `operator` is for the record."""
 
     operator: str
-    action: Literal["retry", "compensate", "settle"]
+    action: Literal["retry", "compensate", "settle", "allow"]
     note: str = ""

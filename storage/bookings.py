@@ -15,7 +15,19 @@ STATUSES: Final = get_args(BookingStatus)
 STUCK_AFTER_MS: Final = 3_600_000
 TRAVELLERS_FOR: Final = 30 * 86_400.0
 QUOTES_FOR: Final = 30 * 86_400.0
-"""Seconds: travellers' data after the booking's end, quotes after they were made."""
+ATTEMPTS_FOR: Final = 31 * 86_400.0
+"""Seconds: travellers' data after the booking's end, quotes and attempts to pay after they were made."""
+
+DAY_MS: Final = 86_400_000
+MONTH_MS: Final = 30 * DAY_MS
+MOST_COUNTED: Final = 200
+"""Of somebody's bookings; of what they tried to pay with ten times as many."""
+MOST_SCREENED: Final = 500
+
+
+def made_at(booking_id: str) -> int:
+    """When its id was made, in ms of the wall clock: a UUIDv7's own time (RFC 9562 §5.7)."""
+    return int(booking_id[:8] + booking_id[9:13], 16)
 
 
 def quote_is_taken() -> Rejected:

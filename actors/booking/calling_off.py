@@ -11,6 +11,7 @@ from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_h
 from actors.booking.payments import doubt_all
 from actors.booking.questions import AGREE, KEEP, ask, close
 from actors.booking.resplitting import plain
+from actors.booking.screening import allow, say_by_hand, screen_again
 from actors.booking.state import TERMINAL, Change, Option, Part, Saga, SagaState
 from actors.booking.steps import CallOff, Operate
 from actors.booking.timing import REFUND_AFTER, TICKET_AFTER
@@ -23,6 +24,7 @@ FREE: Final[frozenset[SagaState]] = frozenset(
     {
         "COLLECTING",
         "RESPLIT",
+        "READY",
         "REPRICING",
         "RECONSENT",
         "ORDERING",
@@ -56,6 +58,7 @@ def call_off(turn: Turn, command: CallOff) -> bool:
             raise Rejected(
                 "conflict", "The booking is being made right now. Try again in a minute."
             )
+        turn.update(is_called_off=True)
         unwind(turn, CALLED_OFF)
         return True
     if saga.wants_refund or (saga.question is not None and saga.question.kind == "refund"):
@@ -126,7 +129,7 @@ def advance_refund(turn: Turn) -> None:
     close(turn)
     turn.set_deadline("refund", None)
     if answers == {AGREE}:
-        turn.update(by_policy=True)
+        turn.update(by_policy=True, is_called_off=True)
         for part in turn.saga.parts:
             turn.put_part(replace(part, refusal="", promised=None if part.is_gone else part.quoted))
         unwind(turn, "The organiser has called the trip off. What suppliers return is given back.")
@@ -143,9 +146,12 @@ def operate(turn: Turn, command: Operate) -> bool:
         case "retry":
             _retry(turn)
         case "compensate":
+            say_by_hand(turn, "deny", command.operator)
             _compensate(turn)
         case "settle":
             _settle(turn, command.note)
+        case "allow":
+            allow(turn, command.operator)
     return True
 
 
@@ -154,6 +160,7 @@ def _retry(turn: Turn) -> None:
     once more. (Said of a manual booking, only that it goes on from where it was.)"""
     saga = turn.saga
     was_asked = saga.state == "HOTEL_UNKNOWN"
+    screen_again(turn)
     turn.update(next_look_at={}, tries={}, is_stuck=False)
     if saga.state == "MANUAL" and saga.manual_from is not None:
         names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}

@@ -170,4 +170,27 @@ class FindAlternative(Value, frozen=True, kw_only=True, tag="find_alternative", 
     part_id: str
 
 
-Look = ReadPayment | FindPayments | Reprice | ReadOrder | FindOrders | QuoteRefund | FindAlternative
+class Card(Value, frozen=True, kw_only=True):
+    """With what a share is to be paid. `method`: the id that `provider` has of it."""
+
+    share_id: str
+    provider: str
+    method: str
+
+
+class Screen(Value, frozen=True, kw_only=True, tag="screen", tag_field="look"):
+    """Whether the booking looks like fraud, with these cards."""
+
+    cards: tuple[Card, ...]
+
+
+Look = (
+    ReadPayment
+    | FindPayments
+    | Reprice
+    | ReadOrder
+    | FindOrders
+    | QuoteRefund
+    | FindAlternative
+    | Screen
+)

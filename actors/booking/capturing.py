@@ -1,5 +1,6 @@
 """CAPTURING and CAPTURE_REPAIR: taking what everybody authorised (pure). APIS §10.3."""
 
+from actors.booking.cards import is_all_held, verdict_of
 from actors.booking.collecting import keep_payments
 from actors.booking.moves import SEATS_GONE, after_capture, capture, manual, repair, unwind
 from actors.booking.orders import flights_of
@@ -73,5 +74,9 @@ def advance_capture_repair(turn: Turn) -> None:
     saga = turn.saga
     if any(flight.is_gone for flight in flights_of(saga)):
         unwind(turn, SEATS_GONE)
-    elif all(is_held(saga, share, turn.now) for share in unpaid(saga)):
-        capture(turn)
+    elif is_all_held(saga, turn.now):
+        verdict = verdict_of(saga)
+        if verdict == "allow":
+            capture(turn)
+        elif verdict == "deny":
+            unwind(turn, "One payment could not be taken. Everything is being given back.")

@@ -1,17 +1,23 @@
 """What must hold of every stored saga (pure): the structural half of I1 to I6, for tests and audits."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from actors.booking.calls import CancelPayment, Capture, Confirm, Hold, Release, TellReplaced
+from actors.booking.cards import verdict_of
 from actors.booking.orders import flights_of, is_booked, is_live, is_ticketed, may_exist
 from actors.booking.payments import is_dead, is_paid, last
-from actors.booking.state import TERMINAL, Part, Payment, Saga, Share
+from actors.booking.state import TERMINAL, Part, Payment, Saga, SagaState, Share
 from actors.booking.turn import is_payment_busy, payment_subject
+
+_GOES_ON: Final[frozenset[SagaState]] = frozenset(
+    {"REPRICING", "ORDERING", "ORDER_UNKNOWN", "HELD", "CAPTURING"}
+)
 
 
 def check(saga: Saga) -> list[str]:
     """What is wrong with it; empty when nothing is."""
-    return [*_sums(saga), *_calls(saga), *_ends(saga)]
+    return [*_sums(saga), *_calls(saga), *_verdict(saga), *_ends(saga)]
 
 
 def _sums(saga: Saga) -> Iterator[str]:
@@ -56,6 +62,12 @@ def _calls(saga: Saga) -> Iterator[str]:
             is_buying = not part.holds and saga.state not in ("UNWINDING", "MANUAL")
         if is_buying and not all(is_paid(share) for share in saga.shares):
             yield "I3: something is bought before everything is captured"
+
+
+def _verdict(saga: Saga) -> Iterator[str]:
+    """Only of those that were opened since there is one: before that nobody was asked."""
+    if saga.state in _GOES_ON and verdict_of(saga) != "allow":
+        yield "S: it goes on though nobody has allowed it with these cards"
 
 
 def _ends(saga: Saga) -> Iterator[str]:

@@ -4,7 +4,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from actors.booking.moves import first_expiry, reprice, resplit, unwind
+from actors.booking.attempts import note_attempt
+from actors.booking.moves import first_expiry, ready, resplit, unwind
 from actors.booking.payments import (
     call_authorise,
     decline,
@@ -121,11 +122,11 @@ def name_traveller(turn: Turn, command: TravellerNamed) -> bool:
 
 
 def advance_collecting(turn: Turn) -> None:
-    """COLLECTING and RESPLIT: on to the price when nothing is missing."""
+    """COLLECTING and RESPLIT: on when nothing is missing."""
     keep_payments(turn)
     saga = turn.saga
     if not missing_shares(saga, turn.now) and not missing_seats(saga):
-        reprice(turn)
+        ready(turn)
     elif saga.state == "RESPLIT":
         ask_organiser(turn, saga.deadlines.get("resplit", turn.now))
     elif any(share.is_out and share.amount.amount for share in saga.shares):
@@ -174,6 +175,7 @@ def _pursue(turn: Turn, share: Share, payment: Payment) -> None:
     elif share.method is not None:
         method = share.method
         turn.put_share(replace(share, method=None))
+        note_attempt(turn, share.id, payment, method)
         call_authorise(turn, turn.share(share.id), payment, method, payment.attempt + 1)
     elif payment.method is not None and _is_agreed(payment):
         call_authorise(turn, share, payment, payment.method, payment.attempt + 1)

@@ -1,11 +1,12 @@
 """What happens when time runs out, state by state (pure). Each takes effect at its own time."""
 
 from actors.booking.inquiring import FORECAST, INQUIRY, inquiry_ran_out
-from actors.booking.moves import manual, resplit, unwind
+from actors.booking.moves import NOT_TAKEN, manual, resplit, unwind
 from actors.booking.orders import flights_of
 from actors.booking.payments import doubt
 from actors.booking.pricing import NO_PRICE, is_about_price
 from actors.booking.questions import close
+from actors.booking.screening import review_ran_out
 from actors.booking.state import Saga
 from actors.booking.stays import hotel_ran_out
 from actors.booking.supplier_changes import decide
@@ -35,6 +36,8 @@ def ran_out(turn: Turn, name: str) -> None:
             resplit(turn)
         case "resplit", "RESPLIT":
             unwind(turn, "Nobody decided how to go on in time. Nobody pays.")
+        case "review", "READY" | "CAPTURE_REPAIR":
+            review_ran_out(turn)
         case "reprice", "REPRICING":
             unwind(turn, NO_PRICE)
         case "reconsent", "RECONSENT":
@@ -53,7 +56,7 @@ def ran_out(turn: Turn, name: str) -> None:
         case "held", "HOTEL" | "HOTEL_UNKNOWN":
             hotel_ran_out(turn)
         case "repair", "CAPTURE_REPAIR":
-            unwind(turn, "One payment could not be taken in time. Everything is being given back.")
+            unwind(turn, NOT_TAKEN)
         case "ticketing", "TICKETING":
             _no_tickets(turn)
         case "refund", _:

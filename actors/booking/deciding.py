@@ -29,6 +29,7 @@ def _decided(turn: Turn, option_id: str) -> None:
     shares = dict(shares_of(turn.saga, option_id))
     close(turn)
     if option_id == CANCEL:
+        turn.update(is_called_off=True)
         unwind(turn, "The organiser has called the trip off. Nobody pays.")
     elif option_id == COVER:
         apply_split(turn, shares)

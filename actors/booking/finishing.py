@@ -70,6 +70,8 @@ def finished(before: Saga, turn: Turn, *, is_wake: bool) -> Step:
         ended=tuple(turn.ended),
         postings=tuple(turn.postings),
         notice=notice,
+        screening=turn.screening,
+        attempts=tuple(turn.attempts),
     )
 
 

@@ -1,15 +1,17 @@
 """A step of the saga as it is stored, and what people are told of it (pure)."""
 
+from hashlib import sha256
 from typing import Final
 
 import msgspec
 
 from actors.booking.calls import Call
 from actors.booking.sites import op_of
-from actors.booking.state import TERMINAL, Saga
-from actors.booking.steps import Sentence, Step
+from actors.booking.state import TERMINAL, Saga, Screening
+from actors.booking.steps import Attempt, Sentence, Step
 from actors.booking.views import needs_operator, view
 from core.ports.bookings import (
+    AttemptRow,
     BookingEventRow,
     IntentRow,
     JournalStep,
@@ -17,6 +19,7 @@ from core.ports.bookings import (
     ResultRow,
 )
 from core.ports.durable_timers import CancelTimer, SetTimer, TimerChange
+from core.ports.fraud import ScreeningRow
 from protocol.addresses import Address
 from protocol.booking import BOOKING, BookingView, PaymentAction, Question
 from protocol.cards import title_of
@@ -102,7 +105,29 @@ def journal_step(
         postings=step.postings,
         event=event,
         timers=timers,
+        screening=None if step.screening is None else _screening(step.screening, at),
+        attempts=[_attempt(one) for one in step.attempts],
+        is_called_off=saga.is_called_off,
     )
+
+
+def _screening(screening: Screening, at: int) -> ScreeningRow:
+    found = screening.found
+    return ScreeningRow(
+        at=at,
+        verdict=found.verdict,
+        reasons=found.reasons,
+        score=found.score,
+        model=found.model,
+        features=found.features,
+        by=screening.by,
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptRow:
+    """Which method it was is only compared: a digest will do."""
+    digest = sha256(f"{attempt.provider}:{attempt.method}".encode()).digest()[:16]
+    return AttemptRow(user_id=attempt.user_id, method=digest, is_refused=attempt.is_refused)
 
 
 def wake_timer(saga: Saga, due_at: int | None) -> TimerChange:

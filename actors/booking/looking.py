@@ -3,13 +3,23 @@
 from collections.abc import Iterator
 from typing import Final
 
-from actors.booking.calls import FindOrders, FindPayments, Look, ReadOrder, ReadPayment, Reprice
+from actors.booking.calls import (
+    FindOrders,
+    FindPayments,
+    Look,
+    ReadOrder,
+    ReadPayment,
+    Reprice,
+    Screen,
+)
+from actors.booking.cards import cards_of, wants_screening
 from actors.booking.orders import is_ticketed, reference
 from actors.booking.payments import id_of, is_dead
 from actors.booking.state import TERMINAL, Part, Payment, Saga, Share
 from actors.booking.timing import AGAIN_AT_LATEST, DEAD_MAN, HOUR
 from actors.booking.turn import (
     FIND,
+    SCREEN,
     Turn,
     is_order_busy,
     is_payment_busy,
@@ -64,6 +74,8 @@ def _wants(saga: Saga) -> Iterator[tuple[str, Look]]:
             if payment.must_find
         )
         yield FIND, FindPayments(since=since - _LISTED_BEFORE)
+    if wants_screening(saga):
+        yield SCREEN, Screen(cards=cards_of(saga))
     for part in saga.parts:
         yield from _wants_of(saga, part)
 

@@ -28,6 +28,7 @@ from actors.booking.calls import (
     Refund,
     Release,
     Reprice,
+    Screen,
     TellReplaced,
 )
 from actors.booking.capturing import advance_capture_repair, advance_capturing
@@ -51,6 +52,7 @@ from actors.booking.payment_calls import payment_call_ended, payment_looked, sus
 from actors.booking.payments import doubt, is_stray, undo
 from actors.booking.pricing import advance_reconsent, advance_repricing
 from actors.booking.replacing import tell_replaced, told_ended
+from actors.booking.screening import advance_ready, screened
 from actors.booking.state import TERMINAL, Part, Saga
 from actors.booking.stays import advance_hotel, advance_hotel_unknown
 from actors.booking.steps import (
@@ -174,6 +176,8 @@ def _looked(turn: Turn, looked: Looked) -> bool:
             priced(turn, looked.look, looked.outcome)
         case QuoteRefund() | FindAlternative():
             inquired(turn, looked.look, looked.outcome)
+        case Screen():
+            screened(turn, looked.look, looked.outcome)
         case _:
             assert_never(looked.look)
     return True
@@ -214,6 +218,8 @@ def _advance_once(turn: Turn) -> None:
     match turn.saga.state:
         case "COLLECTING" | "RESPLIT":
             advance_collecting(turn)
+        case "READY":
+            advance_ready(turn)
         case "REPRICING":
             advance_repricing(turn)
         case "RECONSENT":

@@ -23,14 +23,17 @@ from actors.booking.timing import (
     REPAIR_AFTER,
     REPRICE_AFTER,
     RESPLIT_AFTER,
+    REVIEW_AFTER,
     STAY_AFTER,
     TICKET_AFTER,
     UNKNOWN_AFTER,
 )
-from actors.booking.turn import Turn
+from actors.booking.turn import SCREEN, Turn
 from actors.booking.watching import begin_watch
 
 QUOTE_AGAIN = "The price or the seats are gone. Ask for a new quote: nobody pays for this one."
+
+NOT_TAKEN = "One payment could not be taken in time. Everything is being given back."
 
 SEATS_GONE = "The airline let the seats go. Everything is being given back."
 
@@ -82,8 +85,15 @@ def resplit(turn: Turn) -> None:
         )
 
 
+def ready(turn: Turn) -> None:
+    """Everything is authorised, and everybody named: may it go on?"""
+    close(turn)
+    turn.settled(SCREEN)
+    turn.go("READY", deadlines={"review": turn.now + REVIEW_AFTER})
+
+
 def reprice(turn: Turn) -> None:
-    """Everything is authorised: what does it cost now?"""
+    """It may go on: what does it cost now?"""
     if turn.saga.rounds >= MAX_ROUNDS:
         unwind(turn, QUOTE_AGAIN)
         return

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from actors.booking.attempts import note_refusal
 from actors.booking.calls import (
     Authorise,
     CancelPayment,
@@ -313,7 +314,10 @@ def observe(
         is_doubtful=False,
         must_find=False,
     )
+    was_declined = payment.declined is not None
     payment = _attempt_after(turn, payment, seen, is_answer=is_answer)
+    if not was_declined:
+        note_refusal(turn, share_id, payment)
     if seen.has_expired:
         payment = replace(payment, is_lost=True)
     if seen.status == "authorized" and not payment.was_held:
@@ -366,7 +370,11 @@ def lose(turn: Turn, share_id: str, payment: Payment) -> None:
 
 def decline(turn: Turn, share_id: str, payment: Payment, declined: Declined | None) -> None:
     """The newest attempt has ended without money being held."""
-    turn.put_payment(share_id, replace(payment, is_asked=False, declined=declined or _NO_REASON))
+    was_declined = payment.declined is not None
+    payment = replace(payment, is_asked=False, declined=declined or _NO_REASON)
+    turn.put_payment(share_id, payment)
+    if not was_declined:
+        note_refusal(turn, share_id, payment)
 
 
 def _merged(before: PaymentState | None, now: PaymentState) -> PaymentState:

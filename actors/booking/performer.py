@@ -28,8 +28,10 @@ from actors.booking.calls import (
     Refund,
     Release,
     Reprice,
+    Screen,
     TellReplaced,
 )
+from actors.booking.facts import facts_of
 from actors.booking.orders import seats_of
 from actors.booking.payments import PaymentCall, provider_of_call, providers_to_search
 from actors.booking.ports import BookingPorts
@@ -261,8 +263,21 @@ async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
             if isinstance(what, QuoteRefund):
                 return await inventory.quote_refund(what.order_id)
             return await _find_orders(ports, inventory, part, what)
+        case Screen():
+            return await _screen(ports, saga)
         case _:
             assert_never(what)
+
+
+async def _screen(ports: BookingPorts, saga: Saga) -> LookOutcome:
+    facts = facts_of(saga, ports.business.business_ms())
+    histories = await ports.histories.of(
+        saga.tenant_id,
+        [payer.user_id for payer in facts.payers],
+        before=saga.booking_id,
+        now=ports.clock.now_ms(),
+    )
+    return await ports.screener.screen(facts, histories)
 
 
 async def _find_payments(ports: BookingPorts, saga: Saga, what: FindPayments) -> LookOutcome:

@@ -12,6 +12,7 @@ from core.ports.bookings import Bookings, Travellers, TripQuotes
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.consolidator import Consolidator
 from core.ports.durable_timers import DurableTimers
+from core.ports.fraud import Histories, Screener
 from core.ports.inventory import Inventory, Priced
 from core.ports.leases import Leases
 from core.ports.offers import Offers
@@ -101,6 +102,8 @@ class BookingPorts:
     users: Users
     suppliers: Suppliers
     providers: Providers
+    histories: Histories
+    screener: Screener
     clock: Clock
     business: BusinessClock
     return_url: Callable[[str], str | None] = lambda _: None

@@ -3,6 +3,7 @@
 from typing import Final
 
 from actors.booking.calls import Capture, OpenPayment
+from actors.booking.cards import is_in_review
 from actors.booking.payments import is_dead, last
 from actors.booking.state import Saga, SagaState, Share
 from protocol.booking import BookingStatus, ParticipantState
@@ -10,6 +11,7 @@ from protocol.booking import BookingStatus, ParticipantState
 STATUS: Final[dict[SagaState, BookingStatus]] = {
     "COLLECTING": "collecting",
     "RESPLIT": "action_needed",
+    "READY": "booking",
     "REPRICING": "booking",
     "RECONSENT": "action_needed",
     "ORDERING": "booking",
@@ -100,7 +102,7 @@ def _open(saga: Saga, share: Share, now: int) -> ParticipantState:
 
 def needs_operator(saga: Saga) -> bool:
     """Whether somebody of the platform should look at it: for the list of stuck bookings."""
-    if saga.state == "MANUAL" or saga.is_stuck:
+    if saga.state == "MANUAL" or saga.is_stuck or is_in_review(saga):
         return True
     return saga.state == "HOTEL_UNKNOWN" and any(
         part.is_doubtful and not part.finds for part in saga.parts

@@ -4,9 +4,10 @@ from typing import Literal
 
 from msgspec import field
 
-from actors.booking.calls import Call
+from actors.booking.calls import Call, Card
 from protocol.booking import ParticipantState, TravellerType
 from protocol.frames import Money, Value
+from protocol.fraud import Screened
 from protocol.ids import Millis
 from protocol.payments import Declined, PaymentState
 from protocol.travel import Itinerary, OfferKind, OrderState, Query, SupplierOffer
@@ -14,6 +15,7 @@ from protocol.travel import Itinerary, OfferKind, OrderState, Query, SupplierOff
 SagaState = Literal[
     "COLLECTING",
     "RESPLIT",
+    "READY",
     "REPRICING",
     "RECONSENT",
     "ORDERING",
@@ -78,7 +80,8 @@ class Share(Value, frozen=True, kw_only=True):
     `split_version` that they agreed to. `client_ids`: attempts that were taken, newest last.
     `method`: approved, and not sent yet; `provider`: whose it is, as a payment has it. `is_out`: pays nothing any more, and had said no or was left
     out. `barred`: methods that must never be tried again. `spent`: minor units of what was captured
-    that went to suppliers."""
+    that went to suppliers. `attempts`, `declines`: how often a method was tried and was refused; `methods`:
+    different ones that were tried, newest last."""
 
     id: str
     user_id: str
@@ -92,6 +95,9 @@ class Share(Value, frozen=True, kw_only=True):
     barred: tuple[str, ...] = ()
     spent: int = 0
     provider: str = ""
+    attempts: int = 0
+    declines: int = 0
+    methods: tuple[str, ...] = ()
 
 
 class Alternative(Value, frozen=True, kw_only=True):
@@ -215,6 +221,15 @@ class Asked(Value, frozen=True, kw_only=True):
     part_id: str = ""
 
 
+class Screening(Value, frozen=True, kw_only=True):
+    """What was said of the booking with these cards, the last time. `by`: the operator whose word the verdict
+    is; empty: the screener's."""
+
+    cards: tuple[Card, ...]
+    found: Screened
+    by: str = ""
+
+
 class Provider(Value, frozen=True, kw_only=True):
     """A payment provider at create. `unit`, `least`: minor units of the booking's currency. Times in
     milliseconds: how long an authorisation lasts at least, and a repeated key is answered alike."""
@@ -237,7 +252,7 @@ class Saga(Value, frozen=True, kw_only=True):
     `by_policy`: called off when suppliers keep a part; `by_operator`: undone at the word of one, who has
     called off what was booked. `wants_refund`: the organiser wants to call off what is booked, and is asked once
     suppliers said what they return. `changes`: how many changes of suppliers were seen. `replaces`: the booking
-    of which this one takes a part's place; `has_told`: that one knows how it ended."""
+    of which this one takes a part's place; `has_told`: that one knows how it ended. `screening`: the newest verdict; `is_called_off`: people themselves ended it."""
 
     booking_id: str
     tenant_id: int
@@ -278,3 +293,5 @@ class Saga(Value, frozen=True, kw_only=True):
     changes: int = 0
     replaces: str | None = None
     has_told: bool = False
+    screening: Screening | None = None
+    is_called_off: bool = False

@@ -11,8 +11,9 @@ from typing import Literal
 from msgspec import field as defaulted
 
 from actors.booking.calls import Call, Look
-from actors.booking.state import Alternative, Part, Provider, Saga, Seat
+from actors.booking.state import Alternative, Part, Provider, Saga, Screening, Seat
 from protocol.frames import Value
+from protocol.fraud import Screened
 from protocol.ids import Millis
 from protocol.ledger import Posting
 from protocol.payments import (
@@ -99,10 +100,11 @@ class TravellerNamed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operate:
     """An operator's word for a saga that is stuck or `manual`. "retry": look again and go on; "compensate":
-    undo what can be undone; "settle": the rest was done by hand, `note` says what."""
+    undo what can be undone; "settle": the rest was done by hand, `note` says what; "allow": what waits
+    for a review may go on."""
 
     operator: str
-    action: Literal["retry", "compensate", "settle"]
+    action: Literal["retry", "compensate", "settle", "allow"]
     note: str = ""
 
 
@@ -199,6 +201,7 @@ LookOutcome = (
     | PricedToday
     | RefundQuoted
     | AlternativeFound
+    | Screened
     | Refused
     | NotThere
     | NotSeen
@@ -266,11 +269,24 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A method was tried, or (`is_refused`) turned out to be refused. `provider` by its name."""
+
+    user_id: str
+    provider: str
+    method: str
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One change. `ended`: intents whose outcome this step records: (seq, word, detail for operators)."""
+    """One change. `ended`: intents whose outcome this step records: (seq, word, detail for operators).
+    `screening`: a verdict, or an operator's word about one."""
 
     saga: Saga
     intents: tuple[Intent, ...] = ()
     ended: tuple[tuple[int, str, str], ...] = ()
     postings: tuple[Posting, ...] = ()
     notice: Notice | None = None
+    screening: Screening | None = None
+    attempts: tuple[Attempt, ...] = ()

@@ -14,7 +14,7 @@ from babel.numbers import format_currency
 
 from actors.booking.journal import Told, options_of, told_of, unpacked
 from actors.booking.sites import op_of
-from actors.booking.state import Saga
+from actors.booking.state import Saga, Screening
 from actors.booking.steps import Sentence
 from actors.booking.views import seen_by, view
 from core.delivery import Delivery
@@ -136,10 +136,11 @@ def _worded_view(
 
 
 class BookingTellings:
-    """Implements `core.ports.bookings.Tellings`. Borrows: bookings, users."""
+    """Implements `core.ports.bookings.Tellings`. Borrows: bookings, users. `features`: what a screener's are
+    called, in their order."""
 
-    def __init__(self, bookings: Bookings, users: Users) -> None:
-        self._bookings, self._users = bookings, users
+    def __init__(self, bookings: Bookings, users: Users, *, features: Sequence[str] = ()) -> None:
+        self._bookings, self._users, self._features = bookings, users, features
 
     async def update(
         self, tenant_id: int, user_id: str, booking_id: str, version: int
@@ -163,14 +164,15 @@ class BookingTellings:
 
     async def inspect(self, tenant_id: int, booking_id: str) -> Mapping[str, Any] | None:
         stored = await self._bookings.load(tenant_id, booking_id)
-        return None if stored is None else inspected(unpacked(stored.snapshot))
+        return None if stored is None else inspected(unpacked(stored.snapshot), self._features)
 
 
-def inspected(saga: Saga) -> Mapping[str, Any]:
+def inspected(saga: Saga, features: Sequence[str] = ()) -> Mapping[str, Any]:
     """As `Tellings.inspect`."""
     blank = msgspec.structs.replace(saga, parts=(), shares=(), pending=(), seats=(), question=None)
     whole: dict[str, Any] = msgspec.to_builtins(blank)
     shown = {name: value for name, value in whole.items() if name not in _HIDDEN}
+    shown["screening"] = None if saga.screening is None else _inspected(saga.screening, features)
     shown["pending"] = [
         {"seq": one.seq, "op": op_of(one.call), "at": one.at} for one in saga.pending
     ]
@@ -206,7 +208,22 @@ def inspected(saga: Saga) -> Mapping[str, Any]:
     return shown
 
 
-_HIDDEN: Final = frozenset({"parts", "shares", "pending", "seats", "question"})
+def _inspected(screening: Screening, names: Sequence[str]) -> Mapping[str, Any]:
+    """Features of a model that counts others than `names` are numbered."""
+    found = screening.found
+    if len(names) != len(found.features):
+        names = [str(number) for number in range(len(found.features))]
+    return {
+        "verdict": found.verdict,
+        "reasons": list(found.reasons),
+        "score": found.score,
+        "model": found.model,
+        "features": dict(zip(names, found.features, strict=True)),
+        "by": screening.by,
+    }
+
+
+_HIDDEN: Final = frozenset({"parts", "shares", "pending", "seats", "question", "screening"})
 """Shown in part, or not at all."""
 
 

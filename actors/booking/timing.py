@@ -18,6 +18,8 @@ RESPLIT_AFTER: Final = 12 * HOUR
 RECONSENT_AFTER: Final = 6 * HOUR
 COLLECT_AGAIN: Final = 6 * HOUR
 REFUND_AFTER: Final = 12 * HOUR
+REVIEW_AFTER: Final = HOUR
+"""How long a booking waits for a screener's word, and then for an operator's."""
 REPRICE_AFTER: Final = 2 * MINUTE
 REPRICE_TRIES: Final = 3
 MAX_ROUNDS: Final = 4

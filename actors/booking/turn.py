@@ -6,8 +6,17 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.calls import Call, Hold, OpenPayment
-from actors.booking.state import Part, Payment, Pending, Saga, SagaState, Seat, Share
-from actors.booking.steps import Intent, Sentence
+from actors.booking.state import (
+    Part,
+    Payment,
+    Pending,
+    Saga,
+    SagaState,
+    Screening,
+    Seat,
+    Share,
+)
+from actors.booking.steps import Attempt, Intent, Sentence
 from actors.booking.timing import backoff
 from protocol.ledger import Entry, Posting
 
@@ -25,6 +34,8 @@ class Turn:
         self.intents: list[Intent] = []
         self.ended: list[tuple[int, str, str]] = []
         self.postings: list[Posting] = []
+        self.attempts: list[Attempt] = []
+        self.screening: Screening | None = None
         self.note: Sentence | None = None
         self.notes: dict[str, Sentence] = {}
         self._is_news = False
@@ -109,6 +120,11 @@ class Turn:
         self.intents.append(Intent(seq=seq, call=call))
         return seq
 
+    def judge(self, screening: Screening) -> None:
+        """A verdict, or an operator's word about one: kept with the step. People are told nothing of it."""
+        self.update(screening=screening)
+        self.screening = screening
+
     def post(
         self, name: str, intent: int, entries: Iterable[tuple[str, int]], *, is_memo: bool = False
     ) -> None:
@@ -180,6 +196,9 @@ booking that is replaced."""
 
 FIND: Final = "find"
 """The subject of the list of all payments."""
+
+SCREEN: Final = "screen"
+"""The subject of looks at whether the booking may go on."""
 
 
 def is_payment_busy(saga: Saga, share_id: str, payment: Payment) -> bool:

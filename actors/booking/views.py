@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
+from actors.booking.cards import is_judged
 from actors.booking.orders import flights_of
 from actors.booking.payments import last
 from actors.booking.resplitting import missing_seats
@@ -24,9 +25,13 @@ from protocol.cards import title_of
 from protocol.frames import Money
 from protocol.money import decimal_text
 
+_CHECKED: Final = "Everything is reserved on your cards. The booking is being checked."
+"""Whether somebody has to look at it first is nobody's business."""
+
 _STEPS: Final[dict[SagaState, str]] = {
     "RESPLIT": "A share is missing: the organiser decides how to go on.",
-    "REPRICING": "Everything is reserved on your cards. The price is being checked.",
+    "READY": _CHECKED,
+    "REPRICING": _CHECKED,
     "RECONSENT": "The amounts have changed: whoever pays more is asked.",
     "ORDERING": "The flight is being reserved.",
     "ORDER_UNKNOWN": "The airline has not answered. We are finding out whether the seats are yours.",
@@ -64,6 +69,8 @@ def step_of(saga: Saga) -> str:
         if flights_of(saga):
             return "The seats are reserved. The payments are being taken."
         return "The payments are being taken."
+    if saga.state == "CAPTURE_REPAIR" and is_judged(saga):
+        return _CHECKED
     if saga.state == "COMPLETED":
         return _step_afterwards(saga)
     return _STEPS[saga.state]

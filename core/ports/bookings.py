@@ -51,6 +51,16 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """Somebody tried a method to pay with, or (`is_refused`) it turned out to be refused. `method`: a digest, 16
+    bytes, by which it is told from others. At the step's time; kept for 31 days."""
+
+    user_id: str
+    method: bytes
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParticipantRow:
     user_id: str
     amount: Money
@@ -69,7 +79,8 @@ class BookingEventRow:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalStep:
     """`revision`: the new one; the stored one is that minus one. `at`: wall clock. `event` is also told
-    by the outbox (topic `booking.told`, key the booking's id, `first` = `last` = version)."""
+    by the outbox (topic `booking.told`, key the booking's id, `first` = `last` = version).
+    `is_called_off`: its people ended it themselves."""
 
     tenant_id: int
     booking_id: str
@@ -91,6 +102,8 @@ class JournalStep:
     event: BookingEventRow | None = None
     timers: Sequence[TimerChange] = ()
     screening: ScreeningRow | None = None
+    attempts: Sequence[AttemptRow] = ()
+    is_called_off: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +133,7 @@ class StoredBooking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingSummary:
-    """A row of somebody's list, or of an operator's."""
+    """A row of somebody's list, or of an operator's. `screening`: the newest, in an operator's."""
 
     booking_id: str
     room_id: str | None
@@ -134,6 +147,7 @@ class BookingSummary:
     changed_at: int
     needs_operator: bool
     participants: Sequence[ParticipantRow] = ()
+    screening: ScreeningRow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,10 +239,13 @@ class Bookings(Protocol):
 
     async def stuck(self, *, now: int, limit: int) -> Sequence[BookingSummary]:
         """Not terminal, and an operator is needed, or nothing has changed though a deadline is an hour
-        past. Oldest change first."""
+        past. Oldest change first; those of them that an operator is needed for with their `screening`."""
 
     async def intents(self, tenant_id: int, booking_id: str) -> Sequence[IntentRecord]:
         """Ascending."""
+
+    async def screenings(self, tenant_id: int, booking_id: str) -> Sequence[ScreeningRow]:
+        """All verdicts on it and operators' words about them, in their order."""
 
     async def balances(self, tenant_id: int, booking_id: str) -> Sequence[Balance]:
         """Of all accounts that the booking's postings touched, from them alone; zero ones too."""

@@ -5,12 +5,23 @@ A verdict is never shown to those it is about: its reasons are for operators and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from protocol.frames import Value
+from protocol.fraud import Screened, Verdict
 from protocol.ids import Millis
 
-Verdict = Literal["allow", "review", "deny"]
+__all__ = [
+    "BookingFacts",
+    "Histories",
+    "PastScreening",
+    "PayerFacts",
+    "PayerHistory",
+    "Screened",
+    "Screener",
+    "ScreeningRow",
+    "Screenings",
+    "Verdict",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +72,6 @@ class BookingFacts:
     stays: int
     is_one_way: bool
     rounds: int = 0
-
-
-class Screened(Value, frozen=True, kw_only=True, tag="screened", tag_field="ended"):
-    """`reasons`: words for operators (`many_declines`, …), the strongest first. `score`: the model's, higher
-    is stranger; None: rules alone have spoken. `model`: whose it is: "rules", or a version. `features`: what the
-    model saw, in the order of its own list; kept for the next fit."""
-
-    verdict: Verdict
-    reasons: tuple[str, ...] = ()
-    score: float | None = None
-    model: str = "rules"
-    features: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from msgspec import Meta
 from core.errors import Rejected
 from core.identity import Permission
 from core.ports.bookings import Balance, IntentRecord
+from core.ports.fraud import ScreeningRow
 from core.texts import sentence
 from gateways.http.bookings import BookingItem, item_of
 from gateways.http.problems import FieldProblem, InvalidFields
@@ -18,11 +19,23 @@ _BREAKERS: Final = ("closed", "half_open", "open")
 _NOTE: Final = sentence("Say what was done by hand.")
 
 
+class ScreeningItem(View, frozen=True):
+    """What was said of a booking, and by whom: an operator, or (`by` empty) the screener's `model`."""
+
+    at: int
+    verdict: str
+    reasons: list[str]
+    score: float | None
+    model: str
+    by: str
+
+
 class StuckItem(BookingItem, frozen=True):
     """A booking that waits for an operator, or for too long."""
 
     state: str
     needs_operator: bool
+    screening: ScreeningItem | None = None
 
 
 class StuckItems(View, frozen=True):
@@ -57,6 +70,7 @@ class OperatedBooking(View, frozen=True):
     booking: dict[str, Any]
     intents: list[IntentItem]
     balances: list[BalanceItem]
+    screenings: list[ScreeningItem]
 
 
 class Word(Body, frozen=True):
@@ -87,7 +101,15 @@ async def list_stuck(call: Call) -> Reply:
     for row in rows:
         item = item_of(row, call.locale)
         fields = {name: getattr(item, name) for name in item.__struct_fields__}
-        items.append(StuckItem(**fields, state=row.state, needs_operator=row.needs_operator))
+        screening = None if row.screening is None else _screening(row.screening)
+        items.append(
+            StuckItem(
+                **fields,
+                state=row.state,
+                needs_operator=row.needs_operator,
+                screening=screening,
+            )
+        )
     return json_reply(StuckItems(items=items))
 
 
@@ -96,7 +118,10 @@ async def inspect_booking(call: Call) -> Reply:
     return json_reply(await _inspected(call))
 
 
-def _operation(action: Literal["retry", "compensate", "settle"]) -> Any:
+Action = Literal["retry", "compensate", "settle", "allow"]
+
+
+def _operation(action: Action) -> Any:
     async def operated(call: Call) -> Reply:
         note = call.body.note
         if action == "settle" and not note.strip():
@@ -130,6 +155,9 @@ async def _inspected(call: Call) -> OperatedBooking:
         booking=cast("dict[str, Any]", booking),
         intents=[_intent(one) for one in await ports.bookings.intents(tenant_id, booking_id)],
         balances=[_balance(one) for one in await ports.bookings.balances(tenant_id, booking_id)],
+        screenings=[
+            _screening(one) for one in await ports.bookings.screenings(tenant_id, booking_id)
+        ],
     )
 
 
@@ -145,6 +173,17 @@ def _intent(one: IntentRecord) -> IntentItem:
     )
 
 
+def _screening(one: ScreeningRow) -> ScreeningItem:
+    return ScreeningItem(
+        at=one.at,
+        verdict=one.verdict,
+        reasons=list(one.reasons),
+        score=one.score,
+        model=one.model,
+        by=one.by,
+    )
+
+
 def _balance(one: Balance) -> BalanceItem:
     return BalanceItem(account=one.account, currency=one.currency, amount=one.amount)
 
@@ -152,7 +191,7 @@ def _balance(one: Balance) -> BalanceItem:
 _ONE: Final = f"{API}/admin/bookings/{{id}}"
 
 
-def _route(action: Literal["retry", "compensate", "settle"], name: str, summary: str) -> Route:
+def _route(action: Action, name: str, summary: str) -> Route:
     return Route(
         method="POST",
         path=f"{_ONE}/{action}",
@@ -190,6 +229,7 @@ ROUTES: Final = (
     _route("retry", "retryBooking", "Have a booking looked at again, and go on"),
     _route("compensate", "compensateBooking", "Undo what can be undone of a booking"),
     _route("settle", "settleBooking", "Close a booking whose rest was done by hand"),
+    _route("allow", "allowBooking", "Let a booking go on that waits for a review"),
     Route(
         method="GET",
         path=f"{API}/admin/suppliers",

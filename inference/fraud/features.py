@@ -144,6 +144,10 @@ def stored(features: Sequence[float]) -> tuple[float, ...]:
     return (float(SCHEMA), *features)
 
 
+STORED: Final = ("schema", *FEATURES)
+"""What the numbers that `stored` gives are called."""
+
+
 def read(kept: Sequence[float]) -> tuple[float, ...] | None:
     """What `stored` kept; None: another list, or none."""
     if len(kept) != len(FEATURES) + 1 or kept[0] != SCHEMA:

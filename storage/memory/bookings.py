@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import trio
@@ -18,6 +19,7 @@ from core.ports.bookings import (
     StoredBooking,
 )
 from core.ports.durable_timers import SetTimer
+from core.ports.fraud import ScreeningRow
 from protocol.ledger import Posting
 from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan
 from storage.memory.stored_bookings import StoredBookings, StoredRow
@@ -92,11 +94,15 @@ class MemoryBookings:
         rows = await self._cross("stuck", lambda: list(self.stored.rows.values()))
         stuck = [row for row in rows if row.stuck_from is not None and row.stuck_from <= now]
         stuck.sort(key=lambda row: (row.step.at, row.step.booking_id))
-        return [_summary(row) for row in stuck[:limit]]
+        return [_for_operators(row) for row in stuck[:limit]]
 
     async def intents(self, tenant_id: int, booking_id: str) -> Sequence[IntentRecord]:
         row = await self._row("intents", tenant_id, booking_id)
         return [] if row is None else [intent.record for _, intent in sorted(row.intents.items())]
+
+    async def screenings(self, tenant_id: int, booking_id: str) -> Sequence[ScreeningRow]:
+        row = await self._row("screenings", tenant_id, booking_id)
+        return [] if row is None else list(row.screenings)
 
     async def balances(self, tenant_id: int, booking_id: str) -> Sequence[Balance]:
         row = await self._row("balances", tenant_id, booking_id)
@@ -162,6 +168,11 @@ def _is_open(booking_id: str, row: StoredRow) -> bool:
         balance.amount != 0 and balance.account in (f"trip:{booking_id}", "suspense")
         for balance in balances_of(row.postings.values())
     )
+
+
+def _for_operators(row: StoredRow) -> BookingSummary:
+    is_shown = row.step.needs_operator and row.screenings
+    return replace(_summary(row), screening=row.screenings[-1] if is_shown else None)
 
 
 def _summary(row: StoredRow) -> BookingSummary:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from core.ports.bookings import (
+    AttemptRow,
     BadStep,
     BookingEventRow,
     IntentRecord,
@@ -15,6 +16,7 @@ from core.ports.bookings import (
     ResultRow,
     StaleFence,
 )
+from core.ports.fraud import ScreeningRow
 from protocol.ledger import Posting
 from storage.bookings import BOOKING_TOLD, STUCK_AFTER_MS, check_step, quote_is_taken
 from storage.memory.durable_timers import MemoryDurableTimers, TimerTable
@@ -46,7 +48,7 @@ class StoredIntent:
 
 @dataclass(slots=True)
 class StoredRow:
-    """One booking. `step` is its newest, `participants` in the order in which they were first named."""
+    """One booking; `attempts` with their times. `step` is its newest, `participants` in the order in which they were first named."""
 
     new: NewBooking
     step: JournalStep
@@ -55,6 +57,8 @@ class StoredRow:
     intents: dict[int, StoredIntent] = field(default_factory=dict)
     events: list[BookingEventRow] = field(default_factory=list)
     postings: dict[str, Posting] = field(default_factory=dict)
+    screenings: list[ScreeningRow] = field(default_factory=list)
+    attempts: list[tuple[int, AttemptRow]] = field(default_factory=list)
 
     @property
     def unfinished(self) -> Sequence[int]:
@@ -151,6 +155,9 @@ class StoredBookings:
         row.participants |= {each.user_id: each for each in step.participants}
         if step.is_terminal and row.ended_at is None:
             row.ended_at = step.at
+        if step.screening is not None:
+            row.screenings.append(step.screening)
+        row.attempts += [(step.at, attempt) for attempt in step.attempts]
         if step.event is not None:
             version = step.event.version
             row.events.append(step.event)

@@ -1,4 +1,4 @@
-"""The months in which bookings lie: six tables have a leaf for each, made and dropped together."""
+"""The months in which bookings lie: seven tables have a leaf for each, made and dropped together."""
 
 from typing import Final
 
@@ -12,6 +12,7 @@ from storage.postgres.retention import LOCK, LOCK_WITHIN
 TABLES: Final = (
     "ledger_entry",
     "ledger_posting",
+    "booking_screening",
     "booking_event",
     "booking_intent",
     "booking_participant",

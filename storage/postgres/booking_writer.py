@@ -6,6 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from core.ports.bookings import BadStep, JournalStep, NewBooking, StaleFence
+from core.ports.fraud import ScreeningRow
 from storage.bookings import BOOKING_TOLD, check_step, quote_is_taken
 from storage.months import Month
 from storage.postgres.booking_leaves import ensure_leaves
@@ -24,6 +25,7 @@ _MOVED: Final = """moved AS (
     UPDATE booking b
        SET revision = $5, version = $6, state = $7, status = $8, step = $9, snapshot = $10,
            changed_at = $11, is_terminal = $12, needs_operator = $13, deadline = $14,
+           is_called_off = $53,
            ended_at = CASE WHEN $12 THEN coalesce(b.ended_at, $11) END
       FROM own WHERE b.booking_id = $1 AND b.tenant_id = $2 AND b.revision = $5 - 1
     RETURNING b.booking_id
@@ -33,18 +35,20 @@ _MOVED: Final = """moved AS (
 
 _MADE: Final = """keyed AS (
     INSERT INTO booking_key (booking_id, tenant_id, is_live, quote_id, creator_id, client_id)
-    SELECT $1::uuid, $2::int, NOT $12::bool, $43::uuid, $44::uuid, $45::uuid FROM own
+    SELECT $1::uuid, $2::int, NOT $12::bool, $54::uuid, $55::uuid, $56::uuid FROM own
     ON CONFLICT (tenant_id, creator_id, client_id) DO NOTHING RETURNING booking_id
 ), moved AS (
     INSERT INTO booking (booking_id, tenant_id, revision, version, state, status, step, snapshot,
                          changed_at, is_terminal, needs_operator, deadline, ended_at,
-                         quote_id, creator_id, room_id, amount, currency, created_at)
+                         quote_id, creator_id, room_id, amount, currency, created_at,
+                         is_called_off)
     SELECT $1::uuid, $2::int, $5::int8, $6::int8, $7::text, $8::text, $9::text, $10::bytea, $11::int8,
            $12::bool, $13::bool, $14::int8, CASE WHEN $12::bool THEN $11::int8 END,
-           $43::uuid, $44::uuid, $46::uuid, $47::int8, $48::text, $49::int8 FROM keyed
+           $54::uuid, $55::uuid, $57::uuid, $58::int8, $59::text, $60::int8,
+           $53::bool FROM keyed
     RETURNING booking_id
 ), booked AS (
-    UPDATE trip_quote SET is_booked = true FROM keyed WHERE id = $43 AND tenant_id = $2
+    UPDATE trip_quote SET is_booked = true FROM keyed WHERE id = $54 AND tenant_id = $2
 ), """
 
 # Divides by nothing, which undoes the statement, unless the booking was where the step begins and each
@@ -86,6 +90,18 @@ _REST: Final = f"""named AS (
     INSERT INTO ledger_entry (booking_id, posting, place, account, amount)
     SELECT $1::uuid, u.*
       FROM moved, unnest($39::text[], $40::int2[], $41::text[], $42::int8[]) AS u
+), judged AS (
+    INSERT INTO booking_screening (booking_id, tenant_id, n, at, verdict, reasons, score, model,
+                                   features, decided_by)
+    SELECT $1::uuid, $2::int,
+           1 + coalesce((SELECT max(n) FROM booking_screening WHERE booking_id = $1), 0),
+           $43::int8, $44::text, $45::text[], $46::real, $47::text, $48::real[], $49::text
+      FROM moved WHERE $43 IS NOT NULL
+), tried AS (
+    INSERT INTO payment_attempt (booking_id, tenant_id, at, user_id, method, is_refused, n)
+    SELECT $1::uuid, $2::int, $11::int8, u.user_id, u.method, u.is_refused, ($5::int8 << 8) + u.place
+      FROM moved, unnest($50::uuid[], $51::bytea[], $52::bool[]) WITH ORDINALITY
+           AS u(user_id, method, is_refused, place)
 )
 SELECT 1 / ((SELECT count(*) FROM moved) = 1
             AND (SELECT count(*) FROM answered) = cardinality($28::int8[]))::int"""
@@ -179,6 +195,9 @@ def arguments(step: JournalStep, opening: NewBooking | None = None) -> list[Any]
             ],
             4,
         ),
+        *_screening(step.screening),
+        *_columns([(one.user_id, one.method, one.is_refused) for one in step.attempts], 3),
+        step.is_called_off,
     ]
     if opening is not None:
         values += [
@@ -191,6 +210,13 @@ def arguments(step: JournalStep, opening: NewBooking | None = None) -> list[Any]
             opening.created_at,
         ]
     return values
+
+
+def _screening(row: ScreeningRow | None) -> tuple[Any, ...]:
+    if row is None:
+        return (None,) * 7
+    words = (row.at, row.verdict, list(row.reasons), row.score, row.model)
+    return (*words, list(row.features), row.by)
 
 
 def _participants(step: JournalStep, opening: NewBooking | None) -> list[tuple[Any, ...]]:

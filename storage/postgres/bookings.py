@@ -5,6 +5,7 @@ An id names its month's leaf, so that every statement about one booking reads on
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import asyncpg
@@ -20,6 +21,7 @@ from core.ports.bookings import (
     StoredBooking,
 )
 from core.ports.durable_timers import SetTimer
+from core.ports.fraud import ScreeningRow
 from protocol.frames import Money
 from storage.bookings import STATUSES
 from storage.postgres import booking_writer
@@ -66,6 +68,16 @@ SELECT booking_id, room_id, creator_id, status, state, step, version, amount, cu
 PARTICIPANTS: Final = """
 SELECT booking_id, user_id, amount, currency, state FROM booking_participant
  WHERE booking_id = ANY($1::uuid[]) AND amount IS NOT NULL ORDER BY place"""
+
+
+_SCREENING: Final = "at, verdict, reasons, score, model, features, decided_by"
+
+SCREENINGS: Final = f"""
+SELECT {_SCREENING} FROM booking_screening WHERE booking_id = $2 AND tenant_id = $1 ORDER BY n"""
+
+NEWEST_SCREENINGS: Final = f"""
+SELECT DISTINCT ON (booking_id) booking_id, {_SCREENING} FROM booking_screening
+ WHERE booking_id = ANY($1::uuid[]) ORDER BY booking_id, n DESC"""
 
 
 class PostgresBookings:
@@ -125,13 +137,19 @@ class PostgresBookings:
         )
 
     async def stuck(self, *, now: int, limit: int) -> Sequence[BookingSummary]:
-        return await self._database.call(_summaries, STUCK, now, limit)
+        return await self._database.call(_stuck, now, limit)
 
     async def intents(self, tenant_id: int, booking_id: str) -> Sequence[IntentRecord]:
         if not is_uuid(booking_id):
             return []
         rows = await self._database.call(_fetch, INTENTS, tenant_id, booking_id)
         return [IntentRecord(**row) for row in rows]
+
+    async def screenings(self, tenant_id: int, booking_id: str) -> Sequence[ScreeningRow]:
+        if not is_uuid(booking_id):
+            return []
+        rows = await self._database.call(_fetch, SCREENINGS, tenant_id, booking_id)
+        return [screening_of(row) for row in rows]
 
     async def balances(self, tenant_id: int, booking_id: str) -> Sequence[Balance]:
         if not is_uuid(booking_id):
@@ -163,6 +181,29 @@ async def _summaries(connection: Connection, sql: str, *values: object) -> Seque
             ParticipantRow(user_id=row["user_id"], amount=_money(row), state=row["state"])
         )
     return [_summary(rows[each], participants[each]) for each in ids if each in rows]
+
+
+async def _stuck(connection: Connection, now: int, limit: int) -> Sequence[BookingSummary]:
+    found = await _summaries(connection, STUCK, now, limit)
+    waiting = [one.booking_id for one in found if one.needs_operator]
+    if not waiting:
+        return found
+    rows = await connection.fetch(NEWEST_SCREENINGS, waiting)
+    newest = {row["booking_id"]: screening_of(row) for row in rows}
+    return [replace(one, screening=newest.get(one.booking_id)) for one in found]
+
+
+def screening_of(row: asyncpg.Record) -> ScreeningRow:
+    """A row of booking_screening."""
+    return ScreeningRow(
+        at=row["at"],
+        verdict=row["verdict"],
+        reasons=tuple(row["reasons"]),
+        score=row["score"],
+        model=row["model"],
+        features=tuple(row["features"]),
+        by=row["decided_by"],
+    )
 
 
 def _summary(row: asyncpg.Record, participants: Sequence[ParticipantRow]) -> BookingSummary:

@@ -8,7 +8,7 @@ import structlog
 from core.ports.clock import Clock
 from core.ports.offers import KEPT_FOR as OFFERS_FOR
 from core.ports.webhooks import KEPT_FOR as WEBHOOKS_FOR
-from storage.bookings import QUOTES_FOR, TRAVELLERS_FOR
+from storage.bookings import ATTEMPTS_FOR, QUOTES_FOR, TRAVELLERS_FOR
 from storage.credentials.credentials import REFRESH_FOR
 from storage.months import Month
 from storage.personas import ANALYTICS_FOR
@@ -55,6 +55,8 @@ _DELETIONS: Final[Mapping[str, str]] = {
     "travellers": """DELETE FROM traveller WHERE (booking_id, traveller_id) IN (
         SELECT booking_id, traveller_id FROM traveller t
          WHERE (SELECT ended_at FROM booking b WHERE b.booking_id = t.booking_id) <= $1 LIMIT $2)""",
+    "payment_attempts": """DELETE FROM payment_attempt WHERE (tenant_id, user_id, at, booking_id, n) IN (
+        SELECT tenant_id, user_id, at, booking_id, n FROM payment_attempt WHERE at <= $1 LIMIT $2)""",
     "booking_keys": """DELETE FROM booking_key WHERE booking_id IN (
         SELECT booking_id FROM booking_key
          WHERE booking_id < (lpad(to_hex($1::int8), 12, '0') || repeat('0', 20))::uuid
@@ -106,6 +108,7 @@ async def housekeeping(
         "memories": now,
         "trip_quotes": now - int(QUOTES_FOR * 1_000),
         "travellers": now - int(TRAVELLERS_FOR * 1_000),
+        "payment_attempts": now - int(ATTEMPTS_FOR * 1_000),
         "booking_keys": oldest_booking.start,
         "webhook_events": now - int(WEBHOOKS_FOR * 1_000),
     }

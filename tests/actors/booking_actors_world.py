@@ -1,6 +1,6 @@
 """The real actor system with bookings and desks, on memory stores, a fake supplier and a fake provider."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ from core.durable_timers import DurableTimerService
 from core.envelope import Envelope
 from core.errors import Rejected
 from core.ports.consolidator import Consolidator
+from core.ports.fraud import BookingFacts, PayerHistory, Screened, Verdict
 from core.ports.inventory import Inventory, Priced
 from core.ports.payments import Payments
 from core.ports.travel_search import Found, Repriced
@@ -59,6 +60,7 @@ from storage.memory.durable_timers import NO_FAULTS, FaultPlan, MemoryDurableTim
 from storage.memory.leases import MemoryLeases
 from storage.memory.offers import MemoryOffers
 from storage.memory.outbox import MemoryOutbox
+from storage.memory.screenings import MemoryHistories
 from storage.memory.stored_bookings import StoredBookings
 from storage.memory.travellers import MemoryTravellers
 from storage.memory.trip_quotes import MemoryTripQuotes
@@ -241,6 +243,19 @@ class FakeProviders:
         return self.beside
 
 
+@dataclass
+class FakeScreener:
+    """Says what it is told to, and remembers what it was asked."""
+
+    verdict: Verdict = "allow"
+    asked: list[tuple[BookingFacts, Mapping[str, PayerHistory]]] = field(default_factory=list)
+
+    async def screen(self, facts: BookingFacts, histories: Mapping[str, PayerHistory]) -> Screened:
+        await trio.lowlevel.checkpoint()
+        self.asked.append((facts, histories))
+        return Screened(verdict=self.verdict, reasons=("odd",), features=(1.0,))
+
+
 class BookingsWorld(World):
     """A node with bookings. `plan`: what goes wrong at the bookings' store."""
 
@@ -273,6 +288,7 @@ class BookingsWorld(World):
             },
             FakeConsolidator(ConsolidatorCore(self.seats, now)),
         )
+        self.screener = FakeScreener()
         self.timers = MemoryDurableTimers(self.table, on_set=self._timer_set)
         self.service = DurableTimerService(
             self.timers,
@@ -311,6 +327,8 @@ class BookingsWorld(World):
             "users": self.users,
             "suppliers": self.suppliers,
             "providers": FakeProviders(self.payments, self.beside),
+            "histories": MemoryHistories(self.tables, self.users),
+            "screener": self.screener,
             "clock": self.clock,
             "business": self.business,
         }

@@ -6,6 +6,7 @@ from typing import Any
 from booking_world import CARD, DAY, HOUR, MINUTE, T0, World, flight, stay, world
 from msgspec.structs import replace
 
+from actors.booking.cards import is_in_review
 from actors.booking.state import TERMINAL, Part
 from actors.booking.steps import Answer, Approve, CallOff, Decline, Operate
 from core.errors import Rejected
@@ -47,6 +48,8 @@ def chaotic(random: Random) -> World:
     if random.random() < 0.1:
         w.issue = "refused"
     w.policy_refund = random.choice(["some", "some", "refused", "silent"])
+    screener = Random(repr(people))
+    w.verdict = lambda look: screener.choices(["allow", "review", "deny"], [80, 15, 5])[0]
     return w
 
 
@@ -105,6 +108,9 @@ def live(seed: int) -> World:
         elif w.saga.pending and random.random() < 0.5:
             w.perform(random.choice(w.saga.pending).seq)
         confirm_some(random, w)
+        if is_in_review(w.saga) and number % 2:
+            word: Any = ("allow", "compensate", "retry", "allow")[number // 2 % 4]
+            w.put(Operate(operator="olga", action=word))
         w.pass_time(w.now + random.choice([1, 1_000, MINUTE, 10 * MINUTE, HOUR, 7 * HOUR]))
     w.settle()
     w.fault = lambda call: "reply"

@@ -34,6 +34,7 @@ from actors.booking.calls import (
     Refund,
     Release,
     Reprice,
+    Screen,
     TellReplaced,
 )
 from actors.booking.checks import check
@@ -58,6 +59,7 @@ from actors.booking.steps import (
 )
 from protocol.booking import PaymentAction
 from protocol.frames import Money
+from protocol.fraud import Screened
 from protocol.payments import (
     Busy,
     Declined,
@@ -216,6 +218,7 @@ class World:
     tells: list[Any] = field(default_factory=list)
     returned: int = 0
     is_audited: bool = True
+    verdict: Callable[[Screen], Any] = field(default=lambda look: "allow")
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     # ── the world's side ──
@@ -418,6 +421,10 @@ class World:
                 return RefundQuoted(refund=self._back(part))
             case FindAlternative():
                 return AlternativeFound(alternative=self.alternative)
+            case Screen():
+                return Screened(
+                    verdict=self.verdict(look), reasons=("odd",), score=0.5, features=(1.0,)
+                )
             case FindOrders():
                 return OrdersFound(
                     orders=tuple(o for o in self.orders.values() if o.reference == look.reference),

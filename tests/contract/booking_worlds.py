@@ -9,8 +9,10 @@ from msgspec import Raw
 from persona_worlds import ManualClock, execute
 
 from core.chance import SystemChance
+from core.identity import Role
 from core.ids import ProcessIds
 from core.ports.bookings import (
+    AttemptRow,
     BookingEventRow,
     IntentRow,
     JournalStep,
@@ -21,6 +23,8 @@ from core.ports.bookings import (
     ResultRow,
 )
 from core.ports.durable_timers import SetTimer
+from core.ports.fraud import ScreeningRow
+from core.ports.repositories import User
 from protocol.addresses import Kind
 from protocol.frames import Money
 from protocol.ledger import Entry, Posting
@@ -30,16 +34,19 @@ from storage.memory.bookings import MemoryBookings, MemoryLedger
 from storage.memory.durable_timers import MemoryDurableTimers, TimerTable
 from storage.memory.leases import MemoryShards
 from storage.memory.outbox import MemoryOutbox
+from storage.memory.screenings import MemoryHistories, MemoryScreenings
 from storage.memory.stored_bookings import StoredBookings
 from storage.memory.stored_log import StoredLog
 from storage.memory.travellers import MemoryTravellers
 from storage.memory.trip_quotes import MemoryTripQuotes
+from storage.memory.users import MemoryUsers
 from storage.postgres.bookings import PostgresBookings
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.housekeeping import housekeeping
 from storage.postgres.ledger import PostgresLedger
 from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.pool import Connection, Database
+from storage.postgres.screenings import PostgresHistories, PostgresScreenings
 from storage.postgres.travellers import PostgresTravellers
 from storage.postgres.trip_quotes import PostgresTripQuotes
 from storage.sharding import SHARDS, shard_of
@@ -96,6 +103,8 @@ class World:
     bookings: Any
     quotes: Any
     travellers: Any
+    histories: Any
+    screenings: Any
     ledger: Any
     timers: Any
     outbox: Any
@@ -187,6 +196,22 @@ class World:
         return sorted((each.timer.address.key, each.timer.name) for each in claimed)
 
 
+def attempt(user_id: str, method: str, *, is_refused: bool = False) -> AttemptRow:
+    return AttemptRow(user_id=user_id, method=method.encode(), is_refused=is_refused)
+
+
+def verdict(word: Any = "allow", **changes: Any) -> ScreeningRow:
+    fields: dict[str, Any] = {
+        "at": 1,
+        "verdict": word,
+        "reasons": ("many_declines",),
+        "score": 0.5,
+        "model": "v1",
+        "features": (0.25, 3.0),
+    }
+    return ScreeningRow(**fields | changes)
+
+
 def event(version: int) -> BookingEventRow:
     return BookingEventRow(version=version, at=version, body=b"told %d" % version)
 
@@ -214,6 +239,8 @@ INSERT INTO tenant (id, name) VALUES (2, 'other') ON CONFLICT DO NOTHING;
         "booking_participant",
         "booking_intent",
         "booking_event",
+        "booking_screening",
+        "payment_attempt",
         "booking_key",
         "trip_quote",
         "traveller",
@@ -251,7 +278,12 @@ def _memory(clock: ManualClock, ids: ProcessIds) -> World:
     async def take_over(booking_id: str) -> None:
         shards.take(shard_of(booking_id), "other")
 
-    async def join(user_id: str) -> None: ...
+    users = MemoryUsers()
+
+    async def join(user_id: str) -> None:
+        profile = {"handle": user_id, "name": "", "email": user_id, "locale": "en"}
+        rest = {"time_zone": "UTC", "currency": "EUR", "preferences": {}, "created_at": 1}
+        users.add(User(id=user_id, tenant_id=1, role=Role.USER, **profile, **rest))
 
     async def erase(user_id: str) -> None:
         travellers.erase_user(user_id)
@@ -266,6 +298,8 @@ def _memory(clock: ManualClock, ids: ProcessIds) -> World:
         ),
         quotes=quotes,
         travellers=travellers,
+        histories=MemoryHistories(stored, users),
+        screenings=MemoryScreenings(stored),
         ledger=MemoryLedger(stored),
         timers=MemoryDurableTimers(table),
         outbox=MemoryOutbox(log),
@@ -314,6 +348,8 @@ def _postgres(database: Database, clock: ManualClock, ids: ProcessIds) -> World:
         ),
         quotes=PostgresTripQuotes(database, clock),
         travellers=PostgresTravellers(database, KEY),
+        histories=PostgresHistories(database),
+        screenings=PostgresScreenings(database),
         ledger=PostgresLedger(database),
         timers=PostgresDurableTimers(database),
         outbox=PostgresOutbox(database),

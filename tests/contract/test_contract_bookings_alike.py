@@ -11,12 +11,14 @@ from booking_worlds import (
     HOUR,
     TENANT,
     World,
+    attempt,
     event,
     fetch,
     intent,
     posting,
     result,
     share,
+    verdict,
     world_on,
 )
 
@@ -73,6 +75,12 @@ class Script:
             "postings": [self._posting(name) for name in self._some(("a", "b", "c", "d"), 0.1)],
             "event": event(revision) if draw.random() < 0.5 else None,
             "timers": [world.timer(booking_id, at=n, name=f"t{n}") for n in self._some((1, 2))],
+            "screening": draw.choice((None, *map(verdict, ("allow", "review", "deny")))),
+            "attempts": [
+                attempt(user, draw.choice("mn"), is_refused=draw.random() < 0.5)
+                for user in self._some(self.users)
+            ],
+            "is_called_off": draw.random() < 0.3,
             "deadline": draw.choice((None, world.clock.at_ms + HOUR)),
             "needs_operator": draw.random() < 0.2,
         }
@@ -94,6 +102,9 @@ async def test_both_answer_alike(booking_dsn: str, seed: int) -> None:
     async with world_on(None) as memory, world_on(booking_dsn) as postgres:
         assert memory.fences == postgres.fences
         script = Script(seed, memory)
+        for user_id in script.users[1:]:
+            await memory.join(user_id)
+            await postgres.join(user_id)
         outcomes: list[str] = []
         for _ in range(STEPS):
             word, arguments = script.next()
@@ -123,10 +134,14 @@ async def everything(world: World, script: Script, now: int) -> list[Any]:
         seen += [replace(stored, unfinished=list(stored.unfinished))]
         seen += [await bookings.events(TENANT, booking_id, after=0, limit=99)]
         seen += [await bookings.intents(TENANT, booking_id)]
+        seen += [await bookings.screenings(TENANT, booking_id)]
+        seen += [await world.histories.of(TENANT, script.users, before=booking_id, now=now)]
         seen += [balances := await bookings.balances(TENANT, booking_id)]
         assert sum(balance.amount for balance in balances) == 0
     for user_id in script.users:
         seen += [await bookings.of_user(TENANT, user_id, before=None, limit=5)]
     seen += [await bookings.stuck(now=now, limit=99)]
+    seen += [await world.screenings.bookings(TENANT)]
+    seen += [await world.screenings.recent(TENANT, limit=10)]
     seen += [await world.told(), await world.waking(9)]
     return seen

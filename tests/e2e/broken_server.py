@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from commands import crash_sites
 from commands.command_line import main
 from commands.crash_sites import CrashSites
 from core.ports.message_log import Append, Outcome
+from inference.fraud import screener
+from inference.fraud.rules import Thresholds
 from storage.postgres.forgetting import Forgetting
 from storage.postgres.message_log import PostgresMessageLog
 
@@ -102,6 +105,16 @@ def counts_from_go() -> None:
                 super().reach(name)
 
     crash_sites.CrashSites = Later  # type: ignore[misc]
+    _let_two_people_book_all_day()
+
+
+def _let_two_people_book_all_day() -> None:
+    """A screener would rightly ask about hundreds of trips: here it asks nothing about how many they are."""
+    never = 1 << 40
+    limits = Thresholds(
+        bookings_day=never, bookings_day_denied=never, unfinished_month=never, declines_month=never
+    )
+    screener.findings = partial(screener.findings, limits=limits)
 
 
 def calls_before_commit() -> None:

@@ -55,6 +55,7 @@ LOOK_FAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "find_orders": (),
     "quote_refund": (),
     "find_alternative": (),
+    "screen": (),
 }
 JOURNAL: Final = ("crash_before",)
 WEBHOOK: Final = ("dropped", "doubled", "delayed")

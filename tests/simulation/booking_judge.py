@@ -2,7 +2,7 @@
 
 I1 booked: one live issued order per part, each share paid exactly. I2 cancelled: no order, no hold, no
 money. I3 no ticket before all captures. I4 one order per part and attempt, never two live. I5 the shares
-are the total. I6 no capture without a live hold. I7 what is booked is given up, or flown at other times, only
+are the total. I6 no capture without a live hold. S no order, no capture before its cards are allowed. I7 what is booked is given up, or flown at other times, only
 after those concerned were asked, and for what they were told; a replaced flight after the other is booked. And: the ledger says what the provider says, nobody is
 told of money that did not move, or of what concerns another alone.
 """
@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Final
 
 from booking_faults import SILENCES, Scenario
+from booking_performing import ODD_CARD
 from booking_stage import Watch
 from booking_trial import World
 from fake_orders import Order
@@ -105,6 +106,8 @@ class Judge(Watch):
 
     def leaving(self, world: World, call: Call) -> None:
         """What is asked for must be allowed at the moment when it is asked for."""
+        if isinstance(call, Hold | Capture) and _cards(world) not in world.allowed:
+            self._say(f"S: {call} before these cards were allowed: {sorted(_cards(world))}")
         match call:
             case Hold():
                 part = world.part(call.part_id)
@@ -196,6 +199,8 @@ class Judge(Watch):
     def _told(self, world: World, saga: Saga, notice: Notice) -> None:
         if _leaks(notice.note):
             self._say(f"everybody is told why a card was declined: {notice.note}")
+        if ODD_CARD in str(notice):
+            self._say(f"people are told why it is looked at: {notice.note}")
         paid = sum(payment.net for payment in world.payments.payments.values())
         if "Nobody has paid" in notice.note.text and paid:
             self._say(f"everybody is told that nobody has paid, and {paid} were")
@@ -391,6 +396,14 @@ def _orders(world: World, part: Part) -> list[Order]:
         for order_id in core.orders
         if core.orders[order_id].reference in mine and core.get(order_id) is not Ellipsis
     ]
+
+
+def _cards(world: World) -> frozenset[tuple[str, str]]:
+    """By the provider: the method that was tried last with the newest payment of each share."""
+    tried = [payment for payment in world.payments.payments.values() if payment.method]
+    newest = {p.reference.share_id: p for p in sorted(tried, key=lambda p: p.reference.version)}
+    costs = {share.id for share in world.saga.shares if share.amount.amount}
+    return frozenset((one, payment.method) for one, payment in newest.items() if one in costs)
 
 
 def _payments(world: World, share_id: str) -> list[Payment]:

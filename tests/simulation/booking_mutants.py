@@ -14,12 +14,15 @@ from msgspec.structs import replace
 from mutants import Patches
 
 from actors.booking import (
+    capturing,
+    cards,
     finishing,
     machine,
     ordering,
     orders,
     payments,
     pricing,
+    screening,
     supplier_changes,
     unwinding,
     views,
@@ -229,6 +232,31 @@ def holds_kept() -> Patches:
     yield machine, "_let_go_strays", lambda turn: None
 
 
+def unscreened() -> Patches:
+    """Nobody waits for a screener's word."""
+    yield screening, "verdict_of", lambda saga: "allow"
+
+
+def carried_over() -> Patches:
+    """What was said of one card is said of the next."""
+
+    def careless(saga: Saga) -> str | None:
+        return None if saga.screening is None else saga.screening.found.verdict
+
+    for module in (cards, capturing, screening):
+        yield module, "verdict_of", careless
+
+
+def reasons_told() -> Patches:
+    """People hear what operators hear."""
+    unwind = screening.unwind
+
+    def frank(turn: Turn, reason: str) -> None:
+        unwind(turn, f"{reason} {turn.saga.screening}")
+
+    yield screening, "unwind", frank
+
+
 def blind() -> Patches:
     """Nobody looks at anything again."""
     yield machine, "looks_wanted", lambda saga, now: ()
@@ -292,6 +320,9 @@ MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]]
     "times_unasked": ("flown at other times", times_unasked, ("moved",)),
     "any_refund_will_do": ("were told", any_refund_will_do, ("less_back",)),
     "replaced_too_early": ("before this one is booked", replaced_too_early, ("replaces",)),
+    "unscreened": ("S: ", unscreened, ("duffel3",)),
+    "carried_over": ("S: ", carried_over, ("repair_denied",)),
+    "reasons_told": ("is looked at", reasons_told, ("denied",)),
     "blind": ("hangs", blind, ("lost_order",)),
 }
 """By name: a word of the problem that finds it, the rule broken, the scenarios in which it is found."""

@@ -6,7 +6,7 @@ import msgspec
 from booking_faults import SILENCES
 from booking_journal import Crash, StaleFence
 from booking_stage import Stage, subject
-from booking_stories import HOUR, MINUTE
+from booking_stories import HOUR, MINUTE, VERDICTS
 
 from actors.booking.calls import (
     AcceptChange,
@@ -29,6 +29,7 @@ from actors.booking.calls import (
     Refund,
     Release,
     Reprice,
+    Screen,
     TellReplaced,
 )
 from actors.booking.state import Alternative, Saga
@@ -51,12 +52,16 @@ from actors.booking.steps import (
 from core.errors import Rejected
 from core.ports.inventory import Priced
 from protocol.frames import Money
+from protocol.fraud import Screened, Verdict
 from protocol.payments import Busy, PaymentRefused
 from protocol.suppliers import Created, NotSent, Refused, Unknown, Unsupported
 from protocol.travel import (
     FlightDetails,
     OrderState,
 )
+
+ODD_CARD: Final = "odd_card"
+"""Why something is looked at: a word for operators."""
 
 SILENCE: Final = 26 * HOUR
 LATE: Final = {"late": 90_000, "later": 3 * HOUR, "latest": 26 * HOUR}
@@ -284,7 +289,8 @@ class Performing(Stage):
         fault = self.reach(*subject(look))
         if fault in ("expired", "lapsed", "dearer", "cheaper", "sold_out"):
             self._happen(look, fault)
-        is_silent = self._silence(look, None) is not None
+        # Whoever screens sits beside the journal: it is no provider's silence.
+        is_silent = not isinstance(look, Screen) and self._silence(look, None) is not None
         outcome = NotSeen() if fault == "not_seen" or is_silent else self.see(look)
         self.note("  {} -> {} {}", look, outcome, fault)
         self.now += 50
@@ -320,6 +326,8 @@ class Performing(Stage):
                 part = self.part(look.part_id)
                 priced = self.suppliers[part.offer.supplier].reprice(part.offer)
                 return PricedToday(offer=priced.offer) if isinstance(priced, Priced) else priced
+            case Screen():
+                return self._screen(look)
             case ReadOrder():
                 return self._core(look.part_id).get(look.order_id) or NotThere()
             case QuoteRefund():
@@ -343,6 +351,17 @@ class Performing(Stage):
         details = FlightDetails(itineraries=self.ways(2 * HOUR))
         offer = msgspec.structs.replace(part.offer, details=details)
         return Alternative(offer_id="o-other", query=part.query, offer=offer)
+
+    def _screen(self, look: Screen) -> Screened:
+        """By the worst of its cards. What may go on is remembered for the judge."""
+        cards = frozenset((card.share_id, card.method) for card in look.cards)
+        said = {VERDICTS.get(method, "allow") for _, method in cards}
+        verdict = next(one for one in ("deny", "review", "allow") if one in said)
+        if verdict == "allow":
+            self.allowed.add(cards)
+        elif verdict == "review":
+            self.in_doubt = cards
+        return Screened(verdict=cast(Verdict, verdict), reasons=(ODD_CARD,), score=0.25)
 
     def _happen(self, look: Look, fault: str) -> None:
         match look:

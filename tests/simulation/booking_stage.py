@@ -107,6 +107,8 @@ class Stage:
         self.is_replaced = False
         self.told: list[tuple[str, bool]] = []
         self.answers: dict[str, dict[str, str]] = {}
+        self.allowed: set[frozenset[tuple[str, str]]] = set()
+        self.in_doubt: frozenset[tuple[str, str]] = frozenset()
 
     def restart(self) -> None:
         """Somebody owns the booking anew."""

@@ -11,11 +11,16 @@ from typing import Final, Literal
 from fake_orders import Flavour
 
 from protocol.booking import Question
+from protocol.fraud import Verdict
 
 VISA: Final = "pm_card_visa"
 BROKE: Final = "pm_card_visa_chargeDeclinedInsufficientFunds"
 STOLEN: Final = "pm_card_visa_chargeDeclinedStolenCard"
 SECURE: Final = "pm_card_threeDSecure2Required"
+ODD: Final = "pm_card_mastercard"
+FOUL: Final = "pm_card_amex"
+VERDICTS: Final[Mapping[str, Verdict]] = {ODD: "review", FOUL: "deny"}
+"""What is said of a booking with such a card; of all others: `allow`."""
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
@@ -49,7 +54,8 @@ class Person:
 class Story:
     """`parts`: id, flavour, minor units. `people` in listed order, the organiser first unless named.
     `ends`: how it may end when nothing is broken but what it plants. `has_desk`: somebody asks hotels
-    that did not answer. `has_clerk`: somebody sees to what is manual. `lag`, `issues_after`, `accepts_for`: how slow the consolidator's queue, its
+    that did not answer. `has_clerk`: somebody sees to what is manual; `has_reviewer`:
+    and allows what waits for a review. `lag`, `issues_after`, `accepts_for`: how slow the consolidator's queue, its
     tickets and the supplier's orders are, in ms. `leaves_in`: when the flight leaves, ms after the beginning;
     None: nobody knows. `airline`: what it does with the flight, so long after it was booked. `has_other`:
     there is another flight. `replaces`: the booking that this one takes the place of."""
@@ -65,6 +71,7 @@ class Story:
     currency: str = "EUR"
     has_desk: bool = False
     has_clerk: bool = False
+    has_reviewer: bool = False
     lag: int = 30_000
     issues_after: int = MINUTE
     accepts_for: int = 0
@@ -170,6 +177,33 @@ STORIES: Final[Mapping[str, Story]] = {
             parts=(DUFFEL,),
             people=_three(),
             ends=BOOKED,
+            planted=(("capture:s2:1", "expired"),),
+        ),
+        Story(
+            name="reviewed",
+            parts=(DUFFEL,),
+            people=_three(ada=Person(methods=(ODD,)), ben=Person(methods=(VISA, ODD))),
+            ends=BOOKED,
+            planted=(("capture:s2:1", "expired"),),
+            has_reviewer=True,
+        ),
+        Story(
+            name="unanswered",
+            parts=(DUFFEL,),
+            people={"ada": Person(methods=(ODD,))},
+            ends=UNDONE,
+        ),
+        Story(
+            name="denied",
+            parts=(DUFFEL,),
+            people={"ada": Person(methods=(FOUL,))},
+            ends=UNDONE,
+        ),
+        Story(
+            name="repair_denied",
+            parts=(DUFFEL,),
+            people={"ada": GOOD, "ben": Person(methods=(VISA, FOUL))},
+            ends=UNDONE,
             planted=(("capture:s2:1", "expired"),),
         ),
         Story(

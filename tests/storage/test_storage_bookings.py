@@ -7,14 +7,22 @@ import asyncpg
 import pytest
 import trio
 
-from core.ports.bookings import BookingEventRow, IntentRow, JournalStep, NewBooking, StaleFence
+from core.ports.bookings import (
+    AttemptRow,
+    BookingEventRow,
+    IntentRow,
+    JournalStep,
+    NewBooking,
+    StaleFence,
+)
 from core.ports.durable_timers import SetTimer
+from core.ports.fraud import ScreeningRow
 from protocol.addresses import Kind
 from protocol.frames import Money
 from protocol.ledger import Entry, Posting
 from storage.bookings import STATUSES
 from storage.months import Month
-from storage.postgres import booking_leaves, booking_writer, bookings, trip_quotes
+from storage.postgres import booking_leaves, booking_writer, bookings, screenings, trip_quotes
 from storage.postgres.bookings import PostgresBookings
 from storage.postgres.housekeeping import housekeeping
 from storage.postgres.pool import Connection, Database
@@ -77,6 +85,10 @@ def full(booking_id: str, revision: int = 1, **changes: Any) -> JournalStep:
         "intents": (IntentRow(seq=revision, op="capture", key="k", body=b"", committed_at=1),),
         "postings": (Posting(name=f"{revision}", intent=1, currency="EUR", entries=paid),),
         "event": BookingEventRow(version=revision, at=1, body=b"told"),
+        "screening": ScreeningRow(
+            at=1, verdict="allow", reasons=("x",), score=0.5, model="1", features=(0.25,)
+        ),
+        "attempts": (AttemptRow(user_id=ADA, method=b"m"), AttemptRow(user_id=ADA, method=b"m")),
     }
     return step_of(booking_id, revision, **rows | changes)
 
@@ -136,13 +148,21 @@ async def test_months_go_after_seven_years_unless_a_booking_of_theirs_has_not_en
 
     assert await removed() == (1, 1)
     tables = (*booking_leaves.TABLES, "booking_key")
-    assert await rows_of(database, *tables) == [4, 2, 2, 2, 2, 2, 2]
+    assert await rows_of(database, *tables) == [4, 2, 2, 2, 2, 2, 2, 2]
     assert await store.load(1, ended) is None
     assert await removed() == (0, 0)
     await store.commit(step_of(live, 2, is_terminal=True))
     assert await removed() == (1, 1)
     assert await removed() == (0, 0)
     assert await store.load(1, young) is not None
+
+
+async def test_what_was_tried_to_pay_with_is_kept_for_a_month_and_a_day(database: Database) -> None:
+    booking_id = uuid7(BEGIN.start)
+    await PostgresBookings(database).open(new_booking(booking_id), full(booking_id))
+    for days, left in ((30, 2), (31, 0)):
+        await housekeeping(database, ManualClock(1 + days * 86_400_000))
+        assert await rows_of(database, "payment_attempt") == [left]
 
 
 async def test_a_month_in_use_waits_for_the_next_time(
@@ -156,7 +176,7 @@ async def test_a_month_in_use_waits_for_the_next_time(
         await reader.call(_execute, "BEGIN")
         await reader.call(_execute, "SELECT * FROM ledger_entry")
         assert await booking_leaves.drop_old_bookings(database, before=BEGIN.plus(1)) == 0
-        assert await rows_of(database, *booking_leaves.TABLES) == [2, 1, 1, 1, 1, 1]
+        assert await rows_of(database, *booking_leaves.TABLES) == [2, 1, 1, 1, 1, 1, 1]
     await until_dropped(database)
 
 
@@ -212,7 +232,8 @@ async def test_a_writer_that_dies_in_the_middle_of_a_step_leaves_nothing_of_it(
     async with HeldStep(database, store, booking_id) as writer:
         await execute(database, f"SELECT pg_terminate_backend({writer})")
     counted = await rows_of(database, *booking_leaves.TABLES, "outbox", "durable_timer")
-    assert counted == [2, 1, 1, 1, 1, 1, 1, 1]
+    assert counted == [2, 1, 1, 1, 1, 1, 1, 1, 1]
+    assert await rows_of(database, "payment_attempt") == [2]
     stored = await store.load(1, booking_id)
     assert stored is not None
     assert stored.revision == 1
@@ -295,6 +316,8 @@ async def test_lists_are_found_by_their_indexes_and_one_booking_in_its_month_alo
         (bookings.INTENTS, (1, booking_id)),
         (bookings.SUMMARIES, ([booking_id],)),
         (bookings.PARTICIPANTS, ([booking_id],)),
+        (bookings.SCREENINGS, (1, booking_id)),
+        (bookings.NEWEST_SCREENINGS, ([booking_id],)),
         (bookings.BALANCES_OF_BOOKING, (1, booking_id)),
         (booking_writer.COMMIT, booking_writer.arguments(full(booking_id, 2))),
     ):
@@ -304,6 +327,35 @@ async def test_lists_are_found_by_their_indexes_and_one_booking_in_its_month_alo
         assert "y2026m11" not in plan
         assert "Seq Scan on booking" not in plan
         assert "Seq Scan on ledger" not in plan
+
+
+async def test_what_a_screener_asks_is_found_by_indexes_in_young_months_and_bounded(
+    database: Database,
+) -> None:
+    await fill(database)
+    now = BEGIN.plus(2).start + 5 * 86_400_000
+    await execute(
+        database,
+        f"""INSERT INTO account (id, tenant_id, handle, name, email, role, locale, created_at)
+            VALUES ('{ADA}', 1, 'ada', '', 'ada', 'user', 'en', 1);
+            INSERT INTO payment_attempt
+            SELECT gen_random_uuid(), gen_random_uuid(), {now} - n * 600000, 1, 1, true, ''
+              FROM generate_series(1, 3000) AS n;
+            ANALYZE payment_attempt""",
+    )
+    values = screenings.history_arguments(1, [ADA], uuid7(now), now)
+    plan = await plan_of(database, screenings.HISTORIES, *values)
+    assert "Seq Scan on booking" not in plan
+    assert "Seq Scan on payment_attempt" not in plan
+    assert "payment_attempt_pkey" in plan
+    assert "booking_participant_y2026m10_tenant_id_user_id_status_book" in plan
+    assert plan.count("Limit") == 3
+
+    plan = await plan_of(database, screenings.RECENT, 1, 50)
+    assert "Seq Scan" not in plan
+    assert "Sort" not in plan
+    plan = await plan_of(database, screenings.SCREENED, 1, 500)
+    assert "Limit" in plan
 
 
 async def test_quotes_of_a_route_are_found_by_the_index(database: Database) -> None:
@@ -341,6 +393,8 @@ INSERT INTO booking_participant
       FROM made, generate_series(1, 2) AS n;
 INSERT INTO booking_intent
     SELECT id, n, 1, 1, 'capture', 'k', 'payment', '', '' FROM made, generate_series(1, 4) AS n;
+INSERT INTO booking_screening
+    SELECT id, 1, n, 1, 0.5, 'allow', '1', '', '{{}}', ARRAY[1, 2, 3] FROM made, generate_series(1, 2) AS n;
 INSERT INTO booking_event SELECT id, n, 1, '' FROM made, generate_series(1, 4) AS n;
 INSERT INTO ledger_posting
     SELECT id, 1, 1, false, 'EUR', n::text FROM made, generate_series(1, 2) AS n;

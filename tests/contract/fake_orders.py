@@ -61,7 +61,8 @@ CAPABILITIES: Mapping[Flavour, tuple[OfferKind, Capabilities]] = {
 class Order:
     """As the supplier keeps it. `issue_at`: when its tickets will be there; `travellers`: how many.
     `pending`: what it will be, and when. `ways`: as it will be flown; `change_id`: a change that waits to be
-    accepted. `returned`: minor units that were given back when it was cancelled after it was bought."""
+    accepted, `accepted` the last that was. `returned`: minor units that were given back when it was cancelled
+    after it was bought. `is_called_off`: by the airline."""
 
     id: str
     reference: str
@@ -74,7 +75,9 @@ class Order:
     pending: tuple[Status, int] | None = None
     ways: tuple[Itinerary, ...] = ()
     change_id: str | None = None
+    accepted: str | None = None
     returned: int | None = None
+    is_called_off: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -185,9 +188,10 @@ class OrdersCore:
         return True
 
     def get(self, order_id: str) -> OrderState | None:
-        """What Amadeus deleted it does not know any more."""
+        """What Amadeus deleted it does not know any more; what an airline called off it shows."""
         order = self._order(order_id)
-        if order is None or (self.flavour == "amadeus" and not order.is_live):
+        is_hidden = self.flavour == "amadeus" and order is not None and not order.is_live
+        if order is None or (is_hidden and not order.is_called_off):
             return None
         return self._state(order)
 
@@ -204,10 +208,11 @@ class OrdersCore:
         if self.capabilities.issue == "explicit":
             return Unsupported()
         if order is None or not order.is_live:
-            return Refused(kind="invalid", detail="not_found")
-        if order.change_id not in (None, change_id):
-            return Refused(kind="invalid", detail="another change")
-        order.change_id = None
+            return Refused(kind="expired", detail="not_found")
+        if change_id not in (order.change_id, order.accepted):
+            return Refused(kind="expired", detail="no such change waits")
+        if change_id == order.change_id:
+            order.change_id, order.accepted = None, change_id
         return self._state(order)
 
     def move(
@@ -221,7 +226,7 @@ class OrdersCore:
     def call_off(self, order_id: str, returned: int | None = None) -> None:
         """The airline does not fly. `returned`: minor units; None: it does not say."""
         order = self.orders[order_id]
-        order.status, order.returned = "cancelled", returned
+        order.status, order.returned, order.is_called_off = "cancelled", returned, True
         self._heard("order.cancelled", order.id)
 
     def cancel(self, order_id: str, at_least: Money | None = None) -> CancelResult:
@@ -294,8 +299,8 @@ class OrdersCore:
             tickets=tuple(
                 Ticket(number=f"{order.id}-{seat}", traveller_id=str(seat + 1)) for seat in tickets
             ),
-            itineraries=order.ways,
-            change_id=order.change_id,
+            itineraries=order.ways if order.is_live else (),
+            change_id=order.change_id if order.is_live else None,
             returned=None
             if order.returned is None
             else Money(amount=order.returned, currency=order.total.currency),

@@ -17,11 +17,14 @@ from core.ports.clock import Clock
 from core.ports.models import Job
 from core.supervisor import ChildSpec
 from gateways.http.ports import DEFAULT_TENANT
-from inference.upkeep import daily, weekly
+from inference.fraud.screener import FraudScreener
+from inference.upkeep import daily, hourly, weekly
 from inference.upkeep.daily import DailyRun
 from inference.upkeep.gathering import Gathering
+from inference.upkeep.hourly import HourlyRun
 from inference.upkeep.jobs import JobRunner, Result
 from inference.upkeep.keeper import ModelKeeper
+from inference.upkeep.screening import FraudKeeper
 from inference.upkeep.trainer import train
 from inference.upkeep.wakefulness import Wakefulness
 from inference.upkeep.weekly import WeeklyRun
@@ -33,7 +36,8 @@ HANDED_DOWN: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class ModelUpkeep:
-    """Owns: who keeps what is in use, and the two runs. Borrows: storage, the recommender, the chat model."""
+    """Owns: who keeps what is in use, and the three runs. Borrows: storage, the recommender, the chat model, the
+    screener of bookings."""
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class ModelUpkeep:
         storage: Storage,
         recommender: LateRecommender,
         chat_model: ServedChatModel,
+        screener: FraudScreener,
         *,
         clock: Clock,
         node: str,
@@ -52,6 +57,9 @@ class ModelUpkeep:
             data_dir=config.data_dir,
             clock=clock,
             tenant_id=DEFAULT_TENANT,
+        )
+        self._fraud = FraudKeeper(
+            storage.models, storage.screenings, screener.use, tenant_id=DEFAULT_TENANT
         )
         self._quiet_hour = config.quiet_hour
         gathering = Gathering(
@@ -74,16 +82,25 @@ class ModelUpkeep:
             clock=clock,
             tenant_id=DEFAULT_TENANT,
         )
+        self._hourly = HourlyRun(
+            storage.models,
+            storage.screenings,
+            train=_train,
+            work_dir=config.data_dir,
+            clock=clock,
+            tenant_id=DEFAULT_TENANT,
+        )
         self._storage, self._clock, self._node = storage, clock, node
 
     def nudge(self) -> None:
         """Other models may be in use now."""
         self._keeper.looking.nudge()
         self._chat.looking.nudge()
+        self._fraud.looking.nudge()
 
     def troubles(self) -> Mapping[str, str]:
         """What of the rows this node cannot use, by kind."""
-        return {**self._keeper.troubles, **self._chat.troubles}
+        return {**self._keeper.troubles, **self._chat.troubles, **self._fraud.troubles}
 
     def statistics(self) -> Mapping[str, int]:
         return {"troubles": len(self.troubles())}
@@ -93,15 +110,18 @@ class ModelUpkeep:
         keeping = [
             endless("models", self._keeper.looking.run),
             endless("chat_models", self._chat.looking.run),
+            endless("fraud_models", self._fraud.looking.run),
         ]
         if self._quiet_hour is None:
             return keeping
         days = self._runner("daily", self._daily, daily.WITHIN, self._quiet_hour)
         weeks = self._runner("weekly", self._weekly, weekly.WITHIN, self._quiet_hour)
+        hours = self._runner("hourly", self._hourly, hourly.WITHIN, self._quiet_hour)
         return [
             *keeping,
             every("models_daily", LOOKS_EVERY, days.turn),
             every("models_weekly", LOOKS_EVERY, weeks.turn),
+            every("models_hourly", LOOKS_EVERY, hours.turn),
         ]
 
     def _runner(

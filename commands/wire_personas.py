@@ -56,8 +56,8 @@ _log = structlog.get_logger()
 
 
 class Personas:
-    """Owns: the models, the kind of actor. Borrows: storage, the search over suppliers, the chat model,
-    which is run elsewhere. `models_dir`: what `make models` made, if it was called."""
+    """Owns: the models, the kind of actor; it runs the small ones. Borrows: storage, the search over suppliers, the
+    chat model, which is run elsewhere, the small models' thread. `models_dir`: what `make models` made, if it was called."""
 
     def __init__(
         self,
@@ -70,12 +70,13 @@ class Personas:
         is_limited: bool,
         models_dir: Path,
         chat_model: ServedChatModel,
+        small_models: SmallModels,
     ) -> None:
         self._models_dir, self._reads = models_dir, "none yet"
         self._chat_model = chat_model
         self._reader, self._writer = LateReader(), LateWriter()
         self.recommender = LateRecommender()
-        self.small_models = SmallModels()
+        self.small_models = small_models
         self.meanings = LatePlaceMeanings(self.small_models.turn)
         self._moods = RoomMoods(self.small_models)
         self.kind = PersonaKind(

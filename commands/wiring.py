@@ -35,6 +35,7 @@ from core.ids import ProcessIds
 from core.supervisor import ChildSpec
 from core.webhooks import Receptions
 from inference.fraud.screener import FraudScreener
+from inference.small_models import SmallModels
 from protocol.close_codes import CloseCode
 from storage.asyncio_bridge import AsyncioBridge
 from storage.crash_files import CRASHES, CrashFiles
@@ -148,7 +149,8 @@ class Server:
         self.hooks = SupplierHooks(
             config, self.storage, self.travel, clock=clock, address=lambda: self.http_url
         )
-        self.screener = FraudScreener(clock)
+        self.small_models = SmallModels()
+        self.screener = FraudScreener(clock, worker=self.small_models.turn)
         self.bookings = Bookings(
             config,
             self.storage,
@@ -174,9 +176,16 @@ class Server:
             is_limited=config.rate_limits,
             models_dir=config.models_dir,
             chat_model=self.chat_model,
+            small_models=self.small_models,
         )
         self.upkeep = ModelUpkeep(
-            config, self.storage, self.personas.recommender, self.chat_model, clock=clock, node=node
+            config,
+            self.storage,
+            self.personas.recommender,
+            self.chat_model,
+            self.screener,
+            clock=clock,
+            node=node,
         )
         self.actors.system.register(self.personas.kind.spec())
         self.gateways = Gateways(
@@ -193,7 +202,7 @@ class Server:
             clock=clock,
             ids=ids,
             readiness=self._readiness,
-            models=self.personas.models,
+            models=self._models,
             model_troubles=self.upkeep.troubles,
             reads_cards=lambda: self.chat_model.reads_cards,
             mood_agreed=self.personas.mood_agreed,
@@ -296,6 +305,9 @@ class Server:
             "accepting": not self.gateways.stopping.is_set(),
         }
 
+    def _models(self) -> Mapping[str, str]:
+        return {**self.personas.models(), "fraud": self.screener.speaks}
+
     def _statistics(self) -> Mapping[str, Mapping[str, int | float]]:
         return {
             "actors": self.actors.system.statistics(),
@@ -311,6 +323,7 @@ class Server:
             "outbox": self.actors.outbox.statistics(),
             "process": process_statistics(),
             "rooms": self.actors.traces.statistics(),
+            "screening": self.screener.statistics(),
             "sessions": self.actors.keeper.statistics(),
             "reception": self.actors.reception.statistics(),
             "supervisor": self.supervisor.statistics(),

@@ -1,11 +1,12 @@
 """The model of what is usual: scikit-learn's StandardScaler and IsolationForest, as one ONNX graph.
 
-A body, as its row keeps it: a line of JSON (the manifest), and the graph. The threshold is the model's own
-and travels with it: scores of two fits do not compare.
+A body, as its row keeps it: a line of JSON (the manifest), and the graph, deflated: a hundred full trees are
+1.2 MB, more than a row holds. The threshold is the model's own and travels with it: scores of two fits do not compare.
 """
 
 import json
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +20,9 @@ from inference.onnx import open_session
 
 INPUT: Final = "features"
 OUTPUT: Final = "score_samples"
+MOST_GRAPH: Final = 4_194_304
+"""Bytes of a graph; a hundred trees of 511 nodes are 3 MB."""
+
 STRANGEST_NAMED: Final = 3
 FAR: Final = 2.0
 """Standard deviations from which on a feature is named."""
@@ -66,12 +70,12 @@ def packed(graph: bytes, manifest: Mapping[str, Any]) -> bytes:
         "features": FEATURES,
         "sha256": sha256(graph).hexdigest(),
     }
-    return json.dumps(said, allow_nan=False).encode() + b"\n" + graph
+    return json.dumps(said, allow_nan=False).encode() + b"\n" + zlib.compress(graph)
 
 
 def unpacked(body: bytes, *, version: str = "") -> FraudModel:
     """From what `packed` made. Raises `FraudModelDamaged`."""
-    line, _, graph = body.partition(b"\n")
+    line, _, deflated = body.partition(b"\n")
     try:
         said = json.loads(line)
         threshold, digest = float(said["threshold"]), said["sha256"]
@@ -80,6 +84,7 @@ def unpacked(body: bytes, *, version: str = "") -> FraudModel:
         is_ours = (said["schema"], tuple(said["features"])) == (SCHEMA, FEATURES)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise FraudModelDamaged(f"this is no model of bookings: {error}") from error
+    graph = _inflated(deflated)
     if sha256(graph).hexdigest() != digest:
         raise FraudModelDamaged("its graph is not the one that its manifest speaks of")
     if not is_ours:
@@ -93,6 +98,18 @@ def unpacked(body: bytes, *, version: str = "") -> FraudModel:
     model = FraudModel(session, version, threshold, means, spreads, figures)
     _tried(model)
     return model
+
+
+def _inflated(deflated: bytes) -> bytes:
+    """Raises `FraudModelDamaged`, also for more than `MOST_GRAPH` bytes."""
+    inflating = zlib.decompressobj()
+    try:
+        graph = inflating.decompress(deflated, MOST_GRAPH)
+    except zlib.error as error:
+        raise FraudModelDamaged(f"its graph cannot be read: {error}") from error
+    if not inflating.eof or inflating.unused_data:
+        raise FraudModelDamaged("its graph is not whole, or too large")
+    return graph
 
 
 def _tried(model: FraudModel) -> None:

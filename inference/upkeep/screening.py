@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Final
 
 import structlog
 import trio
@@ -12,6 +13,8 @@ from inference.fraud.model import FraudModel, FraudModelDamaged, unpacked
 from inference.upkeep.hourly import ENOUGH
 from inference.upkeep.keeper import DAMAGED
 from inference.upkeep.looking import Looking
+
+WAITS: Final = "it waits until there were {enough} bookings"
 
 _log = structlog.get_logger("inference.upkeep")
 
@@ -37,16 +40,23 @@ class FraudKeeper:
     async def look(self) -> None:
         """Use what is active now. Raises `Unavailable`."""
         row = await self._models.active(self._tenant_id, "fraud")
-        if row is not None and not self._is_enough:
-            # Asked until there are: a model that an operator promotes too early waits.
-            self._is_enough = await self._screenings.bookings(self._tenant_id) >= ENOUGH
-        wanted = row if self._is_enough else None
-        digest = "" if wanted is None else wanted.digest
+        if row is not None and not await self._is_time():
+            self.troubles = {"fraud": WAITS.format(enough=ENOUGH)}
+            return
+        if row is None:
+            self.troubles = {}
+        digest = "" if row is None else row.digest
         if digest == self._in_use:
             return
         self.troubles = {}
-        self._use(None if wanted is None else await self._loaded(wanted))
+        self._use(None if row is None else await self._loaded(row))
         self._in_use = digest
+
+    async def _is_time(self) -> bool:
+        """A model that an operator promotes too early waits; asked until there are enough."""
+        if not self._is_enough:
+            self._is_enough = await self._screenings.bookings(self._tenant_id) >= ENOUGH
+        return self._is_enough
 
     async def _loaded(self, row: Model) -> FraudModel | None:
         body = await self._models.body(self._tenant_id, "fraud", row.version) or b""

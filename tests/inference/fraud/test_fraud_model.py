@@ -8,7 +8,7 @@ import pytest
 from fraud_graph import body, graph
 
 from inference.fraud.features import FEATURES
-from inference.fraud.model import FraudModelDamaged, packed, unpacked
+from inference.fraud.model import MOST_GRAPH, FraudModelDamaged, packed, unpacked
 
 
 def test_a_packed_model_is_the_same_again() -> None:
@@ -30,7 +30,11 @@ def manifest(**fields: Any) -> bytes:
         (b"", "no model"),
         (b"[]\n", "no model"),
         (manifest(threshold="much"), "no model"),
-        (body() + b"x", "not the one"),
+        (body() + b"x", "not whole"),
+        (body()[:-9], "not whole"),
+        (body().partition(b"\n")[0] + b"\nxyz", "cannot be read"),
+        (packed(bytes(MOST_GRAPH + 1), json.loads(body().partition(b"\n")[0])), "too large"),
+        (manifest(sha256="0"), "not the one"),
         (manifest(schema=0), "other features"),
         (manifest(features=["a"]), "other features"),
         (manifest(means=[1.0]), "does not fit"),

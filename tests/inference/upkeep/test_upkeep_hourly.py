@@ -238,7 +238,7 @@ async def test_a_row_that_cannot_be_used_leaves_rules_alone_and_says_why(
     keeper = FraudKeeper(world.models, screenings, used.append, tenant_id=TENANT)
     await keeper.look()
     assert used == [None]
-    assert "not the one" in keeper.troubles["fraud"]
+    assert "is not the one" in keeper.troubles["fraud"]
     await keeper.look()
     assert used == [None]
 
@@ -252,6 +252,13 @@ async def test_a_model_that_was_promoted_too_early_waits_for_enough_bookings(
     keeper = FraudKeeper(world.models, screenings, used.append, tenant_id=TENANT)
     await keeper.look()
     assert used == []
+    assert "500 bookings" in keeper.troubles["fraud"]
+    (row,) = await world.versions("fraud")
+    await world.models.roll_back(TENANT, "fraud", at=world.clock.now_ms())
+    await keeper.look()
+    assert (used, keeper.troubles) == ([], {})
+    await world.models.promote(TENANT, "fraud", row.version, at=1, by="operator")
     screenings.count = ENOUGH
     await keeper.look()
+    assert keeper.troubles == {}
     assert [one is not None for one in used] == [True]

@@ -1,8 +1,8 @@
 """`main.py saga audit`: every booking and its money as JSON, for who compares them with what others say.
 
 One object: `bookings` (`bookingId, status, state, isTerminal, currency, total, shares: [{id, userId, amount}], parts: [{id,
-kind, supplier, total, orderId, isDropped, isPaid}], balances: [{account, currency, amount}]`; minor units, debits positive),
-`unbalanced` and `openTrips` as in `core.ports.bookings.Audit`. No card, no name, no secret.
+kind, supplier, total, orderId, isDropped, isPaid}], balances: [{account, currency, amount}], screened, screenedBecause`; minor
+units, debits positive; `screened`: the newest verdict on whether it is fraud, empty where nobody looked), `unbalanced` and `openTrips` as in `core.ports.bookings.Audit`. No card, no name, no secret.
 """
 
 from typing import Any
@@ -39,6 +39,8 @@ def _booking(one: BookedLedger) -> dict[str, Any]:
             {"id": share.id, "userId": share.user_id, "amount": share.amount.amount}
             for share in saga.shares
         ],
+        "screened": saga.screening.found.verdict if saga.screening else "",
+        "screenedBecause": list(saga.screening.found.reasons) if saga.screening else [],
         "parts": [_part(part) for part in saga.parts],
         "balances": [
             {"account": each.account, "currency": each.currency, "amount": each.amount}

@@ -16,12 +16,22 @@ from typing import Any, Final
 import trio
 from rich.console import Console
 
-from loadtest.accounts import Api
+from loadtest.accounts import Account, Api
 from loadtest.booking_auditor import Booked, Verdict, booked_of, judge
+from loadtest.booking_fraud import (
+    CLEAN,
+    FARM,
+    Caught,
+    Farm,
+    PlantedTrip,
+    caught,
+    kinds_of,
+    missed,
+)
 from loadtest.booking_people import PEOPLE, Figures, Trip
 from loadtest.booking_sandbox import PlayedSuppliers, Rule, played_suppliers
 from loadtest.host import about_host
-from loadtest.options import at_least_one, not_negative, positive, writable
+from loadtest.options import at_least_one, not_negative, positive, share, writable
 from loadtest.own_server import (
     COMMAND,
     REPOSITORY,
@@ -65,7 +75,8 @@ COMPLETED, CANCELLED, MANUAL = "booked", "cancelled", "manual"
 class Plan:
     """What is played. `tail`: seconds of storm after the last start; `calms`: then no rule is left, before
     time leaps. `rest`: seconds after the last end, for what was under way; `ends_within`: after the leap,
-    at most. `bad_cards`: the share of people whose first card is refused. `command` starts the server."""
+    at most. `bad_cards`: the share of people whose first card is refused. `fraud`: the share
+    of sagas that are planted. `command` starts the server."""
 
     sagas: int
     seed: int
@@ -78,6 +89,7 @@ class Plan:
     calms: bool = True
     rest: float = 4.0
     ends_within: float = ENDS_WITHIN
+    fraud: float = 0.0
     command: Sequence[str] = COMMAND
 
 
@@ -86,9 +98,11 @@ class Played:
     """What came of it."""
 
     trips: Sequence[Trip] = ()
+    kinds: Sequence[str] = ()
     figures: Figures = field(default_factory=Figures)
     bookings: Sequence[Booked] = ()
     verdict: Verdict | None = None
+    caught: Caught | None = None
     fired: dict[str, int] = field(default_factory=dict)
     begun_at: float = 0.0
     leapt_at: float = 0.0
@@ -108,6 +122,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at-once", type=at_least_one, default=60, help="groups that are busy at once (60)"
     )
+    parser.add_argument(
+        "--fraud", type=share, default=0.0, help="the share of sagas that are fraud (0)"
+    )
     parser.add_argument("--json", type=writable, metavar="FILE", help="write all figures to FILE")
 
 
@@ -126,6 +143,7 @@ def main(args: argparse.Namespace, words: Sequence[str], console: Console) -> in
         faults=args.faults,
         rules=rules,
         bad_cards=bad_cards,
+        fraud=args.fraud,
     )
     played = trio.run(play, plan, console.print)
     report = report_of(plan, played)
@@ -178,20 +196,8 @@ class _Run:
     async def play(self) -> Played:
         plan, played = self._plan, self._played
         accounts = await seeded_accounts(self._api, self._server.data_dir, PEOPLE * plan.sagas)
-        ws = str((await self._api.info())["ws"])
-        played.trips = [
-            Trip(
-                number=number,
-                supplier=SUPPLIERS[number % len(SUPPLIERS)],
-                accounts=accounts[PEOPLE * number : PEOPLE * (number + 1)],
-                api=self._api,
-                ws=ws,
-                figures=played.figures,
-                rng=random.Random(f"{plan.seed}/{number}"),
-                bad_cards=plan.bad_cards,
-            )
-            for number in range(plan.sagas)
-        ]
+        played.kinds = kinds_of(plan.sagas, plan.fraud, plan.seed)
+        played.trips = self._trips(accounts, str((await self._api.info())["ws"]))
         await self._ready(played.trips[0])
         await self._suppliers.set_rules(plan.rules)
         async with trio.open_nursery() as nursery:
@@ -204,6 +210,31 @@ class _Run:
         played.server = self._load.summary(begun, played.leapt_at - played.begun_at)
         await self._audit()
         return played
+
+    def _trips(self, accounts: Sequence[Account], ws: str) -> list[Trip]:
+        """A farm's are all of its first one's account."""
+        plan, played = self._plan, self._played
+        farms: dict[str, tuple[Farm, Account]] = {}
+        trips: list[Trip] = []
+        for number, kind in enumerate(played.kinds):
+            people = accounts[PEOPLE * number : PEOPLE * (number + 1)]
+            its: dict[str, Any] = {
+                "number": number,
+                "supplier": SUPPLIERS[number % len(SUPPLIERS)],
+                "api": self._api,
+                "ws": ws,
+                "figures": played.figures,
+                "rng": random.Random(f"{plan.seed}/{number}"),
+                "bad_cards": plan.bad_cards,
+            }
+            if kind == CLEAN:
+                trips.append(Trip(accounts=people, **its))
+            elif kind.startswith(FARM):
+                farm, account = farms.setdefault(kind, (Farm(), people[0]))
+                trips.append(PlantedTrip(accounts=[account], farm=farm, **its))
+            else:
+                trips.append(PlantedTrip(accounts=people[:1], **its))
+        return trips
 
     async def _ready(self, trip: Trip) -> None:
         """Until the suppliers answer."""
@@ -254,6 +285,10 @@ class _Run:
                 played.reasons[why] = played.reasons.get(why, 0) + 1
         effects, orders = await self._suppliers.effects(), await self._suppliers.orders()
         played.verdict = judge(played.bookings, effects, orders)
+        opened = {
+            trip.booking_id: kind for trip, kind in zip(played.trips, played.kinds, strict=True)
+        }
+        played.caught = caught(opened, played.bookings, {one.booking_id for one in orders})
 
     async def _saga_audit(self) -> dict[str, Any]:
         done = await trio.run_process(
@@ -287,8 +322,8 @@ async def _give_back(slots: trio.Semaphore, trip: Trip) -> None:
 
 def report_of(plan: Plan, played: Played) -> dict[str, Any]:
     """The keys of the contract first, then what explains them."""
-    verdict = played.verdict
-    if verdict is None:
+    verdict, found = played.verdict, played.caught
+    if verdict is None or found is None:
         raise ValueError("it was not audited")
     statuses = [one.status for one in played.bookings]
     completed, cancelled, manual = (statuses.count(word) for word in (COMPLETED, CANCELLED, MANUAL))
@@ -308,6 +343,10 @@ def report_of(plan: Plan, played: Played) -> dict[str, Any]:
         "orphan_holds": verdict.orphan_holds,
         "double_charges": verdict.double_charges,
         "sagas_per_s": round(len(early) / took, 3) if took else 0.0,
+        "fraud_planted": found.planted,
+        "fraud_stopped": found.stopped,
+        "fraud_unnoticed": found.unnoticed,
+        "clean_reviewed": found.clean_reviewed,
         "step_p99_ms": figures.steps.percentile_ms(99),
         "step_p50_ms": figures.steps.percentile_ms(50),
         "steps": figures.steps.count,
@@ -334,13 +373,17 @@ def report_of(plan: Plan, played: Played) -> dict[str, Any]:
         "problems": list(verdict.problems),
         "server_load": played.server,
     }
-    report["failures"] = failures(report, is_calm=not plan.rules)
+    planted = sum(kind != CLEAN for kind in played.kinds)
+    report["failures"] = failures(report, is_calm=not plan.rules, planted=planted)
+    if planted:
+        report["failures"] += missed(found)
     return report
 
 
-def failures(report: dict[str, Any], *, is_calm: bool) -> list[str]:
-    """One sentence per objective that was missed."""
+def failures(report: dict[str, Any], *, is_calm: bool, planted: int = 0) -> list[str]:
+    """One sentence per objective that was missed. `planted`: sagas that are not to be completed."""
     sagas = report["sagas"]
+    clean = sagas - planted
     found = [
         f"{key} is {report[key]} (allowed: 0)"
         for key in ("ledger_minor", "orphan_holds", "double_charges", "early_tickets", "untold")
@@ -348,7 +391,7 @@ def failures(report: dict[str, Any], *, is_calm: bool) -> list[str]:
     ]
     if report["terminal"] != sagas:
         found.append(f"{report['terminal']} of {sagas} ended")
-    if report["completed"] < LEAST_COMPLETED[is_calm] * sagas:
+    if report["completed"] < LEAST_COMPLETED[is_calm] * clean:
         found.append(f"{report['completed']} completed (at least {LEAST_COMPLETED[is_calm]:.0%})")
     if report["manual"] > MOST_MANUAL[is_calm] * sagas:
         found.append(f"{report['manual']} need an operator (at most {MOST_MANUAL[is_calm]:.0%})")
@@ -363,6 +406,8 @@ def _print(report: dict[str, Any], console: Console) -> None:
         f"{report['double_charges']}, early_tickets {report['early_tickets']}.",
         f"{report['sagas_per_s']} sagas/s, step p50 {report['step_p50_ms']:.0f} ms, p99 {report['step_p99_ms']:.0f} ms; "
         f"quote p99 {report['quote_p99_ms']:.0f} ms.",
+        f"{report['fraud_planted']} planted, {report['fraud_stopped']} of them stopped, {report['fraud_unnoticed']} unnoticed; "
+        f"{report['clean_reviewed']:.2%} of the others reviewed.",
         *(f"Problem: {problem}" for problem in report["problems"]),
     ]
     if report["failures"]:

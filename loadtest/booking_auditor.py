@@ -17,7 +17,8 @@ SETTLED: Final = ("booked", "cancelled")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
     """A booking as the server has it. `shares`: share id → minor units; `order_ids`: of the parts that
-    it was not booked without; `balances`: (account, currency) → minor units, debits positive."""
+    it was not booked without; `balances`: (account, currency) → minor units, debits positive. `screened`: the
+    newest verdict on whether it is fraud; empty: it was never looked at."""
 
     booking_id: str
     status: str
@@ -26,6 +27,7 @@ class Booked:
     shares: Mapping[str, int] = field(default_factory=dict)
     order_ids: frozenset[str] = frozenset()
     balances: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    screened: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ def booked_of(row: Mapping[str, Any]) -> Booked:
             part["orderId"] for part in row["parts"] if part["orderId"] and not part["isDropped"]
         ),
         balances={(one["account"], one["currency"]): one["amount"] for one in row["balances"]},
+        screened=row.get("screened", ""),
     )
 
 

@@ -89,7 +89,7 @@ class Person:
         self._figures, self._rng, self._bad_cards = figures, rng, bad_cards
         self._at_paypal = at_paypal
         self._visited: set[str] = set()
-        self._cards = 0
+        self.cards = 0
         self._acted_on = -1
         self._answered: set[str] = set()
         self._news = trio.Event()
@@ -182,19 +182,29 @@ class Person:
         )
 
     async def _pay(self, view: Frame, mine: Frame) -> bool:
-        if self._cards >= MOST_CARDS:
+        card = self.next_card()
+        if card is None:
             return False
         self._figures.declined += mine["state"] == "declined"
-        is_bad = self._cards == 0 and self._rng.random() < self._bad_cards
-        cards = BAD_CARDS if is_bad else GOOD_CARDS
-        card = PAYPAL if self._at_paypal else cards[self._cards % len(cards)]
-        self._cards += 1
+        self.cards += 1
         return await self._done(
             "booking.approve",
             bookingId=view["bookingId"],
             paymentMethod=card,
             clientId=self.session.new_id(),
         )
+
+    def next_card(self) -> str | None:
+        """None: there is none left. `cards`: how many were tried."""
+        if self.cards >= MOST_CARDS:
+            return None
+        is_bad = self.cards == 0 and self._rng.random() < self._bad_cards
+        cards = BAD_CARDS if is_bad else GOOD_CARDS
+        return PAYPAL if self._at_paypal else cards[self.cards % len(cards)]
+
+    def is_mine(self, view: Frame) -> bool:
+        """Whether this update is of the booking that this person takes part in: there is no other."""
+        return bool(view)
 
     async def _done(self, kind: str, /, **fields: Any) -> bool:
         """What is refused for good was overtaken: the next update says what to do."""
@@ -208,7 +218,7 @@ class Person:
         return True
 
     def _hear(self, event: Frame) -> None:
-        if event["type"] == "booking.update":
+        if event["type"] == "booking.update" and self.is_mine(event):
             self.sees(event)
         elif event["type"] == "local.inbox_reset" and self.view:
             # The rare case of a socket that was cut for long: read it again.
@@ -243,17 +253,7 @@ class Trip:
     async def play(self) -> None:
         """From the search to the end. Ends by itself, or is cancelled."""
         self.begun_at = trio.current_time()
-        people = [
-            Person(
-                account,
-                self.ws,
-                self.figures,
-                self.rng,
-                self.bad_cards,
-                at_paypal=place % PAYS_AT_PAYPAL == 0,
-            )
-            for place, account in enumerate(self.accounts, 1)
-        ]
+        people = self.people()
         try:
             async with trio.open_nursery() as nursery:
                 for person in people:
@@ -264,6 +264,23 @@ class Trip:
             self.why = self.why or str(group.exceptions[0])
         finally:
             self.over.set()
+
+    def people(self) -> Sequence[Person]:
+        """Who takes part, the organiser first."""
+        return [
+            Person(
+                account,
+                self.ws,
+                self.figures,
+                self.rng,
+                self.bad_cards,
+                at_paypal=place % PAYS_AT_PAYPAL == 0,
+            )
+            for place, account in enumerate(self.accounts, 1)
+        ]
+
+    async def before_paying(self) -> None:
+        """What they wait for once it is open: nothing."""
 
     async def look(self) -> bool:
         """Whether there is something to be booked."""
@@ -292,6 +309,7 @@ class Trip:
         self.booking_id = answer["booking"]["bookingId"]
         for person in people:
             person.sees(answer["booking"])
+        await self.before_paying()
         async with trio.open_nursery() as nursery:
             for place, person in enumerate(people, 1):
                 nursery.start_soon(self._take_part, person, place)
@@ -343,7 +361,7 @@ class Trip:
                     "booking.quote",
                     offerIds=[offer_id],
                     roomId=room_id,
-                    adults=PEOPLE,
+                    adults=len(self.accounts),
                 )
             except Refused as refusal:
                 if refusal.quote is None:
@@ -361,7 +379,7 @@ class Trip:
         origin, destination = ROUTES[place % len(ROUTES)]
         day = self.today + timedelta(days=FIRST_DAY + 5 * place)
         query = {"kind": "flight", "from": origin, "to": destination}
-        query |= {"start": day.isoformat(), "adults": str(PEOPLE)}
+        query |= {"start": day.isoformat(), "adults": str(len(self.accounts))}
         token = await self.accounts[0].token()
         try:
             answer = await self.api.call("GET", "/offers", query=query, token=token)

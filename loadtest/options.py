@@ -37,6 +37,14 @@ def zero_or_more(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """0 to 1."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be between 0 and 1")
+    return value
+
+
 def http_address(text: str) -> str:
     """A server's `http://` or `https://` address, without a path."""
     try:

@@ -14,10 +14,12 @@ from actors.booking import performer
 from actors.booking.calls import Capture, Confirm, Hold, Release
 from actors.booking.state import Part, Saga
 from commands.command_line import main
+from core.ports.fraud import Screened
 from core.ports.inventory import Inventory
 from core.ports.payments import Payments
 from gateways.partners import amadeus_orders, stripe_wire
 from gateways.partners.stripe import Stripe
+from inference.fraud.screener import FraudScreener
 from protocol.frames import Money
 from protocol.payments import PaymentReference, PaymentState
 from protocol.suppliers import Created, Unknown
@@ -120,6 +122,15 @@ def no_dead_man() -> None:
     amadeus_orders.order_body = lasting
 
 
+def no_screening() -> None:
+    """Whoever pays may travel."""
+
+    async def trusting(self: FraudScreener, facts: Any, histories: Any) -> Screened:
+        return Screened(verdict="allow")
+
+    FraudScreener.screen = trusting  # type: ignore[method-assign]
+
+
 RULES = {
     rule.__name__: rule
     for rule in (
@@ -128,6 +139,7 @@ RULES = {
         order_sent_again,
         ticket_before_capture,
         no_dead_man,
+        no_screening,
     )
 }
 

@@ -30,6 +30,7 @@ class Control:
     tail: float = 8.0
     calms: bool = True
     rest: float = 4.0
+    fraud: float = 0.0
 
 
 def rule(name: str, action: dict[str, Any], **match: Any) -> Rule:
@@ -71,6 +72,7 @@ CONTROLS: Final = {
         ),
         calms=False,
     ),
+    "no_screening": Control(figure="fraud_unnoticed", fraud=0.5),
 }
 ALL: Final = os.environ.get("CARAVAN_BOOKING_CONTROLS") == "all"
 LONG: Final = pytest.mark.skipif(not ALL, reason="make soak runs it")
@@ -90,18 +92,27 @@ async def played(control: Control, *, sagas: int, breaks: str = "") -> dict[str,
         calms=control.calms,
         rest=control.rest,
         ends_within=60.0,
+        fraud=control.fraud,
         command=command,
     )
     return report_of(plan, await play(plan, lambda line: None))
 
 
-FIGURES: Final = ("ledger_minor", "orphan_holds", "double_charges", "early_tickets")
+FIGURES: Final = (
+    "ledger_minor",
+    "orphan_holds",
+    "double_charges",
+    "early_tickets",
+    "fraud_unnoticed",
+)
 
 
-async def test_two_groups_book_and_nothing_is_amiss() -> None:
-    report = await played(Control(figure="", tail=20.0, rest=0.0), sagas=2)
+async def test_two_groups_book_and_who_tries_stolen_cards_does_not() -> None:
+    report = await played(Control(figure="", tail=20.0, rest=0.0, fraud=1 / 3), sagas=3)
     assert report["failures"] == []
-    assert (report["completed"], report["terminal"], report["untold"]) == (2, 2, 0)
+    assert (report["completed"], report["terminal"], report["untold"]) == (2, 3, 0)
+    assert (report["fraud_planted"], report["fraud_stopped"]) == (1, 1)
+    assert report["clean_reviewed"] == 0
     assert report["agreed_at_paypal"] == 2
 
 

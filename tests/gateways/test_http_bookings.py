@@ -7,8 +7,9 @@ import pytest
 from http_fakes import World
 from msgspec import Raw
 
+from actors.booking.calls import Card
 from actors.booking.journal import packed
-from actors.booking.state import Part, Payment, Provider, Saga, Seat, Share
+from actors.booking.state import Part, Payment, Provider, Saga, Screening, Seat, Share
 from core.errors import PriceChanged, Rejected
 from core.identity import Role
 from core.ports.bookings import (
@@ -19,6 +20,7 @@ from core.ports.bookings import (
     ParticipantRow,
     ResultRow,
 )
+from core.ports.fraud import ScreeningRow
 from protocol.addresses import Address
 from protocol.booking import (
     BOOKING,
@@ -40,6 +42,7 @@ from protocol.booking import (
     QuoteView,
 )
 from protocol.frames import Done, Money
+from protocol.fraud import Screened
 from protocol.ledger import Entry, Posting
 from protocol.payments import PaymentState
 from protocol.travel import HotelDetails, HotelQuery, Party, SupplierOffer
@@ -252,6 +255,10 @@ async def stored(world: World) -> Saga:
         seats=(Seat(id="1", payer_id="user-1", type="adult"),),
         total=EUR,
         provider=Provider(name="stripe", unit=1, least=50, holds_for=1, replays_for=1),
+        screening=Screening(
+            cards=(Card(share_id="s1", provider="stripe", method="zanzibar"),),
+            found=Screened(verdict="review", reasons=("many_declines",), features=(1.0,)),
+        ),
     )
     told = {
         "organiserId": "user-1",
@@ -292,6 +299,14 @@ async def stored(world: World) -> Saga:
             )
         ],
         event=BookingEventRow(version=1, at=now, body=msgspec.json.encode(told)),
+        screening=ScreeningRow(
+            at=now,
+            verdict="review",
+            reasons=("many_declines",),
+            score=0.5,
+            model="v1",
+            features=(1.0,),
+        ),
     )
     new = NewBooking(
         quote_id="q",
@@ -315,6 +330,8 @@ async def test_ones_bookings_are_listed_and_told_in_ones_own_language() -> None:
     [happened] = told.json["items"]
     assert (happened["version"], happened["note"]) == (1, "One share is still open.")
     assert told.json["nextCursor"] is None
+    for word in (b"screening", b"review", b"many_declines"):
+        assert word not in listed.raw + told.raw
 
 
 async def test_a_stranger_gets_no_timeline() -> None:
@@ -339,6 +356,17 @@ async def test_operators_see_what_is_stuck_and_nothing_that_is_secret() -> None:
         "suspense": -5,
     }
     assert b"zanzibar" not in shown.raw
+    said = {
+        "at": 1_795_521_600_000,
+        "verdict": "review",
+        "reasons": ["many_declines"],
+        "score": 0.5,
+        "model": "v1",
+        "by": "",
+    }
+    assert item["screening"] == said
+    assert shown.json["screenings"] == [said]
+    assert shown.json["booking"]["screening"]["features"] == {"0": 1.0}
     assert (await world.call("GET", "/api/v1/admin/bookings/x", token=token)).status == 404
 
 
@@ -346,7 +374,7 @@ async def test_an_operators_word_reaches_the_booking() -> None:
     world = answering(Done())
     await stored(world)
     token = world.token(Role.ADMIN)
-    for word in ("retry", "compensate"):
+    for word in ("retry", "compensate", "allow"):
         answer = await world.call("POST", f"/api/v1/admin/bookings/b/{word}", token=token)
         assert answer.status == 202
     empty = await world.call("POST", "/api/v1/admin/bookings/b/settle", token=token)
@@ -357,6 +385,7 @@ async def test_an_operators_word_reaches_the_booking() -> None:
     assert [(word.action, word.note) for word in words] == [
         ("retry", ""),
         ("compensate", ""),
+        ("allow", ""),
         ("settle", "refunded by hand"),
     ]
     assert all(isinstance(word, OperateBooking) for word in words)

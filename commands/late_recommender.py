@@ -10,8 +10,8 @@ from actors.persona.ports import Circumstances, Ranked
 from core.errors import Unavailable
 from core.ports.inference import Taste
 from core.ports.personas import Feedback
+from inference.recommender.most_liked import MostLiked
 from inference.recommender.ranker import Population, TowerRanker
-from inference.recommender.taste import Floats
 from inference.recommender.tower import Tower
 from protocol.travel import Iata, Place
 
@@ -49,8 +49,8 @@ class LateRecommender:
         self._renew()
         return self.tower
 
-    async def in_use(self) -> tuple[Tower, Floats] | None:
-        """The tower and what most like [16]; None: there is no tower that can be used."""
+    async def in_use(self) -> tuple[Tower, MostLiked] | None:
+        """The tower and what most like; None: there is no tower that can be used."""
         await self._begun.wait()
         return None if self._ranker is None else self._ranker.in_use
 

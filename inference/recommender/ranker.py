@@ -15,6 +15,7 @@ from core.ports.inference import Circumstances, Ranked, Taste
 from core.ports.personas import Feedback
 from inference.recommender.features import Vector, features_of
 from inference.recommender.groups import chosen_how, merged
+from inference.recommender.most_liked import ItemStatistics, MostLiked, faded
 from inference.recommender.reasons import because, without
 from inference.recommender.schema import AT, FEATURES, REASONS, unknown
 from inference.recommender.taste import MOST_REPLAYED, WIDTH, Floats, learned, liking
@@ -38,11 +39,13 @@ NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """What most like by their feedback: `weights` [16] over the outputs of the tower of version `tower`."""
+    """What most like by their feedback: `weights` [16] over the outputs of the tower of version `tower`, and what
+    items show beyond that."""
 
     version: str
     tower: str
     weights: Floats
+    items: ItemStatistics | None = None
 
 
 class TowerRanker:
@@ -91,9 +94,9 @@ class TowerRanker:
         return self._tower.version
 
     @property
-    def in_use(self) -> tuple[Tower, Floats]:
-        """The tower, and what most like [16]."""
-        return self._tower, self._most
+    def in_use(self) -> tuple[Tower, MostLiked]:
+        """The tower, and what most like."""
+        return self._tower, MostLiked(self._most, self._statistics)
 
     @property
     def population(self) -> str:
@@ -125,9 +128,10 @@ class TowerRanker:
             return []
         vectors = features_of(items, about, places=self._places)
         found = self._outputs(vectors)
-        weights = self._weights(tastes)
+        usable = self._usable(tastes)
+        weights = np.array([one.weights for one in usable]) if usable else self._most[None]
         how = chosen_how(weights)
-        sharpness, bias = self._tower.sharpness, self._tower.bias
+        sharpness, bias = self._tower.sharpness, self._tower.bias + self._beside(usable, vectors)
         scores = merged(liking(weights, found, sharpness=sharpness, bias=bias), how)
         # Of what is liked alike the first stays the first: the suppliers' order, which is by price.
         order = [int(at) for at in np.argsort(-scores, kind="stable")]
@@ -200,14 +204,21 @@ class TowerRanker:
             weights += STATED * max(-1.0, min(1.0, much)) * way / (np.linalg.norm(way) + 1e-9)
         return weights
 
-    def _weights(self, tastes: Sequence[Taste]) -> Floats:
-        """[tastes, 16]; of what most like where there is none."""
-        usable = [
-            taste.weights
-            for taste in tastes
-            if taste.version == self.tower and len(taste.weights) == WIDTH
+    def _usable(self, tastes: Sequence[Taste]) -> list[Taste]:
+        return [
+            taste for taste in tastes if taste.version == self.tower and len(taste.weights) == WIDTH
         ]
-        return np.array(usable) if usable else self._most[None]
+
+    def _beside(self, tastes: Sequence[Taste], vectors: Sequence[Vector]) -> Floats | float:
+        """[tastes, items], in log odds: what statistics of others say, the less the more a person has said."""
+        if self._statistics is None:
+            return 0.0
+        seen = np.array([taste.seen for taste in tastes] or [0])
+        return faded(seen)[:, None] * self._statistics.of(np.array(vectors))[None]
+
+    @property
+    def _statistics(self) -> ItemStatistics | None:
+        return None if self._population is None else self._population.items
 
     @property
     def _most(self) -> Floats:

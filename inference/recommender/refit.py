@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from inference.recommender.most_liked import MostLiked, item_statistics
 from inference.recommender.schema import AT, KINDS, TAGS
 from inference.recommender.taste import (
     MIN_PEOPLE,
@@ -27,6 +28,10 @@ fitted from the beginning, so that what is lost does not add up."""
 
 TOWER_MARGIN: Final = 0.0
 """A new tower has every taste made anew, and is trained from the one before."""
+
+ITEMS_GAIN: Final = 0.001
+"""Nats by which item statistics must tell the tail better than the taste alone, to be part of what is offered:
+below that, they were noise with played people, who were served worse by them."""
 
 LEAST_HELD_OUT: Final = 50
 """Judgements without which a comparison says nothing."""
@@ -86,12 +91,27 @@ def fitted(head: Voices, tower: Tower) -> Floats:
     )
 
 
-def compared(tail: Voices, tower: Tower, *, new: Floats, in_use: Floats) -> Verdict:
-    """Two priors under one tower, each [16], for people of whom nothing else is known."""
-    items = tower.items(tail.features)
-    return Verdict(
-        loss=_loss(tail, _odds(tower, new, items)), in_use=_loss(tail, _odds(tower, in_use, items))
-    )
+def most_liked(head: Voices, tail: Voices, tower: Tower) -> tuple[MostLiked, float]:
+    """What most like, with item statistics where these tell the tail better; and by how many nats they do."""
+    alone = MostLiked(fitted(head, tower))
+    expected = tower.sharpness * (tower.items(head.features) @ alone.weights) + tower.bias
+    both = MostLiked(alone.weights, item_statistics(head, expected))
+    verdict = compared(tail, tower, new=both, in_use=alone)
+    gain = verdict.in_use - verdict.loss
+    return (both if gain >= ITEMS_GAIN else alone), gain
+
+
+def compared(tail: Voices, tower: Tower, *, new: MostLiked, in_use: MostLiked) -> Verdict:
+    """Two of them under one tower, for people of whom nothing else is known."""
+    vectors = tower.items(tail.features)
+
+    def loss(most: MostLiked) -> float:
+        beside = 0.0 if most.items is None else most.items.of(tail.features)
+        return _loss(
+            tail, liking(most.weights, vectors, sharpness=tower.sharpness, bias=tower.bias + beside)
+        )
+
+    return Verdict(loss=loss(new), in_use=loss(in_use))
 
 
 def compared_towers(

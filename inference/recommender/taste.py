@@ -32,8 +32,9 @@ MOST_OF_ONE: Final = 60
 Floats = NDArray[np.float64]
 
 
-def liking(weights: Floats, items: Floats, *, sharpness: float, bias: float) -> Floats:
-    """How surely each is liked, 0 to 1: [… , n] of `weights` [… , 16] and `items` [… , n, 16]."""
+def liking(weights: Floats, items: Floats, *, sharpness: float, bias: float | Floats) -> Floats:
+    """How surely each is liked, 0 to 1: [… , n] of `weights` [… , 16] and `items` [… , n, 16]. `bias`: of all, or
+    [… , n]."""
     return _sigmoid(sharpness * (items @ weights[..., None])[..., 0] + bias)
 
 

@@ -1,4 +1,5 @@
-"""The daily run: what most like, fitted anew, and in use when it is not worse than what was."""
+"""The daily run: what most like and what items show beyond that, fitted anew, and in use when it is not worse than what
+was."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -6,7 +7,15 @@ from typing import Final
 
 from core.ports.clock import Clock
 from core.ports.models import Model, Models
-from inference.recommender.refit import TooLittle, Verdict, compared, enough, fitted, statistics
+from inference.recommender.most_liked import MostLiked
+from inference.recommender.refit import (
+    TooLittle,
+    Verdict,
+    compared,
+    enough,
+    most_liked,
+    statistics,
+)
 from inference.recommender.taste import Floats
 from inference.recommender.tower import Tower
 from inference.recommender.voices import Voices
@@ -19,15 +28,15 @@ from inference.upkeep.quiet_thread import run_quietly
 WITHIN: Final = 600.0
 NO_TOWER: Final = "there is no item tower"
 
-InUse = Callable[[], Awaitable[tuple[Tower, Floats] | None]]
-"""The tower and what most like [16], here and now."""
+InUse = Callable[[], Awaitable[tuple[Tower, MostLiked] | None]]
+"""The tower and what most like, here and now."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Refit:
     figures: dict[str, float]
     why: str = ""
-    weights: Floats | None = None
+    most: MostLiked | None = None
     verdict: Verdict | None = None
 
 
@@ -53,18 +62,21 @@ class DailyRun:
         tower, most = now
         voices, shown = await self._gathering.voices(), await self._gathering.shown()
         refit = await run_quietly(lambda: _refit(voices, shown, tower, most))
-        if refit.weights is None or refit.verdict is None:
+        if refit.most is None or refit.verdict is None:
             return Result(outcome="skipped", why=refit.why, figures=refit.figures)
-        return await self._judge(refit.weights, refit.verdict, refit.figures, tower.version)
+        return await self._judge(refit.most, refit.verdict, refit.figures, tower.version)
 
     async def _judge(
-        self, weights: Floats, verdict: Verdict, figures: dict[str, float], tower: str
+        self, most: MostLiked, verdict: Verdict, figures: dict[str, float], tower: str
     ) -> Result:
         at = self._clock.now_ms()
-        prior = packed(weights, tower=tower, day=day_of(at))
+        prior = packed(most, tower=tower, day=day_of(at))
         if await is_there(self._models, self._tenant_id, "prior", prior.digest):
             return Result(outcome="skipped", why=NOTHING_NEW, figures=figures)
-        shadow = {name: figures[name] for name in ("loss", "in_use", "held_out", "people")}
+        shadow = {
+            name: figures[name]
+            for name in ("loss", "in_use", "held_out", "people", "items", "items_gain")
+        }
         model = Model(
             kind="prior", version=prior.version, digest=prior.digest, figures=shadow, made_at=at
         )
@@ -81,18 +93,20 @@ class DailyRun:
         return stood.result
 
 
-def _refit(voices: Voices, shown: Floats, tower: Tower, most: Floats) -> _Refit:
+def _refit(voices: Voices, shown: Floats, tower: Tower, in_use: MostLiked) -> _Refit:
     figures = statistics(voices, shown)
     try:
         head, tail = enough(voices)
     except TooLittle as reason:
         return _Refit(figures, why=str(reason))
-    weights = fitted(head, tower)
-    verdict = compared(tail, tower, new=weights, in_use=most)
+    most, gain = most_liked(head, tail, tower)
+    verdict = compared(tail, tower, new=most, in_use=in_use)
     figures |= {
         "loss": round(verdict.loss, 5),
         "in_use": round(verdict.in_use, 5),
         "fitted_to": float(len(head)),
         "held_out": float(len(tail)),
+        "items": float(0 if most.items is None else most.items.known),
+        "items_gain": round(gain, 5),
     }
-    return _Refit(figures, weights=weights, verdict=verdict)
+    return _Refit(figures, most=most, verdict=verdict)

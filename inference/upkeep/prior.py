@@ -4,11 +4,13 @@ import json
 import time
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 
+from inference.recommender.most_liked import CELLS, LAYOUT, ItemStatistics, MostLiked
 from inference.recommender.ranker import Population
-from inference.recommender.taste import WIDTH, Floats
+from inference.recommender.taste import WIDTH
 
 
 class PriorDamaged(Exception):
@@ -17,16 +19,23 @@ class PriorDamaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PackedPrior:
-    """`body`: JSON, `{"tower": its version, "weights": [16]}`; `digest`: its sha256 in hex."""
+    """`body`: JSON, `{"tower": its version, "weights": [16], "items"?: {"layout", "odds": {cell: log odds}}}`;
+    `digest`: its sha256 in hex."""
 
     body: bytes
     digest: str
     version: str
 
 
-def packed(weights: Floats, *, tower: str, day: str) -> PackedPrior:
+def packed(most: MostLiked, *, tower: str, day: str) -> PackedPrior:
     """`day`: the one that it was made on, for people who read versions."""
-    said = {"tower": tower, "weights": [round(float(one), 6) for one in weights]}
+    said: dict[str, Any] = {
+        "tower": tower,
+        "weights": [round(float(one), 6) for one in most.weights],
+    }
+    if most.items is not None:
+        odds = {str(at): round(float(one), 4) for at, one in enumerate(most.items.odds) if one}
+        said["items"] = {"layout": LAYOUT, "odds": odds}
     body = json.dumps(said).encode()
     digest = sha256(body).hexdigest()
     return PackedPrior(body, digest, f"{day}-{digest[:8]}")
@@ -44,8 +53,21 @@ def unpacked(body: bytes, *, version: str, digest: str) -> Population:
     try:
         said = json.loads(body)
         weights, tower = np.array(said["weights"], np.float64), str(said["tower"])
-    except (KeyError, TypeError, ValueError) as error:
+        items = _items(said.get("items"))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise PriorDamaged(f"this is no prior: {error}") from error
     if weights.shape != (WIDTH,) or not np.isfinite(weights).all():
         raise PriorDamaged("these are not the weights of a taste")
-    return Population(version=version, tower=tower, weights=weights)
+    if items is not None and not np.isfinite(items.odds).all():
+        raise PriorDamaged("these are no statistics of items")
+    return Population(version=version, tower=tower, weights=weights, items=items)
+
+
+def _items(said: Any) -> ItemStatistics | None:
+    """None: there are none, or by other cells."""
+    if said is None or said["layout"] != LAYOUT:
+        return None
+    odds = np.zeros(CELLS)
+    for at, one in said["odds"].items():
+        odds[int(at)] = float(one)
+    return ItemStatistics(odds)

@@ -12,6 +12,7 @@ import trio
 
 from core.ports.clock import Clock
 from core.ports.models import Model, Models
+from inference.recommender.most_liked import MostLiked
 from inference.recommender.refit import TooLittle, Verdict, compared_towers, enough, fitted
 from inference.recommender.taste import Floats
 from inference.recommender.tower import Tower, packed, unpacked
@@ -85,7 +86,7 @@ class WeeklyRun:
         self,
         body: bytes,
         voices: tuple[Voices, Voices],
-        in_use: tuple[Tower, Floats],
+        in_use: tuple[Tower, MostLiked],
         figures: dict[str, float],
     ) -> Result:
         at, tower, digest = self._clock.now_ms(), unpacked(body), sha256(body).hexdigest()
@@ -121,7 +122,7 @@ class WeeklyRun:
         self, most: Floats, tower: str, at: int, figures: Mapping[str, float]
     ) -> None:
         """What it was compared with: without it people would begin from a guess until the next day."""
-        prior = priors.packed(most, tower=tower, day=day_of(at))
+        prior = priors.packed(MostLiked(most), tower=tower, day=day_of(at))
         model = Model(
             kind="prior",
             version=prior.version,

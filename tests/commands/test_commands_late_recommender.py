@@ -11,6 +11,7 @@ from actors.persona.ports import Circumstances, Recommender
 from commands.late_recommender import LateRecommender
 from core.errors import Unavailable
 from core.ports.personas import Feedback
+from inference.recommender.most_liked import MostLiked
 from inference.recommender.ranker import Population, TowerRanker
 from inference.recommender.tower import Tower, load_tower
 from protocol.travel import GeoPoint, Place
@@ -71,8 +72,8 @@ async def test_towers_and_populations_are_exchanged_and_taken_back() -> None:
     assert late.models() == {"recommender": TOWER.version, "prior": "played"}
     await late.exchange(None, population(TOWER))
     assert late.models() == {"recommender": TOWER.version, "prior": "prior-1"}
-    tower, most = await late.in_use() or (None, np.zeros(0))
-    assert (tower, most.tolist()) == (TOWER, (-TOWER.popular).tolist())
+    tower, most = await late.in_use() or (None, MostLiked(np.zeros(0)))
+    assert (tower, most.weights.tolist()) == (TOWER, (-TOWER.popular).tolist())
     await late.exchange(NEWER, population(TOWER))
     assert late.models() == {"recommender": "1.newer", "prior": "played"}
     await late.exchange(NEWER, population(NEWER))

@@ -16,7 +16,7 @@ from numpy.random import default_rng
 from inference.recommender.tower import Tower, load_tower
 from inference.training.recommender.people import Draw, chooser, weigher
 from inference.training.recommender.scenes import scenes
-from inference.training.recommender.simulation import Course, Policy, play, world
+from inference.training.recommender.simulation import Course, Policy, most_of, play, world
 
 SIMULATORS: Final[Mapping[str, Draw]] = {"weighers": weigher, "choosers": chooser}
 POLICIES: Final[tuple[Policy, ...]] = ("learning", "no_learning", "no_prior")
@@ -69,8 +69,10 @@ def measure(
     found: dict[tuple[str, Policy], Figures] = {}
     for name, draw in SIMULATORS.items():
         played = world(draw, seen, tower, people=people, crowd=crowd, seed=seed + 1)
+        most = most_of(played, tower, default_rng(seed + 3))
         for policy in POLICIES:
-            found[name, policy] = figures(play(played, tower, policy=policy, seed=seed + 2))
+            course = play(played, tower, most=most, policy=policy, seed=seed + 2)
+            found[name, policy] = figures(course)
     return found
 
 

@@ -21,7 +21,7 @@ from inference.recommender.voices import Voices
 from inference.training.beside_server import give_way
 from inference.training.recommender.gate import SIMULATORS, figures
 from inference.training.recommender.scenes import KINDS, Scenes, scenes
-from inference.training.recommender.simulation import play, world
+from inference.training.recommender.simulation import most_of, play, world
 from inference.training.recommender.tower import (
     EPOCHS,
     PEOPLE,
@@ -98,16 +98,12 @@ def gain(new: Tower, in_use: Tower, *, people: int = PLAYED, count: int = 200) -
     seen = scenes(count, default_rng(GATE_SEED))
     gains = []
     for draw in SIMULATORS.values():
-        learned_by = [
-            figures(
-                play(
-                    world(draw, seen, tower, people=people, crowd=people, seed=GATE_SEED + 1),
-                    tower,
-                    seed=GATE_SEED + 2,
-                )
-            ).learned
-            for tower in (new, in_use)
-        ]
+        learned_by = []
+        for tower in (new, in_use):
+            played = world(draw, seen, tower, people=people, crowd=people, seed=GATE_SEED + 1)
+            most = most_of(played, tower, default_rng(GATE_SEED + 3))
+            course = play(played, tower, most=most, seed=GATE_SEED + 2)
+            learned_by.append(figures(course).learned)
         gains.append(learned_by[0] - learned_by[1])
     return float(np.mean(gains))
 

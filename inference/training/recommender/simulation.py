@@ -11,9 +11,13 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.random import Generator, default_rng
+from numpy.typing import NDArray
 
-from inference.recommender.taste import MOST_REPLAYED, WIDTH, Floats, learned, liking, population
+from inference.recommender.most_liked import MostLiked, faded
+from inference.recommender.refit import TooLittle, enough, fitted, most_liked
+from inference.recommender.taste import MOST_REPLAYED, WIDTH, Floats, learned, liking
 from inference.recommender.tower import Tower
+from inference.recommender.voices import Voices
 from inference.training.recommender.people import Draw, Grades, Views
 from inference.training.recommender.scenes import CANDIDATES, Scenes
 
@@ -60,13 +64,23 @@ def world(draw: Draw, seen: Scenes, tower: Tower, *, people: int, crowd: int, se
 
 
 def play(
-    played: World, tower: Tower, *, policy: Policy = "learning", rounds: int = 80, seed: int
+    played: World,
+    tower: Tower,
+    *,
+    most: MostLiked,
+    policy: Policy = "learning",
+    rounds: int = 80,
+    seed: int,
 ) -> Course:
+    """`most`: of the crowd."""
     rng = default_rng(seed)
     people, everybody = len(played.people), np.arange(len(played.people))
-    prior = np.zeros(WIDTH)
-    if policy != "no_prior":
-        prior = prior_of(played, tower, default_rng(seed + 1))
+    if policy == "no_prior":
+        most = MostLiked(np.zeros(WIDTH))
+    prior, beside = most.weights, np.zeros((len(played.seen), CANDIDATES))
+    if most.items is not None:
+        flat = played.seen.features.reshape(-1, played.seen.features.shape[-1])
+        beside = most.items.of(flat).reshape(beside.shape)
     popularity = popular_of(played, default_rng(seed + 2))
     weights = np.tile(prior, (people, 1))
     memory = _Memory(people)
@@ -78,7 +92,10 @@ def play(
         scene = rng.integers(len(played.seen), size=people)
         now = (flipped & (turn >= rounds // 2)).astype(int)
         vectors, true = played.vectors[scene], grades[now, everybody, scene]
-        scores = liking(weights, vectors, sharpness=tower.sharpness, bias=tower.bias)
+        said_of_items = faded(memory.seen)[:, None] * beside[scene]
+        scores = liking(
+            weights, vectors, sharpness=tower.sharpness, bias=tower.bias + said_of_items
+        )
         order = np.argsort(-scores, axis=1)
         mine[:, turn] = ndcg(true, order)
         popular[:, turn] = ndcg(true, np.argsort(-popularity[scene], axis=1))
@@ -103,6 +120,11 @@ class _Memory:
         self._items = np.zeros((people, 0, WIDTH))
         self._liked = np.zeros((people, 0))
         self._strength = np.zeros((people, 0))
+
+    @property
+    def seen(self) -> NDArray[np.int64]:
+        """How much each has said."""
+        return np.asarray(np.count_nonzero(self._strength, axis=1))
 
     def note(self, items: Floats, liked: Floats, strength: Floats) -> None:
         kept = slice(-MOST_REPLAYED, None)
@@ -131,16 +153,25 @@ def popular_of(played: World, rng: Generator) -> Floats:
     return share
 
 
-def prior_of(played: World, tower: Tower, rng: Generator, each: int = 200) -> Floats:
-    """The population's taste, of what the crowd said of items that it came across."""
-    items, liked = [], []
+def most_of(played: World, tower: Tower, rng: Generator, each: int = 200) -> MostLiked:
+    """What most of the crowd like, by what it said of items that it came across; with item statistics where the daily
+    run would take them in."""
+    features, liked = [], []
     for views in played.crowd:
         at = rng.integers(len(played.seen), size=each), rng.integers(CANDIDATES, size=each)
-        items.append(played.vectors[at])
+        features.append(played.seen.features[at])
         liked.append((rng.random(each) < views.odds[at]).astype(float))
-    return population(
-        items, liked, otherwise=tower.popular, sharpness=tower.sharpness, bias=tower.bias
+    person = np.tile(np.arange(len(features)), each)  # everybody speaks in every round
+    said = Voices(
+        person,
+        np.stack(features, axis=1).reshape(len(person), -1),
+        np.stack(liked, axis=1).ravel(),
     )
+    weights = fitted(said, tower)
+    try:
+        return MostLiked(weights, most_liked(*enough(said), tower)[0].items)
+    except TooLittle:
+        return MostLiked(weights)
 
 
 def ndcg(

@@ -11,6 +11,7 @@ from recommender_items import a_place
 from core.ports.inference import Circumstances
 from core.ports.personas import Feedback
 from inference.recommender.features import features_of
+from inference.recommender.most_liked import MostLiked
 from inference.recommender.refit import (
     MARGIN,
     TooLittle,
@@ -110,7 +111,7 @@ def test_a_crowd_that_likes_the_hills_is_learned_and_better_than_a_guess() -> No
     items = TOWER.items(np.array([VECTORS["hills-0"], VECTORS["coast-0"]]))
     hills, coast = liking(weights, items, sharpness=TOWER.sharpness, bias=TOWER.bias)
     assert hills > 0.7 > 0.3 > coast
-    verdict = compared(tail, TOWER, new=weights, in_use=TOWER.popular)
+    verdict = compared(tail, TOWER, new=MostLiked(weights), in_use=MostLiked(TOWER.popular))
     assert verdict.is_good
     assert verdict.loss < 0.5 < verdict.in_use
 
@@ -119,7 +120,7 @@ def test_what_was_fitted_to_others_is_worse_and_said_to_be() -> None:
     _, tail = enough(voices_of(crowd(default_rng(1))))
     others = fitted(enough(voices_of(crowd(default_rng(2), likes="coast")))[0], TOWER)
     ours = fitted(enough(voices_of(crowd(default_rng(3))))[0], TOWER)
-    verdict = compared(tail, TOWER, new=others, in_use=ours)
+    verdict = compared(tail, TOWER, new=MostLiked(others), in_use=MostLiked(ours))
     assert not verdict.is_good
     assert verdict.why.startswith("worse")
 

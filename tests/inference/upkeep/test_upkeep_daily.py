@@ -1,5 +1,6 @@
 """The daily run learns from those who share, and puts in use what is not worse."""
 
+import json
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -10,6 +11,7 @@ import trio
 from upkeep_world import TENANT, TOWER, World, an_item
 
 from core.ports.models import TAKEN_BACK, WAITS
+from inference.recommender.most_liked import CELLS, LAYOUT, ItemStatistics, MostLiked
 from inference.recommender.ranker import Population
 from inference.upkeep.candidates import NOTHING_NEW
 from inference.upkeep.daily import NO_TOWER
@@ -183,11 +185,52 @@ async def test_a_damaged_row_is_not_used_and_said_to_be_damaged(autojump_clock: 
 
 
 def test_a_prior_is_read_as_it_was_written() -> None:
-    weights = np.linspace(-1, 1, 16)
-    prior = packed(weights, tower="1.abc", day="20260920")
-    found = unpacked(prior.body, version=prior.version, digest=prior.digest)
-    assert (found.tower, found.version) == ("1.abc", prior.version)
-    assert np.allclose(found.weights, weights, atol=1e-6)
+    weights, odds = np.linspace(-1, 1, 16), np.zeros(CELLS)
+    odds[[0, 7, CELLS - 1]] = 0.5, -0.25, 0.125
+    for items in (None, ItemStatistics(odds)):
+        prior = packed(MostLiked(weights, items), tower="1.abc", day="20260920")
+        found = unpacked(prior.body, version=prior.version, digest=prior.digest)
+        assert (found.tower, found.version) == ("1.abc", prior.version)
+        assert np.allclose(found.weights, weights, atol=1e-6)
+        assert (found.items is None) == (items is None)
+        assert found.items is None or found.items.odds.tolist() == odds.tolist()
+
+
+def test_statistics_by_other_cells_are_not_read_and_the_taste_is() -> None:
+    body = json.dumps({"tower": "1", "weights": [0.5] * 16, "items": {"layout": 0}}).encode()
+    found = unpacked(body, version="v", digest=sha256(body).hexdigest())
+    assert (found.items, found.weights[0]) == (None, 0.5)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        {"layout": LAYOUT},
+        {"layout": LAYOUT, "odds": {"9999": 1}},
+        {"layout": LAYOUT, "odds": {"0": "NaN"}},
+    ],
+)
+def test_damaged_statistics_are_refused_with_their_prior(items: Any) -> None:
+    body = json.dumps({"tower": "1", "weights": [0.5] * 16, "items": items}).encode()
+    with pytest.raises(PriorDamaged):
+        unpacked(body, version="v", digest=sha256(body).hexdigest())
+
+
+async def test_statistics_of_items_go_with_the_prior_and_are_taken_back_with_it(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    await world.crowd()
+    monkeypatch.setattr("inference.recommender.refit.ITEMS_GAIN", -1.0)  # whatever they are worth
+    result = await done(world)
+    (row,) = await world.versions()
+    assert row.figures["items"] > 0
+    assert row.figures["items_gain"] == result.figures["items_gain"]
+    assert world.ranker.in_use[1].items is not None
+    await world.models.roll_back(TENANT, "prior", at=world.clock.now_ms())
+    await world.keeper.look()
+    assert world.ranker.in_use[1].items is None
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"tower": "1", "weights": [1]}', b'{"weights": 1}'])

@@ -11,9 +11,9 @@ from core.identity import Role
 from core.ports.models import Job, Model
 from core.ports.personas import Feedback, NewPersona, Run, Shown
 from core.ports.repositories import User
+from inference.recommender.most_liked import MostLiked
 from inference.recommender.ranker import Population, TowerRanker
 from inference.recommender.schema import FEATURES
-from inference.recommender.taste import Floats
 from inference.recommender.tower import Tower, load_tower
 from inference.upkeep.daily import DailyRun
 from inference.upkeep.gathering import Gathering
@@ -72,7 +72,7 @@ class World:
         self.ranker = self.ranker.having(tower or self.tower, population=population)
         return self.ranker.tower
 
-    async def in_use(self) -> tuple[Tower, Floats] | None:
+    async def in_use(self) -> tuple[Tower, MostLiked] | None:
         return self.ranker.in_use
 
     def runner(

@@ -140,9 +140,11 @@ def names_of(ways: Ways) -> list[str]:
 
 
 def distance(one: Ways, other: Ways) -> int:
-    """By how many ms the journeys' directions leave at other times, together."""
+    """By how many ms the journeys' directions leave and arrive at other times, together: what leaves alike
+    and takes a day longer is far."""
     return sum(
         abs(_ms(a.segments[0].departs) - _ms(b.segments[0].departs))
+        + abs(_ms(a.segments[-1].arrives) - _ms(b.segments[-1].arrives))
         for a, b in zip(one, other, strict=False)
         if a.segments and b.segments
     )

@@ -65,7 +65,7 @@ class Rebooker:
         self._ports, self._travellers = ports, travellers
 
     async def find(self, saga: Saga, part: Part) -> Alternative | None:
-        """The one that leaves nearest to what was booked, the cheaper of two, at today's price. Nothing, once
+        """The one whose times are nearest to what was booked, the cheaper of two, at today's price. Nothing, once
         some of the journey was flown. Raises `Rejected`."""
         now = self._ports.business.business_ms()
         if _has_begun(part, now):

@@ -211,3 +211,38 @@ async def test_somebody_who_says_no_for_good_and_nobody_pays(
     for view in await mine.ended("cancelled"):
         assert {one["state"] for one in view["participants"]} <= {"voided", "declined", "invited"}
         assert "Nobody has paid" in view["note"]
+
+
+async def test_another_flight_is_booked_in_place_of_one_that_the_airline_moved_by_hours(
+    protocol_server: ServerProcess,
+    stage: Stage,
+    ada: RawClient,
+    bob: RawClient,
+    chen: RawClient,
+    by_ada: Caller,
+) -> None:
+    first = await trip(stage, by_ada, "2027-06-24", [ada, bob, chen])
+    for one in first.people:
+        await approves(one, first.booking, VISA)
+    [part] = (await first.ended("booked"))[0]["itinerary"]
+    moved = ("change", part["locator"], "--minutes", "600")
+    await trio.to_thread.run_sync(sandbox, protocol_server, *moved)
+    for one in first.people:
+        question = await first.asked(one, "supplier_change")
+        await first.answers(one, question, "rebook")
+    offered = await ada.find(
+        lambda frame: (
+            frame["type"] == "booking.update"
+            and frame["bookingId"] != first.id
+            and frame["roomId"] == first.booking["roomId"]
+        )
+    )
+    assert all(one["complete"] for one in offered["travellers"]), "who travels is known"
+    other = Trip(offered, first.people)
+    for one in other.people:
+        await approves(one, offered, VISA)
+    [instead] = (await other.ended("booked"))[0]["itinerary"]
+    assert instead["details"] != part["details"]
+    for view in await first.ended("cancelled"):
+        assert {one["state"] for one in view["participants"]} == {"refunded"}
+        assert "You fly on the other one" in view["note"]

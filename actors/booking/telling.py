@@ -14,7 +14,7 @@ from babel.numbers import format_currency
 
 from actors.booking.journal import Told, options_of, told_of, unpacked
 from actors.booking.sites import op_of
-from actors.booking.state import Saga, Screening
+from actors.booking.state import Part, Saga, Screening
 from actors.booking.steps import Sentence
 from actors.booking.views import seen_by, view
 from core.delivery import Delivery
@@ -184,6 +184,9 @@ def inspected(saga: Saga, features: Sequence[str] = ()) -> Mapping[str, Any]:
             "total": msgspec.to_builtins(part.total),
             "attempt": part.attempt,
             "order": msgspec.to_builtins(part.order),
+            "quoted": part.quoted,
+            "returned": part.returned,
+            "change": _change_of(part),
         }
         for part in saga.parts
     ]
@@ -220,6 +223,21 @@ def _inspected(screening: Screening, names: Sequence[str]) -> Mapping[str, Any]:
         "model": found.model,
         "features": dict(zip(names, found.features, strict=True)),
         "by": screening.by,
+    }
+
+
+def _change_of(part: Part) -> Mapping[str, Any] | None:
+    """What its supplier has changed, without the other flight's offer."""
+    if part.change is None:
+        return None
+    change = part.change
+    return {
+        "kind": change.kind,
+        "seenAt": change.seen_at,
+        "changeId": change.change_id,
+        "decision": change.decision,
+        "replacement": change.replacement,
+        "isReplaced": change.is_replaced,
     }
 
 

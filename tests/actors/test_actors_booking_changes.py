@@ -3,6 +3,7 @@
 from dataclasses import replace as changed
 from typing import Any
 
+import pytest
 import trio
 from actors_world import TENANT, user, user_id
 from booking_actors_world import LATER, SOONER, BookingsWorld, flight, later, ways
@@ -11,8 +12,11 @@ from test_actors_booking import approve_all, approves, ledger, notices
 from trio.testing import MockClock
 
 from actors.booking.journal import unpacked
+from actors.booking.rebooker import OtherBookings, Rebooker
 from actors.booking.telling import BookingTellings
 from protocol.booking import BOOKING, CancelBooking, GetBooking, ReplaceBooking, WakeBooking
+from protocol.frames import Money
+from protocol.suppliers import Refused
 from protocol.travel import FlightDetails
 
 HOUR = 3_600.0
@@ -121,3 +125,61 @@ async def test_a_second_word_of_the_other_booking_and_one_of_a_strangers_change_
 
 def saga_of(world: BookingsWorld, booking_id: str) -> Any:
     return unpacked(world.tables.rows[booking_id].step.snapshot)
+
+
+@pytest.mark.parametrize(
+    "why",
+    ["the same flight", "dearer currency", "leaves at once", "not held", "none", "has flown"],
+)
+async def test_what_cannot_take_its_place_is_not_offered(
+    why: str, autojump_clock: MockClock
+) -> None:
+    world = BookingsWorld()
+    other = later(2)
+    changes: dict[str, Any] = {
+        "the same flight": {"details": flight(2).source.details},
+        "dearer currency": {"total": Money(amount=1, currency="USD")},
+        "leaves at once": {"details": FlightDetails(itineraries=ways("2020-01-01T08:00:00", "7"))},
+        "not held": {"can_hold": False},
+    }
+    if why in changes:
+        other = replace(other, source=replace(other.source, **changes[why]))
+    world.trips.found = [] if why == "none" else [other]
+    async with world.running():
+        booking = await booked(world)
+        saga = saga_of(world, booking.booking_id)
+        if why == "has flown":
+            world.business.offset += 10 * 365 * 86_400_000
+        rebooker = Rebooker(world.desk_ports(), world.travellers)
+        assert await rebooker.find(saga, saga.parts[0]) is None
+        nothing = await rebooker.open(saga, saga.parts[0], "k")
+        assert isinstance(nothing, Refused)
+
+
+async def test_another_flight_that_is_sold_meanwhile_is_asked_about_no_more(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    world.trips.found = [later(2)]
+    async with world.running():
+        booking = await booked(world)
+        await world.moved(booking, LATER)
+        asked = await world.asked(booking, "supplier_change")
+        world.flights.sold_out.add(bytes(later(2).source.token))
+        await world.decide(booking, asked, "rebook", 1, 2)
+        again = await world.asked(booking, "supplier_change")
+        assert [option.id for option in again.options] == ["accept", "refund"]
+        assert len(world.tables.rows) == 1
+        tellings = BookingTellings(world.bookings, world.users)
+        seen = await tellings.inspect(TENANT, booking.booking_id)
+        assert seen is not None
+        assert seen["parts"][0]["change"]["kind"] == "times"
+
+
+async def test_a_booking_that_is_not_there_is_told_nothing_for_good(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    async with world.running():
+        told = await OtherBookings(world.system.ref)("nobody", "b2", True)
+        assert isinstance(told, Refused)

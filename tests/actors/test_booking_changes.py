@@ -22,6 +22,7 @@ from actors.booking.steps import (
     Answer,
     Approve,
     CallOff,
+    Looked,
     NotSeen,
     Operate,
     Replaced,
@@ -695,3 +696,77 @@ def test_what_a_person_gave_back_by_hand_is_given_back(others: tuple[Part, ...],
         assert "Our team settles what is left" in notes(w)[-1]
     w.pass_time(w.now + DAY)
     assert w.saga.question is None
+
+
+def test_people_are_asked_after_two_minutes_whatever_suppliers_have_not_said() -> None:
+    w = booked()
+    id_ = order_id(w)
+    w.orders[id_] = replace(w.orders[id_], itineraries=ways(LATER))
+    w.put(Wake(order_id=id_))
+    look = looks_wanted(w.saga, w.now)[0]
+    w.put(Looked(look=look, outcome=w.see(look)))
+    for after in (MINUTE, 2 * MINUTE):
+        assert w.saga.question is None
+        assert len(looks_wanted(w.saga, w.now)) == 2
+        w.now += after
+        w.put(Wake())
+    assert options(w) == ["accept", "refund"]
+    assert "not known yet" in (view(w.saga, "ada").question or w).options[-1].text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("now", "word"),
+    [
+        ((Itinerary(segments=ways()[0].segments),), "out of your journey"),
+        (ways(number="200"), "has changed your flight"),
+    ],
+)
+def test_what_has_changed_is_said_as_it_is(now: tuple[Itinerary, ...], word: str) -> None:
+    w = booked()
+    id_ = order_id(w)
+    w.orders[id_] = replace(w.orders[id_], itineraries=now)
+    hear(w)
+    assert any(word in text for text in notes(w))
+    assert options(w) == ["accept", "refund"]
+
+
+def test_a_flight_that_is_cancelled_while_its_new_times_are_accepted_is_asked_about_anew() -> None:
+    w = booked()
+    move(w, change_id="ch1")
+    id_ = order_id(w)
+    w.is_audited = False
+    w.orders[id_] = replace(w.orders[id_], status="cancelled", returned=eur(30_000))
+    all_vote(w, "accept")
+    assert (w.saga.state, options(w)) == ("COMPLETED", ["refund"])
+
+
+def test_a_cancelled_flight_beside_a_stay_goes_alone_or_to_a_person() -> None:
+    for returned, end in ((20_000, "COMPLETED"), (None, "MANUAL")):
+        w = booked(timed(), stay())
+        cancel(w, returned)
+        w.is_audited = False
+        all_vote(w, "refund")
+        w.pass_time(w.now + HOUR)
+        assert w.saga.state == end
+    assert needs_operator(w.saga)
+
+
+def test_a_refund_that_fails_while_one_flight_is_given_up_is_for_a_person() -> None:
+    w = booked(timed(), stay())
+    move(w)
+    for kept in w.payments.values():
+        kept.refund_failed = True
+    all_vote(w, "refund")
+    for payment_id in list(w.payments):
+        w.put(Wake(payment_id=payment_id))
+        w.settle()
+    assert w.saga.state == "MANUAL"
+
+
+def test_another_flight_in_another_currency_is_not_offered() -> None:
+    w = booked()
+    found = other()
+    total = replace(eur(36_000), currency="USD")
+    w.alternative = replace(found, offer=replace(found.offer, total=total))
+    move(w)
+    assert options(w) == ["accept", "refund"]

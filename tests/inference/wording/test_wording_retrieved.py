@@ -91,6 +91,8 @@ async def test_without_a_passage_nothing_is_other_than_before(autojump_clock: Mo
         "x" * 70,
         "So it goes on. " * 60,
         "Guten Tag, wohin soll die Reise gehen?",
+        "Welkom in mijn wereld, waar wil je naartoe?",
+        "Привет! Меня зовут Нова.",
     ],
 )
 async def test_what_may_not_be_said_is_not_said(passage: str, autojump_clock: MockClock) -> None:

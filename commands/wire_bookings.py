@@ -105,8 +105,10 @@ class _Suppliers:
     def consolidator(self) -> Consolidator | None:
         return self._travel.consolidator
 
-    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
-        return await self._travel.search.reprice(offer, query)
+    async def reprice(
+        self, offer: SupplierOffer, query: Query, *, anew: bool = False
+    ) -> Priced | Refused:
+        return await self._travel.search.reprice(offer, query, anew=anew)
 
 
 class _Providers:

@@ -32,6 +32,7 @@ FREE: Final[frozenset[SagaState]] = frozenset(
         "HELD",
         "CAPTURING",
         "CAPTURE_REPAIR",
+        "LETTING_GO",
         "HOTEL",
     }
 )

@@ -1,10 +1,26 @@
-"""CAPTURING and CAPTURE_REPAIR: taking what everybody authorised (pure). APIS §10.3."""
+"""CAPTURING and CAPTURE_REPAIR: taking what everybody authorised; and LETTING_GO, when somebody does not come
+up for their share and the others travel without them (pure). APIS §10.3, §10.5."""
 
+from msgspec.structs import replace
+
+from actors.booking.calls import Capture
 from actors.booking.cards import is_all_held, verdict_of
 from actors.booking.collecting import keep_payments
-from actors.booking.moves import SEATS_GONE, after_capture, capture, manual, repair, unwind
-from actors.booking.orders import flights_of
+from actors.booking.moves import (
+    NOT_TAKEN,
+    SEATS_GONE,
+    after_capture,
+    ask_after_hold,
+    capture,
+    manual,
+    ready,
+    repair,
+    unwind,
+)
+from actors.booking.orders import flights_of, is_booked, undo_order
 from actors.booking.payments import call_capture, is_dead, is_held, is_paid, last
+from actors.booking.questions import close
+from actors.booking.resplitting import options_for
 from actors.booking.state import Saga, Share
 from actors.booking.turn import Turn, is_payment_busy, payment_subject
 
@@ -63,10 +79,12 @@ def advance_capturing(turn: Turn) -> None:
 
 
 def _is_short(share: Share) -> bool:
+    """Whether something else was captured than was asked for. Of somebody whose share has fallen since more
+    was taken, rightly: it is being given back."""
     payment = last(share)
-    return (
-        payment is not None and bool(payment.captured) and payment.captured != share.amount.amount
-    )
+    if payment is None or not payment.captured:
+        return False
+    return payment.captured not in (share.amount.amount, payment.taking)
 
 
 def advance_capture_repair(turn: Turn) -> None:
@@ -80,3 +98,26 @@ def advance_capture_repair(turn: Turn) -> None:
             capture(turn)
         elif verdict == "deny":
             unwind(turn, "One payment could not be taken. Everything is being given back.")
+        else:
+            close(turn)  # nothing is missing
+    elif "resplit" in saga.deadlines and (
+        saga.question is None or saga.question.options != options_for(saga, turn.now)
+    ):
+        ask_after_hold(turn, NOT_TAKEN)
+
+
+def advance_letting_go(turn: Turn) -> None:
+    """Until no order for those is left who do not all travel any more. What is being taken is known first:
+    nothing is ever taken without an order."""
+    keep_payments(turn)
+    saga = turn.saga
+    if any(isinstance(pending.call, Capture) for pending in saga.pending):
+        return
+    if any(is_booked(part) for part in saga.parts):
+        unwind(turn, NOT_TAKEN)
+        return
+    gone = [undo_order(turn, part) for part in saga.parts]
+    if all(gone):
+        for part in saga.parts:
+            turn.put_part(replace(part, order=None, is_gone=False, is_fresh=True))
+        ready(turn)

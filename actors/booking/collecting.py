@@ -5,10 +5,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.attempts import note_attempt
-from actors.booking.moves import first_expiry, ready, resplit, unwind
+from actors.booking.moves import ask_after_hold, first_expiry, ready, resplit
 from actors.booking.payments import (
     call_authorise,
     decline,
+    is_being_taken,
     is_dead,
     is_held,
     is_replayable,
@@ -84,11 +85,14 @@ def refuse(turn: Turn, command: Decline) -> bool:
         raise Rejected("conflict", "This booking cannot be declined now.")
     if share.is_out:
         return False
+    is_settled = saga.state == "CAPTURE_REPAIR" and (
+        standing(saga, share, turn.now) not in NEW_ATTEMPT
+    )
+    if is_settled or is_being_taken(share):
+        raise Rejected("conflict", "Your share is on its way or settled already.")
     if saga.state == "CAPTURE_REPAIR":
-        if standing(saga, share, turn.now) not in NEW_ATTEMPT:
-            raise Rejected("conflict", "Your share is on its way or settled already.")
         turn.put_share(replace(share, is_out=True, method=None))
-        unwind(turn, "A share could not be paid. Everything is being given back.")
+        ask_after_hold(turn, "A share could not be paid. Everything is being given back.")
         return True
     turn.put_share(replace(share, is_out=True, method=None))
     if share.amount.amount:

@@ -1,7 +1,9 @@
 """What happens when time runs out, state by state (pure). Each takes effect at its own time."""
 
+from typing import Final
+
 from actors.booking.inquiring import FORECAST, INQUIRY, inquiry_ran_out
-from actors.booking.moves import NOT_TAKEN, manual, resplit, unwind
+from actors.booking.moves import NOT_TAKEN, ask_after_hold, manual, resplit, unwind
 from actors.booking.orders import flights_of
 from actors.booking.payments import doubt
 from actors.booking.pricing import NO_PRICE, is_about_price
@@ -13,6 +15,8 @@ from actors.booking.supplier_changes import decide
 from actors.booking.timing import RECHECK_AFTER, RECHECK_UNTIL
 from actors.booking.turn import Turn
 from actors.booking.watching import end_watch
+
+NOT_ORDERED: Final = "The flight could not be reserved in time. Nobody pays."
 
 
 def next_deadline(saga: Saga, now: int) -> tuple[str, int] | None:
@@ -43,20 +47,21 @@ def ran_out(turn: Turn, name: str) -> None:
         case "reconsent", "RECONSENT":
             _no_consent(turn)
         case "order", "ORDERING":
-            if not turn.saga.pending:
-                unwind(turn, "The flight could not be reserved in time. Nobody pays.")
-            else:
-                turn.set_deadline(name, turn.now + 60_000)
+            _not_ordered(turn)
         case "unknown", "ORDER_UNKNOWN" | "ORDERING":
             unwind(turn, "The airline did not answer in time. Nobody pays.")
         case "held", "ORDERING" | "ORDER_UNKNOWN":
-            unwind(turn, "The flight could not be reserved in time. Nobody pays.")
+            unwind(turn, NOT_ORDERED)
         case "held", "HELD" | "CAPTURING" | "CAPTURE_REPAIR":
             unwind(turn, "Not everything was paid before the seats were let go. Nobody pays.")
         case "held", "HOTEL" | "HOTEL_UNKNOWN":
             hotel_ran_out(turn)
         case "repair", "CAPTURE_REPAIR":
+            ask_after_hold(turn, NOT_TAKEN)
+        case "resplit", "CAPTURE_REPAIR":
             unwind(turn, NOT_TAKEN)
+        case "letting_go", "LETTING_GO":
+            unwind(turn, "The seats could not be changed in time. Everything is being given back.")
         case "ticketing", "TICKETING":
             _no_tickets(turn)
         case "refund", _:
@@ -75,6 +80,13 @@ def ran_out(turn: Turn, name: str) -> None:
             turn.update(is_stuck=True)
         case _:
             pass
+
+
+def _not_ordered(turn: Turn) -> None:
+    if turn.saga.pending:
+        turn.set_deadline("order", turn.now + 60_000)
+    else:
+        unwind(turn, NOT_ORDERED)
 
 
 def _recheck(turn: Turn) -> None:

@@ -1,9 +1,9 @@
 """Answers to open questions, and what follows from them (pure)."""
 
-from actors.booking.moves import collect_again, unwind
+from actors.booking.moves import collect_again, go_on_without, let_go, repair, unwind
 from actors.booking.pricing import ask_all
-from actors.booking.questions import CANCEL, COVER, OTHERS, close, shares_of, take_answer
-from actors.booking.resplitting import apply_split
+from actors.booking.questions import CANCEL, COVER, DROP, OTHERS, close, shares_of, take_answer
+from actors.booking.resplitting import apply_split, drop
 from actors.booking.steps import Answer
 from actors.booking.timing import RECONSENT_AFTER
 from actors.booking.turn import Turn
@@ -33,7 +33,16 @@ def _decided(turn: Turn, option_id: str) -> None:
         unwind(turn, "The organiser has called the trip off. Nobody pays.")
     elif option_id == COVER:
         apply_split(turn, shares)
-        collect_again(turn)
+        if turn.saga.state == "CAPTURE_REPAIR":
+            repair(turn)
+        else:
+            collect_again(turn)
+    elif option_id == DROP:
+        drop(turn)
+        if turn.saga.state == "CAPTURE_REPAIR":
+            let_go(turn)
+        else:
+            go_on_without(turn)
     elif option_id == OTHERS:
         until = turn.now + RECONSENT_AFTER
         kept = turn.saga.deadlines.get("resplit", until)

@@ -31,7 +31,7 @@ from actors.booking.calls import (
     Screen,
     TellReplaced,
 )
-from actors.booking.capturing import advance_capture_repair, advance_capturing
+from actors.booking.capturing import advance_capture_repair, advance_capturing, advance_letting_go
 from actors.booking.collecting import advance_collecting, approve, name_traveller, refuse
 from actors.booking.deadlines import next_deadline, ran_out
 from actors.booking.deciding import answer
@@ -234,6 +234,8 @@ def _advance_once(turn: Turn) -> None:
             advance_capturing(turn)
         case "CAPTURE_REPAIR":
             advance_capture_repair(turn)
+        case "LETTING_GO":
+            advance_letting_go(turn)
         case "HOTEL":
             advance_hotel(turn)
         case "HOTEL_UNKNOWN":

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from actors.booking.orders import doubt_order, flights_of, is_booked, is_live, stays_of
 from actors.booking.payments import doubt_all
 from actors.booking.questions import close
-from actors.booking.resplitting import ask_organiser, missing_shares
+from actors.booking.resplitting import ask_organiser, missing_shares, options_for
 from actors.booking.state import Part, Saga
 from actors.booking.timing import (
     ALARM_CAPTURING,
@@ -17,6 +17,7 @@ from actors.booking.timing import (
     COLLECT_AGAIN,
     COLLECT_LEAST,
     HOUR,
+    LET_GO_WITHIN,
     MAX_ROUNDS,
     ORDER_AFTER,
     RECHECK_AFTER,
@@ -34,6 +35,7 @@ from actors.booking.watching import begin_watch
 QUOTE_AGAIN = "The price or the seats are gone. Ask for a new quote: nobody pays for this one."
 
 NOT_TAKEN = "One payment could not be taken in time. Everything is being given back."
+GOES_ON = "The trip goes on for fewer travellers. It is priced anew for them."
 
 SEATS_GONE = "The airline let the seats go. Everything is being given back."
 
@@ -109,6 +111,24 @@ def reprice(turn: Turn) -> None:
     )
 
 
+def go_on_without(turn: Turn) -> None:
+    """Some have left before anything was ordered: the others name who travels, and it is priced anew."""
+    close(turn)
+    until = max(turn.now + HOUR, min(turn.now + COLLECT_AGAIN, turn.saga.collect_by))
+    turn.go("COLLECTING", deadlines={"collect": until})
+    turn.say_news(GOES_ON)
+
+
+def let_go(turn: Turn) -> None:
+    """Some have left when seats were held: nobody changes such orders, and they are made anew."""
+    close(turn)
+    turn.go("LETTING_GO", deadlines={"letting_go": turn.now + LET_GO_WITHIN})
+    for part in turn.saga.parts:
+        if part.order is not None and not part.is_gone:
+            doubt_order(turn, part)
+    turn.say_news(GOES_ON)
+
+
 def order(turn: Turn) -> None:
     until = turn.now + ORDER_AFTER
     kept = {k: v for k, v in turn.saga.deadlines.items() if k in ("unknown", "paid")}
@@ -147,6 +167,7 @@ def capture(turn: Turn) -> None:
     alarm = turn.now + ALARM_CAPTURING
     if turn.saga.state != "CAPTURE_REPAIR":
         turn.say("The payments are being taken.")
+    close(turn)
     turn.go("CAPTURING", deadlines={"held": held, "alarm": alarm})
 
 
@@ -157,6 +178,22 @@ def repair(turn: Turn) -> None:
     turn.go("CAPTURE_REPAIR", deadlines={"held": held, "repair": until})
     turn.say(
         "One payment could not be taken: another card is needed by {until_at}.", until_at=until
+    )
+
+
+def ask_after_hold(turn: Turn, otherwise: str) -> None:
+    """A share's money does not come, and all else is held or taken: the organiser decides how to go on,
+    while the seats are held; if there is any other way than `otherwise`, undoing everything."""
+    held = turn.saga.deadlines.get("held", turn.now + CAPTURE_AFTER)
+    until = turn.saga.deadlines.get("resplit", min(turn.now + RESPLIT_AFTER, held))
+    if len(options_for(turn.saga, turn.now)) == 1:
+        unwind(turn, otherwise)
+        return
+    turn.go("CAPTURE_REPAIR", deadlines={"held": held, "resplit": until})
+    ask_organiser(turn, until)
+    turn.say(
+        "One share is still open: another card is needed, or the organiser decides by {until_at}.",
+        until_at=until,
     )
 
 

@@ -201,7 +201,7 @@ def priced(turn: Turn, look: Reprice, outcome: LookOutcome) -> None:
     match outcome:
         case PricedToday(offer=offer):
             turn.settled(subject)
-            turn.put_part(replace(part, offer=offer, is_priced=True))
+            turn.put_part(replace(part, offer=offer, is_priced=True, must_search=False))
         case Refused(kind="quota"):
             if turn.back_off(subject) >= REPRICE_TRIES:
                 turn.put_part(replace(part, refusal="unpriced"))

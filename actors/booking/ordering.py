@@ -29,7 +29,7 @@ from actors.booking.orders import (
     is_ticketed,
     order_of,
 )
-from actors.booking.payments import is_dead, is_paid, left_to_refund
+from actors.booking.payments import is_dead, is_kept, is_paid, left_to_refund
 from actors.booking.postings import spend
 from actors.booking.pricing import lower
 from actors.booking.state import Part
@@ -216,10 +216,7 @@ def late_tickets(turn: Turn) -> bool:
             return False
         if not is_ticketed(saga, flight) and (flight.holds or not is_booked(flight)):
             return False
-    is_whole = all(
-        is_paid(share) and not any(p.refunded or p.refund_aim for p in share.payments)
-        for share in saga.shares
-    )
+    is_whole = all(is_kept(share) for share in saga.shares)
     if is_whole and not saga.pending:
         turn.update(reason="", deadlines={})
         after_capture(turn)

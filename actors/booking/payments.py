@@ -85,7 +85,28 @@ def is_held(saga: Saga, share: Share, now: int) -> bool:
 
 def is_ready(saga: Saga, share: Share, now: int) -> bool:
     """Nothing is missing of it before the trip may be ordered."""
-    return not share.amount.amount or (not share.is_out and is_held(saga, share, now))
+    if not share.amount.amount:
+        return True
+    return not share.is_out and (is_held(saga, share, now) or is_kept(share))
+
+
+def is_kept(share: Share) -> bool:
+    """Whether what it costs was taken, and is not being given back."""
+    payment = last(share)
+    if payment is None:
+        return not share.amount.amount
+    back = max(payment.refunded, payment.refund_aim)
+    return payment.captured - back >= share.amount.amount
+
+
+def is_being_taken(share: Share) -> bool:
+    """Whether money of it was taken, or may be by a call that was sent: it cannot be asked for more then,
+    since that is another payment, and for a while both would be taken."""
+    return any(
+        payment.captured > payment.refunded
+        or (payment.taking and not payment.is_lost and not is_dead(payment))
+        for payment in share.payments
+    )
 
 
 def is_paid(share: Share) -> bool:
@@ -209,15 +230,21 @@ def call_authorise(turn: Turn, share: Share, payment: Payment, method: str, atte
 
 
 def call_capture(turn: Turn, share: Share, payment: Payment) -> None:
+    """A key stands for its amount: one that was not answered, and is asked for again when the share has
+    fallen, has another. Of the two one takes effect."""
+    amount = share.amount.amount
+    what = f"capture:v{payment.version}"
+    if payment.taking not in (0, amount):
+        what = f"{what}:{amount}"
     seq = turn.call(
         Capture(
             share_id=share.id,
             payment_id=id_of(payment),
             amount=share.amount,
-            key=_key(turn.saga, share.id, f"capture:v{payment.version}"),
+            key=_key(turn.saga, share.id, what),
         )
     )
-    turn.put_payment(share.id, replace(payment, intent=seq))
+    turn.put_payment(share.id, replace(payment, intent=seq, taking=payment.taking or amount))
 
 
 def call_refund(turn: Turn, share: Share, payment: Payment, amount: int) -> None:

@@ -245,7 +245,7 @@ async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
             return await _find_payments(ports, saga, what)
         case Reprice():
             part = part_of(saga, what.part_id)
-            priced = await ports.suppliers.reprice(part.offer, part.query)
+            priced = await ports.suppliers.reprice(part.offer, part.query, anew=part.must_search)
             return priced if isinstance(priced, Refused) else PricedToday(offer=priced.offer)
         case FindAlternative():
             if ports.rebooker is None:

@@ -37,9 +37,12 @@ class Suppliers(Protocol):
 
     def consolidator(self) -> Consolidator | None: ...
 
-    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+    async def reprice(
+        self, offer: SupplierOffer, query: Query, *, anew: bool = False
+    ) -> Priced | Refused:
         """At the same supplier, today. An expired offer is searched again, and the same flights or
-        room are taken. Raises `Unavailable`."""
+        room are taken; so is one that was for another party than `query` is (`anew`). Raises
+        `Unavailable`."""
 
 
 class TripSearch(TravelSearch, Protocol):

@@ -14,6 +14,7 @@ from actors.booking.moves import (
     unwind,
 )
 from actors.booking.orders import flights_of
+from actors.booking.payments import is_being_taken
 from actors.booking.questions import ACCEPT, REFUSE, ask, close, is_agreed, shares_of
 from actors.booking.resplitting import apply_split, missing_shares, plain, raised
 from actors.booking.state import Option, Saga
@@ -24,6 +25,7 @@ from protocol.splitting import lowered, shared_out
 
 NO_PRICE: Final = "The price could not be confirmed. Ask for a new quote: nobody pays for this one."
 NO_HOLD: Final = "The seats cannot be reserved any more before everybody has paid. Nobody pays."
+DEARER: Final = "It costs more for fewer travellers, and some have paid already. Everything is being given back."
 ACCEPT_TEXT: Final = "I agree to the new amounts."
 REFUSE_TEXT: Final = "I do not agree."
 
@@ -54,6 +56,8 @@ def advance_repricing(turn: Turn) -> None:
         unwind(turn, NO_PRICE)
     elif not _can_still_hold(turn):
         unwind(turn, NO_HOLD)
+    elif total_now(saga) > saga.total.amount and any(map(is_being_taken, saga.shares)):
+        unwind(turn, DEARER)
     elif total_now(saga) > saga.total.amount:
         _ask(turn)
     elif total_now(saga) < saga.total.amount and not lower(turn, total_now(saga)):

@@ -11,6 +11,7 @@ from core.errors import Rejected
 
 COVER: Final = "cover"
 OTHERS: Final = "others"
+DROP: Final = "drop"
 CANCEL: Final = "cancel"
 ACCEPT: Final = "accept"
 REFUSE: Final = "refuse"

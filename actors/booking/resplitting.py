@@ -4,12 +4,13 @@ A higher share needs a payment for its whole new amount, authorised before the o
 stays or falls carries its payment over. What an older split authorised is never captured otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from actors.booking.payments import is_dead, is_ready, last
-from actors.booking.questions import CANCEL, COVER, OTHERS, ask
+from actors.booking.leaving import can_go_on, leave
+from actors.booking.payments import is_being_taken, is_dead, is_ready, last
+from actors.booking.questions import CANCEL, COVER, DROP, OTHERS, ask
 from actors.booking.state import Option, Saga, Share
 from actors.booking.turn import Turn
 from protocol.frames import Money
@@ -18,6 +19,9 @@ from protocol.splitting import shared_out
 CANCEL_TEXT = "Call the trip off: nobody pays."
 COVER_TEXT = "You pay {missing_money} more, {own_money} in all."
 OTHERS_TEXT = "The others share {missing_money} among them, if all of them agree."
+DROP_ONE = "Go on without {who_user}, priced anew for fewer travellers."
+DROP_TWO = "Go on without {who_user} and {other_user}, priced anew for fewer travellers."
+DROP_MANY = "Go on without {count} people, priced anew for fewer travellers."
 
 
 def missing_shares(saga: Saga, now: int) -> tuple[Share, ...]:
@@ -37,8 +41,10 @@ def options_for(saga: Saga, now: int) -> tuple[Option, ...]:
     if missing and amount:
         out = {share.id for share in missing}
         found += _cover(saga, out, amount)
-        if not saga.no_resplit:
+        if not saga.no_resplit and saga.state != "CAPTURE_REPAIR":
             found += _others(saga, out, amount)
+        if can_go_on(saga, out):
+            found.append(_drop([share.user_id for share in missing]))
     return (*found, Option(id=CANCEL, text=CANCEL_TEXT))
 
 
@@ -53,7 +59,7 @@ def _money(saga: Saga, amount: int) -> Money:
 
 def _cover(saga: Saga, out: set[str], amount: int) -> list[Option]:
     own = next((share for share in saga.shares if share.user_id == saga.organiser_id), None)
-    if own is None or own.id in out or own.is_out:
+    if own is None or own.id in out or own.is_out or is_being_taken(own):
         return []
     shares = {
         share.user_id: share.amount.amount + amount * (share.id == own.id)
@@ -71,12 +77,36 @@ def _others(saga: Saga, out: set[str], amount: int) -> list[Option]:
     rest = [share for share in saga.shares if share.id not in out and share.amount.amount]
     if not rest or [share.user_id for share in rest] == [saga.organiser_id]:
         return []
+    if any(is_being_taken(share) for share in rest):
+        return []
     amounts = shared_out(
         saga.total.amount, [share.amount.amount for share in rest], saga.provider.unit
     )
     shares = {share.user_id: a for share, a in zip(rest, amounts, strict=True)}
     params: dict[str, object] = {"missing_money": plain(_money(saga, amount))}
     return [Option(id=OTHERS, text=OTHERS_TEXT, params=params, shares=shares)]
+
+
+def _drop(people: Sequence[str]) -> Option:
+    params: dict[str, object] = {"count": len(people)}
+    match people:
+        case [one]:
+            text, params = DROP_ONE, {"who_user": one}
+        case [one, other]:
+            text, params = DROP_TWO, {"who_user": one, "other_user": other}
+        case _:
+            text = DROP_MANY
+    return Option(id=DROP, text=text, params=params)
+
+
+def drop(turn: Turn) -> None:
+    """Go on without those whose money is not there. What the others have agreed to pay they pay still, until
+    it is known what the trip costs them."""
+    saga = turn.saga
+    out = {share.id for share in missing_shares(saga, turn.now)}
+    rest = {s.user_id: s.amount.amount for s in saga.shares if s.id not in out and s.amount.amount}
+    leave(turn, out)
+    apply_split(turn, rest)
 
 
 def ask_organiser(turn: Turn, expires_at: int) -> None:

@@ -19,6 +19,7 @@ STATUS: Final[dict[SagaState, BookingStatus]] = {
     "HELD": "booking",
     "CAPTURING": "booking",
     "CAPTURE_REPAIR": "action_needed",
+    "LETTING_GO": "booking",
     "HOTEL": "booking",
     "HOTEL_UNKNOWN": "booking",
     "TICKETING": "booking",

@@ -23,6 +23,7 @@ SagaState = Literal[
     "HELD",
     "CAPTURING",
     "CAPTURE_REPAIR",
+    "LETTING_GO",
     "HOTEL",
     "HOTEL_UNKNOWN",
     "TICKETING",
@@ -45,7 +46,8 @@ class Payment(Value, frozen=True, kw_only=True):
     `asked_at`. `declined`: why it was refused. `is_void`: proven never to have been made.
     `is_doubtful`: a call to make it was not answered. `must_find`: only a list can say whether it
     exists; of one that `is_void`: somebody speaks of a payment that nobody knows. `is_lost`: it can never be captured. `is_fresh`: nothing has happened since it was seen. `was_held`, `was_let_go`: memo rows
-    that were posted; `captured`, `refunded`: minor units that were posted. `intent`: the newest call
+    that were posted; `captured`, `refunded`: minor units that were posted; `taking`: what its first capture
+    asked for. `intent`: the newest call
     that concerned its money. `refunds`: refunds that were begun and are certain."""
 
     version: int
@@ -73,6 +75,7 @@ class Payment(Value, frozen=True, kw_only=True):
     refunds: int = 0
     intent: int = 0
     provider: str = ""
+    taking: int = 0
 
 
 class Share(Value, frozen=True, kw_only=True):
@@ -136,7 +139,7 @@ class Part(Value, frozen=True, kw_only=True):
     hotel stay (`h1`, `h2`, …). `holds`, `cancels`, `issues`: the supplier's
     capabilities at create. `total` is what was agreed to. `attempt` counts orders that were begun;
     the next begins only when the one before is proven never to have been made. `seats`: ids of the
-    travellers it is for; empty: all.
+    travellers it is for; empty: all. `must_search`: its party has become smaller since `offer` was made.
 
     `is_priced`: today's price is known and `offer` holds it. `held_at`: when the newest order was sent;
     `is_doubtful`: nobody knows whether it was made. `is_fresh`: nothing has happened since `order` was
@@ -181,6 +184,7 @@ class Part(Value, frozen=True, kw_only=True):
     change: Change | None = None
     answered: str = ""
     is_given_back: bool = False
+    must_search: bool = False
 
 
 class Seat(Value, frozen=True, kw_only=True):
@@ -252,7 +256,9 @@ class Saga(Value, frozen=True, kw_only=True):
     `by_policy`: called off when suppliers keep a part; `by_operator`: undone at the word of one, who has
     called off what was booked. `wants_refund`: the organiser wants to call off what is booked, and is asked once
     suppliers said what they return. `changes`: how many changes of suppliers were seen. `replaces`: the booking
-    of which this one takes a part's place; `has_told`: that one knows how it ended. `screening`: the newest verdict; `is_called_off`: people themselves ended it."""
+    of which this one takes a part's place; `has_told`: that one knows how it ended. `screening`: the newest
+    verdict; `is_called_off`: people themselves ended it. `left`: who paid for the travellers that the trip went
+    on without."""
 
     booking_id: str
     tenant_id: int
@@ -295,3 +301,4 @@ class Saga(Value, frozen=True, kw_only=True):
     has_told: bool = False
     screening: Screening | None = None
     is_called_off: bool = False
+    left: tuple[str, ...] = ()

@@ -31,6 +31,8 @@ MAX_ATTEMPTS: Final = 8
 UNKNOWN_AFTER: Final = 6 * HOUR
 BEFORE_LETTING_GO: Final = 6 * HOUR
 REPAIR_AFTER: Final = 6 * HOUR
+LET_GO_WITHIN: Final = 2 * HOUR
+"""For orders that are to be made anew for fewer travellers to be gone."""
 CAPTURE_AFTER: Final = 6 * HOUR
 TICKET_AFTER: Final = 24 * HOUR
 STAY_AFTER: Final = 6 * HOUR

@@ -37,6 +37,7 @@ _STEPS: Final[dict[SagaState, str]] = {
     "ORDER_UNKNOWN": "The airline has not answered. We are finding out whether the seats are yours.",
     "HELD": "The seats are reserved.",
     "CAPTURE_REPAIR": "One payment could not be taken: another card is needed.",
+    "LETTING_GO": "Some do not travel: the seats are being changed for the others.",
     "HOTEL": "Everything is paid. The stay is being booked.",
     "HOTEL_UNKNOWN": "The hotel has not answered. We are finding out whether the stay is booked.",
     "TICKETING": "Everything is paid. The tickets are being issued.",
@@ -100,6 +101,8 @@ def deadline_of(saga: Saga) -> int | None:
     name = names.get(saga.state, "")
     if saga.state == "COMPLETED" and "change" in saga.deadlines:
         name = "change"
+    if saga.state == "CAPTURE_REPAIR" and "resplit" in saga.deadlines:
+        name = "resplit"
     return saga.deadlines.get(name)
 
 

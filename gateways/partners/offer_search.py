@@ -126,13 +126,15 @@ class OfferSearch:
             await self._suppliers_there(trio.current_time() + within)
         return self._running.is_set()
 
-    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+    async def reprice(
+        self, offer: SupplierOffer, query: Query, *, anew: bool = False
+    ) -> Priced | Refused:
         """At its own supplier, at today's price; an expired offer is searched again, and the same flights
-        or room are taken. Raises `Unavailable`."""
+        or room are taken; so is one that was made for another party (`anew`). Raises `Unavailable`."""
         await self._suppliers_there()
         try:
             with trio.fail_after(PRICE_WITHIN):
-                found = await self._priced(offer, query)
+                found = await self._priced(offer, query, anew=anew)
         except trio.TooSlowError:
             raise Unavailable from None
         if found is None:
@@ -244,10 +246,15 @@ class OfferSearch:
         return None
 
     async def _priced(
-        self, source: SupplierOffer, query: Query, *, to_book: bool = False
+        self,
+        source: SupplierOffer,
+        query: Query,
+        *,
+        to_book: bool = False,
+        anew: bool = False,
     ) -> SupplierOffer | None:
         """None: this supplier has it no more. An expired offer is searched again, and so is one of a
-        search that others were shown who could book from it first."""
+        search that others were shown who could book from it first, or of one for another party."""
         supplier = self._suppliers.get(source.supplier)
         if supplier is None:
             if not self._running.is_set():  # the next suppliers will be there in a moment
@@ -255,7 +262,7 @@ class OfferSearch:
             return None
         able = supplier.capabilities("flight" if isinstance(query, FlightQuery) else "hotel")
         is_shared = to_book and able is not None and able.sells_once
-        if source.expires_at > self._clock.now_ms() and not is_shared:
+        if source.expires_at > self._clock.now_ms() and not is_shared and not anew:
             result = await supplier.reprice(source, query)
             if isinstance(result, Priced):
                 return result.offer

@@ -201,11 +201,14 @@ class FakeTrips:
 
 @dataclass
 class FakeSuppliers:
-    """Suppliers by name. `begin_at`: trio time from which on they are there."""
+    """Suppliers by name. `begin_at`: trio time from which on they are there; `sold`: what a search for
+    another party finds."""
 
     inventories: dict[str, Inventory]
     issuer: Consolidator | None
     begin_at: float = 0.0
+    sold: Callable[[Query], SupplierOffer] = field(default=lambda query: flight(2).source)
+    searched: list[Query] = field(default_factory=list)
 
     async def ready(self) -> bool:
         await trio.sleep(min(3.0, max(0.0, self.begin_at - trio.current_time())))
@@ -221,7 +224,12 @@ class FakeSuppliers:
     def consolidator(self) -> Consolidator | None:
         return self.issuer if self._are_there else None
 
-    async def reprice(self, offer: SupplierOffer, query: Query) -> Priced | Refused:
+    async def reprice(
+        self, offer: SupplierOffer, query: Query, *, anew: bool = False
+    ) -> Priced | Refused:
+        if anew:
+            self.searched.append(query)
+            offer = self.sold(query)
         return await self.inventories[offer.supplier].reprice(offer, query)
 
 

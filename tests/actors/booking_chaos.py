@@ -23,15 +23,17 @@ def chaotic(random: Random) -> World:
     if random.random() < 0.85:
         explicit = random.random() < 0.5
         holds = len(people) > 1 or random.random() < 0.6
-        parts.append(
-            flight(
-                random.choice([30_000, 30_001, 9_999]),
-                issues="explicit" if explicit else "by_supplier",
-                finds=random.random() < 0.8 or not holds,
-                holds=holds,
-                cancels=random.choice(["pre_ticket", "policy"]),
-            )
+        whole = flight(
+            random.choice([30_000, 30_001, 9_999]),
+            issues="explicit" if explicit else "by_supplier",
+            finds=random.random() < 0.8 or not holds,
+            holds=holds,
+            cancels=random.choice(["pre_ticket", "policy"]),
         )
+        parts.append(whole)
+        if len(people) > 2 and random.random() < 0.4:
+            some = tuple(f"t{number}" for number in range(len(people)))
+            parts = [replace(whole, seats=some[:2]), replace(whole, id="f2", seats=some[2:])]
     for number in range(1, random.randint(0 if parts else 1, 2) + 1):
         policy = random.random() < 0.3
         parts.append(

@@ -219,7 +219,14 @@ class World:
     returned: int = 0
     is_audited: bool = True
     verdict: Callable[[Screen], Any] = field(default=lambda look: "allow")
+    per_head: dict[str, int] = field(init=False)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        """What a flight costs is so much for each who flies."""
+        self.per_head = {
+            part.id: part.total.amount // len(seats_of(self.saga, part)) for part in self.saga.parts
+        }
 
     # ── the world's side ──
 
@@ -407,6 +414,8 @@ class World:
                 if isinstance(price, Refused):
                     return price
                 total = eur(price) if price is not None else part.offer.total
+                if part.must_search and price is None and part.kind == "flight":
+                    total = eur(self.per_head[part.id] * len(seats_of(self.saga, part)))
                 return PricedToday(offer=replace(part.offer, total=total))
             case ReadOrder():
                 order = self.orders.get(look.order_id)

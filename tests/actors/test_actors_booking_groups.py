@@ -4,14 +4,15 @@ from dataclasses import replace as replaced
 from typing import Any
 
 import pytest
-from actors_world import ROOM_ID, TENANT, key, user_id
+import trio
+from actors_world import ROOM_ID, TENANT, key, user, user_id
 from booking_actors_world import FLIGHT, BookingsWorld, creates, flight, stay
 from msgspec.structs import replace
 from test_actors_booking import approve_all
 from trio.testing import MockClock
 
 from core.errors import Rejected
-from protocol.booking import GetBooking, TravellerSpec
+from protocol.booking import DecideBooking, DeclineBooking, GetBooking, TravellerSpec
 from protocol.travel import FlightDetails, FlightQuery, Offer, Query
 
 
@@ -57,6 +58,35 @@ async def test_eleven_fly_on_two_orders_or_not_at_all(
     assert len({one.locator for one in flights}) == 2
     assert [len(one.tickets) for one in flights] == [6, 5]
     assert [one.amount.amount for one in seen.participants] == [65_000, 65_000]
+
+
+async def test_the_trip_goes_on_without_who_says_no_and_is_searched_for_the_others(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    world.suppliers.sold = lambda query: for_party(query).source
+    async with world.running():
+        booking = await world.opened(flight(3), payers=(1, 2, 3))
+        await world.name_all(booking)
+        await approve_all(world, booking, 1, 2)
+        await world.at_booking(3, DeclineBooking(booking_id=booking.booking_id))
+        await world.until(booking.booking_id, "RESPLIT")
+        await trio.sleep(5)
+        seen = await world.at_booking(1, GetBooking(booking_id=booking.booking_id))
+        [drop] = [option for option in seen.question.options if option.id == "drop"]
+        assert drop.text == f"Go on without {user(3).name}, priced anew for fewer travellers."
+        decides = DecideBooking(
+            booking_id=booking.booking_id, question_id=seen.question.id, option_id="drop"
+        )
+        await world.at_booking(1, decides)
+        await world.until(booking.booking_id, "COMPLETED")
+        seen = await world.at_booking(3, GetBooking(booking_id=booking.booking_id))
+    [query] = world.suppliers.searched
+    assert query.party.adults == 2
+    [order] = world.flights.orders.values()
+    assert (order.travellers, order.total.amount) == (2, 20_000)
+    assert [one.id for one in seen.travellers] == ["t1", "t2"]
+    assert [one.amount.amount for one in seen.participants] == [10_000, 10_000, 0]
 
 
 async def test_each_part_is_searched_for_by_itself_and_must_be_the_same_flight(

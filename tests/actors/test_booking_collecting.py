@@ -283,7 +283,7 @@ def test_the_organiser_is_asked_and_the_others_hear_that_a_share_is_open() -> No
     w = two_of_three()
     shown = view(w.saga, "ada").question
     assert shown is not None
-    assert [option.id for option in shown.options] == ["cover", "others", "cancel"]
+    assert [option.id for option in shown.options] == ["cover", "others", "drop", "cancel"]
     assert shown.expires_at == T0 + 5 * DAY + 12 * HOUR
     assert shown.options[0].text == "You pay 100.00 EUR more, 200.00 EUR in all."
     for_bob = view(w.saga, "bob").question
@@ -339,7 +339,7 @@ def test_who_does_not_agree_to_more_sends_the_question_back() -> None:
     answer(w, "bob", "refuse")
     assert w.saga.state == "RESPLIT"
     assert w.saga.question is not None
-    assert [option.id for option in w.saga.question.options] == ["cover", "cancel"]
+    assert [option.id for option in w.saga.question.options] == ["cover", "drop", "cancel"]
 
 
 def test_one_person_declining_for_good_asks_the_organiser_at_once() -> None:

@@ -58,6 +58,13 @@ def only(word: str, kind: type, times: int = 1) -> Any:
     return fault
 
 
+def answer(w: World, option_id: str) -> None:
+    """The organiser's."""
+    assert w.saga.question is not None
+    w.put(Answer(user_id="ada", question_id=w.saga.question.id, option_id=option_id))
+    w.settle()
+
+
 def run(w: World, minutes: int = 10) -> str:
     w.pass_time(w.now + minutes * MINUTE)
     return w.saga.state
@@ -335,9 +342,11 @@ def test_without_another_card_everything_that_was_taken_is_given_back(how: str) 
     pay_all(w)
     if how == "no":
         w.put(Decline(user_id="cy"))
-        w.settle()
+        answer(w, "cancel")
     else:
         run(w, 6 * 60)
+        assert w.saga.state == "CAPTURE_REPAIR"
+        run(w, 12 * 60)
     assert w.saga.state == "CANCELLED"
     assert [order.status for order in w.orders.values()] == ["cancelled"]
     assert w.balance("psp:stripe") == 0

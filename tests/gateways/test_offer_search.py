@@ -438,6 +438,23 @@ async def test_an_expired_offer_is_searched_again(autojump_clock: trio.testing.M
         assert priced.previous == offer.source.total
 
 
+async def test_what_was_offered_to_another_party_is_searched_again_for_this_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """The old offer's price stands, and is that of more travellers."""
+    supplier = Supplier("a", [flight("a", 70, number="7"), flight("a", 100)])
+    world = World(supplier)
+    async with world.open() as desk:
+        shown = flight("a", 150)
+        assert await desk.reprice(shown, QUERY) == Priced(offer=shown)
+        assert supplier.searched == 0
+        found = await desk.reprice(shown, QUERY, anew=True)
+        assert found == Priced(offer=flight("a", 100), previous=shown.total)
+        assert supplier.searched == 1
+        supplier.found = [flight("a", 70, number="7")]
+        assert isinstance(await desk.reprice(shown, QUERY, anew=True), Refused)
+
+
 @pytest.mark.parametrize(("sells_once", "searches"), [(True, 3), (False, 1)])
 async def test_who_books_from_a_search_that_sells_once_has_one_of_their_own(
     autojump_clock: trio.testing.MockClock, sells_once: bool, searches: int

@@ -22,6 +22,8 @@ from actors.booking.steps import (
 from core.errors import Rejected
 from protocol.booking import BookingView
 
+SETTLED: Final = ("authorized", "capturing", "captured", "part_refunded")
+"""Of a share: its money is there."""
 PEOPLE_STATUSES: Final = ("collecting", "action_needed")
 
 
@@ -80,7 +82,12 @@ class Crowd(Stage):
         share = next((one for one in seen.participants if one.user_id == actor.user_id), None)
         if share is None or share.amount.amount == 0:
             return None
-        if person.mood == "declines" or (person.mood == "hesitates" and not actor.has_declined):
+        has_no_other = person.mood == "once" and actor.tries > 0 and share.state == "expired"
+        if (
+            person.mood == "declines"
+            or has_no_other
+            or (person.mood == "hesitates" and not actor.has_declined)
+        ):
             return None if actor.has_declined else lambda: Decline(user_id=actor.user_id)
         if seen.action is not None:
             return Wake
@@ -116,6 +123,7 @@ class Crowd(Stage):
         if isinstance(command, Answer):
             said = self.answers.setdefault(command.question_id, {})
             said[command.user_id] = command.option_id
+        seen = self.view(None).participants
         try:
             self.feed(command)
         except Rejected as refusal:
@@ -127,6 +135,8 @@ class Crowd(Stage):
                 actor.has_declined = True
             case CallOff():
                 actor.has_called_off = True
+            case Answer(option_id="drop"):
+                self.gone |= {p.user_id for p in seen if p.state not in SETTLED}
             case TravellerNamed():
                 actor.named.add(command.traveller_id)
             case _:

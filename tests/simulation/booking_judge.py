@@ -117,7 +117,7 @@ class Judge(Watch):
                 if not _all_captured(world):
                     self._say(f"I3: {call.part_id} is ticketed before all captures")
             case Capture():
-                held = [part for part in world.saga.parts if part.holds]
+                held = [part for part in world.saga.parts if part.holds and not part.is_dropped]
                 if not all(any(o.is_live for o in _orders(world, part)) for part in held):
                     self._say(f"I6: {call.share_id} is captured without a live order")
             case CancelOrder():
@@ -315,6 +315,18 @@ class Judge(Watch):
             net = sum(payment.net for payment in _payments(world, share.id))
             if net != share.amount.amount:
                 self._say(f"I1: {share.id} paid {net} of {share.amount.amount}")
+        self._everybody_flies(world)
+
+    def _everybody_flies(self, world: World) -> None:
+        """And nobody else."""
+        flights = [p for p in world.saga.parts if p.kind == "flight" and not p.is_dropped]
+        flying = sum(o.travellers for p in flights for o in _orders(world, p) if o.is_live)
+        travelling = sum(payer not in world.gone for payer in world.seats.values())
+        is_whole = flights and not any(part.is_given_back for part in flights)
+        if is_whole and flying != travelling:
+            self._say(f"I1: {flying} fly of the {travelling} who travel")
+        if any(seat.payer_id in world.gone for seat in world.saga.seats):
+            self._say("somebody travels who has left")
 
     def _undone(self, world: World) -> None:
         for part in world.saga.parts:

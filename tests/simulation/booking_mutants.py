@@ -22,6 +22,7 @@ from actors.booking import (
     orders,
     payments,
     pricing,
+    resplitting,
     screening,
     supplier_changes,
     unwinding,
@@ -289,6 +290,40 @@ def replaced_too_early() -> Patches:
     yield machine, "advance_capturing", hasty
 
 
+def first_order_is_all() -> Patches:
+    """Of a flight that takes several orders the first is the whole."""
+    yield ordering, "flights_of", lambda saga: orders.flights_of(saga)[:1]
+
+
+def first_share_is_all() -> Patches:
+    """Once one person has paid everything counts as paid."""
+    unpaid = capturing.unpaid
+
+    def hasty(saga: Saga) -> Any:
+        left = unpaid(saga)
+        return left[:1] if len(left) == len(saga.shares) else ()
+
+    yield capturing, "unpaid", hasty
+    yield ordering, "is_paid", lambda share: True
+
+
+def seats_kept() -> Patches:
+    """Whoever leaves is ordered for as before."""
+    leave = resplitting.leave
+
+    def forgetful(turn: Turn, out: Any) -> None:
+        before = turn.saga.seats
+        leave(turn, out)
+        turn.update(seats=before)
+
+    yield resplitting, "leave", forgetful
+
+
+def order_kept() -> Patches:
+    """What is ordered for fewer is ordered beside what was ordered for all."""
+    yield capturing, "undo_order", lambda turn, part: True
+
+
 MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]] = {
     "double_capture": ("double charge", double_capture, ("amadeus3",)),
     "create_and_confirm": (
@@ -323,6 +358,11 @@ MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]]
     "unscreened": ("S: ", unscreened, ("duffel3",)),
     "carried_over": ("S: ", carried_over, ("repair_denied",)),
     "reasons_told": ("is looked at", reasons_told, ("denied",)),
+    "first_order_is_all": ("I6", first_order_is_all, ("group",)),
+    "first_share_is_all": ("I3", first_share_is_all, ("group",)),
+    "ticket_one_before_capture": ("I3", ticket_before_capture, ("group",)),
+    "seats_kept": ("who travel", seats_kept, ("leaves", "leaves_held")),
+    "order_kept": ("I4", order_kept, ("leaves_held",)),
     "blind": ("hangs", blind, ("lost_order",)),
 }
 """By name: a word of the problem that finds it, the rule broken, the scenarios in which it is found."""

@@ -32,6 +32,7 @@ from actors.booking.calls import (
     Screen,
     TellReplaced,
 )
+from actors.booking.orders import seats_of
 from actors.booking.state import Alternative, Saga
 from actors.booking.steps import (
     AlternativeFound,
@@ -241,7 +242,7 @@ class Performing(Stage):
                 part = next(part for part in asked.parts if part.id == call.part_id)
                 self.references.setdefault(part.id, set()).add(call.reference)
                 core = self.suppliers[part.offer.supplier]
-                return core.hold(part.offer, len(self.saga.seats), call.reference, asked_at)
+                return core.hold(part.offer, len(seats_of(asked, part)), call.reference, asked_at)
             case Confirm():
                 return self._core(call.part_id).confirm(call.order_id)
             case Release():
@@ -324,7 +325,7 @@ class Performing(Stage):
                 )
             case Reprice():
                 part = self.part(look.part_id)
-                priced = self.suppliers[part.offer.supplier].reprice(part.offer)
+                priced = self.suppliers[part.offer.supplier].reprice(self.offer_of(part))
                 return PricedToday(offer=priced.offer) if isinstance(priced, Priced) else priced
             case Screen():
                 return self._screen(look)
@@ -376,10 +377,11 @@ class Performing(Stage):
 
     def _move_offer(self, part_id: str, fault: str) -> None:
         part = self.part(part_id)
-        core, token = self.suppliers[part.offer.supplier], bytes(part.offer.token)
+        core, offer = self.suppliers[part.offer.supplier], self.offer_of(part)
+        token = bytes(offer.token)
         if fault == "sold_out":
             core.sold_out.add(token)
             return
         change = {"dearer": 1_501, "cheaper": -1_000}[fault]
-        was = core.prices.get(token, part.offer.total)
+        was = core.prices.get(token, offer.total)
         core.prices[token] = Money(amount=was.amount + change, currency=was.currency)

@@ -17,12 +17,14 @@ from booking_stories import DAY, HOUR, MINUTE, Person
 from fake_consolidator import ConsolidatorCore
 from fake_orders import Flavour, OrdersCore
 from fake_payments import HOLDS_FOR_MS, REPLAYS_FOR_MS, PaymentsCore, least, unit
+from msgspec.structs import replace
 
 from actors.booking import machine
 from actors.booking.calls import (
     Call,
     Look,
 )
+from actors.booking.grouping import assigned
 from actors.booking.state import Part, Provider, Saga, Seat
 from actors.booking.steps import (
     Input,
@@ -32,6 +34,7 @@ from actors.booking.steps import (
     Wake,
 )
 from protocol.frames import Money
+from protocol.parties import components
 from protocol.travel import (
     FlightDetails,
     FlightQuery,
@@ -109,6 +112,9 @@ class Stage:
         self.answers: dict[str, dict[str, str]] = {}
         self.allowed: set[frozenset[tuple[str, str]]] = set()
         self.in_doubt: frozenset[tuple[str, str]] = frozenset()
+        self.seats: dict[str, str] = {}
+        self.per_head: dict[str, int] = {}
+        self.gone: set[str] = set()
 
     def restart(self) -> None:
         """Somebody owns the booking anew."""
@@ -155,17 +161,27 @@ class Stage:
 
     def _open(self) -> Saga:
         story = self.story
+        users = list(story.people)
+        seats = tuple(
+            Seat(
+                id=f"t{number + 1}",
+                payer_id=users[number % len(users)],
+                type="adult",
+                digest="d" * 64 if story.travellers else None,
+            )
+            for number in range(story.travellers or len(users))
+        )
+        self.seats = {seat.id: seat.payer_id for seat in seats}
+        parts = assigned([self._part(*part) for part in story.parts], seats)
+        self.per_head = {part.id: part.total.amount // part.query.party.adults for part in parts}
         opening = Opening(
             booking_id="b1",
             tenant_id=1,
             room_id="r1",
             organiser_id=story.organiser,
             participants=tuple(story.people),
-            parts=tuple(self._part(*part) for part in story.parts),
-            seats=tuple(
-                Seat(id=f"t{number}", payer_id=user, type="adult")
-                for number, user in enumerate(story.people, 1)
-            ),
+            parts=parts,
+            seats=seats,
             split=story.split,
             provider=Provider(
                 name="fake",
@@ -254,6 +270,15 @@ class Stage:
     def part(self, part_id: str) -> Part:
         return next(part for part in self.saga.parts if part.id == part_id)
 
+    def offer_of(self, part: Part) -> SupplierOffer:
+        """What its supplier has for its party: for a smaller one than before, what is found anew."""
+        if not part.must_search or part.kind == "hotel":
+            return part.offer
+        people = part.query.party.adults
+        total = Money(amount=self.per_head[part.id] * people, currency=self.story.currency)
+        token = msgspec.Raw(f'{{"part":"{part.id}","for":{people}}}'.encode())
+        return replace(part.offer, token=token, total=total)
+
     def _core(self, part_id: str) -> OrdersCore:
         return self.suppliers[self.part(part_id).offer.supplier]
 
@@ -273,7 +298,11 @@ class Stage:
     def _part(self, part_id: str, flavour: Flavour, amount: int) -> Part:
         core = self.suppliers[flavour]
         caps = core.capabilities
-        query, details = _asked_and_found(core.kind == "hotel", len(self.story.people))
+        people = Party(adults=self.story.travellers or len(self.story.people))
+        if core.kind == "flight":
+            flights = [id for id, *_ in self.story.parts if id.startswith("f")]
+            people = (components(people) or ())[flights.index(part_id)]
+        query, details = _asked_and_found(core.kind == "hotel", people.adults)
         if core.kind == "flight":
             details = FlightDetails(itineraries=self.ways())
         return Part(

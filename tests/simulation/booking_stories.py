@@ -24,14 +24,14 @@ VERDICTS: Final[Mapping[str, Verdict]] = {ODD: "review", FOUL: "deny"}
 MINUTE: Final = 60_000
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
-Mood = Literal["pays", "declines", "hesitates", "silent"]
+Mood = Literal["pays", "once", "declines", "hesitates", "silent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """`methods`: tried in this order; after them a good card. `prefers`: kind of question → beginnings of
     option ids, the dearest first. `confirms`: what they say at the provider's page, in turn; then yes.
-    `calls_off`: in one of these states of the saga the organiser has had enough."""
+    "once": whose card is lost has no other. `calls_off`: in one of these states of the saga the organiser has had enough."""
 
     mood: Mood = "pays"
     methods: tuple[str, ...] = (VISA,)
@@ -58,7 +58,8 @@ class Story:
     and allows what waits for a review. `lag`, `issues_after`, `accepts_for`: how slow the consolidator's queue, its
     tickets and the supplier's orders are, in ms. `leaves_in`: when the flight leaves, ms after the beginning;
     None: nobody knows. `airline`: what it does with the flight, so long after it was booked. `has_other`:
-    there is another flight. `replaces`: the booking that this one takes the place of."""
+    there is another flight. `replaces`: the booking that this one takes the place of. `travellers`: whose names
+    are known; none: each person names one, themselves."""
 
     name: str
     parts: tuple[tuple[str, Flavour, int], ...]
@@ -79,6 +80,7 @@ class Story:
     airline: tuple[tuple[int, str], ...] = ()
     has_other: bool = False
     replaces: str | None = None
+    travellers: int = 0
 
 
 AMADEUS: Final = ("f", "amadeus", 90_001)
@@ -392,6 +394,34 @@ STORIES: Final[Mapping[str, Story]] = {
             people=_three(ada=Person(calls_off=("CAPTURING",), waits=1_000)),
             ends=UNDONE,
             planted=(("capture:s2:1", "slow"),),
+        ),
+        Story(
+            name="group",
+            parts=(AMADEUS, ("f2", "amadeus", 75_000)),
+            people={"ada": GOOD, "ben": GOOD},
+            ends=BOOKED,
+            travellers=11,
+        ),
+        Story(
+            name="group_sold_out",
+            parts=(DUFFEL, ("f2", "duffel", 50_000)),
+            people={"ada": GOOD},
+            ends=UNDONE,
+            planted=(("hold:f2:1", "sold_out"),),
+            travellers=11,
+        ),
+        Story(
+            name="leaves",
+            parts=(DUFFEL,),
+            people=_three(ada=Person(prefers={"resplit": ("drop",)}), cyd=Person(mood="declines")),
+            ends=BOOKED,
+        ),
+        Story(
+            name="leaves_held",
+            parts=(DUFFEL,),
+            people=_three(ada=Person(prefers={"resplit": ("drop",)}), ben=Person(mood="once")),
+            ends=BOOKED,
+            planted=(("capture:s2:1", "expired"),),
         ),
     )
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from raw_client import PASSWORD, Person, RawClient, Stage, on_stage, register
+from raw_client import PASSWORD, Person, RawClient, Stage, newcomers, on_stage
 from server_process import ServerProcess
 
 
@@ -30,10 +30,7 @@ def demand_clean_log(log: str) -> None:
 
 @pytest.fixture(scope="session")
 def people(protocol_server: ServerProcess) -> dict[str, Person]:
-    return {
-        name: register(protocol_server.http, name.title())
-        for name in ("ada", "bob", "chen", "dina")
-    }
+    return newcomers(protocol_server.http)
 
 
 @pytest.fixture

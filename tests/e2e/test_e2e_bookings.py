@@ -11,12 +11,17 @@ import httpx
 import pytest
 import trio
 from http_client import Caller, refusal
-from raw_client import Frame, Person, RawClient, Stage, uuid7
+from raw_client import Frame, Person, RawClient, Stage, newcomers, uuid7
 from server_process import ROOT, ServerProcess
 
 FLIGHT = {"kind": "flight", "from": "LIS", "to": "BER", "start": "2027-06-11", "adults": 2}
 VISA, BAD = "pm_card_visa", "pm_card_visa_chargeDeclined"
 NAMES = {"givenName": "Ada", "familyName": "Byron", "bornOn": "1990-05-14", "gender": "female"}
+
+
+@pytest.fixture(scope="module")
+def people(protocol_server: ServerProcess) -> dict[str, Person]:
+    return newcomers(protocol_server.http)
 
 
 @pytest.fixture

@@ -5,12 +5,17 @@ from typing import Any
 import pytest
 import trio
 from http_client import Caller
-from raw_client import Frame, Person, RawClient, Stage, uuid7
+from raw_client import Frame, Person, RawClient, Stage, newcomers, uuid7
 from server_process import ServerProcess
 from test_e2e_bookings import FLIGHT, NAMES, VISA, approves
 
 ELEVEN = 11
 DAYS = {"amadeus": "2027-06-21", "duffel": "2027-06-22"}
+
+
+@pytest.fixture(scope="module")
+def people(protocol_server: ServerProcess) -> dict[str, Person]:
+    return newcomers(protocol_server.http)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 from http_client import Caller
-from raw_client import Frame, Person, RawClient, Stage, uuid7
+from raw_client import Frame, Person, RawClient, Stage, newcomers, uuid7
 from server_process import ROOT, ServerProcess
 from test_e2e_bookings import BAD, NAMES, VISA, approves, offer_of
 
@@ -139,6 +139,11 @@ async def trip(stage: Stage, by_ada: Caller, day: str, people: Sequence[RawClien
     assert sum(shares) == booked.booking["total"]["amount"]
     assert max(shares) - min(shares) <= 1
     return booked
+
+
+@pytest.fixture(scope="module")
+def people(protocol_server: ServerProcess) -> dict[str, Person]:
+    return newcomers(protocol_server.http)
 
 
 @pytest.fixture

@@ -9,12 +9,17 @@ import httpx
 import pytest
 import trio
 from http_client import Caller
-from raw_client import Frame, Person, RawClient, Stage, uuid7
+from raw_client import Frame, Person, RawClient, Stage, newcomers, uuid7
 from server_process import ServerProcess
 from test_e2e_bookings import NAMES, VISA, approves
 from test_e2e_bookings_of_three import Trip, sandbox
 
 FLIGHT = {"kind": "flight", "from": "LIS", "to": "BER", "start": "2027-06-18", "adults": 3}
+
+
+@pytest.fixture(scope="module")
+def people(protocol_server: ServerProcess) -> dict[str, Person]:
+    return newcomers(protocol_server.http)
 
 
 @pytest.fixture

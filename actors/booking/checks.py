@@ -26,6 +26,9 @@ def _sums(saga: Saga) -> Iterator[str]:
     live = [part for part in saga.parts if not part.is_dropped]
     if sum(part.total.amount for part in live) != saga.total.amount:
         yield "I5: the parts do not add up to the total"
+    flying = [id for flight in flights_of(saga) for id in flight.seats]
+    if flying and sorted(flying) != sorted(seat.id for seat in saga.seats):
+        yield "somebody flies on no order, or on two"
     for share in saga.shares:
         if share.amount.amount < 0:
             yield f"I5: share {share.id} is negative"

@@ -148,8 +148,13 @@ def key_of(call: Call) -> str:
 
 
 def titles_of(saga: Saga) -> list[str]:
-    """Of its parts, as a card shows them."""
-    return [title_of(part.offer.details) for part in saga.parts]
+    """Of its parts, as a card shows them. Several orders of one flight are one."""
+    first = next((part.id for part in saga.parts if part.kind == "flight"), None)
+    return [
+        title_of(part.offer.details)
+        for part in saga.parts
+        if part.kind != "flight" or part.id == first
+    ]
 
 
 def options_of(saga: Saga) -> dict[str, Sentence]:

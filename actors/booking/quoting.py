@@ -155,9 +155,21 @@ def _cabin(
 
 
 def same_thing(offers: Sequence[Offer], wanted: Offer) -> Offer | None:
-    """The cheapest of `offers` that is the same flights, or the same room of the same hotel."""
-    sought = _likeness(wanted.source.details)
-    return next((one for one in offers if _likeness(one.source.details) == sought), None)
+    """The cheapest of `offers` that is the same flights, or the same room of the same hotel: in the same fare,
+    where there is one."""
+    sought, fare = _likeness(wanted.source.details), _fare(wanted.source.details)
+    alike = [one for one in offers if _likeness(one.source.details) == sought]
+    return next(
+        (one for one in alike if _fare(one.source.details) == fare), next(iter(alike), None)
+    )
+
+
+def _fare(details: Details) -> object:
+    """Bags, and money back. What a supplier does not say is not promised."""
+    if isinstance(details, HotelDetails):
+        return details.free_until is not None
+    cabins = [leg.cabin for way in details.itineraries for leg in way.segments]
+    return cabins, details.checked_bags or 0, bool(details.is_refundable)
 
 
 def _likeness(details: Details) -> object:

@@ -8,7 +8,7 @@ import trio
 from actors_world import ROOM_ID, TENANT, key, user, user_id
 from booking_actors_world import FLIGHT, BookingsWorld, creates, flight, stay
 from msgspec.structs import replace
-from test_actors_booking import approve_all
+from test_actors_booking import approve_all, notices
 from trio.testing import MockClock
 
 from core.errors import Rejected
@@ -58,6 +58,7 @@ async def test_eleven_fly_on_two_orders_or_not_at_all(
     assert len({one.locator for one in flights}) == 2
     assert [len(one.tickets) for one in flights] == [6, 5]
     assert [one.amount.amount for one in seen.participants] == [65_000, 65_000]
+    assert notices(world)[-1].cards[0]["title"] == "BER → LIS + Hotel Tejo"
 
 
 async def test_the_trip_goes_on_without_who_says_no_and_is_searched_for_the_others(
@@ -109,6 +110,27 @@ async def test_each_part_is_searched_for_by_itself_and_must_be_the_same_flight(
         )
         with pytest.raises(Rejected, match="cannot be had for these travellers"):
             await quote_for(world, 11)
+
+
+async def test_all_parts_are_of_the_fare_that_was_shown_where_there_is_one(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    shown = flight(2)
+    flexible = replace(shown.source.details, is_refundable=True, checked_bags=1)
+    async with world.running():
+        cheap, dear = (
+            replace(for_party(shown.query, details=details), id=key(0xE000 + n))
+            for n, details in enumerate((shown.source.details, flexible))
+        )
+        world.trips.found = [cheap, dear]
+        offer = replace(shown, source=replace(shown.source, details=flexible))
+        quote = await world.quoted(offer, adults=11)
+        assert [one.details.get("isRefundable") for one in quote.items] == [True, True]
+        world.trips.found = [cheap]
+        again = replace(offer, id=key(0xE00F))
+        quote = await world.quoted(again, adults=11)
+        assert [one.details.get("isRefundable") for one in quote.items] == [None, None]
 
 
 @pytest.mark.parametrize(("left", "is_enough"), [(9, True), (8, False)])

@@ -301,6 +301,20 @@ def test_a_quote_says_what_it_costs_and_what_it_cost_before() -> None:
     ]
 
 
+def test_a_quote_for_a_large_group_says_for_how_many_each_order_is() -> None:
+    items = [flight_item(travellers=6), flight_item(partId="f2", travellers=5)]
+    quote = {"items": items, "total": eur(53_600), "expiresAt": UNTIL}
+    lines = quote_lines(quote)
+    assert [line.rpartition("  ")[2] for line in lines[:2]] == [
+        "(duffel, for 6 of you, can be held)",
+        "(duffel, for 5 of you, can be held)",
+    ]
+    assert lines[2:] == [
+        "    So many fly on several orders: all of them are booked, or none is.",
+        "    Together 536.00 EUR, until Sat 05 Dec 18:00. /book splits it.",
+    ]
+
+
 def test_a_booked_trip_ends_with_its_itinerary_and_tickets() -> None:
     part = flight_item() | {
         "locator": "ABC123",

@@ -27,7 +27,7 @@ TOWER = load_tower()
 SEEN = scenes(60, default_rng(5)).features.reshape(-1, len(FEATURES))
 
 
-def said(likes: Callable[[Floats], Floats], *, people: int = 40, each: int = 60) -> Voices:
+def said(likes: Callable[[Floats], Floats], *, people: int = 30, each: int = 60) -> Voices:
     """Everybody judges items by chance; `likes`: the odds of a yes by features."""
     rng = default_rng(7)
     features = SEEN[rng.integers(len(SEEN), size=people * each)]

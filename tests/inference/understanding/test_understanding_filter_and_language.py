@@ -130,9 +130,16 @@ def test_what_is_short_or_has_words_of_its_own_is(text: str, language: Language)
     assert is_in(text, language)
 
 
+@pytest.fixture(scope="module")
+def templates() -> Templates:
+    return Templates.load()
+
+
 @pytest.mark.parametrize("language", ["en", "de", "es", "fr"])
-def test_nearly_all_that_is_written_in_a_language_is_in_it(language: Language) -> None:
-    templates, talk = Templates.load(), ("greet", "smalltalk", "out_of_scope")
+def test_nearly_all_that_is_written_in_a_language_is_in_it(
+    language: Language, templates: Templates
+) -> None:
+    talk = "greet", "smalltalk", "out_of_scope"
     plans = [
         Plan(act=act, voice=voice, language=language, facts={"user": "Ada"}, seed=seed)  # type: ignore[arg-type]
         for act in talk

@@ -108,15 +108,19 @@ def known_return(part: Part) -> int | None:
     return part.returned if part.is_gone else part.quoted
 
 
-def forecast(saga: Saga, parts: Iterable[Part]) -> Mapping[str, int] | None:
-    """User id → minor units that they would get back. None: that is not known of all parts."""
+def forecast(
+    saga: Saga, parts: Iterable[Part], *, is_alone: bool = False
+) -> Mapping[str, int] | None:
+    """User id → minor units that they would get back. None: that is not known of all parts. `is_alone`: the
+    rest stays booked."""
     spent = {share.id: share.spent for share in saga.shares}
     back = dict.fromkeys(spent, 0)
     for part in parts:
         amount = known_return(part)
         if amount is None:
             return None
-        for share_id, portion in returned_by(saga, part, amount, spent).items():
+        returned = returned_by(saga, part, amount, spent, is_alone=is_alone)
+        for share_id, portion in returned.items():
             spent[share_id] -= portion
             back[share_id] += portion
     return {share.user_id: back[share.id] for share in saga.shares if back[share.id]}

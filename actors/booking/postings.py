@@ -3,6 +3,7 @@
 Captured money is owed to who paid it until it is spent. What is authorised moves nothing: memo rows.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -105,11 +106,11 @@ def spend(turn: Turn, part: Part) -> None:
     turn.put_part(replace(part, is_paid=True))
 
 
-def take_back(turn: Turn, part: Part) -> None:
-    """A supplier returns some of what a part cost: supplier → trip → participants, by what they paid."""
+def take_back(turn: Turn, part: Part, *, is_alone: bool = False) -> None:
+    """A supplier returns some of what a part cost: supplier → trip → participants, as `returned_by` says."""
     trip = f"trip:{turn.saga.booking_id}"
     spent = {share.id: share.spent for share in turn.saga.shares}
-    back = returned_by(turn.saga, part, part.returned or 0, spent)
+    back = returned_by(turn.saga, part, part.returned or 0, spent, is_alone=is_alone)
     amount = sum(back.values())
     if amount:
         supplier = f"supplier:{part.offer.supplier}"
@@ -121,22 +122,49 @@ def take_back(turn: Turn, part: Part) -> None:
     turn.put_part(replace(part, is_paid=False, returned=amount))
 
 
-def returned_by(saga: Saga, part: Part, amount: int, spent: Mapping[str, int]) -> Mapping[str, int]:
+def returned_by(
+    saga: Saga, part: Part, amount: int, spent: Mapping[str, int], *, is_alone: bool = False
+) -> Mapping[str, int]:
     """Share id → its part of what a supplier returns of a part, by what of each was `spent`, in units
-    that can be given back."""
+    that can be given back. `is_alone`: the rest stays booked; then, of one order of several for a flight, who pays
+    for its seats gets it back, by their number, and the others what is more than those had spent."""
     unit = saga.provider.unit
     amount = min(amount, part.total.amount, sum(spent.values()))
     amount -= amount % unit
-    if not amount:
-        return {}
-    return dict(zip(spent, shared_out(amount, list(spent.values()), unit), strict=True))
+    back = dict.fromkeys(spent, 0)
+    if is_alone and part.seats:
+        amount -= _to_its_own(saga, part, amount, spent, back)
+    rest = [spent[share_id] - back[share_id] for share_id in spent]
+    if amount:
+        for share_id, portion in zip(spent, shared_out(amount, rest, unit), strict=True):
+            back[share_id] += portion
+    return {share_id: portion for share_id, portion in back.items() if portion}
+
+
+def _to_its_own(
+    saga: Saga, part: Part, amount: int, spent: Mapping[str, int], back: dict[str, int]
+) -> int:
+    """Fill `back` by the seats that each pays for, nobody's beyond what they have spent; how much that is."""
+    unit, left = saga.provider.unit, amount
+    seats = Counter(seat.payer_id for seat in saga.seats if seat.id in part.seats)
+    own = {share.id: seats[share.user_id] for share in saga.shares}
+    while left:
+        room = {share_id: (spent[share_id] - back[share_id]) // unit * unit for share_id in spent}
+        weights = [own[share_id] if room[share_id] else 0 for share_id in spent]
+        if not any(weights):
+            break
+        for share_id, portion in zip(spent, shared_out(left, weights, unit), strict=True):
+            given = min(portion, room[share_id])
+            back[share_id] += given
+            left -= given
+    return amount - left
 
 
 def lower_to_kept(turn: Turn, part: Part) -> None:
     """It was given up after all was booked, and the rest stays: from now on it costs what its supplier
     keeps, and everybody's share is what of it was spent."""
     if part.is_paid:
-        take_back(turn, part)
+        take_back(turn, part, is_alone=True)
         part = turn.part(part.id)
     back, currency = part.returned or 0, turn.saga.total.currency
     for share in turn.saga.shares:

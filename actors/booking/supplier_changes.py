@@ -257,8 +257,9 @@ def _ask(turn: Turn, part: Part) -> None:
     if change is None:
         return
     turn.set_deadline(f"{INQUIRY}{part.id}", None)
-    back = forecast(turn.saga, [part])
-    options = [_refund(turn.saga, part, back)]
+    has_rest = any(is_live(other) for other in turn.saga.parts if other.id != part.id)
+    back = forecast(turn.saga, [part], is_alone=has_rest)
+    options = [_refund(turn.saga, part, back, has_rest=has_rest)]
     if change.alternative is not None:
         options.insert(0, _rebook(turn.saga, change.alternative, back))
     if change.kind == "times":
@@ -276,15 +277,14 @@ def _money(saga: Saga, amount: int) -> dict[str, object]:
     return plain(Money(amount=amount, currency=saga.total.currency))
 
 
-def _refund(saga: Saga, part: Part, back: Shares | None) -> Option:
-    is_alone = not any(is_live(other) for other in saga.parts if other.id != part.id)
+def _refund(saga: Saga, part: Part, back: Shares | None, *, has_rest: bool) -> Option:
     if back is None:
-        return Option(id=REFUND, text=REFUND_OPEN_TEXT if is_alone else REFUND_REST_OPEN_TEXT)
+        return Option(id=REFUND, text=REFUND_REST_OPEN_TEXT if has_rest else REFUND_OPEN_TEXT)
     params: dict[str, object] = {
         "back_money": _money(saga, sum(back.values())),
         "paid_money": plain(part.total),
     }
-    text = REFUND_TEXT if is_alone else REFUND_REST_TEXT
+    text = REFUND_REST_TEXT if has_rest else REFUND_TEXT
     return Option(id=REFUND, text=text, params=params, shares=dict(back))
 
 

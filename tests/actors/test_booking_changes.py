@@ -70,7 +70,7 @@ def timed(**changes: Any) -> Part:
 
 def booked(*parts: Part, **changes: Any) -> World:
     w = world(*(parts or (timed(),)), **changes)
-    for share in w.saga.shares:
+    for share in [one for one in w.saga.shares if one.amount.amount]:
         w.put(Approve(user_id=share.user_id, method=CARD, client_id=share.user_id))
     w.settle()
     w.pass_time(w.now + MINUTE)
@@ -770,3 +770,45 @@ def test_another_flight_in_another_currency_is_not_offered() -> None:
     w.alternative = replace(found, offer=replace(found.offer, total=total))
     move(w)
     assert options(w) == ["accept", "refund"]
+
+
+def on_two_orders(**changes: Any) -> World:
+    """Ada and Bob fly on one order, Cy on the other."""
+    first = replace(timed(), seats=("t0", "t1"))
+    second = replace(timed(total=15_000), id="f2", seats=("t2",))
+    return booked(first, second, **changes)
+
+
+@pytest.mark.parametrize(
+    ("split", "back"),
+    [
+        ("equal", {"ada": 10_500, "bob": 10_500}),
+        ({"ada": 20_000, "bob": 5_000, "cy": 20_000}, {"ada": 16_000, "bob": 5_000}),
+        ({"ada": 5_000, "bob": 0, "cy": 40_000}, {"ada": 5_000, "cy": 16_000}),
+    ],
+)
+def test_of_two_orders_of_a_flight_one_is_given_up_by_those_who_fly_on_it(
+    split: Any, back: dict[str, int]
+) -> None:
+    w = on_two_orders(split=split)
+    move(w)
+    assert w.saga.question is not None
+    assert w.saga.question.to == ("ada", "bob")
+    assert w.saga.question.options[-1].shares == back
+    vote(w, ada="refund", bob="refund")
+    w.pass_time(w.now + HOUR)
+    assert w.saga.state == "COMPLETED"
+    paid_back = {
+        share.user_id: sum(payment.refunded for payment in share.payments)
+        for share in w.saga.shares
+    }
+    assert {user: amount for user, amount in paid_back.items() if amount} == back
+    assert [item.part_id for item in view(w.saga, "cy").itinerary or []] == ["f2"]
+    id_ = order_id(w, "f2")
+    w.orders[id_] = replace(w.orders[id_], itineraries=ways(LATER))
+    w.put(Wake(order_id=id_))
+    w.settle()
+    assert w.saga.question is not None
+    assert w.saga.question.to == ("cy",)
+    vote(w, cy="accept")
+    assert w.saga.question is None

@@ -45,6 +45,9 @@ class Airlines(World):
 def trip(random: Random) -> World:
     """Booked: one flight or two orders of it, and stays that may be given back or not."""
     parts = [timed(cancels=random.choice(["policy", "policy", "pre_ticket"]))]
+    if random.random() < 0.3:
+        parts[0] = replace(parts[0], seats=("t0", "t2"))
+        parts.append(replace(timed(total=15_003), id="f2", seats=("t1",)))
     if random.random() < 0.6:
         parts.append(stay(1, 9_001, cancels=random.choice(["none", "policy"])))
     w = booked(*parts, organiser_id=random.choice(["ada", "cy"]))
@@ -63,7 +66,7 @@ def trip(random: Random) -> World:
 
 def happen(random: Random, w: World) -> None:
     """Something, sensible or not."""
-    flown = w.saga.parts[0]
+    flown = random.choice([part for part in w.saga.parts if part.kind == "flight"])
     question = w.saga.question
     kind = random.random()
     assert flown.order is not None

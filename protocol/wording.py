@@ -189,7 +189,7 @@ class Plan(Value, frozen=True, kw_only=True):
     (a greeting, an entry whose key was said), and goes before the words of who has not read the card.
     `character`: who the persona is, in its owner's words, as they came: for a prompt that has room for
     it, as data; never said. `remembered`, `heard`: likewise, what the persona may use here of its memories, and
-    what was said before, oldest first; `heard` ends with what is answered.
+    what was said before, oldest first, as it came; `heard` ends with what is answered.
     """
 
     act: Act

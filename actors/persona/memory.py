@@ -6,6 +6,7 @@ known here.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, TypeVar, get_args
 
 import msgspec
@@ -19,7 +20,7 @@ from actors.persona.spoken import Atlas
 from core.ports.personas import MemoryItem, MemoryKind
 from protocol.travel import Cabin
 from protocol.understanding import Budget, PartySaid, PlaceMention, Slots
-from protocol.wording import MAX_MEMORY, MAX_REMEMBERED, cleaned
+from protocol.wording import MAX_MEMORY, MAX_REMEMBERED
 
 SAID_FOR: Final = 86_400_000
 """Milliseconds in which a trip is gone on with after a pause."""
@@ -113,9 +114,10 @@ class Remembered:
 def remembered(items: Iterable[MemoryItem]) -> tuple[Remembered, ...]:
     """Of usable memories, in their order, those that last: what was said of a trip is in the dialogue."""
     lasting = (item for item in items if item.kind != "episode")
-    texts = ((cleaned(item.text, MAX_MEMORY), item.source_message) for item in lasting)
-    found = [Remembered(text, source) for text, source in texts if text]
-    return tuple(found[:MAX_REMEMBERED])
+    return tuple(
+        Remembered(item.text[:MAX_MEMORY], item.source_message)
+        for item in islice(lasting, MAX_REMEMBERED)
+    )
 
 
 def said_before(

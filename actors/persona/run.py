@@ -27,7 +27,7 @@ from protocol.cards import offer_card, place_card
 from protocol.chat import AiOrigin
 from protocol.persona import CloseRun, OpenRun, RunClosed
 from protocol.travel import Offer
-from protocol.wording import MAX_UTTERED, Plan, Tier, cleaned
+from protocol.wording import MAX_UTTERED, Plan, Tier
 
 SEARCH_COSTS: Final = 50
 """Units; a model's token costs one."""
@@ -149,7 +149,7 @@ class PersonaRun:
             at=self._ports.clock.now_ms(),
             message_id=run.message_id,
             by=run.persona_id,
-            text=cleaned(self._delivery.text[: 2 * MAX_UTTERED], MAX_UTTERED),
+            text=self._delivery.text[:MAX_UTTERED],
             asker=run.asker_id,
         )
 

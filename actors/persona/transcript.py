@@ -9,7 +9,7 @@ from typing import Final
 
 from protocol.chat import MessagePosted
 from protocol.persona import RoomGlimpse
-from protocol.wording import MAX_HEARD, MAX_HEARD_BYTES, MAX_UTTERED, Speaker, Uttered, cleaned
+from protocol.wording import MAX_HEARD, MAX_HEARD_BYTES, MAX_UTTERED, Speaker, Uttered
 
 MOST_LINES: Final = 24
 """Of all personas of a room together; the oldest make way."""
@@ -20,7 +20,7 @@ HEARD_FOR: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One message as it came. `by`: a person, or a persona that answered `asker`."""
+    """One message. `by`: a person, or a persona that answered `asker`. `text`: its beginning, as it came."""
 
     seq: int
     at: int
@@ -51,7 +51,7 @@ class Transcript:
                 at=message.sent_at,
                 message_id=message.message_id,
                 by=message.sender.id,
-                text=cleaned(message.content[: 2 * MAX_UTTERED], MAX_UTTERED),
+                text=message.content[:MAX_UTTERED],
             )
         )
 
@@ -95,14 +95,16 @@ class Transcript:
         ]
         lines.sort(key=lambda one: (one is asked, one.seq))
         return _newest(
-            [Uttered(by=_speaker(one, persona_id, asker_id), text=one.text) for one in lines]
+            [
+                Uttered(by=_speaker(one, persona_id, asker_id), text=one.text)
+                for one in lines[-MAX_HEARD:]
+            ]
         )
 
     def _add(self, line: Line) -> None:
-        if line.text:
-            self._lines.append(line)
-            self._lines.sort(key=lambda one: one.seq)
-            del self._lines[:-MOST_LINES]
+        self._lines.append(line)
+        self._lines.sort(key=lambda one: one.seq)
+        del self._lines[:-MOST_LINES]
 
 
 def _speaker(line: Line, persona_id: str, asker_id: str) -> Speaker:
@@ -113,7 +115,7 @@ def _speaker(line: Line, persona_id: str, asker_id: str) -> Speaker:
 
 def _newest(lines: list[Uttered]) -> tuple[Uttered, ...]:
     left, first = MAX_HEARD_BYTES, len(lines)
-    for line in reversed(lines[-MAX_HEARD:]):
+    for line in reversed(lines):
         left -= len(line.text.encode())
         if left < 0:
             break

@@ -11,7 +11,7 @@ from persona_world import ADA, BEN, LUXA, NOVA
 from actors.persona.transcript import HEARD_FOR, MOST_LINES, Line, Transcript
 from protocol.chat import MessagePosted, Sender
 from protocol.persona import RoomGlimpse
-from protocol.wording import MAX_HEARD, MAX_HEARD_BYTES, Uttered
+from protocol.wording import MAX_HEARD, MAX_HEARD_BYTES, MAX_UTTERED, Uttered
 
 
 def message(seq: int, text: str, by: int = ADA) -> MessagePosted:
@@ -136,3 +136,4 @@ def test_it_is_bounded_and_keeps_the_newest(texts: list[str]) -> None:
     assert found[-1] == "asked"
     lines = [line.text for line in transcript._lines]
     assert found == lines[len(lines) - len(found) :]
+    assert max(map(len, found)) <= MAX_UTTERED

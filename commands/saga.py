@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -99,6 +99,8 @@ async def _carry_out(config: Config, args: argparse.Namespace, console: Console)
                 console,
             )
             return
+        if args.action == "allow" and not is_in_review(found):
+            raise Rejected("conflict", "No review of this booking is open.")
         await leave_word(database, args.booking, args.action, args.note)
         console.print(f"{args.action} is left for {args.booking}: the server does it in seconds.")
 
@@ -115,6 +117,13 @@ async def leave_word(database: Database, booking_id: str, action: Any, note: str
             payload=msgspec.msgpack.encode(word),
         )
     )
+
+
+def is_in_review(booking: Mapping[str, Any]) -> bool:
+    """Whether its newest verdict waits for a word; its actor, which hears the word later, decides."""
+    screening = booking["screening"]
+    is_waiting = booking["state"] in ("READY", "CAPTURE_REPAIR")
+    return is_waiting and screening is not None and screening["verdict"] == "review"
 
 
 def show_list(rows: Sequence[BookingSummary], console: Console) -> None:

@@ -163,6 +163,7 @@ def advance_reconsent(turn: Turn) -> None:
     if REFUSE in question.answers.values():
         close(turn)
         if is_about_price(saga):
+            turn.update(is_called_off=True)
             unwind(turn, "Somebody does not agree to the new price. Nobody pays.")
         else:
             turn.update(no_resplit=True)

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from commands.saga import WIDTH, show_list, show_one
+from commands.saga import WIDTH, is_in_review, show_list, show_one
 from core.ports.bookings import BookingSummary
 from core.ports.fraud import ScreeningRow
 from protocol.frames import Money
@@ -53,6 +53,15 @@ def test_the_list_says_why_a_booking_is_in_review() -> None:
     text = " ".join(out.getvalue().split())
     for word in ("READY", "review", "0.612", "many_declines,", "[b]unusual[/b]"):
         assert word in text
+
+
+def test_a_word_is_left_only_where_a_verdict_waits_for_it() -> None:
+    review, allow = {"verdict": "review"}, {"verdict": "allow"}
+    assert is_in_review({"state": "READY", "screening": review})
+    assert is_in_review({"state": "CAPTURE_REPAIR", "screening": review})
+    assert not is_in_review({"state": "READY", "screening": allow})
+    assert not is_in_review({"state": "READY", "screening": None})
+    assert not is_in_review({"state": "CANCELLED", "screening": review})
 
 
 def test_one_is_shown_with_each_verdict_and_each_word_about_it() -> None:

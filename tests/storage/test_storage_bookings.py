@@ -25,6 +25,7 @@ from storage.months import Month
 from storage.postgres import booking_leaves, booking_writer, bookings, screenings, trip_quotes
 from storage.postgres.bookings import PostgresBookings
 from storage.postgres.housekeeping import housekeeping
+from storage.postgres.migrate import read_migrations
 from storage.postgres.pool import Connection, Database
 from storage.sharding import shard_of
 
@@ -155,6 +156,20 @@ async def test_months_go_after_seven_years_unless_a_booking_of_theirs_has_not_en
     assert await removed() == (1, 1)
     assert await removed() == (0, 0)
     assert await store.load(1, young) is not None
+
+
+async def test_months_from_before_there_were_screenings_get_their_leaf(database: Database) -> None:
+    for number in range(2):
+        await database.call(booking_leaves.ensure_leaves, BEGIN.plus(4 * number))
+    await execute(database, "DROP TABLE booking_screening_y2026m09, booking_screening_y2027m01")
+    migration = next(one for one in read_migrations() if one.number == 15)
+    await execute(database, migration.sql.partition("-- Months that are there already.")[2])
+    booking_id = uuid7(BEGIN.plus(4).start)
+    await PostgresBookings(database).open(new_booking(booking_id), full(booking_id))
+    assert await rows_of(database, "booking_screening_y2026m09", "booking_screening_y2027m01") == [
+        0,
+        1,
+    ]
 
 
 async def test_what_was_tried_to_pay_with_is_kept_for_a_month_and_a_day(database: Database) -> None:

@@ -155,7 +155,11 @@ class Participant:
                 return "booking.traveller", {"travellerId": seat["id"], **_told_of(seat["id"])}
         question = view.get("question")
         if question is not None and self.id in question["to"]:
-            chosen = {"questionId": question["id"], "optionId": question["options"][0]["id"]}
+            options = [one["id"] for one in question["options"]]
+            # Where somebody gave up, what is gone through here is that everything is undone.
+            has_refused = any(one["state"] == "declined" for one in view["participants"])
+            option = "cancel" if has_refused and "cancel" in options else options[0]
+            chosen = {"questionId": question["id"], "optionId": option}
             return "booking.decide", chosen
         share = next((one for one in view["participants"] if one["userId"] == self.id), None)
         if share is None or share["amount"]["amount"] == 0 or not may_pay:

@@ -27,7 +27,7 @@ from gateways.http.bodies import (
 )
 from gateways.http.idempotency import answer_once, fingerprint, key_of
 from gateways.http.large_bodies import LargeBodies
-from gateways.http.limits import Limits, RateLimited, is_loopback
+from gateways.http.limits import Limits, RateLimited, is_loopback, names_loopback
 from gateways.http.ports import HttpPorts, Statistics
 from gateways.http.problems import incident, problem
 from gateways.http.routes import Call, Nothing, Reply, Route
@@ -205,8 +205,16 @@ class _Visit:
         self.locale = first_spoken(request.accept_languages.values())
         self.headers: dict[str, str] = {}
         self.address = request.remote_addr or ""
-        speaks_for_another = {"Forwarded", "X-Forwarded-For"} & set(request.headers.keys())
-        self.is_local = is_loopback(self.address) and not speaks_for_another
+        self.is_local = is_loopback(self.address) and _speaks_for_itself(request)
+
+
+def _speaks_for_itself(request: Request) -> bool:
+    """Not a proxy for another, and not a page in somebody's browser, whose own name may have been made to
+    lead to this machine (DNS rebinding), or which sends what it may not read the answer of (CSRF)."""
+    if {"Forwarded", "X-Forwarded-For", "Origin"} & set(request.headers.keys()):
+        return False
+    sent_by = request.headers.get("Sec-Fetch-Site", "none")
+    return sent_by in ("none", "same-origin") and names_loopback(request.headers.get("Host", ""))
 
 
 def _check_ids(path: Mapping[str, str]) -> None:

@@ -57,6 +57,28 @@ async def test_metrics_are_for_this_machine_unless_a_proxy_speaks_for_another() 
     assert "message_log_queued_rows 3\n" in near.text
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "localhost:8080"}, 200),
+        ({"Host": "[::1]:8080"}, 200),
+        ({"Host": "127.0.0.1", "Sec-Fetch-Site": "none"}, 200),
+        ({"Host": "caravan.example:8080"}, 401),  # a name that was rebound to this machine
+        ({"Host": "127.0.0.1.example"}, 401),
+        ({"Host": ""}, 401),
+        ({"Origin": "https://elsewhere.example"}, 401),  # a page in the browser of who works here
+        ({"Sec-Fetch-Site": "cross-site"}, 401),
+    ],
+    ids=str,
+)
+async def test_this_machine_is_not_whoever_talks_through_its_browser(
+    headers: dict[str, str], status: int
+) -> None:
+    async with served(World()) as (port, _), httpx.AsyncClient() as client:
+        answer = await client.get(f"http://127.0.0.1:{port}/metrics", headers=headers)
+    assert answer.status_code == status
+
+
 async def test_a_body_that_trickles_is_cut_off_at_its_deadline() -> None:
     async with served(World(body_within=0.2)) as (port, _):
         stream = await trio.open_tcp_stream("127.0.0.1", port)

@@ -236,7 +236,8 @@ def test_a_database_that_does_not_exist_is_named(
 
 @pytest.mark.parametrize("variable", ["CARAVAN_HTTP_PORT", "CARAVAN_WS_PORT"])
 def test_a_port_in_use_is_named(tmp_path: Path, taken_port: str, variable: str) -> None:
-    ended = main("serve", data_dir=tmp_path / "data", **{variable: taken_port})
+    # A port is looked for when the database stands: on a crowded machine that takes longer.
+    ended = main("serve", data_dir=tmp_path / "data", within=30, **{variable: taken_port})
 
     said = sentence(ended, status=2)
     assert variable in said

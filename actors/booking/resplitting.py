@@ -22,6 +22,16 @@ OTHERS_TEXT = "The others share {missing_money} among them, if all of them agree
 DROP_ONE = "Go on without {who_user}, priced anew for fewer travellers."
 DROP_TWO = "Go on without {who_user} and {other_user}, priced anew for fewer travellers."
 DROP_MANY = "Go on without {count} people, priced anew for fewer travellers."
+DROP_ONE_PAID = (
+    "Go on without {who_user}, if that costs the others no more; else everything is given back."
+)
+DROP_TWO_PAID = (
+    "Go on without {who_user} and {other_user}, if that costs the others no more; else everything is "
+    "given back."
+)
+DROP_MANY_PAID = (
+    "Go on without {count} people, if that costs the others no more; else everything is given back."
+)
 
 
 def missing_shares(saga: Saga, now: int) -> tuple[Share, ...]:
@@ -44,7 +54,7 @@ def options_for(saga: Saga, now: int) -> tuple[Option, ...]:
         if not saga.no_resplit and saga.state != "CAPTURE_REPAIR":
             found += _others(saga, out, amount)
         if can_go_on(saga, out):
-            found.append(_drop([share.user_id for share in missing]))
+            found.append(_drop(saga, [share.user_id for share in missing]))
     return (*found, Option(id=CANCEL, text=CANCEL_TEXT))
 
 
@@ -87,15 +97,18 @@ def _others(saga: Saga, out: set[str], amount: int) -> list[Option]:
     return [Option(id=OTHERS, text=OTHERS_TEXT, params=params, shares=shares)]
 
 
-def _drop(people: Sequence[str]) -> Option:
+def _drop(saga: Saga, people: Sequence[str]) -> Option:
+    """Of those from whom money was taken already nobody can be asked for more."""
+    is_paid = any(is_being_taken(share) for share in saga.shares)
     params: dict[str, object] = {"count": len(people)}
     match people:
         case [one]:
-            text, params = DROP_ONE, {"who_user": one}
+            text, params = (DROP_ONE, DROP_ONE_PAID)[is_paid], {"who_user": one}
         case [one, other]:
-            text, params = DROP_TWO, {"who_user": one, "other_user": other}
+            text = (DROP_TWO, DROP_TWO_PAID)[is_paid]
+            params = {"who_user": one, "other_user": other}
         case _:
-            text = DROP_MANY
+            text = (DROP_MANY, DROP_MANY_PAID)[is_paid]
     return Option(id=DROP, text=text, params=params)
 
 

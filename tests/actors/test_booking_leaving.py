@@ -236,6 +236,8 @@ def test_seats_that_are_held_are_ordered_anew_for_those_who_stay() -> None:
     w = lost()
     assert options(w) == ["drop", "cancel"]
     shown = view(w.saga, "ada")
+    assert shown.question is not None
+    assert "costs the others no more" in shown.question.options[0].text
     assert (shown.status, shown.deadline) == ("action_needed", w.now + 12 * HOUR)
     w.calls.clear()
     answer(w, "drop")

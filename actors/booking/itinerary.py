@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from actors.booking.journal import unpacked
+from actors.booking.leaving import who_left
 from actors.booking.state import Part, Saga
 from core.ports.bookings import Bookings
 from core.ports.plans import MAX_BOOKED, BookedPart
@@ -27,8 +28,9 @@ class BookedItinerary:
             if row.room_id != room_id or row.status != BOOKED:
                 continue
             stored = await self._bookings.load(tenant_id, row.booking_id)
-            if stored is not None:
-                parts += parts_of(unpacked(stored.snapshot))
+            saga = None if stored is None else unpacked(stored.snapshot)
+            if saga is not None and user_id not in who_left(saga):
+                parts += parts_of(saga)
             if len(parts) >= MAX_BOOKED:
                 break
         return sorted(parts[:MAX_BOOKED], key=lambda part: (part.starts, part.part_id))

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from actors.booking.calls import Call
+from actors.booking.leaving import who_left
 from actors.booking.sites import op_of
 from actors.booking.state import TERMINAL, Saga, Screening
 from actors.booking.steps import Attempt, Sentence, Step
@@ -32,7 +33,8 @@ WAKE: Final = "wake"
 class Told(Value, frozen=True, kw_only=True):
     """What people are told of a step: the body of its event row. `view` is nobody's in particular;
     `actions`, `notes` and the `question` with its `options` are filled in for whom they are told to.
-    `titles`: of the parts, for the room's card. `has_card`: the room is told too."""
+    `titles`: of the parts, for the room's card. `has_card`: the room is told too. `left`: who does not travel any more, and
+    reads no itinerary."""
 
     organiser_id: str
     view: BookingView
@@ -43,6 +45,7 @@ class Told(Value, frozen=True, kw_only=True):
     question: Question | None
     titles: list[str]
     has_card: bool
+    left: tuple[str, ...] = ()
 
 
 def packed(saga: Saga) -> bytes:
@@ -184,4 +187,5 @@ def _told(step: Step, shown: BookingView) -> Told:
         question=view(saga, to[0]).question if to else None,
         titles=titles_of(saga),
         has_card=notice.has_card,
+        left=who_left(saga),
     )

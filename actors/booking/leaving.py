@@ -54,6 +54,11 @@ def leave(turn: Turn, out: Collection[str]) -> None:
     )
 
 
+def who_left(saga: Saga) -> tuple[str, ...]:
+    """Those whom others' references are no concern of any more. The organiser sees to the whole trip."""
+    return tuple(user_id for user_id in saga.left if user_id != saga.organiser_id)
+
+
 def _without(saga: Saga, part: Part, gone: Collection[str]) -> Part:
     """An order of a large group that nobody is left of falls away."""
     seats = seats_of(saga, part)

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.collecting import keep_payments
+from actors.booking.leaving import who_left
 from actors.booking.moves import (
     QUOTE_AGAIN,
     SEATS_GONE,
@@ -147,6 +148,8 @@ def advance_held(turn: Turn) -> None:
             "The seats are reserved ({locator}). The payments are being taken.",
             locator=", ".join(locators),
         )
+        for user_id in who_left(turn.saga):
+            turn.tell(user_id, "The seats are reserved. The payments are being taken.")
     else:
         turn.say("The seats are reserved. The payments are being taken.")
 

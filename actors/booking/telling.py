@@ -259,6 +259,8 @@ def _update(
     shown = _worded_view(asked, told.options, reader.locale, names, zone)
     note = told.notes.get(user_id, told.note)
     fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
+    if user_id in told.left:
+        fields["itinerary"] = None
     return BookingUpdated(
         **{**fields, "action": told.actions.get(user_id)},
         note=said(note, reader.locale, names=names, zone=zone),

@@ -6,6 +6,7 @@ from msgspec import convert, to_builtins
 from msgspec.structs import replace
 
 from actors.booking.cards import is_judged
+from actors.booking.leaving import who_left
 from actors.booking.orders import flights_of
 from actors.booking.payments import last
 from actors.booking.resplitting import missing_seats
@@ -129,7 +130,9 @@ def view(saga: Saga, user_id: str | None) -> BookingView:
         deadline=deadline_of(saga),
         question=None if user_id is None else seen_by(user_id, _shown(saga)),
         action=_action(saga, user_id),
-        itinerary=_itinerary(saga) if saga.state in ("COMPLETED", "ADJUSTING") else None,
+        itinerary=_itinerary(saga)
+        if saga.state in ("COMPLETED", "ADJUSTING") and user_id not in who_left(saga)
+        else None,
     )
 
 

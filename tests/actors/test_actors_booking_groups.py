@@ -3,6 +3,7 @@
 from dataclasses import replace as replaced
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from actors_world import ROOM_ID, TENANT, key, user, user_id
@@ -82,6 +83,16 @@ async def test_the_trip_goes_on_without_who_says_no_and_is_searched_for_the_othe
         await world.at_booking(1, decides)
         await world.until(booking.booking_id, "COMPLETED")
         seen = await world.at_booking(3, GetBooking(booking_id=booking.booking_id))
+        await trio.sleep(5)
+        told = []
+        for number in (2, 3):
+            items = await world.inboxes.read(TENANT, user_id(number), after=0, limit=99)
+            told.append(msgspec.msgpack.decode(items[-1].body))
+    assert [(one["status"], "itinerary" in one) for one in told] == [
+        ("booked", True),
+        ("booked", False),
+    ]
+    assert seen.itinerary is None
     [query] = world.suppliers.searched
     assert query.party.adults == 2
     [order] = world.flights.orders.values()

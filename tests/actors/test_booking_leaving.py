@@ -68,6 +68,18 @@ def test_those_who_stay_book_for_themselves_and_nobody_is_asked_when_nobody_pays
     assert any(s.notice and "goes on for fewer" in s.notice.note.text for s in w.steps)
 
 
+def test_references_are_no_concern_of_who_does_not_travel() -> None:
+    w = without_cy()
+    answer(w, "drop")
+    assert run(w) == "COMPLETED"
+    assert view(w.saga, "ada").itinerary
+    assert view(w.saga, "bob").itinerary
+    assert view(w.saga, "cy").itinerary is None
+    [held] = [s.notice for s in w.steps if s.notice and "locator" in s.notice.note.params]
+    assert "locator" not in held.notes["cy"].text
+    assert not {"ada", "bob"} & held.notes.keys()
+
+
 def test_the_organiser_is_told_without_whom() -> None:
     w = without_cy()
     assert options(w) == ["cover", "others", "drop", "cancel"]

@@ -27,7 +27,8 @@ async def quoted(client: RawClient, room: Frame, supplier: str, card: Frame) -> 
     """Where this supplier is the cheapest for all of them, and says nothing of too few seats."""
     # Amadeus counts to nine; Duffel does not count, and has seats enough in its dearest class.
     details = card["details"]
-    if details.get("seats") != 9 and not details.get("isRefundable"):
+    has_enough = details.get("seats") == 9 or details.get("isRefundable")
+    if card["supplier"] != supplier or not has_enough:
         return None
     asked = {"offerIds": [card["offerId"]], "roomId": room["id"], "adults": ELEVEN}
     answer = await client.answer(await client.send("booking.quote", **asked))

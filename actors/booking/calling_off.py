@@ -16,7 +16,7 @@ from actors.booking.state import TERMINAL, Change, Option, Part, Saga, SagaState
 from actors.booking.steps import CallOff, Operate
 from actors.booking.timing import REFUND_AFTER, TICKET_AFTER
 from actors.booking.turn import Turn, is_order_busy
-from actors.booking.watching import is_open_change, is_quoted, takes_back
+from actors.booking.watching import begin_watch, is_open_change, is_quoted, takes_back
 from core.errors import Rejected
 from protocol.frames import Money
 
@@ -167,6 +167,9 @@ def _retry(turn: Turn) -> None:
         names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
         name = names.get(saga.manual_from, "alarm")
         turn.go(saga.manual_from, manual_reason="", deadlines={name: turn.now + TICKET_AFTER})
+        if saga.manual_from == "COMPLETED":
+            turn.set_deadline(name, None)
+            begin_watch(turn)
         if saga.manual_from in ("TICKETING", "ADJUSTING"):
             for part in turn.saga.parts:  # what was refused is asked once more
                 turn.put_part(replace(part, refusal=""))

@@ -1,9 +1,19 @@
-"""What must hold of every stored saga (pure): the structural half of I1 to I6, for tests and audits."""
+"""What must hold of every stored saga (pure): the structural half of I1 to I7, for tests and audits."""
 
 from collections.abc import Iterator
 from typing import Final
 
-from actors.booking.calls import CancelPayment, Capture, Confirm, Hold, Release, TellReplaced
+from actors.booking.calls import (
+    AcceptChange,
+    CancelOrder,
+    CancelPayment,
+    Capture,
+    Confirm,
+    Hold,
+    OpenReplacement,
+    Release,
+    TellReplaced,
+)
 from actors.booking.cards import verdict_of
 from actors.booking.orders import flights_of, is_booked, is_live, is_ticketed, may_exist
 from actors.booking.payments import is_dead, is_paid, last
@@ -17,7 +27,7 @@ _GOES_ON: Final[frozenset[SagaState]] = frozenset(
 
 def check(saga: Saga) -> list[str]:
     """What is wrong with it; empty when nothing is."""
-    return [*_sums(saga), *_calls(saga), *_verdict(saga), *_ends(saga)]
+    return [*_sums(saga), *_calls(saga), *_verdict(saga), *_afterwards(saga), *_ends(saga)]
 
 
 def _sums(saga: Saga) -> Iterator[str]:
@@ -71,6 +81,26 @@ def _verdict(saga: Saga) -> Iterator[str]:
     """Only of those that were opened since there is one: before that nobody was asked."""
     if saga.state in _GOES_ON and verdict_of(saga) != "allow":
         yield "S: it goes on though nobody has allowed it with these cards"
+
+
+def _afterwards(saga: Saga) -> Iterator[str]:
+    """I7: of what is booked nothing changes that was not decided."""
+    parts = {part.id: part for part in saga.parts}
+    for part in saga.parts:
+        if part.is_given_back and is_live(part):
+            yield f"I7: {part.id} was given back, and is booked"
+    for pending in saga.pending:
+        call, decided = pending.call, ""
+        if isinstance(call, AcceptChange):
+            decided = "accept"
+        elif isinstance(call, OpenReplacement):
+            decided = "rebook"
+        elif isinstance(call, CancelOrder) and saga.state == "ADJUSTING":
+            decided = "refund"
+        if decided and isinstance(call, AcceptChange | OpenReplacement | CancelOrder):
+            change = parts[call.part_id].change
+            if change is None or change.decision != decided:
+                yield f"I7: {decided} is done, and was not decided"
 
 
 def _ends(saga: Saga) -> Iterator[str]:

@@ -16,8 +16,9 @@ from actors.booking.calls import (
     ReadOrder,
     TellReplaced,
 )
+from actors.booking.checks import check
 from actors.booking.machine import looks_wanted, wake_at
-from actors.booking.state import Alternative, Part
+from actors.booking.state import Alternative, Part, Pending
 from actors.booking.steps import (
     Answer,
     Approve,
@@ -812,3 +813,31 @@ def test_of_two_orders_of_a_flight_one_is_given_up_by_those_who_fly_on_it(
     assert w.saga.question.to == ("cy",)
     vote(w, cy="accept")
     assert w.saga.question is None
+
+
+def test_a_booked_trip_that_needed_a_person_is_watched_again_afterwards() -> None:
+    w = booked()
+    w.saga = replace(w.saga, state="MANUAL", manual_from="COMPLETED", deadlines={})
+    w.put(Operate(operator="op", action="retry"))
+    w.settle()
+    assert w.saga.state == "COMPLETED"
+    move(w)
+    assert options(w) == ["accept", "refund"]
+    all_vote(w, "accept")
+    w.pass_time(w.now + 7 * DAY)
+    assert not needs_operator(w.saga)
+
+
+def test_the_check_sees_what_nobody_decided() -> None:
+    """Negative controls."""
+    saga = booked().saga
+    flown = saga.parts[0]
+    assert flown.order is not None
+    accept = AcceptChange(part_id="f", order_id=flown.order.order_id, change_id="ch1")
+    give_up = CancelOrder(part_id="f", order_id=flown.order.order_id)
+    for wrong in (
+        replace(saga, parts=(replace(flown, is_given_back=True),)),
+        replace(saga, pending=(Pending(seq=1, call=accept, at=T0),)),
+        replace(saga, state="ADJUSTING", pending=(Pending(seq=1, call=give_up, at=T0),)),
+    ):
+        assert any(fault.startswith("I7") for fault in check(wrong))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from actors.booking.calls import CancelOrder, Capture, Confirm, FindOrders, Hold, Release
 from actors.booking.grouping import assigned, kinds_of, placed
+from actors.booking.itinerary import parts_of
 from actors.booking.orders import reference
 from actors.booking.state import Part, Seat
 from actors.booking.steps import Approve, Operate
@@ -19,7 +20,7 @@ from core.errors import Rejected
 from protocol.booking import TravellerType
 from protocol.parties import INFANT_BELOW, components
 from protocol.suppliers import Refused
-from protocol.travel import Party
+from protocol.travel import FlightDetails, Itinerary, Party, Segment
 
 SEATS = tuple(Seat(id=f"t{n}", payer_id=("ada", "bob")[n % 2], type="adult") for n in range(10))
 
@@ -107,6 +108,21 @@ def test_tickets_count_for_those_whom_their_order_is_for() -> None:
     )
     assert run(w) == "TICKETING"
     assert [part.is_paid for part in w.saga.parts] == [True, False]
+
+
+def test_a_calendar_has_what_is_flown_on_two_orders_once() -> None:
+    segment = Segment(
+        carrier="YY",
+        number="1",
+        origin="BER",
+        destination="LIS",
+        departs="2027-03-01T08:10:00",
+        arrives="2027-03-01T11:45:00",
+    )
+    details = FlightDetails(itineraries=(Itinerary(segments=(segment,)),))
+    first, second = (replace(p, offer=replace(p.offer, details=details)) for p in halves())
+    w = group(stay(), parts=(first, second))
+    assert [part.title for part in parts_of(w.saga)] == ["YY1 BER–LIS", "Casa"]
 
 
 # ── or nothing ──

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from loadtest.booking import Plan, play, report_of
+from loadtest.booking import play
+from loadtest.booking_report import Plan, report_of
 from loadtest.booking_sandbox import Rule
 from loadtest.own_server import COMMAND
 

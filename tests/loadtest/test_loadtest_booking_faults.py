@@ -8,8 +8,10 @@ import pytest
 
 from gateways.sandbox.faults import add_rule
 from gateways.sandbox.records import Draft, Memory
-from loadtest.booking import Plan, Played, failures, read_faults, report_of
+from loadtest.booking import read_faults
 from loadtest.booking_auditor import Booked, Verdict
+from loadtest.booking_fraud import Caught
+from loadtest.booking_report import Plan, Played, failures, report_of
 
 OF_CALLS, OF_WEBHOOKS = 0.15, 0.3
 CALLS: Final = [
@@ -96,6 +98,7 @@ def played(statuses: list[str], **verdict: int) -> Played:
             for number, status in enumerate(statuses)
         ],
         verdict=Verdict(**found),
+        caught=Caught(planted=0, stopped=0, unnoticed=0, clean_reviewed=0.0),
     )
 
 

@@ -6,6 +6,7 @@ The order shows the new times at once; the change stands beside it until somebod
 from datetime import datetime, timedelta
 from typing import Final
 
+from gateways.sandbox.duffel_effects import write
 from gateways.sandbox.duffel_orders import keep, known
 from gateways.sandbox.duffel_replies import moment, new_id, refused
 from gateways.sandbox.duffel_webhooks import CHANGED, emit
@@ -53,6 +54,7 @@ def accept(change_id: str, setting: Setting) -> Json:
         raise refused("stale_airline_initiated_change_accept")
     latest = changes[-1]
     if latest["action_taken"] == "accepted":
+        write(setting, "accepted", 0, kept["order"], change=change_id)
         return latest
     if latest["action_taken"] is not None:
         raise refused("already_cancelled")
@@ -65,6 +67,7 @@ def accept(change_id: str, setting: Setting) -> Json:
         "updated_at": now,
     }
     _put(kept, [*changes[:-1], accepted], setting)
+    write(setting, "accepted", 0, kept["order"], change=change_id)
     return accepted
 
 

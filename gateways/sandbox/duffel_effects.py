@@ -1,6 +1,7 @@
 """What moved the agency's balance at the sandbox's Duffel, in order: for who audits a ledger against it.
 
-`paid` and `refunded`; amounts are cents. Of a refund `by` says who cancelled: `us` or the `airline`.
+`paid` and `refunded`; amounts are cents. Of a refund `by` says who cancelled: `us` or the `airline`. `accepted`
+moves nothing: an airline's `change` was accepted; also one that was before, so that it is seen who asks twice.
 """
 
 from typing import Final, Literal
@@ -14,7 +15,7 @@ EFFECTS: Final = "duffel.effects"
 
 def write(
     setting: Setting,
-    effect: Literal["paid", "refunded"],
+    effect: Literal["paid", "refunded", "accepted"],
     amount: int,
     order: Json,
     **members: object,

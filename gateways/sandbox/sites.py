@@ -36,6 +36,12 @@ _OPS: Final = (
         re.compile(r"/air/order_cancellations/[^/]+/actions/confirm"),
         "duffel.cancel",
     ),
+    (
+        "duffel",
+        "POST",
+        re.compile(r"/air/airline_initiated_changes/[^/]+/actions/accept"),
+        "duffel.accept",
+    ),
     ("consolidator", "POST", re.compile(r"/v1/releases"), "consolidator.release"),
 )
 OPS: Final = tuple(op for _, _, _, op in _OPS)

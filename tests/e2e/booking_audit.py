@@ -152,6 +152,8 @@ def _told(seen: Evidence) -> list[str]:
     cards = {told.view.version: told.view.status for told in shown}
     statuses = [told.view.status for told in seen.told]
     changes = 1 + sum(a != b for a, b in itertools.pairwise(statuses))
+    # What an airline changes: that, the question, and what was decided.
+    changes += 3 * seen.saga.changes
     if len(cards) > changes:
         found.append(f"{len(cards)} cards for {changes} changes of status")
     for name, watched in seen.watched.items():
@@ -174,7 +176,7 @@ def _may_be_manual(seen: Evidence) -> bool:
 
 async def gather(stand: Stand, booking_id: str) -> Evidence:
     """From the server's database and the sandbox, whoever of the two has died how often."""
-    dsn = json.loads((stand.server.data_dir / "server.json").read_text())["database"]
+    dsn = database_of(stand)
     rows = await trio.to_thread.run_sync(lambda: asyncio.run(_stored(dsn, booking_id)))
     return Evidence(
         saga=unpacked(rows["snapshot"]),
@@ -186,6 +188,11 @@ async def gather(stand: Stand, booking_id: str) -> Evidence:
         orders=await _ordered(stand, booking_id),
         watched={name: one.of(booking_id) for name, one in stand.people.items()},
     )
+
+
+def database_of(stand: Stand) -> str:
+    """Where the server's present life has it."""
+    return str(json.loads((stand.server.data_dir / "server.json").read_text())["database"])
 
 
 async def _stored(dsn: str, booking_id: str) -> dict[str, Any]:

@@ -1,14 +1,23 @@
 """Bookings through kill -9: one story, one site at which a process ends, and what is left of it all."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import asyncpg
 import trio
+from booking_afterwards import (
+    Afterwards,
+    found_afterwards,
+    gather_afterwards,
+    replacements_of,
+    unseen_afterwards,
+)
 from booking_audit import Evidence, findings, gather
-from booking_people import SECRETS
-from booking_points import PAYPAL, STORIES, Point
+from booking_people import ENDED, SECRETS, Participant, Script
+from booking_points import PAYPAL, STORIES, Point, points_of
 from booking_stand import DAY_MS, Stand
 
 from loadtest.accounts import ApiError, UnreachableError
@@ -18,6 +27,7 @@ Frame = dict[str, Any]
 STALLED_AFTER: Final = 1.0
 FIRST_LEAP_MS: Final = 30_000
 LARGEST_LEAP_MS: Final = 2 * 3_600_000
+LEAP_OF_OFFERS_MS: Final = 300_000
 ENDS_WITHIN: Final = 120.0
 QUOTES: Final = 5
 HIT_WITHIN: Final = 40.0
@@ -28,6 +38,8 @@ FOLLOWED_AFTER: Final = 2.5
 """Seconds after which a server has heard of a leap."""
 
 AT_LAST_MS: Final = 4 * DAY_MS
+MOVED_BY: Final = 95
+"""Minutes by which an airline moves a flight."""
 
 
 @dataclass
@@ -129,7 +141,7 @@ async def _judge(stand: Stand, run: "_Run", tally: Tally) -> None:
         (tally.hit if run.was_hit else tally.missed).append(run.point)
     state = seen.saga.state
     tally.ends[state] = tally.ends.get(state, 0) + 1
-    found = findings(seen)
+    found = await run.judge(seen)
     tally.findings += [f"{run.point}: {one}" for one in found]
     print(f"{run.point}: {'killed' if run.was_hit else 'not reached'}, {state} {found}", flush=True)
 
@@ -139,8 +151,8 @@ async def _judge_at_last(stand: Stand, tally: Tally) -> None:
     await stand.advance(AT_LAST_MS)
     await trio.sleep(FOLLOWED_AFTER)
     for run in tally.runs:
-        seen = await gather(stand, run.booking_id)
-        tally.findings += [f"{run.point}, four days later: {one}" for one in findings(seen)]
+        found = await run.judge(await gather(stand, run.booking_id))
+        tally.findings += [f"{run.point}, four days later: {one}" for one in found]
     for log in (stand.server.log, stand.sandbox.log):
         text = log.read_text(errors="replace") if log.exists() else ""
         tally.findings += [f"{log.name} tells {word}" for word in SECRETS if word in text]
@@ -155,7 +167,7 @@ async def _pass_time(stand: Stand, runs: Sequence["_Run"]) -> None:
         if versions != seen or not all(one.session.is_connected for one in stand.people.values()):
             seen, since = versions, trio.current_time()
         elif trio.current_time() > since + STALLED_AFTER:
-            await stand.advance(leap)
+            await stand.advance(min(leap, *(run.longest_leap for run in runs)))
             leap = min(leap * 40, LARGEST_LEAP_MS)
             # Whoever begins anew meanwhile has a look before the next one.
             since = trio.current_time() + 2 * STALLED_AFTER
@@ -170,6 +182,11 @@ class _Run:
         self._stand, self._story = stand, STORIES[point.story]
         self._ada, self._bob = stand.people["ada"], stand.people["bob"]
         self._is_set = not self._story.lapses
+        self.before: Evidence | None = None
+        """Once it was booked, where it goes on then."""
+        self.ended: Evidence | None = None
+        self.afterwards: Afterwards | None = None
+        self._other_id = ""
 
     @property
     def was_hit(self) -> bool:
@@ -178,10 +195,24 @@ class _Run:
 
     @property
     def version(self) -> int:
-        """The newest that anybody saw."""
-        return max(
-            int(one.of(self.booking_id).view.get("version", 0)) for one in (self._ada, self._bob)
+        """The newest that anybody saw, of it and of what takes its place."""
+        return sum(
+            max(int(one.of(id_).view.get("version", 0)) for one in (self._ada, self._bob))
+            for id_ in (self.booking_id, self._other_id)
+            if id_
         )
+
+    @property
+    def longest_leap(self) -> int:
+        """Suppliers are asked for two minutes only what else could be flown, and offers run out: who is slow
+        here would have a booking that ends otherwise."""
+        if not self._story.votes:
+            return LARGEST_LEAP_MS
+        view = self._ada.of(self.booking_id).view if self.booking_id else {}
+        if self.before is not None and "finding out what" in view.get("step", ""):
+            return FIRST_LEAP_MS
+        is_offered = self._other_id and self._ada.of(self._other_id).view.get("status") not in ENDED
+        return LEAP_OF_OFFERS_MS if self.before is None or is_offered else LARGEST_LEAP_MS
 
     async def play(self) -> None:
         ada, bob = self._ada, self._bob
@@ -205,14 +236,65 @@ class _Run:
                     people.start_soon(self._ada_takes_part, booking_id)
                     people.start_soon(self._bob_takes_part, booking_id)
                 nursery.cancel_scope.cancel()
+        if self._story.votes:
+            with trio.move_on_after(ENDS_WITHIN):
+                await self._goes_on_after_a_change()
         self.done.set()
+
+    async def _goes_on_after_a_change(self) -> None:
+        """Its airline moves the flight; processes end from here on."""
+        before = await self.evidence()
+        if before.saga.state != "COMPLETED":
+            return
+        self.before = before
+        self._stand.server.go()
+        order_id = before.orders[0].id
+        path = f"/_sandbox/orders/{order_id}/change?minutes={MOVED_BY}"
+        await self._stand.steer("POST", path)
+        async with trio.open_nursery() as people:
+            for one in (self._ada, self._bob):
+                people.start_soon(self._votes, one)
+            if self._story.votes == "rebook":
+                people.start_soon(self._books_another)
+
+    async def _votes(self, one: Participant) -> None:
+        booked = one.of(self.booking_id).view["itinerary"]
+
+        def is_over(view: Frame) -> bool:
+            if self._story.votes == "rebook":
+                return bool(view["status"] == "cancelled")
+            is_known = view.get("itinerary") not in (None, booked)
+            return is_known and view["step"] == "Everything is booked."
+
+        await one.take_part(
+            self.booking_id,
+            Script(),
+            may_pay=lambda: True,
+            agree=self._stand.agree,
+            votes=self._story.votes,
+            until=is_over,
+        )
+
+    async def _books_another(self) -> None:
+        while not self._other_id:
+            with suppress(OSError, asyncpg.PostgresError, ValueError, KeyError):
+                self._other_id = (await replacements_of(self._stand, self.booking_id) or [""])[0]
+            await trio.sleep(0.3)
+        async with trio.open_nursery() as people:
+            for one in (self._ada, self._bob):
+                people.start_soon(self._pays_for_another, one)
+
+    async def _pays_for_another(self, one: Participant) -> None:
+        await one.ask("booking.get", bookingId=self._other_id)
+        await one.take_part(self._other_id, Script(), may_pay=lambda: True, agree=self._stand.agree)
 
     async def _opened(self, room_id: str) -> str:
         """With the first quote that business time did not leap over."""
         ada, bob = self._ada, self._bob
         for _ in range(QUOTES):
             quote = await self._quote(room_id)
-            self._stand.server.go()
+            if not self._story.votes:
+                self._stand.server.go()
             try:
                 opened = await ada.ask(
                     "booking.create",
@@ -234,7 +316,35 @@ class _Run:
 
     async def evidence(self) -> Evidence:
         """Once everybody was told everything, or after a while."""
-        seen = await gather(self._stand, self.booking_id)
+        if self._other_id:
+            await self._all_told(self._other_id)
+        return await self._all_told(self.booking_id)
+
+    async def judge(self, seen: Evidence) -> list[str]:
+        """What must not be. `seen`: of now; what it was at first is kept in `ended` and `afterwards`."""
+        found = findings(seen)
+        self.ended = self.ended or seen
+        if not self._story.votes:
+            return found
+        if self.before is None:
+            return [*found, f"it was never booked: {[told.note.text for told in seen.told]}"]
+        went = await gather_afterwards(self._stand, self.before, seen)
+        self.afterwards = self.afterwards or went
+        return found + found_afterwards(self._story.votes, went)
+
+    def points(self) -> list[Point]:
+        """Where a process may end when it goes as this one did, which has ended."""
+        assert self.ended is not None
+        others = self.afterwards.others if self.afterwards is not None else ()
+        return points_of(self.ended, self._story, before=self.before, others=others)
+
+    def overlooked(self) -> list[str]:
+        """What the auditor of a change does not see, of this one that went well."""
+        went = self.afterwards
+        return [] if went is None else unseen_afterwards(self._story.votes, went)
+
+    async def _all_told(self, booking_id: str) -> Evidence:
+        seen = await gather(self._stand, booking_id)
         with trio.move_on_after(10):
             while not all(
                 watched.updates[-1:] == [seen.saga.version]
@@ -242,7 +352,7 @@ class _Run:
                 for watched in seen.watched.values()
             ):
                 await trio.sleep(0.1)
-                seen = await gather(self._stand, self.booking_id)
+                seen = await gather(self._stand, booking_id)
         return seen
 
     async def _ada_takes_part(self, booking_id: str) -> None:

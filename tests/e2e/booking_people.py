@@ -41,6 +41,10 @@ class Watched:
     card_repeats: int = 0
 
 
+def _has_ended(view: Frame) -> bool:
+    return view["status"] in ENDED
+
+
 class Participant:
     """One person, one session for all bookings. Owns: what was seen."""
 
@@ -109,24 +113,30 @@ class Participant:
         *,
         may_pay: Callable[[], bool],
         agree: Callable[[str], Awaitable[None]],
+        votes: str = "",
+        until: Callable[[Frame], bool] = _has_ended,
     ) -> None:
-        """Until the booking has ended. `agree`: at PayPal's page, to an order."""
+        """Until the booking has ended. `agree`: at PayPal's page, to an order. `votes`: what is chosen of
+        what an airline's change leaves."""
         tries, looked_at = 0, self._connections
         agreed: set[str] = set()
         named: set[str] = set()
+        voted: set[str] = set()
         while True:
             self._changed = trio.Event()
             if looked_at < self._connections:
                 looked_at = self._connections
                 await self.ask("booking.get", bookingId=booking_id)
             view = self.of(booking_id).view
-            if view and view["status"] in ENDED:
+            if view and until(view):
                 return
             order = _order_to_agree_to(view)
             if order and order not in agreed:
                 agreed.add(order)
                 await agree(order)
             wish = self._wish(view, script, named, may_pay()) if view else None
+            if view and votes:
+                wish = self._vote(view, votes, voted) or wish
             if wish is None:
                 with trio.move_on_after(0.2):
                     await self._changed.wait()
@@ -142,8 +152,20 @@ class Participant:
                 # It is not as we saw it any more.
                 await self.ask("booking.get", bookingId=booking_id)
                 await trio.sleep(0.1)
+            if kind == "booking.decide":
+                voted.add(str(fields["questionId"]))
             if kind == "booking.traveller":
                 named.add(str(fields["travellerId"]))
+
+    def _vote(self, view: Frame, votes: str, voted: set[str]) -> tuple[str, Frame] | None:
+        """Once in a question: it goes on when all have answered."""
+        question = view.get("question")
+        if question is None or question["kind"] != "supplier_change" or question["id"] in voted:
+            return None
+        options = [one["id"] for one in question["options"]]
+        if votes not in options:
+            return None
+        return "booking.decide", {"questionId": question["id"], "optionId": votes}
 
     def _wish(
         self, view: Frame, script: Script, named: set[str], may_pay: bool

@@ -1,6 +1,7 @@
 """What is played for the crash suite, and where processes end while it is: one story, one site, one reach."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -30,6 +31,9 @@ EFFECTS: Final = {
     "confirm": ("duffel.pay",),
     "release": ("consolidator.release",),
     "cancel_order": ("amadeus.cancel", "duffel.quote_cancel", "duffel.cancel"),
+    "accept_change": ("duffel.accept",),
+    "open_replacement": (),
+    "tell_replaced": (),
 }
 """What the sandbox does for a call."""
 
@@ -40,7 +44,8 @@ ASKING: Final = "pm_card_authenticationRequired"
 @dataclass(frozen=True, kw_only=True)
 class Story:
     """`lapses`: Bob's hold runs out when it is to be captured; of one that is paid `at_paypal`, that of whom
-    `loses`. `only`: the sites that are gone through, by their beginnings; all of them where there are none."""
+    `loses`. `votes`: once it is booked its airline moves the flight, and that is what everybody chooses; processes end from
+    then on. `only`: the sites that are gone through, by their beginnings; all of them where there are none."""
 
     name: str
     supplier: str
@@ -50,6 +55,7 @@ class Story:
     bob: Script = field(default_factory=Script)
     lapses: bool = False
     loses: Literal["ada", "bob"] = "bob"
+    votes: Literal["", "accept", "rebook"] = ""
 
     @property
     def at_paypal(self) -> bool:
@@ -102,6 +108,21 @@ STORIES: Final = {
             loses="ada",
             only=("call.refund", "paypal.refund"),
         ),
+        Story(
+            name="changed",
+            supplier="duffel",
+            votes="accept",
+            only=("call.", "commit.", "result.", "duffel."),
+        ),
+        Story(
+            name="replaced",
+            supplier="duffel",
+            votes="rebook",
+            only=(
+                *("call.open_replacement", "call.tell_replaced", "call.cancel_order"),
+                *("call.refund", "result.", "duffel.cancel"),
+            ),
+        ),
     )
 }
 
@@ -125,12 +146,18 @@ class Point:
         return f"{self.story}, {self.victim} at {self.crash_at or 'no site'}"
 
 
-def points_of(seen: Evidence, story: Story) -> list[Point]:
+def points_of(
+    seen: Evidence, story: Story, *, before: Evidence | None = None, others: Sequence[Evidence] = ()
+) -> list[Point]:
     """All at which a booking that went as `seen` may lose the server or the sandbox: each reach of each
-    site. Every fifth of the server's leaves people waiting, every second of the sandbox's is a child's."""
-    ops = Counter(str(row["op"]) for row in seen.intents)
-    reaches = Counter({BEFORE_COMMIT: seen.saga.revision, AFTER_COMMIT: seen.saga.revision})
-    reaches[RESULT_COMMITTED] = len(seen.intents)
+    site, from `before` on, and with what was opened in its place. Every fifth of the server's leaves people waiting, every second of the sandbox's is a child's."""
+    ops = Counter(str(row["op"]) for one in (seen, *others) for row in one.intents)
+    commits = sum(one.saga.revision for one in (seen, *others))
+    if before is not None:
+        ops -= Counter(str(row["op"]) for row in before.intents)
+        commits -= before.saga.revision
+    reaches = Counter({BEFORE_COMMIT: commits, AFTER_COMMIT: commits})
+    reaches[RESULT_COMMITTED] = ops.total()
     for op, count in ops.items():
         reaches[before_call(op)] = reaches[after_call(op)] = count
     points = [

@@ -205,17 +205,21 @@ class Stand:
         sandbox's journals say."""
         found: list[dict[str, Any]] = []
         for provider in ("stripe", "paypal"):
-            after, page = 0, {"data": [{}]}
-            while page["data"]:
-                page = await self.steer("GET", f"/_sandbox/{provider}/effects?after={after}")
-                for one in page["data"]:
-                    after = one["seq"]
-                    share = _share_of(provider, one, booking_id)
-                    if share is not None:
-                        payment = one.get("order") or one.get("payment_intent", "")
-                        found.append(
-                            {**one, "provider": provider, "share": share, "payment": payment}
-                        )
+            for one in await self.effects_at(provider):
+                share = _share_of(provider, one, booking_id)
+                if share is not None:
+                    payment = one.get("order") or one.get("payment_intent", "")
+                    found.append({**one, "provider": provider, "share": share, "payment": payment})
+        return found
+
+    async def effects_at(self, supplier: str) -> list[dict[str, Any]]:
+        """All that the sandbox's journal has of that provider's or supplier's."""
+        found: list[dict[str, Any]] = []
+        page = {"data": [{}]}
+        while page["data"]:
+            after = found[-1]["seq"] if found else 0
+            page = await self.steer("GET", f"/_sandbox/{supplier}/effects?after={after}")
+            found += page["data"]
         return found
 
     async def payments_of(self, booking_id: str) -> list[dict[str, Any]]:

@@ -205,6 +205,9 @@ def test_a_change_shows_what_was_and_what_is_and_only_the_latest_is_accepted(sta
     accepted = stage.ask("POST", accept.format(second["id"]))
     assert (accepted["action_taken"], accepted["available_actions"]) == ("accepted", [])
     assert stage.ask("POST", accept.format(second["id"])) == accepted
+    journal = payload_of(stage.control("duffel/effects", "GET"))
+    told = [(one["amount"], one["change"]) for one in journal if one["effect"] == "accepted"]
+    assert told == [(0, second["id"])] * 2, "who asks twice is seen"
     assert stage.refused("POST", accept.format("aic_0")) == (404, "not_found")
 
 

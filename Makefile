@@ -65,7 +65,7 @@ soak: .venv/ready      ## the long versions of the property and crash tests
 	@seq 0 $$(($(JOBS) - 1)) | xargs -P $(JOBS) -I{} $(PY) tests/simulation/booking_play.py --all-doubles --part {}/$(JOBS)
 	@$(PY) tests/simulation/booking_play.py --silences
 
-chaos: .venv/ready     ## kill -9 of server, PostgreSQL and sandbox, at every site of a booking (twenty minutes)
+chaos: .venv/ready     ## kill -9 of server, PostgreSQL and sandbox, at every site of a booking (twenty-five minutes)
 	@CARAVAN_BOOKING_KILLS=1 $(PY) -m pytest -s tests/e2e/test_e2e_crash.py tests/e2e/test_e2e_booking_crash.py
 
 bench: .venv/ready     ## every benchmark in its short form, about ten minutes

@@ -27,7 +27,8 @@ Frame = dict[str, Any]
 STALLED_AFTER: Final = 1.0
 FIRST_LEAP_MS: Final = 30_000
 LARGEST_LEAP_MS: Final = 2 * 3_600_000
-LEAP_OF_OFFERS_MS: Final = 300_000
+LEAP_OF_ORDERS_MS: Final = 300_000
+"""Of booked trips, whose story is to end as it began: orders are made within half an hour."""
 ENDS_WITHIN: Final = 120.0
 QUOTES: Final = 5
 HIT_WITHIN: Final = 40.0
@@ -204,15 +205,19 @@ class _Run:
 
     @property
     def longest_leap(self) -> int:
-        """Suppliers are asked for two minutes only what else could be flown, and offers run out: who is slow
-        here would have a booking that ends otherwise."""
-        if not self._story.votes:
+        """Suppliers are asked for two minutes only what a trip costs today, and what else could be flown: who is
+        slow here would have another end."""
+        if not self._story.votes or not self.booking_id:
             return LARGEST_LEAP_MS
-        view = self._ada.of(self.booking_id).view if self.booking_id else {}
-        if self.before is not None and "finding out what" in view.get("step", ""):
+        first = self._ada.of(self.booking_id).view
+        view = self._ada.of(self._other_id).view if self._other_id else first
+        is_asking = view.get("status", "collecting") == "collecting" or any(
+            words in view["step"] for words in ("is being checked", "finding out what")
+        )
+        if is_asking:
             return FIRST_LEAP_MS
-        is_offered = self._other_id and self._ada.of(self._other_id).view.get("status") not in ENDED
-        return LEAP_OF_OFFERS_MS if self.before is None or is_offered else LARGEST_LEAP_MS
+        is_under_way = view["status"] not in ENDED or "is being changed" in view["step"]
+        return LEAP_OF_ORDERS_MS if is_under_way else LARGEST_LEAP_MS
 
     async def play(self) -> None:
         ada, bob = self._ada, self._bob

@@ -207,16 +207,18 @@ class _Run:
     def longest_leap(self) -> int:
         """Suppliers are asked for two minutes only what a trip costs today, and what else could be flown: who is
         slow here would have another end."""
-        if not self._story.votes or not self.booking_id:
+        if not self.booking_id:
             return LARGEST_LEAP_MS
         first = self._ada.of(self.booking_id).view
         view = self._ada.of(self._other_id).view if self._other_id else first
-        is_asking = view.get("status", "collecting") == "collecting" or any(
-            words in view["step"] for words in ("is being checked", "finding out what")
-        )
-        if is_asking:
+        step, status = view.get("step", ""), view.get("status", "collecting")
+        if "is being checked" in step or "finding out what" in step:
             return FIRST_LEAP_MS
-        is_under_way = view["status"] not in ENDED or "is being changed" in view["step"]
+        if not self._story.votes:
+            return LARGEST_LEAP_MS
+        if status == "collecting":
+            return FIRST_LEAP_MS
+        is_under_way = status not in ENDED or "is being changed" in step
         return LEAP_OF_ORDERS_MS if is_under_way else LARGEST_LEAP_MS
 
     async def play(self) -> None:

@@ -227,7 +227,8 @@ def _settle(turn: Turn, note: str) -> None:
     for share in turn.saga.shares:
         for payment in share.payments:
             if payment.has_refund_failed:
-                turn.put_payment(share.id, replace(payment, has_refund_failed=False))
+                settled = replace(payment, has_refund_failed=False, is_settled=True)
+                turn.put_payment(share.id, settled)
     for part in turn.saga.parts:
         if part.change is not None:
             _settle_change(turn, part, part.change)

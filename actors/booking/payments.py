@@ -357,11 +357,22 @@ def observe(
         payment = replace(payment, was_let_go=True)
         post_let_go(turn, share_id, payment)
     turn.put_payment(share_id, payment)
-    if seen.refund_failed and not payment.has_refund_failed:
+    if seen.refund_failed and _is_short(turn, share_id, payment, seen.refunded):
         refund_failed(turn, share_id, payment, seen.refunded)
-    elif seen.refunded > payment.refunded and not seen.refund_failed:
+    elif seen.refunded > payment.refunded:
         refunded(turn, share_id, payment, seen.refunded)
     _space(turn, share_id, payment, seen.status)
+
+
+def _is_short(turn: Turn, share_id: str, payment: Payment, given_back: int) -> bool:
+    """Whether a refund that failed is news: providers say for ever that one did, also when another was made
+    since, or a person has settled the rest."""
+    if payment.has_refund_failed or payment.is_settled:
+        return False
+    if given_back < max(payment.refunded, payment.refund_aim):
+        return True
+    now = replace(payment, refunded=given_back)
+    return left_to_refund(turn.saga, turn.share(share_id), now) > 0
 
 
 def refunded(turn: Turn, share_id: str, payment: Payment, total: int) -> None:

@@ -48,7 +48,8 @@ class Payment(Value, frozen=True, kw_only=True):
     exists; of one that `is_void`: somebody speaks of a payment that nobody knows. `is_lost`: it can never be captured. `is_fresh`: nothing has happened since it was seen. `was_held`, `was_let_go`: memo rows
     that were posted; `captured`, `refunded`: minor units that were posted; `taking`: what its first capture
     asked for. `intent`: the newest call
-    that concerned its money. `refunds`: refunds that were begun and are certain."""
+    that concerned its money. `refunds`: refunds that were begun and are certain. `is_settled`: what a
+    refund that failed had left was paid by hand."""
 
     version: int
     amount: Money
@@ -69,6 +70,7 @@ class Payment(Value, frozen=True, kw_only=True):
     was_held: bool = False
     was_let_go: bool = False
     has_refund_failed: bool = False
+    is_settled: bool = False
     captured: int = 0
     refunded: int = 0
     refund_aim: int = 0

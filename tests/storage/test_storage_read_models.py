@@ -157,6 +157,7 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         "trip_quotes": 0,
         "travellers": 0,
         "booking_keys": 0,
+        "payment_attempts": 0,
         "webhook_events": 0,
         "outbox": 0,
     }

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 import timeit
 from pathlib import Path
 
@@ -98,5 +99,8 @@ def test_a_message_takes_less_than_a_millisecond(model: NgramModel) -> None:
     """Where plain Python takes 9 ms for its hundred thousand rounds."""
     text = "hey can somebody look up a hotel in porto for the weekend, nothing fancy, 80 a night"
     setting = Setting(people=3)
-    took = min(timeit.repeat(lambda: model.scores(text, setting), number=50, repeat=5)) / 50
+    takes = timeit.repeat(
+        lambda: model.scores(text, setting), number=50, repeat=5, timer=time.thread_time
+    )
+    took = min(takes) / 50
     assert took < 1e-3 * max(work() / 0.009, 1.0)

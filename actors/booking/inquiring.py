@@ -1,6 +1,6 @@
 """What would come back, and what could be flown instead: asked before people are (pure).
 
-Nothing here is waited for long: people are asked with what is known by then.
+Nothing here is waited for long: after two minutes people are asked with what is known by then.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from actors.booking.calls import FindAlternative, QuoteRefund
 from actors.booking.postings import returned_by
 from actors.booking.state import Part, Saga
 from actors.booking.steps import AlternativeFound, LookOutcome
-from actors.booking.timing import INQUIRE_TRIES, INQUIRE_WITHIN
+from actors.booking.timing import INQUIRE_WITHIN
 from actors.booking.turn import Turn, other_subject, quote_subject
 from actors.booking.watching import is_quoted, is_sought
 from protocol.suppliers import RefundQuoted, Refused, Unsupported
@@ -66,8 +66,7 @@ def _quoted(turn: Turn, part: Part, outcome: LookOutcome) -> None:
             turn.settled(subject)
             turn.put_part(replace(part, is_quoted=True))
         case _:
-            if turn.back_off(subject) >= INQUIRE_TRIES:
-                turn.put_part(replace(part, is_quoted=True))
+            turn.back_off(subject)
 
 
 def _found(turn: Turn, part: Part, outcome: LookOutcome) -> None:
@@ -85,8 +84,7 @@ def _found(turn: Turn, part: Part, outcome: LookOutcome) -> None:
             turn.settled(subject)
             turn.put_part(replace(part, change=replace(change, is_sought=True)))
         case _:
-            if turn.back_off(subject) >= INQUIRE_TRIES:
-                turn.put_part(replace(part, change=replace(change, is_sought=True)))
+            turn.back_off(subject)
 
 
 def inquiry_ran_out(turn: Turn, name: str) -> None:

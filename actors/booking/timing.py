@@ -49,7 +49,6 @@ EAST: Final = 14 * HOUR
 of UTC."""
 INQUIRE_WITHIN: Final = 2 * MINUTE
 """How long suppliers are asked what comes back, and what else could be flown, before people are asked."""
-INQUIRE_TRIES: Final = 3
 CHANGE_AFTER: Final = 2 * DAY
 CHANGE_LEAST: Final = HOUR
 BEFORE_LEAVING: Final = 6 * HOUR

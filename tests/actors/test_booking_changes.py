@@ -14,6 +14,7 @@ from actors.booking.calls import (
     OpenReplacement,
     QuoteRefund,
     ReadOrder,
+    Refund,
     TellReplaced,
 )
 from actors.booking.checks import check
@@ -755,12 +756,16 @@ def test_a_cancelled_flight_beside_a_stay_goes_alone_or_to_a_person() -> None:
 def test_a_refund_that_fails_while_one_flight_is_given_up_is_for_a_person() -> None:
     w = booked(timed(), stay())
     move(w)
-    for kept in w.payments.values():
-        kept.refund_failed = True
+    w.fault = lambda call: (
+        "broken" if isinstance(call, Refund) and call.share_id == "s3" else "reply"
+    )
     all_vote(w, "refund")
-    for payment_id in list(w.payments):
-        w.put(Wake(payment_id=payment_id))
-        w.settle()
+    w.pass_time(w.now + MINUTE)
+    assert w.saga.state == "ADJUSTING"
+    payment_id, first = next((id, kept) for id, kept in w.payments.items() if kept.refunded)
+    first.refunded, first.refund_failed = 0, True
+    w.put(Wake(payment_id=payment_id))
+    w.settle()
     assert w.saga.state == "MANUAL"
 
 

@@ -22,7 +22,7 @@ from simulation import play
 from trio._core import _run as scheduler
 from virtual_time import StuckError, run_seeded
 
-SEEDS = int(os.environ.get("CARAVAN_SEEDS", "400"))
+SEEDS = int(os.environ.get("CARAVAN_SEEDS", "300"))
 PLAY = Path(__file__).with_name("play.py")
 PARTS = max(1, SEEDS // 100)
 """Of the seeds: tests of their own, so that processes can share them."""
@@ -89,7 +89,8 @@ def test_the_trace_is_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: with trio's own scheduler the same seed is another trace each time."""
     assert play(1).digest() != play(2).digest()
     monkeypatch.setattr(virtual_time, "_seeded_scheduler", lambda _: nullcontext())
-    assert len({play(8).digest() for _ in range(4)}) > 1
+    first = play(8).digest()
+    assert any(play(8).digest() != first for _ in range(12))
 
 
 def test_the_two_private_names_of_trio_are_what_they_were() -> None:

@@ -98,4 +98,5 @@ def test_the_trace_is_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: with trio's own scheduler the same seed is another trace each time."""
     assert play(1).digest() != play(2).digest()
     monkeypatch.setattr(virtual_time, "_seeded_scheduler", lambda _: nullcontext())
-    assert len({play(12).digest() for _ in range(4)}) > 1
+    first = play(12).digest()
+    assert any(play(12).digest() != first for _ in range(12))

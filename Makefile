@@ -10,7 +10,7 @@ SOURCES := main.py protocol core actors gateways storage inference loadtest comm
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup models train test coverage check format soak chaos bench conformance constraints clean
+.PHONY: help run dev setup models train test suite coverage encoder check format soak chaos bench conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -40,7 +40,9 @@ train: .venv/ready     ## the chat model anew (an hour and a half; needs the gro
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
 	@touch $@
 
-test: coverage   ## every test, with the ten slowest printed
+test: coverage suite   ## every test, with the ten slowest printed
+
+suite: .venv/ready   ## all tests but those of `make coverage`
 	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(JUDGING:%=--ignore=%)
 
 coverage: .venv/ready  ## the tests of codec and dispatch: every branch is taken
@@ -55,6 +57,9 @@ check: .venv/ready     ## lint, types, import contracts, dependencies, the contr
 	@.venv/bin/deptry .
 	@$(PY) tools/write_asyncapi.py --check
 	@$(PY) -m pytest --durations=1 tests/protocol/test_protocol_asyncapi.py tests/protocol/test_protocol_asyncapi_codec.py
+
+encoder: .venv/ready
+	@$(PY) -m inference.training.encoder
 
 format: .venv/ready    ## lay out the code
 	@.venv/bin/ruff format .

@@ -25,7 +25,7 @@ from storage.postgres.pool import POOL_SIZE
 
 IMPATIENT = str(Path(__file__).with_name("impatient_server.py"))
 SHORT = {
-    "handshake_within": 4.0,
+    "handshake_within": 6.0,
     "hello_within": 1.2,
     "heartbeat_every": 0.8,
     "send_within": 1.0,

@@ -30,6 +30,7 @@ train: .venv/ready     ## the chat model anew (an hour and a half; needs the gro
 	@$(PY) -m inference.training.chat train --check
 	@$(PY) -m inference.training.chat corpus --keep
 	@$(PY) -m inference.training.chat train --resume
+	@$(PY) -m inference.training.chat prefer
 	@$(PY) -m inference.training.chat export
 	@$(PY) -m inference.training.chat gate
 

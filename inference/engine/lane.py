@@ -172,7 +172,7 @@ class Lane:
             except Exception as error:
                 progress.append(Progress(request, outcome=error))
                 return True
-        progress.append(Progress(request, token))
+        progress.append(Progress(request, token, is_first=len(row.said) == 1))
         return False
 
     def _ended(self, row: _Row, token: int | None, how: str) -> Progress:

@@ -105,3 +105,10 @@ class Progress:
     request: Request
     token: int | None = None
     outcome: Reply | Exception | None = None
+    is_first: bool = False
+    """It is the reply's first token."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Somebody has a use for it now: a reply begins, or is over."""
+        return self.is_first or self.outcome is not None

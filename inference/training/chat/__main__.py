@@ -2,10 +2,11 @@
 
     python -m inference.training.chat corpus     replies drawn from the texts in speech/, as numbers
     python -m inference.training.chat train      a decoder that learns them
+    python -m inference.training.chat prefer     and unlearns what it says freely and may not
     python -m inference.training.chat export     its folder
     python -m inference.training.chat gate       whether what it says is generated
 
-Each has --help. `make train` does the first three. Training needs the dependency group `training`.
+Each has --help. `make train` does all of it. Training needs the dependency group `training`.
 """
 
 import argparse
@@ -23,6 +24,7 @@ MODEL: Final = Path(__file__).parents[2] / "models" / "chat"
 WORK: Final = models_folder() / "chat-training"
 CORPUS: Final = WORK / "corpus.npz"
 CHECKPOINT: Final = WORK / "checkpoint.pt"
+PREFERRING: Final = WORK / "preferring.pt"
 MISSING: Final = "Training needs the dependency group `training`, which is not installed: pip install '.[training]'"
 NEEDED: Final = ("torch", "onnx")
 FOR_BPE: Final = 120_000
@@ -67,11 +69,26 @@ def arguments(given: Iterable[str] | None = None) -> argparse.Namespace:
         "--check", action="store_true", help="only whether everything needed is there"
     )
     train.add_argument("--resume", action="store_true", help="go on where its checkpoint is")
+    _add_prefer(what.add_parser("prefer", help="unlearn illegal replies (needs torch and onnx)"))
     export = what.add_parser("export", help="write a folder for the engine (needs torch and onnx)")
-    export.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    export.add_argument("--checkpoint", type=Path, default=PREFERRING)
     export.add_argument("--out", type=Path, default=MODEL)
     _add_gate(what.add_parser("gate", help="judge a model by the engine's own path"))
     return parser.parse_args(None if given is None else list(given))
+
+
+def _add_prefer(prefer: argparse.ArgumentParser) -> None:
+    prefer.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    prefer.add_argument("--corpus", type=Path, default=CORPUS)
+    prefer.add_argument("--out", type=Path, default=PREFERRING)
+    prefer.add_argument("--rounds", type=int, default=3)
+    prefer.add_argument("--plans", type=int, default=12_000, help="replies that it gives per round")
+    prefer.add_argument("--times", type=int, default=2, help="that each pair is learned from")
+    prefer.add_argument("--rate", type=float, default=3e-4)
+    prefer.add_argument("--weight", type=float, default=1.0, help="beside the loss on the corpus")
+    prefer.add_argument("--seed", type=int, default=1)
+    prefer.add_argument("--threads", type=int, default=2)
+    prefer.add_argument("--nice", type=int, default=10)
 
 
 def _add_gate(gate: argparse.ArgumentParser) -> None:
@@ -98,6 +115,8 @@ def main() -> int:
             return _corpus(asked)
         case "train":
             return _train(asked)
+        case "prefer":
+            return _prefer(asked)
         case "export":
             return _export(asked)
         case _:
@@ -182,6 +201,30 @@ def _train(asked: argparse.Namespace) -> int:
     )
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     Training(corpus, held, asked.out, course, resume=asked.resume).run(_tell)
+    return 0
+
+
+def _prefer(asked: argparse.Namespace) -> int:
+    if not _has_all():
+        return 1
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+    import torch
+
+    from inference.training.chat.corpus_file import load_corpus
+    from inference.training.chat.preferring import Lessons, prefer
+
+    os.nice(asked.nice)
+    torch.set_num_threads(asked.threads)
+    lessons = Lessons(
+        rounds=asked.rounds,
+        plans=asked.plans,
+        times=asked.times,
+        rate=asked.rate,
+        weight=asked.weight,
+        seed=asked.seed,
+    )
+    prefer(asked.checkpoint, asked.out, load_corpus(asked.corpus), lessons, _tell)
     return 0
 
 

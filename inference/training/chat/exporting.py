@@ -90,6 +90,7 @@ def export_checkpoint(checkpoint: Path, path: Path) -> Manifest:
         "minutes": round(read["seconds"] / 60, 1),
         "loss": round(read["loss"], 4),
         "held_out_loss": round(read["held_loss"], 4),
+        "lessons": read.get("lessons", 0),
     }
     version = f"{now:%Y%m%d}-{corpus['texts'][:6]}-{read['tokens'] // 1000}k"
     return export(

@@ -1,13 +1,13 @@
 """Batches: groups laid side by side in rows of one width, each token seeing its own prompt and reply alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.training.chat.corpus_file import Corpus, Group
+from inference.training.chat.corpus_file import Group
 from inference.wording.compact import SPECIALS
 from protocol.wording import PLACEHOLDERS
 
@@ -63,7 +63,9 @@ def split(group: Group, width: int) -> list[Group]:
     ]
 
 
-def batches(corpus: Corpus, *, rows: int, seed: int, width: int = WIDTH) -> Iterator[Batch]:
+def batches(
+    corpus: Iterable[Group], *, rows: int, seed: int, width: int = WIDTH
+) -> Iterator[Batch]:
     """All groups once, in an order that the seed decides. What fills no whole batch is left."""
     groups = [part for group in corpus for part in split(group, width)]
     order = np.random.default_rng(seed).permutation(len(groups))

@@ -143,21 +143,11 @@ class Training:
 
     def _loss(self, batch: Batch) -> Tensor:
         """What is minimised; `_missed`: the part of it that is the loss per reply token."""
-        target = torch.from_numpy(batch.target)
-        wanted = target != NOTHING
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._course.is_half):
-            logits = self.model(
-                torch.from_numpy(batch.tokens),
-                torch.from_numpy(batch.at),
-                torch.from_numpy(sees(batch)),
-                wanted,
-            )
-        logs = functional.log_softmax(logits.float(), dim=-1)
-        self._missed = functional.nll_loss(logs, target[wanted])
-        lacked = torch.from_numpy(lacking(batch))
-        shares = logs[:, FIRST:LAST].exp().masked_fill(~lacked, 0.0).sum(dim=-1)
-        unlikely = -torch.log1p(-shares.clamp(max=0.999)).mean()
-        return self._missed + self._course.legality * unlikely
+        course = self._course
+        self._missed, loss = loss_of(
+            self.model, batch, legality=course.legality, is_half=course.is_half
+        )
+        return loss
 
     @torch.no_grad()  # type: ignore[untyped-decorator]  # torch is Any here
     def judge(self, at_most: int | None = None) -> float:
@@ -205,6 +195,31 @@ class Training:
             optimizer.load_state_dict(state)
         self.step, self.tokens, self.seconds = read["step"], read["tokens"], read["seconds"]
         self.loss, self.held_loss = read["loss"], read["held_loss"]
+
+
+def log_shares(model: Decoder, batch: Batch, *, is_half: bool) -> Tensor:
+    """The logarithms of what the model deems likely at each target, in the order of rows, [targets, vocabulary]."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=is_half):
+        logits = model(
+            torch.from_numpy(batch.tokens),
+            torch.from_numpy(batch.at),
+            torch.from_numpy(sees(batch)),
+            torch.from_numpy(batch.target != NOTHING),
+        )
+    return functional.log_softmax(logits.float(), dim=-1)
+
+
+def loss_of(
+    model: Decoder, batch: Batch, *, legality: float, is_half: bool
+) -> tuple[Tensor, Tensor]:
+    """The loss per reply token; the same with what shuns placeholders that the prompts have not."""
+    target = torch.from_numpy(batch.target)
+    logs = log_shares(model, batch, is_half=is_half)
+    missed = functional.nll_loss(logs, target[target != NOTHING])
+    lacked = torch.from_numpy(lacking(batch))
+    shares = logs[:, FIRST:LAST].exp().masked_fill(~lacked, 0.0).sum(dim=-1)
+    unlikely = -torch.log1p(-shares.clamp(max=0.999)).mean()
+    return missed, missed + legality * unlikely
 
 
 def rate_at(share: float) -> float:

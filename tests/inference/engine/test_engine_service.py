@@ -15,7 +15,7 @@ from inference.engine.chat_model import load_model
 from inference.engine.request import Progress, Request
 from inference.engine.scheduler import Expired, Scheduler
 from inference.engine.servable import UnservableError
-from inference.engine.service import Engine, safe_turn
+from inference.engine.service import Engine, ThreadDrive, safe_turn
 
 
 class TaskDrive:
@@ -325,26 +325,32 @@ async def test_the_thread_serves_many_at_once_as_each_alone() -> None:
         assert replies[number] == (expected[: expected.index(1)] if 1 in expected else expected)
 
 
-async def test_the_thread_crosses_once_per_run_and_ends_with_the_engine() -> None:
-    model = FakeModel(says=9)
-    engine = Engine(model, load=lambda path: model)
-    deliveries = 0
+async def test_first_tokens_and_ends_cross_at_once_and_the_rest_together() -> None:
+    spent = 0.0
+
+    def spend(seconds: float) -> None:
+        nonlocal spent
+        spent += seconds
+
+    model = FakeModel(spend, says=9, step_takes=0.004)
+    drive = ThreadDrive(lambda: spent)
+    engine = Engine(model, load=lambda path: model, drive=drive)
+    crossed: list[list[int | None]] = []
     deliver = engine._deliver
 
-    def counting(progress: list[Progress]) -> None:
-        nonlocal deliveries
-        deliveries += 1
+    def noting(progress: list[Progress]) -> None:
+        if progress:
+            crossed.append([step.token for step in progress])
         deliver(progress)
 
-    engine._deliver = counting  # type: ignore[method-assign]
+    engine._deliver = noting  # type: ignore[method-assign]
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
         (thread,) = (one for one in threading.enumerate() if one.name == "chat-model")
-        async with trio.open_nursery() as asking:
-            for number in range(4):
-                asking.start_soon(engine.reply, soon(100, room=f"{number}"), lambda _: None)
-        assert deliveries <= len(model.runs)
+        await engine.reply(soon(100), lambda _: None)
         nursery.cancel_scope.cancel()
+    # 4 ms each: what is 12 ms old crosses; the end, which is no token, takes the rest along.
+    assert crossed == [[101], [102, 103, 104], [105, 106, 107], [108, 109, None]]
     thread.join(10)
     assert not thread.is_alive()
 

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from inference.engine.chat_model import ChatModel, load_model
+from inference.engine.chat_model import load_model
 from inference.training.chat.corpus import SPEECH, Speeches, load_speeches
 from inference.training.chat.corpus_file import Corpus, Group, to_train
 from inference.training.chat.decoder import Decoder
@@ -32,7 +33,7 @@ from inference.training.chat.exporting import export_checkpoint
 from inference.training.chat.judging import is_illegal
 from inference.training.chat.packing import NOTHING, Batch, batches
 from inference.training.chat.plans import drawn
-from inference.training.chat.saying import say_all, unmasked
+from inference.training.chat.saying import Said, say_all, unmasked
 from inference.training.chat.speaker import Speaker
 from inference.training.chat.tokens import ids_of, read_tokens
 from inference.training.chat.training import load_checkpoint, log_shares, loss_of
@@ -89,7 +90,8 @@ def prefer(checkpoint: Path, out: Path, corpus: Corpus, lessons: Lessons, tell: 
         with tempfile.TemporaryDirectory() as folder:
             export_checkpoint(out, Path(folder))
             served = load_model(Path(folder))
-            pairs = list(pairs_of(served, drawn_plans(lessons.plans, dice), speeches, dice))
+            say = partial(say_all, served, compose=unmasked(served))
+            pairs = list(pairs_of(say, drawn_plans(lessons.plans, dice), speeches, dice))
         share = len(pairs) / lessons.plans
         tell(
             f"round {number} of {lessons.rounds}: {share:.2%} of {lessons.plans:,} replies are illegal,"
@@ -106,13 +108,15 @@ def drawn_plans(count: int, dice: random.Random) -> list[Plan]:
 
 
 def pairs_of(
-    model: ChatModel, plans: list[Plan], speeches: Speeches, dice: random.Random
+    say: Callable[[list[Plan]], list[Said]],
+    plans: list[Plan],
+    speeches: Speeches,
+    dice: random.Random,
 ) -> Iterator[Pair]:
-    """For each illegal reply, another to the same plan that is not."""
-    compose = unmasked(model)
+    """For each illegal reply, another to the same plan that is not. `say`: a reply to each plan."""
     worse = {
         number: said.text
-        for number, said in enumerate(say_all(model, plans, compose))
+        for number, said in enumerate(say(plans))
         if is_illegal(said.plan, said.text)
     }
     waiting = dict(worse)
@@ -121,8 +125,7 @@ def pairs_of(
             replace(plans[number], seed=(plans[number].seed + turn * OTHER) % 2**53)
             for number in waiting
         ]
-        said = say_all(model, again, compose)
-        for number, one in zip(tuple(waiting), said, strict=True):
+        for number, one in zip(tuple(waiting), say(again), strict=True):
             if one.is_whole and not is_illegal(one.plan, one.text):
                 yield Pair(plans[number], one.text, worse[number])
                 del waiting[number]

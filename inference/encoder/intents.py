@@ -1,12 +1,12 @@
 """Intents by the sentence encoder and the n-grams together: each is right where the other errs.
 
-A linear head on `emb` and the setting, whose log-probabilities are averaged with the n-grams'. Whether a message is
-meant for a persona at all (`addressed`, and the share of human_chatter) is the n-grams' to say: wording tells that
-better than meaning does, and one threshold serves both readers.
+Two heads on `emb` and the setting. A linear one tells intents: its log-probabilities are averaged with the n-grams'.
+One with a hidden layer tells whether a message is meant for a persona at all: its log odds are added to the n-grams',
+which know that better alone.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.encoder.encoder import Encoder, load_encoder
-from inference.understanding.dialogue import CHATTER
+from inference.understanding.dialogue import CHATTER, odds_of, share_of
 from inference.understanding.intents import Mark, Scores, setting_vector
 from inference.understanding.ngrams import ModelDamaged, NgramModel, load_ngrams
 from protocol.understanding import Language, Setting
@@ -30,8 +30,26 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class MeantHead:
+    """A perceptron: `inner` [hidden, 384 + setting] and `inner_biases` [hidden], rectified, then `outer` [hidden]
+    and `bias`. `share`: how much its log odds count beside the n-grams'; `shift` is added to both."""
+
+    inner: Floats
+    inner_biases: Floats
+    outer: Floats
+    bias: float
+    share: float
+    shift: float
+
+    def odds(self, about: Floats) -> float:
+        """What is added to the n-grams' log odds of `addressed`."""
+        hidden = np.maximum(self.inner @ about + self.inner_biases, 0.0)
+        return self.share * float(self.outer @ hidden + self.bias) + self.shift
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderHeads:
-    """`weights` [19, 384 + setting]; `biases` [19]; `share`: of the encoder's word, the rest is the
+    """`weights` [19, 384 + setting]; `biases` [19]; `share`: of the encoder's word on intents, the rest is the
     n-grams'. About 4 ms a message."""
 
     encoder: Encoder
@@ -39,6 +57,7 @@ class EncoderHeads:
     weights: Floats
     biases: Floats
     share: float
+    meant: MeantHead
     version: str
     languages: frozenset[Language]
     name: Literal["encoder"] = "encoder"
@@ -57,7 +76,8 @@ class EncoderHeads:
         chatter = theirs.intents[CHATTER]
         intents = odds / odds.sum() * (1.0 - chatter)
         intents[CHATTER] = chatter
-        return Scores(tuple(intents.tolist()), theirs.addressed)
+        meant = odds_of(theirs.addressed) + self.meant.odds(about)
+        return Scores(tuple(intents.tolist()), share_of(meant))
 
 
 def load_heads(models: Path, folder: Path = ARTEFACT) -> EncoderHeads:
@@ -66,15 +86,30 @@ def load_heads(models: Path, folder: Path = ARTEFACT) -> EncoderHeads:
     encoder = load_encoder(models / "encoder")
     manifest, packed = _read(folder)
     with np.load(packed, allow_pickle=False) as arrays:
-        return EncoderHeads(
-            encoder=encoder,
-            ngrams=load_ngrams(),
-            weights=arrays["weights"].astype(np.float32),
-            biases=arrays["biases"].astype(np.float32),
-            share=float(manifest["share"]),
-            version=manifest["version"],
-            languages=frozenset(manifest["languages"]),
-        )
+        return made_of(arrays, manifest, encoder=encoder, ngrams=load_ngrams())
+
+
+def made_of(
+    arrays: Mapping[str, Any], manifest: Mapping[str, Any], *, encoder: Encoder, ngrams: NgramModel
+) -> EncoderHeads:
+    """Heads as training leaves them."""
+    return EncoderHeads(
+        encoder=encoder,
+        ngrams=ngrams,
+        weights=arrays["weights"].astype(np.float32),
+        biases=arrays["biases"].astype(np.float32),
+        share=float(manifest["share"]),
+        meant=MeantHead(
+            inner=arrays["meant_inner"].astype(np.float32),
+            inner_biases=arrays["meant_inner_biases"].astype(np.float32),
+            outer=arrays["meant_outer"].astype(np.float32),
+            bias=float(arrays["meant_bias"]),
+            share=float(manifest["meant_share"]),
+            shift=float(manifest["shift"]),
+        ),
+        version=manifest["version"],
+        languages=frozenset(manifest["languages"]),
+    )
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], Path]:

@@ -123,8 +123,8 @@ def in_setting(scores: Scores, setting: Setting) -> Scores:
     chatter = scores.intents[CHATTER]
     if setting.people == 1:
         return Scores(_with_chatter(scores, 0.0), max(scores.addressed, ALONE))
-    mean = (_odds(scores.addressed) - _odds(chatter)) / 2
-    addressed = 1.0 / (1.0 + math.exp(-mean))
+    mean = (odds_of(scores.addressed) - odds_of(chatter)) / 2
+    addressed = share_of(mean)
     is_meant = addressed >= MEANT_FROM
     return Scores(_with_chatter(scores, 0.0 if is_meant else 1.0 - addressed), addressed)
 
@@ -137,6 +137,12 @@ def _with_chatter(scores: Scores, chatter: float) -> tuple[float, ...]:
     return tuple(intents)
 
 
-def _odds(share: float) -> float:
+def odds_of(share: float) -> float:
+    """Log odds, 14 at most."""
     inside = min(max(share, 1e-6), 1.0 - 1e-6)
     return math.log(inside / (1.0 - inside))
+
+
+def share_of(odds: float) -> float:
+    """A likelihood, of log odds."""
+    return 1.0 / (1.0 + math.exp(-odds))

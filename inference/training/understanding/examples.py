@@ -1,8 +1,9 @@
 """Training examples: phrasings filled, messed up, and put into settings. Seeded: the same call, the same
 examples.
 
-A third is chatter between people; the other intents share the rest evenly. Phrasings are split into
-`FOLDS`, so that what is measured while training is on phrasings that were not trained on.
+A third is chatter between people; the other intents share the rest evenly. Files are split into
+`FOLDS`, so that what is measured while training is said by people who were not trained on: whoever wrote a line wrote
+others like it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,7 +79,7 @@ Part = Literal["all", "train", "held"]
 def examples(
     language: Language, count: int, *, seed: int = 0, part: Part = "all", fold: int = 0
 ) -> Iterator[Example]:
-    """So many, in random order. `part`: of all phrasings, or without a fold's, or of these alone."""
+    """So many, in random order. `part`: of all files, or without a fold's, or of these alone."""
     chance = Random(f"{language} {seed} {part} {fold}")  # noqa: S311
     by_intent = _by_intent(language, part, fold)
     fillings = _fillings(language)
@@ -192,7 +193,7 @@ def _fillings(language: Language) -> Fillings:
 def _by_intent(language: Language, part: Part, fold: int) -> dict[Intent, list[Phrasing]]:
     found: dict[Intent, list[Phrasing]] = {intent: [] for intent in INTENTS}
     for phrasing in phrasings_of(language):
-        is_held = phrasing.number % FOLDS == fold
+        is_held = phrasing.file % FOLDS == fold
         if part == "all" or is_held == (part == "held"):
             found[phrasing.intent].append(phrasing)
     return found

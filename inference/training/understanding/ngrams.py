@@ -40,12 +40,14 @@ STRENGTH_OF_MEANING: Final = 2.0
 """Inverses of regularisation: of intents, and of whether somebody talks to a persona."""
 
 
-def generated(count: int, *, part: Part, seed: int) -> list[Example]:
+def generated(count: int, *, part: Part, seed: int, fold: int = 0) -> list[Example]:
     """So many in all."""
     return [
         example
         for language in LANGUAGES
-        for example in examples(language, int(count * SHARE[language]), part=part, seed=seed)
+        for example in examples(
+            language, int(count * SHARE[language]), part=part, seed=seed, fold=fold
+        )
     ]
 
 
@@ -121,16 +123,20 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def write(weights: Any, biases: Any, *, temperature: float, shift: float, count: int) -> None:
-    """Weights in eight bits, and the manifest."""
+def packed_arrays(weights: Any, biases: Any) -> dict[str, Any]:
+    """In eight bits."""
     scales = (np.abs(weights).max(axis=0) / 127.0).astype(np.float32)
+    return {
+        "weights": np.rint(weights / scales).astype(np.int8),
+        "scales": scales,
+        "biases": biases.astype(np.float32),
+    }
+
+
+def write(weights: Any, biases: Any, *, temperature: float, shift: float, count: int) -> None:
+    """Weights and the manifest."""
     packed = BytesIO()
-    np.savez_compressed(
-        packed,
-        weights=np.rint(weights / scales).astype(np.int8),
-        scales=scales,
-        biases=biases.astype(np.float32),
-    )
+    np.savez_compressed(packed, **packed_arrays(weights, biases))
     digest = sha256(packed.getvalue()).hexdigest()
     ARTEFACT.mkdir(parents=True, exist_ok=True)
     (ARTEFACT / "ngrams.npz").write_bytes(packed.getvalue())

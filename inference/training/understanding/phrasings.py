@@ -40,12 +40,13 @@ SLOT_OF: Final[Mapping[str, SlotName]] = {
 @dataclass(frozen=True, slots=True)
 class Phrasing:
     """`allowed`: values of the setting that it is said in; what is not named may be anything.
-    `number`: within its language."""
+    `number`, `file`: within its language."""
 
     intent: Intent
     text: str
     allowed: Mapping[str, tuple[str | None, ...]]
     number: int
+    file: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,13 @@ Fillings = Mapping[str, Sequence[Filling]]
 def phrasings_of(language: Language) -> list[Phrasing]:
     """All of a language, in its files' order: each author has one (`en.txt`, `en_2.txt`, …)."""
     found: list[Phrasing] = []
-    files = sorted((HERE / "phrasings").glob(f"{language}*.txt"))
-    for head, line in (one for file in files for one in _lines(file)):
-        intent, _, keys = head.partition(" ")
-        text, _, narrowed = line.partition(" ;; ")
-        allowed = _settings(keys) | _settings(narrowed)
-        found.append(Phrasing(cast(Intent, intent), text, allowed, len(found)))
+    files = (HERE / "phrasings").glob(f"{language}*.txt")
+    for at, file in enumerate(sorted(files, key=lambda one: (len(one.name), one.name))):
+        for head, line in _lines(file):
+            intent, _, keys = head.partition(" ")
+            text, _, narrowed = line.partition(" ;; ")
+            allowed = _settings(keys) | _settings(narrowed)
+            found.append(Phrasing(cast(Intent, intent), text, allowed, len(found), at))
     return found
 
 

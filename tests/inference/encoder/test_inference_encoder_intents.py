@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from inference.encoder.encoder import Encoded, EncoderMissing, load_encoder
-from inference.encoder.intents import ARTEFACT, EncoderHeads, load_heads
+from inference.encoder.intents import ARTEFACT, EncoderHeads, MeantHead, load_heads
+from inference.understanding.dialogue import odds_of
 from inference.understanding.intents import SETTING_FEATURES
 from inference.understanding.ngrams import ModelDamaged, load_ngrams
 from protocol.understanding import INTENTS, Setting
@@ -29,6 +30,18 @@ class Pointing:
         return Encoded(emb, emb[None], ((0, 1),))
 
 
+ABOUT = WIDTH + len(SETTING_FEATURES)
+SILENT = MeantHead(
+    inner=np.zeros((2, ABOUT), np.float32),
+    inner_biases=np.zeros(2, np.float32),
+    outer=np.zeros(2, np.float32),
+    bias=0.0,
+    share=1.0,
+    shift=0.0,
+)
+"""Has nothing to say of whom a message is for."""
+
+
 def heads(share: float, *, says: int = 0) -> EncoderHeads:
     weights = np.zeros((len(INTENTS), WIDTH + len(SETTING_FEATURES)), np.float32)
     weights[says, 0] = 5.0
@@ -38,6 +51,7 @@ def heads(share: float, *, says: int = 0) -> EncoderHeads:
         weights=weights,
         biases=np.zeros(len(INTENTS), np.float32),
         share=share,
+        meant=SILENT,
         version="test",
         languages=frozenset({"en"}),
     )
@@ -63,11 +77,19 @@ def test_the_share_says_whose_word_counts():
     assert best(heads(0.0, says=weather), text) == "search_hotel"
 
 
-def test_whom_it_is_meant_for_is_the_ngrams_word():
+def test_whom_it_is_meant_for_is_the_ngrams_word_and_what_the_encoder_adds():
     for people in (1, 4):
         setting = Setting(people=people)
-        ours = heads(1.0).scores("anyone hungry", setting)
-        assert ours.addressed == load_ngrams().scores("anyone hungry", setting).addressed
+        ours = heads(1.0).scores("anyone hungry", setting).addressed
+        theirs = load_ngrams().scores("anyone hungry", setting).addressed
+        assert ours == pytest.approx(theirs)
+        # Rectified: the first hidden one says 3, the second nothing.
+        inner = np.zeros((2, ABOUT), np.float32)
+        inner[:, 0] = 3.0, -3.0
+        outer = np.array([0.5, 9.0], np.float32)
+        speaking = replace(SILENT, inner=inner, outer=outer, bias=0.25, share=2.0, shift=-1.0)
+        ours = replace(heads(1.0), meant=speaking).scores("anyone hungry", setting).addressed
+        assert odds_of(ours) == pytest.approx(odds_of(theirs) + 2.0 * (1.5 + 0.25) - 1.0)
 
 
 def test_the_setting_moves_the_encoders_head():
@@ -99,6 +121,8 @@ def test_the_committed_heads_fit_the_encoder_and_the_settings():
     with np.load(ARTEFACT / manifest["file"]) as arrays:
         assert arrays["weights"].shape == (len(INTENTS), 384 + len(SETTING_FEATURES))
         assert arrays["biases"].shape == (len(INTENTS),)
+        assert arrays["meant_inner"].shape[1] == 384 + len(SETTING_FEATURES)
+        assert np.isfinite(arrays["meant_inner"]).all()
 
 
 @pytest.mark.skipif(not (MODELS / "encoder").exists(), reason="`make models` was not called here")

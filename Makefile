@@ -26,7 +26,7 @@ setup: .venv/ready models  ## the virtual environment with everything in it, and
 models: .venv/ready  ## the sentence encoder (fetches 84 MB once; without it a simpler model understands)
 	@$(PY) -m inference.training.encoder || echo 'Caravan works without it; `make models` tries again.' >&2
 
-train: .venv/ready     ## the chat model anew (an hour and a half; needs the group `training`)
+train: .venv/ready     ## the chat model anew (under an hour on two cores; needs the group `training`)
 	@$(PY) -m inference.training.chat train --check
 	@$(PY) -m inference.training.chat corpus --keep
 	@$(PY) -m inference.training.chat train --resume

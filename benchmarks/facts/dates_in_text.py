@@ -28,7 +28,7 @@ _ON = re.compile(rf"\bon (\d+) {_MONTH}(?: (\d{{4}}))?", re.I)
 _UNTIL = re.compile(rf"(?<!cancellation )\buntil (\d+) {_MONTH}", re.I)
 _IN_MONTH = re.compile(rf"\bin {_MONTH}(?: (\d{{4}}))?", re.I)
 _IN_SEASON = re.compile(r"\bin (spring|summer|autumn|winter)(?: (\d{4}))?", re.I)
-_AT = re.compile(r"\bat (Christmas|New Year|Easter)(?: (\d{4}))?")
+_AT = re.compile(r"\bat (Christmas|New Year|Easter)(?: (\d{4}))?", re.I)
 _FOR_NIGHTS = re.compile(r"(?<![\d] )\bfor (\d+) nights?\b", re.I)
 DATES = (_FROM_TO, _ON, _UNTIL, _IN_MONTH, _IN_SEASON, _AT)
 

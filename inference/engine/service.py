@@ -1,4 +1,4 @@
-"""The engine at work: one thread runs the models, trio tasks ask and are told, once per run for all of them."""
+"""The engine at work: one thread runs the models, trio tasks ask and are told."""
 
 import threading
 import time

@@ -94,6 +94,16 @@ def test_the_true_text_has_no_fault() -> None:
     assert CHECKER.faults(TEXT, SHOW.record) == []
 
 
+def test_a_holiday_is_told_at_the_beginning_of_a_sentence_too() -> None:
+    for situation in World(PLACES, 12).situations():
+        dates = situation.plan.facts.get("dates", "")
+        if situation.plan.act == "ask_again" and dates.startswith("at "):
+            break
+    for text in (f"What, {dates}?", f"A{dates[1:]}? What was that?"):
+        assert CHECKER.faults(text, situation.record) == []
+    assert CHECKER.faults("At Midsummer? What was that?", situation.record)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -1,6 +1,6 @@
-"""Fit the encoder's heads: `python -m inference.training.encoder.heads [--examples 24000]`.
+"""Fit the encoder's heads: `python -m inference.training.encoder.heads [--examples 30000]`.
 
-On what the quantised encoder says of generated English examples (scikit-learn), about three minutes: logistic
+On what the quantised encoder says of generated English examples (scikit-learn), about two minutes: logistic
 regression tells intents, a perceptron whether a message is meant for a persona. How much they count beside the n-grams was chosen
 on phrasings left out (0.5 of 0.3, 0.5, 0.7; 0.5 of 0.3, 0.5, 1). MiniLM reads English; for the other languages the
 n-grams alone are better. Where `addressed` begins is then chosen by `understanding.threshold --reader encoder`.
@@ -107,7 +107,7 @@ def meant_head(read: Any, meant: Any) -> dict[str, Any]:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=24_000)
+    parser.add_argument("--examples", type=int, default=30_000)
     count = parser.parse_args(arguments).examples
     found = english(count, part="all", seed=1)
     packed = BytesIO()

@@ -85,7 +85,7 @@ def test_whom_it_is_meant_for_is_the_ngrams_word_and_what_the_encoder_adds():
         assert ours == pytest.approx(theirs)
         # Rectified: the first hidden one says 3, the second nothing.
         inner = np.zeros((2, ABOUT), np.float32)
-        inner[:, 0] = 3.0, -3.0
+        inner[:, 0] = 0.75, -0.75  # of four
         outer = np.array([0.5, 9.0], np.float32)
         speaking = replace(SILENT, inner=inner, outer=outer, bias=0.25, share=2.0, shift=-1.0)
         ours = replace(heads(1.0), meant=speaking).scores("anyone hungry", setting).addressed

@@ -3,7 +3,7 @@
 On what the quantised encoder says of generated English examples (scikit-learn), about two minutes: logistic
 regression tells intents, a perceptron whether a message is meant for a persona. How much they count beside the n-grams was chosen
 on phrasings left out (0.5 of 0.3, 0.5, 0.7; 0.5 of 0.3, 0.5, 1). MiniLM reads English; for the other languages the
-n-grams alone are better. Where `addressed` begins is then chosen by `understanding.threshold --reader encoder`.
+n-grams alone are better. Where `addressed` begins is then chosen by `threshold.py`.
 """
 
 import argparse

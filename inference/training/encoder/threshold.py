@@ -1,4 +1,4 @@
-"""Where `addressed` begins: `python -m inference.training.understanding.threshold [--write]`.
+"""Where `addressed` begins: `python -m inference.training.encoder.threshold [--write]`.
 
 Models that were trained without some hands read what those wrote: that is how strangers will be read. Over the shift
 of `addressed` that gives both gates at once, chatter answered and wishes missed, first for the n-grams in all

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from inference.reader import ModelReader
+from inference.training.encoder.threshold import SHIFTS, best, curve, margins_of, shifted
 from inference.training.understanding.examples import Example
 from inference.training.understanding.judging import is_answered
 from inference.training.understanding.places import gazetteer
-from inference.training.understanding.threshold import SHIFTS, best, curve, margins_of, shifted
 from inference.understanding.intents import IntentModel
 from inference.understanding.ngrams import load_ngrams
 from protocol.understanding import Setting

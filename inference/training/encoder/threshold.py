@@ -21,8 +21,6 @@ from inference.encoder.encoder import load_encoder
 from inference.encoder.intents import ARTEFACT as HEADS
 from inference.encoder.intents import EncoderHeads, made_of
 from inference.reader import ModelReader
-from inference.training.encoder import heads
-from inference.training.understanding import ngrams
 from inference.training.understanding.examples import Example
 from inference.training.understanding.judging import is_answered
 from inference.training.understanding.phrasings import LANGUAGES
@@ -80,6 +78,8 @@ def best(found: Any) -> int:
 
 
 def ngrams_without(fold: int, count: int) -> NgramModel:
+    from inference.training.understanding import ngrams
+
     weights, biases = ngrams.fit(ngrams.generated(count, part="train", seed=1, fold=fold))
     arrays = ngrams.packed_arrays(weights, biases)
     return NgramModel(
@@ -92,6 +92,8 @@ def ngrams_without(fold: int, count: int) -> NgramModel:
 
 
 def heads_without(fold: int, count: int, beside: NgramModel) -> EncoderHeads:
+    from inference.training.encoder import heads
+
     trained = heads.english(count, part="train", seed=1, fold=fold)
     encoder = load_encoder(models_folder() / "encoder")
     return made_of(heads.fit(trained), heads.manifest_of(count), encoder=encoder, ngrams=beside)
@@ -118,11 +120,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--english", type=int, default=30_000, help="that heads learn from")
     parser.add_argument("--held", type=int, default=8_000, help="that are read")
     chosen = parser.parse_args(arguments)
+    from inference.training.understanding.ngrams import generated
+
     began = time.monotonic()
     by_ngrams, in_all, by_heads, in_english = [], [], [], []
     for fold in FOLDS:
         plain = ngrams_without(fold, chosen.examples)
-        held = ngrams.generated(chosen.held, part="held", seed=2, fold=fold)
+        held = generated(chosen.held, part="held", seed=2, fold=fold)
         by_ngrams.append(margins_of(plain, held))
         in_all.append(np.array([not one.is_meant for one in held]))
         print(f"without hands {fold}: n-grams after {time.monotonic() - began:.0f} s", flush=True)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle, islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -155,8 +155,8 @@ def _learn(
     )
     taught = [
         batch
-        for time in range(lessons.times)
-        for batch in batches(groups, rows=PER_BATCH, seed=lessons.seed + time)
+        for turn in range(lessons.times)
+        for batch in batches(groups, rows=PER_BATCH, seed=lessons.seed + turn)
     ]
     begun = time.monotonic()
     told = begun
@@ -212,7 +212,7 @@ def pair_scores(model: Decoder, batch: Batch, is_half: bool) -> tuple[Tensor, Te
 
 
 def _forever(corpus: Corpus, seed: int) -> Iterator[Batch]:
-    for epoch in cycle(range(1_000)):
+    for epoch in count():
         yield from batches(corpus, rows=PER_BATCH, seed=seed + epoch)
 
 

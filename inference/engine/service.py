@@ -22,7 +22,7 @@ IDLE_LOOKS_EVERY: Final = 1.0
 """Seconds after which the thread looks whether it may end, with nothing to do."""
 CROSS_EVERY: Final = 0.01
 """Seconds for which tokens that nobody waits for are gathered: a third of the time between two frames of text. Each
-crossing wakes the loop, which costs more than a step of the model."""
+crossing wakes the loop; at ten replies a second it is woken a tenth less often."""
 
 _LOG: FilteringBoundLogger = structlog.get_logger("inference.engine")
 

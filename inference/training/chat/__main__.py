@@ -214,6 +214,10 @@ def _prefer(asked: argparse.Namespace) -> int:
     from inference.training.chat.corpus_file import load_corpus
     from inference.training.chat.preferring import Lessons, prefer
 
+    for needed, maker in ((asked.corpus, "corpus"), (asked.checkpoint, "train")):
+        if not needed.is_file():
+            print(f"{needed} is not there: `{maker}` makes it.", file=sys.stderr)
+            return 2
     os.nice(asked.nice)
     torch.set_num_threads(asked.threads)
     lessons = Lessons(
@@ -224,7 +228,11 @@ def _prefer(asked: argparse.Namespace) -> int:
         weight=asked.weight,
         seed=asked.seed,
     )
-    prefer(asked.checkpoint, asked.out, load_corpus(asked.corpus), lessons, _tell)
+    try:
+        prefer(asked.checkpoint, asked.out, load_corpus(asked.corpus), lessons, _tell)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 
@@ -233,6 +241,9 @@ def _export(asked: argparse.Namespace) -> int:
         return 1
     from inference.training.chat.exporting import export_checkpoint
 
+    if not asked.checkpoint.is_file():
+        print(f"{asked.checkpoint} is not there: `prefer` makes it of `train`'s.", file=sys.stderr)
+        return 2
     manifest = export_checkpoint(asked.checkpoint, asked.out)
     size = sum(file.stat().st_size for file in asked.out.iterdir())
     golden = ", ".join(str(len(one.reply)) for one in manifest.golden)

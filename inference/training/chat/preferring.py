@@ -76,8 +76,11 @@ class Pair:
 
 
 def prefer(checkpoint: Path, out: Path, corpus: Corpus, lessons: Lessons, tell: Tell) -> None:
-    """Write `out`: the checkpoint after its lessons."""
+    """Write `out`: the checkpoint after its lessons. Raises `ValueError` when it was trained with another vocabulary
+    than the corpus has."""
     read = load_checkpoint(checkpoint)
+    if read["tokenizer"] != corpus.tokenizer:
+        raise ValueError(f"{checkpoint} has another vocabulary than the corpus: give its --corpus")
     tokenizer = read_tokens(read["tokenizer"])
     model = Decoder(Shape(**read["shape"]))
     model.load_state_dict(read["model"])

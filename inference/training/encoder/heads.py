@@ -2,7 +2,7 @@
 
 On what the quantised encoder says of generated English examples (scikit-learn), about two minutes: logistic
 regression tells intents, a perceptron whether a message is meant for a persona. How much they count beside the n-grams was chosen
-on phrasings left out (0.5 of 0.3, 0.5, 0.7; 0.5 of 0.3, 0.5, 1). MiniLM reads English; for the other languages the
+on phrasings left out (intents: 0.5 of 0.3, 0.5, 0.7). MiniLM reads English; for the other languages the
 n-grams alone are better. Where `addressed` begins is then chosen by `threshold.py`.
 """
 
@@ -33,6 +33,7 @@ STRENGTH: Final = 0.1
 
 SHARE: Final = 0.5
 MEANT_SHARE: Final = 1.0
+"""Of its log odds, beside those of the n-grams' own model; of their sum the reader takes a half."""
 HIDDEN: Final = 128
 LEAST_SPREAD: Final = 0.05
 """Of an input, over the examples: a setting that none has says nothing."""

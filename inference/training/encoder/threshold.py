@@ -3,7 +3,7 @@
 Models that were trained without some hands read what those wrote: that is how strangers will be read. Over the shift
 of `addressed` that gives both gates at once, chatter answered and wishes missed, first for the n-grams in all
 languages, then for the encoder beside them in its own. --write puts the shifts whose worse gate has the most room into
-both manifests. Twelve minutes; the encoder's needs `make models`. No message that judges is read.
+both manifests. Six minutes; the encoder's needs `make models`. No message that judges is read.
 """
 
 import argparse

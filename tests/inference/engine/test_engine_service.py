@@ -333,17 +333,19 @@ async def test_first_tokens_and_ends_cross_at_once_and_the_rest_together() -> No
         spent += seconds
 
     model = FakeModel(spend, says=9, step_takes=0.004)
-    drive = ThreadDrive(lambda: spent)
-    engine = Engine(model, load=lambda path: model, drive=drive)
     crossed: list[list[int | None]] = []
-    deliver = engine._deliver
 
-    def noting(progress: list[Progress]) -> None:
-        if progress:
-            crossed.append([step.token for step in progress])
-        deliver(progress)
+    class Noting(ThreadDrive):
+        async def run(
+            self, scheduler: Scheduler, deliver: Callable[[list[Progress]], None]
+        ) -> None:
+            def noting(progress: list[Progress]) -> None:
+                crossed.append([step.token for step in progress])
+                deliver(progress)
 
-    engine._deliver = noting  # type: ignore[method-assign]
+            await super().run(scheduler, noting)
+
+    engine = Engine(model, load=lambda path: model, drive=Noting(lambda: spent))
     async with trio.open_nursery() as nursery:
         await nursery.start(engine.run)
         (thread,) = (one for one in threading.enumerate() if one.name == "chat-model")

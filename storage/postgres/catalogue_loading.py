@@ -140,4 +140,8 @@ async def _copy(connection: Connection, rows: Iterator[tuple[Any, ...]], most: i
 
 async def _finish(connection: Connection, version: str) -> None:
     await connection.execute("INSERT INTO place_edition (version) VALUES ($1)", version)
+    # What waits to enter a GIN index is read whole by every search; much of it, and the planner
+    # reads the table instead.
+    for index in ("place_pieces", "place_destinations"):
+        await connection.execute("SELECT gin_clean_pending_list($1::regclass)", index, timeout=WITHIN)
     await connection.execute("ANALYZE place", timeout=WITHIN)

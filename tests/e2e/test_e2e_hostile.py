@@ -40,6 +40,9 @@ LATE = 3.5
 WATCHED = 3.0
 """Seconds for which those are watched whom nothing should end: longer than any deadline above."""
 
+CROWDS = 6
+"""After so many a server that has grown by each is said to leak."""
+
 ENDINGS: dict[str, tuple[float, int | None]] = {
     "half_open": (SHORT["handshake_within"], None),
     "slow_handshake": (SHORT["handshake_within"], None),
@@ -201,8 +204,10 @@ async def test_a_thousand_half_open_sockets_are_gone_by_their_deadline_and_leave
     target = await target_of(server)
     # The database's pool grows when it is asked by many at once, and stays so.
     before, idle = open_files(server), resident_mb(server)
-    peaks = []
-    for _ in range(3):
+    peaks: list[float] = []
+    # What a crowd leaves, every crowd leaves; what else makes a young server grow (it reads the names
+    # of places, and starts the models' child) is done once, so some crowd adds nothing.
+    while len(peaks) < 2 or (peaks[-1] - peaks[-2] >= 4 and len(peaks) < CROWDS):
         crowd = ["half_open"] * 900 + ["half_open_http"] * 100
         async with trio.open_nursery() as nursery:
             for kind in crowd:
@@ -215,8 +220,7 @@ async def test_a_thousand_half_open_sockets_are_gone_by_their_deadline_and_leave
                 await (await stage.connect()).tell("ping", t=1)
         await wait_files(server, before + POOL_SIZE)
     assert peaks[0] < idle + 64, (idle, peaks)
-    # Once, half a minute after its start, a server learns the names of places: twenty megabytes.
-    assert min(peaks[1] - peaks[0], peaks[2] - peaks[1]) < 4, (idle, peaks)
+    assert peaks[-1] - peaks[-2] < 4, (idle, peaks)
     print(f"resident: {idle:.0f} MB idle, {peaks} MB with a thousand half-open")
 
 

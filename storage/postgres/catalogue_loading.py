@@ -143,5 +143,7 @@ async def _finish(connection: Connection, version: str) -> None:
     # What waits to enter a GIN index is read whole by every search; much of it, and the planner
     # reads the table instead.
     for index in ("place_pieces", "place_destinations"):
-        await connection.execute("SELECT gin_clean_pending_list($1::regclass)", index, timeout=WITHIN)
+        await connection.execute(
+            "SELECT gin_clean_pending_list($1::regclass)", index, timeout=WITHIN
+        )
     await connection.execute("ANALYZE place", timeout=WITHIN)

@@ -144,13 +144,16 @@ async def test_the_shipped_edition_is_found_by_its_indexes(database: Database) -
     assert "Seq Scan" not in plan
 
 
-async def test_nothing_waits_to_enter_the_indexes_once_an_edition_is_held(database: Database) -> None:
+async def test_nothing_waits_to_enter_the_indexes_once_an_edition_is_held(
+    database: Database,
+) -> None:
     await Edition(database).ensure()
 
     async def waiting(connection: Connection) -> list[int]:
         names = ("place_pieces", "place_destinations")
         return [
-            await connection.fetchval("SELECT gin_clean_pending_list($1::regclass)", name) for name in names
+            await connection.fetchval("SELECT gin_clean_pending_list($1::regclass)", name)
+            for name in names
         ]
 
     assert await database.call(waiting) == [0, 0]

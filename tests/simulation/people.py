@@ -41,8 +41,10 @@ class Socket:
 
 @dataclass
 class Agenda:
-    """What all people know of the journey. `rooms` in the order they were made."""
+    """What all people know of the journey: how many they are, and the `rooms` in the order they were
+    made, by the first of them."""
 
+    people: int
     rooms: list[str] = field(default_factory=list)
     messages: dict[str, list[str]] = field(default_factory=dict)
     ready: trio.Event = field(default_factory=trio.Event)
@@ -229,15 +231,15 @@ class Person:
 
     async def _leave_and_return(self, room_id: str) -> None:
         """Only who is no owner: an owner's room would be nobody's."""
-        if self.number > 2:
+        if self.number > len(self.agenda.rooms):
             answer = await self.insist("room.leave", roomId=room_id)
             if isinstance(answer, dict):
                 self.events.append({"type": "local.room_gone", "roomId": room_id})
 
     async def _rearrange(self, room_id: str) -> None:
         """What owners do; from others it is an invitation, or refused."""
-        others = [f"{self.user_id[:-1]}{number}" for number in (3, 4, 5)]
-        whom = self.chance.choice(others)
+        guests = range(len(self.agenda.rooms) + 1, self.agenda.people + 1)
+        whom = f"{self.user_id[:-1]}{self.chance.choice(guests)}"
         dice = self.chance.random()
         if dice < 0.4:
             await self.insist("room.remove", roomId=room_id, userId=whom)
@@ -248,7 +250,11 @@ class Person:
 
     async def _bring_persona(self, room_id: str) -> None:
         """One's own in or out; another's out, which mostly is refused."""
-        whose = self.number if self.chance.random() < 0.7 else self.chance.randint(1, 4)
+        whose = (
+            self.number
+            if self.chance.random() < 0.7
+            else self.chance.randint(1, self.agenda.people - 1)
+        )
         await self.insist(
             "room.persona",
             roomId=room_id,

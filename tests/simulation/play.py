@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import structlog
 from judge import judge
 from mutants import MUTANTS, Mutant
-from simulation import play
+from simulation import LARGE, Size, play
 
 
 def main() -> int:
@@ -25,23 +25,25 @@ def main() -> int:
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int, nargs="?", default=1)
     parser.add_argument("--mutant", choices=MUTANTS, help="break this rule, in its climate")
+    parser.add_argument("--large", action="store_true", help="large worlds, whatever the seeds say")
     parser.add_argument("--log", action="store_true", help="show the server's log")
     options = parser.parse_args()
     if not options.log:
         structlog.configure(processors=[drop])
     mutant = MUTANTS[options.mutant] if options.mutant else None
-    totals = play_all(range(options.first, options.first + options.count), mutant)
+    seeds = range(options.first, options.first + options.count)
+    totals = play_all(seeds, mutant, LARGE if options.large else None)
     print(json.dumps({"seeds": options.count, **dict(sorted(totals.items()))}))
     return int(totals["failed"] > 0)
 
 
-def play_all(seeds: range, mutant: Mutant | None = None) -> Counter[str]:
+def play_all(seeds: range, mutant: Mutant | None = None, size: Size | None = None) -> Counter[str]:
     """What happened in all. Each broken promise is printed to the standard error with its seed; the
     seeds with one are counted as `failed`."""
     totals: Counter[str] = Counter(failed=0)
     for seed in seeds:
         with mutant.broken() if mutant else nullcontext():
-            journey = play(seed, mutant.climate if mutant else {})
+            journey = play(seed, mutant.climate if mutant else {}, size)
             problems = judge(journey)
         totals["failed"] += bool(problems)
         for problem in problems:

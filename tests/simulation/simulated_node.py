@@ -45,6 +45,8 @@ T0 = 1_800_000_000_000
 NODE = "node"
 PART_CRASHES = 0.02
 """Per virtual second, while the weather is bad: what a supervisor restarts in place."""
+LOOK_EVERY = 10.0
+"""Virtual seconds after which the outbox and the durable timers look without being nudged."""
 
 
 class VirtualClock:
@@ -163,6 +165,7 @@ class Node:
             ref=self.actors.system.ref,
             clock=clock,
             chance=self._chance,
+            poll_every=LOOK_EVERY,
         )
         cage = Cage(
             runs=Mortal(database.runs, self.life, weather),
@@ -217,6 +220,7 @@ class Node:
 
         def flush(appends: Sequence[Append]) -> Fault:
             if not self.life.is_over:
+                self.actors.outbox.nudge()
                 return self._weather.flush()
             # The process is dead; only what it had sent before may still arrive.
             was_sent = appends is self._in_flight and self._chance.random() < 0.5

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import trio
 from parrots import Said, persona_id
 from people import Agenda, Frame, Person
-from simulated_node import TENANT, Database, Node, Totals, VirtualClock
+from simulated_node import LOOK_EVERY, TENANT, Database, Node, Totals, VirtualClock
 from virtual_network import Link, Network
 from virtual_time import dice, run_seeded, sleep
 from weather import Weather, choose
@@ -25,18 +25,38 @@ from core.identity import Role
 from core.ports.repositories import User
 from gateways.client.policy import Policy
 from protocol.persona import Persona
+from storage.outbox import OutboxDispatcher
 
-PEOPLE = 5
-STEPS = 9
-STEPS_AMONG_PERSONAS = 6
-"""A quarter of the worlds have personas, and what these say takes as long again."""
-ROOMS = 2
 FOREIGN = "another node"
-BAD_FOR = 60.0
-"""Virtual seconds after which the weather is good, though people may not be through."""
 CALM_FOR = 150.0
 """Virtual seconds of quiet before anybody judges: two missed heartbeats, the longest wait before a
 reconnect, and the time to say what was left to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Of a world. `steps`: what each does; `bad_for`: virtual seconds after which the weather is good,
+    though people may not be through."""
+
+    people: int
+    rooms: int
+    steps: int
+    bad_for: float
+
+
+LARGE = Size(people=5, rooms=2, steps=9, bad_for=60.0)
+LARGE_ONE_IN = 10
+"""Most worlds are small: for the same processor time several of them find more than one that is large,
+and the few that are have what small ones never come to (ADR 8)."""
+
+
+def size_of(seed: int) -> Size:
+    """What a seed has if nobody says otherwise."""
+    chance = dice(seed, "size")
+    if chance.randrange(LARGE_ONE_IN) == 0:
+        return LARGE
+    people, rooms = chance.choice(((3, 1), (3, 1), (4, 1), (4, 2)))
+    return Size(people=people, rooms=rooms, steps=chance.randint(1, 3), bad_for=20.0)
 
 
 @dataclass
@@ -80,14 +100,15 @@ def _without_time(frame: Frame) -> Frame:
 class Simulation:
     """Runs one seed."""
 
-    def __init__(self, seed: int, climate: Mapping[str, float]) -> None:
+    def __init__(self, seed: int, climate: Mapping[str, float], size: Size) -> None:
+        self.size = size
         self.chance = dice(seed, "journey")
         self.weather = Weather(seed, climate)
         self.network = Network(dice(seed, "network"))
         self.database = Database()
         self.totals = Totals()
         self.journey = Journey(seed, self.database, self.weather, self.totals)
-        self.agenda = Agenda()
+        self.agenda = Agenda(size.people)
         self.clock = VirtualClock()
         self.policy = Policy(
             command_rate=None, max_backlog=self.chance.choice((16_384, 65_536, 1_048_576))
@@ -108,7 +129,7 @@ class Simulation:
             nursery.start_soon(self._operate, nursery)
             nursery.start_soon(self._disturb)
             nursery.start_soon(self._clear_up)
-            people = [self._person(number) for number in range(1, PEOPLE + 1)]
+            people = [self._person(number) for number in range(1, self.size.people + 1)]
             self.journey.people = people
             with suppress(trio.Cancelled):
                 async with trio.open_nursery() as sessions:
@@ -127,7 +148,7 @@ class Simulation:
 
     def _person(self, number: int) -> Person:
         """The last two are the same user with two devices."""
-        user_number = min(number, PEOPLE - 1) if PEOPLE > 2 else number
+        user_number = min(number, self.size.people - 1)
         user_id = f"0190b000-0000-7000-8000-00000000000{user_number}"
         self.database.users.add(
             User(
@@ -169,14 +190,15 @@ class Simulation:
                 nursery.start_soon(self._live, person)
 
     async def _live(self, person: Person) -> None:
-        if person.number <= ROOMS:
+        if person.number <= self.size.rooms:
             await self._make_room(person)
         await self.agenda.ready.wait()
         for room_id in self.agenda.rooms:
             await person.enter(room_id)
-        await person.live(STEPS_AMONG_PERSONAS if self._has_personas else STEPS)
+        # What personas say takes as long again.
+        await person.live(self.size.steps * 2 // 3 if self._has_personas else self.size.steps)
         # Who goes away for good in the middle leaves no retry behind to repair anything.
-        if person.number == PEOPLE - 1 and person.chance.random() < 0.3:
+        if person.number == self.size.people - 1 and person.chance.random() < 0.3:
             with trio.move_on_after(person.chance.random() * 0.05):
                 await person.step()
             person.has_quit = True
@@ -196,7 +218,7 @@ class Simulation:
             raise AssertionError(f"no room was made: {answer}")
         self.agenda.rooms.append(answer["room"]["id"])
         self.journey.rooms.append(answer["room"]["id"])
-        if len(self.agenda.rooms) == ROOMS:
+        if len(self.agenda.rooms) == self.size.rooms:
             self.agenda.ready.set()
 
     async def _part_with(self, people: list[Person]) -> None:
@@ -259,7 +281,7 @@ class Simulation:
                 self._node.take_free_shards()
 
     async def _clear_up(self) -> None:
-        await sleep(BAD_FOR)
+        await sleep(self.size.bad_for)
         self.weather.calmed.set()
 
     # The processes
@@ -336,7 +358,8 @@ class Simulation:
 @contextmanager
 def _small_bounds(seed: int) -> Iterator[None]:
     """Half of the worlds keep and recall so little that most of it comes from the log; half replay so
-    little that many resumes are answered `reset`."""
+    little that many resumes are answered `reset`. The outbox seldom looks of
+    itself, as the durable timers do: most of a calm would be that."""
     bounds = dice(seed, "bounds")
     few = bounds.choice((3, 256))
     with (
@@ -344,14 +367,20 @@ def _small_bounds(seed: int) -> Iterator[None]:
         patch("actors.room.actor.Ring", partial(Ring, max_events=few)),
         patch("actors.room.actor.MAX_RECALLED", few),
         patch("actors.room.catch_up.PAGE_EVENTS", few),
+        patch(
+            "commands.wire_actors.OutboxDispatcher",
+            partial(OutboxDispatcher, poll_every=LOOK_EVERY),
+        ),
     ):
         yield
 
 
-def play(seed: int, climate: Mapping[str, float] = MappingProxyType({})) -> Journey:
+def play(
+    seed: int, climate: Mapping[str, float] = MappingProxyType({}), size: Size | None = None
+) -> Journey:
     """One seed from its beginning to its end; what goes wrong in it is among its troubles.
-    `climate` fixes rates of `weather.Rates` that the seed would choose."""
-    simulation = Simulation(seed, climate)
+    `climate` fixes rates of `weather.Rates`, and `size` the size, that the seed would choose."""
+    simulation = Simulation(seed, climate, size or size_of(seed))
     try:
         with _small_bounds(seed):
             return run_seeded(seed, simulation.run)

@@ -18,13 +18,13 @@ import virtual_time
 from judge import judge
 from mutants import MUTANTS, Mutant
 from play import drop, play_all
-from simulation import play
+from simulation import LARGE, play
 from trio._core import _run as scheduler
 from virtual_time import StuckError, run_seeded
 
-SEEDS = int(os.environ.get("CARAVAN_SEEDS", "300"))
+SEEDS = int(os.environ.get("CARAVAN_SEEDS", "2000"))
 PLAY = Path(__file__).with_name("play.py")
-PARTS = max(1, SEEDS // 100)
+PARTS = max(1, SEEDS // 250)
 """Of the seeds: tests of their own, so that processes can share them."""
 ONCE_BROKEN = (168, 466)
 """Seeds that found a bug when they were played first: a client left deaf, a message lost."""
@@ -51,7 +51,7 @@ def test_every_seed_keeps_the_promises(part: int) -> None:
 
 @pytest.mark.parametrize("seed", ONCE_BROKEN)
 def test_what_broke_once_stays_whole(seed: int) -> None:
-    assert judge(play(seed)) == []
+    assert judge(play(seed, size=LARGE)) == []
 
 
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS.items(), ids=list(MUTANTS))
@@ -60,7 +60,7 @@ def test_the_judge_finds(name: str, mutant: Mutant) -> None:
         found = any(
             mutant.word in problem
             for seed in mutant.seeds
-            for problem in judge(play(seed, mutant.climate))
+            for problem in judge(play(seed, mutant.climate, mutant.size))
         )
     assert found, f"{name} was not found within {mutant.within} seeds"
 

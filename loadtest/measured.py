@@ -21,7 +21,7 @@ class Timeline:
     def __init__(self, seconds: float) -> None:
         self.width = max(SHORTEST_SLOT, seconds / SLOTS)
         count = int(seconds / self.width) + 1
-        self.latencies = [Latencies(digits=2) for _ in range(count)]
+        self.latencies = [Latencies() for _ in range(count)]
         self.offered, self.received = [0] * count, [0] * count
 
     def offer(self, intended: float) -> None:

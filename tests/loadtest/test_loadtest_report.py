@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 import trio
+from hdrh.histogram import HdrHistogram
+from hypothesis import given
+from hypothesis import strategies as st
 from plays import a_wish, playing, reported
 from rich.console import Console
 from tiny_server import Faults, TinyServer
@@ -12,7 +15,14 @@ from tiny_server import Faults, TinyServer
 from loadtest.evidence import Evidence, judge
 from loadtest.html_report import html_page
 from loadtest.knee import Search, find_knee_of
-from loadtest.latencies import Latencies
+from loadtest.latencies import (
+    DIGITS,
+    LONGEST_US,
+    SHORTEST_US,
+    STEP_US,
+    STEPS_PER_SECOND,
+    Latencies,
+)
 from loadtest.measured import Measured, together
 from loadtest.plots import line_plot, number, ticks
 from loadtest.progress import watched
@@ -154,6 +164,24 @@ def test_latencies_survive_the_way_to_another_process():
     whole.add_encoded(ours.encoded())
     assert whole.count == 200
     assert whole.curve()[1][1] == pytest.approx(50, rel=0.01)
+
+
+@given(
+    st.lists(st.floats(0, 200), min_size=1, max_size=60), st.sampled_from([0.0, 50.0, 99.0, 100.0])
+)
+def test_latencies_are_those_of_an_hdr_histogram(seconds: list[float], percentile: float):
+    ours, theirs = Latencies(), HdrHistogram(SHORTEST_US, LONGEST_US, DIGITS)
+    for one in seconds:
+        ours.record(one)
+        theirs.record_value(
+            min(LONGEST_US, max(SHORTEST_US, int(one * STEPS_PER_SECOND) * STEP_US))
+        )
+    whole = Latencies()
+    whole.add_encoded(ours.encoded())
+    expected = min(LONGEST_US, theirs.get_value_at_percentile(percentile)) / 1000
+    assert ours.percentile_ms(percentile) == whole.percentile_ms(percentile)
+    assert ours.percentile_ms(percentile) == pytest.approx(expected, abs=0.01)
+    assert ours.count == whole.count == len(seconds)
 
 
 async def test_without_a_terminal_a_plain_line_comes_every_five_seconds(autojump_clock, capsys):

@@ -48,8 +48,8 @@ class Latencies:
 
     def record(self, seconds: float) -> None:
         steps = int(seconds * STEPS_PER_SECOND)
-        if not 0 <= steps <= LONGEST_STEPS:
-            steps = 0 if steps < 0 else LONGEST_STEPS
+        if not 0 < steps <= LONGEST_STEPS:
+            steps = 1 if steps <= 0 else LONGEST_STEPS
         self._counts[bucket_of(steps)] += 1
 
     @property

@@ -3,7 +3,7 @@
 Models that were trained without some hands read what those wrote: that is how strangers will be read. Over the shift
 of `addressed` that gives both gates at once, chatter answered and wishes missed, first for the n-grams in all
 languages, then for the encoder beside them in its own. --write puts the shifts whose worse gate has the most room into
-both manifests. Six minutes; the encoder's needs `make models`. No message that judges is read.
+both manifests. Twelve minutes; the encoder's needs `make models`. No message that judges is read.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from inference.encoder.encoder import load_encoder
 from inference.encoder.intents import ARTEFACT as HEADS
 from inference.encoder.intents import EncoderHeads, made_of
 from inference.reader import ModelReader
+from inference.training.encoder import heads
 from inference.training.understanding.examples import Example
 from inference.training.understanding.judging import is_answered
 from inference.training.understanding.phrasings import LANGUAGES
@@ -30,9 +31,11 @@ from inference.understanding.dialogue import odds_of
 from inference.understanding.ngrams import ARTEFACT as NGRAMS
 from inference.understanding.ngrams import NgramModel
 
-SHIFTS: Final = np.round(np.arange(-8.0, 6.01, 0.1), 1)
-NEVER: Final = -40.0
+SHIFTS: Final = np.round(np.arange(-12.0, 6.01, 0.1), 1)
+NEVER: Final = -400.0
 """A shift with which only rules answer."""
+NEAR: Final = -4.0
+"""About where it will begin: there what is read is exact, while odds far beyond are cut off (dialogue.odds_of)."""
 MOST_ANSWERED: Final = 0.02
 MOST_MISSED: Final = 0.10
 FOLDS: Final = (2,)
@@ -46,22 +49,20 @@ Margins = Any
 
 def margins_of(model: NgramModel | EncoderHeads, said: Sequence[Example]) -> Margins:
     """Where `addressed` of each stands without a shift; infinite where rules answer whatever it says."""
-    plain, never = (ModelReader([shifted(model, shift)], gazetteer()) for shift in (0.0, NEVER))
+    plain, never = (ModelReader([shifted(model, shift)], gazetteer()) for shift in (NEAR, NEVER))
     return np.array(
         [
             np.inf
             if is_answered(never.read_sync(one.text, one.setting))
             # (The reader takes the mean of two log odds, of which the shift is added to one.)
-            else 2.0 * odds_of(plain.read_sync(one.text, one.setting).addressed)
+            else 2.0 * odds_of(plain.read_sync(one.text, one.setting).addressed) - NEAR
             for one in said
         ]
     )
 
 
 def shifted(model: NgramModel | EncoderHeads, shift: float) -> NgramModel | EncoderHeads:
-    if isinstance(model, NgramModel):
-        return replace(model, shift=shift)
-    return replace(model, meant=replace(model.meant, shift=shift))
+    return replace(model, shift=shift)
 
 
 def curve(margins: Margins, chatter: Any) -> Any:
@@ -92,8 +93,6 @@ def ngrams_without(fold: int, count: int) -> NgramModel:
 
 
 def heads_without(fold: int, count: int, beside: NgramModel) -> EncoderHeads:
-    from inference.training.encoder import heads
-
     trained = heads.english(count, part="train", seed=1, fold=fold)
     encoder = load_encoder(models_folder() / "encoder")
     return made_of(heads.fit(trained), heads.manifest_of(count), encoder=encoder, ngrams=beside)
@@ -117,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--examples", type=int, default=220_000, help="that n-grams learn from")
-    parser.add_argument("--english", type=int, default=30_000, help="that heads learn from")
+    parser.add_argument("--english", type=int, default=heads.EXAMPLES, help="that heads learn from")
     parser.add_argument("--held", type=int, default=8_000, help="that are read")
     chosen = parser.parse_args(arguments)
     from inference.training.understanding.ngrams import generated

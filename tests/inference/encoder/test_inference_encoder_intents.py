@@ -2,14 +2,15 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from inference.encoder.encoder import Encoded, EncoderMissing, load_encoder
-from inference.encoder.intents import ARTEFACT, EncoderHeads, MeantHead, load_heads
+from inference.encoder.intents import ARTEFACT, EncoderHeads, load_heads
+from inference.encoder.token_head import TokenHead, head_of
 from inference.understanding.dialogue import odds_of
 from inference.understanding.intents import SETTING_FEATURES
 from inference.understanding.ngrams import ModelDamaged, load_ngrams
@@ -30,28 +31,36 @@ class Pointing:
         return Encoded(emb, emb[None], ((0, 1),))
 
 
-ABOUT = WIDTH + len(SETTING_FEATURES)
-SILENT = MeantHead(
-    inner=np.zeros((2, ABOUT), np.float32),
-    inner_biases=np.zeros(2, np.float32),
-    outer=np.zeros(2, np.float32),
-    bias=0.0,
-    share=1.0,
-    shift=0.0,
-)
-"""Has nothing to say of whom a message is for."""
+FILTERS, HIDDEN = 2, 4
+ABOUT = 2 * FILTERS + WIDTH + len(SETTING_FEATURES)
 
 
-def heads(share: float, *, says: int = 0) -> EncoderHeads:
-    weights = np.zeros((len(INTENTS), WIDTH + len(SETTING_FEATURES)), np.float32)
-    weights[says, 0] = 5.0
+def head() -> TokenHead:
+    """Has nothing to say."""
+    return TokenHead(
+        middle=np.zeros(WIDTH, np.float32),
+        spread=np.ones(WIDTH, np.float32),
+        filters=np.zeros((1, 3 * WIDTH, FILTERS), np.float32),
+        filter_biases=np.zeros((1, 1, FILTERS), np.float32),
+        attention=np.zeros((1, FILTERS, 1), np.float32),
+        inner=np.zeros((1, ABOUT, HIDDEN), np.float32),
+        inner_biases=np.ones((1, 1, HIDDEN), np.float32),
+        outer=np.zeros((1, HIDDEN, 1 + len(INTENTS)), np.float32),
+        outer_biases=np.zeros((1, 1, 1 + len(INTENTS)), np.float32),
+    )
+
+
+def heads(share: float, *, says: int = 0, says_meant: float = 0.0) -> EncoderHeads:
+    speaking = head()
+    speaking.outer[0, 0, 1 + says] = 20.0
+    speaking.outer[0, 1, 0] = says_meant
     return EncoderHeads(
         encoder=Pointing(),  # type: ignore[arg-type]
         ngrams=load_ngrams(),
-        weights=weights,
-        biases=np.zeros(len(INTENTS), np.float32),
+        head=speaking,
         share=share,
-        meant=SILENT,
+        meant_share=2.0,
+        shift=-1.0 if says_meant else 0.0,
         version="test",
         languages=frozenset({"en"}),
     )
@@ -80,23 +89,17 @@ def test_the_share_says_whose_word_counts():
 def test_whom_it_is_meant_for_is_the_ngrams_word_and_what_the_encoder_adds():
     for people in (1, 4):
         setting = Setting(people=people)
-        ours = heads(1.0).scores("anyone hungry", setting).addressed
         theirs = load_ngrams().scores("anyone hungry", setting).addressed
-        assert ours == pytest.approx(theirs)
-        # Rectified: the first hidden one says 3, the second nothing.
-        inner = np.zeros((2, ABOUT), np.float32)
-        inner[:, 0] = 0.75, -0.75  # of four
-        outer = np.array([0.5, 9.0], np.float32)
-        speaking = replace(SILENT, inner=inner, outer=outer, bias=0.25, share=2.0, shift=-1.0)
-        ours = replace(heads(1.0), meant=speaking).scores("anyone hungry", setting).addressed
-        assert odds_of(ours) == pytest.approx(odds_of(theirs) + 2.0 * (1.5 + 0.25) - 1.0)
+        assert heads(1.0).scores("anyone hungry", setting).addressed == pytest.approx(theirs)
+        ours = heads(1.0, says_meant=1.75).scores("anyone hungry", setting).addressed
+        assert odds_of(ours) == pytest.approx(odds_of(theirs) + 2.0 * 1.75 - 1.0)
 
 
 def test_the_setting_moves_the_encoders_head():
     model = heads(1.0)
-    weights = model.weights.copy()
-    weights[INTENTS.index("refine"), WIDTH + SETTING_FEATURES.index("asked dates")] = 50.0
-    model = replace(model, weights=weights)
+    asked = 2 * FILTERS + WIDTH + SETTING_FEATURES.index("asked dates")
+    model.head.inner[0, asked, 2] = 5.0
+    model.head.outer[0, 2, 1 + INTENTS.index("refine")] = 20.0
     scores = model.scores("in march", Setting(asked="dates"))
     assert INTENTS[int(np.argmax(scores.intents))] == "refine"
 
@@ -118,11 +121,15 @@ def test_damaged_heads_are_refused(tmp_path: Path):
 
 def test_the_committed_heads_fit_the_encoder_and_the_settings():
     manifest = json.loads((ARTEFACT / "manifest.json").read_bytes())
-    with np.load(ARTEFACT / manifest["file"]) as arrays:
-        assert arrays["weights"].shape == (len(INTENTS), 384 + len(SETTING_FEATURES))
-        assert arrays["biases"].shape == (len(INTENTS),)
-        assert arrays["meant_inner"].shape[1] == 384 + len(SETTING_FEATURES)
-        assert np.isfinite(arrays["meant_inner"]).all()
+    packed = ARTEFACT / manifest["file"]
+    assert packed.stat().st_size <= 2 << 20
+    with np.load(packed) as arrays:
+        head = head_of(arrays)
+    filters = head.filters.shape[2]
+    assert head.filters.shape[1] == 3 * 384
+    assert head.inner.shape[1] == 2 * filters + 384 + len(SETTING_FEATURES)
+    assert head.outer.shape[2] == 1 + len(INTENTS)
+    assert all(np.isfinite(getattr(head, one.name)).all() for one in fields(head))
 
 
 @pytest.mark.skipif(not (MODELS / "encoder").exists(), reason="`make models` was not called here")

@@ -3,7 +3,7 @@
 Models that were trained without some hands read what those wrote: that is how strangers will be read. Over the shift
 of `addressed` that gives both gates at once, chatter answered and wishes missed, first for the n-grams in all
 languages, then for the encoder beside them in its own. --write puts the shifts whose worse gate has the most room into
-both manifests. Twelve minutes; the encoder's needs `make models`. No message that judges is read.
+both manifests. Half an hour; the encoder's needs `make models`. No message that judges is read.
 """
 
 import argparse
@@ -38,7 +38,7 @@ NEAR: Final = -4.0
 """About where it will begin: there what is read is exact, while odds far beyond are cut off (dialogue.odds_of)."""
 MOST_ANSWERED: Final = 0.02
 MOST_MISSED: Final = 0.10
-FOLDS: Final = (2,)
+FOLDS: Final = (2, 0)
 """Of the hands: those that are left out in turns."""
 TEMPERATURE: Final = 1.0
 """Of intents: they do not move `addressed` much, and hands of their own would be needed for it."""

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from actors.booking.attempts import note_attempt
 from actors.booking.moves import ask_after_hold, first_expiry, ready, resplit
+from actors.booking.payment_sights import decline
 from actors.booking.payments import (
     call_authorise,
-    decline,
     is_being_taken,
     is_dead,
     is_held,

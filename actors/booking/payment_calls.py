@@ -14,15 +14,8 @@ from actors.booking.calls import (
     Refund,
 )
 from actors.booking.moves import manual
-from actors.booking.payments import (
-    PaymentCall,
-    decline,
-    doubt,
-    is_replayable,
-    lose,
-    observe,
-    refunded,
-)
+from actors.booking.payment_sights import decline, lose, observe, refunded
+from actors.booking.payments import PaymentCall, doubt, is_replayable
 from actors.booking.state import TERMINAL, Payment
 from actors.booking.steps import (
     CallOutcome,

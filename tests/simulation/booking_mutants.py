@@ -20,6 +20,7 @@ from actors.booking import (
     machine,
     ordering,
     orders,
+    payment_sights,
     payments,
     pricing,
     resplitting,
@@ -207,7 +208,7 @@ def not_posted() -> Patches:
 
 def holds_not_let_go() -> Patches:
     """What was reserved stays written down as reserved."""
-    yield payments, "post_let_go", lambda *args: None
+    yield payment_sights, "post_let_go", lambda *args: None
 
 
 def said_too_early() -> Patches:
@@ -223,7 +224,7 @@ def said_too_early() -> Patches:
 
 def money_kept() -> Patches:
     """Nothing is ever left to be given back."""
-    for module in (payments, ordering):
+    for module in (payments, payment_sights, ordering):
         yield module, "left_to_refund", lambda *args: 0
 
 

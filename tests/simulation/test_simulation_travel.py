@@ -63,6 +63,11 @@ def test_every_seed_keeps_the_promises(part: int) -> None:
     assert [name for name in HAPPENED if not totals[name]] == []
 
 
+def test_a_right_to_cancel_that_has_ended_meanwhile_makes_no_other_room() -> None:
+    """Seed 3952 prices a room minutes after the time until which it was free to cancel."""
+    assert judge(play(3952)) == []
+
+
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS.items(), ids=list(MUTANTS))
 def test_the_judge_finds(name: str, mutant: Mutant) -> None:
     with mutant.broken():

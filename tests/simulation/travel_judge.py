@@ -237,8 +237,9 @@ def _names(offers: Sequence[SupplierOffer]) -> frozenset[tuple[str, bytes]]:
     return frozenset((one.supplier, bytes(one.token)) for one in offers)
 
 
-def _means(offer: SupplierOffer) -> object:
-    """What a traveller would call the same."""
+def _means(offer: SupplierOffer, at: int = 0) -> object:
+    """What a traveller would call the same, at that moment of business time (milliseconds): a right to
+    cancel that has ended is none."""
     details = offer.details
     if isinstance(details, FlightDetails):
         flights = [
@@ -248,7 +249,7 @@ def _means(offer: SupplierOffer) -> object:
         ]
         return (*flights, details.checked_bags or 0, details.is_refundable or False)
     room = (details.name, details.room, details.board, details.check_in, details.check_out)
-    return (*room, details.free_until is None)
+    return (*room, details.free_until is not None and details.free_until > at)
 
 
 # 5. A price is the machine's.
@@ -267,7 +268,8 @@ def _price(priced: Repriced, call: Call, journey: Journey) -> Iterator[str]:
     if row is None:
         yield "was told the price of an offer that was not stored"
         return
-    if _means(source) != _means(row.source):
+    at = told[-1].moment.business
+    if _means(source, at) != _means(row.source, at):
         yield f"was told the price of something else than {row.id}"
     before = row.source.total
     if priced.previous != (None if before == source.total else before):

@@ -161,6 +161,19 @@ def test_a_bare_answer_is_what_was_asked_for_whatever_a_model_says(
     assert read.addressed > 0.8
 
 
+def test_whoever_surely_talks_to_people_answers_no_persona() -> None:
+    """What was asked is talked over too: "sunday's the grandkids' rugby" is no date to travel on."""
+    text, asked = "sunday's the grandkids' rugby", Setting(people=4, asked="dates", last="human")
+    sure = reader(FixedModel(likely("human_chatter", 0.999, addressed=0.001)))
+    assert sure.read_sync(text, asked).addressed < 0.01
+    unsure = reader(FixedModel(likely("human_chatter", 0.95, addressed=0.05)))
+    assert unsure.read_sync(text, asked).addressed > 0.8
+    alone = Setting(people=1, asked="dates", last="persona")
+    assert sure.read_sync(text, alone).addressed > 0.8
+    called = Setting(people=4, addressed=True, asked="dates", last="persona")
+    assert sure.read_sync(text, called).addressed > 0.8
+
+
 @pytest.mark.parametrize(
     ("asked", "text"),
     [

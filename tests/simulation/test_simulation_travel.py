@@ -24,6 +24,9 @@ from travel_weather import RULES
 SEEDS = int(os.environ.get("CARAVAN_SEEDS", "100"))
 PARTS = max(1, SEEDS // 100)
 """Of the seeds: tests of their own, so that processes can share them."""
+ONCE_MISJUDGED = (3952, 7141)
+"""Seeds in which nothing was wrong: a room is priced after the time until which it was free to cancel; somebody
+searches in the very moment in which the suppliers end."""
 HERE = Path(__file__).parent
 HAPPENED = (
     "searches",
@@ -63,9 +66,9 @@ def test_every_seed_keeps_the_promises(part: int) -> None:
     assert [name for name in HAPPENED if not totals[name]] == []
 
 
-def test_a_right_to_cancel_that_has_ended_meanwhile_makes_no_other_room() -> None:
-    """Seed 3952 prices a room minutes after the time until which it was free to cancel."""
-    assert judge(play(3952)) == []
+@pytest.mark.parametrize("seed", ONCE_MISJUDGED)
+def test_what_is_right_is_not_called_wrong(seed: int) -> None:
+    assert judge(play(seed)) == []
 
 
 @pytest.mark.parametrize(("name", "mutant"), MUTANTS.items(), ids=list(MUTANTS))

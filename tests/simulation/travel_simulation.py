@@ -201,7 +201,8 @@ class Simulation:
     async def _ask(self, call: Call, asked: Any, patience: float | None) -> None:
         self.ledger.calls.append(call)
         call.began, call.began_at = self.ledger.number(), trio.current_time()
-        call.is_away = self._is_away
+        # (They may be gone before the task that looks after them knows.)
+        call.is_away = self._is_away or self._era.cancel_called
         token = CALL.set(call)
         with trio.move_on_after(float("inf") if patience is None else patience):
             try:

@@ -14,6 +14,8 @@ from typing import Final
 import structlog
 import trio
 
+from core.one_thread import ONE_THREAD
+
 PAUSE_ABOVE: Final = 0.020
 GO_ON_BELOW: Final = 0.010
 """Seconds of the loop's wake-up p99. In between all stays as it is."""
@@ -22,17 +24,6 @@ LOOKS_EVERY: Final = 0.25
 NICENESS: Final = 19
 MOST_SAID: Final = 2_000
 """Bytes of what it last said on standard error, for who looks why it failed."""
-
-ONE_THREAD: Final = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    ),
-    "1",
-)
 
 NOT_INSTALLED: Final = "the training group is not installed ({names})"
 

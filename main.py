@@ -2,7 +2,11 @@
 
 import sys
 
-from commands.command_line import main
+from commands.one_thread import take_one_thread
+
+take_one_thread()
+
+from commands.command_line import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

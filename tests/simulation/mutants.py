@@ -326,7 +326,7 @@ def unannounced() -> Patches:
 
 MUTANTS: Mapping[str, Mutant] = {
     "late_to_an_answer": Mutant(late_to_an_answer, 60, "which had not begun", seen_by=5),
-    "answered_twice": Mutant(answered_twice, 150, "is stored 2 times", {"turn": 0.15}, seen_by=5),
+    "answered_twice": Mutant(answered_twice, 150, "is stored 2 times", {"turn": 0.15}, seen_by=21),
     "speechless_after_a_crash": Mutant(
         speechless_after_a_crash,
         60,
@@ -340,7 +340,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "ack_before_commit": Mutant(ack_before_commit, 20, "was acked at", seen_by=2),
     "no_dedupe": Mutant(no_dedupe, 20, "is stored 2 times"),
     "burnt_seq": Mutant(burnt_seq, 20, "not 1..n", seen_by=1),
-    "forgotten_join": Mutant(forgotten_join, 120, "is deaf", {"coup": 0.3, "cut": 0.5}, seen_by=3),
+    "forgotten_join": Mutant(forgotten_join, 120, "is deaf", {"coup": 0.3, "cut": 0.5}, seen_by=31),
     "deaf_after_a_crash": Mutant(
         deaf_after_a_crash,
         120,
@@ -358,10 +358,10 @@ MUTANTS: Mapping[str, Mutant] = {
         seen_by=10,
         size=LARGE,
     ),
-    "lost_broadcast": Mutant(lost_broadcast, 20, "and not", seen_by=3),
+    "lost_broadcast": Mutant(lost_broadcast, 20, "and not", seen_by=2),
     "restart_without_reload": Mutant(restart_without_reload, 50, "two owners", size=LARGE),
     "event_before_ok": Mutant(event_before_ok, 10, "before the answer"),
-    "removed_listen_on": Mutant(removed_listen_on, 50, "without being a member", seen_by=3),
+    "removed_listen_on": Mutant(removed_listen_on, 60, "without being a member", seen_by=14),
     "trusted_silence": Mutant(
         trusted_silence,
         120,
@@ -373,14 +373,14 @@ MUTANTS: Mapping[str, Mutant] = {
     "replay_from_one_later": Mutant(replay_from_one_later, 15, "and not", seen_by=1),
     "invited_twice": Mutant(invited_twice, 30, "came twice", seen_by=1),
     "given_up": Mutant(given_up, 10, "never came"),
-    "outbox_moves_first": Mutant(outbox_moves_first, 30, "never came", seen_by=8),
-    "answers_overtake": Mutant(answers_overtake, 60, "was answered", seen_by=19),
+    "outbox_moves_first": Mutant(outbox_moves_first, 30, "never came", seen_by=4),
+    "answers_overtake": Mutant(answers_overtake, 100, "was answered", seen_by=37),
     "rooms_made_twice": Mutant(rooms_made_twice, 30, "rooms were made", seen_by=6),
     "judged_while_recovering": Mutant(
         judged_while_recovering,
-        80,
+        100,
         "",
         {"flush": 0.7, "turn": 0.0, "cut": 0.0, "end": 0.0},
-        seen_by=3,
+        seen_by=36,
     ),
 }

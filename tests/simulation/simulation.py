@@ -45,7 +45,7 @@ class Size:
 
 
 LARGE = Size(people=5, rooms=2, steps=9, bad_for=60.0)
-LARGE_ONE_IN = 10
+LARGE_ONE_IN = 20
 """Most worlds are small: for the same processor time several of them find more than one that is large,
 and the few that are have what small ones never come to (ADR 8)."""
 
@@ -55,8 +55,8 @@ def size_of(seed: int) -> Size:
     chance = dice(seed, "size")
     if chance.randrange(LARGE_ONE_IN) == 0:
         return LARGE
-    people, rooms = chance.choice(((3, 1), (3, 1), (4, 1), (4, 2)))
-    return Size(people=people, rooms=rooms, steps=chance.randint(1, 3), bad_for=20.0)
+    people = chance.choice((3, 3, 3, 4))
+    return Size(people=people, rooms=1, steps=chance.randint(1, 2), bad_for=12.0)
 
 
 @dataclass

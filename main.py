@@ -6,6 +6,7 @@ from commands.one_thread import take_one_thread
 
 take_one_thread()
 
+# (Below, because it imports numpy, which looks for its number of threads then and never again.)
 from commands.command_line import main  # noqa: E402
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Fit the encoder's heads: `python -m inference.training.encoder.heads [--examples 60000]`.
+"""Fit the encoder's heads: `python -m inference.training.encoder.heads [--examples 75000]`.
 
 On what the quantised encoder says of generated English examples (torch): its tokens in the middle layer tell intents and whether a
-message is meant for a persona (`token_head.py`). Seven minutes, five of them the encoder's; 620 MB. How much they count beside the
+message is meant for a persona (`token_head.py`). Seven minutes, most of them the encoder's. How much they count beside the
 n-grams was chosen on phrasings left out. MiniLM reads English; for the other languages the n-grams alone are better. Where
 `addressed` begins is then chosen by `threshold.py`.
 """
@@ -28,7 +28,7 @@ from protocol.understanding import INTENTS, Language
 if TYPE_CHECKING:
     from inference.training.encoder.token_head import Messages
 
-EXAMPLES: Final = 60_000
+EXAMPLES: Final = 75_000
 MEMBERS: Final = 2
 SHARE: Final = 0.5
 MEANT_SHARE: Final = 2.0

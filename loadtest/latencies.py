@@ -85,10 +85,15 @@ class Latencies:
         return data
 
     def add_encoded(self, data: bytes) -> None:
-        """Add what another process recorded."""
-        for recorded in HdrHistogram.decode(data).get_recorded_iterator():
-            steps = int(recorded.value_iterated_to) // STEP_US
-            self._counts[bucket_of(steps)] += int(recorded.count_at_value_iterated_to)
+        """Add what another process recorded. An HDR histogram of these limits counts in the same
+        buckets, in the same order: its own iterators take 50 ms to walk over them."""
+        counts = np.ctypeslib.as_array(HdrHistogram.decode(data).counts)
+        for bucket in np.flatnonzero(counts).tolist():
+            self._counts[bucket] += int(counts[bucket])
+
+    def add(self, other: "Latencies") -> None:
+        view = self._view()
+        view += other._view()
 
     def _view(self) -> NDArray[Any]:
         return np.frombuffer(self._counts, np.uint32)

@@ -284,7 +284,7 @@ def _together(rounds: Iterable[Measured], name: str) -> Latencies:
     whole = Latencies()
     for one in rounds:
         if name in one.apart:
-            whole.add_encoded(one.apart[name].encoded())
+            whole.add(one.apart[name])
     return whole
 
 

@@ -236,7 +236,6 @@ class Play:
         for session, pending in self._open.values():
             session.forget(pending)
         self._open.clear()
-        gc.unfreeze()
         self.measured.count(DISCONNECTED, len(self.away.keys() - self.excused))
         await self._link.send(
             {

@@ -19,7 +19,6 @@ def _as_before() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
-    gc.unfreeze()
 
 
 def test_what_stays_is_not_looked_at_again() -> None:

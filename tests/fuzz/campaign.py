@@ -13,7 +13,6 @@ import trio
 import trio.testing
 from cases import Case
 from frame_oracle import Broken, Oracle
-from machine_speed import garbage_of_others_ignored
 from memory_gateway import MemoryGateway
 
 from gateways.client.policy import Policy
@@ -99,8 +98,7 @@ def run(cases: Iterable[Case], *, count: int) -> Tally:
         if broken is not None:
             raise broken
 
-    with garbage_of_others_ignored():
-        trio.run(main, clock=clock)
+    trio.run(main, clock=clock)
     return tally
 
 

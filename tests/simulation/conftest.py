@@ -11,9 +11,6 @@ def _collecting_seldom() -> Iterator[None]:
     """A world leaves circles of objects behind when it ends, not while it lasts: to look for them as often
     as usual takes a tenth of the time."""
     usual = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     yield
     gc.set_threshold(*usual)
-    gc.unfreeze()

@@ -7,6 +7,17 @@ from typing import Any
 
 from core.ports.message_log import Append, LogRow, MembershipChange, PersonaChange, Redaction
 from storage.months import Month
+from storage.postgres.binary import (
+    BYTEA,
+    INT2,
+    INT4,
+    INT8,
+    bigint,
+    integers,
+    strings,
+    texts,
+    uuids,
+)
 from storage.sharding import shard_of
 
 Columns = list[list[Any]]
@@ -50,6 +61,32 @@ def _values(append: Append, row: LogRow) -> tuple[object, ...]:
         shard_of(append.room_id),
         append.fence,
     )
+
+
+def binary(arguments: Sequence[Any]) -> list[bytes]:
+    """The insert's arguments: a leaf's columns, shards, fences and how many rows. Raises `ValueError`,
+    `TypeError`, `AttributeError` or `struct.error` for values that are none of their type."""
+    tenants, rooms, seqs, times, kinds, senders, clients, messages, targets, bodies, *rest = (
+        arguments
+    )
+    row_shards, row_fences, shards, fences, count = rest
+    return [
+        integers(INT4, tenants),
+        uuids(rooms),
+        integers(INT8, seqs),
+        integers(INT8, times),
+        integers(INT2, kinds),
+        texts(senders),
+        uuids(clients),
+        uuids(messages),
+        integers(INT8, targets),
+        strings(BYTEA, bodies),
+        integers(INT4, row_shards),
+        integers(INT8, row_fences),
+        integers(INT4, shards),
+        integers(INT8, fences),
+        bigint(count),
+    ]
 
 
 def fences(appends: Sequence[Append]) -> Columns:

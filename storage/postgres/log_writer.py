@@ -1,5 +1,6 @@
 """Writes a batch of appends: one transaction for all that may be stored. Runs in the asyncio thread."""
 
+import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -111,6 +112,19 @@ async def store(connection: Connection, appends: Sequence[Append]) -> list[Outco
             break
         flush.refuse(culprits)
     return flush.outcomes
+
+
+def usual_statement(appends: Sequence[Append]) -> tuple[str, list[bytes]] | None:
+    """SQL and binary parameters of the one statement that stores them all, if that is one and they
+    can be parameters; `store` does the others, and finds out whom to blame."""
+    try:
+        statements = list(_statements(appends))
+        if len(statements) != 1:
+            return None
+        [(sql, arguments)] = statements
+        return sql, log_columns.binary(arguments)
+    except (ValueError, TypeError, AttributeError, struct.error):
+        return None
 
 
 async def ensure_leaves(connection: Connection, months: Sequence[Month]) -> None:

@@ -18,6 +18,7 @@ from storage.history_pages import window
 from storage.months import Month
 from storage.postgres import log_reader, log_writer
 from storage.postgres.identifiers import is_uuid
+from storage.postgres.loop_connection import LoopConnection
 from storage.postgres.pool import COMMAND_WITHIN, Database, OwnConnection
 
 MONTHS_AHEAD: Final = 2
@@ -32,8 +33,9 @@ log = structlog.get_logger()
 class PostgresMessageLog:
     """Implements `core.ports.message_log.MessageLog`.
 
-    Owns: the queue of appends, and the connection that writes them: a flush does not queue behind
-    reads. Borrows: the database and the clock, which outlive it. `on_stored` is called in the trio
+    Owns: the queue of appends, and the connections that write them: a flush does not queue behind
+    reads. What a room appends usually is one statement, and goes over one that the loop waits for
+    itself; the rest, and what that one refuses, over another (ADR 21). Borrows: the database and the clock, which outlive it. `on_stored` is called in the trio
     thread after each flush that stored something: the outbox has news.
     """
 
@@ -50,6 +52,7 @@ class PostgresMessageLog:
         self._database, self._clock = database, clock
         self._on_stored = on_stored
         self._queue = AppendQueue() if queue is None else queue
+        self._usual_writer = LoopConnection(database.dsn, command_within=COMMAND_WITHIN)
         self._is_stopping = False
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -71,6 +74,7 @@ class PostgresMessageLog:
             finally:
                 self._is_stopping = True
                 await self._drain()
+                self._usual_writer.close()
 
     async def _flush(self) -> None:
         """Shielded: a batch half reported would be a lie to its rooms."""
@@ -83,13 +87,20 @@ class PostgresMessageLog:
 
     async def _stored(self, appends: Sequence[Append]) -> Sequence[Outcome]:
         try:
-            return await self._writer.call(log_writer.store, appends)
+            return await self._store(appends)
         except Unavailable as error:
             log.warning("message_log.unknown", appends=len(appends), cause=repr(error.__cause__))
         except Exception as error:
             # Not one that we know how to pin on an append. Its text may quote a message.
             log.error("message_log.failed", appends=len(appends), error=type(error).__name__)
         return [Outcome.UNKNOWN] * len(appends)
+
+    async def _store(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+        """Raises `Unavailable`: nobody knows what was stored, and what else the writer raises."""
+        usual = log_writer.usual_statement(appends)
+        if usual is not None and await self._usual_writer.execute(*usual):
+            return [Outcome.STORED] * len(appends)
+        return await self._writer.call(log_writer.store, appends)
 
     async def _drain(self) -> None:
         give_up_at = trio.current_time() + DRAINED_WITHIN
@@ -168,5 +179,5 @@ class PostgresMessageLog:
         )
 
     def statistics(self) -> Mapping[str, int | float]:
-        """The queue's, see `AppendQueue.statistics`."""
-        return self._queue.statistics()
+        """The queue's, see `AppendQueue.statistics`, and `usual_batches`: those of one statement."""
+        return {**self._queue.statistics(), "usual_batches": self._usual_writer.executed}

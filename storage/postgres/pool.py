@@ -10,6 +10,7 @@ import trio
 
 from core.errors import Unavailable
 from storage.asyncio_bridge import AsyncioBridge
+from storage.postgres.binary import uuid
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -188,15 +189,8 @@ def is_away(error: Exception) -> bool:
 async def prepare(connection: Connection) -> None:
     """Decide once how values look in Python: a uuid is a lower-case `str`."""
     await connection.set_type_codec(
-        "uuid", schema="pg_catalog", encoder=_uuid_bytes, decoder=_uuid_text, format="binary"
+        "uuid", schema="pg_catalog", encoder=uuid, decoder=_uuid_text, format="binary"
     )
-
-
-def _uuid_bytes(text: str) -> bytes:
-    raw = bytes.fromhex(text.replace("-", ""))
-    if len(raw) != 16:
-        raise ValueError("not a uuid")
-    return raw
 
 
 def _uuid_text(raw: bytes) -> str:

@@ -1,6 +1,6 @@
 """The message log in two worlds, memory and PostgreSQL, with the same handles for faults."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -16,7 +16,7 @@ from storage.memory.leases import MemoryLeases
 from storage.memory.message_log import Fault, FaultPlan, MemoryMessageLog
 from storage.postgres import log_writer
 from storage.postgres.message_log import PostgresMessageLog
-from storage.postgres.pool import Connection, Database, OwnConnection
+from storage.postgres.pool import Connection, Database
 from storage.postgres.shards import PostgresLeases
 from storage.sharding import shard_of
 
@@ -185,7 +185,8 @@ class PostgresWorld:
         self.faults: list[Fault] = []
         self.leases = PostgresLeases(database, node="tested")
         self._database = database
-        self.log = PostgresMessageLog(_Losing(database, self), clock, queue=queue)
+        self.log = _LosingLog(database, clock, queue=queue)
+        self.log.world = self
 
     async def members(self, room_id: str) -> dict[str, str]:
         rows = await self._fetch("SELECT user_id, role FROM membership WHERE room_id = $1", room_id)
@@ -255,36 +256,22 @@ class PostgresWorld:
         return self._database._bridge
 
 
-class _Losing(Database):
-    """The database as a bad network shows it to the log's writer."""
+class _LosingLog(PostgresMessageLog):
+    """The log of a server whose network is bad."""
 
-    def __init__(self, database: Database, world: PostgresWorld) -> None:
-        self._database, self._world = database, world
+    world: PostgresWorld
 
-    async def call(self, fn: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
-        return await self._database.call(fn, *args, **kwargs)
-
-    @asynccontextmanager
-    async def own_connection(self, **options: Any) -> AsyncIterator[OwnConnection]:
-        async with self._database.own_connection(**options) as own:
-            yield _LosingConnection(own, self._world)
-
-
-class _LosingConnection(OwnConnection):
-    def __init__(self, own: OwnConnection, world: PostgresWorld) -> None:
-        self._own, self._world = own, world
-
-    async def call(self, fn: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
-        fault = self._world.faults.pop(0) if self._world.faults else Fault.NONE
+    async def _store(self, appends: Sequence[Append]) -> Sequence[Outcome]:
+        fault = self.world.faults.pop(0) if self.world.faults else Fault.NONE
         if fault is Fault.LOST_BEFORE:
             raise Unavailable
         if fault is Fault.FENCE_LOST:
-            for room_id in {append.room_id for append in args[0]}:
-                await self._world.take_shard(room_id)
-        result = await self._own.call(fn, *args, **kwargs)
+            for room_id in {append.room_id for append in appends}:
+                await self.world.take_shard(room_id)
+        outcomes = await super()._store(appends)
         if fault is Fault.LOST_AFTER:
             raise Unavailable
-        return result
+        return outcomes
 
 
 async def fetch(connection: Connection, sql: str, *args: object) -> list[Any]:

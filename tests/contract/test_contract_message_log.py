@@ -38,6 +38,7 @@ from storage.append_queue import AppendQueue
 from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.message_log import Fault
 from storage.postgres.embedded import Embedded
+from storage.postgres.loop_connection import LoopConnection
 from storage.postgres.pool import Database
 
 STORED, FENCED, DUPLICATE = Outcome.STORED, Outcome.FENCED, Outcome.DUPLICATE
@@ -51,7 +52,9 @@ async def memory_world() -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def postgres_world(server: Embedded | Given) -> AsyncIterator[World]:
+async def postgres_world(
+    server: Embedded | Given, *, is_asyncpg_alone: bool = False
+) -> AsyncIterator[World]:
     async with (
         AsyncioBridge() as bridge,
         fresh_dsn(server, bridge) as dsn,
@@ -59,6 +62,8 @@ async def postgres_world(server: Embedded | Given) -> AsyncIterator[World]:
         trio.open_nursery() as nursery,
     ):
         world = PostgresWorld(database, FixedClock(), _queue())
+        if is_asyncpg_alone:
+            world.log._usual_writer = LoopConnection("nowhere", command_within=1)
         await nursery.start(world.leases.run)
         yield world
         nursery.cancel_scope.cancel()
@@ -68,13 +73,14 @@ def _queue() -> AppendQueue:
     return AppendQueue(max_rows=100, max_batch_rows=10)
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "postgres by asyncpg alone"])
 async def idle_world(
     request: pytest.FixtureRequest, postgres_server: Embedded | Given
 ) -> AsyncIterator[World]:
     """Its log's writer is not running yet."""
-    opened = memory_world() if request.param == "memory" else postgres_world(postgres_server)
-    async with opened as world:
+    is_alone = request.param == "postgres by asyncpg alone"
+    postgres = postgres_world(postgres_server, is_asyncpg_alone=is_alone)
+    async with memory_world() if request.param == "memory" else postgres as world:
         yield world
 
 

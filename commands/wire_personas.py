@@ -11,6 +11,7 @@ import trio
 from actors.persona.actor import PersonaKind
 from actors.persona.line import Trend
 from actors.persona.ports import PersonaPorts
+from commands.beside_the_loop import in_slices
 from commands.garbage import loading_for_good
 from commands.late_recommender import LateRecommender
 from commands.wire_chat_model import ServedChatModel
@@ -248,7 +249,9 @@ def _tower() -> Tower | None:
 
 
 def _places() -> tuple[Gazetteer, Mapping[Iata, Place]]:
-    """All of them, and destinations by the code of their city. About a second, in a thread."""
-    found = list(entries(PLACES.read_bytes()))
+    """All of them, and destinations by the code of their city. Two seconds, in a thread."""
+    found = list(in_slices(entries(PLACES.read_bytes())))
     destinations = [entry.place for entry in found if entry.place.kind == "destination"]
-    return Gazetteer(found), {place.iata: place for place in destinations if place.iata}
+    return Gazetteer(found, slices=in_slices), {
+        place.iata: place for place in destinations if place.iata
+    }

@@ -5,12 +5,13 @@ language's atlas come before those of others, destinations before cities of the 
 before the smaller.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from itertools import chain
+from typing import Any, Final, Protocol
 
 from inference.understanding.folding import Token, fold, words_of
-from inference.understanding.regions import countries, regions
+from inference.understanding.regions import Region, countries, regions
 from inference.understanding.towns import is_town
 from inference.understanding.word_lists import COMMON
 from protocol.travel import Place
@@ -25,6 +26,7 @@ MIN_FORGIVEN: Final = 6
 MIN_FORGIVEN_TWICE: Final = 10
 
 Name = tuple[str, ...]
+Slices = Callable[[Iterable[Any]], Iterable[Any]]
 
 
 class Entry(Protocol):
@@ -144,17 +146,21 @@ _ALIASES: Final = {
 
 
 class Gazetteer:
-    """Names of places. Owns: its index, which never changes."""
+    """Names of places. Owns: its index, which never changes.
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    `slices`: what is worked through goes through this, which may rest between two.
+    """
+
+    def __init__(self, entries: Iterable[Entry], *, slices: Slices = iter) -> None:
         self._names: dict[str, dict[Name, Known]] = {}
         self._codes: dict[str, Known] = {}
         self._slips: dict[str, set[str]] = {}
         self._gateways: dict[str, Known] = {}
         by_english: dict[str, Known] = {}
-        for entry in entries:
+        for entry in slices(entries):
             self._take(entry, by_english)
-        self._take_wide(by_english)
+        for region in slices(chain(regions(), countries())):
+            self._take_wide(region, by_english)
         self._gateways.clear()
         for alias, english in _ALIASES.items():
             if english in by_english:
@@ -261,27 +267,26 @@ class Gazetteer:
         if place.iata and (is_destination or (place.population or 0) > 300_000):
             self._codes[place.iata.lower()] = known
 
-    def _take_wide(self, by_english: dict[str, Known]) -> None:
-        for region in (*regions(), *countries()):
-            own = by_english.get(region.name)
-            if region.country is None and (own is None or own.weight < 3.0):
-                # What a destination is called too (Bali, Santorini), never a small city's name.
-                own = self._gateways.get(" ".join(words_of(region.name)))
-            if own is None and region.gateway is not None:
-                own = by_english.get(region.gateway)
-            if own is not None and own.weight < 2.0:
-                own = None
-            mention = PlaceMention(
-                name=region.name,
-                place_id=own.mention.place_id if own else None,
-                country=region.country,
-            )
-            known = Known(mention, 6.0 if region.country else 5.0, True)
-            for name in region.names:
-                # Grenada is Granada in Spanish, and so is the city: the city stays.
-                city = by_english.get(name)
-                if city is None or city.weight < 3.0 or name == region.name:
-                    self._name(name, known, weight=known.weight)
+    def _take_wide(self, region: Region, by_english: dict[str, Known]) -> None:
+        own = by_english.get(region.name)
+        if region.country is None and (own is None or own.weight < 3.0):
+            # What a destination is called too (Bali, Santorini), never a small city's name.
+            own = self._gateways.get(" ".join(words_of(region.name)))
+        if own is None and region.gateway is not None:
+            own = by_english.get(region.gateway)
+        if own is not None and own.weight < 2.0:
+            own = None
+        mention = PlaceMention(
+            name=region.name,
+            place_id=own.mention.place_id if own else None,
+            country=region.country,
+        )
+        known = Known(mention, 6.0 if region.country else 5.0, True)
+        for name in region.names:
+            # Grenada is Granada in Spanish, and so is the city: the city stays.
+            city = by_english.get(name)
+            if city is None or city.weight < 3.0 or name == region.name:
+                self._name(name, known, weight=known.weight)
 
     def _name(self, name: str, known: Known, *, weight: float, is_also: bool = False) -> None:
         for form in {name, _spelt_out(name)}:

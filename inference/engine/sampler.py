@@ -47,7 +47,7 @@ class Sampler:
         self._bias = np.zeros((slots, vocabulary), np.float32)
         self._masks: list[Mask | None] = [None] * slots
         self._reserve = np.zeros((slots, MAX_REPLY_TOKENS, self._best), np.float32)
-        self._drawn = np.zeros(slots, np.int64)
+        self._drawn = [0] * slots
         self._noise = np.zeros((slots, self._best), np.float32)
         self._temperature, self._inverse, self._top_p = (
             np.ones((slots, 1), np.float32) for _ in range(3)
@@ -75,9 +75,9 @@ class Sampler:
 
     def move(self, source: int, target: int) -> None:
         self.allow(target, self._masks[source])
+        self._drawn[target] = self._drawn[source]
         for rows in (
             self._reserve,
-            self._drawn,
             self._temperature,
             self._inverse,
             self._top_p,
@@ -90,9 +90,9 @@ class Sampler:
         """A token for each of `rows` rows from `first` on, or why there is none. `logits`: always the
         same array, of all slots. At most `MAX_REPLY_TOKENS` times per reply."""
         span = slice(first, first + rows)
-        which = np.arange(first, first + rows)
-        self._noise[span] = self._reserve[which, self._drawn[span]]
-        self._drawn[span] += 1
+        for row in range(first, first + rows):
+            self._noise[row] = self._reserve[row, self._drawn[row]]
+            self._drawn[row] += 1
         if (first, rows) not in self._bound:
             self._bound[first, rows] = self._binding(logits, span)
         self._session.run_with_iobinding(self._bound[first, rows])

@@ -21,6 +21,10 @@ import trio
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from commands.one_thread import take_one_thread
+
+take_one_thread()
+
 from benchmarks.harm_timeline import SLICE
 from commands import serve
 from commands.command_line import main

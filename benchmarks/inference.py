@@ -25,6 +25,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from commands.one_thread import take_one_thread
+
+take_one_thread()  # as in the server
+
 import numpy as np
 import trio
 

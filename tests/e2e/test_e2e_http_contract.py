@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -31,6 +32,7 @@ BUILT: Final = {
     ("get", "/readyz"),
     ("get", "/metrics"),
 }
+RUNBOOK: Final = Path(__file__).parents[2] / "docs" / "runbook.md"
 NOT_YET: Final = (("GET", "marketplace"),)
 
 
@@ -279,6 +281,16 @@ def test_metrics_are_prometheus_lines(http: str) -> None:
     assert len(lines) > 20
     assert [each for each in lines if not line.match(each)] == []
     assert any(each.startswith("outbox_lag_seconds ") for each in lines)
+
+
+def test_what_the_runbook_says_to_watch_is_in_the_metrics(http: str) -> None:
+    served = {line.split()[0] for line in call(http, "GET", "/metrics").text.splitlines()}
+    _, _, table = RUNBOOK.read_text("utf-8").partition("| figure |")
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    watched = [name for row in rows for name in re.findall("`([a-z_]+)`", row.split("|")[1])]
+
+    assert len(watched) >= 6
+    assert [name for name in watched if name not in served] == []
 
 
 def test_metrics_are_for_this_machine_or_for_operators(

@@ -1,4 +1,5 @@
-"""Writes a batch of appends: one transaction for all that may be stored. Runs in the asyncio thread."""
+"""Writes a batch of appends: one transaction for all that may be stored. Runs in the asyncio thread,
+but for `usual_statement`, which only prepares."""
 
 import struct
 from collections.abc import Iterator, Sequence

@@ -4,6 +4,7 @@ For the one statement that every message waits for. libpq does the talking
 (https://www.postgresql.org/docs/current/libpq-async.html); all other statements are asyncpg's.
 """
 
+import select
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -35,6 +36,7 @@ class LoopConnection:
         self._connection: pq.abc.PGconn | None = None
         self._prepared: dict[str, bytes] = {}
         self._not_before = float("-inf")
+        self._is_away = False
         self.executed = 0
         """Statements that were done."""
 
@@ -87,27 +89,48 @@ class LoopConnection:
         return name
 
     async def _opened(self) -> pq.abc.PGconn | None:
+        if self._connection is not None and not _is_alive(self._connection):
+            self.close()
         if self._connection is None and trio.current_time() >= self._not_before:
             try:
                 with trio.fail_after(CONNECT_WITHIN):
                     self._connection = await _connected(await _resolved(self._dsn))
+                self._is_away = False
             except (OSError, psycopg.Error, trio.TooSlowError) as error:
                 self._not_before = trio.current_time() + TRIED_AGAIN_AFTER
-                # Its text may quote the address, and with it a password.
-                log.info("loop_connection.away", error=type(error).__name__)
+                if not self._is_away:
+                    # Its text may quote the address, and with it a password.
+                    log.info("loop_connection.away", error=type(error).__name__)
+                self._is_away = True
         return self._connection
 
 
+def _is_alive(connection: pq.abc.PGconn) -> bool:
+    """Whether a connection of which nothing is asked goes on. A server that ended meanwhile has said so,
+    and what is sent to it now would be neither done nor unknown."""
+    said = select.poll()
+    said.register(connection.socket, select.POLLIN)
+    try:
+        while said.poll(0):
+            connection.consume_input()
+            connection.is_busy()  # takes in what it was: a notice, a setting
+    except psycopg.Error:
+        return False
+    return bool(connection.status == pq.ConnStatus.OK)
+
+
 async def _resolved(dsn: str) -> bytes:
-    """With the host's address: libpq would hold the loop while it looks it up. Raises `OSError`,
-    `psycopg.Error`."""
+    """With the host's addresses, of which libpq tries one after the other: it would hold the loop while
+    it looks them up. Raises `OSError`, `psycopg.Error`."""
     parameters = conninfo_to_dict(dsn)
     host, port = str(parameters.get("host") or ""), parameters.get("port") or 5432
     if "," in host:
         raise psycopg.ProgrammingError("several hosts: asyncpg finds the one to write to")
     if host and not host.startswith("/") and not parameters.get("hostaddr"):
         found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
-        parameters["hostaddr"] = found[0][4][0]
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        parameters["hostaddr"] = ",".join(addresses)
+        parameters["host"] = ",".join([host] * len(addresses))
     return make_conninfo("", **{"application_name": "caravan", **parameters}).encode()
 
 

@@ -35,8 +35,9 @@ class PostgresMessageLog:
 
     Owns: the queue of appends, and the connections that write them: a flush does not queue behind
     reads. What a room appends usually is one statement, and goes over one that the loop waits for
-    itself; the rest, and what that one refuses, over another (ADR 21). Borrows: the database and the clock, which outlive it. `on_stored` is called in the trio
-    thread after each flush that stored something: the outbox has news.
+    itself; the rest, and what that one refuses, over another (ADR 21). Borrows: the database and the
+    clock, which outlive it. `on_stored` is called in the trio thread after each flush that stored
+    something: the outbox has news.
     """
 
     _writer: OwnConnection

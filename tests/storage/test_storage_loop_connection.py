@@ -109,6 +109,16 @@ async def test_what_takes_too_long_or_loses_its_server_is_unknown_and_the_next_h
     connection.close()
 
 
+async def test_a_connection_that_was_lost_while_nothing_was_asked_is_replaced_unnoticed(
+    connection: LoopConnection, database: Database
+) -> None:
+    assert await connection.execute("SELECT 1", [])
+    ended = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+                WHERE query = 'SELECT 1' AND pid != pg_backend_pid()"""
+    assert await database.call(row, ended) == (True,)
+    assert await connection.execute("SELECT 1", [])
+
+
 async def test_a_server_that_is_not_there_is_tried_every_ten_seconds(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,12 +137,18 @@ async def test_a_server_that_is_not_there_is_tried_every_ten_seconds(
     assert [after - tried[0] for after in tried] == [0, TRIED_AGAIN_AFTER, 2 * TRIED_AGAIN_AFTER]
 
 
-async def test_a_host_is_looked_up_without_holding_the_loop() -> None:
+async def test_a_host_is_looked_up_without_holding_the_loop_and_each_address_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def two(host: str, port: object, **_: object) -> list[tuple[object, ...]]:
+        return [(0, 0, 0, "", ("::1", port, 0, 0)), (0, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(trio.socket, "getaddrinfo", two)
     found = psycopg.conninfo.conninfo_to_dict(
-        (await loop_connection._resolved("postgresql://u@localhost:5433/d")).decode()
+        (await loop_connection._resolved("postgresql://u@db.example:5433/d")).decode()
     )
-    assert found["host"] == "localhost"
-    assert found["hostaddr"] in ("127.0.0.1", "::1")
+    assert found["host"] == "db.example,db.example"
+    assert found["hostaddr"] == "::1,127.0.0.1"
     assert found["port"] == "5433"
 
 

@@ -10,6 +10,7 @@ import trio
 from commands.children import endless
 from commands.garbage import loading_for_good
 from core.config import DEFAULT_CHAT_MODEL
+from core.headroom import Headroom
 from core.ports.clock import Chance
 from core.restart_policy import RestartIntensity
 from core.supervisor import Supervisor
@@ -59,9 +60,14 @@ class ServedChatModel:
     """Owns: the engine and its model. `folder` None: there is none; the default one may be absent."""
 
     def __init__(
-        self, folder: Path | None, *, chance: Chance, intensity: RestartIntensity = PATIENT
+        self,
+        folder: Path | None,
+        *,
+        chance: Chance,
+        headroom: Headroom | None = None,
+        intensity: RestartIntensity = PATIENT,
     ) -> None:
-        self._folder = folder
+        self._folder, self._headroom = folder, headroom
         self._chance, self._intensity = chance, intensity
         self._composer = FormComposer()
         self._supervisor: Supervisor | None = None
@@ -120,7 +126,7 @@ class ServedChatModel:
 
     def _begin(self, engine: Engine[ChatModel]) -> None:
         self._engine, self._is_resting = engine, False
-        self.rung.begin(GeneratedRung(engine, self._composer))
+        self.rung.begin(GeneratedRung(engine, self._composer, self._headroom))
         self._has_engine.set()
 
     @property

@@ -16,6 +16,7 @@ from core.config import Config
 from core.ports.clock import Clock
 from core.ports.models import Job
 from core.supervisor import ChildSpec
+from core.wakefulness import Wakefulness
 from gateways.http.ports import DEFAULT_TENANT
 from inference.fraud.screener import FraudScreener
 from inference.upkeep import daily, hourly, weekly
@@ -26,7 +27,6 @@ from inference.upkeep.jobs import JobRunner, Result
 from inference.upkeep.keeper import ModelKeeper
 from inference.upkeep.screening import FraudKeeper
 from inference.upkeep.trainer import train
-from inference.upkeep.wakefulness import Wakefulness
 from inference.upkeep.weekly import WeeklyRun
 
 LOOKS_EVERY: Final = 300.0

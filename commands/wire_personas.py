@@ -17,6 +17,7 @@ from commands.late_recommender import LateRecommender
 from commands.wire_chat_model import ServedChatModel
 from commands.wire_storage import Storage
 from core.errors import Unavailable
+from core.headroom import Headroom
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.inference import Worded
 from core.ports.offers import Quotes
@@ -72,7 +73,9 @@ class Personas:
         models_dir: Path,
         chat_model: ServedChatModel,
         small_models: SmallModels,
+        headroom: Headroom,
     ) -> None:
+        self._headroom = headroom
         self._models_dir, self._reads = models_dir, "none yet"
         self._chat_model = chat_model
         self._reader, self._writer = LateReader(), LateWriter()
@@ -101,6 +104,7 @@ class Personas:
                 clock=clock,
                 business=business,
                 ids=ids,
+                headroom=headroom,
             )
         )
 
@@ -113,18 +117,23 @@ class Personas:
         card, passages = RetrievedRung(is_first=True), RetrievedRung()
         rungs: list[Rung] = [card, self._chat_model.rung, passages, TemplateRung(templates)]
         self._writer.begin(Ladder(rungs))
-        turn = self.small_models.turn
-        self._reader.begin(ModelReader(models, Gazetteer(()), worker=turn))
+        self._reader.begin(self._reader_with(models, Gazetteer(())))
         tower = await trio.to_thread.run_sync(_tower)
-        self.recommender.begin(None if tower is None else TowerRanker(tower, worker=turn))
+        self.recommender.begin(
+            None if tower is None else TowerRanker(tower, worker=self.small_models.turn)
+        )
         await trio.to_thread.run_sync(self._begin_others, models)
         with trio.move_on_after(PLACES_AFTER):
             await self._reader.asked.wait()
         with loading_for_good():
             gazetteer, by_code = await trio.to_thread.run_sync(_places)
         self.recommender.know_places(by_code)
-        self._reader.know_places(ModelReader(models, gazetteer, worker=turn))
+        self._reader.know_places(self._reader_with(models, gazetteer))
         await self.small_models.run()
+
+    def _reader_with(self, models: Sequence[IntentModel], gazetteer: Gazetteer) -> ModelReader:
+        turn = self.small_models.turn
+        return ModelReader(models, gazetteer, worker=turn, headroom=self._headroom)
 
     def _begin_others(self, models: Sequence[IntentModel]) -> None:
         """What else the encoder is asked; without it, or where that cannot be used, nothing is."""

@@ -31,6 +31,7 @@ from core.clock import SystemClock
 from core.config import Config
 from core.durable_timers import DurableTimerService
 from core.errors import Rejected
+from core.headroom import Headroom
 from core.ids import ProcessIds
 from core.supervisor import ChildSpec
 from core.webhooks import Receptions
@@ -149,7 +150,8 @@ class Server:
         self.hooks = SupplierHooks(
             config, self.storage, self.travel, clock=clock, address=lambda: self.http_url
         )
-        self.small_models = SmallModels()
+        self.headroom = Headroom()
+        self.small_models = SmallModels(self.headroom)
         self.screener = FraudScreener(clock, worker=self.small_models.turn)
         self.bookings = Bookings(
             config,
@@ -166,7 +168,7 @@ class Server:
         self.actors.system.register(plan_spec(self.storage, self.actors, clock, self.time.business))
         for kind in self.bookings.specs():
             self.actors.system.register(kind)
-        self.chat_model = ServedChatModel(config.chat_model, chance=chance)
+        self.chat_model = ServedChatModel(config.chat_model, chance=chance, headroom=self.headroom)
         self.personas = Personas(
             self.storage,
             travel=self.travel.search,
@@ -177,6 +179,7 @@ class Server:
             models_dir=config.models_dir,
             chat_model=self.chat_model,
             small_models=self.small_models,
+            headroom=self.headroom,
         )
         self.upkeep = ModelUpkeep(
             config,
@@ -248,6 +251,7 @@ class Server:
             endless("travel", self.travel.run),
             endless("payments", self.payments.run),
             endless("supplier_webhooks", self.hooks.run),
+            endless("headroom", self.headroom.run),
             endless("personas", self.personas.run),
             endless("chat_model", self.chat_model.run),
             *self.upkeep.jobs(),
@@ -317,6 +321,7 @@ class Server:
             "durable_timers": self.timers.statistics(),
             "fanout": self.actors.fanout.statistics(),
             "jobs": self.jobs.statistics(),
+            "headroom": self.headroom.statistics(),
             "leases": self.storage.leases.statistics(),
             "message_log": self.storage.log.statistics(),
             "models": self.upkeep.statistics(),

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import trio
 
+from core.headroom import Headroom, Work
 from inference.understanding.dialogue import bare_wish, in_setting, plain_answer
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.folding import fold, words_of
@@ -41,8 +42,9 @@ UNREAD: Final = 0.2
 
 
 class ModelReader:
-    """Reads in one worker thread: models have no lock of their own. What that one has no time for is read
-    at once by what costs half a millisecond: the n-grams, which only look into their tables, and rules.
+    """Reads in one worker thread: models have no lock of their own. What that one has no time for, or what there is
+    no headroom for, is read at once by what costs half a millisecond: the n-grams, which only look into their
+    tables, and rules.
 
     `models`: best first; each reads the languages that it is good enough for. `off`: languages in which
     no model is good enough to act upon; they are read all the same, and `is_supported` says so. `worker`: of
@@ -56,8 +58,10 @@ class ModelReader:
         *,
         off: frozenset[Language] = frozenset(),
         worker: trio.CapacityLimiter | None = None,
+        headroom: Headroom | None = None,
     ) -> None:
         self._models = tuple(models)
+        self._headroom = headroom or Headroom()
         self._gazetteer = gazetteer
         self._off = off
         self._worker = worker or trio.CapacityLimiter(1)
@@ -73,6 +77,8 @@ class ModelReader:
     async def read(self, text: str, setting: Setting) -> Understanding:
         """See `core.ports.inference.Reader`. About 1 ms with n-grams, 5 ms with the encoder."""
         self._read += 1
+        if not self._headroom.take(Work.READING):
+            return self._read_by(self._quick, text, setting)
         read = partial(self._read_by, self._models, text, setting)
         with trio.move_on_after(LATE_AFTER):
             return await trio.to_thread.run_sync(read, limiter=self._worker, abandon_on_cancel=True)

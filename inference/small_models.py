@@ -1,7 +1,7 @@
 """The one thread of all small models: they have no lock, and readings go first.
 
 What is done for nobody who waits (moods of messages) is background work: at most 20 a second, and dropped, never
-put off, as soon as somebody waits.
+put off, as soon as somebody waits or there is no headroom.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import structlog
 import trio
+
+from core.headroom import Headroom, Work
 
 MAX_BACKGROUND_PER_SECOND: Final = 20
 MAX_WAITING: Final = 20
@@ -28,8 +30,9 @@ class SmallModels:
     """Owns: the turn that whoever runs a small model takes (`turn`, for `trio.to_thread.run_sync`), and the queue of
     background work. Lets fall: background work that raises, which is counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, headroom: Headroom | None = None) -> None:
         self.turn = trio.CapacityLimiter(1)
+        self._headroom = headroom or Headroom()
         self._put, self._queue = trio.open_memory_channel[_Work](MAX_WAITING)
         self._encoded = self._skipped = self._failed = 0
 
@@ -46,7 +49,7 @@ class SmallModels:
     async def run(self) -> None:
         """The background work, until cancelled."""
         async for work in self._queue:
-            if self._is_wanted():
+            if self._is_wanted() or not self._headroom.take(Work.MOOD):
                 self._skipped += 1
                 continue
             began = trio.current_time()

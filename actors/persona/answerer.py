@@ -20,6 +20,7 @@ from actors.persona.run import Fixed, PersonaRun, Task, What
 from actors.persona.sitting import Sitting
 from actors.persona.tools import AT_LEAST, SEARCH_WITHIN, Tools
 from core.errors import Rejected
+from core.headroom import Work
 from core.ports.personas import Run
 from core.reference import Ref
 from protocol.persona import Persona, Prompt
@@ -166,6 +167,7 @@ class Answerer:
 
     async def _perform(self, read: Read, persona: Persona, what: What, manner: Manner) -> None:
         ids, read_at = self._ports.ids, read.prompt.read_at
+        self._ports.headroom.spend(Work.ANSWER)
         row = Run(
             id=ids.uuid7(),
             room_id=self._sitting.room_id,

@@ -1,9 +1,10 @@
 """What a room's personas borrow from the world, injected by the wiring."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from actors.persona.line import Trend
+from core.headroom import Headroom
 from core.ports.catalogue import Catalogue
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.inference import (
@@ -56,3 +57,4 @@ class PersonaPorts:
     clock: Clock
     business: BusinessClock
     ids: Ids
+    headroom: Headroom = field(default_factory=Headroom)

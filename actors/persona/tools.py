@@ -14,6 +14,7 @@ from actors.persona.errands import Errand, Findings, queries, sifted
 from actors.persona.place_book import PlaceBook
 from actors.persona.ports import Circumstances, PersonaPorts, Ranked
 from core.errors import Rejected
+from core.headroom import Work
 from core.ports.inference import Taste
 from core.ports.travel_search import Found
 from protocol.travel import FlightQuery, HotelQuery, Offer, Place, Query
@@ -148,6 +149,9 @@ class Tools:
         return replace(looked, searches=len(found))
 
     async def _search(self, query: Query, answers: dict[Query, Found | Rejected]) -> None:
+        """Without headroom it is as if nobody had answered in time."""
+        if not self._ports.headroom.take(Work.SEARCH):
+            return
         with trio.move_on_at(self._deadline):
             try:
                 answers[query] = await self._ports.travel.search(

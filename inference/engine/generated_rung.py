@@ -4,6 +4,8 @@ from typing import Protocol
 
 import trio
 
+from core.errors import Overloaded
+from core.headroom import Headroom, Work
 from inference.engine.chat_model import ChatModel
 from inference.engine.request import Prompt, Request
 from inference.engine.scheduler import Expired
@@ -47,15 +49,19 @@ class _Words:
 class GeneratedRung:
     """Words plans by whichever model is current when their turn comes.
 
-    Borrows: the engine. Its deadlines are the current model's (`caravan.json`).
+    Borrows: the engine, and the headroom: without any, the next rung words. Its deadlines are the current
+    model's (`caravan.json`).
     """
 
     name: str = "chat_model"
     tier: Tier = "generated"
 
-    def __init__(self, engine: Engine[ChatModel], composer: Composer) -> None:
+    def __init__(
+        self, engine: Engine[ChatModel], composer: Composer, headroom: Headroom | None = None
+    ) -> None:
         self._engine = engine
         self._composer = composer
+        self._headroom = headroom or Headroom()
 
     @property
     def patience(self) -> Patience:
@@ -69,6 +75,8 @@ class GeneratedRung:
         return self._composer.can_word(plan, self._engine.model)
 
     async def write(self, plan: Plan, *, by: float, send: Send, room_id: str) -> Written:
+        if not self._headroom.take(Work.WORDING):
+            raise Overloaded
         words = _Words(self._composer, plan, send)
         within = self._engine.model.folder.manifest.reply_within_ms / 1_000
         request = Request(

@@ -5,7 +5,7 @@ A model in this process fails otherwise: a share of its replies comes too late u
 still come; and it is tried again at a fixed pace, because a try costs 150 ms of one reply and no money.
 """
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -43,7 +43,8 @@ class Breaker:
     def __init__(self, policy: BreakerPolicy) -> None:
         self._policy = policy
         self._life = 0
-        self._endings: deque[tuple[float, Ending]] = deque(maxlen=MOST_KEPT)
+        self._endings: deque[tuple[float, Ending]] = deque()
+        self._counts: Counter[Ending] = Counter()
         self._probe_at: float | None = None
         self._is_probing = False
 
@@ -70,8 +71,10 @@ class Breaker:
             self._begin_life(None if ending == "done" else now + self._policy.probe_every)
             return
         self._endings.append((now, ending))
-        while self._endings[0][0] <= now - self._policy.window:
-            self._endings.popleft()
+        self._counts[ending] += 1
+        while self._endings[0][0] <= now - self._policy.window or len(self._endings) > MOST_KEPT:
+            _, forgotten = self._endings.popleft()
+            self._counts[forgotten] -= 1
         if self._is_too_much():
             self._begin_life(now + self._policy.probe_every)
 
@@ -82,13 +85,14 @@ class Breaker:
             self._is_probing = False
 
     def _is_too_much(self) -> bool:
-        kinds = [ending for _, ending in self._endings]
-        if kinds.count("error") >= self._policy.most_errors:
+        if self._counts["error"] >= self._policy.most_errors:
             return True
-        share = kinds.count("expired") / len(kinds)
-        return len(kinds) >= self._policy.least_calls and share >= self._policy.most_expired
+        calls = len(self._endings)
+        share = self._counts["expired"] / calls
+        return calls >= self._policy.least_calls and share >= self._policy.most_expired
 
     def _begin_life(self, probe_at: float | None) -> None:
         self._life += 1
         self._endings.clear()
+        self._counts.clear()
         self._probe_at, self._is_probing = probe_at, False

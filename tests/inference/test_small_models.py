@@ -5,8 +5,10 @@ import time
 from typing import Any
 
 import trio
+from no_headroom import NoHeadroom
 from trio.testing import wait_all_tasks_blocked
 
+from core.headroom import Work
 from inference.reader import ModelReader
 from inference.small_models import MAX_BACKGROUND_PER_SECOND, MAX_WAITING, SmallModels
 from inference.understanding.gazetteer import Gazetteer
@@ -68,6 +70,18 @@ async def test_it_is_dropped_while_somebody_reads() -> None:
         nursery.cancel_scope.cancel()
     assert not done
     assert models.statistics()["skipped"] == 4
+
+
+async def test_it_is_dropped_while_there_is_no_headroom() -> None:
+    models = SmallModels(NoHeadroom(Work.MOOD))
+    done: list[Any] = []
+    async with trio.open_nursery() as nursery:
+        models.later_nowait(int, done.append)
+        nursery.start_soon(models.run)
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert not done
+    assert models.statistics()["skipped"] == 1
 
 
 async def test_work_that_raises_is_counted_and_the_next_is_done() -> None:

@@ -23,6 +23,7 @@ from core.actor import Actor, ActorSpec
 from core.business_clock import BusinessTime
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
+from core.headroom import Headroom
 from core.identity import Principal
 from core.ids import ProcessIds
 from core.ports.inference import How, Taste
@@ -280,6 +281,7 @@ class PersonaWorld:
     chapter: int = 0
     stored: StoredPersonas = field(default_factory=StoredPersonas)
     preferences: dict[str, Any] = field(default_factory=dict)
+    headroom: Headroom = field(default_factory=Headroom)
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock()
@@ -338,6 +340,7 @@ class PersonaWorld:
             clock=self.clock,
             business=self.business,
             ids=self.ids,
+            headroom=self.headroom,
         )
 
     @asynccontextmanager

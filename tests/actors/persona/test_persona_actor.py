@@ -9,6 +9,7 @@ import trio
 from actors_world import TENANT, user_id
 from dialogue_world import FEBRUARY, LISBON, flight, hotel, place, reading
 from msgspec.structs import replace
+from no_headroom import NoHeadroom
 from persona_world import ADA, BEN, CLEO, LUXA, NOVA, ROOM_ID, PersonaWorld, asks_for_hotels
 from trio.testing import MockClock
 
@@ -16,6 +17,7 @@ from actors.persona.answerer import RUNS_A_MINUTE
 from actors.persona.delivery import FRAME_EVERY
 from actors.persona.fixed_texts import TEXTS
 from core.errors import Overloaded, Rejected, Unavailable
+from core.headroom import Work
 from core.ports.personas import Run
 from protocol.frames import Done
 from protocol.understanding import Budget, PartySaid, Slots
@@ -107,6 +109,15 @@ async def test_a_search_that_takes_too_long_is_still_searching(autojump_clock: M
         assert world.acts() == ["open_hotels", "still_searching"]
         assert run.closed_at is not None
         assert 3.5 <= run.closed_at - asked_at < 4.5
+
+
+async def test_without_headroom_nobody_is_asked_and_it_is_still_searching(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld(headroom=NoHeadroom(Work.SEARCH)).running() as world:
+        await world.told("a hotel in lisbon in february", HOTELS)
+        assert world.acts() == ["open_hotels", "still_searching"]
+        assert world.travel.queries == []
 
 
 async def test_what_there_is_when_time_is_up_is_shown(autojump_clock: MockClock) -> None:

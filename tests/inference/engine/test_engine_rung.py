@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import trio
 from engine_stage import MODELS, TINY
+from no_headroom import NoHeadroom
 from tokenizers import Tokenizer
 
 from core.errors import Overloaded
+from core.headroom import Work
 from inference.engine.chat_model import ChatModel, load_model
 from inference.engine.generated_rung import GeneratedRung
 from inference.engine.request import Prompt
@@ -16,6 +18,8 @@ from inference.engine.sampler import FORBIDDEN, Mask
 from inference.engine.service import Engine
 from inference.engine.vocabulary import Speech, has_figures, speakable
 from inference.wording.rung import TooLate
+from inference.wording.template_rung import TemplateRung
+from inference.wording.templates import Templates
 from inference.wording.writer import Ladder
 from protocol.wording import PLACEHOLDERS, Plan
 
@@ -96,6 +100,20 @@ async def test_a_request_that_is_late_is_too_late(engine: Engine[ChatModel]) -> 
     engine._scheduler.expire = lambda request: True  # type: ignore[method-assign]
     with pytest.raises(TooLate):
         await rung.write(PLAN, by=trio.current_time(), send=print, room_id="r")
+
+
+async def test_without_headroom_the_next_rung_words_and_nothing_is_wrong_with_the_model(
+    engine: Engine[ChatModel],
+) -> None:
+    rung = GeneratedRung(engine, Composing(), NoHeadroom(Work.WORDING))
+    ladder = Ladder([rung, TemplateRung(Templates.load())])
+    worded = await ladder.write(
+        PLAN, read_at=trio.current_time(), send=lambda text: None, room_id="r"
+    )
+    assert worded.tier == "template"
+    numbers = ladder.statistics()
+    assert (numbers["chat_model_refused"], numbers["chat_model_breaker"]) == (1, 0)
+    assert engine.statistics()["served"] == 0
 
 
 @pytest.mark.parametrize(

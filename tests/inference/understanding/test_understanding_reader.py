@@ -9,9 +9,11 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from no_headroom import NoHeadroom
 from trio.testing import MockClock
 from understanding_places import gazetteer
 
+from core.headroom import Work
 from inference.reader import LATE_AFTER, ModelReader
 from inference.understanding.dialogue import in_setting
 from inference.understanding.intents import Mark, Scores
@@ -115,6 +117,17 @@ async def test_what_the_models_have_no_time_for_is_read_by_n_grams_in_time(
     assert {one.reader for one in readings} == {"ngrams"}
     assert [place.name for one in readings for place in one.slots.destination] == ["Lisbon"] * 20
     assert both.statistics() == {"read": 20, "failed": 0, "late": 20}
+
+
+async def test_what_there_is_no_headroom_for_is_read_by_n_grams_at_once(
+    slow: SlowModel, autojump_clock: MockClock
+) -> None:
+    ngrams = FixedModel(likely("greet"), name="ngrams")
+    both = reader(slow, ngrams, headroom=NoHeadroom(Work.READING))
+    asked_at = trio.current_time()
+    assert (await both.read("hotel in Porto", Setting())).reader == "ngrams"
+    assert trio.current_time() == asked_at
+    assert both.statistics()["late"] == 0
 
 
 async def test_and_without_n_grams_by_rules(slow: SlowModel, autojump_clock: MockClock) -> None:

@@ -13,6 +13,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.wakefulness import LOOKS_EVERY, REMEMBERED, Wakefulness
 from inference.upkeep.quiet_thread import NICENESS as THREAD_NICENESS
 from inference.upkeep.quiet_thread import run_quietly
 from inference.upkeep.trainer import (
@@ -23,7 +24,6 @@ from inference.upkeep.trainer import (
     TrainingFailed,
     train,
 )
-from inference.upkeep.wakefulness import LOOKS_EVERY, REMEMBERED, Wakefulness
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 STAY = "import sys; sys.stdin.read()"
@@ -61,7 +61,7 @@ async def test_lateness_is_what_a_wake_up_came_too_late_by() -> None:
         now += seconds + late.pop()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("inference.upkeep.wakefulness.trio.sleep", sleep)
+        patch.setattr("core.wakefulness.trio.sleep", sleep)
         with pytest.raises(LookupError):
             await wakefulness.run()
     assert wakefulness.p99 == pytest.approx(0.05)

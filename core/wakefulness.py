@@ -31,3 +31,8 @@ class Wakefulness:
         """Of the looks remembered, in seconds; 0 before the first one."""
         late = sorted(self._late)
         return late[min(len(late) - 1, len(late) * 99 // 100)] if late else 0.0
+
+    def mean(self, newest: int) -> float:
+        """Of so many looks, or of all where there are fewer, in seconds; 0 before the first one."""
+        late = list(self._late)[-newest:]
+        return sum(late) / len(late) if late else 0.0

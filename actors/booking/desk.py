@@ -6,7 +6,7 @@ from typing import Any, Final
 import structlog
 import trio
 
-from actors.booking import quoting
+from actors.booking import quoting, wanting
 from actors.booking.grouping import assigned
 from actors.booking.machine import open_saga
 from actors.booking.ports import DeskPorts
@@ -241,7 +241,7 @@ class DeskActor(Actor[Any]):
         if quote.expires_at <= ports.business.business_ms():
             raise Rejected("conflict", "This quote has expired. Ask for a new one.")
         _demand_among(command.participants, people, has_room=room_id is not None)
-        wanted = quoting.wanted_booking(command, quote)
+        wanted = wanting.wanted_booking(command, quote)
         provider = quoting.provider_of(ports.providers.preferred(), quote.total.currency)
         # Right after a restart they are about to begin: that is no reason to refuse for good.
         if not await ports.suppliers.ready():

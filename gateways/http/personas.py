@@ -1,4 +1,4 @@
-"""One's personas: making, changing and removing them, choosing the active one, and what they did."""
+"""One's personas: making, changing and removing them, and choosing the active one."""
 
 import hashlib
 import uuid
@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from core.errors import Rejected
 from core.identity import Permission
-from core.ports.personas import NewPersona, PersonaPatch, Run, SegmentRecord
+from core.ports.personas import NewPersona, PersonaPatch
 from core.texts import sentence
 from gateways.http.character_cards import card_of, used
 from gateways.http.persona_texts import (
@@ -93,42 +93,6 @@ class Activate(Body, frozen=True):
     room_id: Id | None = None
 
 
-class SegmentItem(View, frozen=True):
-    """One part of an answer and who worded it. Times in ms after the prompt was read."""
-
-    act: str
-    tier: str
-    model: str
-    version: str
-    tokens: int
-    first_ms: int | None
-    ended_ms: int
-
-    @classmethod
-    def of(cls, segment: SegmentRecord) -> "SegmentItem":
-        return cls(**{name: getattr(segment, name) for name in cls.__struct_fields__})
-
-
-class RunItem(View, frozen=True):
-    """One answer, without what was said. `cost`: units."""
-
-    id: str
-    room_id: str
-    message_id: str
-    started_at: int
-    ended_at: int | None
-    outcome: str
-    segments: list[SegmentItem]
-    cost: int
-
-
-class RunItems(View, frozen=True):
-    """Newest first. `next_cursor` None: this was all."""
-
-    items: list[RunItem]
-    next_cursor: str | None
-
-
 async def list_personas(call: Call) -> Reply:
     """One's own."""
     who, page = call.of(), call.query
@@ -204,17 +168,6 @@ async def activate_persona(call: Call) -> Reply:
         raise Rejected("not_found", "There is no such room.")
     await call.ports.personas.switch(who.tenant_id, who.user_id, persona.id, room_id)
     return json_reply(OnePersona(persona=await whole_view(call, persona)))
-
-
-async def list_runs(call: Call) -> Reply:
-    """What one's persona did, newest first."""
-    persona, page = await own(call), call.query
-    found = await call.ports.runs.of_persona(
-        call.of().tenant_id, persona.id, before=page.cursor, limit=page.limit + 1
-    )
-    items = [_run(run) for run in found[: page.limit]]
-    more = items[-1].id if len(found) > page.limit else None
-    return json_reply(RunItems(items=items, next_cursor=more))
 
 
 async def own(call: Call) -> Persona:
@@ -309,19 +262,6 @@ def _judged(
     return normal["name"], normal["about"], normal["greeting"]
 
 
-def _run(run: Run) -> RunItem:
-    return RunItem(
-        id=run.id,
-        room_id=run.room_id,
-        message_id=run.message_id,
-        started_at=run.started_at,
-        ended_at=run.ended_at,
-        outcome=run.outcome,
-        segments=[SegmentItem.of(segment) for segment in run.segments],
-        cost=run.cost,
-    )
-
-
 ROUTES: Final = (
     Route(
         method="GET",
@@ -389,16 +329,5 @@ ROUTES: Final = (
         answer=OnePersona,
         errors=("not_found",),
         keeps_answer=True,
-    ),
-    Route(
-        method="GET",
-        path=f"{ONE}/runs",
-        name="listRuns",
-        summary="What a persona did, newest first, without what was said",
-        handle=list_runs,
-        access=Permission.MANAGE_PERSONAS,
-        query=Page,
-        answer=RunItems,
-        errors=("not_found",),
     ),
 )

@@ -27,12 +27,16 @@ RESTS: Final = 2
 """Adjustments after one that took something away: what was allowed before is still being done."""
 
 GROWS_BY: Final = 0.01
-FIRST: Final = 1.0
+FIRST: Final = 4.0
 LEAST: Final = 0.5
 """Seconds per second, on any machine: ten answers a second, a search for every other one, take 0.4."""
 
-SAVED_FOR: Final = 0.25
-"""Seconds of the allowance that may be saved up, and so come at once; and as much may be owed."""
+FORGOTTEN_AFTER: Final = 60.0
+"""Seconds after the loop was last late from which on it is as if it never had been."""
+
+SAVED_FOR: Final = 0.4
+"""Seconds of the allowance that may be saved up, and so come at once: six searches at least, as many as one
+run makes side by side. As much may be owed."""
 
 NEWER: Final = 0.25
 """The weight of the newest adjustment's use."""
@@ -68,7 +72,7 @@ class Allowance:
         """Both in seconds per second."""
         self._saved, self._saved_at = FIRST * SAVED_FOR, now
         self._taken, self._was_short = 0.0, False
-        self._rests = 0
+        self._rests, self._late_at = 0, now
 
     def spend(self, work: Work, now: float) -> None:
         """It is done in any case, and the less is left for others."""
@@ -94,7 +98,7 @@ class Allowance:
         elif late > LATE:
             self.rate = max(LEAST, min(self.rate, self.used) * max(FALLS_TO, LATE / late))
             self._saved = min(self._saved, self._most)
-            self._rests = RESTS
+            self._rests, self._late_at = RESTS, now
         elif late < CALM and was_short:
             self.rate += GROWS_BY
 
@@ -103,6 +107,8 @@ class Allowance:
         return self.rate * SAVED_FOR
 
     def _save(self, now: float) -> None:
+        if now - self._late_at > FORGOTTEN_AFTER:
+            self.rate = max(self.rate, FIRST)
         self._saved = min(self._most, self._saved + (now - self._saved_at) * self.rate)
         self._saved_at = now
 

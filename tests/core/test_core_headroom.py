@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from actors.persona.tools import AT_ONCE
 from core.headroom import (
     CALM,
     FIRST,
+    FORGOTTEN_AFTER,
     GROWS_BY,
     IDLE_AFTER,
     LATE,
@@ -105,9 +107,27 @@ def test_it_grows_only_while_the_loop_is_calm_and_somebody_was_short() -> None:
     assert served.adjust(0.0) == pytest.approx(FIRST + GROWS_BY)
 
 
+def test_a_minute_after_the_loop_was_last_late_it_is_forgotten() -> None:
+    served = Served()
+    served.adjust(10 * LATE)
+    assert served.allowance.rate == LEAST
+    served.now += FORGOTTEN_AFTER
+    assert not all(served.allowance.take(Work.SEARCH, served.now) for _ in range(30))
+    served.now += 1.0
+    assert all(served.allowance.take(Work.SEARCH, served.now) for _ in range(30))
+
+
+def test_however_late_the_loop_a_run_may_search_six_places_at_once() -> None:
+    served = Served()
+    served.adjust(10 * LATE)
+    served.now += SAVED_FOR
+    assert all(served.allowance.take(Work.SEARCH, served.now) for _ in range(AT_ONCE))
+
+
 def test_what_matters_less_is_withheld_first() -> None:
     """Twice as much is asked for as there is: of each kind less is had than of the one that matters more."""
     served, had = Served(), Counter[Work]()
+    served.allowance.rate = 1.0
     asked = {Work.SEARCH: 8, Work.READING: 80, Work.WORDING: 80, Work.MOOD: 80}
     turns = [work for turn in range(80) for work in TAKEN if turn % (80 // asked[work]) == 0]
     for _ in range(20):

@@ -53,8 +53,7 @@ def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
         items = findings.places[:MAX_LISTED]
     kind = kind_of(items)
     if kind is None:
-        late: Act = "still_searching" if findings.is_late else line.act
-        return Answer(line=replace(line, act="sorry" if findings.is_failed else late))
+        return Answer(line=replace(line, act="still_searching") if findings.is_late else line)
     acts: dict[str, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
     act = acts.get(kind, "show_places")
     line = replace(line, because=findings.because, together=findings.together)

@@ -109,7 +109,7 @@ class Findings:
     """What came of an errand before its deadline. `places`: those that were named, or the best;
     `items`: best first, sifted already; `because`: the feature that spoke most for the first;
     `together`: by which rule they were ranked for several people.
-    `is_late`: somebody has not answered; `is_failed`: nobody could be asked."""
+    `is_late`: somebody has not answered yet, or could not be asked."""
 
     places: tuple[Place, ...] = ()
     origin: Place | None = None
@@ -117,7 +117,6 @@ class Findings:
     because: str | None = None
     together: Together | None = None
     is_late: bool = False
-    is_failed: bool = False
     trend: Trend | None = None
     repriced: Offer | None = None
 

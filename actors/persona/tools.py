@@ -142,9 +142,8 @@ class Tools:
             if is_enough or trio.current_time() > self._deadline - SPARE:
                 break
         asked = min(len(wanted), begin + AT_ONCE) if wanted else 0
-        is_late = len(answers) < asked or any(answer.is_partial for answer in found)
-        is_failed = bool(answers) and not found and len(answers) == asked
-        findings = replace(findings, is_late=is_late, is_failed=is_failed)
+        is_late = len(answers) < asked or any(map(_is_to_come, answers.values()))
+        findings = replace(findings, is_late=is_late)
         looked = await self._ranked(errand, findings, fitting)
         return replace(looked, searches=len(found))
 
@@ -223,6 +222,11 @@ class Tools:
         with trio.move_on_at(self._deadline), suppress(Rejected):
             answer = await asked
         return answer
+
+
+def _is_to_come(answer: Found | Rejected) -> bool:
+    """Whether the same question may be answered by more in a moment."""
+    return answer.temporary if isinstance(answer, Rejected) else answer.is_partial
 
 
 def _is_sold_nowhere(answer: Found | Rejected | None) -> bool:

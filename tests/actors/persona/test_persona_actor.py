@@ -140,9 +140,14 @@ async def test_what_was_found_in_part_is_shown(autojump_clock: MockClock) -> Non
 
 @pytest.mark.parametrize(
     ("refusal", "act"),
-    [(None, "nothing_found"), (Unavailable(), "sorry"), (Rejected("conflict", "No."), "sorry")],
+    [
+        (None, "nothing_found"),
+        (Rejected("conflict", "No."), "nothing_found"),
+        (Unavailable(), "still_searching"),
+        (Overloaded(), "still_searching"),
+    ],
 )
-async def test_an_empty_search_and_one_that_failed_are_told_apart(
+async def test_what_nobody_sells_is_not_found_and_who_does_not_answer_may_be_asked_again(
     refusal: Rejected | None, act: str, autojump_clock: MockClock
 ) -> None:
     async with PersonaWorld().running() as world:

@@ -128,21 +128,23 @@ class Headroom:
         self._wakefulness = Wakefulness(clock)
         self._allowance: Allowance | None = None
         self._has_asked = trio.Event()
+        self._given = dict.fromkeys(Work, 0)
         self._withheld = dict.fromkeys(Work, 0)
 
     def spend(self, work: Work) -> None:
         """It is done in any case; others have less for it."""
         self._has_asked.set()
+        self._given[work] += 1
         if self._allowance is not None:
             self._allowance.spend(work, self._clock())
 
     def take(self, work: Work) -> bool:
         """Whether there is room for it now; then it counts as done."""
         self._has_asked.set()
-        if self._allowance is None or self._allowance.take(work, self._clock()):
-            return True
-        self._withheld[work] += 1
-        return False
+        has_room = self._allowance is None or self._allowance.take(work, self._clock())
+        counts = self._given if has_room else self._withheld
+        counts[work] += 1
+        return has_room
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -169,15 +171,12 @@ class Headroom:
 
     def statistics(self) -> Mapping[str, int | float]:
         """`allowed` and `used`: seconds of processor time per second; `late`: of the loop, on average,
-        in seconds; `withheld_…`: how often somebody asked in vain."""
+        in seconds; `given_…` and `withheld_…`: how often somebody asked, with success and in vain."""
         allowance = self._allowance
         return {
             "allowed": 0.0 if allowance is None else allowance.rate,
             "used": 0.0 if allowance is None else allowance.used,
             "late": self._wakefulness.mean(LOOKED_AT),
-            **{
-                f"withheld_{work.word}": self._withheld[work]
-                for work in Work
-                if work is not Work.ANSWER
-            },
+            **{f"given_{work.word}": count for work, count in self._given.items()},
+            **{f"withheld_{work.word}": count for work, count in self._withheld.items()},
         }

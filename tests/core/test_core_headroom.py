@@ -205,6 +205,7 @@ async def test_of_a_late_loop_little_is_had_and_it_is_counted(autojump_clock: Mo
     assert LEAST <= numbers["allowed"] < FIRST
     assert numbers["late"] > LATE
     assert numbers["withheld_wording"] > 0
+    assert numbers["withheld_wording"] + numbers["given_wording"] == 200
     assert numbers["withheld_search"] == 0
 
 

@@ -36,6 +36,11 @@ def call(
     return _CLIENT.request(method, http + path, content=content, headers=sent, params=query)
 
 
+def figures(http: str) -> dict[str, str]:
+    """What `/metrics` says, by name."""
+    return dict(line.rsplit(" ", 1) for line in call(http, "GET", "/metrics").text.splitlines())
+
+
 class Caller:
     """`call` to one server, as one person or as nobody."""
 

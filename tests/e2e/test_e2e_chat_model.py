@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
-from http_client import Caller
+from http_client import Caller, figures
 from own_models import write_compact
 from raw_client import RawClient, Stage, on_stage, register
 from server_process import ServerProcess
@@ -50,11 +50,6 @@ def models(server: ServerProcess) -> dict[str, str]:
     return found
 
 
-def figures(server: ServerProcess) -> dict[str, str]:
-    lines = httpx.get(f"{server.http}/metrics").text.splitlines()
-    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-
-
 async def room_with_nova(
     stage: Stage, server: ServerProcess
 ) -> tuple[RawClient, dict[str, object]]:
@@ -84,7 +79,7 @@ async def test_english_is_generated_and_the_model_named(
     assert shown["ai"]["tier"] == "generated"
     for card in shown.get("cards", ()):  # none where the machine was too slow for the suppliers
         assert card["details"]["name"] in shown["content"]
-    counts = figures(server)
+    counts = figures(server.http)
     assert float(counts["wording_generated"]) >= 2
     assert float(counts["chat_model_served"]) >= 2
     assert float(counts["chat_model_failed"]) == 0
@@ -125,4 +120,4 @@ async def test_a_card_greets_and_tells_in_its_own_words(
     assert who_worded(greeting) == ("retrieved", "card")
     lore = await answered(ada, room, "who are you, and do you like the Sunken Library?")
     assert lore["content"] == "It sleeps under the lake."
-    assert float(figures(server)["wording_retrieved"]) >= 2
+    assert float(figures(server.http)["wording_retrieved"]) >= 2

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from http_client import Caller
+from http_client import Caller, figures
 from raw_client import Frame, Person, RawClient, Stage, register, uuid7
 from server_process import ServerProcess
 
@@ -116,6 +116,10 @@ async def test_the_demo_is_answered_with_three_cards_that_can_be_repriced(
             f"offers/{card['offerId']}/price", {}
         )
         assert priced.status_code == 200, priced.text
+    # Whoever has a part in an answer asked the one headroom that there is.
+    served = figures(protocol_server.http)
+    for work in ("answer", "search", "reading", *(["wording"] if HAS_MODEL else [])):
+        assert served[f"headroom_given_{work}"] != "0", work
 
 
 async def test_a_thumb_down_changes_the_next_answer_and_the_persona_says_why(

@@ -16,9 +16,10 @@ AT_ONCE: Final = 32
 back waiting for that instead of for the processor."""
 
 REST: Final = 0.005
-"""Seconds between two welcomes of one user: thirty sockets of an account leave the loop to others. Who
-comes back with all his devices does not notice; the load test, with fifty sessions of an account, does
-from 0.02 on."""
+FEW: Final = 5
+REST_OF_MANY: Final = 0.02
+"""Seconds between two welcomes of one user, and after so many of those that came together: thirty sockets
+of an account leave the loop to others, and who comes back with all his devices does not notice."""
 
 MAX_WAITING: Final = 1_000
 WAIT_WITHIN: Final = 15.0
@@ -54,6 +55,7 @@ class _Line:
     """The hellos of one user, while there are any."""
 
     length: int = 0
+    welcomed: int = 0
     turn: trio.Lock = field(default_factory=trio.Lock)
     welcomed_at: float = LONG_AGO
 
@@ -111,7 +113,8 @@ class Reception:
     def welcomed(self, user_id: str) -> None:
         """Within the turn: the user has another connection now, and the next has to wait a little."""
         now = trio.current_time()
-        self._lines[user_id].welcomed_at = now
+        line = self._lines[user_id]
+        line.welcomed, line.welcomed_at = line.welcomed + 1, now
         if user_id in self._blames:
             self._blames[user_id].welcomed_at = now
 
@@ -151,7 +154,8 @@ class Reception:
         return False
 
     async def _rested(self, user_id: str, line: _Line) -> None:
-        now, until = trio.current_time(), line.welcomed_at + REST
+        now = trio.current_time()
+        until = line.welcomed_at + (REST if line.welcomed < FEW else REST_OF_MANY)
         blame = self._blames.get(user_id)
         if blame is not None:
             until = max(until, blame.welcomed_at + _rest(blame.held_at(now)))

@@ -229,12 +229,16 @@ class OrdersCore:
         order.status, order.returned, order.is_called_off = "cancelled", returned, True
         self._heard("order.cancelled", order.id)
 
+    def takes_back(self, order: Order) -> bool:
+        """Whether its supplier cancels what stands as this does."""
+        may = {"none": (), "pre_ticket": ("held",), "policy": ("held", "ticketed", "confirmed")}
+        return order.status in may[self.capabilities.cancel]
+
     def cancel(self, order_id: str, at_least: Money | None = None) -> CancelResult:
         order = self._order(order_id)
         if order is None or not order.is_live:
             return Cancelled(was_gone=True)
-        may = {"none": (), "pre_ticket": ("held",), "policy": ("held", "ticketed", "confirmed")}
-        if self.refuses_cancel or order.status not in may[self.capabilities.cancel]:
+        if self.refuses_cancel or not self.takes_back(order):
             return Refused(kind="invalid", detail="cannot be cancelled")
         if order.issue_at is not None:
             return Refused(kind="invalid", detail="is being ticketed")

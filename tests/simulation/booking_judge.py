@@ -379,7 +379,7 @@ def _asked_in_vain(world: World) -> bool:
 def _may_be_manual(world: World) -> bool:
     return (
         _asked_in_vain(world)
-        or _lapsed_beside_a_stay(world)
+        or _lapsed_beside_what_stays(world)
         or any(
             site.startswith(beginning) and fault in faults
             for site, fault in world.faults.items()
@@ -389,14 +389,18 @@ def _may_be_manual(world: World) -> bool:
     )
 
 
-def _lapsed_beside_a_stay(world: World) -> bool:
-    """An airline has let the seats go while a room was booked that nobody takes back."""
+def _lapsed_beside_what_stays(world: World) -> bool:
+    """An airline has let the seats go while something else was booked that nobody takes back: a room, or
+    another order of the flight that has its tickets already."""
     has_lapsed = any(
         fault == "lapsed" and site.startswith("read_order:f") and site in world.fired
         for site, fault in world.faults.items()
     )
-    stays = [part for part in world.saga.parts if part.kind == "hotel"]
-    return has_lapsed and any(order.is_live for part in stays for order in _orders(world, part))
+    return has_lapsed and any(
+        order.is_live and not world.suppliers[part.offer.supplier].takes_back(order)
+        for part in world.saga.parts
+        for order in _orders(world, part)
+    )
 
 
 def _orders(world: World, part: Part) -> list[Order]:

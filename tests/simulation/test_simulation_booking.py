@@ -22,9 +22,11 @@ PARTS = 5
 ONCE_BROKEN = (
     "clerk+release:f:2=lost+release:f:3=refused",
     "clerk_pays+refund:s3:1=outage",
+    "group+release:f2:1=not_sent+read_order:f2:1=lapsed",
 )
 """Found by all pairs of faults and all silences: tickets that came after an operator had called the rest off;
-a refund that had failed once, and was asked about for ever though it had been made since."""
+a refund that had failed once, and was asked about for ever though it had been made since. In the last one the
+judge was wrong: seats lapsed beside tickets that nobody takes back are for a person."""
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import trio
-from postgres_for_tests import named
+from postgres_for_tests import copied, fresh_dsn, named
 
 from core.identity import Principal, Role
 from core.ids import ProcessIds
@@ -42,7 +42,6 @@ from storage.postgres.signing_keys import PostgresKeys
 from storage.postgres.users import PostgresUsers
 
 TENANT = 1
-_numbers = itertools.count(1)
 
 
 class ManualClock:
@@ -214,7 +213,7 @@ def booking_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
     """A database that all tests of bookings share, because making a month's leaves takes its time."""
     server, name = request.getfixturevalue("postgres_server"), "contract_bookings"
     trio.run(_administer, server.dsn, f"DROP DATABASE IF EXISTS {name}")
-    trio.run(_administer, server.dsn, f"CREATE DATABASE {name} TEMPLATE caravan_template")
+    trio.run(_administer, server.dsn, copied(name))
     yield named(server.dsn, name)
     trio.run(_administer, server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -360,15 +359,13 @@ async def _retain_from(connection: Connection, room_id: str, first: int) -> None
 @asynccontextmanager
 async def fresh_database(server: Any) -> AsyncIterator[Database]:
     """An empty, migrated database of its own, with a second tenant."""
-    name = f"contract_{next(_numbers)}"
-    dsn = named(server.dsn, name)
-    async with AsyncioBridge() as bridge, Database(server.dsn, bridge, size=1) as admin:
-        await admin.call(_execute, f"CREATE DATABASE {name} TEMPLATE caravan_template")
-        async with Database(dsn, bridge, size=4) as database:
-            await database.call(_execute, "INSERT INTO tenant (id, name) VALUES (2, 'other')")
-            yield database
-        with trio.CancelScope(shield=True):
-            await admin.call(_execute, f"DROP DATABASE {name} WITH (FORCE)")
+    async with (
+        AsyncioBridge() as bridge,
+        fresh_dsn(server, bridge) as dsn,
+        Database(dsn, bridge, size=4) as database,
+    ):
+        await database.call(_execute, "INSERT INTO tenant (id, name) VALUES (2, 'other')")
+        yield database
 
 
 async def _execute(connection: Connection, sql: str) -> None:

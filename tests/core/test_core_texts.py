@@ -1,25 +1,20 @@
 """The catalogue is whole: every sentence that people may read, in every language."""
 
-import importlib.util
 import string
-import sys
-from pathlib import Path
 
 import pytest
+from extract_texts import read_po, texts_of_tree
 
 from core import texts
 from core.texts import LANGUAGES, LOCALES, first_spoken, language_of, translate
 
-ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("extract_texts", ROOT / "tools" / "extract_texts.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-extract_texts = importlib.util.module_from_spec(SPEC)
-sys.modules["extract_texts"] = extract_texts
-SPEC.loader.exec_module(extract_texts)
-
-FOUND = extract_texts.texts_of_tree()
 FOREIGN = [language for language in LANGUAGES if language != "en"]
+
+
+@pytest.fixture(scope="module")
+def found() -> set[str]:
+    """What the sources say to people."""
+    return set(texts_of_tree())
 
 
 def placeholders(text: str) -> list[str]:
@@ -27,10 +22,10 @@ def placeholders(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("language", FOREIGN)
-def test_every_sentence_is_translated_and_none_is_left_over(language: str) -> None:
+def test_every_sentence_is_translated_and_none_is_left_over(language: str, found: set[str]) -> None:
     translated = set(texts._catalogue(language))
-    assert set(FOUND) - translated == set(), "run tools/extract_texts.py and translate"
-    assert translated - set(FOUND) == set(), "run tools/extract_texts.py"
+    assert found - translated == set(), "run tools/extract_texts.py and translate"
+    assert translated - found == set(), "run tools/extract_texts.py"
 
 
 @pytest.mark.parametrize("language", FOREIGN)
@@ -40,10 +35,10 @@ def test_a_translation_has_the_placeholders_of_its_sentence(language: str) -> No
         assert translation != text
 
 
-def test_the_template_lists_what_there_is() -> None:
+def test_the_template_lists_what_there_is(found: set[str]) -> None:
     with (LOCALES / "caravan.pot").open("rb") as file:
-        template = extract_texts.read_po(file)
-    assert {message.id for message in template if message.id} == set(FOUND)
+        template = read_po(file)
+    assert {message.id for message in template if message.id} == found
 
 
 def test_arabic_is_written_in_arabic() -> None:

@@ -3,16 +3,10 @@
 import base64
 import json
 import secrets
-from typing import Any, Final
+from typing import Any
 
 import httpx
-from raw_client import PASSWORD, Person
-
-# One client, since making one reads every certificate of the machine; no connection is kept, since
-# servers come and go.
-_CLIENT: Final = httpx.Client(
-    timeout=30.0, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
-)
+from raw_client import CLIENT, PASSWORD, Person
 
 
 def call(
@@ -33,7 +27,7 @@ def call(
     if body is not None:
         sent = {"Content-Type": "application/json", **sent}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return _CLIENT.request(method, http + path, content=content, headers=sent, params=query)
+    return CLIENT.request(method, http + path, content=content, headers=sent, params=query)
 
 
 def figures(http: str) -> dict[str, str]:

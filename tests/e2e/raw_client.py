@@ -20,6 +20,11 @@ Frame = dict[str, Any]
 SUBPROTOCOL: Final = "caravan.v1.msgpack"
 PATIENCE: Final = 5.0
 PASSWORD: Final = "a long enough password"
+# One client, since making one reads every certificate of the machine; no connection is kept, since
+# servers come and go.
+CLIENT: Final = httpx.Client(
+    timeout=30.0, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+)
 
 
 ERROR_CODES: Final = {
@@ -82,7 +87,7 @@ def renewed(http: str, person: Person) -> Person:
 
 
 def _post(http: str, path: str, body: Frame) -> httpx.Response:
-    return httpx.post(f"{http}/api/v1/{path}", json=body, timeout=30, trust_env=False)
+    return CLIENT.post(f"{http}/api/v1/{path}", json=body)
 
 
 def _person(answer: httpx.Response, status: int) -> Person:
@@ -102,9 +107,7 @@ def _person(answer: httpx.Response, status: int) -> Person:
 def call(http: str, method: str, path: str, person: Person) -> httpx.Response:
     """One HTTP call as a person."""
     headers = {"Authorization": f"Bearer {person.token}"}
-    return httpx.request(
-        method, f"{http}/api/v1/{path}", headers=headers, timeout=30, trust_env=False
-    )
+    return CLIENT.request(method, f"{http}/api/v1/{path}", headers=headers)
 
 
 def demand_conformance(frame: Frame, size: int) -> None:

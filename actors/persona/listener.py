@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import trio
 
-from actors.persona.arbiter import Call, Floor, depends_on_choice, named, talk_of
+from actors.persona.arbiter import Call, Floor, called, depends_on_choice, named, talk_of
 from actors.persona.dialogue import Dialogue
 from actors.persona.fixed_texts import FixedText, fixed_text
+from actors.persona.fixed_words import PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
 from actors.persona.sitting import Sitting
@@ -70,7 +71,7 @@ class Listener:
         """What needs no model is recognised before any; a group's talk is read to know whether it is
         meant for a persona at all. None: nothing read it in time. Raises `Rejected`."""
         floor, text = await self._sitting.floor(), prompt.message.content
-        call = self._call(prompt)
+        call = self._call(prompt, called(floor, text))
         read = Read(
             prompt=prompt,
             floor=floor,
@@ -80,7 +81,7 @@ class Listener:
             reading=None,
         )
         is_meant = named(floor, call) is not None or floor.people <= {read.asker_id}
-        if read.fixed is not None and is_meant:
+        if read.fixed is not None and (is_meant or _is_for_whom_he_talks_with(read)):
             return replace(read, call=replace(read.call, active=await self._active(read)))
         asker = await self._sitting.user(read.asker_id)
         reading, loaded, active = await self._understood(read, asker, is_meant=is_meant)
@@ -179,13 +180,14 @@ class Listener:
             and trio.current_time() - loaded.at <= LOADED_FOR
         )
 
-    def _call(self, prompt: Prompt) -> Call:
+    def _call(self, prompt: Prompt, called: str | None) -> Call:
         asker_id, now = prompt.message.sender.id, self._ports.clock.now_ms()
         talking, asking = talk_of(self._sitting.minds.of_asker(asker_id), now)
         return Call(
             asker_id=asker_id,
             named=prompt.mentions,
             replied_to=prompt.reply_to_persona,
+            called=called,
             talking=talking,
             asking=asking,
         )
@@ -193,7 +195,7 @@ class Listener:
     def _setting(self, read: Read, today: date) -> Setting:
         """By the dialogue that the message most likely belongs to."""
         floor, call = read.floor, read.call
-        persona_id = named(floor, call) or call.asking or call.talking
+        persona_id = named(floor, call) or call.called or call.asking or call.talking
         dialogue = Dialogue()
         if persona_id is not None:
             dialogue = self._sitting.minds.get(persona_id, call.asker_id)
@@ -208,12 +210,19 @@ class Listener:
         )
 
 
+def _is_for_whom_he_talks_with(read: Read) -> bool:
+    """A cry for help, or whether that is a machine, from who was in talk with a persona just now: whatever a model
+    would make of it."""
+    return read.fixed is not None and read.fixed.topic in PRESSING and read.call.talking is not None
+
+
 def _likely(floor: Floor, call: Call) -> str | None:
     """Who will answer what is meant for a persona, as far as can be told before it is read."""
     speakers = [seat.id for seat in floor.speakers()]
     if len(speakers) == 1:
         return named(floor, call) or speakers[0]
-    talking = next((one for one in (call.asking, call.talking) if one in speakers), None)
+    preferred = (call.called, call.asking, call.talking)
+    talking = next((one for one in preferred if one in speakers), None)
     return named(floor, call) or talking
 
 

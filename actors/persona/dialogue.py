@@ -72,12 +72,14 @@ class Trip:
     like: str = ""
 
     def after(self, said: Said) -> "Trip":
-        """Newer words win; those of dates and party that were not repeated stay."""
+        """Newer words win; those of dates and party that were not repeated stay. Who looked for a bed somewhere and
+        now asks where to go is no longer bound for there."""
         slots, seeking = said.slots, said.seeking or self.seeking
         is_anew = said.seeking is not None and said.seeking != self.seeking
+        stays_bound = not (is_anew and seeking == "places")
         return Trip(
             seeking=seeking,
-            destination=slots.destination or self.destination,
+            destination=slots.destination or (self.destination if stays_bound else ()),
             origin=slots.origin or self.origin,
             dates=_dates(self.dates, slots.dates),
             budget=slots.budget or self.budget,
@@ -90,7 +92,8 @@ class Trip:
     def budget_of(self, seeking: Seeking | None) -> Budget | None:
         """What is to be spent at most on this: a night's budget says nothing of a flight."""
         own = self.budget_for in (None, seeking) or {self.budget_for, seeking} <= _STAYS
-        return self.budget if own else None
+        is_of_nights = self.budget is not None and self.budget.per == "night"
+        return self.budget if own and not (is_of_nights and seeking == "flights") else None
 
 
 _STAYS: Final[set[Seeking | None]] = {"places", "hotels", "activities"}

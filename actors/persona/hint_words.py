@@ -15,6 +15,13 @@ ORDINALS: Final[dict[int | str, str]] = {
     r"|(le|la) moins cher[e]?",
 }
 NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1-9])\b"
+BESIDE_A_PICK: Final = (
+    r"the|this|that|a|ones?|please|pls|plz|option|number|hotel|flight|place|offer|ok|okay|hmm|um|well|then|and|so|maybe"
+    r"|i|take|das|die|der|den|dem|bitte|flug|angebot|dann|vielleicht|ja|el|la|lo|los|las|por|favor|opcion|vuelo|oferta"
+    r"|entonces|y|le|les|l|offre|vol|s|il|te|vous|plait|alors|et|euh"
+)
+"""What may stand beside a pick in a message that only picks."""
+
 ATTRIBUTES: Final[dict[str, str]] = {
     "price": r"price|cost|costs|how much|preis|kostet|kosten|wie ?viel|precio|cuesta|cuanto|prix|coute"
     r"|combien",
@@ -35,7 +42,25 @@ ATTRIBUTES: Final[dict[str, str]] = {
     r"|a que hora|salida|llegada|quelle heure|depart|arrivee",
     "room": r"rooms?|beds?|zimmer|betten?|habitacion(es)?|camas?|chambres?|lits?",
     "seats": r"seats? left|how many seats|platze frei|asientos|places restantes",
+    "surroundings": r"near(by)?|close (to|by)|far from|how far|walking distance|cent(er|re)|downtown|location|view"
+    r"|nahe|in der nahe|weit (von|vom|weg|zum|zur)|wie weit|zentral|zentrum|innenstadt|lage|aussicht|cerca|lejos"
+    r"|centric[oa]|centro|ubicacion|vistas|pres d[eu']|proche|loin d[eu']|a quelle distance|centre[- ]ville|emplacement|vue",
+    "amenities": r"pools?|wi-?fi|internet|parking|gym|sauna|air ?con(ditioning|ditioned)?|balcony|kitchen|elevator"
+    r"|pets?|dogs?|wheelchairs?|accessible|schwimmbad|wlan|parkplatz|klimaanlage|balkon|kuche|aufzug|haustiere?"
+    r"|hunde?|rollstuhl|barrierefrei|piscina|aparcamiento|aire acondicionado|balcon|cocina|ascensor|mascotas?|perros?"
+    r"|silla de ruedas|piscine|climatisation|cuisine|ascenseur|animaux|chiens?|fauteuil roulant",
 }
+WEATHER: Final = (
+    r"weather|how (hot|cold|warm) (is|will|does)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
+    r"|regnet es|que tiempo|el tiempo (alli|en)|clima|temperaturas?|llueve|quel temps|la meteo|le climat|pleut[- ]il"
+)
+NOT_A: Final = (
+    r"(?:no|not|without|keine?[nmrs]?|nicht|ohne|sin|ningun[ao]?|non|sans|pas (?:de |d'|trop )?)"
+    r"(?: ?(?:a|an|any|the|too|so|by|at|near|big|large|more|zu|am|an|im|ans|der|die|das|den|dem|grosse[nrs]?|demasiado|muy"
+    r"|en|el|la|los|las|grandes?|trop|le|les|au|une?|des?)){0,2} ?"
+)
+"""Before what is not wished."""
+
 WISHES: Final[dict[str, str]] = {
     "warm": r"warm(er|th|es|en)?|hot|sun|sunny|sunshine|sonne|sonnig(es)?|heiss|calor|calid[oa]"
     r"|caliente|calentit[oa]|sol|soleado|chaud|chaude|soleil|ensoleille",
@@ -46,7 +71,8 @@ WISHES: Final[dict[str, str]] = {
     r"|montagnes?|randonnees?",
     "city": r"city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
     r"|ciudad|museos|escapada urbana|grande ville|musees?",
-    "quiet": r"quiet|peaceful|calm|small town|village|ruhig(es)?|dorf|kleinstadt|tranquil[oa]|pueblo"
+    "quiet": r"(no|without|keine|ohne|sin|pas de|sans) (big |large |grossen? )?(cit(y|ies)|crowds?|(gross)?stadte?|ciudades"
+    r"|multitudes|foules?|grandes? villes?)|quiet|peaceful|calm|small town|village|ruhig(es)?|dorf|kleinstadt|tranquil[oa]|pueblo"
     r"|calme|tranquille",
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
 }
@@ -59,6 +85,7 @@ TWISTS: Final[dict[str, str]] = {
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",
+    "breakfast": r"with (a )?breakfast|mit fruhstuck|con desayuno|avec (le |un )?petit[ -]dej(euner)?",
 }
 STYLES: Final[dict[str, str]] = {
     "adventure": r"adventur(e|ous)|surf(ing)?|div(e|ing)|climb(ing)?|rafting|trek(king)?|abenteuer|tauchen"

@@ -9,12 +9,14 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from actors.persona.decisions import Decision, Heard, Say, Silent
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking_of
 from actors.persona.line import Line, Subject
-from actors.persona.picking import at_of, picked
+from actors.persona.picking import at_of, picked, place_of
 from actors.persona.policy import Policy
-from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question
+from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
 
 SURE_FROM: Final = 0.7
 """Below, the two best readings are offered."""
@@ -52,6 +54,9 @@ ABOUT_TRIPS: Final = frozenset[Intent](
 )
 """Whose slots are about the trip that is talked of."""
 
+TO_A_PLACE: Final = frozenset[Intent]({"search_flight", "search_hotel", "search_activity"})
+"""Where one of what lies on the table may be the place."""
+
 
 def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
     """Take in what was said. Also by personas that do not answer, while they are in the room."""
@@ -69,6 +74,8 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     intent, confidence = _meant(before, heard)
     if intent == "human_chatter":
         return before, _chatter(heard)
+    if before.doubt is not None and heard.hints.is_no:
+        return now, Say(line=Line(act="ask_again"))
     if before.pending is not None and _takes_back(before, heard):
         about = _waited_for(before)
         return now, Say(line=Line(act="stopped", subject=about))
@@ -88,11 +95,20 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
     said = Said(
         message_id=heard.message_id,
         seeking=None if intent is None else seeking_of(intent),
-        slots=heard.understanding.slots,
+        slots=_with_place_on_table(dialogue, heard, intent),
         wishes=heard.hints.wishes,
         like=_like(heard, intent),
     )
     return dialogue.heard(said)
+
+
+def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Slots:
+    """What was said; "flights to the second one" names the place that lies there."""
+    slots = heard.understanding.slots
+    if intent not in TO_A_PLACE or slots.destination:
+        return slots
+    found = [place_of(item) for item in picked(dialogue.table, heard.hints, heard.text)[:1]]
+    return structs.replace(slots, destination=tuple(place for place in found if place is not None))
 
 
 def _like(heard: Heard, intent: Intent | None) -> str:
@@ -123,15 +139,19 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     """The reading, with what the state knows: one of two readings that were offered was picked, an
     open question was answered, or an item was picked for what waited for it."""
     reading, hints, pending = heard.understanding, heard.hints, before.pending
+    is_sure = reading.confidence >= SURE_FROM
     if before.doubt is not None:
         readings = before.doubt.readings
-        if hints.picks[:1] in ((0,), (1,)):
+        if hints.picks[:1] in ((0,), (1,)) and (hints.is_pick or not is_sure):
             return readings[0 if hints.picks[0] == 0 else 1], 1.0
         if reading.intent in readings and reading.confidence >= ASK_BELOW:
             return reading.intent, 1.0
-    is_sure = reading.confidence >= SURE_FROM
     if reading.intent == "human_chatter":
         return reading.intent, reading.confidence
+    if hints.is_weather and reading.intent in ("weather", "ask_detail"):
+        return "weather", 1.0
+    if not is_sure and before.asked is None and _is_shown(before, heard):
+        return "ask_detail", 1.0
     if not is_sure and before.asked is None and _goes_on(before, heard):
         # "Cheaper", or bare days, of what lies on the table: rules are surer than a weak model.
         return "refine", 1.0
@@ -143,6 +163,11 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
     return reading.intent, reading.confidence
+
+
+def _is_shown(before: Dialogue, heard: Heard) -> bool:
+    """Whether it only picks one of what lies there, and no more: that one is told of."""
+    return heard.hints.is_pick and bool(picked(before.table, heard.hints, ""))
 
 
 def _goes_on(before: Dialogue, heard: Heard) -> bool:

@@ -67,6 +67,20 @@ def test_the_reading_that_is_picked_is_the_one() -> None:
     assert talk.says(reading("refine", 0.3), "the second") == ["open_hotels", "show_hotels"]
 
 
+def test_who_asks_something_else_picks_neither_reading() -> None:
+    talk = hotels_shown()
+    talk.says(reading("book", 0.6, second=("refine", 0.3)))
+    (line,) = talk.hears(reading("compare"), "compare the first two")
+    assert (line.act, line.items) == ("compare", (hotel(1), hotel(2)))
+
+
+def test_a_no_to_two_readings_picks_neither() -> None:
+    talk = Talk()
+    talk.says(reading("book", 0.6, second=("cancel", 0.3)))
+    assert talk.says(reading("cancel", 0.9), "no") == ["ask_again"]
+    assert talk.dialogue.doubt is None
+
+
 def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     talk = Talk()
     talk.says(reading("search_flight", 0.6, second=("weather", 0.3), slots=Slots(dates=FEBRUARY)))
@@ -90,6 +104,15 @@ def test_of_what_lies_on_the_table_bare_days_are_a_change_of_it() -> None:
     )
     assert talk.errand.stay.nights == 4
     assert Talk().says(reading("price_trend", 0.3, slots=days)) == ["ask_again"]
+
+
+@pytest.mark.parametrize("text", ["the cheapest one please", "#3", "la última", "das dritte"])
+def test_a_bare_pick_of_what_lies_on_the_table_is_told_of(text: str) -> None:
+    prices = (240_00, 300_00, 180_00)
+    talk = hotels_shown(items=tuple(hotel(at, price) for at, price in enumerate(prices, 1)))
+    (line,) = talk.hears(reading("book", 0.62, second=("refine", 0.2)), text)
+    assert (line.act, line.items) == ("detail", (hotel(3, 180_00),))
+    assert Talk().says(reading("book", 0.62, second=("refine", 0.2)), text) == ["clarify"]
 
 
 # Chatter.
@@ -229,6 +252,39 @@ def test_others_are_not_those_that_were_seen() -> None:
     assert sifted(talk.errand, [hotel(1), hotel(9)]) == [hotel(9)]
 
 
+def test_with_breakfast_no_room_is_shown_without() -> None:
+    talk = hotels_shown()
+    talk.says(reading("refine"), "with breakfast")
+    with_it = hotel(3, board="BREAKFAST")
+    rooms = [hotel(1, board="ROOM_ONLY"), hotel(2), with_it]
+    assert sifted(talk.errand, rooms) == [with_it]
+
+
+def test_who_asks_where_to_go_is_not_bound_for_where_a_bed_was_sought() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_destination"), "where should we go?")
+    assert talk.errand.trip.destination == ()
+    talk.says(reading("ask_destination", slots=Slots(destination=LISBON)))
+    assert talk.errand.trip.destination == LISBON
+    talk.says(reading("ask_destination"), "somewhere quieter")
+    assert talk.errand.trip.destination == LISBON
+
+
+def test_the_second_place_is_where_a_bed_is_sought() -> None:
+    talk = Talk(places=(place(), place("Porto")))
+    assert talk.says(reading("ask_destination"), "where to?") == ["show_places"]
+    talk.says(reading("search_hotel", slots=Slots(dates=FEBRUARY)), "hotels in the second one")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["porto-pt"]
+
+
+def test_where_rooms_of_several_cities_lie_the_one_that_is_talked_of_says_where() -> None:
+    talk = Talk()
+    talk.says(reading("ask_destination", slots=CHILDREN), "somewhere warm")
+    assert talk.says(reading("ask_detail"), "does the second have breakfast?")
+    talk.says(reading("weather", 0.6, second=("ask_detail", 0.4)), "what's the weather like there?")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["LIS"]
+
+
 def test_direct_flights_have_no_stop() -> None:
     talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
     slots = Slots(destination=LISBON, dates=FEBRUARY)
@@ -245,6 +301,14 @@ def test_a_night_s_budget_says_nothing_of_a_flight() -> None:
     assert talk.errand.budget is None
     talk.says(reading("search_hotel"))
     assert talk.errand.budget == Budget(amount=90, per="night")
+
+
+def test_nor_does_one_that_was_said_before_it_was_clear_what_for() -> None:
+    talk = Talk(defaults=Defaults(home="DUB"))
+    slots = Slots(dates=FEBRUARY, budget=Budget(amount=90, per="night"))
+    talk.says(reading("search_hotel", 0.6, second=("ask_destination", 0.3), slots=slots))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON)))
+    assert talk.errand.budget is None
 
 
 @pytest.mark.parametrize(
@@ -290,6 +354,21 @@ def test_the_second_one_is_the_second() -> None:
     assert (line.subject.at, line.subject.kind) == (1, "hotels")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is the second one near the beach?",
+        "¿está el segundo cerca de la playa?",
+        "hat das zweite wlan?",
+    ],
+)
+def test_what_no_record_says_is_not_answered_with_something_else(text: str) -> None:
+    talk = hotels_shown()
+    (line,) = talk.hears(reading("ask_detail"), text)
+    manner = Manner(voice="local", language="en", user="", persona="", today=TODAY, seed=1)
+    assert plan_of(line, manner, {}).act == "unknown_detail"
+
+
 def test_which_one_is_asked_and_what_was_asked_of_it_is_remembered() -> None:
     talk = hotels_shown()
     (line,) = talk.hears(reading("ask_detail"), "is breakfast included?")
@@ -330,6 +409,13 @@ def test_a_price_is_told_as_shown_and_again_only_if_it_moved() -> None:
     talk = hotels_shown()
     (line,) = talk.hears(reading("ask_detail"), "how much is the first one?")
     assert (line.act, talk.errand.tools) == ("detail", ("reprice",))
+
+
+def test_the_weather_is_no_detail_of_a_hotel() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_detail"), "does the second have breakfast?")
+    weak = reading("ask_detail", 0.9, second=("weather", 0.07))
+    assert talk.says(weak, "quel temps fait-il là-bas ?") == ["weather"]
 
 
 def test_weather_comes_from_the_catalogue_or_not_at_all() -> None:

@@ -50,6 +50,10 @@ ATTRIBUTES: Final[dict[str, str]] = {
     r"|hunde?|rollstuhl|barrierefrei|piscina|aparcamiento|aire acondicionado|balcon|cocina|ascensor|mascotas?|perros?"
     r"|silla de ruedas|piscine|climatisation|cuisine|ascenseur|animaux|chiens?|fauteuil roulant",
 }
+ELSEWHERE: Final = (
+    r"somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
+    r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
+)
 WEATHER: Final = (
     r"weather|how (hot|cold|warm) (is|will|does)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
     r"|regnet es|que tiempo|el tiempo (alli|en)|clima|temperaturas?|llueve|quel temps|la meteo|le climat|pleut[- ]il"

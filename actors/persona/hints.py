@@ -15,6 +15,7 @@ from actors.persona.hint_words import (
     AFTER_NO,
     ATTRIBUTES,
     BESIDE_A_PICK,
+    ELSEWHERE,
     NO,
     NOT_A,
     NUMBERED,
@@ -55,7 +56,7 @@ Pick = int | Literal["last", "cheapest"]
 class Hints:
     """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
     "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
-    the weather. `styles`: the personas' that it sounds like."""
+    the weather. `is_elsewhere`: of a place that is still to be found. `styles`: the personas' that it sounds like."""
 
     picks: tuple[Pick, ...] = ()
     attributes: tuple[Attribute, ...] = ()
@@ -66,6 +67,7 @@ class Hints:
     is_open: bool = False
     is_pick: bool = False
     is_weather: bool = False
+    is_elsewhere: bool = False
 
 
 NO_HINTS: Final = Hints()
@@ -91,6 +93,7 @@ _STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.i
 _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
 _BESIDE: Final = re.compile(rf"{BESIDE_A_PICK}|[1-9]")
 _OPEN: Final = _words(OPEN)
+_ELSEWHERE: Final = _words(ELSEWHERE)
 _WEATHER: Final = _words(WEATHER)
 Name = TypeVar("Name", bound=str)
 
@@ -109,6 +112,7 @@ def hints(text: str) -> Hints:
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),
         is_weather=_WEATHER.search(plain) is not None,
+        is_elsewhere=_ELSEWHERE.search(plain) is not None,
     )
 
 

@@ -79,6 +79,14 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     if before.pending is not None and _takes_back(before, heard):
         about = _waited_for(before)
         return now, Say(line=Line(act="stopped", subject=about))
+    if heard.hints.is_no and intent in ALWAYS_CONFIRMED and before.pending is None:
+        # A no to what was shown, and to nothing that we asked, calls nothing off that was booked.
+        line = (
+            Line(act="ask_again")
+            if before.table is None
+            else Line(act="stopped", subject=Subject())
+        )
+        return now, Say(line=line)
     if intent != reading.intent or (confidence >= SURE_FROM > reading.confidence):
         now = _taken_in(now, heard, intent)
     if intent in TALK and confidence >= ASK_BELOW:
@@ -148,9 +156,11 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
             return reading.intent, 1.0
     if reading.intent == "human_chatter":
         return reading.intent, reading.confidence
+    if reading.intent == "refine" and hints.is_elsewhere and not reading.slots.destination:
+        return "ask_destination", reading.confidence
     if hints.is_weather and reading.intent in ("weather", "ask_detail"):
         return "weather", 1.0
-    if not is_sure and before.asked is None and _is_shown(before, heard):
+    if not is_sure and before.asked is None and _is_of_one(before, heard):
         return "ask_detail", 1.0
     if not is_sure and before.asked is None and _goes_on(before, heard):
         # "Cheaper", or bare days, of what lies on the table: rules are surer than a weak model.
@@ -165,16 +175,21 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     return reading.intent, reading.confidence
 
 
-def _is_shown(before: Dialogue, heard: Heard) -> bool:
-    """Whether it only picks one of what lies there, and no more: that one is told of."""
-    return heard.hints.is_pick and bool(picked(before.table, heard.hints, ""))
+def _is_of_one(before: Dialogue, heard: Heard) -> bool:
+    """Whether it only picks one of what lies there, and says no more, or could compare but one: that one is told of."""
+    is_lone_compared = heard.understanding.intent == "compare" and len(heard.hints.picks) == 1
+    may_be = heard.hints.is_pick or is_lone_compared
+    return may_be and bool(picked(before.table, heard.hints, ""))
 
 
 def _goes_on(before: Dialogue, heard: Heard) -> bool:
-    """Whether something was shown, and the message has what another search would differ by."""
-    hints = heard.hints
-    is_telling = bool(hints.twists or hints.wishes) or heard.understanding.slots != NOTHING_SAID
-    return before.table is not None and is_telling
+    """Whether something was shown, and the message has what another search would differ by; a bare place begins
+    one."""
+    hints, reading = heard.hints, heard.understanding
+    is_telling = bool(hints.twists or hints.wishes) or reading.slots != NOTHING_SAID
+    is_refining = reading.intent == "refine" and reading.confidence >= ASK_BELOW
+    is_place = is_refining and bool(reading.slots.destination)
+    return is_place or (before.table is not None and is_telling)
 
 
 def _fills(asked: Question | None, heard: Heard) -> bool:

@@ -8,7 +8,10 @@ from actors.persona.hints import MOST_READ, Hints, hints
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("somewhere warm in february w my 2 kids", Hints(wishes=("warm",), styles=("family",))),
+        (
+            "somewhere warm in february w my 2 kids",
+            Hints(wishes=("warm",), styles=("family",), is_elsewhere=True),
+        ),
         ("iwo warm über silvester am Meer", Hints(wishes=("warm", "beach"))),
         ("un sitio tranquilo con playa", Hints(wishes=("quiet", "beach"))),
         ("de la neige et des randonnées", Hints(wishes=("cold", "mountains"))),

@@ -81,6 +81,24 @@ def test_a_no_to_two_readings_picks_neither() -> None:
     assert talk.dialogue.doubt is None
 
 
+def test_a_no_to_what_was_shown_calls_nothing_off() -> None:
+    assert hotels_shown().says(reading("cancel", 0.86), "no") == ["stopped"]
+    assert Talk().says(reading("cancel", 0.86), "nope") == ["ask_again"]
+    assert hotels_shown().says(reading("cancel", 0.86), "cancel it") == ["confirm"]
+
+
+def test_a_bare_place_that_was_read_weakly_is_shown() -> None:
+    paris = Slots(destination=(mention("Paris"),))
+    assert Talk().says(reading("refine", 0.51, slots=paris), "paris") == ["show_places"]
+
+
+def test_a_comparison_of_one_is_none() -> None:
+    talk = hotels_shown()
+    weak = reading("compare", 0.65, second=("ask_detail", 0.26))
+    (line,) = talk.hears(weak, "tell me more about the first")
+    assert (line.act, line.items) == ("detail", (hotel(1),))
+
+
 def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     talk = Talk()
     talk.says(reading("search_flight", 0.6, second=("weather", 0.3), slots=Slots(dates=FEBRUARY)))
@@ -268,6 +286,13 @@ def test_who_asks_where_to_go_is_not_bound_for_where_a_bed_was_sought() -> None:
     assert talk.errand.trip.destination == LISBON
     talk.says(reading("ask_destination"), "somewhere quieter")
     assert talk.errand.trip.destination == LISBON
+
+
+def test_somewhere_else_is_not_where_the_flight_went() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    assert talk.says(reading("refine"), "somewhere quieter")[-1] == "show_places"
+    assert talk.errand.trip.destination == ()
 
 
 def test_the_second_place_is_where_a_bed_is_sought() -> None:

@@ -76,7 +76,7 @@ WISHES: Final[dict[str, str]] = {
     "city": r"city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
     r"|ciudad|museos|escapada urbana|grande ville|musees?",
     "quiet": r"(no|without|keine|ohne|sin|pas de|sans) (big |large |grossen? )?(cit(y|ies)|crowds?|(gross)?stadte?|ciudades"
-    r"|multitudes|foules?|grandes? villes?)|quiet|peaceful|calm|small town|village|ruhig(es)?|dorf|kleinstadt|tranquil[oa]|pueblo"
+    r"|multitudes|foules?|grandes? villes?)|quiet(er)?|less crowded|peaceful|calm|small town|village|ruhig(er|es|eres)?|dorf|kleinstadt|tranquil[oa]|pueblo"
     r"|calme|tranquille",
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
 }

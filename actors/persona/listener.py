@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
 
 import trio
@@ -20,7 +20,7 @@ from actors.persona.soundness import sound
 from core.errors import Rejected
 from core.ports.repositories import User
 from protocol.persona import Prompt
-from protocol.understanding import Setting, Understanding
+from protocol.understanding import Language, Setting, Understanding
 
 READ_WITHIN: Final = 2.0
 
@@ -117,7 +117,7 @@ class Listener:
         async def reading() -> Understanding | None:
             with trio.move_on_after(READ_WITHIN):
                 today = today_of(asker, self._ports.business.business_ms())
-                setting = self._setting(read, today)
+                setting = self._setting(read, today, language_spoken(asker))
                 return await self._ports.reader.read(read.prompt.message.content, setting)
             return None
 
@@ -192,7 +192,7 @@ class Listener:
             asking=asking,
         )
 
-    def _setting(self, read: Read, today: date) -> Setting:
+    def _setting(self, read: Read, today: date, language: Language) -> Setting:
         """By the dialogue that the message most likely belongs to."""
         floor, call = read.floor, read.call
         persona_id = named(floor, call) or call.called or call.asking or call.talking
@@ -207,6 +207,7 @@ class Listener:
             last=read.prompt.follows,
             today=today.isoformat(),
             names=tuple(seat.name for seat in floor.seats if seat.name),
+            language=language,
         )
 
 
@@ -224,6 +225,12 @@ def _likely(floor: Floor, call: Call) -> str | None:
     preferred = (call.called, call.asking, call.talking)
     talking = next((one for one in preferred if one in speakers), None)
     return named(floor, call) or talking
+
+
+def language_spoken(asker: User | None) -> Language:
+    """The asker's own, as far as it is one that personas speak."""
+    own = asker.locale.partition("-")[0] if asker is not None else ""
+    return next((language for language in get_args(Language) if language == own), "en")
 
 
 def today_of(asker: User | None, now_ms: int) -> date:

@@ -14,7 +14,7 @@ from msgspec import structs
 from actors.persona.decisions import Decision, Heard, Say, Silent
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking_of
 from actors.persona.line import Line, Subject
-from actors.persona.picking import at_of, picked, place_of
+from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.policy import Policy
 from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
 
@@ -115,7 +115,10 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
     slots = heard.understanding.slots
     if intent not in TO_A_PLACE or slots.destination:
         return slots
-    found = [place_of(item) for item in picked(dialogue.table, heard.hints, heard.text)[:1]]
+    items = picked(dialogue.table, heard.hints, heard.text)[:1]
+    if not items and not dialogue.trip.destination:  # "flights there": where was talked of last
+        items = focused(dialogue)
+    found = [place_of(item) for item in items]
     return structs.replace(slots, destination=tuple(place for place in found if place is not None))
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.persona.dialogue import Item, Table, likeness_of
+from actors.persona.dialogue import Dialogue, Item, Table, likeness_of
 from actors.persona.hints import MOST_READ, Hints, Pick, folded
 from protocol.travel import HotelDetails, HotelQuery, Offer, Place
 from protocol.understanding import PlaceMention
@@ -29,6 +29,13 @@ def at_of(table: Table | None, likeness: str | None) -> int | None:
         if likeness_of(item) == likeness:
             return at
     return None
+
+
+def focused(dialogue: Dialogue) -> tuple[Item, ...]:
+    """The one that was talked of last, where it still lies there."""
+    table, focus = dialogue.table, dialogue.focus
+    at = at_of(table, focus.likeness if focus is not None else None)
+    return () if table is None or at is None else (table.items[at],)
 
 
 def place_of(item: Item) -> PlaceMention | None:

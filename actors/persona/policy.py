@@ -18,7 +18,7 @@ from actors.persona.dialogue import (
 from actors.persona.errands import Errand, Purpose, party_of
 from actors.persona.hints import Attribute
 from actors.persona.line import Line, Subject
-from actors.persona.picking import at_of, picked, place_of
+from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.when import Stay, default_stay, when
 from protocol.frames import Money
 from protocol.travel import Offer, Place
@@ -288,10 +288,8 @@ class Policy:
         chosen = picked(table, self._hints, self._heard.text)
         if chosen:
             return chosen[0]
-        focus = self._now.focus
-        at = at_of(table, focus.likeness if focus is not None else None)
-        if at is not None:
-            return table.items[at]
+        if talked_of := focused(self._now):
+            return talked_of[0]
         return table.items[0] if len(table.items) == 1 else None
 
     # What is never done from one reading.

@@ -19,6 +19,7 @@ from actors.persona.fixed_texts import TEXTS
 from core.errors import Overloaded, Rejected, Unavailable
 from core.headroom import Work
 from core.ports.personas import Run
+from core.ports.repositories import UserPatch
 from protocol.frames import Done
 from protocol.understanding import Budget, PartySaid, Slots
 
@@ -180,6 +181,16 @@ async def test_the_question_is_known_to_the_reader(autojump_clock: MockClock) ->
         await world.told("lisbon", reading("refine", slots=Slots(destination=LISBON)))
         assert [setting.asked for setting in world.reader.settings] == [None, "destination"]
         assert world.acts() == ["ask", "ask"]
+
+
+@pytest.mark.parametrize(("locale", "language"), [("de-AT", "de"), ("pt", "en")])
+async def test_the_asker_s_own_language_is_known_to_the_reader(
+    locale: str, language: str, autojump_clock: MockClock
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.users.patch(TENANT, user_id(ADA), UserPatch(locale=locale))
+        await world.told("hm", GREETING)
+        assert world.reader.settings[-1].language == language
 
 
 async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(

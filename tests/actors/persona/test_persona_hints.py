@@ -40,6 +40,7 @@ from actors.persona.hints import MOST_READ, Hints, hints
         ("¿qué tiempo hace allí?", Hints(is_weather=True)),
         ("quel temps fait-il là-bas ?", Hints(is_weather=True)),
         ("no big cities", Hints(wishes=("quiet",))),
+        ("quieter please", Hints(wishes=("quiet",))),
         ("nicht ans Meer, lieber in die Berge", Hints(wishes=("mountains",))),
         ("not too hot, but near the sea", Hints(wishes=("beach",), attributes=("surroundings",))),
         ("sin playa", Hints()),

@@ -302,6 +302,22 @@ def test_the_second_place_is_where_a_bed_is_sought() -> None:
     assert [one.place_id for one in talk.errand.trip.destination] == ["porto-pt"]
 
 
+def test_there_is_the_place_that_was_talked_of() -> None:
+    talk = Talk(places=(place(), place("Porto")), defaults=Defaults(home="DUB"))
+    talk.says(reading("ask_destination"), "where to?")
+    assert talk.says(reading("ask_detail"), "tell me of the second") == ["detail"]
+    talk.says(reading("search_flight", slots=Slots(dates=FEBRUARY)), "flights there in february")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["porto-pt"]
+
+
+def test_a_town_has_no_wifi() -> None:
+    talk = Talk(places=(place(), place("Porto")))
+    talk.says(reading("ask_destination"), "where to?")
+    (line,) = talk.hears(reading("ask_detail"), "does the second have wifi?")
+    manner = Manner(voice="local", language="en", user="", persona="", today=TODAY, seed=1)
+    assert plan_of(line, manner, {}).act == "unknown_detail"
+
+
 def test_where_rooms_of_several_cities_lie_the_one_that_is_talked_of_says_where() -> None:
     talk = Talk()
     talk.says(reading("ask_destination", slots=CHILDREN), "somewhere warm")

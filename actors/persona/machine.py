@@ -159,7 +159,7 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
             return reading.intent, 1.0
     if reading.intent == "human_chatter":
         return reading.intent, reading.confidence
-    if reading.intent == "refine" and hints.is_elsewhere and not reading.slots.destination:
+    if _is_elsewhere(heard):
         return "ask_destination", reading.confidence
     if hints.is_weather and reading.intent in ("weather", "ask_detail"):
         return "weather", 1.0
@@ -176,6 +176,13 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
     return reading.intent, reading.confidence
+
+
+def _is_elsewhere(heard: Heard) -> bool:
+    """Whether it asks for a place that is still to be found, though it was read as a change, or for a bed."""
+    reading, hints = heard.understanding, heard.hints
+    may_be = reading.intent == "refine" or (reading.intent == "search_hotel" and bool(hints.wishes))
+    return may_be and hints.is_elsewhere and not reading.slots.destination
 
 
 def _is_of_one(before: Dialogue, heard: Heard) -> bool:

@@ -293,6 +293,9 @@ def test_somewhere_else_is_not_where_the_flight_went() -> None:
     talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
     assert talk.says(reading("refine"), "somewhere quieter")[-1] == "show_places"
     assert talk.errand.trip.destination == ()
+    talk.says(reading("search_hotel", slots=Slots(destination=LISBON)))
+    talk.says(reading("search_hotel", slots=CHILDREN), "somewhere warm under 150 a night")
+    assert (talk.errand.trip.destination, talk.errand.with_stays) == ((), True)
 
 
 def test_the_second_place_is_where_a_bed_is_sought() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
 from actors.persona.hints import Attribute, Wish
-from protocol.travel import FlightDetails, HotelDetails, Offer, Place
+from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
     Budget,
     Dates,
@@ -50,11 +50,13 @@ class Said:
     seeking: Seeking | None = None
     slots: Slots = NOTHING_SAID
     wishes: tuple[Wish, ...] = ()
+    cabin: Cabin | None = None
     like: str = ""
 
     @property
     def is_empty(self) -> bool:
-        return self.seeking is None and self.slots == NOTHING_SAID and not self.wishes
+        is_wordless = not self.wishes and self.cabin is None
+        return self.seeking is None and self.slots == NOTHING_SAID and is_wordless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Trip:
     budget_for: Seeking | None = None
     party: PartySaid | None = None
     wishes: tuple[Wish, ...] = ()
+    cabin: Cabin | None = None
     like: str = ""
 
     def after(self, said: Said) -> "Trip":
@@ -86,6 +89,7 @@ class Trip:
             budget_for=seeking if slots.budget else self.budget_for,
             party=_party(self.party, slots.party),
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
+            cabin=said.cabin or self.cabin,
             like=said.like or ("" if is_anew else self.like),
         )
 

@@ -5,7 +5,7 @@ case (pure data). Each value is a regular expression between word boundaries.
 from typing import Final
 
 ORDINALS: Final[dict[int | str, str]] = {
-    0: r"first( one)?|1st|erste[rns]?|primer[oa]?|premier|premiere|1er|1ere",
+    0: r"first(?! class)( one)?|1st|erste[rns]?(?! klasse)|primer[oa]?(?! clase)|premier|premiere(?! classe)|1er|1ere",
     1: r"second( one)?|2nd|zweite[rns]?|segund[oa]|deuxieme|seconde|2eme",
     2: r"third( one)?|3rd|dritte[rns]?|tercer[oa]?|troisieme|3eme",
     3: r"fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
@@ -91,6 +91,15 @@ TWISTS: Final[dict[str, str]] = {
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",
     "breakfast": r"with (a )?breakfast|mit fruhstuck|con desayuno|avec (le |un )?petit[ -]dej(euner)?",
 }
+CABINS: Final[dict[str, str]] = {
+    "premium_economy": r"premium[ -]eco(nomy)?|economy[ -]premium|turista premium|eco premium",
+    "business": r"business[ -]?(class|klasse)|(in|fly(ing)?) business|clase (business|ejecutiva)|en business"
+    r"|(classe|en) affaires",
+    "first": r"first[ -]class|erste[nr]? klasse|primera clase|premiere classe",
+    "economy": r"economy|eco class|clase turista|classe eco(nomique)?",
+}
+"""The first that fits counts."""
+
 STYLES: Final[dict[str, str]] = {
     "adventure": r"adventur(e|ous)|surf(ing)?|div(e|ing)|climb(ing)?|rafting|trek(king)?|abenteuer|tauchen"
     r"|klettern|aventuras?|bucear|escalar|aventures?|plongee|escalade",

@@ -15,6 +15,7 @@ from actors.persona.hint_words import (
     AFTER_NO,
     ATTRIBUTES,
     BESIDE_A_PICK,
+    CABINS,
     ELSEWHERE,
     NO,
     NOT_A,
@@ -27,6 +28,7 @@ from actors.persona.hint_words import (
     WISHES,
 )
 from protocol.persona import Voice
+from protocol.travel import Cabin
 
 Wish = Literal["warm", "cold", "beach", "mountains", "city", "quiet", "dry"]
 """What a place should be like, as far as the catalogue can prove it."""
@@ -63,6 +65,7 @@ class Hints:
     wishes: tuple[Wish, ...] = ()
     twists: tuple[Twist, ...] = ()
     styles: tuple[Voice, ...] = ()
+    cabin: Cabin | None = None
     is_no: bool = False
     is_open: bool = False
     is_pick: bool = False
@@ -89,6 +92,7 @@ _WISHES: Final = {
     for name, words in WISHES.items()
 }
 _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
+_CABINS: Final = {cast("Cabin", name): _words(words) for name, words in CABINS.items()}
 _STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.items()}
 _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
 _BESIDE: Final = re.compile(rf"{BESIDE_A_PICK}|[1-9]")
@@ -108,6 +112,7 @@ def hints(text: str) -> Hints:
         wishes=_wished(plain),
         twists=_named(plain, _TWISTS),
         styles=_named(plain, _STYLES),
+        cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),

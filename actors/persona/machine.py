@@ -105,6 +105,7 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
         seeking=None if intent is None else seeking_of(intent),
         slots=_with_place_on_table(dialogue, heard, intent),
         wishes=heard.hints.wishes,
+        cabin=heard.hints.cabin,
         like=_like(heard, intent),
     )
     return dialogue.heard(said)
@@ -196,7 +197,7 @@ def _goes_on(before: Dialogue, heard: Heard) -> bool:
     """Whether something was shown, and the message has what another search would differ by; a bare place begins
     one."""
     hints, reading = heard.hints, heard.understanding
-    is_telling = bool(hints.twists or hints.wishes) or reading.slots != NOTHING_SAID
+    is_telling = bool(hints.twists or hints.wishes or hints.cabin) or reading.slots != NOTHING_SAID
     is_refining = reading.intent == "refine" and reading.confidence >= ASK_BELOW
     is_place = is_refining and bool(reading.slots.destination)
     return is_place or (before.table is not None and is_telling)
@@ -220,7 +221,9 @@ def _chatter(heard: Heard) -> Decision:
 
 def _in_doubt(now: Dialogue, heard: Heard, intent: Intent) -> tuple[Dialogue, Decision]:
     second = heard.understanding.second
-    if second is None or second[0] == intent:
+    # A yes or a no to nothing that was asked is read as both of what is always confirmed.
+    is_neither = second is not None and {intent, second[0]} <= ALWAYS_CONFIRMED
+    if second is None or second[0] == intent or is_neither:
         return now, Say(line=Line(act="ask_again"))
     readings = (intent, second[0])
     doubt = Doubt(readings=readings, message_id=heard.message_id)

@@ -157,7 +157,7 @@ class Policy:
             ages_assumed=ages_assumed,
             budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
             home=defaults.home,
-            cabin=defaults.cabin,
+            cabin=trip.cabin or defaults.cabin,
             twists=twists,
             not_these=frozenset((*self._now.disliked, *seen)),
             below=self._ceiling() if is_cheaper else None,

@@ -76,7 +76,7 @@ def test_who_asks_something_else_picks_neither_reading() -> None:
 
 def test_a_no_to_two_readings_picks_neither() -> None:
     talk = Talk()
-    talk.says(reading("book", 0.6, second=("cancel", 0.3)))
+    talk.says(reading("book", 0.6, second=("refine", 0.3)))
     assert talk.says(reading("cancel", 0.9), "no") == ["ask_again"]
     assert talk.dialogue.doubt is None
 
@@ -85,6 +85,10 @@ def test_a_no_to_what_was_shown_calls_nothing_off() -> None:
     assert hotels_shown().says(reading("cancel", 0.86), "no") == ["stopped"]
     assert Talk().says(reading("cancel", 0.86), "nope") == ["ask_again"]
     assert hotels_shown().says(reading("cancel", 0.86), "cancel it") == ["confirm"]
+
+
+def test_a_yes_to_nothing_offers_no_booking() -> None:
+    assert Talk().says(reading("book", 0.6, second=("cancel", 0.3)), "yes") == ["ask_again"]
 
 
 def test_a_bare_place_that_was_read_weakly_is_shown() -> None:
@@ -335,6 +339,18 @@ def test_direct_flights_have_no_stop() -> None:
     talk.says(reading("search_flight", slots=slots))
     talk.says(reading("refine"), "sans escale")
     assert sifted(talk.errand, [flight(1, stops=1), flight(2)]) == [flight(2)]
+
+
+def test_the_cabin_that_was_asked_for_is_the_one_that_is_searched() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB", cabin="economy"))
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    talk.says(reading("search_flight", slots=slots), "business class to lisbon in february")
+    assert talk.errand.cabin == "business"
+    talk.says(reading("refine"), "cheaper")
+    assert talk.errand.cabin == "business"
+    weak = reading("refine", 0.66, second=("ask_detail", 0.2))
+    assert talk.says(weak, "what about first class?")[-1] == "show_flights"
+    assert talk.errand.cabin == "first"
 
 
 def test_a_night_s_budget_says_nothing_of_a_flight() -> None:

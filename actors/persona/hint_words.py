@@ -54,6 +54,18 @@ ELSEWHERE: Final = (
     r"somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
     r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
 )
+MOVED: Final = (
+    r"(?P<count>an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) (?P<unit>days?|weeks?|tage?|wochen?"
+    r"|dias?|semanas?|jours?|semaines?) (?:(?P<later>later|spater|danach|mas tarde|despues|plus tard|apres)"
+    r"|earlier|sooner|before|fruher|vorher|davor|antes|plus tot|avant)\b(?! (?:the|der|dem|el|la|le|my|our)\b)"
+)
+COUNTS: Final[dict[str, int]] = {
+    word: count
+    for count, words in enumerate(
+        ("a an one ein eine einen un una une", "two zwei dos deux", "three drei tres trois"), 1
+    )
+    for word in words.split()
+}
 WEATHER: Final = (
     r"weather|how (hot|cold|warm) (is|will|does)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
     r"|regnet es|que tiempo|el tiempo (alli|en)|clima|temperaturas?|llueve|quel temps|la meteo|le climat|pleut[- ]il"

@@ -16,7 +16,9 @@ from actors.persona.hint_words import (
     ATTRIBUTES,
     BESIDE_A_PICK,
     CABINS,
+    COUNTS,
     ELSEWHERE,
+    MOVED,
     NO,
     NOT_A,
     NUMBERED,
@@ -58,7 +60,8 @@ Pick = int | Literal["last", "cheapest"]
 class Hints:
     """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
     "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
-    the weather. `is_elsewhere`: of a place that is still to be found. `styles`: the personas' that it sounds like."""
+    the weather. `is_elsewhere`: of a place that is still to be found.
+    `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like."""
 
     picks: tuple[Pick, ...] = ()
     attributes: tuple[Attribute, ...] = ()
@@ -66,6 +69,7 @@ class Hints:
     twists: tuple[Twist, ...] = ()
     styles: tuple[Voice, ...] = ()
     cabin: Cabin | None = None
+    days_later: int = 0
     is_no: bool = False
     is_open: bool = False
     is_pick: bool = False
@@ -98,6 +102,7 @@ _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
 _BESIDE: Final = re.compile(rf"{BESIDE_A_PICK}|[1-9]")
 _OPEN: Final = _words(OPEN)
 _ELSEWHERE: Final = _words(ELSEWHERE)
+_MOVED: Final = re.compile(rf"\b{MOVED}")
 _WEATHER: Final = _words(WEATHER)
 Name = TypeVar("Name", bound=str)
 
@@ -114,6 +119,7 @@ def hints(text: str) -> Hints:
         styles=_named(plain, _STYLES),
         cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
+        days_later=_moved(plain),
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),
         is_weather=_WEATHER.search(plain) is not None,
@@ -145,6 +151,15 @@ def _is_bare(plain: str) -> bool:
     for words in (_NUMBERED, *_ORDINALS.values()):
         plain = words.sub(" ", plain)
     return all(_BESIDE.fullmatch(word) for word in re.findall(r"\w+", plain))
+
+
+def _moved(plain: str) -> int:
+    found = _MOVED.search(plain)
+    if found is None:
+        return 0
+    days = 7 if found["unit"][0] in "ws" else 1
+    count = COUNTS.get(found["count"]) or int(found["count"])
+    return count * days * (1 if found["later"] else -1)
 
 
 def _wished(plain: str) -> tuple[Wish, ...]:

@@ -16,6 +16,7 @@ from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.policy import Policy
+from actors.persona.when import moved
 from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
 
 SURE_FROM: Final = 0.7
@@ -100,10 +101,13 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
 
 
 def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
+    dialogue = dialogue.without(
+        heard.message_id
+    )  # as it was before, whatever was read of it at first
     said = Said(
         message_id=heard.message_id,
         seeking=None if intent is None else seeking_of(intent),
-        slots=_with_place_on_table(dialogue, heard, intent),
+        slots=_with_days_moved(dialogue, heard, _with_place_on_table(dialogue, heard, intent)),
         wishes=heard.hints.wishes,
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
@@ -121,6 +125,13 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
         items = focused(dialogue)
     found = [place_of(item) for item in items]
     return structs.replace(slots, destination=tuple(place for place in found if place is not None))
+
+
+def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
+    """ "A week later" than what was said."""
+    days = heard.hints.days_later
+    there = moved(dialogue.trip.dates, days, heard.today) if days else None
+    return slots if there is None else structs.replace(slots, dates=there)
 
 
 def _like(heard: Heard, intent: Intent | None) -> str:
@@ -197,7 +208,8 @@ def _goes_on(before: Dialogue, heard: Heard) -> bool:
     """Whether something was shown, and the message has what another search would differ by; a bare place begins
     one."""
     hints, reading = heard.hints, heard.understanding
-    is_telling = bool(hints.twists or hints.wishes or hints.cabin) or reading.slots != NOTHING_SAID
+    is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
+    is_telling = is_hinting or reading.slots != NOTHING_SAID
     is_refining = reading.intent == "refine" and reading.confidence >= ASK_BELOW
     is_place = is_refining and bool(reading.slots.destination)
     return is_place or (before.table is not None and is_telling)

@@ -353,6 +353,20 @@ def test_the_cabin_that_was_asked_for_is_the_one_that_is_searched() -> None:
     assert talk.errand.cabin == "first"
 
 
+def test_a_week_later_is_a_week_later() -> None:
+    talk = Talk()
+    stay = Dates(from_="2027-02-05", to="2027-02-08")
+    talk.says(reading("search_hotel", slots=Slots(destination=LISBON, dates=stay)))
+    talk.says(reading("refine"), "and a week later?")
+    assert (talk.errand.stay.start.day, talk.errand.stay.nights) == (12, 3)
+    talk.says(reading("refine", 0.5), "two days earlier")
+    assert talk.errand.stay.start.day == 10
+    for _ in range(2):
+        talk.says(reading("refine"), "9 weeks before")
+    assert talk.errand.stay.start >= TODAY  # nobody goes where it is over
+    assert Talk().says(reading("refine", 0.3), "a week later") == ["ask_again"]
+
+
 def test_a_night_s_budget_says_nothing_of_a_flight() -> None:
     talk = Talk(defaults=Defaults(home="DUB"))
     slots = Slots(destination=LISBON, dates=FEBRUARY, budget=Budget(amount=90, per="night"))

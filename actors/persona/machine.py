@@ -175,11 +175,9 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         return "ask_destination", reading.confidence
     if hints.is_weather and reading.intent in ("weather", "ask_detail"):
         return "weather", 1.0
-    if not is_sure and before.asked is None and _is_of_one(before, heard):
-        return "ask_detail", 1.0
-    if not is_sure and before.asked is None and _goes_on(before, heard):
-        # "Cheaper", or bare days, of what lies on the table: rules are surer than a weak model.
-        return "refine", 1.0
+    by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
+    if by_words is not None:
+        return by_words, 1.0
     if pending is None:
         return reading.intent, reading.confidence
     if before.asked == "which" and picked(before.table, hints, heard.text):
@@ -197,22 +195,36 @@ def _is_elsewhere(heard: Heard) -> bool:
     return may_be and hints.is_elsewhere and not reading.slots.destination
 
 
-def _is_of_one(before: Dialogue, heard: Heard) -> bool:
-    """Whether it only picks one of what lies there, and says no more, or could compare but one: that one is told of."""
-    is_lone_compared = heard.understanding.intent == "compare" and len(heard.hints.picks) == 1
-    may_be = heard.hints.is_pick or is_lone_compared
-    return may_be and bool(picked(before.table, heard.hints, ""))
-
-
-def _goes_on(before: Dialogue, heard: Heard) -> bool:
-    """Whether something was shown, and the message has what another search would differ by; a bare place begins
-    one."""
-    hints, reading = heard.hints, heard.understanding
+def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None:
+    """What rules are surer of than a weak model is. None: of nothing. What only picks one of what lies there is told
+    of it, however it was read; nobody books by a number alone."""
+    reading, hints = heard.understanding, heard.hints
+    is_of_one = bool(picked(before.table, hints, ""))
+    if is_of_one and hints.is_pick:
+        return "ask_detail"
+    if is_sure:
+        return None
+    if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
+        return "ask_detail"
+    is_read = reading.confidence >= ASK_BELOW
+    if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
+        return "compare"
+    if is_read and _is_bound_nowhere(before, heard):
+        return "ask_destination"
+    # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
-    is_telling = is_hinting or reading.slots != NOTHING_SAID
-    is_refining = reading.intent == "refine" and reading.confidence >= ASK_BELOW
-    is_place = is_refining and bool(reading.slots.destination)
-    return is_place or (before.table is not None and is_telling)
+    is_said = reading.slots != NOTHING_SAID
+    is_refining = is_read and reading.intent == "refine" and is_said
+    goes_on = before.table is not None and (is_hinting or is_said)
+    return "refine" if is_refining or goes_on else None
+
+
+def _is_bound_nowhere(before: Dialogue, heard: Heard) -> bool:
+    """A bed, or ideas where to go: for whom no place was said, that is the same."""
+    reading = heard.understanding
+    readings = {reading.intent, reading.second[0] if reading.second is not None else None}
+    is_bound = bool(reading.slots.destination or before.trip.destination)
+    return readings == {"ask_destination", "search_hotel"} and not is_bound
 
 
 def _fills(asked: Question | None, heard: Heard) -> bool:

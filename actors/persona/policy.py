@@ -305,7 +305,12 @@ class Policy:
             return self._ask("which")
         likeness = None if item is None else likeness_of(item)
         asking = self._now.asking(CONFIRMATIONS[self._intent], self._heard.message_id)
-        now = replace(asking, pending=self._pending(likeness))
+        focus = (
+            None
+            if likeness is None
+            else Focus(likeness=likeness, message_id=self._heard.message_id)
+        )
+        now = replace(asking, pending=self._pending(likeness), focus=focus or asking.focus)
         return now, Say(line=Line(act="confirm", subject=self._subject(item, to_do=self._intent)))
 
     def _of_pending(self, pending: Pending) -> Subject:

@@ -96,6 +96,31 @@ def test_a_bare_place_that_was_read_weakly_is_shown() -> None:
     assert Talk().says(reading("refine", 0.51, slots=paris), "paris") == ["show_places"]
 
 
+def test_two_towns_that_were_read_weakly_are_compared() -> None:
+    talk = Talk(places=(place("Rome"), place("Lisbon")))
+    towns = Slots(destination=(mention("Rome"), mention("Lisbon")))
+    weak = reading("compare", 0.6, second=("weather", 0.3), slots=towns)
+    assert talk.says(weak, "rome or lisbon in may?") == ["compare"]
+
+
+def test_a_bed_anywhere_and_ideas_where_to_go_are_one() -> None:
+    weak = reading("search_hotel", 0.62, second=("ask_destination", 0.28), slots=CHILDREN)
+    assert Talk().says(weak, "was warmes im februar mit 2 kindern")[-1] == "show_hotels"
+    assert Talk().says(reading("search_hotel", 0.62, second=("weather", 0.28))) == ["clarify"]
+
+
+def test_who_comes_along_is_noted_though_it_was_read_weakly() -> None:
+    five = Slots(party=PartySaid(adults=2, children=3))
+    assert Talk().says(reading("refine", 0.5, slots=five), "we are 2 adults, 3 kids") == ["noted"]
+
+
+def test_what_was_to_be_booked_is_what_is_talked_of() -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("book"), "book the second one") == ["confirm"]
+    (line,) = talk.hears(reading("ask_detail"), "is breakfast included?")
+    assert (line.act, line.items) == ("detail", (hotel(2),))
+
+
 def test_a_comparison_of_one_is_none() -> None:
     talk = hotels_shown()
     weak = reading("compare", 0.65, second=("ask_detail", 0.26))
@@ -132,8 +157,9 @@ def test_of_what_lies_on_the_table_bare_days_are_a_change_of_it() -> None:
 def test_a_bare_pick_of_what_lies_on_the_table_is_told_of(text: str) -> None:
     prices = (240_00, 300_00, 180_00)
     talk = hotels_shown(items=tuple(hotel(at, price) for at, price in enumerate(prices, 1)))
-    (line,) = talk.hears(reading("book", 0.62, second=("refine", 0.2)), text)
-    assert (line.act, line.items) == ("detail", (hotel(3, 180_00),))
+    for confidence in (0.62, 0.9):
+        (line,) = talk.hears(reading("book", confidence, second=("refine", 0.2)), text)
+        assert (line.act, line.items) == ("detail", (hotel(3, 180_00),))
     assert Talk().says(reading("book", 0.62, second=("refine", 0.2)), text) == ["clarify"]
 
 
@@ -552,7 +578,7 @@ def test_another_question_is_no_yes() -> None:
     talk = hotels_shown()
     talk.says(reading("book"), "book the first one")
     assert talk.says(reading("weather")) == ["weather"]
-    assert talk.says(reading("book"), "yes") == ["ask"]
+    assert talk.says(reading("book"), "yes") == ["confirm"]  # of what was talked of, and asked anew
 
 
 def test_plans_are_not_kept_yet() -> None:

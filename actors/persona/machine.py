@@ -58,6 +58,8 @@ ABOUT_TRIPS: Final = frozenset[Intent](
 TO_A_PLACE: Final = frozenset[Intent]({"search_flight", "search_hotel", "search_activity"})
 """Where one of what lies on the table may be the place."""
 
+TO_BOOK: Final = frozenset[Intent]({"search_flight", "search_hotel"})
+
 
 def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
     """Take in what was said. Also by personas that do not answer, while they are in the room."""
@@ -211,12 +213,19 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return "compare"
     if is_read and _is_bound_nowhere(before, heard):
         return "ask_destination"
+    if is_read and reading.intent in TO_BOOK and _is_of_another_kind(before, reading.intent):
+        return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
     is_said = reading.slots != NOTHING_SAID
     is_refining = is_read and reading.intent == "refine" and is_said
     goes_on = before.table is not None and (is_hinting or is_said)
     return "refine" if is_refining or goes_on else None
+
+
+def _is_of_another_kind(before: Dialogue, intent: Intent) -> bool:
+    """ "And hotels there?" asks nothing of the flights that lie there."""
+    return before.table is not None and before.table.kind != seeking_of(intent)
 
 
 def _is_bound_nowhere(before: Dialogue, heard: Heard) -> bool:

@@ -96,6 +96,16 @@ def test_a_bare_place_that_was_read_weakly_is_shown() -> None:
     assert Talk().says(reading("refine", 0.51, slots=paris), "paris") == ["show_places"]
 
 
+def test_hotels_are_asked_of_no_flight() -> None:
+    talk = Talk(items=(flight(1), flight(2)), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    talk.items = (hotel(1), hotel(2))
+    weak = reading("search_hotel", 0.55, second=("ask_detail", 0.4))
+    assert talk.says(weak, "ok and hotels there?")[-1] == "show_hotels"
+    assert talk.says(weak, "and the other hotels?")[-1] == "show_hotels"  # "others", of hotels
+    assert talk.says(weak, "what of these hotels?") == ["clarify"]
+
+
 def test_two_towns_that_were_read_weakly_are_compared() -> None:
     talk = Talk(places=(place("Rome"), place("Lisbon")))
     towns = Slots(destination=(mention("Rome"), mention("Lisbon")))

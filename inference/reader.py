@@ -98,10 +98,10 @@ class ModelReader:
     def _read_by(self, models: Sequence[IntentModel], text: str, setting: Setting) -> Understanding:
         text = text[:MAX_LETTERS]
         said_to = without_persona(text, setting)
-        language = language_of(said_to)
+        language = language_of(said_to, default=setting.language)
         said = self._recognised(said_to, setting, language)
         if language != "en" and said.mentions:
-            language = language_of(_without_names(said_to, said))
+            language = language_of(_without_names(said_to, said), default=setting.language)
         reading = self._by_models(models, text, setting, said, language)
         answer = plain_answer(text, setting, said.slots, said.marks)
         if not setting.addressed and reading.addressed < SURELY_OTHERS:

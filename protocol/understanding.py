@@ -58,7 +58,7 @@ class Setting(Value, frozen=True, kw_only=True):
     `people`: humans in the room. `addressed`: it names a persona or replies to one. `asked`: what a
     persona asked this person just before. `shown`: what lies on the table. `last`: who wrote the message
     before. `today`: the writer's day, which relative dates count from. `names`: what the room's personas are
-    called, where that is known.
+    called, where that is known. `language`: the writer's own, which a message is in that does not tell.
     """
 
     people: int = 1
@@ -68,6 +68,7 @@ class Setting(Value, frozen=True, kw_only=True):
     last: Literal["persona", "human", "nobody"] = "nobody"
     today: Date = "2026-11-24"
     names: tuple[str, ...] = ()
+    language: Language = "en"
 
 
 class PlaceMention(Value, frozen=True, kw_only=True):

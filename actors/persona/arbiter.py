@@ -1,11 +1,12 @@
 """Who of a room's personas answers, if any (pure). One prompt has at most one answer."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from actors.persona.dialogue import Dialogue
-from actors.persona.hints import Hints
+from actors.persona.hints import Hints, folded
 from protocol.persona import Voice
 from protocol.room import Speaking
 from protocol.understanding import MEANT_FROM, Slots
@@ -45,7 +46,8 @@ class Floor:
 class Call:
     """What may be meant for one of them. `named`: personas and people whom the message names, in order;
     `replied_to`: the persona whose message it answers. `addressed`: how likely it is meant for a
-    persona, by its reading; None: it was not read, and only names count. `talking`: the persona that
+    persona, by its reading; None: it was not read, and only names count. `called`: the persona whose name
+    begins or ends it without an @. `talking`: the persona that
     the asker is in talk with, `asking`: the one whose question is open. `active`: the asker's own
     choice."""
 
@@ -53,6 +55,7 @@ class Call:
     named: tuple[str, ...] = ()
     replied_to: str | None = None
     addressed: float | None = None
+    called: str | None = None
     talking: str | None = None
     asking: str | None = None
     active: str | None = None
@@ -69,6 +72,18 @@ def named(floor: Floor, call: Call) -> str | None:
     return call.replied_to if call.replied_to in speakers else None
 
 
+def called(floor: Floor, text: str) -> str | None:
+    """The persona whose name, its own alone, begins or ends a text: who is spoken to, where it is meant for a
+    persona at all."""
+    plain = folded(text)
+    names = [folded(seat.name) for seat in floor.speakers()]
+    for seat, name in zip(floor.speakers(), names, strict=True):
+        alone = rf"(?:(?:hi|hey|hello|ok|okay|hallo|hola|salut|so|and)\W+)?{re.escape(name)}\b.*|.*\b{re.escape(name)}"
+        if name and names.count(name) == 1 and re.fullmatch(alone, plain.strip(" ,.!?¿¡")):
+            return seat.id
+    return None
+
+
 def may_be_meant(floor: Floor, call: Call) -> bool:
     """Whether it is worth reading: somebody may speak, and not only people are named."""
     if named(floor, call) is not None:
@@ -81,8 +96,8 @@ def may_be_meant(floor: Floor, call: Call) -> bool:
 
 def chosen(floor: Floor, call: Call) -> str | None:
     """Who answers. By name or reply, whatever the rule of the room; else, for what is meant for a
-    persona: by `roundRobin` the one whose question is open, then the next after the last; by `auto`
-    the one that the asker talks with, the asker's own choice, then the one whose style fits best."""
+    persona: who is called; by `roundRobin` the one whose question is open, then the next after the last; by
+    `auto` the one that the asker talks with, the asker's own choice, then the one whose style fits best."""
     speaker = named(floor, call)
     if speaker is not None:
         return speaker
@@ -90,6 +105,8 @@ def chosen(floor: Floor, call: Call) -> str | None:
     if not may_be_meant(floor, call) or not _is_meant(floor, call):
         return None
     ids = [seat.id for seat in speakers]
+    if call.called in ids:
+        return call.called
     if floor.speaking == "roundRobin":
         return call.asking if call.asking in ids else _next(floor, ids)
     for preferred in (call.asking, call.talking, call.active):
@@ -101,7 +118,8 @@ def chosen(floor: Floor, call: Call) -> str | None:
 def depends_on_choice(floor: Floor, call: Call) -> bool:
     """Whether `chosen` would look at `call.active`."""
     ids = {seat.id for seat in floor.speakers()}
-    is_settled = named(floor, call) is not None or bool({call.asking, call.talking} & ids)
+    preferred = {call.called, call.asking, call.talking}
+    is_settled = named(floor, call) is not None or bool(preferred & ids)
     return floor.speaking == "auto" and len(ids) > 1 and not is_settled
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
 from actors.persona.hints import Attribute, Wish
-from protocol.travel import FlightDetails, HotelDetails, Offer, Place
+from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
     Budget,
     Dates,
@@ -50,11 +50,13 @@ class Said:
     seeking: Seeking | None = None
     slots: Slots = NOTHING_SAID
     wishes: tuple[Wish, ...] = ()
+    cabin: Cabin | None = None
     like: str = ""
 
     @property
     def is_empty(self) -> bool:
-        return self.seeking is None and self.slots == NOTHING_SAID and not self.wishes
+        is_wordless = not self.wishes and self.cabin is None
+        return self.seeking is None and self.slots == NOTHING_SAID and is_wordless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,28 +71,33 @@ class Trip:
     budget_for: Seeking | None = None
     party: PartySaid | None = None
     wishes: tuple[Wish, ...] = ()
+    cabin: Cabin | None = None
     like: str = ""
 
     def after(self, said: Said) -> "Trip":
-        """Newer words win; those of dates and party that were not repeated stay."""
+        """Newer words win; those of dates and party that were not repeated stay. Who looked for a bed somewhere and
+        now asks where to go is no longer bound for there."""
         slots, seeking = said.slots, said.seeking or self.seeking
         is_anew = said.seeking is not None and said.seeking != self.seeking
+        stays_bound = not (is_anew and seeking == "places")
         return Trip(
             seeking=seeking,
-            destination=slots.destination or self.destination,
+            destination=slots.destination or (self.destination if stays_bound else ()),
             origin=slots.origin or self.origin,
             dates=_dates(self.dates, slots.dates),
             budget=slots.budget or self.budget,
             budget_for=seeking if slots.budget else self.budget_for,
             party=_party(self.party, slots.party),
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
+            cabin=said.cabin or self.cabin,
             like=said.like or ("" if is_anew else self.like),
         )
 
     def budget_of(self, seeking: Seeking | None) -> Budget | None:
         """What is to be spent at most on this: a night's budget says nothing of a flight."""
         own = self.budget_for in (None, seeking) or {self.budget_for, seeking} <= _STAYS
-        return self.budget if own else None
+        is_of_nights = self.budget is not None and self.budget.per == "night"
+        return self.budget if own and not (is_of_nights and seeking == "flights") else None
 
 
 _STAYS: Final[set[Seeking | None]] = {"places", "hotels", "activities"}

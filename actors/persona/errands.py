@@ -176,6 +176,7 @@ def sifted(errand: Errand, offers: Sequence[Offer]) -> list[Offer]:
         and is_within(errand.budget, offer)
         and _is_below(errand.below, offer)
         and ("direct" not in errand.twists or is_direct(offer))
+        and ("breakfast" not in errand.twists or has_breakfast(offer))
     ]
     if "shorter" in errand.twists:
         fits.sort(key=minutes_of)
@@ -205,6 +206,12 @@ def is_direct(offer: Offer) -> bool:
     return not isinstance(details, FlightDetails) or all(
         len(way.segments) <= 1 for way in details.itineraries
     )
+
+
+def has_breakfast(offer: Offer) -> bool:
+    """What does not say has none."""
+    details = offer.source.details
+    return not isinstance(details, HotelDetails) or details.board not in (None, "ROOM_ONLY")
 
 
 def minutes_of(offer: Offer) -> int:

@@ -190,7 +190,7 @@ def _of_hotel(details: HotelDetails, attribute: Attribute, phrases: Phrases) -> 
                 for day in (details.check_in, details.check_out)
             )
             return hotel.stay.format(start=start, end=end)
-        case "price" | "bags" | "stops" | "seats":
+        case "price" | "bags" | "stops" | "seats" | "surroundings" | "amenities":
             return None
 
 
@@ -216,7 +216,7 @@ def _of_flight(details: FlightDetails, attribute: Attribute, phrases: Phrases) -
             if details.seats >= MOST_COUNTED:
                 return flight.many_seats.format(n=details.seats)
             return counted(details.seats, flight.seats)
-        case "price" | "board" | "stars" | "room":
+        case "price" | "board" | "stars" | "room" | "surroundings" | "amenities":
             return None
 
 

@@ -2,26 +2,45 @@
 
 from typing import Final, Literal
 
-Topic = Literal["emergency", "human", "visa", "health", "legal", "abuse"]
+Topic = Literal["emergency", "lost", "human", "visa", "safety", "health", "legal", "abuse"]
 Notice = Literal["slow_down", "not_my_language"]
 Spoken = Literal["en", "de", "es", "fr", "ar"]
+
+PRESSING: Final = frozenset[Topic]({"emergency", "lost", "human"})
+"""What is answered whoever it was meant for, once somebody talks with a persona."""
 
 RULES: Final[dict[Topic, dict[Spoken, str]]] = {
     "emergency": {
         "en": r"call (an ambulance|the police|911|112|999)|need an ambulance|heart attack|can'?t breathe"
         r"|not breathing|bleeding (badly|heavily|a lot)|(is|am|are|fell) unconscious|medical emergency"
         r"|(this is|it'?s) an emergency|been (robbed|raped|stabbed|shot|mugged|kidnapped)"
+        r"|(is|am|are|'s|'m|'re) bleeding|(had|in|been in|there'?s been|there was) an? (car |bad |serious |bike )?(accident|crash)"
+        r"|(there'?s|there is) a fire|(room|hotel|house|building|car) is on fire"
         r"|kill(ing)? myself|suicidal|commit suicide|want to die|end my life",
-        "de": r"notarzt|krankenwagen|rettungswagen|ruf(t|e)? (die polizei|den notruf)|herzinfarkt"
+        "de": r"blutet( stark)?|(hatten|hatte|gab) (gerade |eben )?einen (schweren )?(auto)?unfall|es brennt|notarzt|krankenwagen|rettungswagen|ruf(t|e)? (die polizei|den notruf)|herzinfarkt"
         r"|krieg(e|t)? keine luft|atmet nicht|bewusstlos|(wurde|wurden|bin) (uberfallen|ausgeraubt|vergewaltigt)"
         r"|das ist ein notfall|(mich|mir das leben) (umbringen|nehmen)|selbstmord|suizid|will sterben",
-        "es": r"(una|la) ambulancia|llam(a|en|ad) a la policia|infarto|no puedo respirar|no respira"
-        r"|(esta|estoy) inconsciente|me han (robado|atacado|violado|secuestrado)|es una emergencia"
+        "es": r"(esta|estoy) sangrando|(hemos tenido|he tenido|ha habido|tuvimos) un accidente|hay un incendio"
+        r"|(una|la) ambulancia|llam(a|en|ad) a la policia|infarto|no puedo respirar|no respira"
+        r"|(esta|estoy) inconsciente|me han (robado(?! (el|la|los|las|mi|mis) )|atacado|violado|secuestrado)|es una emergencia"
         r"|quiero morir(me)?|suicidarme|matarme",
-        "fr": r"(une|l')ambulance|appel(le|ez|er) (la police|les secours|le samu|les pompiers)|crise cardiaque"
+        "fr": r"saigne( beaucoup)?|(avons eu|ai eu|on a eu|il y a eu) un accident|il y a (le feu|un incendie)"
+        r"|(une|l')ambulance|appel(le|ez|er) (la police|les secours|le samu|les pompiers)|crise cardiaque"
         r"|infarctus|(ne |n'arrive pas a )respirer?( plus| pas)?|(est|suis) inconsciente?"
         r"|(suis|me suis) fait(e)? (agresser|voler|violer)|c'est une urgence|me suicider|envie de mourir",
         "ar": "سيارة إسعاف|الإسعاف|اتصل بالشرطة|نوبة قلبية|لا أستطيع التنفس|حالة طوارئ|أريد أن أموت|الانتحار",
+    },
+    "lost": {
+        "en": r"(my|our|his|her|their) (passports?|wallet|purse|bag|phone|id card|credit cards?)( just)?"
+        r" (was|were|is|are|got|has been|have been) (just )?(stolen|lost|missing|gone)"
+        r"|(lost|stole) (my|our|his|her|their) (passports?|wallet|purse|id card|credit cards?)",
+        "de": r"(mein|unser|sein|ihr)e?n? (reise)?(pass|passe|geldbeutel|portemonnaie|handtasche|ausweis|kreditkarte)"
+        r" (wurden?|ist|sind) (mir |uns )?(gerade |eben )?(gestohlen|geklaut|weg|verschwunden)"
+        r"|(reise)?(pass|passe|geldbeutel|portemonnaie|ausweis|kreditkarte) (verloren|geklaut|gestohlen)",
+        "es": r"(robado|robaron|perdido|perdi) (el|mi|los|nuestros?|la) (pasaportes?|cartera|bolso|dni|tarjetas?)",
+        "fr": r"(vole|perdu) (mon|notre|nos|mes|ma|le|la) (passeports?|portefeuille|sac|carte d'identite|cartes?)"
+        r"|(mon|notre) (passeport|portefeuille|sac) a (ete vole|disparu)",
+        "ar": "سُرق جواز|سرق جواز|فقدت جواز|ضاع جواز|سرقت محفظتي",
     },
     "human": {
         "en": r"(are|r) (you|u) (a |an )?(real|human|bot|robot|ai|machine|person|chatbot|actual person)"
@@ -49,10 +68,21 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         "fr": r"(faut|besoin|demander|obtenir).{0,20}visa|conditions d'entree|passeport.{0,20}(valable|valide|expire)",
         "ar": "تأشيرة|فيزا",
     },
+    "safety": {
+        "en": r"(is it|how) safe (is it )?to (travel|go|fly|visit|be)|is (it )?[\w ]{2,30} safe (right now|at the moment|for"
+        r" (tourists|travell?ers|women|families)|to (visit|travel))|travel (warnings?|advisor(y|ies))",
+        "de": r"(ist es|wie) (gerade |derzeit )?sicher,? (ist es,? )?(nach|in).{0,30}(zu )?(reisen|fliegen|fahren)"
+        r"|reisewarnung(en)?|ist [\w ]{2,30} (gerade |derzeit )?sicher fur (touristen|frauen|familien|reisende)",
+        "es": r"es seguro (viajar|ir|volar|visitar)|es [\w ]{2,30} seguro para (turistas|viajar|mujeres|familias)"
+        r"|(recomendaciones|alertas?) de viaje",
+        "fr": r"(est-ce|c'est|est-il) (sur|dangereux|prudent) (d'|de )(aller|voyager|partir|visiter)"
+        r"|conseils aux voyageurs",
+        "ar": "هل السفر إلى|هل من الآمن|تحذير سفر|تحذيرات السفر",
+    },
     "health": {
         "en": r"(which|what|any|need|get) (vaccin\w*|jabs?|immuni[sz]ations?)|vaccin\w+ (for|needed|required)"
         r"|malaria (pills?|tablets?|prophylaxis)|fly(ing)? (while |when )?pregnant|yellow fever"
-        r"|(side effects|dosage) of|travel with (insulin|medication|medicine)",
+        r"|(side effects|dosage) of|(have|has|got|with) a (high )?fever|what (should|can|do) (i|we|he|she) take (for|against)|travel with (insulin|medication|medicine)",
         "de": r"(welche|brauch\w*|notig\w*).{0,20}impfung(en)?|impfung(en)? (fur|notig)|malariaprophylaxe"
         r"|schwanger.{0,20}flieg\w*|flieg\w*.{0,20}schwanger|gelbfieber|nebenwirkung(en)?"
         r"|(medikamente|insulin).{0,20}(mitnehmen|flugzeug|zoll)",

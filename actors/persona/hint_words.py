@@ -5,7 +5,7 @@ case (pure data). Each value is a regular expression between word boundaries.
 from typing import Final
 
 ORDINALS: Final[dict[int | str, str]] = {
-    0: r"first( one)?|1st|erste[rns]?|primer[oa]?|premier|premiere|1er|1ere",
+    0: r"first(?! class)( one)?|1st|erste[rns]?(?! klasse)|primer[oa]?(?! clase)|premier|premiere(?! classe)|1er|1ere",
     1: r"second( one)?|2nd|zweite[rns]?|segund[oa]|deuxieme|seconde|2eme",
     2: r"third( one)?|3rd|dritte[rns]?|tercer[oa]?|troisieme|3eme",
     3: r"fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
@@ -15,6 +15,13 @@ ORDINALS: Final[dict[int | str, str]] = {
     r"|(le|la) moins cher[e]?",
 }
 NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1-9])\b"
+BESIDE_A_PICK: Final = (
+    r"the|this|that|a|ones?|please|pls|plz|option|number|hotel|flight|place|offer|ok|okay|hmm|um|well|then|and|so|maybe"
+    r"|i|take|das|die|der|den|dem|bitte|flug|angebot|dann|vielleicht|ja|el|la|lo|los|las|por|favor|opcion|vuelo|oferta"
+    r"|entonces|y|le|les|l|offre|vol|s|il|te|vous|plait|alors|et|euh"
+)
+"""What may stand beside a pick in a message that only picks."""
+
 ATTRIBUTES: Final[dict[str, str]] = {
     "price": r"price|cost|costs|how much|preis|kostet|kosten|wie ?viel|precio|cuesta|cuanto|prix|coute"
     r"|combien",
@@ -35,7 +42,41 @@ ATTRIBUTES: Final[dict[str, str]] = {
     r"|a que hora|salida|llegada|quelle heure|depart|arrivee",
     "room": r"rooms?|beds?|zimmer|betten?|habitacion(es)?|camas?|chambres?|lits?",
     "seats": r"seats? left|how many seats|platze frei|asientos|places restantes",
+    "surroundings": r"near(by)?|close (to|by)|far from|how far|walking distance|cent(er|re)|downtown|location|view"
+    r"|nahe|in der nahe|weit (von|vom|weg|zum|zur)|wie weit|zentral|zentrum|innenstadt|lage|aussicht|cerca|lejos"
+    r"|centric[oa]|centro|ubicacion|vistas|pres d[eu']|proche|loin d[eu']|a quelle distance|centre[- ]ville|emplacement|vue",
+    "amenities": r"pools?|wi-?fi|internet|parking|gym|sauna|air ?con(ditioning|ditioned)?|balcony|kitchen|elevator"
+    r"|pets?|dogs?|wheelchairs?|accessible|schwimmbad|wlan|parkplatz|klimaanlage|balkon|kuche|aufzug|haustiere?"
+    r"|hunde?|rollstuhl|barrierefrei|piscina|aparcamiento|aire acondicionado|balcon|cocina|ascensor|mascotas?|perros?"
+    r"|silla de ruedas|piscine|climatisation|cuisine|ascenseur|animaux|chiens?|fauteuil roulant",
 }
+ELSEWHERE: Final = (
+    r"somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
+    r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
+)
+MOVED: Final = (
+    r"(?P<count>an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) (?P<unit>days?|weeks?|tage?|wochen?"
+    r"|dias?|semanas?|jours?|semaines?) (?:(?P<later>later|spater|danach|mas tarde|despues|plus tard|apres)"
+    r"|earlier|sooner|before|fruher|vorher|davor|antes|plus tot|avant)\b(?! (?:the|der|dem|el|la|le|my|our)\b)"
+)
+COUNTS: Final[dict[str, int]] = {
+    word: count
+    for count, words in enumerate(
+        ("a an one ein eine einen un una une", "two zwei dos deux", "three drei tres trois"), 1
+    )
+    for word in words.split()
+}
+WEATHER: Final = (
+    r"weather|how (hot|cold|warm) (is|will|does)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
+    r"|regnet es|que tiempo|el tiempo (alli|en)|clima|temperaturas?|llueve|quel temps|la meteo|le climat|pleut[- ]il"
+)
+NOT_A: Final = (
+    r"(?:no|not|without|keine?[nmrs]?|nicht|ohne|sin|ningun[ao]?|non|sans|pas (?:de |d'|trop )?)"
+    r"(?: ?(?:a|an|any|the|too|so|by|at|near|big|large|more|zu|am|an|im|ans|der|die|das|den|dem|grosse[nrs]?|demasiado|muy"
+    r"|en|el|la|los|las|grandes?|trop|le|les|au|une?|des?)){0,2} ?"
+)
+"""Before what is not wished."""
+
 WISHES: Final[dict[str, str]] = {
     "warm": r"warm(er|th|es|en)?|hot|sun|sunny|sunshine|sonne|sonnig(es)?|heiss|calor|calid[oa]"
     r"|caliente|calentit[oa]|sol|soleado|chaud|chaude|soleil|ensoleille",
@@ -46,7 +87,8 @@ WISHES: Final[dict[str, str]] = {
     r"|montagnes?|randonnees?",
     "city": r"city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
     r"|ciudad|museos|escapada urbana|grande ville|musees?",
-    "quiet": r"quiet|peaceful|calm|small town|village|ruhig(es)?|dorf|kleinstadt|tranquil[oa]|pueblo"
+    "quiet": r"(no|without|keine|ohne|sin|pas de|sans) (big |large |grossen? )?(cit(y|ies)|crowds?|(gross)?stadte?|ciudades"
+    r"|multitudes|foules?|grandes? villes?)|quiet(er)?|less crowded|peaceful|calm|small town|village|ruhig(er|es|eres)?|dorf|kleinstadt|tranquil[oa]|pueblo"
     r"|calme|tranquille",
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
 }
@@ -59,7 +101,17 @@ TWISTS: Final[dict[str, str]] = {
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",
+    "breakfast": r"with (a )?breakfast|mit fruhstuck|con desayuno|avec (le |un )?petit[ -]dej(euner)?",
 }
+CABINS: Final[dict[str, str]] = {
+    "premium_economy": r"premium[ -]eco(nomy)?|economy[ -]premium|turista premium|eco premium",
+    "business": r"business[ -]?(class|klasse)|(in|fly(ing)?) business|clase (business|ejecutiva)|en business"
+    r"|(classe|en) affaires",
+    "first": r"first[ -]class|erste[nr]? klasse|primera clase|premiere classe",
+    "economy": r"economy|eco class|clase turista|classe eco(nomique)?",
+}
+"""The first that fits counts."""
+
 STYLES: Final[dict[str, str]] = {
     "adventure": r"adventur(e|ous)|surf(ing)?|div(e|ing)|climb(ing)?|rafting|trek(king)?|abenteuer|tauchen"
     r"|klettern|aventuras?|bucear|escalar|aventures?|plongee|escalade",

@@ -14,23 +14,44 @@ from typing import Final, Literal, TypeVar, cast
 from actors.persona.hint_words import (
     AFTER_NO,
     ATTRIBUTES,
+    BESIDE_A_PICK,
+    CABINS,
+    COUNTS,
+    ELSEWHERE,
+    MOVED,
     NO,
+    NOT_A,
     NUMBERED,
     OPEN,
     ORDINALS,
     STYLES,
     TWISTS,
+    WEATHER,
     WISHES,
 )
 from protocol.persona import Voice
+from protocol.travel import Cabin
 
 Wish = Literal["warm", "cold", "beach", "mountains", "city", "quiet", "dry"]
 """What a place should be like, as far as the catalogue can prove it."""
 
 Attribute = Literal[
-    "price", "board", "bags", "refund", "stars", "duration", "stops", "times", "room", "seats"
+    "price",
+    "board",
+    "bags",
+    "refund",
+    "stars",
+    "duration",
+    "stops",
+    "times",
+    "room",
+    "seats",
+    "surroundings",
+    "amenities",
 ]
-Twist = Literal["cheaper", "others", "direct", "shorter", "better"]
+"""What is asked of an item. Of surroundings and amenities no record says anything: asked for, they are unknown."""
+
+Twist = Literal["cheaper", "others", "direct", "shorter", "better", "breakfast"]
 Pick = int | Literal["last", "cheapest"]
 """One of the items that lie on the table; numbers count from 0."""
 
@@ -38,15 +59,22 @@ Pick = int | Literal["last", "cheapest"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
     """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
-    "anywhere", "whenever", "I don't mind". `styles`: the personas' that it sounds like."""
+    "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
+    the weather. `is_elsewhere`: of a place that is still to be found.
+    `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like."""
 
     picks: tuple[Pick, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     wishes: tuple[Wish, ...] = ()
     twists: tuple[Twist, ...] = ()
     styles: tuple[Voice, ...] = ()
+    cabin: Cabin | None = None
+    days_later: int = 0
     is_no: bool = False
     is_open: bool = False
+    is_pick: bool = False
+    is_weather: bool = False
+    is_elsewhere: bool = False
 
 
 NO_HINTS: Final = Hints()
@@ -63,25 +91,39 @@ def _words(expression: str) -> re.Pattern[str]:
 _ORDINALS: Final = {cast("Pick", pick): _words(words) for pick, words in ORDINALS.items()}
 _NUMBERED: Final = re.compile(NUMBERED)
 _ATTRIBUTES: Final = {cast("Attribute", name): _words(words) for name, words in ATTRIBUTES.items()}
-_WISHES: Final = {cast("Wish", name): _words(words) for name, words in WISHES.items()}
+_WISHES: Final = {
+    cast("Wish", name): re.compile(rf"\b(?P<no>{NOT_A})?\b(?:{words})\b")
+    for name, words in WISHES.items()
+}
 _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
+_CABINS: Final = {cast("Cabin", name): _words(words) for name, words in CABINS.items()}
 _STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.items()}
 _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
+_BESIDE: Final = re.compile(rf"{BESIDE_A_PICK}|[1-9]")
 _OPEN: Final = _words(OPEN)
+_ELSEWHERE: Final = _words(ELSEWHERE)
+_MOVED: Final = re.compile(rf"\b{MOVED}")
+_WEATHER: Final = _words(WEATHER)
 Name = TypeVar("Name", bound=str)
 
 
 def hints(text: str) -> Hints:
     """Linear in the text, which is cut at `MOST_READ` characters."""
     plain = folded(text[:MOST_READ])
+    picks = _picks(plain)
     return Hints(
-        picks=_picks(plain),
+        picks=picks,
         attributes=_named(plain, _ATTRIBUTES),
-        wishes=_named(plain, _WISHES),
+        wishes=_wished(plain),
         twists=_named(plain, _TWISTS),
         styles=_named(plain, _STYLES),
+        cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
+        days_later=_moved(plain),
         is_open=_OPEN.search(plain) is not None,
+        is_pick=bool(picks) and _is_bare(plain),
+        is_weather=_WEATHER.search(plain) is not None,
+        is_elsewhere=_ELSEWHERE.search(plain) is not None,
     )
 
 
@@ -102,6 +144,34 @@ def _picks(plain: str) -> tuple[Pick, ...]:
         found += [(match.start(), pick) for match in words.finditer(plain)]
     found.sort(key=lambda one: one[0])
     return tuple(dict.fromkeys(pick for _, pick in found))
+
+
+def _is_bare(plain: str) -> bool:
+    """Whether nothing stands beside what picks but words that say nothing."""
+    for words in (_NUMBERED, *_ORDINALS.values()):
+        plain = words.sub(" ", plain)
+    return all(_BESIDE.fullmatch(word) for word in re.findall(r"\w+", plain))
+
+
+def _moved(plain: str) -> int:
+    found = _MOVED.search(plain)
+    if found is None:
+        return 0
+    days = 7 if found["unit"][0] in "ws" else 1
+    count = COUNTS.get(found["count"]) or int(found["count"])
+    return count * days * (1 if found["later"] else -1)
+
+
+def _wished(plain: str) -> tuple[Wish, ...]:
+    """What is said with a no is no wish."""
+    found = [
+        (match.start(), name)
+        for name, words in _WISHES.items()
+        for match in words.finditer(plain)
+        if match["no"] is None
+    ]
+    found.sort(key=lambda one: one[0])
+    return tuple(dict.fromkeys(name for _, name in found))
 
 
 def _named(plain: str, table: Mapping[Name, re.Pattern[str]]) -> tuple[Name, ...]:

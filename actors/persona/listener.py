@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
 
 import trio
 
-from actors.persona.arbiter import Call, Floor, depends_on_choice, named, talk_of
+from actors.persona.arbiter import Call, Floor, called, depends_on_choice, named, talk_of
 from actors.persona.dialogue import Dialogue
 from actors.persona.fixed_texts import FixedText, fixed_text
+from actors.persona.fixed_words import PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
 from actors.persona.sitting import Sitting
@@ -19,7 +20,7 @@ from actors.persona.soundness import sound
 from core.errors import Rejected
 from core.ports.repositories import User
 from protocol.persona import Prompt
-from protocol.understanding import Setting, Understanding
+from protocol.understanding import Language, Setting, Understanding
 
 READ_WITHIN: Final = 2.0
 
@@ -70,7 +71,7 @@ class Listener:
         """What needs no model is recognised before any; a group's talk is read to know whether it is
         meant for a persona at all. None: nothing read it in time. Raises `Rejected`."""
         floor, text = await self._sitting.floor(), prompt.message.content
-        call = self._call(prompt)
+        call = self._call(prompt, called(floor, text))
         read = Read(
             prompt=prompt,
             floor=floor,
@@ -80,7 +81,7 @@ class Listener:
             reading=None,
         )
         is_meant = named(floor, call) is not None or floor.people <= {read.asker_id}
-        if read.fixed is not None and is_meant:
+        if read.fixed is not None and (is_meant or _is_for_whom_he_talks_with(read)):
             return replace(read, call=replace(read.call, active=await self._active(read)))
         asker = await self._sitting.user(read.asker_id)
         reading, loaded, active = await self._understood(read, asker, is_meant=is_meant)
@@ -116,7 +117,7 @@ class Listener:
         async def reading() -> Understanding | None:
             with trio.move_on_after(READ_WITHIN):
                 today = today_of(asker, self._ports.business.business_ms())
-                setting = self._setting(read, today)
+                setting = self._setting(read, today, language_spoken(asker))
                 return await self._ports.reader.read(read.prompt.message.content, setting)
             return None
 
@@ -179,21 +180,22 @@ class Listener:
             and trio.current_time() - loaded.at <= LOADED_FOR
         )
 
-    def _call(self, prompt: Prompt) -> Call:
+    def _call(self, prompt: Prompt, called: str | None) -> Call:
         asker_id, now = prompt.message.sender.id, self._ports.clock.now_ms()
         talking, asking = talk_of(self._sitting.minds.of_asker(asker_id), now)
         return Call(
             asker_id=asker_id,
             named=prompt.mentions,
             replied_to=prompt.reply_to_persona,
+            called=called,
             talking=talking,
             asking=asking,
         )
 
-    def _setting(self, read: Read, today: date) -> Setting:
+    def _setting(self, read: Read, today: date, language: Language) -> Setting:
         """By the dialogue that the message most likely belongs to."""
         floor, call = read.floor, read.call
-        persona_id = named(floor, call) or call.asking or call.talking
+        persona_id = named(floor, call) or call.called or call.asking or call.talking
         dialogue = Dialogue()
         if persona_id is not None:
             dialogue = self._sitting.minds.get(persona_id, call.asker_id)
@@ -205,7 +207,14 @@ class Listener:
             last=read.prompt.follows,
             today=today.isoformat(),
             names=tuple(seat.name for seat in floor.seats if seat.name),
+            language=language,
         )
+
+
+def _is_for_whom_he_talks_with(read: Read) -> bool:
+    """A cry for help, or whether that is a machine, from who was in talk with a persona just now: whatever a model
+    would make of it."""
+    return read.fixed is not None and read.fixed.topic in PRESSING and read.call.talking is not None
 
 
 def _likely(floor: Floor, call: Call) -> str | None:
@@ -213,8 +222,15 @@ def _likely(floor: Floor, call: Call) -> str | None:
     speakers = [seat.id for seat in floor.speakers()]
     if len(speakers) == 1:
         return named(floor, call) or speakers[0]
-    talking = next((one for one in (call.asking, call.talking) if one in speakers), None)
+    preferred = (call.called, call.asking, call.talking)
+    talking = next((one for one in preferred if one in speakers), None)
     return named(floor, call) or talking
+
+
+def language_spoken(asker: User | None) -> Language:
+    """The asker's own, as far as it is one that personas speak."""
+    own = asker.locale.partition("-")[0] if asker is not None else ""
+    return next((language for language in get_args(Language) if language == own), "en")
 
 
 def today_of(asker: User | None, now_ms: int) -> date:

@@ -9,12 +9,15 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from actors.persona.decisions import Decision, Heard, Say, Silent
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking_of
 from actors.persona.line import Line, Subject
-from actors.persona.picking import at_of, picked
+from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.policy import Policy
-from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question
+from actors.persona.when import moved
+from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
 
 SURE_FROM: Final = 0.7
 """Below, the two best readings are offered."""
@@ -52,6 +55,11 @@ ABOUT_TRIPS: Final = frozenset[Intent](
 )
 """Whose slots are about the trip that is talked of."""
 
+TO_A_PLACE: Final = frozenset[Intent]({"search_flight", "search_hotel", "search_activity"})
+"""Where one of what lies on the table may be the place."""
+
+TO_BOOK: Final = frozenset[Intent]({"search_flight", "search_hotel"})
+
 
 def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
     """Take in what was said. Also by personas that do not answer, while they are in the room."""
@@ -69,9 +77,19 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     intent, confidence = _meant(before, heard)
     if intent == "human_chatter":
         return before, _chatter(heard)
+    if before.doubt is not None and heard.hints.is_no:
+        return now, Say(line=Line(act="ask_again"))
     if before.pending is not None and _takes_back(before, heard):
         about = _waited_for(before)
         return now, Say(line=Line(act="stopped", subject=about))
+    if heard.hints.is_no and intent in ALWAYS_CONFIRMED and before.pending is None:
+        # A no to what was shown, and to nothing that we asked, calls nothing off that was booked.
+        line = (
+            Line(act="ask_again")
+            if before.table is None
+            else Line(act="stopped", subject=Subject())
+        )
+        return now, Say(line=line)
     if intent != reading.intent or (confidence >= SURE_FROM > reading.confidence):
         now = _taken_in(now, heard, intent)
     if intent in TALK and confidence >= ASK_BELOW:
@@ -85,14 +103,37 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
 
 
 def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
+    dialogue = dialogue.without(
+        heard.message_id
+    )  # as it was before, whatever was read of it at first
     said = Said(
         message_id=heard.message_id,
         seeking=None if intent is None else seeking_of(intent),
-        slots=heard.understanding.slots,
+        slots=_with_days_moved(dialogue, heard, _with_place_on_table(dialogue, heard, intent)),
         wishes=heard.hints.wishes,
+        cabin=heard.hints.cabin,
         like=_like(heard, intent),
     )
     return dialogue.heard(said)
+
+
+def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Slots:
+    """What was said; "flights to the second one" names the place that lies there."""
+    slots = heard.understanding.slots
+    if intent not in TO_A_PLACE or slots.destination:
+        return slots
+    items = picked(dialogue.table, heard.hints, heard.text)[:1]
+    if not items and not dialogue.trip.destination:  # "flights there": where was talked of last
+        items = focused(dialogue)
+    found = [place_of(item) for item in items]
+    return structs.replace(slots, destination=tuple(place for place in found if place is not None))
+
+
+def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
+    """ "A week later" than what was said."""
+    days = heard.hints.days_later
+    there = moved(dialogue.trip.dates, days, heard.today) if days else None
+    return slots if there is None else structs.replace(slots, dates=there)
 
 
 def _like(heard: Heard, intent: Intent | None) -> str:
@@ -123,18 +164,22 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     """The reading, with what the state knows: one of two readings that were offered was picked, an
     open question was answered, or an item was picked for what waited for it."""
     reading, hints, pending = heard.understanding, heard.hints, before.pending
+    is_sure = reading.confidence >= SURE_FROM
     if before.doubt is not None:
         readings = before.doubt.readings
-        if hints.picks[:1] in ((0,), (1,)):
+        if hints.picks[:1] in ((0,), (1,)) and (hints.is_pick or not is_sure):
             return readings[0 if hints.picks[0] == 0 else 1], 1.0
         if reading.intent in readings and reading.confidence >= ASK_BELOW:
             return reading.intent, 1.0
-    is_sure = reading.confidence >= SURE_FROM
     if reading.intent == "human_chatter":
         return reading.intent, reading.confidence
-    if not is_sure and before.asked is None and _goes_on(before, heard):
-        # "Cheaper", or bare days, of what lies on the table: rules are surer than a weak model.
-        return "refine", 1.0
+    if _is_elsewhere(heard):
+        return "ask_destination", reading.confidence
+    if hints.is_weather and reading.intent in ("weather", "ask_detail"):
+        return "weather", 1.0
+    by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
+    if by_words is not None:
+        return by_words, 1.0
     if pending is None:
         return reading.intent, reading.confidence
     if before.asked == "which" and picked(before.table, hints, heard.text):
@@ -145,11 +190,50 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     return reading.intent, reading.confidence
 
 
-def _goes_on(before: Dialogue, heard: Heard) -> bool:
-    """Whether something was shown, and the message has what another search would differ by."""
-    hints = heard.hints
-    is_telling = bool(hints.twists or hints.wishes) or heard.understanding.slots != NOTHING_SAID
-    return before.table is not None and is_telling
+def _is_elsewhere(heard: Heard) -> bool:
+    """Whether it asks for a place that is still to be found, though it was read as a change, or for a bed."""
+    reading, hints = heard.understanding, heard.hints
+    may_be = reading.intent == "refine" or (reading.intent == "search_hotel" and bool(hints.wishes))
+    return may_be and hints.is_elsewhere and not reading.slots.destination
+
+
+def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None:
+    """What rules are surer of than a weak model is. None: of nothing. What only picks one of what lies there is told
+    of it, however it was read; nobody books by a number alone."""
+    reading, hints = heard.understanding, heard.hints
+    is_of_one = bool(picked(before.table, hints, ""))
+    if is_of_one and hints.is_pick:
+        return "ask_detail"
+    if is_sure:
+        return None
+    if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
+        return "ask_detail"
+    is_read = reading.confidence >= ASK_BELOW
+    if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
+        return "compare"
+    if is_read and _is_bound_nowhere(before, heard):
+        return "ask_destination"
+    if is_read and reading.intent in TO_BOOK and _is_of_another_kind(before, reading.intent):
+        return reading.intent
+    # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
+    is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
+    is_said = reading.slots != NOTHING_SAID
+    is_refining = is_read and reading.intent == "refine" and is_said
+    goes_on = before.table is not None and (is_hinting or is_said)
+    return "refine" if is_refining or goes_on else None
+
+
+def _is_of_another_kind(before: Dialogue, intent: Intent) -> bool:
+    """ "And hotels there?" asks nothing of the flights that lie there."""
+    return before.table is not None and before.table.kind != seeking_of(intent)
+
+
+def _is_bound_nowhere(before: Dialogue, heard: Heard) -> bool:
+    """A bed, or ideas where to go: for whom no place was said, that is the same."""
+    reading = heard.understanding
+    readings = {reading.intent, reading.second[0] if reading.second is not None else None}
+    is_bound = bool(reading.slots.destination or before.trip.destination)
+    return readings == {"ask_destination", "search_hotel"} and not is_bound
 
 
 def _fills(asked: Question | None, heard: Heard) -> bool:
@@ -170,7 +254,9 @@ def _chatter(heard: Heard) -> Decision:
 
 def _in_doubt(now: Dialogue, heard: Heard, intent: Intent) -> tuple[Dialogue, Decision]:
     second = heard.understanding.second
-    if second is None or second[0] == intent:
+    # A yes or a no to nothing that was asked is read as both of what is always confirmed.
+    is_neither = second is not None and {intent, second[0]} <= ALWAYS_CONFIRMED
+    if second is None or second[0] == intent or is_neither:
         return now, Say(line=Line(act="ask_again"))
     readings = (intent, second[0])
     doubt = Doubt(readings=readings, message_id=heard.message_id)

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from actors.persona.dialogue import Item, Table, likeness_of
+from actors.persona.dialogue import Dialogue, Item, Table, likeness_of
 from actors.persona.hints import MOST_READ, Hints, Pick, folded
-from protocol.travel import HotelDetails, Offer, Place
+from protocol.travel import HotelDetails, HotelQuery, Offer, Place
+from protocol.understanding import PlaceMention
 
 NAMES_FROM: Final = 4
 """Letters of a word of a name that tells an item from the others."""
@@ -28,6 +29,25 @@ def at_of(table: Table | None, likeness: str | None) -> int | None:
         if likeness_of(item) == likeness:
             return at
     return None
+
+
+def focused(dialogue: Dialogue) -> tuple[Item, ...]:
+    """The one that was talked of last, where it still lies there."""
+    table, focus = dialogue.table, dialogue.focus
+    at = at_of(table, focus.likeness if focus is not None else None)
+    return () if table is None or at is None else (table.items[at],)
+
+
+def place_of(item: Item) -> PlaceMention | None:
+    """Where it is, as if that had been said, a room by its city's code; None: it is no place and has none."""
+    if isinstance(item, Place):
+        return PlaceMention(name=item.names.get("en", item.id), place_id=item.id)
+    query = item.query
+    return (
+        PlaceMention(name=query.city, place_id=query.city)
+        if isinstance(query, HotelQuery)
+        else None
+    )
 
 
 def _numbered(items: tuple[Item, ...], pick: Pick) -> Item | None:

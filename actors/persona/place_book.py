@@ -29,6 +29,9 @@ MOST_ALIKE: Final = 200
 MEANT_WITHIN: Final = 0.1
 """Seconds; it takes four milliseconds unless much is read."""
 
+CODE_LETTERS: Final = 3
+"""Of a city's code, which is all that an offer says of where it is."""
+
 NEAR_KM: Final = 1_500.0
 IDEAL, IDEAL_COLD = 23.0, -4.0
 """°C of a month's mean."""
@@ -81,6 +84,8 @@ class PlaceBook:
         catalogue has nothing of that name."""
         if mention.place_id is not None:
             place = await self.place(mention.place_id)
+            if place is None and len(mention.place_id) == CODE_LETTERS:
+                place = await self.by_iata(mention.place_id)
             return [] if place is None else [place]
         if mention.country is not None:
             everywhere = await self.destinations()

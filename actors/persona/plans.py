@@ -11,6 +11,7 @@ from typing import Final
 from actors.persona import facts, facts_of_items
 from actors.persona.dialogue import kind_of
 from actors.persona.errands import ASSUMED_AGE
+from actors.persona.hints import Attribute
 from actors.persona.line import Line, Subject
 from actors.persona.passages import NO_PASSAGES, Passages
 from actors.persona.spoken import Atlas, Facts, name_of_place
@@ -19,6 +20,9 @@ from protocol.persona import Voice
 from protocol.travel import FlightQuery, HotelQuery, Offer, Place
 from protocol.understanding import ALWAYS_CONFIRMED, Language, PlaceMention, Question
 from protocol.wording import REQUIRED, Act, Plan, Uttered, cleaned
+
+OF_PLACES: Final = frozenset[Attribute]({"price", "surroundings"})
+"""What may be asked of a town; the rest is asked of rooms and flights."""
 
 NAMED_AT_MOST: Final = 60
 """Characters of a hotel's name with its city."""
@@ -218,7 +222,9 @@ class _Facts:
             return None
         item = line.repriced or line.items[0]
         if isinstance(item, Place):
-            return facts_of_items.detail_of_place(item, language, month=line.month)
+            is_of_rooms = bool(line.attributes) and not set(line.attributes) & OF_PLACES
+            detail = facts_of_items.detail_of_place(item, language, month=line.month)
+            return None if is_of_rooms else detail
         if not line.attributes:
             return facts_of_items.detail_of_offer(item, language)
         said = [facts_of_items.detail(item, attribute, language) for attribute in line.attributes]

@@ -16,12 +16,13 @@ from actors.persona.dialogue import (
     seeking_of,
 )
 from actors.persona.errands import Errand, Purpose, party_of
+from actors.persona.hints import Attribute
 from actors.persona.line import Line, Subject
-from actors.persona.picking import at_of, picked
+from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.when import Stay, default_stay, when
 from protocol.frames import Money
 from protocol.travel import Offer, Place
-from protocol.understanding import Intent, Question
+from protocol.understanding import Intent, PlaceMention, Question
 from protocol.wording import Act
 
 CONFIRMATIONS: Final[dict[Intent, Question]] = {
@@ -156,7 +157,7 @@ class Policy:
             ages_assumed=ages_assumed,
             budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
             home=defaults.home,
-            cabin=defaults.cabin,
+            cabin=trip.cabin or defaults.cabin,
             twists=twists,
             not_these=frozenset((*self._now.disliked, *seen)),
             below=self._ceiling() if is_cheaper else None,
@@ -215,7 +216,7 @@ class Policy:
     def _detail_of(self, item: Item) -> Decided:
         focus = Focus(likeness=likeness_of(item), message_id=self._heard.message_id)
         waited = self._before.pending.attributes if self._before.pending is not None else ()
-        now, attributes = replace(self._now, focus=focus), self._hints.attributes or waited
+        now, attributes = replace(self._now, focus=focus), self._asked_of_it() or waited
         line = Line(
             act="detail",
             subject=self._subject(item, to_do=None),
@@ -234,8 +235,13 @@ class Policy:
             return now, Look(errand=errand, opening=line)
         return now, Say(line=line)
 
+    def _asked_of_it(self) -> tuple[Attribute, ...]:
+        """ "Is it near the beach?" asks what is around it."""
+        is_around = bool(self._hints.wishes) and not self._hints.attributes
+        return ("surroundings",) if is_around else self._hints.attributes
+
     def _weather(self) -> Decided:
-        if self._trip.destination or self._place_on_table() is not None:
+        if self._where():
             return self._now, Look(errand=self._place_errand("weather"))
         return self._ask("destination")
 
@@ -253,7 +259,7 @@ class Policy:
     def _place_errand(self, purpose: Purpose) -> Errand:
         """About the places of this message, else the one on the table, else those talked of."""
         on_table = None if self._slots.destination else self._place_on_table()
-        mentions = self._slots.destination or self._trip.destination
+        mentions = self._where()
         return Errand(
             tools=("places", "weather") if purpose == "weather" else ("places",),
             purpose=purpose,
@@ -263,6 +269,12 @@ class Policy:
             attributes=self._hints.attributes,
             month=self._month() or self._heard.today.month,
         )
+
+    def _where(self) -> tuple[PlaceMention, ...]:
+        """The places of this message, else where the one on the table is, else those talked of."""
+        item = self._one_item()
+        at = None if item is None else place_of(item)
+        return self._slots.destination or (() if at is None else (at,)) or self._trip.destination
 
     def _place_on_table(self) -> Place | None:
         item = self._one_item()
@@ -276,10 +288,8 @@ class Policy:
         chosen = picked(table, self._hints, self._heard.text)
         if chosen:
             return chosen[0]
-        focus = self._now.focus
-        at = at_of(table, focus.likeness if focus is not None else None)
-        if at is not None:
-            return table.items[at]
+        if talked_of := focused(self._now):
+            return talked_of[0]
         return table.items[0] if len(table.items) == 1 else None
 
     # What is never done from one reading.
@@ -295,7 +305,12 @@ class Policy:
             return self._ask("which")
         likeness = None if item is None else likeness_of(item)
         asking = self._now.asking(CONFIRMATIONS[self._intent], self._heard.message_id)
-        now = replace(asking, pending=self._pending(likeness))
+        focus = (
+            None
+            if likeness is None
+            else Focus(likeness=likeness, message_id=self._heard.message_id)
+        )
+        now = replace(asking, pending=self._pending(likeness), focus=focus or asking.focus)
         return now, Say(line=Line(act="confirm", subject=self._subject(item, to_do=self._intent)))
 
     def _of_pending(self, pending: Pending) -> Subject:
@@ -315,7 +330,7 @@ class Policy:
             intent=self._intent,
             message_id=self._heard.message_id,
             likeness=likeness,
-            attributes=self._hints.attributes,
+            attributes=self._asked_of_it(),
         )
 
     def _ask(self, question: Question) -> Decided:

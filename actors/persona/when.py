@@ -45,6 +45,19 @@ def when(dates: Dates | None, today: date) -> Stay | None:
     return stay
 
 
+def moved(dates: Dates | None, days: int, today: date) -> Dates | None:
+    """The same stay so many days later, or before; None: nothing was said that could be moved there."""
+    stay = when(dates, today)
+    if stay is None:
+        return None
+    by = A_DAY * days
+    there = Dates(
+        from_=(stay.start + by).isoformat(),
+        to=None if stay.is_lone else (stay.end + by).isoformat(),
+    )
+    return None if when(there, today) is None else there
+
+
 def default_stay(dates: Dates | None, today: date) -> Stay:
     """Where no days are to be had: the first weekend after four weeks, or as many nights as were said."""
     nights = (said_nights(dates) if dates is not None else None) or A_WEEKEND

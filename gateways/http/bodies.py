@@ -48,13 +48,20 @@ async def read_raw(request: Request, *, within: float, limit: int = MAX_BODY_BYT
         with trio.fail_after(within):
             return await request.get_data(cache=True, as_text=False, parse_form_data=False)
     except RequestEntityTooLarge:
-        raise Rejected(
+        raise LargeBody(limit) from None
+    except trio.TooSlowError:
+        raise SlowBody from None
+
+
+class LargeBody(Rejected):
+    """The rest of the request is not read: its connection ends with the answer."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
             "too_large",
             "The request is too large: at most {limit} bytes.",
             params={"limit": limit},
-        ) from None
-    except trio.TooSlowError:
-        raise SlowBody from None
+        )
 
 
 class SlowBody(Rejected):

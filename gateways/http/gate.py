@@ -19,6 +19,7 @@ from core.texts import first_spoken
 from gateways.http.bodies import (
     BODY_WITHIN,
     MAX_BODY_BYTES,
+    LargeBody,
     SlowBody,
     check_media_type,
     decode_body,
@@ -104,6 +105,9 @@ class Gate:
             visit.headers["Connection"] = "close"
             async with self._partings:
                 await trio.sleep(PART.every(1 + self._partings.statistics().tasks_waiting))
+            return problem(error, visit.locale)
+        except LargeBody as error:
+            visit.headers["Connection"] = "close"
             return problem(error, visit.locale)
         except RateLimited as error:
             visit.headers.update(error.headers)

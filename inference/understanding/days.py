@@ -273,6 +273,7 @@ _BARE_DAY: Final = re.compile(
     r"|(?:am|vom|bis zum|ab dem|zum) (?P<de>3[01]|[12]\d|[1-9])\."
     r"|(?:el dia|del dia|hasta el dia|el dia) (?P<es>3[01]|[12]\d|[1-9])\b"
     r"|\bel (?P<es2>3[01]|[12]\d)\b(?! (?:por|%))"
+    r"|(?:(?<=\bvuelta )|(?<=\bvolver )|(?<=\bvolvemos )|(?<=\bregreso )|(?<=\bhasta ))el (?P<es3>[1-9])\b"
     r"|\b(?:le|au|du) (?P<fr>3[01]|[12]\d|[4-9])\b(?! (?:ou|%|heures|et)))"
 )
 

@@ -20,7 +20,8 @@ _LETTERS_WEIGHT: Final = 0.02
 _MAX_WORDS: Final = 30
 _LEAST: Final = 0.35
 _LEAST_OF_LETTERS: Final = 1.0
-"""Less before the default tells nothing, the latter where no word is known: it may be a name."""
+"""Less before the default tells nothing, the latter where no word is a language's own: it may be a name, or "surprise
+me", of which both words are French as well."""
 
 _LETTERS: Final = (
     dict.fromkeys("ñ¿¡áíóú", 2) | dict.fromkeys("äöüß", 1) | dict.fromkeys("çèêàùœîôû", 3)
@@ -94,7 +95,7 @@ def language_of(text: str, *, default: Language = "en") -> Language:
     for word in WORD.findall(lower)[:_MAX_WORDS]:
         weights = _WORDS.get(word)
         if weights is not None:
-            is_known = True
+            is_known = is_known or max(weights) == _OWN_WEIGHT
             en, de, es, fr = en + weights[0], de + weights[1], es + weights[2], fr + weights[3]
             continue
         for piece in trigrams_of(word):

@@ -25,11 +25,11 @@ _BEFORE: Final = 28
 
 _FROM: Final = re.compile(
     r"(?:\bfrom|\bfrm|\bex|\bleaving from|\bdepart\w*(?: from)?|\bout of|\bstart\w* (?:in|from|at)|\bfly\w* out of|"
-    r"\blive in|\bliving in|\bbased in|\bwe'?re in|\bi'?m in|\bhome is|\blive (?:near|close to)|\bhome airport(?: is)?|"
-    r"\bab|\bvon|\baus|\bwohn\w* (?:in|bei|nahe)|\bstarten in|\babflug(?: ab| in| von)?|\bleb\w* in|"
-    r"\bdesde|\bsal(?:go|imos|ida|iendo|ir|e|en|dria\w*)(?: de| desde)|\bvivo en|\bvivimos en|\bpartiendo de|\bestoy en|\bestamos en|"
+    r"\blive in|\bliving in|\bbased in|\bwe'?re in|\bi'?m in|\bhome is|\blive (?:near|close to)|\bhome airport(?: is)?|\bcloser to|"
+    r"\bab|\bvon|\baus|\bwohn\w* (?:in|bei|nahe)|\bstarten in|\babflug(?: ab| in| von)?|\bleb\w* in|\bnaher (?:an|bei)|"
+    r"\bdesde|\bsal(?:go|imos|ida|iendo|ir|e|en|dria\w*)(?: de| desde)|\bvivo en|\bvivimos en|\bpartiendo de|\bestoy en|\bestamos en|\bmas cerca de|"
     r"\b(?:vuelos?|volar|aviones?|billetes?|tiquetes?|pasajes?) de|"
-    r"\bdepuis|\bau depart d[e']|\bdepart(?: de| d'|:)?|\bpart(?:ant|ir|ons|e|s)? (?:de|d')|\bhabit\w* (?:a|en|au|pres de)|"
+    r"\bdepuis|\bau depart d[e']|\bdepart(?: de| d'|:)?|\bpart(?:ant|ir|ons|e|s)? (?:de|d')|\bhabit\w* (?:a|en|au|pres de)|\bplus (?:pres|proche) de|"
     r"\bon est (?:a|de)|\bje suis (?:a|de)|\bvols? (?:de|d'|depuis)|\bdecoll\w* (?:de|d'))"
     r" ?(?:the |la |le |el |den |dem |der )?$"
 )

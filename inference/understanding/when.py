@@ -30,7 +30,7 @@ WEEKDAY: Final = rf"(?P<weekday>{alternatives(WEEKDAYS)})s?\.?"
 WEEKDAY2: Final = rf"(?P<weekday2>{alternatives(WEEKDAYS)})\.?"
 _UNTIL: Final = re.compile(
     r"\b(?:until|till?|by|back(?: home)?(?: on| by)?|return\w*(?: on)?|bis(?: zum)?|hasta(?: el)?|jusqu'?(?:au|a)?"
-    r"|zuruck(?: am)?|vuelta(?: el)?|volver(?: el)?|volvemos(?: el)?|retour(?: le)?|revenir(?: le)?|not after"
+    r"|zuruck(?: am)?|vuelta(?: el)?|volver(?: el)?|volvemos(?: el)?|regreso(?: el)?|retour(?: le)?|revenir(?: le)?|not after"
     r"|before|vor|antes del?|avant(?: le)?)\s*(?:the |el |le |den |dem |am )?$"
 )
 NEXT_BEFORE: Final = re.compile(

@@ -19,6 +19,7 @@ from actors.persona.fixed_texts import TEXTS
 from core.errors import Overloaded, Rejected, Unavailable
 from core.headroom import Work
 from core.ports.personas import Run
+from core.ports.repositories import UserPatch
 from protocol.frames import Done
 from protocol.understanding import Budget, PartySaid, Slots
 
@@ -180,6 +181,16 @@ async def test_the_question_is_known_to_the_reader(autojump_clock: MockClock) ->
         await world.told("lisbon", reading("refine", slots=Slots(destination=LISBON)))
         assert [setting.asked for setting in world.reader.settings] == [None, "destination"]
         assert world.acts() == ["ask", "ask"]
+
+
+@pytest.mark.parametrize(("locale", "language"), [("de-AT", "de"), ("pt", "en")])
+async def test_the_asker_s_own_language_is_known_to_the_reader(
+    locale: str, language: str, autojump_clock: MockClock
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.users.patch(TENANT, user_id(ADA), UserPatch(locale=locale))
+        await world.told("hm", GREETING)
+        assert world.reader.settings[-1].language == language
 
 
 async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(
@@ -436,6 +447,8 @@ async def test_of_several_one_answers_and_goes_on_with_the_talk(
         assert run.opened.persona_id == LUXA
         run = await world.told("in february", reading("refine", slots=Slots(dates=FEBRUARY)))
         assert (run.opened.persona_id, world.acts()[-1]) == (LUXA, "show_hotels")
+        run = await world.told("nova, and in march?", reading("refine"))
+        assert run.opened.persona_id == NOVA
         run = await world.told("hi", GREETING, by=BEN, mentions=(NOVA,))
         assert run.opened.persona_id == NOVA
         await world.personas.switch(TENANT, user_id(BEN), NOVA, None)
@@ -561,6 +574,19 @@ async def test_in_a_group_it_must_be_meant_for_a_persona(autojump_clock: MockClo
         assert await world.asked("are you a bot", reading("smalltalk", addressed=0.2)) is None
         run = await world.told("are you a bot?", reading("smalltalk", addressed=0.9))
         assert run.text == TEXTS["en"]["human"]
+
+
+async def test_a_cry_for_help_in_the_middle_of_a_talk_is_heard(autojump_clock: MockClock) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        chatter = reading("human_chatter", addressed=0.05)
+        assert await world.asked("my passport was stolen, help", chatter) is None
+        await world.told("hi", GREETING)
+        run = await world.told("my passport was stolen, help", chatter)
+        assert run.text == TEXTS["en"]["lost"]
+        assert await world.asked("shut up", chatter) is None
+        assert await world.asked("call an ambulance!", chatter, mentions=(user_id(BEN),)) is None
+        await trio.sleep(700)
+        assert await world.asked("call an ambulance!", chatter) is None
 
 
 async def test_a_language_that_is_not_understood_well_is_told_so_in_it(

@@ -12,6 +12,7 @@ from actors.persona.arbiter import (
     Call,
     Floor,
     Seat,
+    called,
     chosen,
     depends_on_choice,
     may_be_meant,
@@ -65,6 +66,23 @@ def test_the_order_is_name_reply_question_talk_choice_fit() -> None:
     step = replace(step, talking=None)
     assert chosen(floor(), step) == "nova"
     assert chosen(floor(), replace(step, active=None)) == "luxa"
+
+
+@pytest.mark.parametrize(
+    "text", ["Luxa what do you think?", "hey luxa, and you", "what about you, LUXA?"]
+)
+def test_who_begins_or_ends_with_a_name_calls_it(text: str) -> None:
+    seats = floor(*(replace(seat, name=seat.id.title()) for seat in (NOVA, LUXA, MAMA)))
+    assert called(seats, text) == "luxa"
+    assert chosen(seats, call(called="luxa", asking="nova", talking="nova")) == "luxa"
+    assert chosen(seats, call(called="luxa", addressed=0.2)) is None
+
+
+def test_a_name_inside_or_of_two_calls_nobody() -> None:
+    seats = floor(*(replace(seat, name="Nova") for seat in (NOVA, LUXA)))
+    assert called(seats, "Nova, hi") is None
+    assert called(floor(replace(NOVA, name="Nova")), "ask nova about it") is None
+    assert called(floor(replace(NOVA, name="")), "hi") is None
 
 
 def test_children_call_for_the_family_s_persona() -> None:

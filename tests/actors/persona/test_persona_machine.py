@@ -67,6 +67,77 @@ def test_the_reading_that_is_picked_is_the_one() -> None:
     assert talk.says(reading("refine", 0.3), "the second") == ["open_hotels", "show_hotels"]
 
 
+def test_who_asks_something_else_picks_neither_reading() -> None:
+    talk = hotels_shown()
+    talk.says(reading("book", 0.6, second=("refine", 0.3)))
+    (line,) = talk.hears(reading("compare"), "compare the first two")
+    assert (line.act, line.items) == ("compare", (hotel(1), hotel(2)))
+
+
+def test_a_no_to_two_readings_picks_neither() -> None:
+    talk = Talk()
+    talk.says(reading("book", 0.6, second=("refine", 0.3)))
+    assert talk.says(reading("cancel", 0.9), "no") == ["ask_again"]
+    assert talk.dialogue.doubt is None
+
+
+def test_a_no_to_what_was_shown_calls_nothing_off() -> None:
+    assert hotels_shown().says(reading("cancel", 0.86), "no") == ["stopped"]
+    assert Talk().says(reading("cancel", 0.86), "nope") == ["ask_again"]
+    assert hotels_shown().says(reading("cancel", 0.86), "cancel it") == ["confirm"]
+
+
+def test_a_yes_to_nothing_offers_no_booking() -> None:
+    assert Talk().says(reading("book", 0.6, second=("cancel", 0.3)), "yes") == ["ask_again"]
+
+
+def test_a_bare_place_that_was_read_weakly_is_shown() -> None:
+    paris = Slots(destination=(mention("Paris"),))
+    assert Talk().says(reading("refine", 0.51, slots=paris), "paris") == ["show_places"]
+
+
+def test_hotels_are_asked_of_no_flight() -> None:
+    talk = Talk(items=(flight(1), flight(2)), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    talk.items = (hotel(1), hotel(2))
+    weak = reading("search_hotel", 0.55, second=("ask_detail", 0.4))
+    assert talk.says(weak, "ok and hotels there?")[-1] == "show_hotels"
+    assert talk.says(weak, "and the other hotels?")[-1] == "show_hotels"  # "others", of hotels
+    assert talk.says(weak, "what of these hotels?") == ["clarify"]
+
+
+def test_two_towns_that_were_read_weakly_are_compared() -> None:
+    talk = Talk(places=(place("Rome"), place("Lisbon")))
+    towns = Slots(destination=(mention("Rome"), mention("Lisbon")))
+    weak = reading("compare", 0.6, second=("weather", 0.3), slots=towns)
+    assert talk.says(weak, "rome or lisbon in may?") == ["compare"]
+
+
+def test_a_bed_anywhere_and_ideas_where_to_go_are_one() -> None:
+    weak = reading("search_hotel", 0.62, second=("ask_destination", 0.28), slots=CHILDREN)
+    assert Talk().says(weak, "was warmes im februar mit 2 kindern")[-1] == "show_hotels"
+    assert Talk().says(reading("search_hotel", 0.62, second=("weather", 0.28))) == ["clarify"]
+
+
+def test_who_comes_along_is_noted_though_it_was_read_weakly() -> None:
+    five = Slots(party=PartySaid(adults=2, children=3))
+    assert Talk().says(reading("refine", 0.5, slots=five), "we are 2 adults, 3 kids") == ["noted"]
+
+
+def test_what_was_to_be_booked_is_what_is_talked_of() -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("book"), "book the second one") == ["confirm"]
+    (line,) = talk.hears(reading("ask_detail"), "is breakfast included?")
+    assert (line.act, line.items) == ("detail", (hotel(2),))
+
+
+def test_a_comparison_of_one_is_none() -> None:
+    talk = hotels_shown()
+    weak = reading("compare", 0.65, second=("ask_detail", 0.26))
+    (line,) = talk.hears(weak, "tell me more about the first")
+    assert (line.act, line.items) == ("detail", (hotel(1),))
+
+
 def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     talk = Talk()
     talk.says(reading("search_flight", 0.6, second=("weather", 0.3), slots=Slots(dates=FEBRUARY)))
@@ -90,6 +161,16 @@ def test_of_what_lies_on_the_table_bare_days_are_a_change_of_it() -> None:
     )
     assert talk.errand.stay.nights == 4
     assert Talk().says(reading("price_trend", 0.3, slots=days)) == ["ask_again"]
+
+
+@pytest.mark.parametrize("text", ["the cheapest one please", "#3", "la última", "das dritte"])
+def test_a_bare_pick_of_what_lies_on_the_table_is_told_of(text: str) -> None:
+    prices = (240_00, 300_00, 180_00)
+    talk = hotels_shown(items=tuple(hotel(at, price) for at, price in enumerate(prices, 1)))
+    for confidence in (0.62, 0.9):
+        (line,) = talk.hears(reading("book", confidence, second=("refine", 0.2)), text)
+        assert (line.act, line.items) == ("detail", (hotel(3, 180_00),))
+    assert Talk().says(reading("book", 0.62, second=("refine", 0.2)), text) == ["clarify"]
 
 
 # Chatter.
@@ -229,12 +310,97 @@ def test_others_are_not_those_that_were_seen() -> None:
     assert sifted(talk.errand, [hotel(1), hotel(9)]) == [hotel(9)]
 
 
+def test_with_breakfast_no_room_is_shown_without() -> None:
+    talk = hotels_shown()
+    talk.says(reading("refine"), "with breakfast")
+    with_it = hotel(3, board="BREAKFAST")
+    rooms = [hotel(1, board="ROOM_ONLY"), hotel(2), with_it]
+    assert sifted(talk.errand, rooms) == [with_it]
+
+
+def test_who_asks_where_to_go_is_not_bound_for_where_a_bed_was_sought() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_destination"), "where should we go?")
+    assert talk.errand.trip.destination == ()
+    talk.says(reading("ask_destination", slots=Slots(destination=LISBON)))
+    assert talk.errand.trip.destination == LISBON
+    talk.says(reading("ask_destination"), "somewhere quieter")
+    assert talk.errand.trip.destination == LISBON
+
+
+def test_somewhere_else_is_not_where_the_flight_went() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    assert talk.says(reading("refine"), "somewhere quieter")[-1] == "show_places"
+    assert talk.errand.trip.destination == ()
+    talk.says(reading("search_hotel", slots=Slots(destination=LISBON)))
+    talk.says(reading("search_hotel", slots=CHILDREN), "somewhere warm under 150 a night")
+    assert (talk.errand.trip.destination, talk.errand.with_stays) == ((), True)
+
+
+def test_the_second_place_is_where_a_bed_is_sought() -> None:
+    talk = Talk(places=(place(), place("Porto")))
+    assert talk.says(reading("ask_destination"), "where to?") == ["show_places"]
+    talk.says(reading("search_hotel", slots=Slots(dates=FEBRUARY)), "hotels in the second one")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["porto-pt"]
+
+
+def test_there_is_the_place_that_was_talked_of() -> None:
+    talk = Talk(places=(place(), place("Porto")), defaults=Defaults(home="DUB"))
+    talk.says(reading("ask_destination"), "where to?")
+    assert talk.says(reading("ask_detail"), "tell me of the second") == ["detail"]
+    talk.says(reading("search_flight", slots=Slots(dates=FEBRUARY)), "flights there in february")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["porto-pt"]
+
+
+def test_a_town_has_no_wifi() -> None:
+    talk = Talk(places=(place(), place("Porto")))
+    talk.says(reading("ask_destination"), "where to?")
+    (line,) = talk.hears(reading("ask_detail"), "does the second have wifi?")
+    manner = Manner(voice="local", language="en", user="", persona="", today=TODAY, seed=1)
+    assert plan_of(line, manner, {}).act == "unknown_detail"
+
+
+def test_where_rooms_of_several_cities_lie_the_one_that_is_talked_of_says_where() -> None:
+    talk = Talk()
+    talk.says(reading("ask_destination", slots=CHILDREN), "somewhere warm")
+    assert talk.says(reading("ask_detail"), "does the second have breakfast?")
+    talk.says(reading("weather", 0.6, second=("ask_detail", 0.4)), "what's the weather like there?")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["LIS"]
+
+
 def test_direct_flights_have_no_stop() -> None:
     talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
     slots = Slots(destination=LISBON, dates=FEBRUARY)
     talk.says(reading("search_flight", slots=slots))
     talk.says(reading("refine"), "sans escale")
     assert sifted(talk.errand, [flight(1, stops=1), flight(2)]) == [flight(2)]
+
+
+def test_the_cabin_that_was_asked_for_is_the_one_that_is_searched() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB", cabin="economy"))
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    talk.says(reading("search_flight", slots=slots), "business class to lisbon in february")
+    assert talk.errand.cabin == "business"
+    talk.says(reading("refine"), "cheaper")
+    assert talk.errand.cabin == "business"
+    weak = reading("refine", 0.66, second=("ask_detail", 0.2))
+    assert talk.says(weak, "what about first class?")[-1] == "show_flights"
+    assert talk.errand.cabin == "first"
+
+
+def test_a_week_later_is_a_week_later() -> None:
+    talk = Talk()
+    stay = Dates(from_="2027-02-05", to="2027-02-08")
+    talk.says(reading("search_hotel", slots=Slots(destination=LISBON, dates=stay)))
+    talk.says(reading("refine"), "and a week later?")
+    assert (talk.errand.stay.start.day, talk.errand.stay.nights) == (12, 3)
+    talk.says(reading("refine", 0.5), "two days earlier")
+    assert talk.errand.stay.start.day == 10
+    for _ in range(2):
+        talk.says(reading("refine"), "9 weeks before")
+    assert talk.errand.stay.start >= TODAY  # nobody goes where it is over
+    assert Talk().says(reading("refine", 0.3), "a week later") == ["ask_again"]
 
 
 def test_a_night_s_budget_says_nothing_of_a_flight() -> None:
@@ -245,6 +411,14 @@ def test_a_night_s_budget_says_nothing_of_a_flight() -> None:
     assert talk.errand.budget is None
     talk.says(reading("search_hotel"))
     assert talk.errand.budget == Budget(amount=90, per="night")
+
+
+def test_nor_does_one_that_was_said_before_it_was_clear_what_for() -> None:
+    talk = Talk(defaults=Defaults(home="DUB"))
+    slots = Slots(dates=FEBRUARY, budget=Budget(amount=90, per="night"))
+    talk.says(reading("search_hotel", 0.6, second=("ask_destination", 0.3), slots=slots))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON)))
+    assert talk.errand.budget is None
 
 
 @pytest.mark.parametrize(
@@ -290,6 +464,21 @@ def test_the_second_one_is_the_second() -> None:
     assert (line.subject.at, line.subject.kind) == (1, "hotels")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is the second one near the beach?",
+        "¿está el segundo cerca de la playa?",
+        "hat das zweite wlan?",
+    ],
+)
+def test_what_no_record_says_is_not_answered_with_something_else(text: str) -> None:
+    talk = hotels_shown()
+    (line,) = talk.hears(reading("ask_detail"), text)
+    manner = Manner(voice="local", language="en", user="", persona="", today=TODAY, seed=1)
+    assert plan_of(line, manner, {}).act == "unknown_detail"
+
+
 def test_which_one_is_asked_and_what_was_asked_of_it_is_remembered() -> None:
     talk = hotels_shown()
     (line,) = talk.hears(reading("ask_detail"), "is breakfast included?")
@@ -330,6 +519,13 @@ def test_a_price_is_told_as_shown_and_again_only_if_it_moved() -> None:
     talk = hotels_shown()
     (line,) = talk.hears(reading("ask_detail"), "how much is the first one?")
     assert (line.act, talk.errand.tools) == ("detail", ("reprice",))
+
+
+def test_the_weather_is_no_detail_of_a_hotel() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_detail"), "does the second have breakfast?")
+    weak = reading("ask_detail", 0.9, second=("weather", 0.07))
+    assert talk.says(weak, "quel temps fait-il là-bas ?") == ["weather"]
 
 
 def test_weather_comes_from_the_catalogue_or_not_at_all() -> None:
@@ -392,7 +588,7 @@ def test_another_question_is_no_yes() -> None:
     talk = hotels_shown()
     talk.says(reading("book"), "book the first one")
     assert talk.says(reading("weather")) == ["weather"]
-    assert talk.says(reading("book"), "yes") == ["ask"]
+    assert talk.says(reading("book"), "yes") == ["confirm"]  # of what was talked of, and asked anew
 
 
 def test_plans_are_not_kept_yet() -> None:

@@ -92,6 +92,8 @@ def test_english_days(text: str, right: Dates) -> None:
         ("es", "el finde que viene", days("2026-12-04", "2026-12-06")),
         ("es", "mañana por la mañana", days("2026-11-25")),
         ("es", "en Semana Santa", Dates(holiday="easter-2027")),
+        ("es", "el 3 de abril, vuelta el 8", days("2027-04-03", "2027-04-08")),
+        ("es", "el 3 de abril, regreso el 9", days("2027-04-03", "2027-04-09")),
         ("es", "una semana en agosto", Dates(month="2027-08", nights=7)),
         ("fr", "du 3 au 10 février", days("2027-02-03", "2027-02-10")),
         ("fr", "le week-end prochain", days("2026-12-04", "2026-12-06")),

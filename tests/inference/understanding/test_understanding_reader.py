@@ -69,6 +69,14 @@ def test_what_is_said_comes_from_rules_and_what_is_meant_from_the_model() -> Non
     assert {mark.slot for mark in model.marks} == {"dates", "destination", "budget"}
 
 
+def test_what_does_not_tell_is_in_the_writer_s_own_language() -> None:
+    model = FixedModel(likely("cancel"))
+    own = Setting(language="es")
+    assert reader(model).read_sync("no", own).language == "es"
+    assert reader(model).read_sync("Porto", own).language == "es"
+    assert reader(model).read_sync("what is the weather in Porto", own).language == "en"
+
+
 def test_the_next_model_reads_languages_that_the_first_is_not_good_enough_for() -> None:
     first = FixedModel(likely("greet"), languages=frozenset(("en",)))
     second = FixedModel(likely("weather"), name="ngrams")

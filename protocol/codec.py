@@ -15,13 +15,12 @@ from protocol.booking import NameTraveller
 from protocol.consultation import SignalConsultation
 from protocol.dissection import nests_deeper, pairs
 from protocol.errors import ErrorCode
-from protocol.frames import RoomCommand
 from protocol.free_form import fault_in_values
 from protocol.ids import Id, Ref
 from protocol.limits import MAX_FREE_BYTES, MAX_NESTING
 from protocol.plan import ApplyPlan
 from protocol.text_rules import TOO_LONG, Fault, fault_in, normalised
-from protocol.wire import ClientFrame, DurableRoomEvent
+from protocol.wire import ClientFrame, DurableRoomEvent, InRoomOrder
 
 UNKNOWN_TYPE: Final = "There is no command of this type."
 MISSING: Final = "A required field is missing."
@@ -105,7 +104,7 @@ def decode(data: bytes) -> ClientFrame:
     except ValueError:
         _explain(split or _split(data))
     if fault := fault or fault_in(frame):
-        _refuse([fault], ref, frame.room_id if isinstance(frame, RoomCommand) else None)
+        _refuse([fault], ref, frame.room_id if isinstance(frame, InRoomOrder) else None)
     return normalised(frame)
 
 
@@ -183,7 +182,7 @@ def _ref_of(split: _Split) -> int | None:
 
 def _room_of(split: _Split) -> str | None:
     """The room that a refused command names, if it is one that names a room."""
-    if split.kind is None or not issubclass(split.kind, RoomCommand):
+    if split.kind is None or not issubclass(split.kind, InRoomOrder):
         return None
     with suppress(ValueError, RecursionError):
         return next((_ID.decode(value) for key, value in split.pairs if key == b"roomId"), None)

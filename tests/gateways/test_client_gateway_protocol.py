@@ -280,7 +280,7 @@ async def test_commands_reach_the_actor_they_are_for() -> None:
         await client.send(type="room.create", kind="group", clientId=UUID, ref=2)
         await client.send(type="auth.refresh", token="t", ref=3)
         await client.send(type="room.persona", roomId="r", personaId="p", active=True, ref=4)
-        await client.send(type="persona.switch", personaId="p", roomId="r", ref=5)
+        await client.send(type="persona.switch", personaId="p", ref=5)
         await client.send(type="persona.cancel", runId="r", ref=6)
         await client.send(type="card.opened", messageId="m", cardId="c", ref=7)
         await client.send(type="persona.feedback", messageId="m", value=1, ref=8)

@@ -206,7 +206,11 @@ def test_frames_without_rules_have_no_fault() -> None:
         ({"type": "chat.message", "roomId": "r1", "ref": -1}, "r1"),
         ({"type": "chat.message", "roomId": 7, "content": "x", "clientId": CLIENT_ID}, None),
         ({"type": "chat.message", "content": "x", "clientId": CLIENT_ID}, None),
-        ({"type": "chat.search", "roomId": "r1", "query": 7}, None),
+        ({"type": "chat.search", "roomId": "r1", "query": 7}, "r1"),
+        ({"type": "chat.search", "roomId": "r1", "query": " "}, "r1"),
+        ({"type": "chat.search", "roomId": None, "query": 7}, None),
+        ({"type": "chat.search", "query": 7}, None),
+        ({"type": "persona.switch", "roomId": "r1"}, "r1"),
         ({"type": "unheard.of", "roomId": "r1"}, None),
     ],
 )

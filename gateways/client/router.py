@@ -15,7 +15,7 @@ from core.reference import Ref
 from gateways.client.admission import Admission
 from gateways.client.connection import Connection
 from gateways.client.deadlines import Stage
-from gateways.client.errors import OURS, error_frame, farewell_frame
+from gateways.client.errors import OURS, RefusedFrame, error_frame, farewell_frame
 from gateways.client.fanout import TopicFanout
 from gateways.client.frames import encode_binary
 from gateways.client.turns import Turns
@@ -81,7 +81,7 @@ class Router:
         except codec.Malformed:
             connection.close_nowait(CloseCode.MALFORMED_FRAME)
         except codec.Refused as refused:
-            self._refuse_in_turn(connection, _rejected(refused), refused.ref, refused.room_id)
+            self._refuse_in_turn(connection, RefusedFrame(refused), refused.ref, refused.room_id)
         else:
             self._judge(connection, frame, may_hold_card(message))
 
@@ -320,7 +320,3 @@ def _limit(connection: Connection) -> None:
             "You are sending commands too fast.",
             retry_after_ms=int(wait * 1_000) + 1,
         )
-
-
-def _rejected(refused: codec.Refused) -> Rejected:
-    return Rejected(refused.code, refused.text, fields=refused.fields, params=refused.params)

@@ -218,3 +218,44 @@ def test_a_refusal_says_which_rooms_order_it_belongs_to(
     frame: dict[str, Any], room_id: str | None
 ) -> None:
     assert refusal(frame).room_id == room_id
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        ({"type": "chat.history", "roomId": "r", "limit": 201}, "The number must be at most 200."),
+        ({"type": "chat.history", "roomId": "r", "limit": 0}, "The number must be at least 1."),
+        ({"type": "chat.history", "roomId": "r", "limit": "9"}, "This has the wrong type."),
+        ({"type": "room.leave", "roomId": ""}, "Write at least 1 characters."),
+        ({"type": "room.leave", "roomId": "r" * 65}, "Write at most 64 characters."),
+        ({"type": "room.invite", "roomId": "r", "userIds": []}, "Give at least 1 entries."),
+        (
+            {"type": "room.invite", "roomId": "r", "userIds": ["u"] * 101},
+            "Give at most 100 entries.",
+        ),
+        ({"type": "presence.set", "status": "busy"}, "Choose one of these: online, away."),
+        (
+            {"type": "persona.feedback", "messageId": "m", "value": 2},
+            "Choose one of these: -1, 0, 1.",
+        ),
+        (
+            {"type": "room.update", "roomId": "r", "settings": {"speaking": "loud"}},
+            "This is not one of the possible values.",
+        ),
+        (
+            {"type": "room.create", "kind": "group", "clientId": "1"},
+            "This does not have the right form.",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_what_would_be_right(frame: dict[str, Any], sentence: str) -> None:
+    refused = refusal(frame)
+    assert refused.text.format(**refused.params) == sentence
+    assert [fault.text for fault in refused.faults] == [refused.text]
+
+
+def test_text_that_is_not_utf_8_is_a_wrong_value() -> None:
+    frame = msgpack.packb({"type": "chat.search", "query": "?"}).replace(b"?", b"\xff")
+    with pytest.raises(Refused) as caught:
+        decode(frame)
+    assert caught.value.fields == (("query", "A field has a wrong value."),)

@@ -254,6 +254,17 @@ def test_a_wrong_value_is_told_what_would_be_right(frame: dict[str, Any], senten
     assert [fault.text for fault in refused.faults] == [refused.text]
 
 
+@pytest.mark.parametrize("time", [2**63 - 1, -(2**63)])
+def test_a_time_is_any_int64(time: int) -> None:
+    assert decode(msgpack.packb({"type": "room.mute", "roomId": "r", "until": time})).until == time
+    assert decode(msgpack.packb({"type": "ping", "t": time})).t == time
+
+
+def test_a_time_past_int64_is_wrong() -> None:
+    refused = refusal({"type": "room.mute", "roomId": "r", "until": 2**63})
+    assert refused.fields[0][0] == "until"
+
+
 def test_text_that_is_not_utf_8_is_a_wrong_value() -> None:
     frame = msgpack.packb({"type": "chat.search", "query": "?"}).replace(b"?", b"\xff")
     with pytest.raises(Refused) as caught:

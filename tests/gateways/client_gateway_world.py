@@ -3,7 +3,7 @@
 import base64
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -294,6 +294,13 @@ class RawClient:
                 return dict(msgpack.unpackb(payload))
             if opcode == CLOSE:
                 raise Gone(int.from_bytes(payload[:2], "big") if payload else None)
+
+    async def rest(self) -> bytes:
+        """What follows until the end."""
+        with suppress(Gone):
+            while True:
+                await self._fill(len(self._buffer) + 1)
+        return bytes(self._buffer)
 
     async def frame(self) -> tuple[int, bytes]:
         await self._fill(2)

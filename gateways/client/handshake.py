@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, RejectConnection, Request
+from wsproto.events import AcceptConnection, RejectConnection, RejectData, Request
 from wsproto.utilities import RemoteProtocolError
 
 from protocol.limits import CONNECT_PATH, SUBPROTOCOL
@@ -12,6 +12,13 @@ from protocol.limits import CONNECT_PATH, SUBPROTOCOL
 MAX_HEAD_BYTES: Final = 16_384
 _END: Final = b"\r\n\r\n"
 _CLOSE: Final = (b"Connection", b"close")
+_TEXT: Final = (b"Content-Type", b"text/plain")
+NO_UPGRADE: Final = b"This is no WebSocket upgrade.\n"
+OTHER_PATH: Final = f"Clients connect to {CONNECT_PATH}.\n".encode()
+QUERY: Final = b"Connect without a query: a token belongs into hello.\n"
+FOREIGN_ORIGIN: Final = b"This Origin is not among those in CARAVAN_ORIGINS.\n"
+NO_SUBPROTOCOL: Final = f"Offer the subprotocol {SUBPROTOCOL}.\n".encode()
+"""For whoever writes a client, in English as all of HTTP's own words."""
 OVERLOADED: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n"
     b"Content-Length: 0\r\n\r\n"
@@ -42,38 +49,44 @@ def answer(
         request = next(websocket.events(), None)
     except RemoteProtocolError as error:
         hint = error.event_hint
-        return websocket.send(hint if isinstance(hint, RejectConnection) else _refusal(400)), False
+        if isinstance(hint, RejectConnection) and hint.status_code != 400:  # another version
+            return websocket.send(hint), False
+        return _refused(websocket, 400, NO_UPGRADE), False
     except UnicodeError:  # a host that is no name
-        return websocket.send(_refusal(400)), False
+        return _refused(websocket, 400, NO_UPGRADE), False
     if not isinstance(request, Request):
-        return websocket.send(_refusal(400)), False
-    status = _judged(request, origins, needs_subprotocol)
-    if status != 101:
-        return websocket.send(_refusal(status)), False
+        return _refused(websocket, 400, NO_UPGRADE), False
+    refusal = _judged(request, origins, needs_subprotocol)
+    if refusal is not None:
+        return _refused(websocket, *refusal), False
     offered = SUBPROTOCOL in request.subprotocols
     return websocket.send(AcceptConnection(subprotocol=SUBPROTOCOL if offered else None)), True
 
 
-def _refusal(status: int) -> RejectConnection:
-    return RejectConnection(status_code=status, headers=[_CLOSE])
+def _refused(websocket: WSConnection, status: int, why: bytes) -> bytes:
+    length = (b"Content-Length", str(len(why)).encode())
+    head = RejectConnection(status_code=status, headers=[_CLOSE, _TEXT, length], has_body=True)
+    return websocket.send(head) + websocket.send(RejectData(data=why, body_finished=True))
 
 
-def _judged(request: Request, origins: Collection[str], needs_subprotocol: bool) -> int:
-    """The HTTP status. A query is refused because tokens do not belong into addresses, which proxies
-    log."""
+def _judged(
+    request: Request, origins: Collection[str], needs_subprotocol: bool
+) -> tuple[int, bytes] | None:
+    """The HTTP status and the reason of a refusal. A query is refused because tokens do not belong into
+    addresses, which proxies log."""
     path, question, _ = request.target.partition("?")
     if path != CONNECT_PATH:
-        return 404
+        return 404, OTHER_PATH
     if question:
-        return 400
+        return 400, QUERY
     if any(
         name == b"origin" and not _is_allowed(value, origins)
         for name, value in request.extra_headers
     ):
-        return 403
+        return 403, FOREIGN_ORIGIN
     if needs_subprotocol and SUBPROTOCOL not in request.subprotocols:
-        return 400
-    return 101
+        return 400, NO_SUBPROTOCOL
+    return None
 
 
 def _is_allowed(origin: bytes, origins: Collection[str]) -> bool:

@@ -53,7 +53,9 @@ async def test_the_welcome_says_what_the_page_says(ada: RawClient) -> None:
         "name": ada.person.name,
         "role": "user",
         "locale": "en",
+        "createdAt": welcome["user"]["createdAt"],
     }
+    assert 0 < welcome["user"]["createdAt"] <= welcome["serverTime"]
     assert welcome["heartbeatMs"] == 25_000
     assert abs(welcome["serverTime"] - time.time() * 1_000) < 60_000
 

@@ -3,7 +3,7 @@
 import base64
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,7 +155,9 @@ class World:
     def welcome(self, client: Any, session_id: str, user_id: str = "ada") -> None:
         frame = Welcome(
             session_id=session_id,
-            user=Self(id=user_id, handle=user_id, name=user_id, role="user", locale="en"),
+            user=Self(
+                id=user_id, handle=user_id, name=user_id, role="user", locale="en", created_at=0
+            ),
             server_time=0,
             heartbeat_ms=25_000,
             limits=DEFAULT_LIMITS,
@@ -292,6 +294,13 @@ class RawClient:
                 return dict(msgpack.unpackb(payload))
             if opcode == CLOSE:
                 raise Gone(int.from_bytes(payload[:2], "big") if payload else None)
+
+    async def rest(self) -> bytes:
+        """What follows until the end."""
+        with suppress(Gone):
+            while True:
+                await self._fill(len(self._buffer) + 1)
+        return bytes(self._buffer)
 
     async def frame(self) -> tuple[int, bytes]:
         await self._fill(2)

@@ -5,7 +5,16 @@ from client_gateway_world import upgrade_head
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.client.handshake import MAX_HEAD_BYTES, answer, end_of
+from gateways.client.handshake import (
+    FOREIGN_ORIGIN,
+    MAX_HEAD_BYTES,
+    NO_SUBPROTOCOL,
+    NO_UPGRADE,
+    OTHER_PATH,
+    QUERY,
+    answer,
+    end_of,
+)
 
 ORIGINS = frozenset({"https://caravan.example"})
 
@@ -14,8 +23,11 @@ def status_of(head: bytes, **more: bool) -> int:
     sent, is_accepted = answer(head, origins=ORIGINS, **more)
     status = int(sent.split()[1])
     assert is_accepted == (status == 101)
-    assert sent.endswith(b"\r\n\r\n")
-    assert status == 101 or b"content-length: 0" in sent.lower()
+    head, _, why = sent.lower().partition(b"\r\n\r\n")
+    assert f"content-length: {len(why)}" in head.decode().split("\r\n") or (status, why) == (
+        101,
+        b"",
+    )
     return status
 
 
@@ -49,6 +61,23 @@ def test_the_key_of_the_rfc_has_the_answer_of_the_rfc() -> None:
 )
 def test_a_request_is_accepted_whole_or_refused(old: str, new: str, status: int) -> None:
     assert status_of(upgrade_head().replace(old.encode(), new.encode("latin-1"))) == status
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("/v1/connect", "/v2/connect", OTHER_PATH),
+        ("/v1/connect", "/v1/connect?token=t", QUERY),
+        ("caravan.v1.msgpack", "caravan.v2.msgpack", NO_SUBPROTOCOL),
+        ("Host: 127.0.0.1", "Host: 127.0.0.1\r\nOrigin: https://evil.example", FOREIGN_ORIGIN),
+        ("GET", "POST", NO_UPGRADE),
+        ("Connection: Upgrade", "Connection: close", NO_UPGRADE),
+    ],
+)
+def test_a_refused_upgrade_says_why(old: str, new: str, why: bytes) -> None:
+    head = upgrade_head().replace(old.encode(), new.encode())
+    sent, is_accepted = answer(head, origins=ORIGINS)
+    assert (is_accepted, sent.partition(b"\r\n\r\n")[2]) == (False, why)
 
 
 @given(st.binary(max_size=300), st.integers(0, 300), st.integers(0, 300))

@@ -79,11 +79,12 @@ class Answerer:
 
     async def _decide_and_run(self, read: Read, reading: Understanding, persona: Persona) -> None:
         asker = await self._sitting.user(read.asker_id)
-        known = await self._listener.known(read, persona.id, asker)
         for mention in (*reading.slots.destination, *reading.slots.origin):
             if mention.place_id is not None:
                 # So that it is named in the reader's language from the first words on.
                 await self._book.place(mention.place_id)
+        # Last, so that nobody comes in between, before whom it may not be used.
+        known = await self._listener.known(read, persona.id, asker)
         heard = Heard(
             message_id=read.message_id,
             understanding=reading,
@@ -109,8 +110,7 @@ class Answerer:
         """All that sit there have heard it; the one that was chosen decides."""
         minds, asker_id = self._sitting.minds, read.asker_id
         if known.said is not None:
-            said = [one for one in known.said if one.message_id not in self._sitting.unsaid]
-            minds.remember(persona.id, asker_id, said)
+            minds.remember(persona.id, asker_id, known.said)
         for seat in read.floor.seats:
             minds.put(seat.id, asker_id, hear(minds.get(seat.id, asker_id), heard))
         dialogue, decision = decide(minds.get(persona.id, asker_id), heard)

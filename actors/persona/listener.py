@@ -139,6 +139,8 @@ class Listener:
 
     def _note_mood(self, read: Read, asker: User | None) -> None:
         """For how content the room is: of whoever said in their profile that they may be counted."""
+        if read.message_id in self._sitting.unsaid:
+            return
         agrees = asker is not None and asker.preferences.get("shareMood") is True
         text = read.prompt.message.content
         self._ports.moods.heard_nowait(

@@ -53,14 +53,20 @@ class Answerer:
     async def _consider(self, read: Read) -> None:
         persona_id = chosen(read.floor, read.call)
         persona = None if persona_id is None else await self._sitting.persona(persona_id)
-        if persona is None or read.message_id in self._sitting.unsaid:
+        if persona is None:
             self._sitting.counts["left_alone"] += 1
             return
         async with self._sitting.place(PLACE_WITHIN) as is_free:
-            if is_free:
-                await self._speak(read, persona)
-            else:
+            if not is_free:
                 self._sitting.counts["dropped_no_place"] += 1
+            elif not self._is_unsaid(read):
+                await self._speak(read, persona)
+
+    def _is_unsaid(self, read: Read) -> bool:
+        """Then nobody needs an answer, and nothing of it is heard. Asked for after whatever takes time."""
+        is_unsaid = read.message_id in self._sitting.unsaid
+        self._sitting.counts["left_alone"] += is_unsaid
+        return is_unsaid
 
     # Answering it.
 
@@ -85,6 +91,8 @@ class Answerer:
                 await self._book.place(mention.place_id)
         # Last, so that nobody comes in between, before whom it may not be used.
         known = await self._listener.known(read, persona.id, asker)
+        if self._is_unsaid(read):
+            return
         heard = Heard(
             message_id=read.message_id,
             understanding=reading,

@@ -139,6 +139,43 @@ async def test_a_question_that_is_deleted_meanwhile_is_not_answered_nor_learned_
         assert await world.memories.of_person(TENANT, NOVA, user_id(ADA)) == []
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_a_question_that_is_unsaid_while_it_waits_for_a_place_is_as_if_never_asked(
+    is_deleted: bool, autojump_clock: MockClock
+) -> None:
+    async with PersonaWorld(people=(ADA, BEN, 3)).running() as world:
+        world.travel.takes = 3.0
+        for by in (BEN, 3):
+            world.say(f"hotels {by}", ANEW, by=by)
+        await trio.sleep(0.1)
+        message_id = world.say("with the kids", asks_for_hotels(slots=FAMILY))
+        await trio.sleep(0.5)
+        world.unsay(message_id, is_deleted=is_deleted)
+        await trio.sleep(30)
+        assert len(world.room.runs) == 2
+        await world.told("and hotels?", asks_for_hotels(slots=Slots(dates=FEBRUARY)))
+        assert world.acts()[-1] == "ask"
+
+
+async def test_a_question_that_is_unsaid_while_memories_are_loaded_is_as_if_never_asked(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = ((NOVA, "Nova", "explorer", ADA), (LUXA, "Luxa", "luxury", ADA))
+    async with PersonaWorld(seats=both).running() as world:
+        usable = world.memories.usable
+
+        async def slow(*key: Any, **more: Any) -> Any:
+            await trio.sleep(0.3)
+            return await usable(*key, **more)
+
+        monkeypatch.setattr(world.memories, "usable", slow)
+        message_id = world.say("with the kids", asks_for_hotels(slots=FAMILY))
+        await trio.sleep(0.2)
+        world.unsay(message_id)
+        await trio.sleep(30)
+        assert world.room.runs == {}
+
+
 async def test_while_the_store_is_away_forgetting_is_tried_again(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ from its own records, so that no number, name or claim is ever made up.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta
@@ -129,22 +130,32 @@ _GAPS: Final = re.compile(r" {2,}")
 _PILED: Final = 2
 """Combining marks on one letter; more is no name but a drawing."""
 
+_UNSEEN: Final = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Marks that only say how what is before them is drawn, if at all."""
+
 
 def cleaned(value: str, at_most: int = MAX_VALUE) -> str:
     """A name or a text of others as it may stand in a sentence of ours: one line, without control, bidi,
-    unassigned and private characters, without what any markup would read, and not longer than `at_most`
-    characters (cut with "…"). What was nothing else is empty."""
+    unassigned, private and unseen characters, without what any markup would read, and not longer than
+    `at_most` characters (cut with "…"). What was nothing else is empty."""
     kept: list[str] = []
     piled = 0
-    for character in unicodedata.normalize("NFC", MARKUP.sub(" ", value)):
-        category = unicodedata.category(character)
-        piled = piled + 1 if category[0] == "M" else 0
-        if category[0] == "Z" or character in "\t\n\r\v\f\x85":
-            kept.append(character if character in _NO_BREAKS else " ")
-        elif category[0] != "C" and piled <= _PILED:
+    for character in unicodedata.normalize("NFC", "".join(_seen(value))):
+        piled = piled + 1 if unicodedata.category(character)[0] == "M" else 0
+        if piled <= _PILED:
             kept.append(character)
-    text = _GAPS.sub(" ", "".join(kept)).strip()
+    # Only now: what nobody sees may part "://", and an accent's normal form is "`".
+    text = _GAPS.sub(" ", MARKUP.sub(" ", "".join(kept))).strip()
     return text if len(text) <= at_most else f"{text[: at_most - 1].rstrip()}…"
+
+
+def _seen(value: str) -> Iterator[str]:
+    for character in value:
+        category = unicodedata.category(character)
+        if category[0] == "Z" or character in "\t\n\r\v\f\x85":
+            yield character if character in _NO_BREAKS else " "
+        elif category[0] != "C" and not _UNSEEN.match(character):
+            yield character
 
 
 MAX_PASSAGES: Final = 4

@@ -142,6 +142,7 @@ class PersonaActor(Actor[Any]):
     def unsay(self, message_id: str) -> None:
         """Never mind it any more."""
         self._sitting.unsay(message_id)
+        self._ports.moods.forget_nowait(self._room_id, message_id)
 
     def redacted_state(self) -> object:
         sitting = getattr(self, "_sitting", None)
@@ -187,7 +188,6 @@ class PersonaActor(Actor[Any]):
         """What was learned from it goes; and while a store is away it is tried again. A deleted
         question needs no answer."""
         self._kind.unsay(unsaid.message_id)
-        self._ports.moods.forget_nowait(self._room_id, unsaid.message_id)
         self._waiting.drop(lambda one: one.message.message_id == unsaid.message_id)
         if unsaid.is_deleted:
             for run in self._sitting.running.values():

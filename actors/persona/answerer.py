@@ -53,14 +53,20 @@ class Answerer:
     async def _consider(self, read: Read) -> None:
         persona_id = chosen(read.floor, read.call)
         persona = None if persona_id is None else await self._sitting.persona(persona_id)
-        if persona is None or read.message_id in self._sitting.unsaid:
+        if persona is None:
             self._sitting.counts["left_alone"] += 1
             return
         async with self._sitting.place(PLACE_WITHIN) as is_free:
-            if is_free:
-                await self._speak(read, persona)
-            else:
+            if not is_free:
                 self._sitting.counts["dropped_no_place"] += 1
+            elif not self._is_unsaid(read):
+                await self._speak(read, persona)
+
+    def _is_unsaid(self, read: Read) -> bool:
+        """Then nobody needs an answer, and nothing of it is heard. Asked for after whatever takes time."""
+        is_unsaid = read.message_id in self._sitting.unsaid
+        self._sitting.counts["left_alone"] += is_unsaid
+        return is_unsaid
 
     # Answering it.
 
@@ -79,11 +85,14 @@ class Answerer:
 
     async def _decide_and_run(self, read: Read, reading: Understanding, persona: Persona) -> None:
         asker = await self._sitting.user(read.asker_id)
-        known = await self._listener.known(read, persona.id, asker)
         for mention in (*reading.slots.destination, *reading.slots.origin):
             if mention.place_id is not None:
                 # So that it is named in the reader's language from the first words on.
                 await self._book.place(mention.place_id)
+        # Last, so that nobody comes in between, before whom it may not be used.
+        known = await self._listener.known(read, persona.id, asker)
+        if self._is_unsaid(read):
+            return
         heard = Heard(
             message_id=read.message_id,
             understanding=reading,
@@ -109,8 +118,7 @@ class Answerer:
         """All that sit there have heard it; the one that was chosen decides."""
         minds, asker_id = self._sitting.minds, read.asker_id
         if known.said is not None:
-            said = [one for one in known.said if one.message_id not in self._sitting.unsaid]
-            minds.remember(persona.id, asker_id, said)
+            minds.remember(persona.id, asker_id, known.said)
         for seat in read.floor.seats:
             minds.put(seat.id, asker_id, hear(minds.get(seat.id, asker_id), heard))
         dialogue, decision = decide(minds.get(persona.id, asker_id), heard)

@@ -38,20 +38,19 @@ class Learner:
     """Borrows: the sitting and its ports.
 
     One message's learning and its forgetting never overlap: whichever comes last, nothing stays of
-    what was unsaid. `forgotten`: how many messages were, so that who has loaded something knows.
+    what was unsaid.
     """
 
     def __init__(self, sitting: Sitting) -> None:
         self._sitting, self._ports = sitting, sitting.ports
         self._lock = trio.Lock()
-        self.forgotten = 0
 
     async def known(self, persona_id: str, asker: User | None, asker_id: str) -> Known:
         """In a room with others: what was said there, and what its subject allowed. Raises
         `Unavailable`."""
         is_group = self._sitting.is_group
         is_new = not self._sitting.minds.remembers(persona_id, asker_id)
-        items = await self._ports.memories.usable(
+        found = await self._ports.memories.usable(
             self._ports.tenant_id,
             persona_id,
             user_id=asker_id,
@@ -59,6 +58,8 @@ class Learner:
             is_group=is_group,
             episodes=is_new,
         )
+        # The store may be behind: it was asked before the message was unsaid, or could not forget it yet.
+        items = [item for item in found if item.source_message not in self._sitting.unsaid]
         # The profile is private: where others read, nobody's home or usual party shows.
         profile = asker.preferences if asker is not None and not is_group else None
         room_id = self._sitting.room_id if is_group else None
@@ -130,7 +131,6 @@ class Learner:
 
     async def forget(self, message_id: str) -> None:
         """Everything that was learned from it. Raises `Unavailable`."""
-        self.forgotten += 1
         async with self._lock:
             await self._ports.memories.forget_message(self._ports.tenant_id, message_id)
 

@@ -123,8 +123,9 @@ class Listener:
 
         async def loaded() -> Loaded | None:
             likely = _likely(floor, call) if is_meant else None
-            with suppress(Rejected):  # else it is asked for again when it is needed
-                return await self._loaded(likely, asker, read.asker_id)
+            if likely is not None:
+                with suppress(Rejected):  # else it is asked for again when it is needed
+                    return await self._loaded(likely, asker, read.asker_id)
             return None
 
         async def active() -> str | None:
@@ -139,6 +140,8 @@ class Listener:
 
     def _note_mood(self, read: Read, asker: User | None) -> None:
         """For how content the room is: of whoever said in their profile that they may be counted."""
+        if read.message_id in self._sitting.unsaid:
+            return
         agrees = asker is not None and asker.preferences.get("shareMood") is True
         text = read.prompt.message.content
         self._ports.moods.heard_nowait(
@@ -154,17 +157,16 @@ class Listener:
         )
 
     async def known(self, read: Read, persona_id: str, asker: User | None) -> Known:
-        """What may be used of the asker now. Raises `Unavailable`."""
-        if read.loaded is not None and self._is_still_true(read.loaded, persona_id):
-            return read.loaded.known
-        return await self._learner.known(persona_id, asker, read.asker_id)
+        """What may be used of the asker now, and is used at once. Raises `Unavailable`."""
+        loaded = read.loaded
+        if loaded is not None and trio.current_time() - loaded.at > LOADED_FOR:
+            loaded = None
+        while loaded is None or not self._is_still_true(loaded, persona_id):
+            loaded = await self._loaded(persona_id, asker, read.asker_id)
+        return loaded.known
 
-    async def _loaded(
-        self, persona_id: str | None, asker: User | None, asker_id: str
-    ) -> Loaded | None:
-        if persona_id is None:
-            return None
-        is_group, forgotten = self._sitting.is_group, self._learner.forgotten
+    async def _loaded(self, persona_id: str, asker: User | None, asker_id: str) -> Loaded:
+        is_group, forgotten = self._sitting.is_group, self._sitting.forgotten
         at = trio.current_time()
         known = await self._learner.known(persona_id, asker, asker_id)
         return Loaded(
@@ -176,8 +178,7 @@ class Listener:
         return (
             loaded.persona_id == persona_id
             and loaded.is_group == self._sitting.is_group
-            and loaded.forgotten == self._learner.forgotten
-            and trio.current_time() - loaded.at <= LOADED_FOR
+            and loaded.forgotten == self._sitting.forgotten
         )
 
     def _call(self, prompt: Prompt, called: str | None) -> Call:

@@ -32,7 +32,8 @@ MOST_ANSWERED: Final = 512
 @dataclass(slots=True)
 class Sitting:
     """Owns: all of it. `places`: of runs that may be open. `unsaid`: messages that are not there any more;
-    `taken`: those that were dealt with, so that none is answered twice."""
+    `forgotten`: how many they were, so that who has loaded something knows; `taken`: those that were dealt
+    with, so that none is answered twice."""
 
     room_id: str
     room: RoomGlimpse
@@ -44,6 +45,7 @@ class Sitting:
     places: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(MAX_OPEN))
     last_speaker: str | None = None
     unsaid: OrderedDict[str, None] = field(default_factory=OrderedDict)
+    forgotten: int = 0
     taken: OrderedDict[str, None] = field(default_factory=OrderedDict)
     _users: dict[str, tuple[User | None, float]] = field(default_factory=dict)
     _personas: dict[str, tuple[Persona | None, float]] = field(default_factory=dict)
@@ -129,6 +131,7 @@ class Sitting:
         return True
 
     def unsay(self, message_id: str) -> None:
+        self.forgotten += 1
         _remember(self.unsaid, message_id, MOST_UNSAID)
         was_used = self.minds.rest_on(message_id)
         self.minds.forget_message(message_id)

@@ -99,14 +99,16 @@ class Recommender(Protocol):
         about: Circumstances,
     ) -> Sequence[Ranked]:
         """Best first, each candidate at most once. No taste: by what most like; several: for a group
-        that none of it suffers. Tastes of another tower than `tower` do not count. Changes nothing."""
+        that none of it suffers. Tastes of another tower than `tower` do not count. Changes nothing.
+
+        Raises `Unavailable` when the model fails: the order that they came in is an answer, too."""
 
     def taste_of(
         self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = MappingProxyType({})
     ) -> Taste | None:
         """What these feedbacks, oldest first, make of a taste that was what `stated` says (a feature's
         name → how much it is liked, -1 to 1), else what most like; None: there is nothing to learn of. Raises `Unavailable` while weights
-        are being loaded."""
+        are being loaded, and when the model fails."""
 
     def prior_of(self, stated: Mapping[str, float] = MappingProxyType({})) -> str:
         """A short name of what a taste begins from now, with what is `stated`: another one as soon as

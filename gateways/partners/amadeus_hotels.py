@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 import msgspec
@@ -65,6 +65,8 @@ def room_offer(hotel: wire.Hotel, raw: Raw, party: Party, fetched_at: int) -> Su
     if len(token) > MAX_TOKEN_BYTES:
         raise ValueError(f"an offer of {len(token)} bytes")
     offer = _offer.decode(token)
+    for day in (offer.check_in_date, offer.check_out_date):
+        date.fromisoformat(day)  # that it has the form of one is not enough for who counts nights
     return SupplierOffer(
         supplier=NAME,
         token=Raw(token),

@@ -83,6 +83,7 @@ class Scheduler:
         with self._lock:
             is_late = self._queue.remove(request)
             self._counts.expired += is_late
+            request.is_cancelled |= is_late  # it is counted once
             return is_late
 
     def activate(self, model: Model) -> None:

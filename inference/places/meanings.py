@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import structlog
 import trio
 from numpy.typing import NDArray
+from structlog.typing import FilteringBoundLogger
 
 from inference.encoder.encoder import Encoder
 from inference.understanding.folding import fold, words_of
@@ -35,6 +37,8 @@ _NO: Final = re.compile(
     r"|(done|over|fed up) with|(sick|tired|bored) of|anything but|(do|does|is|are|was|wo|ca|did|would|should)n'?t)\b"
 )
 """To the encoder "no snow" is snow: what says how a place should not be is not looked up."""
+
+_LOG: FilteringBoundLogger = structlog.get_logger("inference.places")
 
 Floats = NDArray[np.float32]
 
@@ -118,7 +122,7 @@ class LatePlaceMeanings:
     def __init__(self, turn: trio.CapacityLimiter) -> None:
         self._turn = turn
         self._meanings: PlaceMeanings | None = None
-        self._asked = 0
+        self._asked = self._failed = 0
 
     def begin(self, meanings: PlaceMeanings) -> None:
         self._meanings = meanings
@@ -131,11 +135,17 @@ class LatePlaceMeanings:
         if meanings is None:
             return []
         self._asked += 1
-        return await trio.to_thread.run_sync(
-            lambda: meanings.nearest(text, limit=limit, is_beyond_tags=is_beyond_tags),
-            limiter=self._turn,
-            abandon_on_cancel=True,
-        )
+        try:
+            return await trio.to_thread.run_sync(
+                lambda: meanings.nearest(text, limit=limit, is_beyond_tags=is_beyond_tags),
+                limiter=self._turn,
+                abandon_on_cancel=True,
+            )
+        except Exception as error:
+            # A bug or a bad file: as if there were no model, and operators see it.
+            self._failed += 1
+            _LOG.warning("places_by_meaning.failed", error=type(error).__name__)
+            return []
 
     def statistics(self) -> dict[str, int]:
-        return {"asked": self._asked}
+        return {"asked": self._asked, "failed": self._failed}

@@ -2,15 +2,19 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+import structlog
 import trio
+from structlog.typing import FilteringBoundLogger
 
+from core.errors import Unavailable
 from core.ports.inference import Circumstances, Ranked, Taste
 from core.ports.personas import Feedback
 from inference.recommender.features import Vector, features_of
@@ -35,6 +39,8 @@ STRENGTHS: Final[Mapping[str, float]] = MappingProxyType(
     {"rating": 1.0, "booked": 2.0, "opened": 0.3}
 )
 NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
+
+_LOG: FilteringBoundLogger = structlog.get_logger("inference.recommender")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ class TowerRanker:
         self._worker = worker or trio.CapacityLimiter(1)
         self._items: OrderedDict[Vector, Floats] = OrderedDict()
         self._lacking: OrderedDict[Vector, Floats] = OrderedDict()
-        self._ranked = self._hits = self._learned = 0
+        self._ranked = self._hits = self._learned = self._failed = 0
 
     def having(
         self,
@@ -84,7 +90,8 @@ class TowerRanker:
             population=population,
             worker=self._worker,
         )
-        other._ranked, other._hits, other._learned = self._ranked, self._hits, self._learned
+        other._ranked, other._hits = self._ranked, self._hits
+        other._learned, other._failed = self._learned, self._failed
         if tower.version == self._tower.version:
             other._items, other._lacking = self._items, self._lacking
         return other
@@ -104,21 +111,24 @@ class TowerRanker:
         return "" if self._population is None else self._population.version
 
     def statistics(self) -> Mapping[str, int]:
-        """Items ranked, of them found in the cache, and tastes made."""
+        """Items ranked, of them found in the cache, tastes made, and how often something failed."""
         return {
             "ranked": self._ranked,
             "cached": self._hits,
             "kept": len(self._items),
             "tastes": self._learned,
+            "failed": self._failed,
         }
 
     async def rank(
         self, items: Sequence[Offer | Place], *, tastes: Sequence[Taste], about: Circumstances
     ) -> Sequence[Ranked]:
         """See `core.ports.inference.Recommender`."""
-        return await trio.to_thread.run_sync(
-            self.rank_sync, items, tastes, about, limiter=self._worker
-        )
+        with self._failing_alone():
+            # Left alone by who has no time left; the thread stays taken until it is done.
+            return await trio.to_thread.run_sync(
+                self.rank_sync, items, tastes, about, limiter=self._worker, abandon_on_cancel=True
+            )
 
     def rank_sync(
         self, items: Sequence[Offer | Place], tastes: Sequence[Taste], about: Circumstances
@@ -157,6 +167,10 @@ class TowerRanker:
         self, feedbacks: Sequence[Feedback], *, stated: Mapping[str, float] = NOBODY
     ) -> Taste | None:
         """See `core.ports.inference.Recommender`. In the caller's thread: at most 200 feedbacks."""
+        with self._failing_alone():
+            return self._taste_of(feedbacks, stated)
+
+    def _taste_of(self, feedbacks: Sequence[Feedback], stated: Mapping[str, float]) -> Taste | None:
         usable = [
             feedback
             for feedback in feedbacks
@@ -203,6 +217,16 @@ class TowerRanker:
             way = row - found[0]
             weights += STATED * max(-1.0, min(1.0, much)) * way / (np.linalg.norm(way) + 1e-9)
         return weights
+
+    @contextmanager
+    def _failing_alone(self) -> Iterator[None]:
+        """What a tower raises is a bug or a bad file: whoever asks goes on without, and operators see it."""
+        try:
+            yield
+        except Exception as error:
+            self._failed += 1
+            _LOG.warning("recommender.failed", error=type(error).__name__)
+            raise Unavailable from error
 
     def _usable(self, tastes: Sequence[Taste]) -> list[Taste]:
         return [

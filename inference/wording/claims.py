@@ -53,11 +53,15 @@ def _words(*lists: str | Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def _compatible(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
 def folded(word: str) -> str:
-    """How words are compared: without case, hyphens and apostrophes; but with accents, for French
-    "sûr" and "sur" are two words."""
-    plain = unicodedata.normalize("NFKC", word).casefold()
-    return "".join(each for each in plain if each.isalnum() or unicodedata.combining(each))
+    """How words are compared: without case, hyphens, apostrophes and marks that no letter of ours has ("f̶ree");
+    but with accents, for French "sûr" and "sur" are two words."""
+    plain = _compatible(word).casefold()
+    return "".join(each for each in plain if each.isalnum())
 
 
 NUMBERS: Final[Mapping[Language, frozenset[str]]] = {
@@ -65,8 +69,11 @@ NUMBERS: Final[Mapping[Language, frozenset[str]]] = {
         """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
         sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
         hundred hundreds thousand thousands million millions billion dozen dozens half halves quarter
-        both couple pair twice thrice double triple single twin second third fourth fifth sixth
-        seventh eighth ninth tenth percent percentage per-cent cent"""
+        billions trillion trillions both couple pair twice thrice double triple quadruple single twin
+        second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
+        fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth fortieth
+        fiftieth sixtieth seventieth eightieth ninetieth hundredth thousandth thirds quarters fifths
+        percent percentage per-cent cent"""
     ),
     "de": _words(
         "null eins zwo acht achtmal achte achter achtes achtel achtfach",
@@ -78,7 +85,7 @@ NUMBERS: Final[Mapping[Language, frozenset[str]]] = {
             for tens in _GERMAN_TENS
         ],
         """dritte dritten dritter drittes drittel siebte siebten hundert hunderte hunderten tausend
-        tausende tausenden million millionen milliarde milliarden dutzend dutzende halb halbe halben
+        tausende tausenden million millionen milliarde milliarden billion billionen dutzend dutzende halb halbe halben
         halber halbes hälfte viertel beide beiden beides beider doppelt doppelte doppelten doppel paar
         prozent prozente""",
     ),
@@ -89,14 +96,17 @@ NUMBERS: Final[Mapping[Language, frozenset[str]]] = {
         setenta ochenta noventa cien ciento cientos doscientos trescientos cuatrocientos quinientos
         seiscientos setecientos ochocientos novecientos mil miles millón millones docena docenas medio
         media mitad ambos ambas par pareja doble triple segundo segunda tercero tercera tercer cuarto
-        cuarta quinto quinta porcentaje"""
+        cuarta quinto quinta sexto sexta séptimo séptima octavo octava noveno novena décimo décima decena
+        decenas quincena veintena centena centenas centenar centenares millar millares tercio tercios
+        porcentaje"""
     ),
     "fr": _words(
         """zéro deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize
         vingt trente quarante cinquante soixante cent cents centaine centaines mille milliers million
         millions milliard douzaine douzaines dizaine dizaines demi demie moitié double triple paire
-        deuxième deuxièmes second seconde troisième quatrième cinquième sixième pourcent
-        pourcentage"""
+        deuxième deuxièmes second seconde troisième quatrième cinquième sixième septième huitième
+        neuvième dixième douzième quinzième vingtième centième millième quinzaine vingtaine trentaine
+        milliards tiers quarts pourcent pourcentage"""
     ),
 }
 MONEY: Final[Mapping[Language, frozenset[str]]] = {
@@ -225,9 +235,11 @@ def is_forbidden_word(word: str, language: Language) -> bool:
 
 @lru_cache(maxsize=512)
 def is_forbidden_character(character: str) -> bool:
-    """Digits of any script, letters and signs that stand for numbers, currency and per cent signs."""
+    """Digits of any script, letters and signs that stand for numbers, signs that stand for letters ("ⓕ"), currency
+    and per cent signs."""
     return (
         character.isnumeric()
         or unicodedata.category(character) in ("Sc", "Nd", "Nl", "No")
         or _SIGNS.match(character) is not None
+        or (not character.isalnum() and any(map(str.isalnum, _compatible(character))))
     )

@@ -6,6 +6,7 @@ said raises, whoever wrote it.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -65,8 +66,11 @@ class _Judge:
             case _ if text in "{}":
                 return f"a lone {text!r}"
             case _:
-                is_wrong = is_forbidden_character(text) or not (
-                    text.isprintable() or text in "\n\u00a0\u202f"
+                # A mark that no word took in stands on one, and would hide it from the judge.
+                is_wrong = (
+                    is_forbidden_character(text)
+                    or unicodedata.category(text)[0] == "M"
+                    or not (text.isprintable() or text in "\n\u00a0\u202f")
                 )
         return f"{text!r} outside a value" if is_wrong else None
 

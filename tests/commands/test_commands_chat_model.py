@@ -95,6 +95,19 @@ async def test_without_a_model_templates_answer(
     nursery.cancel_scope.cancel()
 
 
+async def test_a_model_that_is_given_up_words_nothing_until_one_is_used_again(
+    nursery: trio.Nursery, folder: Path
+) -> None:
+    model, ladder = served(None)
+    nursery.start_soon(model.run)
+    for _ in range(2):
+        await model.use(folder)
+        await until_generated(ladder)
+        await model.use(None)
+        assert await author(ladder) == ("template", "templates")
+    nursery.cancel_scope.cancel()
+
+
 async def test_a_folder_that_cannot_be_served_is_named_once_with_the_reason(
     nursery: trio.Nursery, tmp_path: Path
 ) -> None:

@@ -241,6 +241,14 @@ def test_a_price_of_one_room_is_multiplied_by_the_rooms() -> None:
     )
 
 
+@pytest.mark.parametrize("day", ["2027-02-31", "2027-13-01"])
+def test_a_stay_on_days_that_are_none_is_not_shown(day: str) -> None:
+    """Nights are counted by whoever holds it against a budget."""
+    for end in ("checkInDate", "checkOutDate"):
+        with pytest.raises(ValueError, match=r"day|month"):
+            room(**{end: day})
+
+
 @pytest.mark.parametrize(
     "policies",
     [

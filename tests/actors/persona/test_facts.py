@@ -251,6 +251,7 @@ def test_a_hostile_hotel_name_stays_one_line_of_plain_text(name: str) -> None:
     assert len(told) <= MAX_NAME
     assert told == cleaned(told)
     assert not set("<>{}[]*_`~|\\#\n\r\u202e\u200b\u2066") & set(told)
+    assert "://" not in told
 
 
 def test_cleaning_takes_out_what_turns_breaks_or_decorates() -> None:
@@ -260,6 +261,8 @@ def test_cleaning_takes_out_what_turns_breaks_or_decorates() -> None:
     assert cleaned("Z\u0334\u0334\u0334\u0334\u0334a") == "Z\u0334\u0334a"
     assert cleaned("Ho\u0302tel") == "Hôtel"
     assert cleaned("{offer.1.price}") == "offer.1.price"
+    assert cleaned("http:\u200b/\u2060/evil.test \u1fefx\u1fef") == "http evil.test x"
+    assert cleaned("fr\u034fe\ufe0fe o\u200b\u0302") == "free ô", "nor what nobody sees"
     assert cleaned("\u200b\u200d") == ""
     assert cleaned("a" * 300) == "a" * (MAX_VALUE - 1) + "…"
 

@@ -501,6 +501,23 @@ async def test_three_wait_behind_one_and_the_rest_is_dropped(autojump_clock: Moc
         assert world.counted("dropped_queue_full") == 2
 
 
+@pytest.mark.parametrize("happens", ["left", "silenced"])
+async def test_who_left_or_was_silenced_is_not_answered_by_what_waited(
+    happens: str, autojump_clock: MockClock
+) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        world.writer.pause = 0.5
+        for number in range(3):
+            world.say(f"hi {number}", GREETING, by=BEN, mentions=(NOVA,))
+        await trio.sleep(0.1)
+        if happens == "left":
+            world.seat(people={user_id(ADA): "User 1"})
+        else:
+            world.seat(speaking="silent")
+        await trio.sleep(60)
+        assert len(world.room.runs) == 1
+
+
 async def test_twenty_a_minute_and_one_sentence_to_who_asks_more(
     autojump_clock: MockClock,
 ) -> None:
@@ -511,7 +528,7 @@ async def test_twenty_a_minute_and_one_sentence_to_who_asks_more(
             await trio.sleep(0.1)
         await trio.sleep(1)
         runs = list(world.room.runs.values())
-        assert len(runs) == RUNS_A_MINUTE + 1
+        assert len(runs) == RUNS_A_MINUTE + 1 == 21
         assert runs[-1].text == TEXTS["en"]["slow_down"]
         assert world.counted("dropped_rate_limited") == 4
         await trio.sleep(60)

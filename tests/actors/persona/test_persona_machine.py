@@ -605,6 +605,29 @@ def test_a_question_goes_with_the_message_that_it_answers() -> None:
     assert talk.says(reading("book"), "yes") == ["ask"]
 
 
+def test_readings_that_were_offered_go_with_the_message_that_they_were_of() -> None:
+    talk = Talk()
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    talk.says(reading("search_flight", 0.6, second=("search_hotel", 0.3), slots=slots))
+    talk.dialogue = talk.dialogue.without("m1")
+    assert talk.says(reading("refine", 0.3), "the second") == ["ask_again"]
+
+
+def test_what_was_talked_of_goes_with_the_message_that_picked_it() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_detail"), "does the second have breakfast?")
+    of_the_second = talk.dialogue
+    assert talk.says(reading("ask_detail"), "how many stars?") == ["detail"]
+    talk.dialogue = of_the_second.without("m2")
+    assert talk.says(reading("ask_detail"), "how many stars?") == ["ask"]
+
+
+def test_what_was_learned_goes_with_the_answer_that_was_turned_down() -> None:
+    talk = hotels_shown()
+    talk.dialogue = talk.dialogue.learning("price", "m9").without("m9")
+    assert talk.says(reading("refine"), "show me others") == ["open_hotels", "show_hotels"]
+
+
 # Thumbs.
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import trio
 from actors_world import user_id
 from dialogue_world import LISBON, place, reading
 from persona_world import ADA, BEN, ROOM_ID, PersonaWorld
@@ -95,12 +96,21 @@ async def test_only_a_plain_yes_counts_ones_mood(
         assert one.moods.heard[message_id] == (ROOM_ID, user_id(BEN), agrees)
 
 
-async def test_the_mood_of_a_message_goes_with_it(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("when", ["as it is read", "later"])
+@pytest.mark.parametrize("by", ["its room", "the outbox"])
+async def test_the_mood_of_a_message_goes_with_it(
+    when: str, by: str, autojump_clock: MockClock
+) -> None:
     async with world(preferences={"shareMood": True}).running() as one:
+        one.reader.takes = 0.5
         message_id = one.say("what a lovely idea", reading("human_chatter"))
-        await one.asked("hm", reading("human_chatter"))
-        one.unsay(message_id)
-        await one.asked("hm hm", reading("human_chatter"))
+        await trio.sleep(0.2 if when == "as it is read" else 1)
+        assert (message_id in one.moods.heard) is (when == "later")
+        if by == "its room":
+            one.unsay(message_id)
+        else:
+            one.kind.unsay(message_id)
+        await trio.sleep(1)
         assert message_id not in one.moods.heard
 
 

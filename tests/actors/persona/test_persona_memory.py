@@ -10,7 +10,7 @@ from actors_world import TENANT, user_id
 from dialogue_world import FEBRUARY, LISBON, hotel, mention, reading
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from persona_world import ADA, BEN, NOVA, ROOM_ID, PersonaWorld, Told, asks_for_hotels
+from persona_world import ADA, BEN, LUXA, NOVA, ROOM_ID, PersonaWorld, Told, asks_for_hotels
 from trio.testing import MockClock
 from virtual_time import run_seeded
 
@@ -21,6 +21,7 @@ from protocol.understanding import Budget, Dates, PartySaid, Slots
 from storage.memory.stored_personas import StoredPersonas
 
 A_DAY_AND_MORE = 90_000.0
+ELSEWHERE = "0190a000-0000-7000-8000-000000000002"
 FAMILY = Slots(
     destination=LISBON,
     dates=FEBRUARY,
@@ -75,7 +76,7 @@ async def test_what_was_said_in_one_room_and_is_unsaid_is_out_of_mind_in_all(
     """Alone with a persona, its rooms share what was said to it."""
     async with PersonaWorld().running() as world:
         run = await world.told("lisbon", asks_for_hotels(slots=Slots(destination=LISBON)))
-        world.here = "0190a000-0000-7000-8000-000000000002"
+        world.here = ELSEWHERE
         await world.told("hello", reading("greet"))
         if by == "the outbox":
             await world.memories.forget_message(TENANT, run.opened.reply_to)
@@ -84,7 +85,7 @@ async def test_what_was_said_in_one_room_and_is_unsaid_is_out_of_mind_in_all(
             world.here = ROOM_ID
             world.unsay(run.opened.reply_to)
             await trio.sleep(1)
-            world.here = "0190a000-0000-7000-8000-000000000002"
+            world.here = ELSEWHERE
         await world.told("in february", reading("refine", slots=Slots(dates=FEBRUARY)))
         is_known = by == "nobody"
         assert world.acts()[2:] == (["open_hotels", "show_hotels"] if is_known else ["noted"])
@@ -136,6 +137,43 @@ async def test_a_question_that_is_deleted_meanwhile_is_not_answered_nor_learned_
         await trio.sleep(30)
         assert len(world.room.runs) == 1
         assert await world.memories.of_person(TENANT, NOVA, user_id(ADA)) == []
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_a_question_that_is_unsaid_while_it_waits_for_a_place_is_as_if_never_asked(
+    is_deleted: bool, autojump_clock: MockClock
+) -> None:
+    async with PersonaWorld(people=(ADA, BEN, 3)).running() as world:
+        world.travel.takes = 3.0
+        for by in (BEN, 3):
+            world.say(f"hotels {by}", ANEW, by=by)
+        await trio.sleep(0.1)
+        message_id = world.say("with the kids", asks_for_hotels(slots=FAMILY))
+        await trio.sleep(0.5)
+        world.unsay(message_id, is_deleted=is_deleted)
+        await trio.sleep(30)
+        assert len(world.room.runs) == 2
+        await world.told("and hotels?", asks_for_hotels(slots=Slots(dates=FEBRUARY)))
+        assert world.acts()[-1] == "ask"
+
+
+async def test_a_question_that_is_unsaid_while_memories_are_loaded_is_as_if_never_asked(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = ((NOVA, "Nova", "explorer", ADA), (LUXA, "Luxa", "luxury", ADA))
+    async with PersonaWorld(seats=both).running() as world:
+        usable = world.memories.usable
+
+        async def slow(*key: Any, **more: Any) -> Any:
+            await trio.sleep(0.3)
+            return await usable(*key, **more)
+
+        monkeypatch.setattr(world.memories, "usable", slow)
+        message_id = world.say("with the kids", asks_for_hotels(slots=FAMILY))
+        await trio.sleep(0.2)
+        world.unsay(message_id)
+        await trio.sleep(30)
+        assert world.room.runs == {}
 
 
 async def test_while_the_store_is_away_forgetting_is_tried_again(
@@ -214,6 +252,72 @@ async def test_what_was_loaded_of_a_message_that_is_unsaid_meanwhile_is_not_used
         world.unsay(told.opened.reply_to)
         await trio.sleep(30)
         assert party(world) == (1, 0)
+
+
+def _company(world: PersonaWorld, _: str) -> None:
+    world.seat(people={user_id(ADA): "User 1", user_id(BEN): "User 2"})
+
+
+def _regret(world: PersonaWorld, message_id: str) -> None:
+    world.unsay(message_id)
+
+
+@pytest.mark.parametrize("happens", [_company, _regret])
+async def test_what_stops_being_true_while_it_is_loaded_for_the_answer_is_not_used(
+    happens: Callable[[PersonaWorld, str], None],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two personas nobody knows who will answer: nothing is loaded while the message is read."""
+    stored = StoredPersonas()
+    with_family = await _with_a_family(stored)
+    both = ((NOVA, "Nova", "explorer", ADA), (LUXA, "Luxa", "luxury", ADA))
+    async with PersonaWorld(stored=stored, chapter=1, seats=both).running() as world:
+        usable = world.memories.usable
+
+        async def slow(*key: Any, **more: Any) -> Any:
+            found = await usable(*key, **more)
+            await trio.sleep(0.3)
+            return found
+
+        monkeypatch.setattr(world.memories, "usable", slow)
+        world.say("porto in may", ANEW)
+        await trio.sleep(0.2)
+        happens(world, with_family)
+        await trio.sleep(30)
+        assert party(world) == (1, 0)
+        assert "budget" not in world.writer.plans[-1].facts
+
+
+async def test_what_was_loaded_and_is_unsaid_in_another_room_is_not_used(
+    autojump_clock: MockClock,
+) -> None:
+    stored = StoredPersonas()
+    with_family = await _with_a_family(stored)
+    async with PersonaWorld(stored=stored, chapter=1).running() as world:
+        world.reader.takes = 0.5
+        world.say("porto in may", ANEW)
+        await trio.sleep(0.2)
+        world.here = ELSEWHERE
+        world.unsay(with_family)
+        await trio.sleep(30)
+        assert party(world) == (1, 0)
+
+
+async def test_what_the_store_could_not_forget_yet_is_not_used(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PersonaWorld().running() as world:
+        told = await world.told("with the kids", asks_for_hotels(slots=FAMILY))
+
+        async def away(*_: Any) -> Any:
+            raise Unavailable
+
+        monkeypatch.setattr(world.memories, "forget_message", away)
+        world.unsay(told.opened.reply_to)
+        await world.told("porto in may", ANEW)
+        assert party(world) == (1, 0)
+        assert world.writer.plans[-1].remembered == ()
 
 
 async def test_what_was_loaded_long_ago_is_loaded_again(autojump_clock: MockClock) -> None:
@@ -410,7 +514,7 @@ async def _played(private: Any, words: Any) -> tuple[list[Any], ...]:
     preferences, remembered, weights, said_alone = private
     world = PersonaWorld(people=(ADA, BEN), preferences=preferences)
     async with world.running():
-        world.here, both = "0190a000-0000-7000-8000-000000000002", world.room.glimpse
+        world.here, both = ELSEWHERE, world.room.glimpse
         world.room.glimpse = world.glimpse(people={user_id(ADA): "User 1"})
         for text in said_alone:
             await world.asked(text, reading("smalltalk"))

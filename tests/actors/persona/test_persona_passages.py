@@ -35,6 +35,7 @@ ENTRIES: list[dict[str, Any]] = [
     {"keys": ["tower"], "content": "A tower.", "enabled": False},
     {"keys": ["/(a+)+$/"], "content": "Regex.", "use_regex": True},
     {"keys": ["/b/i"], "content": "Regex in disguise."},
+    {"keys": ["ship"], "content": "Regex like any word.", "use_regex": True},
     {"keys": ["gold"], "content": "Buy at https://evil.example now."},
 ]
 
@@ -102,6 +103,7 @@ def test_an_example_answers_what_is_like_its_question(said: str, answers: tuple[
         ("librarybooks", ()),
         ("a tower", ()),
         ("aaaa a b i", ()),
+        ("a ship", ()),
         ("gold", ()),
     ],
 )

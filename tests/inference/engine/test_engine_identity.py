@@ -102,8 +102,29 @@ def test_a_slot_remembers_nothing_of_who_was_there_before() -> None:
     model = tiny()
     long, short = some_prompts(2)[1], [4, 8]
     expected = alone(model, short, 10)
-    alone(model, long, 40, sampling=WARM[1])
-    assert alone(model, short, 10) == expected
+    only = np.full(model.vocabulary, FORBIDDEN, np.float32)
+    only[33] = 0
+    alone(model, long, 40, sampling=WARM[1], mask=only)
+    model.start(0, GREEDY)
+    read_whole(model, 0, short)
+    reply = [model.first(0)]
+    while len(reply) < 10:
+        reply.append(model.step([reply[-1]])[0])
+    assert reply == expected
+
+
+def test_a_row_is_drawn_as_before_wherever_it_is_moved() -> None:
+    model, prompt = tiny(), some_prompts(1)[0]
+    cold, hot = Sampling(temperature=0.2, top_p=1e-6, seed=1), Sampling(temperature=2.0, seed=7)
+    expected = alone(model, prompt, 8, sampling=hot)
+    for row, sampling in enumerate((cold, hot)):
+        model.start(row, sampling)
+        read_whole(model, row, prompt)
+    reply = [model.first(1)]
+    model.move(1, 0)
+    while len(reply) < 8:
+        reply.append(model.step([reply[-1]])[0])
+    assert reply == expected
 
 
 def test_two_seeds_say_two_things_and_one_seed_one() -> None:

@@ -168,7 +168,14 @@ async def test_before_they_are_loaded_nothing_is_like_anything():
     assert await late.nearest("sea") == []
     late.begin(two())
     assert [one for one, _ in await late.nearest("sea", limit=1)] == ["beach"]
-    assert late.statistics() == {"asked": 1}
+    assert late.statistics() == {"asked": 1, "failed": 0}
+
+
+async def test_an_encoder_that_fails_is_like_none_and_counted():
+    late = LatePlaceMeanings(trio.CapacityLimiter(1))
+    late.begin(replace(two(), encoder=None))
+    assert await late.nearest("sea") == []
+    assert late.statistics() == {"asked": 1, "failed": 1}
 
 
 def test_the_committed_directions_are_of_the_catalogue_as_it_is():

@@ -1,13 +1,17 @@
 """Tastes are learned from feedback, replayed under new towers, merged for groups, and explained."""
 
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import trio
 from recommender_items import a_flight, a_place, a_room
 
+from core.errors import Unavailable
 from core.ports.inference import Circumstances, Taste
 from core.ports.personas import Feedback
 from inference.recommender.groups import chosen_how, merged
@@ -66,6 +70,42 @@ async def test_each_candidate_is_ranked_once_and_the_best_first() -> None:
     assert {one.how for one in ranked} == {"own"}
     assert all(len(one.features) == len(FEATURES) for one in ranked)
     assert await a_ranker().rank([], tastes=[], about=MAY) == []
+
+
+class Session:
+    """A tower's, that does as `run` says."""
+
+    def __init__(self, run: Callable[[], None]) -> None:
+        self._run = run
+
+    def run(self, *_: Any) -> Any:
+        self._run()
+        return TOWER.session.run(*_)
+
+
+async def test_a_tower_that_fails_is_unavailable_and_counted() -> None:
+    """Whoever asks goes on without: the suppliers' order is an answer."""
+
+    def fail() -> None:
+        raise RuntimeError("onnxruntime")
+
+    ranker = TowerRanker(replace(TOWER, session=Session(fail)))
+    with pytest.raises(Unavailable):
+        await ranker.rank(PLACES, tastes=[], about=MAY)
+    with pytest.raises(Unavailable):
+        ranker.taste_of(thumbs(a_ranker(), HILLS, 1))
+    assert ranker.statistics()["failed"] == 2
+
+
+async def test_a_tower_that_hangs_holds_up_nobody_who_has_a_deadline() -> None:
+    goes_on, threads = threading.Event(), trio.CapacityLimiter(1)
+    hung = Session(lambda: None if goes_on.wait(10) else pytest.fail("it was not let go"))
+    ranker = TowerRanker(replace(TOWER, session=hung), worker=threads)
+    with trio.move_on_after(0.05) as scope:
+        await ranker.rank(PLACES, tastes=[], about=MAY)
+    assert scope.cancelled_caught
+    assert threads.borrowed_tokens == 1, "the next one waits: never two at once"
+    goes_on.set()
 
 
 def test_of_equals_the_order_that_they_came_in_stays() -> None:
@@ -228,7 +268,13 @@ def test_the_cache_changes_nothing_and_has_an_end() -> None:
     ranker = a_ranker()
     first = ranker.rank_sync(PLACES, [], MAY)
     assert ranker.rank_sync(PLACES, [], MAY) == first
-    assert ranker.statistics() == {"ranked": 20, "cached": 10, "kept": 10, "tastes": 0}
+    assert ranker.statistics() == {
+        "ranked": 20,
+        "cached": 10,
+        "kept": 10,
+        "tastes": 0,
+        "failed": 0,
+    }
     many = [a_place(f"p-{n}", population=10_000 + 40 * n) for n in range(MOST_CACHED + 50)]
     assert len(ranker.rank_sync(many, [], MAY)) == len(many)
     assert ranker.statistics()["kept"] <= MOST_CACHED

@@ -1,6 +1,7 @@
 """A price trend is told where there is one, and nowhere else."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,9 @@ def test_below_thirty_quotes_or_seven_days_there_is_none() -> None:
     assert trend_of(lows(RISING[:8], quotes=4)) is not None
     assert trend_of(lows(RISING[:7], quotes=10)) is None
     assert trend_of(lows(RISING[:8], quotes=3)) is None
+    *others, last = lows(RISING, quotes=2)
+    assert trend_of([*others, replace(last, quotes=9)]) is None
+    assert trend_of([*others, replace(last, quotes=10)]) is not None
     first, *_, last = lows(RISING, quotes=50)
     assert trend_of([first, last]) is None
 

@@ -233,7 +233,12 @@ async def test_statistics_of_items_go_with_the_prior_and_are_taken_back_with_it(
     assert world.ranker.in_use[1].items is None
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"tower": "1", "weights": [1]}', b'{"weights": 1}'])
+NO_NUMBERS = json.dumps({"tower": "1", "weights": [float("nan")] * 16}).encode()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"tower": "1", "weights": [1]}', b'{"weights": 1}', NO_NUMBERS]
+)
 def test_what_is_no_prior_is_refused(body: bytes) -> None:
     with pytest.raises(PriorDamaged):
         unpacked(body, version="v", digest=sha256(body).hexdigest())

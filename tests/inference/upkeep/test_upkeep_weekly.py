@@ -201,11 +201,15 @@ async def test_training_that_fails_leaves_nothing_behind(
     assert await world.versions("tower") == []
 
 
-async def test_a_tower_that_was_changed_in_its_row_is_not_used(autojump_clock: object) -> None:
+@pytest.mark.parametrize("part", ["its graph", "its manifest"])
+async def test_a_tower_that_was_changed_in_its_row_is_not_used(
+    part: str, autojump_clock: object
+) -> None:
     world = World()
     body = packed(ARTEFACT)
+    changed = body[:-1] + b"\0" if part == "its graph" else body.replace(b"{", b"{ ", 1)
     model = {"kind": "tower", "version": TOWER.version, "digest": sha256(body).hexdigest()}
-    await world.models.add(TENANT, Model(**model), body[:-1] + b"\0")  # type: ignore[arg-type]
+    await world.models.add(TENANT, Model(**model), changed)  # type: ignore[arg-type]
     await world.models.promote(TENANT, "tower", TOWER.version, at=1, by="operator")
     await world.keeper.look()
     assert "tower" in world.keeper.troubles

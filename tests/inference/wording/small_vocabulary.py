@@ -103,6 +103,7 @@ LISTED = [
     "I’ll",
     "look-alike",
     "o’clock",
+    "july",
 ]
 KNOWN = Lexicon(LEXICON.texts, spellings=LEXICON.spellings, ends=LEXICON.ends, words=LISTED)
 

@@ -88,7 +88,7 @@ def test_a_probe_that_nobody_waited_for_leaves_its_place() -> None:
 
 def test_what_began_before_it_opened_changes_nothing() -> None:
     breaker = Breaker(POLICY)
-    early = [breaker.admit(0.0), breaker.admit(0.0)]
+    early, late = ([breaker.admit(0.0) for _ in range(many)] for many in (2, 5))
     for _ in range(5):
         ending(breaker, "error", 0.0)
     probe = breaker.admit(2.0)
@@ -99,6 +99,10 @@ def test_what_began_before_it_opened_changes_nothing() -> None:
     assert probe is not None
     breaker.ended(probe, "done", 2.2)
     assert breaker.state(2.2) == "closed"
+    for permit in late:
+        assert permit is not None
+        breaker.ended(permit, "error", 2.3)
+    assert breaker.state(2.3) == "closed"
 
 
 @given(st.lists(st.sampled_from(["done", "error", "expired", "abandon", "wait"]), max_size=80))

@@ -228,6 +228,7 @@ def test_what_is_wrong_is_not_allowed(text: str) -> None:
         ("look-", False),
         ("hot", False),
         ("best", False),
+        ("July", False),
     ],
 )
 def test_where_words_are_listed_no_other_is_said(words: str, may: bool) -> None:

@@ -112,6 +112,10 @@ def test_a_plan_without_a_required_fact_can_not_be_worded() -> None:
             ["2 of them", "two of them", "the cheapest", "€", "40 %", "breakfast", "Beachfront!"],
         ),
         ("en", ["non-stop", "NONSTOP", "half-board", "a free\u2011bus", "½", "Ⅷ", "三", "21st"]),
+        (
+            "en",
+            ["F\u0130VE", "f\u0336r\u0336ee", "fr\u20e3ee", "fr\ufe0fee", "ⓕⓡⓔⓔ", "№", "⑤", "٣"],
+        ),
         ("en", ["dollars", "ten-minute walk", "5\u2019s", "it is booked", "20\u00b0", "per cent"]),
         ("de", ["zwei davon", "kostenlos", "Frühstück", "einundzwanzig", "dritte", "Prozent"]),
         ("de", ["zweimal", "Dreißig", "dreissig", "am Strand", "Euro", "all-inclusive"]),

@@ -331,6 +331,37 @@ async def test_a_share_of_late_replies_opens_it_and_nobody_waits_for_a_hanging_m
     assert len(rung.asked) == 7, "one probe at a time"
 
 
+async def test_no_place_is_no_fault_however_often(autojump_clock: MockClock) -> None:
+    rung = Scripted(fails=Overloaded())
+    writer = ladder(rung)
+    for _ in range(20):
+        assert (await worded(writer, Heard())).tier == "template"
+    assert (len(rung.asked), writer.statistics()["generated_breaker"]) == (20, 0)
+
+
+async def test_a_probe_that_nobody_heard_the_end_of_leaves_its_place_to_the_next(
+    autojump_clock: MockClock,
+) -> None:
+    """Who asked is gone, or cannot listen: else it would be left alone for ever."""
+
+    def deaf(piece: str) -> None:
+        raise ZeroDivisionError
+
+    rung = Scripted(fails=ValueError())
+    writer = ladder(rung)
+    for _ in range(5):
+        await worded(writer, Heard())
+    await trio.sleep(2)
+    rung.fails = None
+    with trio.move_on_after(0.005):
+        await worded(writer, Heard())
+    with pytest.raises(ZeroDivisionError):
+        await worded(writer, deaf)
+    assert writer.statistics()["generated_breaker"] == 1
+    assert (await worded(writer, Heard())).tier == "generated"
+    assert writer.statistics()["generated_breaker"] == 0
+
+
 async def test_when_every_rung_fails_the_last_good_words_come_with_todays_facts(
     autojump_clock: MockClock,
 ) -> None:

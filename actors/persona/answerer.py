@@ -132,12 +132,9 @@ class Answerer:
         self, read: Read, heard: Heard, persona: Persona, known: Known, *, has_spoken: bool
     ) -> Manner:
         sitting, seed = self._sitting, seed_of(heard.message_id)
-        was_group = sitting.is_group
 
         def remembered() -> tuple[str, ...]:
-            """Still there, and nobody came in meanwhile before whom it may not be used."""
-            if sitting.is_group and not was_group:
-                return ()
+            """What is still there."""
             unsaid = sitting.unsaid
             return tuple(one.text for one in known.remembered if one.source_message not in unsaid)
 

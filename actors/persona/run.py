@@ -113,6 +113,11 @@ class PersonaRun:
         self.said: transcript.Line | None = None
         """As the room has it, once it does."""
 
+    @property
+    def is_looking(self) -> bool:
+        """Whether it is planned once more when something was found, seconds after it began."""
+        return isinstance(self.task.what, Look)
+
     def cancel(self) -> None:
         """Nothing is told any more from here on; `over` is set when the room has closed it."""
         if not self._is_closing:

@@ -2,7 +2,7 @@
 way."""
 
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +15,7 @@ from actors.persona.minds import Minds
 from actors.persona.ports import PersonaPorts
 from actors.persona.run import PersonaRun
 from actors.persona.transcript import Transcript
+from core.ports.personas import Run
 from core.ports.repositories import User
 from protocol.persona import Persona, RoomGlimpse
 
@@ -61,6 +62,7 @@ class Sitting:
         if self.is_group and not was_group:
             # What was said to a persona alone stays between them, when somebody comes in.
             self.minds.change(lambda *_: True, Dialogue.said_here)
+            self._stop(lambda run: run.is_looking)
         ids = [view.id for view in room.personas]
         self.minds.keep_only(ids, room.people)
         self.transcript.keep_only(room.people)
@@ -70,9 +72,7 @@ class Sitting:
             for one, kept in self._personas.items()
             if one in names and kept[0] is not None and kept[0].name == names[one]
         }
-        for run in list(self.running.values()):
-            if run.task.run.persona_id not in ids:
-                run.cancel()
+        self._stop(lambda run: run.task.run.persona_id not in ids)
 
     async def floor(self) -> Floor:
         """Who may speak, each with the style of its row."""
@@ -131,11 +131,23 @@ class Sitting:
         return True
 
     def unsay(self, message_id: str) -> None:
+        """An answer that rests on it ends unsaid: its first words, which its message would keep, may tell of it."""
         self.forgotten += 1
+        self._stop(lambda run: run.is_looking and self._rests_on(run.task.run, message_id))
         _remember(self.unsaid, message_id, MOST_UNSAID)
         was_used = self.minds.rest_on(message_id)
         self.minds.forget_message(message_id)
         self.transcript.unsay(message_id, was_used=was_used)
+
+    def _rests_on(self, run: Run, message_id: str) -> bool:
+        """Whether it was said before what this run answers, and is used for that."""
+        said = self.minds.get(run.persona_id, run.asker_id).said
+        return run.reply_to != message_id and any(one.message_id == message_id for one in said)
+
+    def _stop(self, is_meant: Callable[[PersonaRun], bool]) -> None:
+        for run in list(self.running.values()):
+            if is_meant(run):
+                run.cancel()
 
 
 def _remember(kept: OrderedDict[str, None], key: str, most: int) -> None:

@@ -355,24 +355,36 @@ async def test_plans_have_what_was_said_here_and_what_is_remembered(
         assert "for 2 adults and 2 children" in plan.remembered
 
 
-async def test_what_is_unsaid_while_it_is_answered_is_in_no_further_plan(
+async def test_an_answer_that_rests_on_what_is_unsaid_meanwhile_ends_unsaid(
     autojump_clock: MockClock,
 ) -> None:
+    """Its search was for the party, and its first words, which the message would keep, may name it."""
     async with PersonaWorld().running() as world:
         told = await world.told("with the kids", asks_for_hotels(slots=FAMILY))
         world.say("porto in may", ANEW)
         await trio.sleep(0.2)
         world.unsay(told.opened.reply_to)
         await trio.sleep(30)
-        opening, answer = world.writer.plans[-2:]
-        assert ([one.by for one in opening.heard], len(opening.remembered)) == (
-            ["asker", "self", "asker"],
-            2,
-        )
-        assert ([one.text for one in answer.heard], answer.remembered) == (["porto in may"], ())
+        ended = list(world.room.runs.values())[-1].closed
+        assert ended is not None
+        assert (ended.reason, ended.content, ended.cards) == ("cancelled", "", None)
+        await world.told("porto in may", ANEW)
+        assert party(world) == (1, 0)
 
 
-async def test_before_who_comes_in_meanwhile_nothing_older_is_used(
+async def test_what_is_unsaid_and_was_never_used_stops_nothing(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        told = await world.told("thanks", reading("thanks"))
+        world.say("porto in may", ANEW)
+        await trio.sleep(0.2)
+        world.unsay(told.opened.reply_to)
+        await trio.sleep(30)
+        ended = list(world.room.runs.values())[-1].closed
+        assert ended is not None
+        assert ended.reason == "done"
+
+
+async def test_what_was_begun_alone_is_not_answered_before_who_comes_in_meanwhile(
     autojump_clock: MockClock,
 ) -> None:
     async with PersonaWorld().running() as world:
@@ -382,10 +394,9 @@ async def test_before_who_comes_in_meanwhile_nothing_older_is_used(
         seen = {user_id(ADA): "User 1", user_id(BEN): "User 2"}
         world.seat(people=seen, read_from=world.room.next_seq())
         await trio.sleep(30)
-        opening, answer = world.writer.plans[-2:]
-        assert opening.heard
-        assert opening.remembered
-        assert (answer.heard, answer.remembered) == ((), ())
+        ended = list(world.room.runs.values())[-1].closed
+        assert ended is not None
+        assert (ended.reason, ended.content, ended.cards) == ("cancelled", "", None)
 
 
 # What is private.

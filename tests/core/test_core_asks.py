@@ -12,6 +12,7 @@ from core.actor import Actor, ActorSpec
 from core.clock import SystemClock
 from core.envelope import Envelope
 from core.errors import CallCycleError, Rejected, Unavailable
+from core.forwarding import forward
 from core.ids import ProcessIds
 from core.system import ActorSystem
 from protocol.addresses import Address
@@ -114,6 +115,32 @@ async def test_a_call_cycle_fails_at_once_and_names_its_path(
         await stage.ref("a").ask(ask_b)
         assert trio.current_time() == began
     assert caught[0].path == ("player/a", "player/b", "player/a")
+
+
+async def test_an_envelope_is_not_handed_on_to_who_waits_for_its_answer(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    async def hand_back(player: Player, envelope: Any) -> None:
+        with pytest.raises(CallCycleError) as error:
+            forward(envelope, stage.ref("a"), "never")
+        caught.append(error.value)
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(hand_back)
+
+    async def hand_on(player: Player, envelope: Any) -> object:
+        forward(envelope, stage.ref("b"), "handed on")
+        return "b answers"
+
+    async with a_stage() as stage:
+        began = trio.current_time()
+        assert await stage.ref("a").ask(ask_b) == Done()
+        assert await stage.ref("a").ask(hand_on) == Done()
+        assert trio.current_time() == began
+        assert stage.words("b") == ["started", "handed on"]
+    assert caught[0].path == ("player/a", "player/a")
 
 
 async def test_a_child_task_inherits_who_waits_but_keeps_its_own_actor_free(

@@ -182,6 +182,8 @@ class Incarnation:
                     envelope = await mailbox.get(control_only=control_only)
                 finally:
                     idleness.discard(self)
+                if envelope is not None:
+                    self._stay_if_asked_to_go()
             else:
                 envelope = await mailbox.get(control_only=control_only)
             if envelope is None or not self._take(envelope):
@@ -198,12 +200,16 @@ class Incarnation:
     def _should_go(self) -> bool:
         if not (self._wants_rest or self._is_retiring or self._is_asked_to_go):
             return False
-        is_asked, self._is_asked_to_go = self._is_asked_to_go, False
         if self.may_rest():
             return True
-        if is_asked:
-            self._runtime.places.stays(self)
+        self._stay_if_asked_to_go()
         return False
+
+    def _stay_if_asked_to_go(self) -> None:
+        """Something came up. Who waits for our place need not wait for the end of that."""
+        if self._is_asked_to_go:
+            self._is_asked_to_go = False
+            self._runtime.places.stays(self.address)
 
     def _take(self, envelope: AnyEnvelope) -> bool:
         """Have it in hand, unless nobody waits for it any more."""

@@ -371,6 +371,61 @@ async def test_an_idle_actor_that_is_held_is_not_evicted(
         assert stage.words("free")[-1] == "stopped"
 
 
+async def test_who_gets_mail_when_it_was_to_be_evicted_stays_and_the_next_oldest_goes_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage(max_active=2) as stage:
+        for key in "ab":
+            await stage.ref(key).ask("hello")
+            await trio.sleep(1)
+        stage.ref("c").tell_nowait("hello")
+        stage.ref("a").tell_nowait(wait_for(60))
+        await trio.testing.wait_all_tasks_blocked()
+        assert stage.words("b")[-1] == "stopped"
+        assert stage.words("c") == ["started", "hello"]
+        await trio.sleep(100)
+        assert stage.words("a") == ["started", "hello"]
+        assert stage.count("evictions") == 1
+
+
+async def test_who_gets_mail_while_it_is_evicted_lives_on_and_the_next_oldest_goes_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def linger(player: Player) -> None:
+        if player.key == "a":
+            await trio.sleep(1)
+
+    async with a_stage(max_active=2) as stage:
+        stage.on_stop = linger
+        for key in "ab":
+            await stage.ref(key).ask("hello")
+            await trio.sleep(1)
+        stage.ref("c").tell_nowait("hello")
+        await trio.testing.wait_all_tasks_blocked()
+        stage.ref("a").tell_nowait(wait_for(60))
+        await trio.sleep(2)
+        assert stage.words("a") == ["started", "hello", "stopping", "stopped", "started"]
+        assert stage.words("b")[-1] == "stopped"
+        assert stage.words("c") == ["started", "hello"]
+
+
+async def test_who_is_free_is_found_behind_any_number_of_those_that_are_held(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def arm(player: Player, envelope: Any) -> None:
+        player.context.after(10_000, "ring")
+
+    async with a_stage(max_active=1_001, idle_after=5_000) as stage:
+        for number in range(1_000):
+            await stage.ref(str(number)).ask(arm)
+        await stage.ref("free").ask("hello")
+        began = trio.current_time()
+        await stage.ref("new").ask("hello")
+        assert trio.current_time() - began < 1
+        assert stage.words("free")[-1] == "stopped"
+        assert stage.count("evictions") == 1
+
+
 async def test_a_claim_of_work_that_crashes_is_the_actors_crash(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

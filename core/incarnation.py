@@ -79,6 +79,7 @@ class Incarnation:
             self._has_ended = True
             for timer in list(self._armed):
                 timer.cancel()
+            self._mailbox.withdraw(lambda envelope: type(envelope) is _Ringing)
             self._runtime.monitors.forget(self)
         # The actor knows us: without this the pair, and the task with it, would wait for the collector.
         self._actor = None
@@ -97,6 +98,7 @@ class Incarnation:
         timer = SelfTimer(self, message)
         # A callback may outlive its instance: what it sets then would ring for a stranger.
         if not self._has_ended:
+            self._runtime.timers.require()
             timer.arm(seconds)
         return timer
 
@@ -273,12 +275,18 @@ class Incarnation:
 
     def _ring(self, timer: "SelfTimer") -> None:
         try:
-            self._mailbox.put_nowait(Envelope(timer.message, lane=Lane.CONTROL))
+            self._mailbox.put_nowait(_Ringing(timer.message, lane=Lane.CONTROL))
         except Overloaded:
             # A timer's message is never lost: it waits for its place.
             timer.arm(_RING_AGAIN_AFTER)
         else:
             self._armed.pop(timer, None)
+
+
+class _Ringing(Envelope[Any]):
+    """A timer's message: for the instance that set it and no successor, which has timers of its own."""
+
+    __slots__ = ()
 
 
 class SelfTimer:

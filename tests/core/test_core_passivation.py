@@ -62,6 +62,34 @@ async def test_passivate_soon_does_not_wait_for_the_idle_time(
         assert trio.current_time() == began
 
 
+@pytest.mark.parametrize("lane", Lane)
+async def test_mail_in_any_lane_holds_passivation_back(
+    lane: Lane, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with a_stage(lanes={str: lane}) as stage:
+        stage.ref().tell_nowait(go)
+        stage.ref().tell_nowait("but first what is queued")
+        assert stage.count("queued") == 2
+        await trio.testing.wait_all_tasks_blocked()
+        assert stage.words() == ["started", "but first what is queued", "stopping", "stopped"]
+
+
+@pytest.mark.parametrize("lane", Lane)
+async def test_mail_in_any_lane_that_comes_during_the_last_word_starts_the_next_activation(
+    lane: Lane, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def linger(player: Player) -> None:
+        await trio.sleep(1)
+
+    async with a_stage(lanes={str: lane}) as stage:
+        stage.on_stop = linger
+        stage.ref().tell_nowait(go)
+        await trio.testing.wait_all_tasks_blocked()
+        stage.ref().tell_nowait("held")
+        await trio.sleep(2)
+        assert stage.words() == ["started", "stopping", "stopped", "started", "held"]
+
+
 async def test_a_child_task_holds_passivation_back(autojump_clock: trio.testing.MockClock) -> None:
     async def work(player: Player, envelope: Any) -> None:
         player.context.start_soon(trio.sleep, 50)
@@ -424,6 +452,22 @@ async def test_who_is_free_is_found_behind_any_number_of_those_that_are_held(
         assert trio.current_time() - began < 1
         assert stage.words("free")[-1] == "stopped"
         assert stage.count("evictions") == 1
+
+
+async def test_who_was_held_and_becomes_free_makes_room_for_whoever_waits(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def work(player: Player, envelope: Any) -> None:
+        player.context.start_soon(trio.sleep, 5)
+
+    async with a_stage(max_active=1, idle_after=300) as stage:
+        await stage.ref("busy").ask(work)
+        stage.ref("new").tell_nowait("hello")
+        await trio.sleep(4)
+        assert stage.words("new") == []
+        await trio.sleep(2)
+        assert stage.words("busy")[-1] == "stopped"
+        assert stage.words("new") == ["started", "hello"]
 
 
 async def test_a_claim_of_work_that_crashes_is_the_actors_crash(

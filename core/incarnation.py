@@ -42,7 +42,7 @@ class Incarnation:
         self._mailbox = mailbox
         self._runtime = runtime
         self._actor: Actor[Any] | None = None
-        self._turn = Turn(address)
+        self._turn = Turn(address, queue=mailbox)
         self._owed: list[AnyEnvelope] = []
         self._prune_at = 64
         self._recent: list[AnyEnvelope] = []

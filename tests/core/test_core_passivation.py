@@ -463,11 +463,42 @@ async def test_who_was_held_and_becomes_free_makes_room_for_whoever_waits(
     async with a_stage(max_active=1, idle_after=300) as stage:
         await stage.ref("busy").ask(work)
         stage.ref("new").tell_nowait("hello")
-        await trio.sleep(4)
+        for _ in range(40):
+            await stage.ref("busy").ask("ping")
+            await trio.sleep(0.1)
         assert stage.words("new") == []
+        assert stage.count("timers_armed") == 2  # the kind's idle alarm, and the next look
         await trio.sleep(2)
         assert stage.words("busy")[-1] == "stopped"
         assert stage.words("new") == ["started", "hello"]
+
+
+async def test_who_is_held_keeps_nobody_else_awake(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def arm(player: Player, envelope: Any) -> None:
+        player.context.after(10_000, "ring")
+
+    async with a_stage(idle_after=300) as stage:
+        await stage.ref("held").ask(arm)
+        await stage.ref("free").ask("hello")
+        await trio.sleep(301)
+        assert stage.words("free")[-1] == "stopped"
+        assert stage.count("active") == 1
+
+
+async def test_who_was_held_past_its_idle_time_goes_after_another(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def work(player: Player, envelope: Any) -> None:
+        player.context.start_soon(trio.sleep, 301)
+
+    async with a_stage(idle_after=300) as stage:
+        await stage.ref().ask(work)
+        await trio.sleep(599)
+        assert stage.count("active") == stage.count("idle") == 1
+        await trio.sleep(2)
+        assert stage.count("active") == 0
 
 
 async def test_a_claim_of_work_that_crashes_is_the_actors_crash(

@@ -1,5 +1,7 @@
 """Starts that fail: what is kept, who is told, and how long it waits before it tries again."""
 
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
@@ -7,6 +9,7 @@ from core_stage import Player, a_stage, crash
 
 from core.errors import Rejected, Unavailable
 from core.restart_policy import RestartPolicy
+from storage.memory.crash_records import MemoryCrashRecords
 
 
 async def test_a_start_that_succeeded_ends_the_waits_for_those_that_failed(
@@ -114,6 +117,20 @@ async def test_a_start_that_is_refused_answers_everybody_and_ends(
         await trio.testing.wait_all_tasks_blocked()
         assert stage.count("active") == 0
         assert stage.count("dead_not_started") == 2
+
+
+async def test_who_cannot_even_be_made_has_crashed(autojump_clock: trio.testing.MockClock) -> None:
+    class Unmade(Player):
+        def __init__(self, key: str, stage: Any) -> None:
+            raise ValueError
+
+    records = MemoryCrashRecords()
+    policy = RestartPolicy(intensity=2)
+    async with a_stage(player=Unmade, crash_records=records, restart=policy) as stage:
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("never")
+        assert stage.count("crashes") == len(records.records) == 3
+        assert {record.state for record in records.records} == {None}
 
 
 async def test_a_start_that_crashes_is_tried_again(autojump_clock: trio.testing.MockClock) -> None:

@@ -36,6 +36,8 @@ async def test_an_idle_actor_goes_after_its_time_and_wakes_anew(
         await stage.ref().ask("two")
         assert stage.words() == ["started", "one", "stopping", "stopped", "started", "two"]
         assert stage.count("passivations") == 1
+        await trio.sleep(301)
+        assert stage.count("passivations") == 2
 
 
 async def test_every_message_starts_the_idle_time_again(

@@ -184,8 +184,8 @@ class Incarnation:
                     envelope = await mailbox.get(control_only=control_only)
                 finally:
                     idleness.discard(self)
-                if envelope is not None:
-                    self._stay_if_asked_to_go()
+                if self._is_asked_to_go and envelope is not None:
+                    self._stay()
             else:
                 envelope = await mailbox.get(control_only=control_only)
             if envelope is None or not self._take(envelope):
@@ -204,14 +204,14 @@ class Incarnation:
             return False
         if self.may_rest():
             return True
-        self._stay_if_asked_to_go()
+        if self._is_asked_to_go:
+            self._stay()
         return False
 
-    def _stay_if_asked_to_go(self) -> None:
+    def _stay(self) -> None:
         """Something came up. Who waits for our place need not wait for the end of that."""
-        if self._is_asked_to_go:
-            self._is_asked_to_go = False
-            self._runtime.places.stays(self.address)
+        self._is_asked_to_go = False
+        self._runtime.places.stays(self.address)
 
     def _take(self, envelope: AnyEnvelope) -> bool:
         """Have it in hand, unless nobody waits for it any more."""

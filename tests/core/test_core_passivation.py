@@ -11,7 +11,7 @@ import trio.testing
 from core_stage import Player, Stage, a_stage, wait_for
 
 from core.envelope import Lane
-from core.errors import Overloaded
+from core.errors import Overloaded, Unavailable
 from protocol.frames import Done
 
 
@@ -238,6 +238,29 @@ async def test_a_tell_during_the_last_word_starts_the_next_activation(
         stage.ref().tell_nowait(go)
         await trio.sleep(2)
         assert stage.words() == ["started", "stopping", "stopped", "started", "held", "held too"]
+
+
+async def test_who_is_owed_an_answer_by_an_actor_that_goes_is_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def keep(player: Player, envelope: Any) -> object:
+        player.context.passivate_soon()
+        return "never"
+
+    async def linger(player: Player) -> None:
+        await trio.sleep(1)
+
+    async def tell_later() -> None:
+        await trio.sleep(0.5)
+        stage.ref().tell_nowait("held: another instance follows")
+
+    async with a_stage() as stage, trio.open_nursery() as nursery:
+        stage.on_stop = linger
+        began = trio.current_time()
+        nursery.start_soon(tell_later)
+        with pytest.raises(Unavailable):
+            await stage.ref().ask(keep)
+        assert trio.current_time() == began + 1
 
 
 async def test_what_is_held_during_the_handshake_is_bounded(

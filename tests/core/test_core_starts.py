@@ -102,6 +102,30 @@ async def test_whoever_crashed_comes_back_though_nobody_speaks_to_it(
     assert trio.current_time() - began < 1
 
 
+async def test_whoever_came_back_and_rested_need_not_come_back_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    is_away = False
+
+    async def fail(player: Player) -> None:
+        if is_away:
+            raise Unavailable
+
+    async def linger(player: Player) -> None:
+        await trio.sleep(1)
+
+    async with a_stage(idle_after=300) as stage:
+        stage.on_start, stage.on_stop = fail, linger
+        stage.ref().tell_nowait(crash)
+        await trio.sleep(300.5)
+        assert stage.words()[-1] == "stopping"
+        is_away = True
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("held until the next start, which fails")
+        await trio.sleep(60)
+        assert stage.count("active") == 0
+
+
 async def test_a_start_that_is_refused_answers_everybody_and_ends(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -40,6 +40,7 @@ async def test_a_child_starts_only_after_the_one_before_has_started(
 
     specs = [ChildSpec(name="slow", run=slow), ChildSpec(name="next", run=next_one)]
     supervisor = Supervisor("top", specs, chance=random.Random(1))
+    assert supervisor.statistics()["running"] == 0
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.run)
         seen.append("all are ready")
@@ -220,9 +221,11 @@ async def test_a_child_that_does_not_stop_holds_the_others_up_only_for_its_time(
     stage.child("a")
     stage.child("b", farewell=60, shutdown_after=2)
     began = trio.current_time()
-    await run_for(stage.supervisor(), 10)
+    with structlog.testing.capture_logs() as logs:
+        await run_for(stage.supervisor(), 10)
     assert stage.seen == [*starts("ab"), *ends("ab")]
     assert trio.current_time() - began == pytest.approx(70)
+    assert [(entry["event"], entry["child"]) for entry in logs] == [("child does not stop", "b")]
 
 
 async def test_a_stop_during_the_backoff_does_not_wait_for_it(autojump_clock: MockClock) -> None:

@@ -192,16 +192,20 @@ async def test_a_first_start_that_hangs_can_be_cancelled(autojump_clock: MockClo
     stage = Stage()
     stage.child("a")
     stage.specs.append(ChildSpec(name="b", run=hang))
-    await run_for(stage.supervisor(), 3)
+    supervisor = stage.supervisor()
+    await run_for(supervisor, 3)
     assert stage.seen == ["a starts", "a ends"]
+    assert supervisor.statistics()["crashes"] == 0
 
 
 async def test_a_restart_that_fails_counts_as_another_restart(autojump_clock: MockClock) -> None:
     stage = Stage()
     stage.child("a", first(ValueError(), NoStart()))
+    supervisor = stage.supervisor()
     with pytest.raises(EscalatedError):
-        await stage.supervisor().run()
+        await supervisor.run()
     assert stage.seen == ["a starts", "a ends", "a fails", "a fails"]
+    assert supervisor.statistics()["crashes"] == 3
 
 
 async def test_even_a_transient_child_is_tried_again_until_its_restart_succeeds(

@@ -42,8 +42,9 @@ class Activation:
     async def run(self) -> None:
         """Until nothing is queued and the actor rests, or it cannot go on."""
         try:
-            while await self._live_once() and not self._is_cut:
-                pass
+            # Cut before its first turn came, it does not begin: nobody would cut it again.
+            while not self._is_cut and await self._live_once():
+                self._runtime.places.stays(self.address)
         finally:
             if self._incarnation is not None:
                 self._incarnation.settle(Unavailable())
@@ -80,8 +81,6 @@ class Activation:
             refusal = await incarnation.run()
         except Exception as crash:
             return await self._after_crash(incarnation, crash)
-        finally:
-            self._runtime.places.stays(incarnation)
         incarnation.settle(Unavailable())
         if refusal is not None:
             return await self._after_refusal(refusal)

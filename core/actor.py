@@ -33,7 +33,7 @@ class Context(Protocol):
 
     def after(self, seconds: float, message: object) -> Timer:
         """Tell oneself `message` on the control lane after `seconds` (monotonic). While armed, the
-        actor does not passivate."""
+        actor does not passivate. Raises `Overloaded` when too many are armed."""
 
     def monitor(self, address: Any) -> "Monitor":
         """Be told `Down` on the control lane when the instance that now has this name is gone; at

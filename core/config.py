@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, HELLO_WITHIN, SESSION_FOR, Limits
+from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, HELLO_WITHIN, Limits
 
 T = TypeVar("T")
 DEFAULT_MODELS: Final = Path(__file__).parents[1] / ".models"
@@ -24,12 +24,11 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """The limits of §5. `_within`, `_every`, `_after`, `_for`: seconds."""
+    """The limits of §5 that the wiring hands to what they bound; the others are constants there.
+    `_within`, `_every`: seconds."""
 
     limits: Limits = DEFAULT_LIMITS
     max_backlog_bytes: int = 1_048_576
-    max_in_flight_per_room: int = 256
-    max_queued_rows: int = 20_000
     handshake_within: float = 10.0
     hello_within: float = HELLO_WITHIN
     heartbeat_every: float = HEARTBEAT_MS / 1_000
@@ -40,20 +39,10 @@ class Bounds:
     http_send_within: float = 30.0
     max_connections_per_address: int = 50
     max_connections_per_user: int = 20
-    max_personas_per_user: int = 5
-    max_queued_personas: int = 64
-    prefill_within: float = 0.120
-    next_rung_within: float = 0.150
-    http_per_hour_public: int = 100
-    http_per_hour_user: int = 1_000
-    http_per_hour_professional: int = 5_000
-    http_per_hour_system: int = 10_000
     hashing_threads: int = 2
     max_queued_hashings: int = 100
-    session_for: float = SESSION_FOR
     keep_messages_months: int = 12
     keep_bookings_months: int = 84
-    keep_analytics_months: int = 24
 
 
 SupplierMode = Literal["off", "sandbox", "live"]

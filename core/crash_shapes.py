@@ -8,6 +8,7 @@ stay; secrets go wholly, by name.
 import dataclasses
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
@@ -54,13 +55,24 @@ def redacted(
     if isinstance(value, bytes):
         return bytes(len(value))
     if isinstance(value, Mapping):
-        return {
-            str(redacted(key)): redacted(item, str(key), words, depth - 1)
-            for key, item in value.items()
-        }
+        return _redacted_map(value, words, depth - 1)
     if isinstance(value, list | tuple | set | frozenset):
         return [redacted(item, name, words, depth - 1) for item in value]
     return fields_of(value, depth - 1)
+
+
+def _redacted_map(value: Mapping[Any, Any], words: frozenset[str], depth: int) -> dict[str, Any]:
+    """With as many keys: where they would be one, those after the first end in a number."""
+    items: dict[str, Any] = {}
+    alike: Counter[str] = Counter()
+    for key, item in value.items():
+        name = shape = str(redacted(key))
+        while name in items:
+            alike[shape] += 1
+            number = str(alike[shape])
+            name = f"{shape[: -len(number)]}{number}"
+        items[name] = redacted(item, str(key), words, depth)
+    return items
 
 
 def fields_of(value: object, depth: int = _MAX_DEPTH) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.envelope import Envelope
+from core.errors import CallCycleError
 from core.identity import Principal
 from core.reference import Ref
 
@@ -11,7 +12,10 @@ def forward(
     envelope: Envelope[Any], to: Ref[Any], message: object, *, principal: Principal | None = None
 ) -> None:
     """Deliver `message` in the envelope's place, for `principal` (None: its own). Raises as
-    `Ref.deliver_nowait`; the answer is then still owed by the caller."""
+    `Ref.deliver_nowait`, and `CallCycleError` when `to` itself waits for that answer; the answer is
+    then still owed by the caller."""
+    if envelope.reply is not None and to.address in envelope.path:
+        raise CallCycleError([str(name) for name in (*envelope.path, to.address)])
     to.deliver_nowait(
         Envelope(
             message,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.incarnation import Incarnation
 
 _MOST_LOOKED_AT: Final = 64
+_LOOK_ON_AFTER: Final = 0.01
 
 
 class _Kindred:
@@ -27,12 +28,16 @@ class _Kindred:
 
 
 class Idleness:
-    """Asks an incarnation to go when it was idle for its kind's time. One alarm per kind."""
+    """Asks an incarnation to go when it was idle for its kind's time. One alarm per kind.
+
+    `on_idle`: somebody became idle, or there is reason to call `take_oldest` once more.
+    """
 
     def __init__(self, timers: Timers, *, on_idle: Callable[[], None]) -> None:
         self._timers = timers
         self._on_idle = on_idle
         self._kinds: dict[str, _Kindred] = {}
+        self._next_look: Alarm | None = None
 
     def add(self, incarnation: "Incarnation") -> None:
         """It waits for a message from now on."""
@@ -50,7 +55,8 @@ class Idleness:
         self._kinds[incarnation.spec.kind].idle.pop(incarnation, None)
 
     def take_oldest(self) -> "Incarnation | None":
-        """The longest idle that may go: the caller asks it to."""
+        """The longest idle that may go: the caller asks it to. None: there is none, or it is looked
+        for on in a moment, behind so many that are held."""
         for _ in range(_MOST_LOOKED_AT):
             heads = [kindred.idle for kindred in self._kinds.values() if kindred.idle]
             if not heads:
@@ -61,6 +67,10 @@ class Idleness:
                 return incarnation
             # Idle but not free: looked at again after all the others.
             idle[incarnation] = trio.current_time()
+        if self._next_look is None or not self._next_look.is_armed:
+            self._next_look = self._timers.call_at(
+                trio.current_time() + _LOOK_ON_AFTER, self._on_idle
+            )
         return None
 
     def statistics(self) -> Mapping[str, int | float]:

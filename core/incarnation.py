@@ -42,7 +42,7 @@ class Incarnation:
         self._mailbox = mailbox
         self._runtime = runtime
         self._actor: Actor[Any] | None = None
-        self._turn = Turn(address)
+        self._turn = Turn(address, queue=mailbox)
         self._owed: list[AnyEnvelope] = []
         self._prune_at = 64
         self._recent: list[AnyEnvelope] = []
@@ -79,6 +79,7 @@ class Incarnation:
             self._has_ended = True
             for timer in list(self._armed):
                 timer.cancel()
+            self._mailbox.withdraw(lambda envelope: type(envelope) is _Ringing)
             self._runtime.monitors.forget(self)
         # The actor knows us: without this the pair, and the task with it, would wait for the collector.
         self._actor = None
@@ -97,6 +98,7 @@ class Incarnation:
         timer = SelfTimer(self, message)
         # A callback may outlive its instance: what it sets then would ring for a stranger.
         if not self._has_ended:
+            self._runtime.timers.require()
             timer.arm(seconds)
         return timer
 
@@ -182,6 +184,8 @@ class Incarnation:
                     envelope = await mailbox.get(control_only=control_only)
                 finally:
                     idleness.discard(self)
+                if self._is_asked_to_go and envelope is not None:
+                    self._stay()
             else:
                 envelope = await mailbox.get(control_only=control_only)
             if envelope is None or not self._take(envelope):
@@ -198,12 +202,16 @@ class Incarnation:
     def _should_go(self) -> bool:
         if not (self._wants_rest or self._is_retiring or self._is_asked_to_go):
             return False
-        is_asked, self._is_asked_to_go = self._is_asked_to_go, False
         if self.may_rest():
             return True
-        if is_asked:
-            self._runtime.places.stays(self)
+        if self._is_asked_to_go:
+            self._stay()
         return False
+
+    def _stay(self) -> None:
+        """Something came up. Who waits for our place need not wait for the end of that."""
+        self._is_asked_to_go = False
+        self._runtime.places.stays(self.address)
 
     def _take(self, envelope: AnyEnvelope) -> bool:
         """Have it in hand, unless nobody waits for it any more."""
@@ -267,12 +275,18 @@ class Incarnation:
 
     def _ring(self, timer: "SelfTimer") -> None:
         try:
-            self._mailbox.put_nowait(Envelope(timer.message, lane=Lane.CONTROL))
+            self._mailbox.put_nowait(_Ringing(timer.message, lane=Lane.CONTROL))
         except Overloaded:
             # A timer's message is never lost: it waits for its place.
             timer.arm(_RING_AGAIN_AFTER)
         else:
             self._armed.pop(timer, None)
+
+
+class _Ringing(Envelope[Any]):
+    """A timer's message: for the instance that set it and no successor, which has timers of its own."""
+
+    __slots__ = ()
 
 
 class SelfTimer:

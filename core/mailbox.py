@@ -2,7 +2,7 @@
 
 import copy
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +64,10 @@ class Mailbox:
 
     def __len__(self) -> int:
         return sum(len(lane) for lane in self._queues()) + len(self._ephemeral or ())
+
+    def __iter__(self) -> Iterator[AnyEnvelope]:
+        """In the order in which they would be taken."""
+        return self._all()
 
     @property
     def is_empty(self) -> bool:

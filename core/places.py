@@ -9,6 +9,7 @@ from core.errors import Overloaded
 if TYPE_CHECKING:
     from core.activation import Activation
     from core.incarnation import Incarnation
+    from protocol.addresses import Address
 
 
 class Places:
@@ -30,7 +31,7 @@ class Places:
         self._active = 0
         self._evictions = 0
         self._waiting: deque[Activation] = deque()
-        self._departing: dict[Incarnation, None] = {}
+        self._departing: set[Address] = set()
 
     def require(self) -> None:
         """Raises `Overloaded` when one more activation could not even wait."""
@@ -46,8 +47,11 @@ class Places:
             self._waiting.append(activation)
             self.make_room()
 
-    def leave(self) -> None:
+    def leave(self, address: "Address") -> None:
         """An activation ended: its place goes to the one that waited longest."""
+        if address in self._departing:
+            self._departing.remove(address)
+            self._evictions += 1
         self._active -= 1
         if self._waiting:
             self.admit(self._waiting.popleft())
@@ -58,13 +62,14 @@ class Places:
             oldest = self._take_oldest()
             if oldest is None:
                 return
-            self._evictions += 1
-            self._departing[oldest] = None
+            self._departing.add(oldest.address)
             oldest.ask_to_go()
 
-    def stays(self, incarnation: "Incarnation") -> None:
-        """It makes no room any more: something came up, or it went."""
-        self._departing.pop(incarnation, None)
+    def stays(self, address: "Address") -> None:
+        """It makes no room after all, something came up: if it was asked to, another is."""
+        if address in self._departing:
+            self._departing.remove(address)
+            self.make_room()
 
     def take_waiting(self) -> list["Activation"]:
         """Nobody will be launched any more; those who waited."""

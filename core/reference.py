@@ -1,5 +1,6 @@
 """How one actor speaks to another, and how a gateway speaks to any."""
 
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -40,24 +41,42 @@ class Ref(Protocol, Generic[M_contra]):
     ) -> Answer:
         """Wait for the answer, at most `timeout` seconds and the caller's own deadline (which
         travels). Raises `Rejected` as answered, `Unavailable` when time is up (a late answer is
-        dropped), `CallCycleError` when the callee is waiting for the caller."""
+        dropped), `CallCycleError` when the callee is waiting for the caller: for its answer to what it
+        deals with, or to what is queued behind that."""
 
 
 class Turn:
     """What an actor's code is dealing with. `envelope`: the one in hand. `address`: the actor that
-    is busy with it; None in a child task, which keeps its actor from nothing."""
+    is busy with it, and `queue` what it comes to only afterwards; None and empty in a child task,
+    which keeps its actor from nothing."""
 
-    __slots__ = ("address", "envelope")
+    __slots__ = ("_queue", "address", "envelope")
 
-    def __init__(self, address: Address | None, envelope: AnyEnvelope | None = None) -> None:
+    def __init__(
+        self,
+        address: Address | None,
+        envelope: AnyEnvelope | None = None,
+        queue: Iterable[AnyEnvelope] = (),
+    ) -> None:
         self.address = address
         self.envelope = envelope
+        self._queue = queue
 
     def path(self) -> tuple[Address, ...]:
         """Who would wait, directly or not, for an ask made now. An envelope already answered, or
         that nobody asked for, holds nobody up."""
         waiting = () if self._asked is None else self._asked.path
         return waiting if self.address is None else (*waiting, self.address)
+
+    def cycle_with(self, callee: Address) -> tuple[Address, ...]:
+        """The calls that would wait for one another if `callee` were asked now; none: empty."""
+        path = self.path()
+        if callee in path:
+            return (*path, callee)
+        for envelope in self._queue:
+            if callee in envelope.path and _is_awaited(envelope):
+                return (*envelope.path, *path[-1:], callee)
+        return ()
 
     def deadline(self) -> float:
         """Until when anybody waits for what is done now."""
@@ -119,8 +138,9 @@ class ActorRef(Generic[M_contra]):
         if turn is not None:
             path = turn.path()
             deadline = min(deadline, turn.deadline())
-            if self._address in path:
-                raise CallCycleError([str(name) for name in (*path, self._address)])
+            cycle = turn.cycle_with(self._address)
+            if cycle:
+                raise CallCycleError([str(name) for name in cycle])
         if deadline <= now:
             await trio.lowlevel.checkpoint()
             raise Unavailable
@@ -131,19 +151,26 @@ class ActorRef(Generic[M_contra]):
         return await asker.wait(deadline)
 
 
-class _Asker:
-    """Where the answer of one ask goes."""
+def _is_awaited(envelope: AnyEnvelope) -> bool:
+    asker = envelope.reply
+    if envelope.deadline <= trio.current_time():
+        return False
+    return isinstance(asker, _Asker) and not asker.is_gone
 
-    __slots__ = ("_answer", "_answered", "_is_gone", "_post")
+
+class _Asker:
+    """Where the answer of one ask goes. `is_gone`: it waits no more."""
+
+    __slots__ = ("_answer", "_answered", "_post", "is_gone")
 
     def __init__(self, post: Post) -> None:
         self._post = post
         self._answer: Answer | Rejected | None = None
         self._answered = trio.Event()
-        self._is_gone = False
+        self.is_gone = False
 
     def __call__(self, answer: Answer | Rejected) -> None:
-        if self._is_gone:
+        if self.is_gone:
             self._post.count_late_answer()
         else:
             self._answer = answer
@@ -154,7 +181,7 @@ class _Asker:
             with trio.CancelScope(deadline=deadline):
                 await self._answered.wait()
         finally:
-            self._is_gone = True
+            self.is_gone = True
         if self._answer is None:
             raise Unavailable
         if isinstance(self._answer, Rejected):

@@ -59,8 +59,6 @@ class RestartRules:
         restart = self._restarts[child]
         if restart is Restart.PERMANENT or (crashed and restart is Restart.TRANSIENT):
             return self._restart(child, now, jitter)
-        if restart is Restart.TEMPORARY:
-            self._gone.add(child)
         return LEAVE
 
     def failed_to_start(self, child: int, *, now: float, jitter: float) -> Decision:

@@ -206,7 +206,7 @@ class ActorSystem:
         try:
             await activation.run()
         finally:
-            self._places.leave()
+            self._places.leave(activation.address)
 
     def _make_room(self) -> None:
         self._places.make_room()

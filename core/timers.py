@@ -49,11 +49,14 @@ class Timers:
         self._rung = 0
         self._sleep: trio.CancelScope | None = None
 
-    def call_at(self, at: float, ring: Callable[[], None]) -> Alarm:
-        """Call `ring` (which neither blocks nor raises) at the trio time `at`. Raises `Overloaded`
-        when too many alarms are set."""
+    def require(self) -> None:
+        """Raises `Overloaded` when too many alarms are set. Asked before an actor's new one; the few
+        that the runtime needs itself must not fail for those."""
         if len(self._heap) - self._cancelled >= self._limit:
             raise Overloaded
+
+    def call_at(self, at: float, ring: Callable[[], None]) -> Alarm:
+        """Call `ring` (which neither blocks nor raises) at the trio time `at`."""
         alarm = Alarm(self, at, ring)
         heapq.heappush(self._heap, (at, next(self._order), alarm))
         if self._sleep is not None and at < self._sleep.deadline:

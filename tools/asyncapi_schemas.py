@@ -27,7 +27,7 @@ def structs_in(info: Any) -> Iterator[type]:
         case inspect.UnionType():
             for member in info.types:
                 yield from structs_in(member)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             yield from structs_in(info.item_type)
         case inspect.DictType():
             yield from structs_in(info.value_type)
@@ -117,7 +117,9 @@ def _type(info: inspect.Type) -> Schema:
             return _text("string", info, pattern=info.pattern)
         case inspect.LiteralType():
             return {"type": _LITERALS[type(info.values[0])], "enum": list(info.values)}
-        case inspect.ListType():
+        case inspect.FloatType():
+            return _bounded("number", minimum=info.ge, maximum=info.le)
+        case inspect.ListType() | inspect.VarTupleType():
             bounds = {"minItems": info.min_length or None, "maxItems": info.max_length}
             return _bounded("array", items=_type(info.item_type) or None, **bounds)
         case inspect.DictType():

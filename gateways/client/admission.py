@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from core.callers import address_key
+
 MAX_CONNECTIONS: Final = 20_000
 
 
@@ -31,16 +33,17 @@ class Admission:
     def enter_address(self, address: str) -> bool:
         """Whether one more connection may come from here; counted when it may."""
         most = None if is_loopback(address) else self._bounds.per_address
-        if self._total >= self._bounds.total or _is_full(self._addresses[address], most):
+        caller = address_key(address)
+        if self._total >= self._bounds.total or _is_full(self._addresses[caller], most):
             self._refused += 1
             return False
         self._total += 1
-        self._addresses[address] += 1
+        self._addresses[caller] += 1
         return True
 
     def leave_address(self, address: str) -> None:
         self._total -= 1
-        _leave(self._addresses, address)
+        _leave(self._addresses, address_key(address))
 
     def enter_user(self, user_id: str, address: str) -> bool:
         """Whether this user may have one more connection; counted when they may."""

@@ -4,6 +4,7 @@ import ipaddress
 import math
 from typing import Final
 
+from core.callers import address_key
 from core.errors import Rejected
 from core.identity import Principal, Role
 from core.ports.rate_limits import Allowance, RateLimits
@@ -71,19 +72,6 @@ def _headers(allowance: Allowance) -> dict[str, str]:
         "RateLimit-Remaining": str(max(0, allowance.remaining)),
         "RateLimit-Reset": str(math.ceil(allowance.reset_after)),
     }
-
-
-def address_key(address: str) -> str:
-    """Whom an address counts for: an IPv6 customer has a whole /64, so that is one caller."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 def is_loopback(address: str) -> bool:

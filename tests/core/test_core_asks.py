@@ -12,6 +12,7 @@ from core.actor import Actor, ActorSpec
 from core.clock import SystemClock
 from core.envelope import Envelope
 from core.errors import CallCycleError, Rejected, Unavailable
+from core.forwarding import forward
 from core.ids import ProcessIds
 from core.system import ActorSystem
 from protocol.addresses import Address
@@ -114,6 +115,103 @@ async def test_a_call_cycle_fails_at_once_and_names_its_path(
         await stage.ref("a").ask(ask_b)
         assert trio.current_time() == began
     assert caught[0].path == ("player/a", "player/b", "player/a")
+
+
+async def test_who_starts_for_an_ask_cannot_ask_who_waits_for_that(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    async def ask_a(player: Player) -> None:
+        if player.key == "b":
+            with pytest.raises(CallCycleError) as error:
+                await stage.ref("a").ask("never")
+            caught.append(error.value)
+            await stage.ref("c").ask("c is free")
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask("hello")
+
+    async with a_stage() as stage:
+        stage.on_start = ask_a
+        began = trio.current_time()
+        await stage.ref("a").ask(ask_b)
+        assert trio.current_time() == began
+    assert caught[0].path == ("player/a", "player/b", "player/a")
+
+
+async def test_of_two_who_ask_each_other_the_second_is_told_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask("hello")
+
+    async def ask_a_later(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        with pytest.raises(CallCycleError) as error:
+            await stage.ref("a").ask("never")
+        caught.append(error.value)
+
+    async with a_stage() as stage:
+        began = trio.current_time()
+        stage.ref("b").tell_nowait(ask_a_later)
+        await stage.ref("a").ask(ask_b)
+        assert trio.current_time() == began + 1
+    assert caught[0].path == ("player/a", "player/b", "player/a")
+
+
+@pytest.mark.parametrize("end", ["its time is up", "it is cancelled"])
+async def test_who_waits_no_more_can_be_asked_though_its_ask_is_queued(
+    end: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def ask_b_in_vain(player: Player, envelope: Any) -> None:
+        if end == "its time is up":
+            with pytest.raises(Unavailable):
+                await stage.ref("b").ask("too late", timeout=0.5)
+        else:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stage.ref("b").ask, "nobody waits")
+                await trio.sleep(0.5)
+                nursery.cancel_scope.cancel()
+
+    async def ask_a_later(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        await stage.ref("a").ask("hello")
+
+    async with a_stage() as stage:
+        stage.ref("b").tell_nowait(ask_a_later)
+        await stage.ref("a").ask(ask_b_in_vain)
+        await trio.sleep(2)
+        assert stage.words("a") == ["started", "hello"]
+        assert stage.count("crashes") == 0
+
+
+async def test_an_envelope_is_not_handed_on_to_who_waits_for_its_answer(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    async def hand_back(player: Player, envelope: Any) -> None:
+        with pytest.raises(CallCycleError) as error:
+            forward(envelope, stage.ref("a"), "never")
+        caught.append(error.value)
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(hand_back)
+
+    async def hand_on(player: Player, envelope: Any) -> object:
+        forward(envelope, stage.ref("b"), "handed on")
+        return "b answers"
+
+    async with a_stage() as stage:
+        began = trio.current_time()
+        assert await stage.ref("a").ask(ask_b) == Done()
+        assert await stage.ref("a").ask(hand_on) == Done()
+        assert trio.current_time() == began
+        assert stage.words("b") == ["started", "handed on"]
+    assert caught[0].path == ("player/a", "player/a")
 
 
 async def test_a_child_task_inherits_who_waits_but_keeps_its_own_actor_free(

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import trio
 import trio.testing
-from core_stage import Stage, a_stage
+from core_stage import PLAYER, Stage, a_stage
 
+from core.registry import Registry
 from core.system import ActorSystem
 
 BOUND = 50_000
@@ -40,6 +41,20 @@ async def test_fifty_thousand_are_active_and_exactly_the_oldest_idle_go_beyond(
             assert stage.count("waiting") == stage.count("queued") == 0
     finally:
         gc.enable()
+
+
+async def test_of_those_who_rest_only_the_latest_are_remembered(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    registry = Registry(max_resting=2)
+    a, b, c = (PLAYER.at(key) for key in "abc")
+    for address in (a, b, a, c):
+        registry.rest(address, 10)
+    assert [registry.rests_for(address) for address in (a, b, c)] == [10, 0, 10]
+    assert registry.statistics() == {"resting": 2}
+    await trio.sleep(10)
+    assert registry.rests_for(a) == registry.rests_for(c) == 0
+    assert registry.statistics() == {"resting": 0}
 
 
 async def greet(stage: Stage, numbers: Iterable[int]) -> None:

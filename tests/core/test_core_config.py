@@ -1,10 +1,13 @@
 """Settings: defaults, what is read, and the sentence for each mistake."""
 
 import base64
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from actors.persona.actor import PERSONA_LANE
+from actors.room import pipeline
 from core.config import (
     DEFAULT_CHAT_MODEL,
     Bounds,
@@ -15,6 +18,11 @@ from core.config import (
     Supplier,
     is_loopback,
 )
+from gateways.http import limits as http_limits
+from inference.wording.rung import Patience
+from protocol.limits import SESSION_FOR
+from protocol.persona import MAX_PERSONAS
+from storage import append_queue
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -133,6 +141,26 @@ def test_the_bounds_are_those_of_the_architecture_page() -> None:
     assert bounds.max_backlog_bytes == 1024 * 1024
     assert (bounds.limits.commands_per_second, bounds.limits.burst) == (50, 200)
     assert (bounds.max_connections_per_address, bounds.max_connections_per_user) == (50, 20)
+    assert (bounds.hello_within, bounds.heartbeat_every, bounds.send_within) == (10.0, 25.0, 5.0)
+    assert (bounds.hashing_threads, bounds.max_queued_hashings) == (2, 100)
+    assert (bounds.keep_messages_months, bounds.keep_bookings_months) == (12, 7 * 12)
+    assert (pipeline.MAX_IN_FLIGHT, append_queue.MAX_QUEUED_ROWS) == (256, 20_000)
+    assert (MAX_PERSONAS, PERSONA_LANE, SESSION_FOR) == (5, 64, 30 * 60)
+    assert (Patience().begin_within, Patience().first_within) == (0.120, 0.150)
+    assert http_limits.PUBLIC_PER_HOUR == 100
+    assert {role.value: most for role, most in http_limits.PER_HOUR.items()} == {
+        "user": 1_000,
+        "professional": 5_000,
+        "admin": 10_000,
+        "service": 10_000,
+    }
+
+
+def test_every_bound_is_handed_to_what_it_bounds() -> None:
+    wiring = "".join(
+        file.read_text() for file in (Path(__file__).parents[2] / "commands").glob("wir*.py")
+    )
+    assert {one.name for one in fields(Bounds) if f"bounds.{one.name}" not in wiring} == set()
 
 
 def test_suppliers_are_of_the_sandbox_until_somebody_says_otherwise() -> None:

@@ -72,6 +72,14 @@ def test_a_vocabulary_stays_however_it_is_annotated() -> None:
     assert fields_of(Choice(pace="slow")) == {"pace": "slow"}
 
 
+def test_a_map_keeps_the_number_and_the_lengths_of_its_keys() -> None:
+    card = {"kind": 1, "name": 2, "from": 3, "title": 4, "x": 5, "y": 6}
+    assert redacted(card) == {"xxxx": 1, "xxx1": 2, "xxx2": 3, "xxxxx": 4, "x": 5, "1": 6}
+    many = redacted({f"{n:02}": n for n in range(40)})
+    assert list(many.values()) == list(range(40))
+    assert {len(key) for key in many} == {2}
+
+
 def test_a_text_that_looks_like_an_id_is_a_text() -> None:
     said = fields_of(PostMessage(room_id=ID, content=ID, client_id=ID))
     assert said is not None

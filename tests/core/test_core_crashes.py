@@ -260,6 +260,21 @@ async def test_a_timer_set_by_an_instance_that_is_gone_never_fires(
         assert stage.words() == ["started", "started", "alive"]
 
 
+async def test_a_timers_message_that_was_queued_dies_with_the_instance_that_set_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def linger_and_crash(player: Player, envelope: Any) -> None:
+        player.context.after(1, "from the dead")
+        await trio.sleep(2)
+        raise ValueError
+
+    async with a_stage() as stage:
+        stage.ref().tell_nowait(linger_and_crash)
+        stage.ref().tell_nowait("queued")
+        await trio.sleep(5)
+        assert stage.words() == ["started", "started", "queued"]
+
+
 async def test_a_crash_storm_leaves_no_task_behind(autojump_clock: trio.testing.MockClock) -> None:
     before = trio.lowlevel.current_statistics().tasks_living
     async with a_stage(restart=OFTEN) as stage:

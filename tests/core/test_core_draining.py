@@ -104,6 +104,34 @@ async def test_past_the_deadline_the_turn_is_cut_and_whoever_waits_is_told(
     assert stage.count("dead_shut_down") == 1
 
 
+async def test_who_has_not_begun_when_patience_ends_does_not_outlast_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    # Which of the two comes first is for the scheduler to say.
+    for _ in range(20):
+        began = trio.current_time()
+        async with a_stage(drain_within=0) as stage:
+            stage.ref().tell_nowait(wait_for(50))
+        assert trio.current_time() == began
+        assert stage.count("active") == stage.count("queued") == 0
+
+
+async def test_a_timer_that_fires_during_the_last_word_wakes_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def prepare(player: Player, envelope: Any) -> None:
+        player.context.after(1, "from the dead")
+
+    async def linger(player: Player) -> None:
+        await trio.sleep(2)
+
+    async with a_stage() as stage:
+        stage.on_stop = linger
+        await stage.ref().ask(prepare)
+    assert stage.words() == ["started", "stopping", "stopped"]
+    assert stage.count("dead_shut_down") == 0
+
+
 async def test_a_last_word_at_shutdown_has_its_bound(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

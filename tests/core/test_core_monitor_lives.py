@@ -107,6 +107,7 @@ async def test_a_full_mailbox_loses_no_down_and_keeps_their_order(
         await trio.sleep(2)
         assert told(stage) == [f"{key} crashed and comes back" for key in keys]
         assert stage.count("monitors_pending") == 0
+        assert not stage.system._monitors._ringing
 
 
 @pytest.mark.parametrize("watched", ["abcd", "abc"])
@@ -150,7 +151,10 @@ async def test_monitors_are_bounded_per_instance_and_in_all() -> None:
         monitors.watch(second, PLAYER.at("a"))  # type: ignore[arg-type]
     assert monitors.statistics() == {"armed": 5, "pending": 0, "downs": 0}
     kept.cancel()
-    monitors.watch(second, PLAYER.at("b"))  # type: ignore[arg-type]
+    last = monitors.watch(second, PLAYER.at("b"))  # type: ignore[arg-type]
+    assert set(monitors._watched) == {PLAYER.at("a"), PLAYER.at("b")}
+    last.cancel()
+    assert set(monitors._watched) == {PLAYER.at("a")}
 
 
 async def test_both_at_drain_end_once_and_nothing_is_left(

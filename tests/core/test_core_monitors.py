@@ -188,11 +188,12 @@ async def test_a_cancelled_monitor_tells_nothing_and_cancelling_twice_is_harmles
         assert stage.count("monitors_armed") == 0
 
 
-async def test_cancelling_flushes_a_down_that_is_queued_already(
+async def test_cancelling_flushes_a_down_that_is_queued_already_and_nothing_else(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async def cancel_too_late(player: Player, envelope: Any) -> None:
         assert isinstance(player, Watcher)
+        player.context.after(1, "a timer rang")
         stage.ref("a").tell_nowait(crash)
         await trio.sleep(5)
         assert stage.count("monitors_downs") == 2
@@ -205,4 +206,5 @@ async def test_cancelling_flushes_a_down_that_is_queued_already(
         await settle()
         watcher = stage.players[1]
         assert [down.monitor for down in watcher.downs] == [watcher.monitors[1].id]
+        assert "a timer rang" in stage.words("w")
         assert stage.count("dead_expired") == 0

@@ -11,7 +11,7 @@ import trio.testing
 from core_stage import Player, Stage, a_stage, wait_for
 
 from core.envelope import Lane
-from core.errors import Overloaded
+from core.errors import Overloaded, Unavailable
 from protocol.frames import Done
 
 
@@ -36,6 +36,8 @@ async def test_an_idle_actor_goes_after_its_time_and_wakes_anew(
         await stage.ref().ask("two")
         assert stage.words() == ["started", "one", "stopping", "stopped", "started", "two"]
         assert stage.count("passivations") == 1
+        await trio.sleep(301)
+        assert stage.count("passivations") == 2
 
 
 async def test_every_message_starts_the_idle_time_again(
@@ -60,6 +62,34 @@ async def test_passivate_soon_does_not_wait_for_the_idle_time(
         await trio.testing.wait_all_tasks_blocked()
         assert stage.words() == ["started", "but first what is queued", "stopping", "stopped"]
         assert trio.current_time() == began
+
+
+@pytest.mark.parametrize("lane", Lane)
+async def test_mail_in_any_lane_holds_passivation_back(
+    lane: Lane, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with a_stage(lanes={str: lane}) as stage:
+        stage.ref().tell_nowait(go)
+        stage.ref().tell_nowait("but first what is queued")
+        assert stage.count("queued") == 2
+        await trio.testing.wait_all_tasks_blocked()
+        assert stage.words() == ["started", "but first what is queued", "stopping", "stopped"]
+
+
+@pytest.mark.parametrize("lane", Lane)
+async def test_mail_in_any_lane_that_comes_during_the_last_word_starts_the_next_activation(
+    lane: Lane, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def linger(player: Player) -> None:
+        await trio.sleep(1)
+
+    async with a_stage(lanes={str: lane}) as stage:
+        stage.on_stop = linger
+        stage.ref().tell_nowait(go)
+        await trio.testing.wait_all_tasks_blocked()
+        stage.ref().tell_nowait("held")
+        await trio.sleep(2)
+        assert stage.words() == ["started", "stopping", "stopped", "started", "held"]
 
 
 async def test_a_child_task_holds_passivation_back(autojump_clock: trio.testing.MockClock) -> None:
@@ -208,6 +238,29 @@ async def test_a_tell_during_the_last_word_starts_the_next_activation(
         stage.ref().tell_nowait(go)
         await trio.sleep(2)
         assert stage.words() == ["started", "stopping", "stopped", "started", "held", "held too"]
+
+
+async def test_who_is_owed_an_answer_by_an_actor_that_goes_is_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def keep(player: Player, envelope: Any) -> object:
+        player.context.passivate_soon()
+        return "never"
+
+    async def linger(player: Player) -> None:
+        await trio.sleep(1)
+
+    async def tell_later() -> None:
+        await trio.sleep(0.5)
+        stage.ref().tell_nowait("held: another instance follows")
+
+    async with a_stage() as stage, trio.open_nursery() as nursery:
+        stage.on_stop = linger
+        began = trio.current_time()
+        nursery.start_soon(tell_later)
+        with pytest.raises(Unavailable):
+            await stage.ref().ask(keep)
+        assert trio.current_time() == began + 1
 
 
 async def test_what_is_held_during_the_handshake_is_bounded(
@@ -369,6 +422,108 @@ async def test_an_idle_actor_that_is_held_is_not_evicted(
         await stage.ref("new").ask("hello")
         assert "stopping" not in stage.words("held")
         assert stage.words("free")[-1] == "stopped"
+
+
+async def test_who_gets_mail_when_it_was_to_be_evicted_stays_and_the_next_oldest_goes_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with a_stage(max_active=2) as stage:
+        for key in "ab":
+            await stage.ref(key).ask("hello")
+            await trio.sleep(1)
+        stage.ref("c").tell_nowait("hello")
+        stage.ref("a").tell_nowait(wait_for(60))
+        await trio.testing.wait_all_tasks_blocked()
+        assert stage.words("b")[-1] == "stopped"
+        assert stage.words("c") == ["started", "hello"]
+        await trio.sleep(100)
+        assert stage.words("a") == ["started", "hello"]
+        assert stage.count("evictions") == 1
+
+
+async def test_who_gets_mail_while_it_is_evicted_lives_on_and_the_next_oldest_goes_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def linger(player: Player) -> None:
+        if player.key == "a":
+            await trio.sleep(1)
+
+    async with a_stage(max_active=2) as stage:
+        stage.on_stop = linger
+        for key in "ab":
+            await stage.ref(key).ask("hello")
+            await trio.sleep(1)
+        stage.ref("c").tell_nowait("hello")
+        await trio.testing.wait_all_tasks_blocked()
+        stage.ref("a").tell_nowait(wait_for(60))
+        await trio.sleep(2)
+        assert stage.words("a") == ["started", "hello", "stopping", "stopped", "started"]
+        assert stage.words("b")[-1] == "stopped"
+        assert stage.words("c") == ["started", "hello"]
+
+
+async def test_who_is_free_is_found_behind_any_number_of_those_that_are_held(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def arm(player: Player, envelope: Any) -> None:
+        player.context.after(10_000, "ring")
+
+    async with a_stage(max_active=1_001, idle_after=5_000) as stage:
+        for number in range(1_000):
+            await stage.ref(str(number)).ask(arm)
+        await stage.ref("free").ask("hello")
+        began = trio.current_time()
+        await stage.ref("new").ask("hello")
+        assert trio.current_time() - began < 1
+        assert stage.words("free")[-1] == "stopped"
+        assert stage.count("evictions") == 1
+
+
+async def test_who_was_held_and_becomes_free_makes_room_for_whoever_waits(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def work(player: Player, envelope: Any) -> None:
+        player.context.start_soon(trio.sleep, 5)
+
+    async with a_stage(max_active=1, idle_after=300) as stage:
+        await stage.ref("busy").ask(work)
+        stage.ref("new").tell_nowait("hello")
+        for _ in range(40):
+            await stage.ref("busy").ask("ping")
+            await trio.sleep(0.1)
+        assert stage.words("new") == []
+        assert stage.count("timers_armed") == 2  # the kind's idle alarm, and the next look
+        await trio.sleep(2)
+        assert stage.words("busy")[-1] == "stopped"
+        assert stage.words("new") == ["started", "hello"]
+
+
+async def test_who_is_held_keeps_nobody_else_awake(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def arm(player: Player, envelope: Any) -> None:
+        player.context.after(10_000, "ring")
+
+    async with a_stage(idle_after=300) as stage:
+        await stage.ref("held").ask(arm)
+        await stage.ref("free").ask("hello")
+        await trio.sleep(301)
+        assert stage.words("free")[-1] == "stopped"
+        assert stage.count("active") == 1
+
+
+async def test_who_was_held_past_its_idle_time_goes_after_another(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def work(player: Player, envelope: Any) -> None:
+        player.context.start_soon(trio.sleep, 301)
+
+    async with a_stage(idle_after=300) as stage:
+        await stage.ref().ask(work)
+        await trio.sleep(599)
+        assert stage.count("active") == stage.count("idle") == 1
+        await trio.sleep(2)
+        assert stage.count("active") == 0
 
 
 async def test_a_claim_of_work_that_crashes_is_the_actors_crash(

@@ -1,5 +1,7 @@
 """Starts that fail: what is kept, who is told, and how long it waits before it tries again."""
 
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
@@ -7,6 +9,7 @@ from core_stage import Player, a_stage, crash
 
 from core.errors import Rejected, Unavailable
 from core.restart_policy import RestartPolicy
+from storage.memory.crash_records import MemoryCrashRecords
 
 
 async def test_a_start_that_succeeded_ends_the_waits_for_those_that_failed(
@@ -99,6 +102,30 @@ async def test_whoever_crashed_comes_back_though_nobody_speaks_to_it(
     assert trio.current_time() - began < 1
 
 
+async def test_whoever_came_back_and_rested_need_not_come_back_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    is_away = False
+
+    async def fail(player: Player) -> None:
+        if is_away:
+            raise Unavailable
+
+    async def linger(player: Player) -> None:
+        await trio.sleep(1)
+
+    async with a_stage(idle_after=300) as stage:
+        stage.on_start, stage.on_stop = fail, linger
+        stage.ref().tell_nowait(crash)
+        await trio.sleep(300.5)
+        assert stage.words()[-1] == "stopping"
+        is_away = True
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("held until the next start, which fails")
+        await trio.sleep(60)
+        assert stage.count("active") == 0
+
+
 async def test_a_start_that_is_refused_answers_everybody_and_ends(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -114,6 +141,20 @@ async def test_a_start_that_is_refused_answers_everybody_and_ends(
         await trio.testing.wait_all_tasks_blocked()
         assert stage.count("active") == 0
         assert stage.count("dead_not_started") == 2
+
+
+async def test_who_cannot_even_be_made_has_crashed(autojump_clock: trio.testing.MockClock) -> None:
+    class Unmade(Player):
+        def __init__(self, key: str, stage: Any) -> None:
+            raise ValueError
+
+    records = MemoryCrashRecords()
+    policy = RestartPolicy(intensity=2)
+    async with a_stage(player=Unmade, crash_records=records, restart=policy) as stage:
+        with pytest.raises(Unavailable):
+            await stage.ref().ask("never")
+        assert stage.count("crashes") == len(records.records) == 3
+        assert {record.state for record in records.records} == {None}
 
 
 async def test_a_start_that_crashes_is_tried_again(autojump_clock: trio.testing.MockClock) -> None:

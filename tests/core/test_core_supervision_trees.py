@@ -44,11 +44,13 @@ def _little_collection() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_little_collection")
-def test_random_trees_under_random_crashes_do_what_the_model_does() -> None:
+def test_random_trees_under_random_crashes_do_what_the_model_does(
+    record_property: Callable[[str, object], None],
+) -> None:
     seen: Counter[str] = Counter()
     for first in range(0, TREES, AT_ONCE):
         seen.update(play_all(range(first, first + AT_ONCE)))
-    print(dict(seen))
+    record_property("counted", dict(seen))
     assert seen["ends"] == TREES * CRASHES
     assert min(seen[word] for word in "+-!e") > TREES
 

@@ -40,6 +40,7 @@ async def test_a_child_starts_only_after_the_one_before_has_started(
 
     specs = [ChildSpec(name="slow", run=slow), ChildSpec(name="next", run=next_one)]
     supervisor = Supervisor("top", specs, chance=random.Random(1))
+    assert supervisor.statistics()["running"] == 0
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.run)
         seen.append("all are ready")
@@ -191,16 +192,20 @@ async def test_a_first_start_that_hangs_can_be_cancelled(autojump_clock: MockClo
     stage = Stage()
     stage.child("a")
     stage.specs.append(ChildSpec(name="b", run=hang))
-    await run_for(stage.supervisor(), 3)
+    supervisor = stage.supervisor()
+    await run_for(supervisor, 3)
     assert stage.seen == ["a starts", "a ends"]
+    assert supervisor.statistics()["crashes"] == 0
 
 
 async def test_a_restart_that_fails_counts_as_another_restart(autojump_clock: MockClock) -> None:
     stage = Stage()
     stage.child("a", first(ValueError(), NoStart()))
+    supervisor = stage.supervisor()
     with pytest.raises(EscalatedError):
-        await stage.supervisor().run()
+        await supervisor.run()
     assert stage.seen == ["a starts", "a ends", "a fails", "a fails"]
+    assert supervisor.statistics()["crashes"] == 3
 
 
 async def test_even_a_transient_child_is_tried_again_until_its_restart_succeeds(
@@ -220,9 +225,11 @@ async def test_a_child_that_does_not_stop_holds_the_others_up_only_for_its_time(
     stage.child("a")
     stage.child("b", farewell=60, shutdown_after=2)
     began = trio.current_time()
-    await run_for(stage.supervisor(), 10)
+    with structlog.testing.capture_logs() as logs:
+        await run_for(stage.supervisor(), 10)
     assert stage.seen == [*starts("ab"), *ends("ab")]
     assert trio.current_time() - began == pytest.approx(70)
+    assert [(entry["event"], entry["child"]) for entry in logs] == [("child does not stop", "b")]
 
 
 async def test_a_stop_during_the_backoff_does_not_wait_for_it(autojump_clock: MockClock) -> None:

@@ -1,8 +1,11 @@
 """Timers: one heap, in order, cheap to cancel."""
 
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
+from core_stage import Player, a_stage, wait_for
 
 from core.errors import Overloaded
 from core.timers import Timers
@@ -50,10 +53,32 @@ async def test_cancelled_alarms_do_not_pile_up(autojump_clock: trio.testing.Mock
 
 async def test_alarms_are_bounded(autojump_clock: trio.testing.MockClock) -> None:
     timers = Timers(limit=2)
-    timers.call_at(1, lambda: None)
-    timers.call_at(1, lambda: None)
+    for _ in range(2):
+        timers.require()
+        alarm = timers.call_at(1, lambda: None)
     with pytest.raises(Overloaded):
-        timers.call_at(1, lambda: None)
+        timers.require()
+    alarm.cancel()
+    timers.require()
+
+
+async def test_where_no_timer_can_be_armed_the_actor_is_told_and_others_become_idle_as_ever(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def arm(player: Player, envelope: Any) -> None:
+        player.context.after(1_000, "ring")
+
+    async with a_stage(idle_after=300) as stage:
+        stage.system._timers._limit = 1
+        stage.ref("a").tell_nowait(arm)
+        stage.ref("a").tell_nowait(wait_for(1))
+        with pytest.raises(Overloaded):
+            await stage.ref("b").ask(arm)
+        await trio.sleep(299)
+        assert stage.count("active") == stage.count("idle") == 2
+        await trio.sleep(2)
+        assert stage.words("b") == ["started", "stopping", "stopped"]
+        assert stage.count("crashes") == 0
 
 
 async def test_many_at_once_let_others_run(autojump_clock: trio.testing.MockClock) -> None:

@@ -301,6 +301,15 @@ async def test_a_user_has_a_bound_of_connections_and_so_has_an_address() -> None
     assert admission.statistics() == {"sockets": 3, "addresses": 2, "users": 1, "refused": 3}
 
 
+def test_all_addresses_of_one_ipv6_customer_have_one_bound() -> None:
+    admission = Admission(Bounds(per_address=2))
+    addresses = ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:1::3", "2001:db8:0:2::1")
+    assert [admission.enter_address(one) for one in addresses] == [True, True, False, True]
+    admission.leave_address("2001:db8:0:1::1")
+    assert admission.enter_address("2001:db8:0:1::3")
+    assert admission.statistics()["addresses"] == 2
+
+
 def test_loopback_has_many_names() -> None:
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "")))
     assert not any(map(is_loopback, ("10.0.0.1", "::ffff:10.0.0.1", "fe80::1%eth0")))

@@ -7,12 +7,13 @@ import trio
 from http_fakes import PASSWORD, FakeIdempotencyKeys, World
 from trio.testing import MockClock
 
+from core.callers import address_key
 from core.errors import Rejected, Unavailable
 from core.identity import Principal, Role
 from core.ports.repositories import StoredAnswer
 from gateways.http.gate import PART
 from gateways.http.idempotency import answer_once, fingerprint
-from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR, address_key
+from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR
 from gateways.http.routes import Reply
 
 ME = "/api/v1/users/me"

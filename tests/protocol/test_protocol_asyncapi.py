@@ -12,10 +12,14 @@ import pytest
 import write_asyncapi
 from asyncapi_document import document, is_offered
 from asyncapi_golden import ANSWERING, CLIENT, GOLDEN, SERVER
+from asyncapi_page import SHOWN
 from asyncapi_reader import Contract, Json, closed_contract, contract
+from asyncapi_schemas import closure
 from jsonschema import Draft7Validator
 
 from protocol import wire
+from protocol.cards import Card
+from protocol.plan_items import FIELDS_OF
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -29,6 +33,13 @@ golden = pytest.mark.parametrize(("message", "channel", "payload"), GOLDEN)
 
 def test_the_document_and_the_page_are_what_structs_and_vectors_say() -> None:
     assert write_asyncapi.stale() == [], "python tools/write_asyncapi.py"
+
+
+def test_the_page_shows_what_each_kind_of_card_and_of_item_holds() -> None:
+    shown = {kind for kinds in SHOWN.values() for kind in kinds}
+    kinds = {*Card.__subclasses__(), *FIELDS_OF.values()}
+    assert closure((Card, *kinds)) <= shown
+    assert len(kinds) == 4 + 7
 
 
 def test_a_stale_document_fails_the_check(

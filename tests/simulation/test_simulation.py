@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -39,10 +39,12 @@ def quiet() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("part", range(PARTS), ids="part {}".format)
-def test_every_seed_keeps_the_promises(part: int) -> None:
+def test_every_seed_keeps_the_promises(
+    part: int, record_property: Callable[[str, object], None]
+) -> None:
     seeds = range(part * SEEDS // PARTS, (part + 1) * SEEDS // PARTS)
     totals = play_all(seeds)
-    print(dict(totals))
+    record_property("counted", dict(totals))
     happened = ("messages", "received", "crashes", "restarts", "parts_restarted", "passivations")
     faults = ("cut", "silence", "kill", "leave", "depose", "outage", "coup", "late", "lost_after")
     assert totals["failed"] == 0

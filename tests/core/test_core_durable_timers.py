@@ -205,6 +205,7 @@ async def test_thousands_that_are_due_at_once_are_delivered_a_bounded_number_at_
         await trio.sleep(3_660)
         assert len({(each.key, each.name) for each in world.woken}) == len(world.woken) == 1_280
         assert max(in_flight) == MAX_IN_FLIGHT
+        assert not node.service._lines
         assert world.rows() == node.figure("armed") == node.figure("due") == 0
 
 
@@ -388,8 +389,10 @@ async def test_a_claim_whose_reply_was_lost_runs_out_and_the_timer_fires(
 async def test_a_database_that_is_away_delays_and_loses_nothing(
     autojump_clock: MockClock, world: World
 ) -> None:
-    async with running(world, plan=lost("claim", Fault.LOST_BEFORE, 100)):
+    async with running(world, plan=lost("claim", Fault.LOST_BEFORE, 100)) as node:
         await MemoryDurableTimers(world.table).apply(world.timer())
+        await trio.sleep(60)
+        assert node.figure("source_failed") <= 15
         await trio.sleep(100 * POLL_EVERY + 10)
         assert world.names() == ["poll"]
 

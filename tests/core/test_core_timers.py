@@ -1,5 +1,6 @@
 """Timers: one heap, in order, cheap to cancel."""
 
+import random
 from typing import Any
 
 import pytest
@@ -49,6 +50,27 @@ async def test_cancelled_alarms_do_not_pile_up(autojump_clock: trio.testing.Mock
     for _ in range(10_000):
         timers.call_at(1e9, lambda: None).cancel()
     assert len(timers._heap) < 200
+
+
+async def test_of_many_set_and_cancelled_at_random_the_others_ring_in_order_and_are_counted(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    chance, timers, rung = random.Random(1), Timers(), list[float]()
+    alarms = [
+        timers.call_at(at, lambda at=at: rung.append(at))  # type: ignore[misc]
+        for at in (chance.uniform(1, 100) for _ in range(1_000))
+    ]
+    kept = chance.sample(alarms, 300)
+    for alarm in alarms:
+        if alarm not in kept:
+            alarm.cancel()
+            assert timers.statistics()["armed"] == sum(each.is_armed for each in alarms)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(timers.run)
+        await trio.sleep(200)
+        nursery.cancel_scope.cancel()
+    assert rung == sorted(alarm.at for alarm in kept)
+    assert timers.statistics() == {"armed": 0, "rung": 300}
 
 
 async def test_alarms_are_bounded(autojump_clock: trio.testing.MockClock) -> None:

@@ -94,6 +94,7 @@ async def test_where_no_timer_can_be_armed_the_actor_is_told_and_others_become_i
         stage.system._timers._limit = 1
         stage.ref("a").tell_nowait(arm)
         stage.ref("a").tell_nowait(wait_for(1))
+        await trio.testing.wait_all_tasks_blocked()
         with pytest.raises(Overloaded):
             await stage.ref("b").ask(arm)
         await trio.sleep(299)

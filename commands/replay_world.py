@@ -130,7 +130,7 @@ class ReplayWorld:
             "tenant_id": tenant_id,
             "rooms": self.rooms,
             "users": self.users,
-            "personas": MemoryPersonas(StoredPersonas()),
+            "personas": MemoryPersonas(StoredPersonas(), clock),
             "fanout": self.fanout,
             "clock": clock,
             "ids": ids,

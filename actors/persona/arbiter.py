@@ -49,7 +49,7 @@ class Call:
     persona, by its reading; None: it was not read, and only names count. `called`: the persona whose name
     begins or ends it without an @. `talking`: the persona that
     the asker is in talk with, `asking`: the one whose question is open. `active`: the asker's own
-    choice."""
+    choice; `is_switched`: made since anybody talked with them."""
 
     asker_id: str
     named: tuple[str, ...] = ()
@@ -59,6 +59,7 @@ class Call:
     talking: str | None = None
     asking: str | None = None
     active: str | None = None
+    is_switched: bool = False
     slots: Slots | None = None
     hints: Hints | None = None
 
@@ -97,7 +98,8 @@ def may_be_meant(floor: Floor, call: Call) -> bool:
 def chosen(floor: Floor, call: Call) -> str | None:
     """Who answers. By name or reply, whatever the rule of the room; else, for what is meant for a
     persona: who is called; by `roundRobin` the one whose question is open, then the next after the last; by
-    `auto` the one that the asker talks with, the asker's own choice, then the one whose style fits best."""
+    `auto` the one that the asker talks with, the asker's own choice (first, where it is newer), then the one whose
+    style fits best."""
     speaker = named(floor, call)
     if speaker is not None:
         return speaker
@@ -109,7 +111,8 @@ def chosen(floor: Floor, call: Call) -> str | None:
         return call.called
     if floor.speaking == "roundRobin":
         return call.asking if call.asking in ids else _next(floor, ids)
-    for preferred in (call.asking, call.talking, call.active):
+    talk = (call.asking, call.talking)
+    for preferred in (call.active, *talk) if call.is_switched else (*talk, call.active):
         if preferred in ids:
             return preferred
     return max(speakers, key=lambda seat: (_fit(seat, call), seat.owner_id == call.asker_id)).id
@@ -118,8 +121,7 @@ def chosen(floor: Floor, call: Call) -> str | None:
 def depends_on_choice(floor: Floor, call: Call) -> bool:
     """Whether `chosen` would look at `call.active`."""
     ids = {seat.id for seat in floor.speakers()}
-    preferred = {call.called, call.asking, call.talking}
-    is_settled = named(floor, call) is not None or bool(preferred & ids)
+    is_settled = named(floor, call) is not None or call.called in ids
     return floor.speaking == "auto" and len(ids) > 1 and not is_settled
 
 

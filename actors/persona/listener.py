@@ -18,6 +18,7 @@ from actors.persona.learner import Known, Learner
 from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
 from core.errors import Rejected
+from core.ports.personas import Choice
 from core.ports.repositories import User
 from protocol.persona import Prompt
 from protocol.understanding import Language, Setting, Understanding
@@ -82,9 +83,9 @@ class Listener:
         )
         is_meant = named(floor, call) is not None or floor.people <= {read.asker_id}
         if read.fixed is not None and (is_meant or _is_for_whom_he_talks_with(read)):
-            return replace(read, call=replace(read.call, active=await self._active(read)))
+            return replace(read, call=self._choosing(read.call, await self._choice(read)))
         asker = await self._sitting.user(read.asker_id)
-        reading, loaded, active = await self._understood(read, asker, is_meant=is_meant)
+        reading, loaded, choice = await self._understood(read, asker, is_meant=is_meant)
         if reading is None:
             self._sitting.counts["dropped_unread"] += 1
             return None
@@ -96,13 +97,12 @@ class Listener:
             addressed=reading.addressed,
             slots=reading.slots,
             hints=read.hints,
-            active=active,
         )
-        return replace(read, call=call, reading=reading, loaded=loaded)
+        return replace(read, call=self._choosing(call, choice), reading=reading, loaded=loaded)
 
     async def _understood(
         self, read: Read, asker: User | None, *, is_meant: bool
-    ) -> tuple[Understanding | None, Loaded | None, str | None]:
+    ) -> tuple[Understanding | None, Loaded | None, Choice | None]:
         """The reading, and beside it what the answer will need of the database: the memories of whoever
         is likely to give it, and the asker's own choice. Raises `Rejected`."""
         floor, call = read.floor, read.call
@@ -128,15 +128,15 @@ class Listener:
                     return await self._loaded(likely, asker, read.asker_id)
             return None
 
-        async def active() -> str | None:
-            return await self._active(read)
+        async def choice() -> Choice | None:
+            return await self._choice(read)
 
         async with trio.open_nursery() as nursery:
-            for name, asked in (("reading", reading), ("loaded", loaded), ("active", active)):
+            for name, asked in (("reading", reading), ("loaded", loaded), ("choice", choice)):
                 nursery.start_soon(ask, name, asked)
         if "refusal" in found:
             raise found["refusal"]
-        return found["reading"], found["loaded"], found["active"]
+        return found["reading"], found["loaded"], found["choice"]
 
     def _note_mood(self, read: Read, asker: User | None) -> None:
         """For how content the room is: of whoever said in their profile that they may be counted."""
@@ -148,13 +148,20 @@ class Listener:
             self._sitting.room_id, read.message_id, read.asker_id, text, agrees=agrees
         )
 
-    async def _active(self, read: Read) -> str | None:
+    async def _choice(self, read: Read) -> Choice | None:
         """The asker's own choice, where it may decide."""
         if not depends_on_choice(read.floor, read.call):
             return None
         return await self._ports.personas.active(
             self._ports.tenant_id, read.asker_id, self._sitting.room_id
         )
+
+    def _choosing(self, call: Call, choice: Choice | None) -> Call:
+        if choice is None:
+            return call
+        talks = self._sitting.minds.of_asker(call.asker_id)
+        is_switched = all(choice.at > dialogue.spoke_at for _, dialogue in talks)
+        return replace(call, active=choice.persona_id, is_switched=is_switched)
 
     async def known(self, read: Read, persona_id: str, asker: User | None) -> Known:
         """What may be used of the asker now, and is used at once. Raises `Unavailable`."""

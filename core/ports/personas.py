@@ -34,6 +34,14 @@ class PersonaPatch:
     card: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A user's active persona. `at`: when it was chosen, ms since the epoch."""
+
+    persona_id: str
+    at: int
+
+
 class Personas(Protocol):
     """At most `MAX_PERSONAS` of one owner, however many are created at the same moment."""
 
@@ -63,7 +71,7 @@ class Personas(Protocol):
         """The user's active persona, in one room or (None) everywhere else. Of a user's choices for
         single rooms the newest 1,000 are kept. Raises `Rejected("not_found")` without a persona."""
 
-    async def active(self, tenant_id: int, user_id: str, room_id: str) -> str | None:
+    async def active(self, tenant_id: int, user_id: str, room_id: str) -> Choice | None:
         """That of this room, else the one of everywhere; None: none was chosen."""
 
 

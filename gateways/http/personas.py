@@ -217,7 +217,8 @@ def new_id(call: Call, how: str) -> str:
 async def _active(call: Call) -> str | None:
     """That of no room in particular."""
     who = call.of()
-    return await call.ports.personas.active(who.tenant_id, who.user_id, "")
+    choice = await call.ports.personas.active(who.tenant_id, who.user_id, "")
+    return None if choice is None else choice.persona_id
 
 
 async def _tell(call: Call, persona_id: str, rooms: Sequence[str], *, active: bool) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from core.ports.personas import NewPersona, PersonaPatch
+from core.ports.clock import Clock
+from core.ports.personas import Choice, NewPersona, PersonaPatch
 from protocol.persona import MAX_PERSONAS, Persona
 from storage.memory.stored_personas import StoredPersonas
 from storage.personas import MAX_CHOICES, too_many, unknown
@@ -17,9 +18,13 @@ class MemoryPersonas:
     """Personas in dictionaries. Borrows: `stored`; `rooms_of` tells in which rooms one sits."""
 
     def __init__(
-        self, stored: StoredPersonas, *, rooms_of: RoomsOf = lambda tenant_id, persona_id: ()
+        self,
+        stored: StoredPersonas,
+        clock: Clock,
+        *,
+        rooms_of: RoomsOf = lambda tenant_id, persona_id: (),
     ) -> None:
-        self._stored, self._rooms_of = stored, rooms_of
+        self._stored, self._clock, self._rooms_of = stored, clock, rooms_of
 
     async def create(self, tenant_id: int, new: NewPersona) -> Persona:
         known = self._stored.personas.get((tenant_id, new.id))
@@ -76,12 +81,12 @@ class MemoryPersonas:
             raise unknown()
         choices, key = self._stored.choices, (tenant_id, user_id, room_id)
         choices.pop(key, None)
-        choices[key] = persona_id
+        choices[key] = Choice(persona_id, self._clock.now_ms())
         own = [(t, u, room) for t, u, room in choices if (t, u) == key[:2] and room is not None]
         for old in own[: max(0, len(own) - MAX_CHOICES)]:
             del choices[old]
 
-    async def active(self, tenant_id: int, user_id: str, room_id: str) -> str | None:
+    async def active(self, tenant_id: int, user_id: str, room_id: str) -> Choice | None:
         choices = self._stored.choices
         here = choices.get((tenant_id, user_id, room_id))
         return here or choices.get((tenant_id, user_id, None))

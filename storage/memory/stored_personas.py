@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.ports.personas import Feedback, MemoryItem
+from core.ports.personas import Choice, Feedback, MemoryItem
 from protocol.persona import Persona
 
 Owned = tuple[int, str]
@@ -15,7 +15,7 @@ class StoredPersonas:
     """Tables in memory, shared by the ports over them. Keys begin with the tenant."""
 
     personas: dict[Owned, Persona] = field(default_factory=dict)
-    choices: dict[tuple[int, str, str | None], str] = field(default_factory=dict)
+    choices: dict[tuple[int, str, str | None], Choice] = field(default_factory=dict)
     feedbacks: dict[tuple[int, str, str, str, str | None], Feedback] = field(default_factory=dict)
     tastes: dict[tuple[int, str, str], dict[str, Any]] = field(default_factory=dict)
     memories: dict[Owned, MemoryItem] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class StoredPersonas:
         self.choices = {
             key: chosen
             for key, chosen in self.choices.items()
-            if (key[0], chosen) != (tenant_id, persona_id)
+            if (key[0], chosen.persona_id) != (tenant_id, persona_id)
         }
         self.feedbacks = {
             key: feedback

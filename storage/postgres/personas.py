@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from core.errors import Unavailable
 from core.ports.clock import Clock
-from core.ports.personas import NewPersona, PersonaPatch
+from core.ports.personas import Choice, NewPersona, PersonaPatch
 from protocol.persona import MAX_PERSONAS, Persona
 from storage.personas import MAX_CHOICES, too_many, unknown
 from storage.postgres.identifiers import is_uuid
@@ -68,7 +68,7 @@ DELETE FROM persona_choice WHERE tenant_id = $1 AND user_id = $2 AND room_id IN 
      ORDER BY chosen_at DESC, room_id DESC OFFSET $4)"""
 
 _ACTIVE: Final = """
-SELECT persona_id FROM persona_choice
+SELECT persona_id, chosen_at FROM persona_choice
  WHERE tenant_id = $1 AND user_id = $2 AND room_id = ANY($3::uuid[])
  ORDER BY room_id DESC LIMIT 1"""
 
@@ -122,7 +122,7 @@ class PostgresPersonas:
         except asyncpg.ForeignKeyViolationError:
             raise unknown() from None
 
-    async def active(self, tenant_id: int, user_id: str, room_id: str) -> str | None:
+    async def active(self, tenant_id: int, user_id: str, room_id: str) -> Choice | None:
         if not is_uuid(user_id):
             return None
         rooms = [EVERYWHERE, room_id] if is_uuid(room_id) else [EVERYWHERE]
@@ -185,9 +185,9 @@ async def _switch(connection: Connection, choice: Sequence[Any]) -> None:
 
 async def _active(
     connection: Connection, tenant_id: int, user_id: str, rooms: Sequence[str]
-) -> str | None:
-    chosen: str | None = await connection.fetchval(_ACTIVE, tenant_id, user_id, rooms)
-    return chosen
+) -> Choice | None:
+    row = await connection.fetchrow(_ACTIVE, tenant_id, user_id, rooms)
+    return None if row is None else Choice(row["persona_id"], row["chosen_at"])
 
 
 def _encoded(card: dict[str, Any] | None) -> bytes | None:

@@ -222,7 +222,9 @@ class World:
         self.log = MemoryMessageLog(self.shards, self.clock, stored=self.stored, plan=self.plan)
         self.users = MemoryUsers()
         self.rooms = MemoryRooms(self.stored, self.users)
-        self.personas = MemoryPersonas(StoredPersonas(), rooms_of=self.stored.rooms_with)
+        self.personas = MemoryPersonas(
+            StoredPersonas(), self.clock, rooms_of=self.stored.rooms_with
+        )
         self.runs = MemoryRuns(self.clock)
         self.inboxes = MemoryInboxes()
         self.fanout = FakeFanout()

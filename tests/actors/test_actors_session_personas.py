@@ -171,8 +171,11 @@ async def test_ones_own_persona_becomes_active_here_or_everywhere(
         await office.perform(ada, switches(12))
         await office.perform(ada, switches(11, ROOM_ID))
         personas = office.world.personas
-        assert await personas.active(TENANT, user_id(1), ROOM_ID) == MONA
-        assert await personas.active(TENANT, user_id(1), "elsewhere") == persona_id(12)
+        here = await personas.active(TENANT, user_id(1), ROOM_ID)
+        elsewhere = await personas.active(TENANT, user_id(1), "elsewhere")
+        assert here is not None
+        assert elsewhere is not None
+        assert (here.persona_id, elsewhere.persona_id) == (MONA, persona_id(12))
         assert await office.refused(ben, switches(11)) == ("not_found", ["personaId"])
         assert await office.refused(ben, switches(99)) == ("not_found", ["personaId"])
         assert (await office.refused(ada, switches(11, "nowhere")))[0] == "not_found"

@@ -119,7 +119,7 @@ def _memory(clock: ManualClock, ids: ProcessIds) -> World:
         return
 
     return World(
-        personas=MemoryPersonas(stored, rooms_of=log.rooms_with),
+        personas=MemoryPersonas(stored, clock, rooms_of=log.rooms_with),
         runs=MemoryRuns(clock),
         feedbacks=MemoryFeedbacks(stored, clock),
         memories=MemoryMemories(stored, clock),

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from persona_worlds import OTHER_TENANT, TENANT, World, execute, plan_of, world_on
 
 from core.errors import Rejected
-from core.ports.personas import PersonaPatch
+from core.ports.personas import Choice, PersonaPatch
 from protocol.persona import MAX_PERSONAS
 from storage import personas as bounds
 from storage.postgres.personas import _OF_OWNER, _ROOMS
@@ -197,6 +197,11 @@ async def test_removing_tells_in_which_rooms_it_sits(world: World) -> None:
     assert list(await world.personas.remove(TENANT, made.id)) == rooms
 
 
+async def chosen(world: World, user: str, room: str) -> str | None:
+    choice = await world.personas.active(TENANT, user, room)
+    return None if choice is None else choice.persona_id
+
+
 async def test_the_active_persona_is_that_of_the_room_else_that_of_everywhere(
     world: World,
 ) -> None:
@@ -205,15 +210,20 @@ async def test_the_active_persona_is_that_of_the_room_else_that_of_everywhere(
     personas = world.personas
     assert await personas.active(TENANT, user, room) is None
     await personas.switch(TENANT, user, first.id, room)
-    assert await personas.active(TENANT, user, room) == first.id
+    assert await chosen(world, user, room) == first.id
     assert await personas.active(TENANT, user, other_room) is None
     await personas.switch(TENANT, user, second.id, None)
-    assert await personas.active(TENANT, user, room) == first.id
-    assert await personas.active(TENANT, user, other_room) == second.id
-    assert await personas.active(TENANT, user, "") == second.id
+    assert await chosen(world, user, room) == first.id
+    assert await chosen(world, user, other_room) == second.id
+    assert await chosen(world, user, "") == second.id
     await personas.switch(TENANT, user, third.id, room)
     await personas.switch(TENANT, user, third.id, room)
-    assert await personas.active(TENANT, user, room) == third.id
+    assert await chosen(world, user, room) == third.id
+    at = world.clock.now_ms()
+    world.clock.advance(60)
+    assert await personas.active(TENANT, user, room) == Choice(third.id, at)
+    await personas.switch(TENANT, user, third.id, room)
+    assert await personas.active(TENANT, user, room) == Choice(third.id, at + 60_000)
     assert await personas.active(TENANT, world.ids.uuid7(), room) is None
     assert await personas.active(OTHER_TENANT, user, room) is None
 
@@ -224,7 +234,7 @@ async def test_a_persona_that_is_gone_is_nobodys_active_one(world: World) -> Non
     await world.personas.switch(TENANT, user, gone.id, room)
     await world.personas.switch(TENANT, user, stays.id, None)
     await world.personas.remove(TENANT, gone.id)
-    assert await world.personas.active(TENANT, user, room) == stays.id
+    assert await chosen(world, user, room) == stays.id
     for tenant_id, persona_id, room_id in (
         (TENANT, gone.id, None),
         (OTHER_TENANT, stays.id, None),
@@ -246,7 +256,7 @@ async def test_of_choices_for_rooms_the_newest_are_kept(
     for room_id in rooms:
         world.clock.advance(1)
         await world.personas.switch(TENANT, user, here.id, room_id)
-    active = [await world.personas.active(TENANT, user, room_id) for room_id in rooms]
+    active = [await chosen(world, user, room_id) for room_id in rooms]
     assert active == [everywhere.id] * 2 + [here.id] * 3
     assert bounds.MAX_CHOICES == 1_000
 

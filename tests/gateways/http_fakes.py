@@ -420,7 +420,9 @@ class World:
         self.calendars = MemoryCalendars()
         self.seats: dict[str, list[str]] = {}
         stored = StoredPersonas()
-        self.personas = MemoryPersonas(stored, rooms_of=lambda _, one: self.seats.get(one, []))
+        self.personas = MemoryPersonas(
+            stored, FakeClock(), rooms_of=lambda _, one: self.seats.get(one, [])
+        )
         self.runs = MemoryRuns(FakeClock())
         self.memories = MemoryMemories(stored, FakeClock())
         self.feedbacks = MemoryFeedbacks(stored, FakeClock())

@@ -69,7 +69,9 @@ class Database:
         self.rooms = MemoryRooms(self.stored, self.users)
         self.runs = MemoryRuns(VirtualClock())
         self.stored_personas = StoredPersonas()
-        self.personas = MemoryPersonas(self.stored_personas, rooms_of=self.stored.rooms_with)
+        self.personas = MemoryPersonas(
+            self.stored_personas, VirtualClock(), rooms_of=self.stored.rooms_with
+        )
         self.inboxes = MemoryInboxes()
         self.sessions = MemorySessions(self.inboxes)
         self.outbox = MemoryOutbox(self.stored)

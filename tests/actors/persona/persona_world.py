@@ -287,7 +287,7 @@ class PersonaWorld:
         self.clock = VirtualClock()
         self.business = BusinessTime(self.clock)
         self.ids = ProcessIds(self.clock, random.Random(self.seed))
-        self.personas = MemoryPersonas(self.stored)
+        self.personas = MemoryPersonas(self.stored, self.clock)
         self.runs = MemoryRuns(self.clock)
         self.feedbacks = MemoryFeedbacks(self.stored, self.clock)
         self.memories = MemoryMemories(self.stored, self.clock)

@@ -457,6 +457,23 @@ async def test_of_several_one_answers_and_goes_on_with_the_talk(
         assert run.opened.persona_id == NOVA
 
 
+@pytest.mark.parametrize("room_id", [ROOM_ID, None])
+async def test_who_switches_in_the_middle_of_a_talk_is_answered_by_the_other(
+    room_id: str | None, autojump_clock: MockClock
+) -> None:
+    """Also where a question is open; a choice from before the talk gives way to it."""
+    seats = ((NOVA, "Nova", "explorer", ADA), (LUXA, "Luxa", "luxury", ADA))
+    async with PersonaWorld(seats=seats).running() as world:
+        run = await world.told("a suite in lisbon?", asks_for_hotels())
+        assert (run.opened.persona_id, world.acts()[-1]) == (LUXA, "ask")
+        await world.personas.switch(TENANT, user_id(ADA), NOVA, room_id)
+        run = await world.told("in lisbon", asks_for_hotels(slots=Slots(destination=LISBON)))
+        assert run.opened.persona_id == NOVA
+        await world.told("luxa, and you?", reading("refine"), mentions=(LUXA,))
+        run = await world.told("cheaper", reading("refine"))
+        assert run.opened.persona_id == LUXA
+
+
 async def test_another_persona_has_heard_what_was_said_while_it_sat_there(
     autojump_clock: MockClock,
 ) -> None:

@@ -172,6 +172,7 @@ CALLS = st.builds(
     talking=SOMEBODY,
     asking=SOMEBODY,
     active=SOMEBODY,
+    is_switched=st.booleans(),
     hints=st.none() | st.sampled_from([hints("luxury with kids"), hints("cheap food")]),
 )
 
@@ -207,7 +208,8 @@ def test_who_was_not_asked_for_a_choice_does_not_need_it(
     room: Floor, one: Call, active: str | None
 ) -> None:
     if not depends_on_choice(room, one):
-        assert chosen(room, one) == chosen(room, replace(one, active=active))
+        other = replace(one, active=active, is_switched=not one.is_switched)
+        assert chosen(room, one) == chosen(room, other)
 
 
 @pytest.mark.parametrize("seats", [(), (NOVA,)])

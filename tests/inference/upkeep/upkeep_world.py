@@ -56,7 +56,7 @@ class World:
         self.feedbacks = MemoryFeedbacks(self.stored, self.clock)
         self.runs = MemoryRuns(self.clock)
         self.users = MemoryUsers()
-        self.personas = MemoryPersonas(self.stored)
+        self.personas = MemoryPersonas(self.stored, self.clock)
         self.ranker = TowerRanker(self.tower)
         self.gathering = Gathering(self.feedbacks, self.runs, self.users, tenant_id=TENANT)
         self.keeper = ModelKeeper(self.models, self.exchange, tenant_id=TENANT)

@@ -4,6 +4,7 @@ import time
 
 import msgpack
 import trio
+from http_client import figures
 from raw_client import Frame, Person, RawClient, Stage, call, hello, login, register, renewed, uuid7
 from raw_socket import raw_socket, ws_frame
 
@@ -215,6 +216,7 @@ async def test_a_client_that_does_not_read_is_closed_with_4002_and_resumes(
             await slow.send(ws_frame(0x82, msgpack.packb(frame)))
         while msgpack.unpackb((await slow.frame())[1]).get("ref") != 1:
             pass
+        before = figures(stage.http)["clients_slow"]
         for _ in range(14):
             for _ in range(100):
                 await ada.tell(
@@ -222,6 +224,8 @@ async def test_a_client_that_does_not_read_is_closed_with_4002_and_resumes(
                 )
             head = (await ada.say(room, "and on"))["seq"]
             await bob.event("chat.message", seq=head)
+            if figures(stage.http)["clients_slow"] != before:
+                break  # it has five seconds now to read on to its end
         assert await slow.close_code() == 4002
     assert bob.durable(room) == list(range(3, head + 1))
 

@@ -9,7 +9,7 @@ from core.identity import Principal
 from core.ports.inference import Circumstances, Taste
 from gateways.http.ports import HttpPorts
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
-from gateways.http.wishes import has_all, liked_in, stated_in, tags_wished
+from gateways.http.wishes import has_all, liked_in, stated_in, tags_wished, words_of
 from protocol.cards import PlaceCard, place_card
 from protocol.travel import GeoPoint, Place
 
@@ -84,9 +84,14 @@ async def _candidates(ports: HttpPorts, asked: str, language: str) -> Sequence[P
     if asked and not wished and not liked_in(asked):
         found = await ports.catalogue.search(asked, language=language, limit=MAX_SHOWN)
         named = [place for place in found if place.kind in _KINDS]
-        return named or await _alike(ports, asked)
+        just_so = [place for place in named if _is_called(place, asked)]
+        return just_so or named or await _alike(ports, asked)
     everywhere = await ports.catalogue.destinations(limit=MOST_CONSIDERED)
     return [place for place in everywhere if has_all(place, wished)]
+
+
+def _is_called(place: Place, asked: str) -> bool:
+    return words_of(asked) in [words_of(name) for name in place.names.values()]
 
 
 async def _alike(ports: HttpPorts, asked: str) -> list[Place]:

@@ -74,6 +74,15 @@ async def test_a_recommendation_has_a_score_a_reason_and_a_card() -> None:
     assert first["card"]["title"] == first["name"] == "Benidorm"
 
 
+async def test_a_place_of_that_very_name_is_meant_and_no_other_that_has_it_too() -> None:
+    towns = (a_place("romeo", "coast"), a_place("san romeo", "coast"), a_place("évora", "coast"))
+    world = World(catalogue=MemoryCatalogue(Entry(place=place) for place in towns))
+    assert ids(await recommended(world, q="Romeo")) == ["romeo"]
+    assert ids(await recommended(world, q="romeoburg")) == ["romeo"]
+    assert set(ids(await recommended(world, q="rome"))) == {"romeo", "san romeo"}
+    assert ids(await recommended(world, q="evora")) == ["évora"]
+
+
 async def test_without_a_word_all_destinations_may_be_meant() -> None:
     assert set(ids(await recommended(a_world()))) == {"aveiro", "benidorm", "chamonix", "davos"}
 

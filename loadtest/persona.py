@@ -1,4 +1,4 @@
-"""The scenario `persona`: people ask personas while others talk; does either suffer?"""
+"""The scenario `persona`: people ask personas while others talk, and neither may suffer."""
 
 from __future__ import annotations
 
@@ -62,11 +62,18 @@ GROWTH = Objective(
     text="chat's p99 grew by {:.1f} ms",
     help="milliseconds by which chat's p99 may grow: median of three pairs of rounds (10)",
 )
+NOT_GENERATED = Objective(
+    option="--not-generated",
+    key="not_generated",
+    most=0.05,
+    text="{:.1%} of the answers were not in the chat model's words",
+    help="share of the answers that lower rungs may word (0.05)",
+)
 
 
 class Persona(Scenario):
     name = "persona"
-    summary = "people ask personas while others talk; does either suffer?"
+    summary = "people ask personas while others talk, and neither may suffer"
     about = """
 Two kinds of people at once. Users talk in rooms without personas. Beside them accounts of their own, each
 in a room with a persona of its own, ask REPLIES_PER_SECOND things of the kind people ask (the development
@@ -76,7 +83,7 @@ too are sent at times fixed before: the first token counts from the intended sen
 the run that answers. A server of its own has its suppliers played by the sandbox, on the same processors.
 """
     load = Load(users=60, rooms=3, rate=600.0, seconds=60.0, more={"replies_per_second": 10.0})
-    objectives = (FIRST_TOKEN_P99, UNANSWERED, GROWTH, *COMMON)
+    objectives = (FIRST_TOKEN_P99, UNANSWERED, NOT_GENERATED, GROWTH, *COMMON)
     rounds = tuple(f"{name} {pair}" for pair in range(1, PAIRS + 1) for name in ("peace", "load"))
     server_settings: ClassVar[Mapping[str, str]] = {
         "CARAVAN_AMADEUS_MODE": "sandbox",
@@ -181,6 +188,9 @@ the run that answers. A server of its own has its suppliers played by the sandbo
             "chat_p99_ms": median(chats),
             "chat_growth_ms": round(median(growths), 3),
             "chat_growths_ms": [round(growth, 3) for growth in growths],
+            "not_generated": round(
+                1 - _sum(loads, "generated") / max(1, _sum(loads, "replies")), 4
+            ),
             "first_token_max_ms": first.percentile_ms(100),
             "first_token_curve": first.curve(),
             "cards_p50_ms": cards.percentile_ms(50),

@@ -33,7 +33,7 @@ GROWTH = Objective(
 
 class Slow(Scenario):
     name = "slow"
-    summary = "a fifth of the clients read slowly or not at all; do the others suffer?"
+    summary = "a fifth of the clients read slowly or not at all, and the others may not suffer"
     about = """
 Two rounds on the same connections: peace, in which everybody reads, then every fifth user is slow:
 by turns stuck (does not read at all) and sipping (4 KiB every 0.25 s). Latency, loss and rate of the

@@ -31,7 +31,7 @@ class PersonaFaults:
     dropped_every: int = 0
     twice_every: int = 0
     ends: str = "done"
-    tier: str = "template"
+    tier: str = "generated"
     suppliers_begin: float = 0.0
     slows_chat_by: float = 0.0
 

@@ -52,7 +52,7 @@ class Session(Actor[Any]):
     async def handle(self, envelope: Envelope[Any]) -> None:
         welcome = Welcome(
             session_id=self._session_id,
-            user=Self(id=WHO, handle="ada", name="Ada", role="user", locale="en"),
+            user=Self(id=WHO, handle="ada", name="Ada", role="user", locale="en", created_at=0),
             server_time=0,
             heartbeat_ms=25_000,
             limits=DEFAULT_LIMITS,

@@ -56,7 +56,8 @@ PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
 class Principal:
     """Whoever a command acts for: one login of one user of one tenant.
 
-    `expires_at` is the access token's end (ms since the epoch, wall clock).
+    `expires_at` is the access token's end (ms since the epoch, wall clock), `created_at` the user's
+    beginning, which only a welcome tells: 0 where it was not read.
     """
 
     tenant_id: int
@@ -67,6 +68,7 @@ class Principal:
     handle: str
     locale: str
     expires_at: int
+    created_at: int = 0
 
 
 def authorize(principal: Principal, permission: Permission) -> None:

@@ -15,13 +15,13 @@ from protocol.booking import NameTraveller
 from protocol.consultation import SignalConsultation
 from protocol.dissection import nests_deeper, pairs
 from protocol.errors import ErrorCode
-from protocol.frames import RoomCommand
 from protocol.free_form import fault_in_values
 from protocol.ids import Id, Ref
 from protocol.limits import MAX_FREE_BYTES, MAX_NESTING
 from protocol.plan import ApplyPlan
 from protocol.text_rules import TOO_LONG, Fault, fault_in, normalised
-from protocol.wire import ClientFrame, DurableRoomEvent
+from protocol.wire import ClientFrame, DurableRoomEvent, InRoomOrder
+from protocol.wrong_values import reading
 
 UNKNOWN_TYPE: Final = "There is no command of this type."
 MISSING: Final = "A required field is missing."
@@ -54,28 +54,24 @@ class Malformed(Exception):
 class Refused(Exception):
     """The frame is a command that cannot be carried out (§1 rule ③); the connection lives on.
 
-    `text` is an English sentence and catalogue key with `{placeholders}` filled from `params`, and
-    so are the sentences of `fields`, (camelCase path, sentence) pairs: `attachments[0].url`.
+    `faults` are the wrong fields: each with an English sentence, which is a catalogue key, and what
+    fills its `{placeholders}`. The first is the refusal's own. `fields` are (camelCase path, sentence)
+    pairs: `attachments[0].url`.
     `room_id`: the room that the command names, so that it is answered in that room's order (§2).
     """
 
     def __init__(
-        self,
-        code: ErrorCode,
-        text: str,
-        *,
-        ref: int | None,
-        room_id: str | None = None,
-        fields: Sequence[tuple[str, str]] = (),
-        params: dict[str, object] | None = None,
+        self, faults: Sequence[Fault], *, ref: int | None, room_id: str | None = None
     ) -> None:
-        super().__init__(code, text)
-        self.room_id = room_id
-        self.code: ErrorCode = code
-        self.text = text
+        first = faults[0]
+        super().__init__(first.code, first.text)
+        self.faults = tuple(faults)
+        self.code: ErrorCode = first.code
+        self.text = first.text
+        self.params = dict(first.params or {})
+        self.fields = tuple((fault.field, fault.text) for fault in faults)
         self.ref = ref
-        self.fields = tuple(fields)
-        self.params = params or {}
+        self.room_id = room_id
 
 
 class _Split(NamedTuple):
@@ -105,7 +101,7 @@ def decode(data: bytes) -> ClientFrame:
     except ValueError:
         _explain(split or _split(data))
     if fault := fault or fault_in(frame):
-        _refuse([fault], ref, frame.room_id if isinstance(frame, RoomCommand) else None)
+        _refuse([fault], ref, frame.room_id if isinstance(frame, InRoomOrder) else None)
     return normalised(frame)
 
 
@@ -148,7 +144,7 @@ def _check_free_form(split: _Split) -> None:
     values = [value for key, value in split.pairs if key == name]
     _check_nesting(values)
     if sum(len(bytes(value)) for value in values) > MAX_FREE_BYTES:
-        fault = Fault(name.decode(), TOO_LONG, "too_large", MAX_FREE_BYTES)
+        fault = Fault(name.decode(), TOO_LONG, "too_large", {"limit": MAX_FREE_BYTES})
         _refuse([fault], _ref_of(split), _room_of(split))
 
 
@@ -183,7 +179,7 @@ def _ref_of(split: _Split) -> int | None:
 
 def _room_of(split: _Split) -> str | None:
     """The room that a refused command names, if it is one that names a room."""
-    if split.kind is None or not issubclass(split.kind, RoomCommand):
+    if split.kind is None or not issubclass(split.kind, InRoomOrder):
         return None
     with suppress(ValueError, RecursionError):
         return next((_ID.decode(value) for key, value in split.pairs if key == b"roomId"), None)
@@ -200,15 +196,18 @@ def _wrong_fields(kind: type, given: list[tuple[bytes, Raw]]) -> Iterator[Fault]
         try:
             known[key].decode(value)
         except ValueError as problem:
-            yield _fault_at(key.decode(), str(problem))
+            yield _fault_at(key.decode(), str(problem), known[key].type)
 
 
-def _fault_at(field: str, problem: str) -> Fault:
+def _fault_at(field: str, problem: str, kind: Any) -> Fault:
     """Read msgspec's "… - at `$[0].url`" or "Object missing required field `url` - at `$[0]`"."""
     where = _PLACE.search(problem)
     path = field + (where[1] if where else "")
     missing = _MISSING.match(problem)
-    return Fault(f"{path}.{missing[1]}", MISSING) if missing else Fault(path, WRONG)
+    if missing:
+        return Fault(f"{path}.{missing[1]}", MISSING)
+    text, params = reading(problem, kind) or (WRONG, {})
+    return Fault(path, text, params=params)
 
 
 @cache
@@ -226,12 +225,4 @@ def _decoders(kind: type) -> dict[bytes, Decoder[Any]]:
 
 
 def _refuse(faults: Sequence[Fault], ref: int | None, room_id: str | None = None) -> NoReturn:
-    first = faults[0]
-    raise Refused(
-        first.code,
-        first.text,
-        ref=ref,
-        room_id=room_id,
-        fields=[(fault.field, fault.text) for fault in faults],
-        params={} if first.limit is None else {"limit": first.limit},
-    )
+    raise Refused(faults, ref=ref, room_id=room_id)

@@ -22,8 +22,8 @@ Ref = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Seq = Annotated[int, Meta(ge=0, le=2**62)]
 """A place in a log. The first event has 1; 0 stands before it."""
 
-Millis = Annotated[int, Meta(ge=-(2**62), le=2**62)]
-"""Milliseconds since the Unix epoch, UTC."""
+Millis = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""Milliseconds since the Unix epoch, UTC: any int64, whose greatest is what clients call for ever."""
 
 Epoch = Annotated[str, Meta(max_length=64)]
 """One life of a room's log: opaque, compared for equality only. An unknown value is no error."""

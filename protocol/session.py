@@ -60,6 +60,7 @@ class Self(Value, frozen=True, kw_only=True):
     name: str
     role: str
     locale: str
+    created_at: int
 
 
 class RoomVerdict(Value, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 Sentences are keys of the message catalogue; `{limit}` is filled after translation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -34,7 +34,7 @@ class Fault(NamedTuple):
     field: str
     text: str
     code: ErrorCode = "bad_request"
-    limit: int | None = None
+    params: Mapping[str, object] | None = None
 
 
 def fault_in(frame: Struct) -> Fault | None:
@@ -85,7 +85,7 @@ def _blank(field: str, text: str) -> Fault | None:
 def _long(field: str, text: str, limit: int) -> Fault | None:
     # A character has at most four bytes, so that ordinary texts need not be encoded to be measured.
     if len(text) * 4 > limit and len(text.encode()) > limit:
-        return Fault(field, TOO_LONG, "too_large", limit)
+        return Fault(field, TOO_LONG, "too_large", {"limit": limit})
     return None
 
 

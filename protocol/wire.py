@@ -35,7 +35,7 @@ from protocol.consultation import (
     LeaveConsultation,
     SignalConsultation,
 )
-from protocol.frames import Command, ErrorFrame, Event, Ping, Pong
+from protocol.frames import Command, ErrorFrame, Event, Ping, Pong, RoomCommand
 from protocol.persona import (
     CancelRun,
     OpenCard,
@@ -103,6 +103,10 @@ BookingCommand = (
 PlanCommand = OpenPlan | ApplyPlan
 """What a room's trip board answers itself, after whatever was sent to that room before."""
 
+InRoomOrder = RoomCommand | SearchMessages | SwitchPersona
+"""What takes effect and is answered in the order of the room that it names (§2); the last two need not
+name one. A quote is not among them: it waits for suppliers, and no room for it."""
+
 UnbuiltCommand = JoinConsultation | SignalConsultation | LeaveConsultation
 """Known commands whose feature this server does not have yet: `unavailable, temporary:false`."""
 
@@ -141,6 +145,7 @@ __all__ = [
     "DurableRoomEvent",
     "ErrorFrame",
     "Event",
+    "InRoomOrder",
     "PlanCommand",
     "RoomLogCommand",
     "ServerEvent",

@@ -97,8 +97,13 @@ def bounds_of(field: Schema) -> list[str]:
 
 
 def _short(limit: Any) -> Any:
-    is_power = isinstance(limit, int) and abs(limit) > 2**32 and abs(limit).bit_count() == 1
-    return f"{'-' if limit < 0 else ''}2^{abs(limit).bit_length() - 1}" if is_power else limit
+    if not isinstance(limit, int) or abs(limit) <= 2**32:
+        return limit
+    less = 1 if (limit + 1).bit_count() == 1 else 0
+    size = abs(limit + less)
+    if size.bit_count() != 1:
+        return limit
+    return f"{'-' if limit < 0 else ''}2^{size.bit_length() - 1}{' - 1' if less else ''}"
 
 
 def examples_in_messages(kind: type) -> list[Any]:

@@ -29,7 +29,9 @@ class Judgements:
         """Sets a state, however often. Raises `Rejected`: `not_found` for what no persona wrote or
         showed here, and `Unavailable`."""
         run, shown = await self._run(rated.message_id)
-        one = None if rated.offer_id is None else _found(shown, rated.offer_id)
+        one = _found(shown, rated.offer_id)
+        if one is None and rated.offer_id is not None:
+            raise _unknown("offerId", "There is no such offer.")
         await self._store(user_id, run, one, "rating", value=rated.value, reason=rated.reason)
         if one is not None:
             await self._heed(user_id, run, shown, one, rated)
@@ -37,7 +39,10 @@ class Judgements:
     async def opened(self, user_id: str, opened: Opened) -> None:
         """Somebody looked at a card: a little in its favour. Raises as `rated` does."""
         run, shown = await self._run(opened.message_id)
-        await self._store(user_id, run, _found(shown, opened.card_id), "opened", value=1)
+        one = _found(shown, opened.card_id)
+        if one is None:
+            raise _unknown("cardId", "There is no such card in this message.")
+        await self._store(user_id, run, one, "opened", value=1)
 
     async def _run(self, message_id: str) -> tuple[Run, Sequence[Shown]]:
         run = await self._ports.runs.of_message(self._ports.tenant_id, message_id)
@@ -106,8 +111,9 @@ class Judgements:
         return item or await self._book.place(item_id)
 
 
-def _found(shown: Sequence[Shown], item_id: str) -> Shown:
-    for one in shown:
-        if item_id in (one.item_id, one.card_id):
-            return one
-    raise Rejected("not_found", "There is no such offer.")
+def _found(shown: Sequence[Shown], item_id: str | None) -> Shown | None:
+    return next((one for one in shown if item_id in (one.item_id, one.card_id)), None)
+
+
+def _unknown(field: str, sentence: str) -> Rejected:
+    return Rejected("not_found", sentence, fields=[(field, sentence)])

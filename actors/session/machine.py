@@ -46,6 +46,7 @@ def welcome(
             name=principal.name,
             role=principal.role.value,
             locale=principal.locale,
+            created_at=principal.created_at,
         ),
         server_time=now,
         heartbeat_ms=heartbeat_ms,

@@ -38,11 +38,19 @@ OURS: Final = frozenset({"overloaded", "unavailable", "internal", "model_failed"
 """Refusals that are not the client's doing."""
 
 
+class RefusedFrame(Rejected):
+    """A frame that is no command: each of its wrong fields has a sentence with numbers of its own."""
+
+    def __init__(self, refused: codec.Refused) -> None:
+        super().__init__(refused.code, refused.text, fields=refused.fields, params=refused.params)
+        self.faults = refused.faults
+
+
 def error_frame(rejected: Rejected, *, ref: int | None, locale: str) -> bytes:
     """The `error` frame of a refusal."""
     fields = [
-        FieldError(field=field, message=translate(message, locale, rejected.params))
-        for field, message in rejected.fields
+        FieldError(field=field, message=translate(text, locale, params))
+        for field, text, params in _wrong_fields(rejected)
     ]
     reference = rejected.params.get("reference")
     return codec.encode(
@@ -57,6 +65,12 @@ def error_frame(rejected: Rejected, *, ref: int | None, locale: str) -> bytes:
             quote=to_builtins(rejected.quote) if isinstance(rejected, PriceChanged) else None,
         )
     )
+
+
+def _wrong_fields(rejected: Rejected) -> list[tuple[str, str, Mapping[str, object] | None]]:
+    if isinstance(rejected, RefusedFrame):
+        return [(fault.field, fault.text, fault.params) for fault in rejected.faults]
+    return [(field, text, rejected.params) for field, text in rejected.fields]
 
 
 def farewell_frame(code: CloseCode, *, locale: str) -> bytes:

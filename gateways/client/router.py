@@ -15,16 +15,17 @@ from core.reference import Ref
 from gateways.client.admission import Admission
 from gateways.client.connection import Connection
 from gateways.client.deadlines import Stage
-from gateways.client.errors import OURS, error_frame, farewell_frame
+from gateways.client.errors import OURS, RefusedFrame, error_frame, farewell_frame
 from gateways.client.fanout import TopicFanout
 from gateways.client.frames import encode_binary
 from gateways.client.turns import Turns
 from protocol import codec
 from protocol.addresses import Address
 from protocol.booking import BOOKING, DESK
-from protocol.chat import PostMessage
+from protocol.chat import PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
+from protocol.persona import SwitchPersona
 from protocol.plan import PLAN
 from protocol.presence import SetPresence, SetTyping
 from protocol.room import ROOM, AwaitTurn, CreateRoom
@@ -35,6 +36,7 @@ from protocol.wire import (
     BuiltCommand,
     ClientFrame,
     DeskCommand,
+    InRoomOrder,
     PlanCommand,
     UnbuiltCommand,
 )
@@ -43,7 +45,9 @@ _UNBUILT: Final = frozenset(get_args(UnbuiltCommand))
 _OF_DESKS: Final = frozenset(get_args(DeskCommand))
 _OF_BOOKINGS: Final = frozenset(get_args(BookingCommand))
 _OF_PLANS: Final = frozenset(get_args(PlanCommand))
-"""A command's type is looked up here: `isinstance` would ask each of them in turn, two microseconds."""
+_IN_TURN: Final = _OF_PLANS | {SearchMessages, SwitchPersona}
+"""What another actor than the room that it names answers, in that room's order (§2). A command's type
+is looked up here: `isinstance` would ask each of them in turn, two microseconds."""
 
 
 class System(Protocol):
@@ -77,7 +81,7 @@ class Router:
         except codec.Malformed:
             connection.close_nowait(CloseCode.MALFORMED_FRAME)
         except codec.Refused as refused:
-            self._refuse_in_turn(connection, _rejected(refused), refused.ref, refused.room_id)
+            self._refuse_in_turn(connection, RefusedFrame(refused), refused.ref, refused.room_id)
         else:
             self._judge(connection, frame, may_hold_card(message))
 
@@ -109,8 +113,7 @@ class Router:
         elif isinstance(frame, Pong):
             connection.take_beat()
         elif is_suspect and (refusal := _card_in(frame)) is not None:
-            room_id = frame.room_id if isinstance(frame, RoomCommand) else None
-            self._refuse_in_turn(connection, refusal, frame.ref, room_id)
+            self._refuse_in_turn(connection, refusal, frame.ref, _room_in_order(frame))
         else:
             self._command(connection, connection.principal, frame)
 
@@ -152,11 +155,11 @@ class Router:
         try:
             _limit(connection)
             if type(command) in _UNBUILT:
-                room_id = command.room_id if isinstance(command, RoomCommand) else None
-                self._refuse_in_turn(connection, _unbuilt(), command.ref, room_id)
-            elif connection.turns and isinstance(command, RoomCommand):
-                again = partial(self._deliver_or_refuse, connection, principal, command)
-                if not connection.turns.hold(command.room_id, again):
+                self._refuse_in_turn(connection, _unbuilt(), command.ref, _room_in_order(command))
+            elif connection.turns and (room_id := _room_in_order(command)) is not None:
+                built = cast("BuiltCommand", command)
+                again = partial(self._deliver_or_refuse, connection, principal, built)
+                if not connection.turns.hold(room_id, again):
                     again()
             else:
                 built = cast("BuiltCommand", command)
@@ -208,8 +211,8 @@ class Router:
             self._fanout.set_away(connection, command.status == "away")
             self._answer(connection, command.ref, Done())
             return
-        if type(command) in _OF_PLANS:
-            self._deliver_in_turn(connection, principal, cast("PlanCommand", command))
+        if type(command) in _IN_TURN and (room_id := _room_in_order(command)) is not None:
+            self._deliver_in_turn(connection, principal, command, room_id)
             return
         ref = command.ref
         reply = partial(self._answer, connection, ref)
@@ -222,14 +225,14 @@ class Router:
         self._system.ref(_address(connection, principal, command)).deliver_nowait(envelope)
 
     def _deliver_in_turn(
-        self, connection: Connection, principal: Principal, command: PlanCommand
+        self, connection: Connection, principal: Principal, command: BuiltCommand, room_id: str
     ) -> None:
-        """A board is another actor than its room: the room says when all that was sent before has been
-        answered, and what is sent after waits here until the board has answered (§2)."""
+        """A room's board or a session is another actor than the room: the room says when all that was
+        sent before has been answered, and what is sent after waits here until it has answered (§2)."""
         if connection.turns is None:
             connection.turns = Turns()
-        turns = connection.turns
-        room_id, ref = command.room_id, command.ref
+        turns, ref = connection.turns, command.ref
+        address = _address(connection, principal, command)
 
         def answered(answer: Answer | Rejected) -> None:
             self._answer(connection, ref, answer)
@@ -241,7 +244,7 @@ class Router:
                 return
             envelope = Envelope(command, principal=principal, client=connection, reply=answered)
             try:
-                self._system.ref(PLAN.at(room_id)).deliver_nowait(envelope)
+                self._system.ref(address).deliver_nowait(envelope)
             except Rejected as rejected:
                 answered(rejected)
 
@@ -276,6 +279,8 @@ def _address(
     command: BuiltCommand,
 ) -> Address:
     """Who answers a command."""
+    if type(command) in _OF_PLANS:
+        return PLAN.at(cast("PlanCommand", command).room_id)
     if isinstance(command, RoomCommand):
         return ROOM.at(command.room_id)
     if type(command) in _OF_BOOKINGS:
@@ -285,6 +290,11 @@ def _address(
     if isinstance(command, CreateRoom):
         return USER.at(principal.user_id)
     return SESSION.at(connection.session_id)
+
+
+def _room_in_order(command: BuiltCommand | UnbuiltCommand) -> str | None:
+    """The room in whose order a command is answered (§2)."""
+    return command.room_id if isinstance(command, InRoomOrder) else None
 
 
 def _card_in(command: BuiltCommand | UnbuiltCommand) -> Rejected | None:
@@ -310,7 +320,3 @@ def _limit(connection: Connection) -> None:
             "You are sending commands too fast.",
             retry_after_ms=int(wait * 1_000) + 1,
         )
-
-
-def _rejected(refused: codec.Refused) -> Rejected:
-    return Rejected(refused.code, refused.text, fields=refused.fields, params=refused.params)

@@ -1,4 +1,4 @@
-"""What one connection has sent to rooms whose trip boards are still answering it."""
+"""What one connection has sent to rooms in whose order another actor is still answering it."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,7 +11,8 @@ MAX_HELD: Final = 256
 
 
 class Turns:
-    """Rooms in which a board has the turn, each with what was sent to it since, in order. False: none."""
+    """Rooms in which another actor (their board, a session) has the turn, each with what was sent to it
+    since, in order. False: none."""
 
     __slots__ = ("_held",)
 
@@ -32,7 +33,7 @@ class Turns:
         return True
 
     def take(self, room_id: str) -> None:
-        """A board has the turn."""
+        """Another actor has the turn."""
         self._held.setdefault(room_id, deque())
 
     def over(self, room_id: str) -> None:

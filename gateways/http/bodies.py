@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar
 
 import msgspec
 import trio
@@ -13,6 +13,7 @@ from core.errors import Rejected
 from core.texts import sentence
 from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.routes import Body
+from protocol.wrong_values import WRONG_TYPE, reading
 
 MAX_BODY_BYTES: Final = 65_536
 BODY_WITHIN: Final = 10.0
@@ -20,22 +21,8 @@ MAX_PROBLEMS: Final = 20
 
 B = TypeVar("B", bound=Body)
 
-_SENTENCES: Final = tuple(
-    (re.compile(pattern), text)
-    for pattern, text in (
-        (r"missing required field", sentence("This field is required.")),
-        (r"unknown field", sentence("This field is not known here.")),
-        (r"`str` of length >= (\d+)", sentence("Write at least {number} characters.")),
-        (r"`str` of length <= (\d+)", sentence("Write at most {number} characters.")),
-        (r"`array` of length >= (\d+)", sentence("Give at least {number} entries.")),
-        (r"`array` of length <= (\d+)", sentence("Give at most {number} entries.")),
-        (r"`int` >= (-?\d+)", sentence("The number must be at least {number}.")),
-        (r"`int` <= (-?\d+)", sentence("The number must be at most {number}.")),
-        (r"matching regex", sentence("This does not have the right form.")),
-        (r"[Ii]nvalid enum value", sentence("This is not one of the possible values.")),
-    )
-)
-_WRONG_TYPE: Final = sentence("This has the wrong type.")
+_MISSING: Final = sentence("This field is required.")
+_UNKNOWN: Final = sentence("This field is not known here.")
 _PLACE: Final = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 _NAMED: Final = re.compile(r"field `([^`]*)`")
 
@@ -115,41 +102,28 @@ def _problems(sent: dict[str, Any], shape: type[Body], *, strict: bool) -> Itera
     fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
     for name in sent:
         if name not in fields:
-            yield _problem(name[:64], "unknown field")
+            yield FieldProblem(name[:64].strip("."), _UNKNOWN)
     for name, field in fields.items():
         if name not in sent:
             if field.required:
-                yield _problem(name, "missing required field")
+                yield FieldProblem(name, _MISSING)
             continue
         try:
             msgspec.convert(sent[name], field.type, strict=strict)
         except msgspec.ValidationError as error:
-            yield _choice(name, field.type, str(error)) or _problem(name, str(error))
+            yield _problem(name, str(error), field.type)
 
 
-def _choice(name: str, kind: Any, words: str) -> FieldProblem | None:
-    """A field of a few possible values names them."""
-    kinds = [kind, *get_args(kind)]
-    choices = [value for each in kinds if get_origin(each) is Literal for value in get_args(each)]
-    if not choices or "nvalid enum value" not in words or " - at `$" in words:
-        return None
-    params = {"choices": ", ".join(map(str, choices))}
-    return FieldProblem(name, sentence("Choose one of these: {choices}."), params)
-
-
-def _problem(name: str, words: str) -> FieldProblem:
+def _problem(name: str, words: str, kind: Any = None) -> FieldProblem:
     """Say one of msgspec's errors in a sentence of the catalogue."""
     place = _PLACE.match(words)
     what, path = (place[1], place[2] or "") if place else (words, "")
     inner = _NAMED.search(what)
     if inner is not None:
-        path = f"{path}.{inner[1]}"
-    for pattern, text in _SENTENCES:
-        found = pattern.search(what)
-        if found is not None:
-            params = {"number": int(found[1])} if found.groups() else {}
-            return FieldProblem((name + path).strip("."), text, params)
-    return FieldProblem((name + path).strip("."), _WRONG_TYPE)
+        text = _MISSING if "missing required" in what else _UNKNOWN
+        return FieldProblem(f"{name}{path}.{inner[1]}".strip("."), text)
+    text, params = reading(words, kind) or (WRONG_TYPE, {})
+    return FieldProblem((name + path).strip("."), text, params)
 
 
 def _holder_of_nul(sent: Mapping[str, Any]) -> str | None:

@@ -237,4 +237,5 @@ def _principal(standing: Standing | None, expires_at: int) -> Principal:
         handle=user.handle,
         locale=intern(user.locale),  # each connection has a principal, all have few locales
         expires_at=expires_at,
+        created_at=user.created_at,
     )

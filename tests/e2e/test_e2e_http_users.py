@@ -175,7 +175,10 @@ async def test_a_new_name_is_in_the_next_welcome(
     room = await stage.room(ada, welcomed)
     await welcomed.say(room, "olá")
 
-    assert welcomed.welcome["user"]["name"] == "Evita"
+    mine = me.get("users/me").json()
+    shown = ("id", "handle", "name", "role", "locale", "createdAt")
+    assert welcomed.welcome["user"] == {name: mine[name] for name in shown}
+    assert mine["name"] == "Evita"
     heard = await ada.event("chat.message", roomId=room["id"])
     assert heard["sender"]["name"] == "Evita"
 

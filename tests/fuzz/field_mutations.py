@@ -21,6 +21,8 @@ from valid_frames import CANARY, TAGS, is_alone_in, schema_of, valid_map
 Path = tuple[Any, ...]
 Change = Callable[[bytes, bytes], list[tuple[bytes, bytes]]]
 """What becomes of one pair (key, value), encoded. In a list, the keys are ignored."""
+LEAST: Final = -(2**63)
+"""No number of MessagePack's is less."""
 
 
 class Place(NamedTuple):
@@ -82,8 +84,8 @@ def _blank(rng: random.Random, info: Any, value: Any) -> Sample:
 
 def _out_of_range(rng: random.Random, info: Any, value: Any) -> Sample:
     edges = [edge for edge in (_number(info, "ge"), _number(info, "le")) if edge is not None]
-    near = rng.choice(edges or [0]) + rng.choice((-1, 0, 1))
-    return sample(rng.choice((near, near, 2**64 - 1, -(2**63), 2**32, 2**53 + 1)))
+    near = max(rng.choice(edges or [0]) + rng.choice((-1, 0, 1)), LEAST)
+    return sample(rng.choice((near, near, 2**64 - 1, LEAST, 2**32, 2**53 + 1)))
 
 
 def _negative(rng: random.Random, info: Any, value: Any) -> Sample:

@@ -251,7 +251,7 @@ class MemoryGateway:
                 envelope.answer(Done())
 
     def _welcome(self, client: Client, session_id: str) -> None:
-        user = Self(id="ada", handle="ada", name="Ada", role="user", locale="en")
+        user = Self(id="ada", handle="ada", name="Ada", role="user", locale="en", created_at=0)
         welcome = Welcome(
             session_id=session_id,
             user=user,

@@ -49,7 +49,7 @@ def lets_an_exception_out(patch: Patch) -> None:
 def refuses_unknown_fields(patch: Patch) -> None:
     def change(real: Any, data: bytes) -> Any:
         if b"xkanari" in data:
-            raise codec.Refused("bad_request", codec.WRONG, ref=None, fields=[("x", codec.WRONG)])
+            raise codec.Refused([Fault("x", codec.WRONG)], ref=None)
         return real(data)
 
     _decoding(patch, change)
@@ -128,7 +128,7 @@ def never_counts_levels(patch: Patch) -> None:
 
 
 def names_another_field(patch: Patch) -> None:
-    patch.setattr(codec, "_fault_at", lambda field, problem: Fault("somewhere", codec.WRONG))
+    patch.setattr(codec, "_fault_at", lambda field, problem, kind: Fault("somewhere", codec.WRONG))
 
 
 def lets_zero_and_nan_pass(patch: Patch) -> None:

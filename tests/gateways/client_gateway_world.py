@@ -155,7 +155,9 @@ class World:
     def welcome(self, client: Any, session_id: str, user_id: str = "ada") -> None:
         frame = Welcome(
             session_id=session_id,
-            user=Self(id=user_id, handle=user_id, name=user_id, role="user", locale="en"),
+            user=Self(
+                id=user_id, handle=user_id, name=user_id, role="user", locale="en", created_at=0
+            ),
             server_time=0,
             heartbeat_ms=25_000,
             limits=DEFAULT_LIMITS,

@@ -110,6 +110,36 @@ async def test_a_board_answers_after_what_was_sent_to_its_room_before_and_before
     assert [ref for ref in refs if ref != 7] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ({"type": "persona.switch", "personaId": "p"}, "SwitchPersona"),
+        ({"type": "chat.search", "query": "q"}, "SearchMessages"),
+    ],
+)
+async def test_a_command_of_the_session_s_that_names_a_room_keeps_that_room_s_order(
+    command: dict[str, Any], name: str
+) -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        here = {**command, "roomId": "r"}
+        wrong = {**here, "personaId": 7, "query": 7}
+        for ref, frame in enumerate([POST, here, POST, wrong, command], start=1):
+            await client.send(**frame, ref=ref)
+        taken: list[str] = []
+        for _ in range(4):
+            await trio.testing.wait_all_tasks_blocked()
+            for envelope in actors.envelopes[len(taken) :]:
+                taken.append(type(envelope.message).__name__)
+                envelope.answer(Done())
+        answers = [await client.receive() for _ in range(5)]
+    assert taken == ["PostMessage", "AwaitTurn", name, name, "PostMessage", "AwaitTurn"]
+    refs = [answer["ref"] for answer in answers]
+    assert [ref for ref in refs if ref != 5] == [1, 2, 3, 4]
+
+
 async def test_a_board_whose_room_is_unknown_is_so_too_and_what_was_held_goes_on() -> None:
     world = World()
     async with world.running():

@@ -272,6 +272,21 @@ async def test_a_refused_hello_closes_with_the_code_that_says_what_to_do(
     assert ([f["code"] for f in frames], closed) == ([word], code)
 
 
+async def test_every_wrong_field_is_told_its_own_bound() -> None:
+    world = World()
+    async with world.running():
+        client = await world.welcomed()
+        wrong = {"roomId": "r" * 65, "before": -1, "limit": 201}
+        await client.send(type="chat.history", ref=1, **wrong)
+        error = await client.receive()
+    assert error["message"] == "Write at most 64 characters."
+    assert {one["field"]: one["message"] for one in error["fields"]} == {
+        "roomId": "Write at most 64 characters.",
+        "before": "The number must be at least 0.",
+        "limit": "The number must be at most 200.",
+    }
+
+
 async def test_commands_reach_the_actor_they_are_for() -> None:
     world = World()
     async with world.running():
@@ -280,7 +295,7 @@ async def test_commands_reach_the_actor_they_are_for() -> None:
         await client.send(type="room.create", kind="group", clientId=UUID, ref=2)
         await client.send(type="auth.refresh", token="t", ref=3)
         await client.send(type="room.persona", roomId="r", personaId="p", active=True, ref=4)
-        await client.send(type="persona.switch", personaId="p", roomId="r", ref=5)
+        await client.send(type="persona.switch", personaId="p", ref=5)
         await client.send(type="persona.cancel", runId="r", ref=6)
         await client.send(type="card.opened", messageId="m", cardId="c", ref=7)
         await client.send(type="persona.feedback", messageId="m", value=1, ref=8)

@@ -206,7 +206,11 @@ def test_frames_without_rules_have_no_fault() -> None:
         ({"type": "chat.message", "roomId": "r1", "ref": -1}, "r1"),
         ({"type": "chat.message", "roomId": 7, "content": "x", "clientId": CLIENT_ID}, None),
         ({"type": "chat.message", "content": "x", "clientId": CLIENT_ID}, None),
-        ({"type": "chat.search", "roomId": "r1", "query": 7}, None),
+        ({"type": "chat.search", "roomId": "r1", "query": 7}, "r1"),
+        ({"type": "chat.search", "roomId": "r1", "query": " "}, "r1"),
+        ({"type": "chat.search", "roomId": None, "query": 7}, None),
+        ({"type": "chat.search", "query": 7}, None),
+        ({"type": "persona.switch", "roomId": "r1"}, "r1"),
         ({"type": "unheard.of", "roomId": "r1"}, None),
     ],
 )
@@ -214,3 +218,55 @@ def test_a_refusal_says_which_rooms_order_it_belongs_to(
     frame: dict[str, Any], room_id: str | None
 ) -> None:
     assert refusal(frame).room_id == room_id
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        ({"type": "chat.history", "roomId": "r", "limit": 201}, "The number must be at most 200."),
+        ({"type": "chat.history", "roomId": "r", "limit": 0}, "The number must be at least 1."),
+        ({"type": "chat.history", "roomId": "r", "limit": "9"}, "This has the wrong type."),
+        ({"type": "room.leave", "roomId": ""}, "Write at least 1 characters."),
+        ({"type": "room.leave", "roomId": "r" * 65}, "Write at most 64 characters."),
+        ({"type": "room.invite", "roomId": "r", "userIds": []}, "Give at least 1 entries."),
+        (
+            {"type": "room.invite", "roomId": "r", "userIds": ["u"] * 101},
+            "Give at most 100 entries.",
+        ),
+        ({"type": "presence.set", "status": "busy"}, "Choose one of these: online, away."),
+        (
+            {"type": "persona.feedback", "messageId": "m", "value": 2},
+            "Choose one of these: -1, 0, 1.",
+        ),
+        (
+            {"type": "room.update", "roomId": "r", "settings": {"speaking": "loud"}},
+            "This is not one of the possible values.",
+        ),
+        (
+            {"type": "room.create", "kind": "group", "clientId": "1"},
+            "This does not have the right form.",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_what_would_be_right(frame: dict[str, Any], sentence: str) -> None:
+    refused = refusal(frame)
+    assert refused.text.format(**refused.params) == sentence
+    assert [fault.text for fault in refused.faults] == [refused.text]
+
+
+@pytest.mark.parametrize("time", [2**63 - 1, -(2**63)])
+def test_a_time_is_any_int64(time: int) -> None:
+    assert decode(msgpack.packb({"type": "room.mute", "roomId": "r", "until": time})).until == time
+    assert decode(msgpack.packb({"type": "ping", "t": time})).t == time
+
+
+def test_a_time_past_int64_is_wrong() -> None:
+    refused = refusal({"type": "room.mute", "roomId": "r", "until": 2**63})
+    assert refused.fields[0][0] == "until"
+
+
+def test_text_that_is_not_utf_8_is_a_wrong_value() -> None:
+    frame = msgpack.packb({"type": "chat.search", "query": "?"}).replace(b"?", b"\xff")
+    with pytest.raises(Refused) as caught:
+        decode(frame)
+    assert caught.value.fields == (("query", "A field has a wrong value."),)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from protocol import frames, wire
+from protocol import frames, wire, wrong_values
 from protocol.answers import ANSWERS
 from protocol.cards import Card
 from protocol.codec import MISSING, UNKNOWN_TYPE, WRONG, WRONG_REF
@@ -22,6 +22,7 @@ SERVER = (*get_args(wire.ServerEvent), frames.Ping, frames.Pong, frames.ErrorFra
 SENTENCES = (
     *(EMPTY, MISSING, NOT_PLAIN, ONE_DIRECTION, ONE_MEMBER, TOO_LONG),
     *(UNKNOWN_TYPE, WRONG, WRONG_REF, ZERO_CHARACTER),
+    *wrong_values.SENTENCES,
 )
 
 

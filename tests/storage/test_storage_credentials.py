@@ -265,7 +265,8 @@ async def test_a_ticket_opens_one_socket_until_its_askers_token_ends(world):
     ticket, expires_in = await world.credentials.ticket(principal)
     world.clock.advance(29)
     assert expires_in == 30
-    assert await world.credentials.authenticate(ticket) == principal
+    admitted = await world.credentials.authenticate(ticket)
+    assert admitted == replace(principal, created_at=grant.user.created_at)
     with pytest.raises(Rejected):
         await world.credentials.authenticate(ticket)
 
@@ -296,8 +297,9 @@ async def test_authenticate_reads_afresh_what_the_token_says_of_its_user(world):
     await world.users.patch(1, grant.user.id, UserPatch(name="Ada L.", handle="lovelace"))
     principal = await world.credentials.authenticate(grant.access_token)
     assert (principal.name, principal.handle) == ("Ada L.", "lovelace")
+    assert principal.created_at == grant.user.created_at > 0
     assert world.credentials.verify(grant.access_token) == replace(
-        principal, name="Ada", handle="ada"
+        principal, name="Ada", handle="ada", created_at=0
     )
 
 

@@ -107,10 +107,15 @@ async def test_an_answer_as_a_whole_can_be_rated(autojump_clock: MockClock) -> N
 async def test_what_nobody_showed_cannot_be_rated(autojump_clock: MockClock) -> None:
     async with PersonaWorld().running() as world:
         run = await world.told("hotel in lisbon in feb", HOTELS)
-        with pytest.raises(Rejected, match="not_found"):
+        with pytest.raises(Rejected, match="not_found") as unknown_offer:
             await world.rate(run, "hotel-99", -1)
+        with pytest.raises(Rejected, match="not_found") as unknown_card:
+            await world.ask(Opened(message_id=run.opened.message_id, card_id="hotel-99"))
         with pytest.raises(Rejected, match="not_found"):
             await world.ask(Opened(message_id="nobody's", card_id="hotel-1"))
+        assert unknown_offer.value.fields == (("offerId", "There is no such offer."),)
+        card = (("cardId", "There is no such card in this message."),)
+        assert unknown_card.value.fields == card
         assert await world.feedbacks.latest(TENANT, user_id(ADA), NOVA) == []
 
 

@@ -225,7 +225,14 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
         {
             "type": "welcome",
             "sessionId": A,
-            "user": {"id": A, "handle": "ada", "name": "Ada", "role": "user", "locale": "en"},
+            "user": {
+                "id": A,
+                "handle": "ada",
+                "name": "Ada",
+                "role": "user",
+                "locale": "en",
+                "createdAt": AT,
+            },
             "serverTime": AT,
             "heartbeatMs": 25000,
             "limits": LIMITS,

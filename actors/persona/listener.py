@@ -17,6 +17,7 @@ from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
 from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
+from actors.persona.when import when
 from core.errors import Rejected
 from core.ports.repositories import User
 from protocol.persona import Prompt
@@ -199,6 +200,7 @@ class Listener:
         dialogue = Dialogue()
         if persona_id is not None:
             dialogue = self._sitting.minds.get(persona_id, call.asker_id)
+        stay = when(dialogue.trip.dates, today)
         return Setting(
             people=max(1, len(floor.people)),
             addressed=named(floor, call) is not None,
@@ -206,6 +208,7 @@ class Listener:
             shown=dialogue.table.kind if dialogue.table is not None else None,
             last=read.prompt.follows,
             today=today.isoformat(),
+            around=stay.start.isoformat() if stay is not None else None,
             names=tuple(seat.name for seat in floor.seats if seat.name),
             language=language,
         )

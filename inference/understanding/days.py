@@ -6,6 +6,7 @@ from typing import Final
 
 from inference.understanding.calendar_words import (
     ABBREVIATED,
+    DAY_NUMBERS,
     MONTHS,
     SHORT_WEEKDAYS,
     WEEKDAYS,
@@ -300,11 +301,15 @@ def relative(found: Found) -> None:
             found.range(found.today, monday + timedelta(6), match)
 
 
+_IN_WORDS: Final = alternatives(DAY_NUMBERS)
 _BARE_DAY: Final = re.compile(
     r"\b(?:(?:on |from |until |till |by |back )?the (?P<en>3[01]|[12]\d|[4-9])(?:st|nd|rd|th)\b(?! (?:one|option|hotel|flight|place|day|night|birthday|anniversary|floor))"
     r"|(?:on|from|until|till|back|for) the (?P<en3>[1-3])(?:st|nd|rd)\b(?! (?:one|option|hotel|flight|place|week|time|floor|night|day))"
     r"|(?:on|from|until|till|back) (?P<en2>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
     r"|(?:am|vom|bis zum|ab dem|zum) (?P<de>3[01]|[12]\d|[1-9])\."
+    rf"|(?:zuruck am|ruckflug am|bis zum) (?P<de2>{_IN_WORDS})\b(?! (?:tag|abend|hotel|flug|platz|woche))"
+    rf"|(?:vuelta|regreso|volver|volvemos) el (?P<es4>{_IN_WORDS})\b"
+    rf"|(?:retour|revenir|rentrer) le (?P<fr2>{_IN_WORDS})\b"
     r"|(?:el dia|del dia|hasta el dia|el dia) (?P<es>3[01]|[12]\d|[1-9])\b"
     r"|\bel (?P<es2>3[01]|[12]\d)\b(?! (?:por|%))"
     r"|(?:(?<=\bvuelta )|(?<=\bvolver )|(?<=\bvolvemos )|(?<=\bregreso )|(?<=\bhasta ))el (?P<es3>[1-9])\b"
@@ -321,7 +326,7 @@ def bare_days(found: Found) -> None:
         which = next(name for name, value in match.groupdict().items() if value)
         if found.language != which[:2] or re.search(_NUMBERS_BEFORE, found.text[: match.start()]):
             continue
-        number = int(match[which])
+        number = day_number(match[which])
         day = day_in(_month_of(found, number), number)
         if day is not None:
             found.day(day, match)

@@ -175,8 +175,8 @@ _COMPILED: Final[dict[Language, _Patterns]] = {
 _FOR: Final = {
     "en": r"\bfor {n}\b(?! ?(?:night|day|week|month|hour|year|min|euro|eur|usd|dollar|pound|quid|\$|€|£|k\b|%|of (?:the|those)|nite|st|nd|room|\d|[.,]\d))",
     "de": r"\bfur (?:uns )?{n}\b(?! ?(?:nacht|naecht|tag|woch|monat|stund|euro|eur\b|€|%|\d|[.,]\d|chf|franken|zimmer))",
-    "es": r"\bpara {n}\b(?! ?(?:noche|dia|semana|mes|hora|euro|€|%|\d|[.,]\d|dolar|habitac))",
-    "fr": r"\bpour {n}\b(?! ?(?:nuit|jour|semaine|mois|heure|euro|€|%|\d|[.,]\d|balle|chambre|h\b))",
+    "es": r"\b(?:para|pa) {n}\b(?! ?(?:noche|dia|semana|mes|hora|euro|€|%|\d|[.,]\d|dolar|habitac))",
+    "fr": r"\b(?:pour|pr) {n}\b(?! ?(?:nuit|jour|semaine|mois|heure|euro|€|%|\d|[.,]\d|balle|chambre|h\b))",
 }
 _FOR_N: Final = {
     language: re.compile(

@@ -26,9 +26,7 @@ _IN_WORDS: Final = alternatives(DAY_NUMBERS)
 WORD_DAY: Final = rf"(?P<word>{_IN_WORDS})"
 SAID_DAY: Final = rf"(?:{DAY}|{WORD_DAY})"
 SAID_DAY2: Final = rf"(?:{DAY2}|(?P<word2>{_IN_WORDS}))"
-TO: Final = (
-    r"\s*(?:-|to|until|till?|til|through|thru|and|bis|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
-)
+TO: Final = r"\s*(?:-|to|until|till?|til|through|thru|and|bis|auf|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
 TO_THE: Final = rf"{TO}(?:the |zum |el |le |den |dem )?"
 OF: Final = r"(?: ?of| de| del)?"
 WEEKDAY: Final = rf"(?P<weekday>{alternatives(WEEKDAYS)})s?\.?"

@@ -61,6 +61,7 @@ def read(text: str, language: Language = "en", asked: Question | None = None) ->
         ("de", "Ferienwohnung auf Mallorca", Where(("Mallorca",))),
         ("es", "vuelo de madrid a parís", Where(("Paris",), ("Madrid",))),
         ("es", "hoteles en sevilla", Where(("Seville",))),
+        ("de", "Flug nach Paris plz", Where(("Paris",))),
         ("fr", "de Paris", Where((), ("Paris",))),
         ("es", "de Madrid, por favor", Where((), ("Madrid",))),
         ("fr", "vol de lyon à marrakech", Where(("Marrakech",), ("Lyon",))),

@@ -21,9 +21,12 @@ from actors.persona.when import when
 from core.errors import Rejected
 from core.ports.repositories import User
 from protocol.persona import Prompt
-from protocol.understanding import Language, Setting, Understanding
+from protocol.understanding import Intent, Language, Setting, Understanding
 
 READ_WITHIN: Final = 2.0
+
+IDLE: Final = frozenset[Intent]({"thanks", "smalltalk"})
+"""What people say to one another all day, in words that a persona is thanked with too."""
 
 LOADED_FOR: Final = 1.0
 """Seconds in which what was loaded while a message was read is used for its answer."""
@@ -95,6 +98,9 @@ class Listener:
         call = replace(
             call,
             addressed=reading.addressed,
+            is_idle=reading.intent in IDLE
+            and "?" not in read.prompt.message.content
+            and read.prompt.follows != "persona",
             slots=reading.slots,
             hints=read.hints,
             active=active,

@@ -21,7 +21,7 @@ from core.headroom import Work
 from core.ports.personas import Run
 from core.ports.repositories import UserPatch
 from protocol.frames import Done
-from protocol.understanding import Budget, PartySaid, Slots
+from protocol.understanding import Budget, Dates, PartySaid, Slots
 
 HOTELS = asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY))
 GREETING = reading("greet")
@@ -191,6 +191,15 @@ async def test_the_asker_s_own_language_is_known_to_the_reader(
         await world.users.patch(TENANT, user_id(ADA), UserPatch(locale=locale))
         await world.told("hm", GREETING)
         assert world.reader.settings[-1].language == language
+
+
+async def test_the_stay_that_is_talked_of_is_known_to_the_reader(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        dates = Dates(from_="2027-03-03", to="2027-03-05")
+        slots = Slots(destination=LISBON, dates=dates)
+        await world.told("a hotel in lisbon, 3 to 5 march", reading("search_hotel", slots=slots))
+        await world.told("sorry, 4 to 7", reading("refine"))
+        assert [setting.around for setting in world.reader.settings] == [None, "2027-03-03"]
 
 
 async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(

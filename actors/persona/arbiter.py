@@ -46,7 +46,7 @@ class Floor:
 class Call:
     """What may be meant for one of them. `named`: personas and people whom the message names, in order;
     `replied_to`: the persona whose message it answers. `addressed`: how likely it is meant for a
-    persona, by its reading; None: it was not read, and only names count. `is_idle`: thanks or small talk that asks nothing and
+    persona, by its reading; None: it was not read, and only names count. `is_idle`: thanks, small talk or what nobody understands, which asks nothing and
     follows no persona's word. `called`: the persona whose name
     begins or ends it without an @. `talking`: the persona that
     the asker is in talk with, `asking`: the one whose question is open. `active`: the asker's own

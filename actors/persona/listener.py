@@ -15,6 +15,7 @@ from actors.persona.fixed_texts import FixedText, fixed_text
 from actors.persona.fixed_words import PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
+from actors.persona.machine import ASK_BELOW
 from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
 from actors.persona.when import when
@@ -98,7 +99,7 @@ class Listener:
         call = replace(
             call,
             addressed=reading.addressed,
-            is_idle=reading.intent in IDLE
+            is_idle=(reading.intent in IDLE or reading.confidence < ASK_BELOW)
             and "?" not in read.prompt.message.content
             and read.prompt.follows != "persona",
             slots=reading.slots,

@@ -578,6 +578,17 @@ async def test_fixed_words_too_are_said_by_the_persona_that_was_chosen(
             assert (await world.told("call an ambulance!", GREETING)).opened.persona_id == chosen
 
 
+async def test_in_a_group_what_is_not_understood_is_answered_to_who_is_in_talk_alone(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        hardly = reading("complaint", addressed=0.9, confidence=0.2)
+        assert await world.asked("yes please, and milk", hardly) is None
+        assert await world.asked("thanks a lot", reading("thanks", addressed=0.9)) is None
+        await world.told("a hotel please", asks_for_hotels(addressed=0.9))
+        await world.told("and milk", hardly)
+
+
 async def test_in_a_group_it_must_be_meant_for_a_persona(autojump_clock: MockClock) -> None:
     async with PersonaWorld(people=(ADA, BEN)).running() as world:
         assert await world.asked("are you a bot", reading("smalltalk", addressed=0.2)) is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 from actors_world import TENANT, user_id
-from dialogue_world import FEBRUARY, LISBON, flight, hotel, place, reading
+from dialogue_world import FEBRUARY, LISBON, flight, hotel, mention, place, reading
 from msgspec.structs import replace
 from no_headroom import NoHeadroom
 from persona_world import ADA, BEN, CLEO, LUXA, NOVA, ROOM_ID, PersonaWorld, asks_for_hotels
@@ -211,6 +211,18 @@ async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(
         await world.told("lisbon", reading("refine", slots=Slots(destination=LISBON)))
         before, after = (date.fromisoformat(one.today) for one in world.reader.settings)
         assert after - before == timedelta(days=4)
+
+
+@pytest.mark.parametrize(("country", "act"), [("PT", "show_hotels"), ("MA", "nothing_found")])
+async def test_no_room_is_shown_beyond_the_border_for_an_airport_that_is_lent(
+    country: str, act: str, autojump_clock: MockClock
+) -> None:
+    town = place("Tavira", iata=None, airports=("TNG",))
+    lender = place("Tangier", iata="TNG", country=country)
+    async with PersonaWorld(places=(town, lender)).running() as world:
+        slots = Slots(destination=(mention("Tavira"),), dates=FEBRUARY)
+        await world.told("a hotel in tavira", reading("search_hotel", slots=slots))
+        assert world.acts()[-1] == act
 
 
 # Failing and stopping.

@@ -15,14 +15,14 @@ from actors.persona.fixed_texts import FixedText, fixed_text
 from actors.persona.fixed_words import PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
-from actors.persona.machine import ASK_BELOW
+from actors.persona.machine import ASK_BELOW, SURE_FROM
 from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
 from actors.persona.when import when
 from core.errors import Rejected
 from core.ports.repositories import User
 from protocol.persona import Prompt
-from protocol.understanding import Intent, Language, Setting, Understanding
+from protocol.understanding import Intent, Language, Setting, Slots, Understanding
 
 READ_WITHIN: Final = 2.0
 
@@ -99,9 +99,7 @@ class Listener:
         call = replace(
             call,
             addressed=reading.addressed,
-            is_idle=(reading.intent in IDLE or reading.confidence < ASK_BELOW)
-            and "?" not in read.prompt.message.content
-            and read.prompt.follows != "persona",
+            is_idle=_is_idle(read, reading),
             slots=reading.slots,
             hints=read.hints,
             active=active,
@@ -225,6 +223,14 @@ def _is_for_whom_he_talks_with(read: Read) -> bool:
     """A cry for help, or whether that is a machine, from who was in talk with a persona just now: whatever a model
     would make of it."""
     return read.fixed is not None and read.fixed.topic in PRESSING and read.call.talking is not None
+
+
+def _is_idle(read: Read, reading: Understanding) -> bool:
+    """Whether a persona that nobody has called would only say thanks back, or that it has not understood."""
+    if "?" in read.prompt.message.content or read.prompt.follows == "persona":
+        return False
+    says_little = reading.confidence < SURE_FROM and reading.slots == Slots()
+    return reading.intent in IDLE or reading.confidence < ASK_BELOW or says_little
 
 
 def _likely(floor: Floor, call: Call) -> str | None:

@@ -596,6 +596,8 @@ async def test_in_a_group_what_is_not_understood_is_answered_to_who_is_in_talk_a
     async with PersonaWorld(people=(ADA, BEN)).running() as world:
         hardly = reading("complaint", addressed=0.9, confidence=0.2)
         assert await world.asked("yes please, and milk", hardly) is None
+        half = reading("pay", addressed=0.9, confidence=0.6)
+        assert await world.asked("yes, in a moment", half) is None
         assert await world.asked("thanks a lot", reading("thanks", addressed=0.9)) is None
         await world.told("a hotel please", asks_for_hotels(addressed=0.9))
         await world.told("and milk", hardly)

@@ -11,7 +11,12 @@ import msgspec
 import trio
 
 from core.headroom import Headroom, Work
-from inference.understanding.dialogue import bare_wish, in_setting, plain_answer
+from inference.understanding.dialogue import (
+    bare_wish,
+    in_plain_words,
+    in_setting,
+    plain_answer,
+)
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.folding import fold, words_of
 from inference.understanding.gazetteer import Gazetteer
@@ -107,9 +112,10 @@ class ModelReader:
         if not setting.addressed and reading.addressed < SURELY_OTHERS:
             answer = None
         wish = bare_wish(reading.intent, text, setting, said.slots, said.marks)
-        if answer is None and wish is None:
+        plain = in_plain_words(reading.intent, text, setting)
+        if answer is None and wish is None and plain is None:
             return reading
-        intent, confidence = answer or wish or (reading.intent, reading.confidence)
+        intent, confidence = answer or wish or plain or (reading.intent, reading.confidence)
         return Understanding(
             language=language,
             intent=intent,

@@ -38,7 +38,15 @@ SYSTEM: Final = Sender(id="system", kind="system", name="Caravan")
 class Attachment(Value, frozen=True, kw_only=True):
     """A file that travels by address, never by value. `size` in bytes."""
 
-    url: Annotated[str, Meta(min_length=1, max_length=2_048, pattern=r"^https?://")]
+    url: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=2_048,
+            pattern=r"^https?://",
+            examples=["https://example.org/photo.jpg"],
+        ),
+    ]
     name: Annotated[str, Meta(max_length=255)] | None = None
     media_type: Annotated[str, Meta(max_length=127)] | None = None
     size: Annotated[int, Meta(ge=0, le=2**53)] | None = None

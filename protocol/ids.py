@@ -12,7 +12,9 @@ UUID7_PATTERN: Final = (
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 """An id made by the server. A foreign or unknown one is `not_found`, whatever its form."""
 
-ClientId = Annotated[str, Meta(pattern=UUID7_PATTERN)]
+ClientId = Annotated[
+    str, Meta(pattern=UUID7_PATTERN, examples=["0190f5fe-7c00-7a00-8000-000000000001"])
+]
 """A UUIDv7 made by the client (RFC 9562 §5.7), unique per sender and room. Compared, stored and
 echoed in lower case."""
 
@@ -28,10 +30,10 @@ Millis = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Epoch = Annotated[str, Meta(max_length=64)]
 """One life of a room's log: opaque, compared for equality only. An unknown value is no error."""
 
-Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\n)$")]
+Date = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?!\n)$", examples=["2027-05-14"])]
 """A day of the calendar, `YYYY-MM-DD`."""
 
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", examples=["EUR"])]
 """A code of ISO 4217."""
 
 

@@ -12,9 +12,11 @@ from protocol.frames import Money, Value
 from protocol.ids import Date, Id, Millis
 from protocol.plan import PlanItemKind
 
-Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+Title = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S", examples=["Old town"])]
 Note = Annotated[str, Meta(max_length=2_000)]
-TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?!\n)$")]
+TimeOfDay = Annotated[
+    str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?!\n)$", examples=["09:30"])
+]
 """Local to the place: `09:30`."""
 
 MAX_SHARERS: Final = 50

@@ -12,10 +12,10 @@ from msgspec import Meta, Raw
 from protocol.frames import Money, Value
 from protocol.ids import Date, Id, Millis
 
-Iata = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$")]
+Iata = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", examples=["LIS"])]
 """A city's or an airport's code."""
 
-Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$")]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", examples=["PT"])]
 """ISO 3166-1 alpha-2."""
 
 LocalTime = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?!\n)$")]
@@ -48,6 +48,15 @@ class MonthClimate(Value, frozen=True, kw_only=True):
 
     mean: float
     rain: float
+
+
+TAGS: Final = frozenset(
+    (
+        *("capital", "metropolis", "big_city", "small_town", "coast", "warm_coast", "mountains"),
+        *("highland", "warm_winter", "cold_winter", "cool_summer", "dry", "rainy"),
+    )
+)
+"""What a destination may be tagged with; data/SOURCES.md has the rules."""
 
 
 class Place(Value, frozen=True, kw_only=True):

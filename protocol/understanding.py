@@ -57,8 +57,9 @@ class Setting(Value, frozen=True, kw_only=True):
 
     `people`: humans in the room. `addressed`: it names a persona or replies to one. `asked`: what a
     persona asked this person just before. `shown`: what lies on the table. `last`: who wrote the message
-    before. `today`: the writer's day, which relative dates count from. `names`: what the room's personas are
-    called, where that is known. `language`: the writer's own, which a message is in that does not tell.
+    before. `today`: the writer's day, which relative dates count from. `around`: the first day of the stay that is
+    talked of, of whose month a day without one is. `names`: what the room's personas are called, where that is known.
+    `language`: the writer's own, which a message is in that does not tell.
     """
 
     people: int = 1
@@ -67,6 +68,7 @@ class Setting(Value, frozen=True, kw_only=True):
     shown: Shown | None = None
     last: Literal["persona", "human", "nobody"] = "nobody"
     today: Date = "2026-11-24"
+    around: Date | None = None
     names: tuple[str, ...] = ()
     language: Language = "en"
 
@@ -81,12 +83,13 @@ class PlaceMention(Value, frozen=True, kw_only=True):
 
 
 class Dates(Value, frozen=True, kw_only=True):
-    """When. `from_` and `to`: days; `month`: "2027-02"; `nights`; `season`: "2026-winter" begins in
+    """When. `from_` and `to`: days; `month`: "2027-02", and which `part` of it; `nights`; `season`: "2026-winter" begins in
     December 2026; `holiday`: "easter-2027". Only what was said is there."""
 
     from_: Date | None = None
     to: Date | None = None
     month: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}$")] | None = None
+    part: Literal["mid", "late"] | None = None
     nights: int | None = None
     season: Annotated[str, Meta(pattern=r"^\d{4}-(spring|summer|autumn|winter)$")] | None = None
     holiday: Annotated[str, Meta(pattern=r"^(christmas|new-year|easter)-\d{4}$")] | None = None

@@ -1,5 +1,7 @@
 """The end of every step (pure): numbers, words, and what people are told of it."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from actors.booking.collecting import NEW_ATTEMPT
@@ -24,6 +26,15 @@ DECLINED: dict[DeclineCode, str] = {
     "limit_exceeded": "The card's limit is reached. Please use another one.",
     "processing_error": "The card could not be charged just now. Please try again.",
 }
+
+
+BANK_ASKS: Final = "Please confirm the payment with your bank."
+PAYPAL_ASKS: Final = "Please agree to the payment on PayPal's page."
+PAYPAL_DECLINED: Final = (
+    "PayPal could not reserve the payment. Please approve again and choose another source there, "
+    "or pay by card."
+)
+"""What stands behind it is chosen at PayPal's: of a bank or a card we know nothing."""
 
 
 def opening_notice(saga: Saga) -> Step:
@@ -104,10 +115,12 @@ def _personal(before: Saga, saga: Saga) -> dict[str, Sentence]:
         if states.get(share.id) == share.state:
             continue
         payment = last(share)
+        is_paypal = payment is not None and payment.method == "paypal"
         if share.state == "declined" and not share.is_out and payment and payment.declined:
-            found[share.user_id] = Sentence(text=DECLINED[payment.declined.code])
+            by_bank = DECLINED[payment.declined.code]
+            found[share.user_id] = Sentence(text=PAYPAL_DECLINED if is_paypal else by_bank)
         elif share.state == "action_required":
-            found[share.user_id] = Sentence(text="Please confirm the payment with your bank.")
+            found[share.user_id] = Sentence(text=PAYPAL_ASKS if is_paypal else BANK_ASKS)
         elif share.state == "expired":
             found[share.user_id] = Sentence(
                 text="Your card's reservation has ended. Please approve your share again."

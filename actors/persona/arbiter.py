@@ -46,7 +46,8 @@ class Floor:
 class Call:
     """What may be meant for one of them. `named`: personas and people whom the message names, in order;
     `replied_to`: the persona whose message it answers. `addressed`: how likely it is meant for a
-    persona, by its reading; None: it was not read, and only names count. `called`: the persona whose name
+    persona, by its reading; None: it was not read, and only names count. `is_idle`: thanks, small talk or what nobody understands, which asks nothing and
+    follows no persona's word. `called`: the persona whose name
     begins or ends it without an @. `talking`: the persona that
     the asker is in talk with, `asking`: the one whose question is open. `active`: the asker's own
     choice; `is_switched`: made since anybody talked with them."""
@@ -55,6 +56,7 @@ class Call:
     named: tuple[str, ...] = ()
     replied_to: str | None = None
     addressed: float | None = None
+    is_idle: bool = False
     called: str | None = None
     talking: str | None = None
     asking: str | None = None
@@ -137,10 +139,15 @@ def talk_of(dialogues: Sequence[tuple[str, Dialogue]], now: int) -> tuple[str | 
 
 
 def _is_meant(floor: Floor, call: Call) -> bool:
-    """Who is alone with personas talks with them."""
+    """Who is alone with personas talks with them. Thanks and goodbyes among people are for them: a persona that
+    nobody has called, and with whom the asker is not in talk, has nothing to be thanked for."""
     if call.addressed is None:
         return False
-    return call.addressed >= MEANT_FROM or floor.people <= {call.asker_id}
+    if floor.people <= {call.asker_id}:
+        return True
+    if call.is_idle and not (call.called or call.talking or call.asking):
+        return False
+    return call.addressed >= MEANT_FROM
 
 
 def _next(floor: Floor, ids: list[str]) -> str:

@@ -17,14 +17,14 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         r"|(is|am|are|'s|'m|'re) bleeding|(had|in|been in|there'?s been|there was) an? (car |bad |serious |bike )?(accident|crash)"
         r"|(there'?s|there is) a fire|(room|hotel|house|building|car) is on fire"
         r"|kill(ing)? myself|suicidal|commit suicide|want to die|end my life",
-        "de": r"blutet( stark)?|(hatten|hatte|gab) (gerade |eben )?einen (schweren )?(auto)?unfall|es brennt|notarzt|krankenwagen|rettungswagen|ruf(t|e)? (die polizei|den notruf)|herzinfarkt"
+        "de": r"blutet( stark)?|(hatten|hatte|gab) (gerade |eben )?einen (schweren )?(auto)?unfall|es brennt|notruf(nummer)?|notarzt|krankenwagen|rettungswagen|ruf(t|e)? (die polizei|den notruf)|herzinfarkt"
         r"|krieg(e|t)? keine luft|atmet nicht|bewusstlos|(wurde|wurden|bin) (uberfallen|ausgeraubt|vergewaltigt)"
         r"|das ist ein notfall|(mich|mir das leben) (umbringen|nehmen)|selbstmord|suizid|will sterben",
-        "es": r"(esta|estoy) sangrando|(hemos tenido|he tenido|ha habido|tuvimos) un accidente|hay un incendio"
+        "es": r"(esta|estoy) sangrando|(hemos tenido|he tenido|ha habido|tuvimos) un accidente|hay un incendio|socorro|numero de (emergencias?|urgencias)|respira (muy )?mal"
         r"|(una|la) ambulancia|llam(a|en|ad) a la policia|infarto|no puedo respirar|no respira"
         r"|(esta|estoy) inconsciente|me han (robado(?! (el|la|los|las|mi|mis) )|atacado|violado|secuestrado)|es una emergencia"
         r"|quiero morir(me)?|suicidarme|matarme",
-        "fr": r"saigne( beaucoup)?|(avons eu|ai eu|on a eu|il y a eu) un accident|il y a (le feu|un incendie)"
+        "fr": r"saigne( beaucoup)?|(avons eu|ai eu|on a eu|il y a eu) un accident|il y a (le feu|un incendie)|au secours|fait un malaise|respire (tres )?mal|numero (des|d') ?urgences?"
         r"|(une|l')ambulance|appel(le|ez|er) (la police|les secours|le samu|les pompiers)|crise cardiaque"
         r"|infarctus|(ne |n'arrive pas a )respirer?( plus| pas)?|(est|suis) inconsciente?"
         r"|(suis|me suis) fait(e)? (agresser|voler|violer)|c'est une urgence|me suicider|envie de mourir",
@@ -62,9 +62,9 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         r"|visa (requirements?|on arrival|application|rules)|entry requirements?"
         r"|passport.{0,20}(valid|validity|expir)\w*",
         "de": r"(brauch|benotig)\w*.{0,25}(visum|visa)|visum(s)?pflicht|einreise(bestimmungen|bedingungen)"
-        r"|visum (fur|beantragen)|reisepass.{0,20}(gultig|abgelaufen|lauft)",
-        "es": r"(necesit\w*|hace falta|hay que|sacar|pedir).{0,20}(la visa|visado)|requisitos de (entrada|visado)"
-        r"|visado para|pasaporte.{0,20}(vigen|caduc|valid)\w*",
+        r"|(und|mit) (dem |nem )?visum|visum (fur|beantragen|notig)|reisepass.{0,20}(gultig|abgelaufen|lauft)",
+        "es": r"(necesit\w*|hace falta|hay que|sacar|pedir).{0,20}(?<!con )(la )?(visa|visado)\b(?! (card|electron))|(que|y el|y la|con) visado|requisitos de (entrada|visado)"
+        r"|(visado|visa) para|pasaporte.{0,20}(vigen|caduc|valid)\w*",
         "fr": r"(faut|besoin|demander|obtenir).{0,20}visa|conditions d'entree|passeport.{0,20}(valable|valide|expire)",
         "ar": "تأشيرة|فيزا",
     },
@@ -72,10 +72,13 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         "en": r"(is it|how) safe (is it )?to (travel|go|fly|visit|be)|is (it )?[\w ]{2,30} safe (right now|at the moment|for"
         r" (tourists|travell?ers|women|families)|to (visit|travel))|travel (warnings?|advisor(y|ies))",
         "de": r"(ist es|wie) (gerade |derzeit )?sicher,? (ist es,? )?(nach|in).{0,30}(zu )?(reisen|fliegen|fahren)"
-        r"|reisewarnung(en)?|ist [\w ]{2,30} (gerade |derzeit )?sicher fur (touristen|frauen|familien|reisende)",
-        "es": r"es seguro (viajar|ir|volar|visitar)|es [\w ]{2,30} seguro para (turistas|viajar|mujeres|familias)"
+        r"|reisewarnung(en)?|ist (es |das )?(da|dort|hier)( es)?( denn)? (sicher|gefahrlich)|ist [\w ]{2,30} (gerade |derzeit )?sicher fur (touristen|frauen|familien|reisende)",
+        "es": r"es seguro (viajar|ir|volar|visitar)|es (un (sitio|lugar|pais) )?(seguro|peligroso) (alli|ahi|alla)|(alli|ahi) es (seguro|peligroso)"
+        r"|es (muy )?(seguro|peligroso) (?!\w+[aei]r\b|que|asi|el|la|un)\w+(?=\W*$)|es peligroso(?=\W*$)|es [\w ]{2,30} seguro para (turistas|viajar|mujeres|familias)"
         r"|(recomendaciones|alertas?) de viaje",
         "fr": r"(est-ce|c'est|est-il) (sur|dangereux|prudent) (d'|de )(aller|voyager|partir|visiter)"
+        r"|(est-ce|c'est|est-il) (tres |trop )?dangereux(?=\W*$)"
+        r"|(est-ce|c'est|est-il) (pas )?(trop )?(sur|dangereux),? (la-bas|labas)"
         r"|conseils aux voyageurs",
         "ar": "هل السفر إلى|هل من الآمن|تحذير سفر|تحذيرات السفر",
     },
@@ -83,12 +86,12 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         "en": r"(which|what|any|need|get) (vaccin\w*|jabs?|immuni[sz]ations?)|vaccin\w+ (for|needed|required)"
         r"|malaria (pills?|tablets?|prophylaxis)|fly(ing)? (while |when )?pregnant|yellow fever"
         r"|(side effects|dosage) of|(have|has|got|with) a (high )?fever|what (should|can|do) (i|we|he|she) take (for|against)|travel with (insulin|medication|medicine)",
-        "de": r"(welche|brauch\w*|notig\w*).{0,20}impfung(en)?|impfung(en)? (fur|notig)|malariaprophylaxe"
+        "de": r"(welche|brauch\w*|notig\w*).{0,20}impfung(en)?|impfung(en)? (fur|notig)|und (ne )?(impfung(en)?|malaria)|malariaprophylaxe"
         r"|schwanger.{0,20}flieg\w*|flieg\w*.{0,20}schwanger|gelbfieber|nebenwirkung(en)?"
         r"|(medikamente|insulin).{0,20}(mitnehmen|flugzeug|zoll)",
-        "es": r"(que|necesit\w*|hacen falta).{0,15}vacunas?|vacunas? para|pastillas (contra|para) la malaria"
+        "es": r"(que|necesit\w*|hacen falta).{0,15}vacunas?|vacunas? para|y (las )?vacunas?|pastillas (contra|para) la malaria"
         r"|volar.{0,10}embarazada|fiebre amarilla|efectos secundarios|(insulina|medicamentos).{0,20}(avion|llevar|aduana)",
-        "fr": r"(quels?|faut|besoin).{0,15}vaccins?|vaccins? (pour|obligatoires?)|antipaludeen\w*|traitement.{0,10}paludisme"
+        "fr": r"(quels?|faut|besoin).{0,15}vaccins?|vaccins? (pour|obligatoires?)|et (des |les )?vaccins?|antipaludeen\w*|traitement.{0,10}paludisme"
         r"|(avion|voler|prendre l'avion).{0,10}enceinte|fievre jaune|effets secondaires",
         "ar": "تطعيم|لقاح|الملاريا|الحمى الصفراء",
     },
@@ -107,11 +110,11 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         "en": r"fuck (you|u|off)|(you('?re| are)|ur) (a |an |so |such an? )?(fucking )?(stupid|useless|idiot|moron"
         r"|bitch|asshole|dumb|piece of shit|garbage)|shut (the fuck )?up|kill yourself|go to hell|send nudes",
         "de": r"fick dich|halt('s)? (die fresse|die schnauze|dein maul|maul)|arschloch|verpiss dich|hurensohn"
-        r"|du (bist )?(so )?(dumm|blod|nutzlos|scheisse|dummes stuck|idiot)",
+        r"|du (bist )?(so )?(dumm|doof|blod|nutzlos|scheisse|dummes stuck|idiot)",
         "es": r"vete a la mierda|que te (jodan|den)|hij[oa] de puta|gilipollas|pendej[oa]|chinga(te| tu madre)"
-        r"|eres (un |una )?(inutil|estupid[oa]|idiota|mierda|imbecil)|callate",
+        r"|eres (un |una )?(inutil|tont[oa]|estupid[oa]|idiota|mierda|imbecil)|callate",
         "fr": r"va te faire (foutre|voir)|ta gueule|connard|connasse|salope|encule|fils de pute"
-        r"|(tu es|t'es) (vraiment )?(un |une )?(idiote?|nulle?|stupide|conne?)",
+        r"|(tu es|t'es) (vraiment )?(un |une )?(idiote?|nul(le)?|stupide|conne?)",
         "ar": "أنت غبي|أنت أحمق|اخرس|تبا لك",
     },
 }

@@ -18,7 +18,7 @@ NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1
 BESIDE_A_PICK: Final = (
     r"the|this|that|a|ones?|please|pls|plz|option|number|hotel|flight|place|offer|ok|okay|hmm|um|well|then|and|so|maybe"
     r"|i|take|das|die|der|den|dem|bitte|flug|angebot|dann|vielleicht|ja|el|la|lo|los|las|por|favor|opcion|vuelo|oferta"
-    r"|entonces|y|le|les|l|offre|vol|s|il|te|vous|plait|alors|et|euh"
+    r"|entonces|y|le|les|l|offre|vol|s|il|te|vous|plait|alors|et|euh|nimm|nehme|nehmen|wir|ich|quiero|me|quedo|con|prends|je|j|on|celui|celle|ci"
 )
 """What may stand beside a pick in a message that only picks."""
 
@@ -105,10 +105,10 @@ TWISTS: Final[dict[str, str]] = {
 }
 CABINS: Final[dict[str, str]] = {
     "premium_economy": r"premium[ -]eco(nomy)?|economy[ -]premium|turista premium|eco premium",
-    "business": r"business[ -]?(class|klasse)|(in|fly(ing)?) business|clase (business|ejecutiva)|en business"
+    "business": r"business[ -]?(class|klasse)|(in|fly(ing)?) business|business (please|pls|plz|bitte|por favor|porfa|svp)|clase (business|ejecutiva)|en business"
     r"|(classe|en) affaires",
     "first": r"first[ -]class|erste[nr]? klasse|primera clase|premiere classe",
-    "economy": r"economy|eco class|clase turista|classe eco(nomique)?",
+    "economy": r"economy|eco class|(clase|en) turista|en eco(nomique)?|classe eco(nomique)?",
 }
 """The first that fits counts."""
 

@@ -15,15 +15,20 @@ from actors.persona.fixed_texts import FixedText, fixed_text
 from actors.persona.fixed_words import PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
+from actors.persona.machine import ASK_BELOW, SURE_FROM
 from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
+from actors.persona.when import when
 from core.errors import Rejected
 from core.ports.personas import Choice
 from core.ports.repositories import User
 from protocol.persona import Prompt
-from protocol.understanding import Language, Setting, Understanding
+from protocol.understanding import Intent, Language, Setting, Slots, Understanding
 
 READ_WITHIN: Final = 2.0
+
+IDLE: Final = frozenset[Intent]({"thanks", "smalltalk"})
+"""What people say to one another all day, in words that a persona is thanked with too."""
 
 LOADED_FOR: Final = 1.0
 """Seconds in which what was loaded while a message was read is used for its answer."""
@@ -95,6 +100,7 @@ class Listener:
         call = replace(
             call,
             addressed=reading.addressed,
+            is_idle=_is_idle(read, reading),
             slots=reading.slots,
             hints=read.hints,
         )
@@ -207,6 +213,7 @@ class Listener:
         dialogue = Dialogue()
         if persona_id is not None:
             dialogue = self._sitting.minds.get(persona_id, call.asker_id)
+        stay = when(dialogue.trip.dates, today)
         return Setting(
             people=max(1, len(floor.people)),
             addressed=named(floor, call) is not None,
@@ -214,6 +221,7 @@ class Listener:
             shown=dialogue.table.kind if dialogue.table is not None else None,
             last=read.prompt.follows,
             today=today.isoformat(),
+            around=stay.start.isoformat() if stay is not None else None,
             names=tuple(seat.name for seat in floor.seats if seat.name),
             language=language,
         )
@@ -223,6 +231,14 @@ def _is_for_whom_he_talks_with(read: Read) -> bool:
     """A cry for help, or whether that is a machine, from who was in talk with a persona just now: whatever a model
     would make of it."""
     return read.fixed is not None and read.fixed.topic in PRESSING and read.call.talking is not None
+
+
+def _is_idle(read: Read, reading: Understanding) -> bool:
+    """Whether a persona that nobody has called would only say thanks back, or that it has not understood."""
+    if "?" in read.prompt.message.content or read.prompt.follows == "persona":
+        return False
+    says_little = reading.confidence < SURE_FROM and reading.slots == Slots()
+    return reading.intent in IDLE or reading.confidence < ASK_BELOW or says_little
 
 
 def _likely(floor: Floor, call: Call) -> str | None:

@@ -48,6 +48,7 @@ def _dates(dates: Dates | None) -> Dates | None:
         from_=dates.from_ if day(dates.from_) else None,
         to=dates.to if day(dates.to) else None,
         month=month if month is not None and day(f"{month}-01") else None,
+        part=dates.part if month is not None and day(f"{month}-01") else None,
         nights=dates.nights if dates.nights is not None and dates.nights > 0 else None,
         season=dates.season if dates.season is None or day(f"{dates.season[:4]}-01-01") else None,
         holiday=dates.holiday

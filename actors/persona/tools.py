@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import trio
 
 from actors.persona.dialogue import Item, likeness_of
-from actors.persona.errands import Errand, Findings, queries, sifted
+from actors.persona.errands import Errand, Findings, city_of, queries, sifted
 from actors.persona.place_book import PlaceBook
 from actors.persona.ports import Circumstances, PersonaPorts, Ranked
 from core.errors import Rejected
@@ -123,9 +123,23 @@ class Tools:
 
     # Offers.
 
+    async def _with_rooms(self, errand: Errand, places: Sequence[Place]) -> Sequence[Place]:
+        """A place without a code of its own has that of an airport near by, which may lie abroad (Tangier's is the
+        nearest to Cádiz): whoever flies may land there, nobody who goes to the one sleeps in the other."""
+        if errand.seeking == "flights":
+            return places
+        lent = {p.id: city_of(p) for p in places if p.iata is None}
+        towns = {at: await self._book.by_iata(code) for at, code in lent.items() if code}
+        return [
+            place
+            for place in places
+            if (town := towns.get(place.id)) is None or town.country == place.country
+        ]
+
     async def _offers(self, errand: Errand, findings: Findings) -> Looked:
         """Some cities at a time, until enough of them have something, or time is short."""
-        wanted = queries(errand, findings.places, findings.origin)
+        places = await self._with_rooms(errand, findings.places)
+        wanted = queries(errand, places, findings.origin)
         if not errand.with_stays:
             wanted = wanted[:MAX_LISTED]
         begin = 0

@@ -14,6 +14,7 @@ MOST_NIGHTS: Final = 30
 FURTHEST: Final = timedelta(days=359)
 """Suppliers sell about a year ahead."""
 
+_FIRST_OF: Final = {None: 1, "mid": 11, "late": 21}
 _SEASONS: Final = {"winter": 12, "spring": 3, "summer": 6, "autumn": 9}
 
 
@@ -33,8 +34,8 @@ class Stay:
 
 
 def when(dates: Dates | None, today: date) -> Stay | None:
-    """The stay that was meant, beginning after `today`: with days as said; a month or a season is its
-    first Friday to Sunday, or as many nights as were said; Christmas is the 23rd to the 27th, New
+    """The stay that was meant, beginning after `today`: with days as said; a month, from its 11th
+    or 21st where its middle or its end was said, or a season is its first Friday to Sunday, or as many nights as were said; Christmas is the 23rd to the 27th, New
     Year the 30th to the 2nd, Easter Good Friday to Easter Monday. None: nothing was said of a
     beginning, it is over, or further ahead than anybody sells."""
     if dates is None:
@@ -102,7 +103,9 @@ def _span(dates: Dates) -> tuple[date, date] | None:
     """The first and the last day of the month or the season."""
     if dates.month is not None:
         year, month = map(int, dates.month.split("-"))
-        return None if not 1 <= month <= 12 else (date(year, month, 1), _last(year, month))
+        if not 1 <= month <= 12:
+            return None
+        return date(year, month, _FIRST_OF[dates.part]), _last(year, month)
     if dates.season is not None:
         year, season = int(dates.season[:4]), dates.season[5:]
         first = _SEASONS[season]

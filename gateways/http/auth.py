@@ -24,8 +24,8 @@ EMAIL_PATTERN: Final = rf"^[^{_UNFIT}]{{1,64}}@[^.{_UNFIT}]+(\.[^.{_UNFIT}]+)+(?
 MAX_PASSWORD_LENGTH: Final = 128
 
 Password = Annotated[str, Meta(min_length=1, max_length=MAX_PASSWORD_LENGTH)]
-Email = Annotated[str, Meta(max_length=254, pattern=EMAIL_PATTERN)]
-Handle = Annotated[str, Meta(pattern=HANDLE_PATTERN)]
+Email = Annotated[str, Meta(max_length=254, pattern=EMAIL_PATTERN, examples=["ana@example.org"])]
+Handle = Annotated[str, Meta(pattern=HANDLE_PATTERN, examples=["ana.silva"])]
 
 
 class Register(Body, frozen=True):

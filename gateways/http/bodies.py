@@ -22,6 +22,7 @@ MAX_PROBLEMS: Final = 20
 B = TypeVar("B", bound=Body)
 
 _MISSING: Final = sentence("This field is required.")
+_ONE_OF: Final = sentence("Give one of these: {names}.")
 _UNKNOWN: Final = sentence("This field is not known here.")
 _PLACE: Final = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 _NAMED: Final = re.compile(r"field `([^`]*)`")
@@ -90,11 +91,21 @@ def _convert(sent: dict[str, Any], shape: type[B], *, strict: bool) -> B:
     nul = _holder_of_nul(sent)
     if nul is not None:
         raise _invalid(nul, sentence("A text must not contain the character U+0000."))
+    lacking = list(_lacking(sent, shape))
     try:
-        return msgspec.convert(sent, shape, strict=strict)
+        body = msgspec.convert(sent, shape, strict=strict)
     except msgspec.ValidationError as error:
         problems = list(_problems(sent, shape, strict=strict)) or [_problem("", str(error))]
-        raise InvalidFields(problems[:MAX_PROBLEMS]) from None
+        raise InvalidFields([*problems, *lacking][:MAX_PROBLEMS]) from None
+    if lacking:
+        raise InvalidFields(lacking)
+    return body
+
+
+def _lacking(sent: Mapping[str, Any], shape: type[Body]) -> Iterator[FieldProblem]:
+    """Whether none is given of those fields of which one has to be."""
+    if shape.one_of and all(sent.get(name) is None for name in shape.one_of):
+        yield FieldProblem(shape.one_of[0], _ONE_OF, {"names": ", ".join(shape.one_of)})
 
 
 def _problems(sent: dict[str, Any], shape: type[Body], *, strict: bool) -> Iterator[FieldProblem]:

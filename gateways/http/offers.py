@@ -1,7 +1,7 @@
 """Flights and rooms on offer: searching all suppliers, and asking for today's price."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final
 
@@ -35,6 +35,9 @@ _RULES: Final = {
 }
 
 
+_NOT_OF_FLIGHTS: Final = sentence("This means something only for `kind=hotel`.")
+_NOT_OF_HOTELS: Final = sentence("This means something only for `kind=flight`.")
+
 PlaceName = Annotated[str, Meta(max_length=64)]
 
 
@@ -51,8 +54,8 @@ class Wanted(Body, frozen=True):
     place: PlaceName | None = None
     adults: Annotated[int, Meta(ge=1, le=50)] = 1
     children_ages: Annotated[str, Meta(max_length=150)] = ""
-    rooms: Annotated[int, Meta(ge=1, le=50)] = 1
-    cabin: Cabin = "economy"
+    rooms: Annotated[int, Meta(ge=1, le=50)] | None = None
+    cabin: Cabin | None = None
 
 
 class SupplierItem(View, frozen=True):
@@ -155,9 +158,10 @@ def _query(wanted: Wanted, codes: Mapping[str, str | None], today: date) -> Quer
         "childrenAges": ages is not None,
     }
     wrong = [FieldProblem(name, _RULES[name]) for name, is_right in right.items() if not is_right]
+    wrong += _foreign(wanted)
     if wrong:
         raise InvalidFields(wrong)
-    party = Party(adults=wanted.adults, children_ages=ages or (), rooms=wanted.rooms)
+    party = Party(adults=wanted.adults, children_ages=ages or (), rooms=wanted.rooms or 1)
     if not is_flight:
         return HotelQuery(
             city=place, check_in=wanted.start, check_out=wanted.end or "", party=party
@@ -168,8 +172,19 @@ def _query(wanted: Wanted, codes: Mapping[str, str | None], today: date) -> Quer
         depart_on=wanted.start,
         return_on=wanted.end,
         party=party,
-        cabin=wanted.cabin,
+        cabin=wanted.cabin or "economy",
     )
+
+
+def _foreign(wanted: Wanted) -> Iterator[FieldProblem]:
+    """What is said of the other kind, and would be passed over."""
+    others: dict[str, object] = (
+        {"place": wanted.place, "rooms": wanted.rooms}
+        if wanted.kind == "flight"
+        else {"from": wanted.origin, "to": wanted.destination, "cabin": wanted.cabin}
+    )
+    text = _NOT_OF_FLIGHTS if wanted.kind == "flight" else _NOT_OF_HOTELS
+    yield from (FieldProblem(name, text) for name, given in others.items() if given is not None)
 
 
 def _may_end(start: date | None, end: date | None, is_flight: bool) -> bool:

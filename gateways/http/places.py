@@ -6,18 +6,26 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, UnsetType
 
 from core.ports.catalogue import Catalogue
+from core.texts import sentence
 from gateways.http.ports import HttpPorts
+from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from protocol.cards import PlaceCard, place_card
-from protocol.travel import GeoPoint, Iata, Place
+from protocol.travel import TAGS, GeoPoint, Iata, Place
+from protocol.wrong_values import CHOICES
 
 MAX_SHOWN: Final = 100
+WITHIN_KM: Final = 100
+"""Of `near`, unless said."""
+
 MAX_SIFTED: Final = 1_000
 """Places that are looked at where several conditions are asked for at once."""
 
 _LATITUDE: Final = r"-?(90(\.0{1,8})?|[1-8]?[0-9](\.[0-9]{1,8})?)"
 _LONGITUDE: Final = r"-?(180(\.0{1,8})?|(1[0-7][0-9]|[1-9]?[0-9])(\.[0-9]{1,8})?)"
 _TAGS: Final = r"[a-z_]{1,32}(,[a-z_]{1,32}){0,9}"
+
+_NEEDS_NEAR: Final = sentence("This means something only beside `near`.")
 
 Found = Sequence[tuple[Place, float | None]]
 
@@ -30,10 +38,15 @@ class FindPlaces(Body, frozen=True):
 
     q: Annotated[str, Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     iata: Iata | UnsetType = UNSET
-    near: Annotated[str, Meta(pattern=rf"^{_LATITUDE},{_LONGITUDE}(?!\n)$")] | UnsetType = UNSET
-    within_km: Annotated[int, Meta(ge=1, le=20_100)] = 100
+    near: (
+        Annotated[str, Meta(pattern=rf"^{_LATITUDE},{_LONGITUDE}(?!\n)$", examples=["38.72,-9.14"])]
+        | UnsetType
+    ) = UNSET
+    within_km: Annotated[int, Meta(ge=1, le=20_100)] | UnsetType = UNSET
     like: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
-    tags: Annotated[str, Meta(pattern=rf"^{_TAGS}(?!\n)$")] | UnsetType = UNSET
+    tags: (
+        Annotated[str, Meta(pattern=rf"^{_TAGS}(?!\n)$", examples=["coast,mountains"])] | UnsetType
+    ) = UNSET
     limit: Annotated[int, Meta(ge=1, le=MAX_SHOWN)] = 20
 
 
@@ -49,6 +62,7 @@ class PlaceItems(View, frozen=True):
 async def find_places(call: Call) -> Reply:
     """Places for which all that was asked holds."""
     query: FindPlaces = call.query
+    _judge(query)
     tags = [] if query.tags is UNSET else query.tags.split(",")
     at = None if query.near is UNSET else _point(query.near)
     language = call.locale
@@ -60,9 +74,24 @@ async def find_places(call: Call) -> Reply:
         for place, km in found
         if query.iata in {UNSET, place.iata}
         and set(tags) <= set(place.tags)
-        and (km is None or km <= query.within_km)
+        and (km is None or km <= _within(query))
     ]
     return json_reply(PlaceItems(items=shown[: query.limit]))
+
+
+def _judge(query: FindPlaces) -> None:
+    """Raises `InvalidFields` for what would silently find nothing, or change nothing."""
+    wrong = []
+    if query.within_km is not UNSET and query.near is UNSET:
+        wrong.append(FieldProblem("withinKm", _NEEDS_NEAR))
+    if query.tags is not UNSET and not TAGS.issuperset(query.tags.split(",")):
+        wrong.append(FieldProblem("tags", CHOICES, {"choices": ", ".join(sorted(TAGS))}))
+    if wrong:
+        raise InvalidFields(wrong)
+
+
+def _within(query: FindPlaces) -> int:
+    return WITHIN_KM if query.within_km is UNSET else query.within_km
 
 
 async def _candidates(
@@ -77,7 +106,7 @@ async def _candidates(
     elif at is None or tags or query.like is not UNSET:
         found = await catalogue.destinations(tags=tags, limit=MAX_SIFTED)
     else:
-        return await catalogue.near(at, within_km=query.within_km, limit=query.limit)
+        return await catalogue.near(at, within_km=_within(query), limit=query.limit)
     if at is None:
         return [(place, None) for place in found]
     if query.q is UNSET:

@@ -19,7 +19,7 @@ MAX_NAME_LENGTH: Final = 64
 _UNSEEMLY: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 Tag = Annotated[str, Meta(min_length=1, max_length=40)]
-Airport = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$")]
+Airport = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", examples=["LIS"])]
 Pace = Literal["relaxed", "balanced", "packed"]
 Budget = Literal["low", "medium", "high", "luxury"]
 Seat = Literal["aisle", "middle", "window"]

@@ -1,6 +1,6 @@
 """What a trip costs now."""
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
@@ -16,6 +16,8 @@ QUOTE_WITHIN: Final = 60.0
 
 class NewQuote(Body, frozen=True):
     """As the command `booking.quote`."""
+
+    one_of: ClassVar[tuple[str, ...]] = ("offerIds", "pollId")
 
     adults: Annotated[int, Meta(ge=1, le=50)]
     offer_ids: Annotated[list[Id], Meta(max_length=20)] | None = None

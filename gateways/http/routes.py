@@ -20,9 +20,10 @@ Access = Permission | Literal["public", "login", "operator"]
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """What a client sends, as JSON or as a query. An unknown field is an error. `may_be_empty`: no
-    body at all says the same as `{}`."""
+    body at all says the same as `{}`. `one_of`: names of which one has to be given."""
 
     may_be_empty: ClassVar[bool] = False
+    one_of: ClassVar[tuple[str, ...]] = ()
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

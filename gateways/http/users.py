@@ -71,10 +71,10 @@ class ChangeProfile(Body, frozen=True):
     """What is absent stays. `preferences` replace the former ones as a whole."""
 
     name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)] | UnsetType = UNSET
-    handle: Annotated[str, Meta(pattern=HANDLE_PATTERN)] | UnsetType = UNSET
+    handle: Annotated[str, Meta(pattern=HANDLE_PATTERN, examples=["ana.silva"])] | UnsetType = UNSET
     locale: Annotated[str, Meta(min_length=2, max_length=35)] | UnsetType = UNSET
     time_zone: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
-    currency: Annotated[str, Meta(max_length=3)] | UnsetType = UNSET
+    currency: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
     preferences: TravelPreferences | UnsetType = UNSET
 
 

@@ -60,6 +60,13 @@ WEEKDAYS: Final = {
 }
 SHORT_WEEKDAYS: Final = frozenset(("sun", "sat", "mon", "wed", "tue", "thu"))
 
+ABBREVIATED: Final = (
+    dict(zip(("mo", "di", "mi", "do", "fr", "sa", "so"), range(7), strict=True)),
+    dict(zip(("lun", "mar", "mie", "jue", "vie", "sab", "dom"), range(7), strict=True)),
+    dict(zip(("lun", "mar", "mer", "jeu", "ven", "sam", "dim"), range(7), strict=True)),
+)
+"""Weekdays as German, Spanish and French shorten them: days only where one goes on to another of its language."""
+
 SEASONS: Final = {
     "spring": "spring",
     "fruhling": "spring",
@@ -121,12 +128,58 @@ NUMBERS: Final = {
     for name in names.split()
 } | {"twenty": 20, "zwanzig": 20, "veinte": 20, "vingt": 20, "thirty": 30, "dreissig": 30}
 
+DAY_NUMBERS: Final = {
+    name: number
+    for number, names in enumerate(
+        (
+            "first ersten erster erste primero premier",
+            "second zweiten zweiter zweite dos deux",
+            "third dritten dritter dritte tres trois",
+            "fourth vierten vierter vierte cuatro quatre",
+            "fifth funften funfter funfte cinco cinq",
+            "sixth sechsten sechster sechste seis six",
+            "seventh siebten siebter siebte siete sept",
+            "eighth achten achter achte ocho huit",
+            "ninth neunten neunter neunte nueve neuf",
+            "tenth zehnten zehnter zehnte diez dix",
+            "eleventh elften elfter elfte once onze",
+            "twelfth zwolften zwolfter zwolfte doce douze",
+            "thirteenth dreizehnten trece treize",
+            "fourteenth vierzehnten catorce quatorze",
+            "fifteenth funfzehnten quince quinze",
+            "sixteenth sechzehnten dieciseis seize",
+            "seventeenth siebzehnten diecisiete dix-sept",
+            "eighteenth achtzehnten dieciocho dix-huit",
+            "nineteenth neunzehnten diecinueve dix-neuf",
+            "twentieth zwanzigsten veinte vingt",
+            "einundzwanzigsten veintiuno",
+            "zweiundzwanzigsten veintidos vingt-deux",
+            "dreiundzwanzigsten veintitres vingt-trois",
+            "vierundzwanzigsten veinticuatro vingt-quatre",
+            "funfundzwanzigsten veinticinco vingt-cinq",
+            "sechsundzwanzigsten veintiseis vingt-six",
+            "siebenundzwanzigsten veintisiete vingt-sept",
+            "achtundzwanzigsten veintiocho vingt-huit",
+            "neunundzwanzigsten veintinueve vingt-neuf",
+            "dreissigsten dreisigsten treinta trente",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+"""The days of a month in words: days only before its name."""
+
 NUMBER: Final = r"\d{1,4}|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
 
 
 def number_of(word: str) -> int:
     """`word` matches NUMBER."""
     return int(word) if word.isdigit() else NUMBERS[word]
+
+
+def day_number(word: str) -> int:
+    """`word`: figures, or one of DAY_NUMBERS."""
+    return int(word) if word.isdigit() else DAY_NUMBERS[word]
 
 
 def alternatives(words: object) -> str:

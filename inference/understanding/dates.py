@@ -21,10 +21,15 @@ from protocol.understanding import Dates, Language
 
 
 def dates_in(
-    text: str, *, today: date, language: Language, asked: bool = False
+    text: str,
+    *,
+    today: date,
+    language: Language,
+    asked: bool = False,
+    around: date | None = None,
 ) -> tuple[Dates | None, Spans]:
-    """`text`: folded. `asked`: it answers when. Also which characters said it."""
-    found = Found(text, today, language)
+    """`text`: folded. `asked`: it answers when. `around`: see `Setting`. Also which characters said it."""
+    found = Found(text, today, language, around)
     for read in (numeric, with_month, weekends, weekdays, relative, bare_days):
         read(found)
     if asked and not found.taken:
@@ -44,6 +49,7 @@ def _dates(found: Found) -> Dates | None:
         from_=found.from_.isoformat() if found.from_ else None,
         to=found.to.isoformat() if found.to else None,
         month=None if has_days else found.month,
+        part=None if has_days else found.part,
         nights=found.nights,
         season=None if has_days or found.month else found.season,
         holiday=None if has_days else found.holiday,

@@ -4,7 +4,16 @@ import re
 from datetime import date, timedelta
 from typing import Final
 
-from inference.understanding.calendar_words import MONTHS, SHORT_WEEKDAYS, WEEKDAYS, number_of
+from inference.understanding.calendar_words import (
+    ABBREVIATED,
+    DAY_NUMBERS,
+    MONTHS,
+    SHORT_WEEKDAYS,
+    WEEKDAYS,
+    alternatives,
+    day_number,
+    number_of,
+)
 from inference.understanding.when import (
     AFTER_NEXT,
     DAY,
@@ -14,9 +23,12 @@ from inference.understanding.when import (
     NEXT_AFTER,
     NEXT_BEFORE,
     OF,
+    SAID_DAY,
+    SAID_DAY2,
     TO_THE,
     WEEKDAY,
     WEEKDAY2,
+    WORD_DAY,
     YEAR,
     Found,
     N,
@@ -75,9 +87,9 @@ def _day_month(found: Found, first: str, second: str, year: str | None) -> date 
 _RANGES: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"\b{DAY}{OF} {MONTH}{TO_THE}{DAY2}{OF} {MONTH2}{YEAR}\b",
+        rf"\b{SAID_DAY}{OF} {MONTH}{TO_THE}{SAID_DAY2}{OF} {MONTH2}{YEAR}\b",
         rf"\b{MONTH} {DAY}{TO_THE}{MONTH2} {DAY2}{YEAR}\b",
-        rf"\b{DAY}{TO_THE}{DAY2}{OF} {MONTH}{YEAR}\b",
+        rf"\b{SAID_DAY}{TO_THE}{SAID_DAY2}{OF} {MONTH}{YEAR}\b",
         rf"\b{MONTH} (?:the )?{DAY}{TO_THE}{DAY2}(?!\d|\s*(?:eur|usd|€|\$|£|pers|peop|adult|night)){YEAR}",
     )
 )
@@ -85,6 +97,8 @@ _SINGLES: Final = tuple(
     re.compile(pattern)
     for pattern in (
         rf"\b{DAY}{OF} ?{MONTH}{YEAR}\b",
+        rf"\b(?:am|vom|bis|zum|dem|den|der|el|del|al|le|du|au) {WORD_DAY}(?: de| del)? {MONTH}{YEAR}\b",
+        rf"\b{WORD_DAY} of {MONTH}{YEAR}\b",
         rf"\b{MONTH} (?:the )?{DAY}(?!\d|\s*(?:eur|usd|€|\$|£|k\b|pers|peop|adult|night|day|nach|tag|dia|jour|noche|nuit|week|woch|semana|semaine|people|kid|min|st[du])){YEAR}",
     )
 )
@@ -97,17 +111,23 @@ def with_month(found: Found) -> None:
             parts = match.groupdict()
             year = int(parts["year"]) if parts.get("year") else None
             month = MONTHS[parts["month"]]
-            start = next_day(found.today, month, int(parts["day"]), year)
+            start = next_day(found.today, month, day_number(_day(match)), year)
             month = MONTHS[parts["month2"]] if parts.get("month2") else month
-            end = next_day(start or found.today, month, int(parts["day2"]), year)
+            end = next_day(start or found.today, month, day_number(_day(match, "2")), year)
             if start and end:
                 found.range(start, end, match)
     for pattern in _SINGLES:
         for match in found.matches(pattern):
             year = int(match["year"]) if match["year"] else None
-            day = next_day(found.today, MONTHS[match["month"]], int(match["day"]), year)
+            day = next_day(found.today, MONTHS[match["month"]], day_number(_day(match)), year)
             if day:
                 found.day(day, match)
+
+
+def _day(match: "re.Match[str]", which: str = "") -> str:
+    """In figures or in words."""
+    said = match.groupdict()
+    return str(said.get(f"day{which}") or said[f"word{which}"])
 
 
 _WEEKEND: Final = re.compile(
@@ -160,12 +180,23 @@ def weekends(found: Found) -> None:
         found.range(start, start + timedelta(2), match)
 
 
+_ABBREVIATED_RANGES: Final = tuple(
+    (days, re.compile(rf"\b(?P<one>{names})\.?\s?(?:-|bis|al?|au)\s?(?P<two>{names})\b"))
+    for days in ABBREVIATED
+    for names in [alternatives(days)]
+)
 _WEEKDAY_RANGE: Final = re.compile(rf"\b{WEEKDAY}{TO_THE}(?:next )?{WEEKDAY2}\b")
 _ONE_WEEKDAY: Final = re.compile(rf"\b{WEEKDAY}\b")
 
 
 def weekdays(found: Found) -> None:
-    """ "friday to sunday", "next friday"."""
+    """ "friday to sunday", "fr-so", "next friday"."""
+    for days, pattern in _ABBREVIATED_RANGES:
+        for match in found.matches(pattern):
+            first, last = days[match["one"]], days[match["two"]]
+            if first != last:
+                start = _next_of(found, first, match)
+                found.range(start, start + timedelta((last - first) % 7), match)
     for match in found.matches(_WEEKDAY_RANGE):
         start = _next_weekday(found, match["weekday"], match)
         end = start + timedelta((WEEKDAYS[match["weekday2"]] - start.weekday()) % 7 or 7)
@@ -183,9 +214,13 @@ def weekdays(found: Found) -> None:
 
 
 def _next_weekday(found: Found, name: str, match: "re.Match[str]") -> date:
+    return _next_of(found, WEEKDAYS[name], match)
+
+
+def _next_of(found: Found, weekday: int, match: "re.Match[str]") -> date:
     """The next to come; "next" before it, when that one is in this week still: a week later."""
     today = found.from_ or found.today
-    day = today + timedelta((WEEKDAYS[name] - today.weekday()) % 7 or 7)
+    day = today + timedelta((weekday - today.weekday()) % 7 or 7)
     before, after = found.text[: match.start()], found.text[match.end() :]
     if _NEXT_WEEK.search(found.text) and _is_this_week(day, found.today):
         return day + timedelta(7)
@@ -266,11 +301,15 @@ def relative(found: Found) -> None:
             found.range(found.today, monday + timedelta(6), match)
 
 
+_IN_WORDS: Final = alternatives(DAY_NUMBERS)
 _BARE_DAY: Final = re.compile(
     r"\b(?:(?:on |from |until |till |by |back )?the (?P<en>3[01]|[12]\d|[4-9])(?:st|nd|rd|th)\b(?! (?:one|option|hotel|flight|place|day|night|birthday|anniversary|floor))"
     r"|(?:on|from|until|till|back|for) the (?P<en3>[1-3])(?:st|nd|rd)\b(?! (?:one|option|hotel|flight|place|week|time|floor|night|day))"
     r"|(?:on|from|until|till|back) (?P<en2>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
     r"|(?:am|vom|bis zum|ab dem|zum) (?P<de>3[01]|[12]\d|[1-9])\."
+    rf"|(?:zuruck am|ruckflug am|bis zum) (?P<de2>{_IN_WORDS})\b(?! (?:tag|abend|hotel|flug|platz|woche))"
+    rf"|(?:vuelta|regreso|volver|volvemos) el (?P<es4>{_IN_WORDS})\b"
+    rf"|(?:retour|revenir|rentrer) le (?P<fr2>{_IN_WORDS})\b"
     r"|(?:el dia|del dia|hasta el dia|el dia) (?P<es>3[01]|[12]\d|[1-9])\b"
     r"|\bel (?P<es2>3[01]|[12]\d)\b(?! (?:por|%))"
     r"|(?:(?<=\bvuelta )|(?<=\bvolver )|(?<=\bvolvemos )|(?<=\bregreso )|(?<=\bhasta ))el (?P<es3>[1-9])\b"
@@ -279,16 +318,16 @@ _BARE_DAY: Final = re.compile(
 
 
 def bare_days(found: Found) -> None:
-    """A day of this month or the next."""
-    if found.language == "en":
-        _ranges_of(found, _ORDINAL_RANGE)
+    """A day of the month that is talked of, else of this one or the next."""
+    for language, pattern in _DAY_RANGES:
+        if language == found.language:
+            _ranges_of(found, pattern)
     for match in found.matches(_BARE_DAY):
         which = next(name for name, value in match.groupdict().items() if value)
         if found.language != which[:2] or re.search(_NUMBERS_BEFORE, found.text[: match.start()]):
             continue
-        number, start = int(match[which]), found.from_ or found.today
-        month = month_in(start, 0 if number >= start.day else 1)
-        day = day_in(month, number)
+        number = day_number(match[which])
+        day = day_in(_month_of(found, number), number)
         if day is not None:
             found.day(day, match)
 
@@ -296,21 +335,53 @@ def bare_days(found: Found) -> None:
 _ORDINAL_RANGE: Final = re.compile(
     rf"\b(?:the )?(?P<one>3[01]|[12]\d|[1-9])(?:st|nd|rd|th){TO_THE}(?P<two>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
 )
+_DAY_RANGES: Final = (
+    ("en", _ORDINAL_RANGE),
+    (
+        "de",
+        re.compile(
+            r"\b(?:vom|ab dem) (?P<one>3[01]|[12]\d|[1-9])\.? bis (?:zum )?(?P<two>3[01]|[12]\d|[1-9])\b(?! ?(?:uhr|euro|€))\.?"
+        ),
+    ),
+    (
+        "es",
+        re.compile(
+            r"\bdel (?P<one>3[01]|[12]\d|[1-9]) (?:al|hasta el) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
+        ),
+    ),
+    (
+        "fr",
+        re.compile(
+            r"\bdu (?P<one>3[01]|[12]\d|[1-9]) (?:au|jusqu'au) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
+        ),
+    ),
+)
 _BARE_RANGE: Final = re.compile(
     rf"^\D*\b(?P<one>3[01]|[12]\d|[1-9])\.?{TO_THE}(?P<two>3[01]|[12]\d|[1-9])\.?\D*$"
 )
 
 
 def bare_range(found: Found) -> None:
-    """The answer "5 to 12": of this month or the next."""
+    """The answer "5 to 12"."""
     _ranges_of(found, _BARE_RANGE)
 
 
 def _ranges_of(found: Found, pattern: "re.Pattern[str]") -> None:
     for match in found.matches(pattern):
         one, two = int(match["one"]), int(match["two"])
-        month = month_in(found.today, 0 if one >= found.today.day else 1)
+        month = _month_of(found, one)
         start = day_in(month, one)
         end = day_in(month if two >= one else month_after(month), two)
         if start and end:
             found.range(start, end, match)
+
+
+def _month_of(found: Found, number: int) -> str:
+    """Of a day without a month: that which is talked of, unless it is over there."""
+    if found.from_ is None and found.around is not None:
+        month = month_in(found.around, 0)
+        day = day_in(month, number)
+        if day is not None and day >= found.today:
+            return month
+    start = found.from_ or found.today
+    return month_in(start, 0 if number >= start.day else 1)

@@ -35,6 +35,13 @@ _NO_WISHES: Final = frozenset[Intent]({"greet", "thanks", "smalltalk", "out_of_s
 _YES: Final = WORDS["yes"]
 _NO: Final = WORDS["no"]
 _FILLERS: Final = WORDS["beside yes and no"]
+_GOODBYES: Final = WORDS["goodbyes"]
+_BESIDE_GOODBYES: Final = WORDS["beside goodbyes"]
+_CANCELLABLE: Final = re.compile(
+    r"\b(?:free (?:of charge )?cancell?ation|cancell?ation (?:is )?(?:for )?free|cancell?able|refundable|stornierbar\w*"
+    r"|(?:kostenlos|gratis)\w* storn\w+|storn\w+ (?:kostenlos|gratis)|cancelacion (?:gratis|gratuita)|cancelable"
+    r"|cancelar gratis|reembolsable|annulation (?:gratuite|sans frais)|annulable|remboursable)\b"
+)
 _ORDINAL: Final = re.compile(
     r"\b(?:first|second|third|fourth|last|1st|2nd|3rd|\d|one|two|three|middle|both|none|erste[nrs]?|zweite[nrs]?|dritte[nrs]?|letzte[nrs]?|"
     r"eins|zwei|drei|primer[oa]?|segund[oa]|tercer[oa]?|ultim[oa]|uno|dos|tres|premier|premiere|deuxieme|seconde?|troisieme|"
@@ -85,6 +92,18 @@ def bare_wish(
     if intent not in _NO_WISHES or slots == Slots() or _beside(text, marks) > MAX_BESIDE:
         return None
     return ("refine", FAIRLY_SURE) if setting.shown or setting.asked else ("ask_destination", HALF)
+
+
+def in_plain_words(intent: Intent, text: str, setting: Setting) -> tuple[Intent, float] | None:
+    """What a model tells from other things less well than a short list does: a goodbye, which it takes for small
+    talk, and a room that can be cancelled, which is no wish to cancel one."""
+    if intent == "cancel" and _CANCELLABLE.search(fold(text)):
+        return "refine", FAIRLY_SURE
+    words = set(words_of(text))
+    is_goodbye = bool(words & _GOODBYES) and words <= _GOODBYES | _BESIDE_GOODBYES
+    if intent in _NO_WISHES and is_goodbye and setting.last != "nobody":
+        return "thanks", SURE
+    return None
 
 
 def _consent(words: Sequence[str], intent: Intent) -> tuple[Intent, float] | None:

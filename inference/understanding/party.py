@@ -73,7 +73,7 @@ _FR: Final = _Words(
     adults=r"adultes?|ad\b|grandes?\b(?= personnes)",
     children=r"enfants?|enf\.?(?!\w)|gamins?|gosses?|bebes?|bbs?|petits|ados?|filles(?= et)|mioches|bouts? de chou|kids",
     people=r"personnes?|pers\b|amis|amies|potes|copains|copines|gars|filles|pax|voyageurs|collegues",
-    child_kin=r"bebe|bb|fils|fille|enfant|petit|petite|ptite?|neveu|niece|petit-fils|petite-fille|ado|gamin|loulou",
+    child_kin=r"bebe|bb|fils|fille|enfant|petite?(?!s? ?-?dej)|ptite?(?! ?-?dej)|neveu|niece|petit-fils|petite-fille|ado|gamin|loulou",
     adult_kin=r"femme|mari|copine|copain|conjoint|conjointe|mere|pere|maman|papa|soeur|sour|sor|sr|frere|ami|amie|mamie|papi|papy|grand-mere|grand-pere|tante|oncle|cousine?|pote|meuf|mec|collegue|fiancee?|cherie?",
     pair_kin=r"parents|grands-parents|beaux-parents",
     us=rf"(?:on est|on sera|nous sommes|on serait|serons|on part|on part a|groupe de|famille de|pour|a) {_N}(?! (?:adultes?|enfants?|nuits?|jours?|semaines?|heures?|etoiles?|chambres?|personnes?|h\b|km|min|pers\b|euros?|€|mois|balles|%))\b(?!\s?(?:h\d|€))",
@@ -175,8 +175,8 @@ _COMPILED: Final[dict[Language, _Patterns]] = {
 _FOR: Final = {
     "en": r"\bfor {n}\b(?! ?(?:night|day|week|month|hour|year|min|euro|eur|usd|dollar|pound|quid|\$|€|£|k\b|%|of (?:the|those)|nite|st|nd|room|\d|[.,]\d))",
     "de": r"\bfur (?:uns )?{n}\b(?! ?(?:nacht|naecht|tag|woch|monat|stund|euro|eur\b|€|%|\d|[.,]\d|chf|franken|zimmer))",
-    "es": r"\bpara {n}\b(?! ?(?:noche|dia|semana|mes|hora|euro|€|%|\d|[.,]\d|dolar|habitac))",
-    "fr": r"\bpour {n}\b(?! ?(?:nuit|jour|semaine|mois|heure|euro|€|%|\d|[.,]\d|balle|chambre|h\b))",
+    "es": r"\b(?:para|pa) {n}\b(?! ?(?:noche|dia|semana|mes|hora|euro|€|%|\d|[.,]\d|dolar|habitac))",
+    "fr": r"\b(?:pour|pr) {n}\b(?! ?(?:nuit|jour|semaine|mois|heure|euro|€|%|\d|[.,]\d|balle|chambre|h\b))",
 }
 _FOR_N: Final = {
     language: re.compile(

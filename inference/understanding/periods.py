@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from inference.understanding.calendar_words import (
     CUED_SEASONS,
@@ -129,6 +129,21 @@ _MONTH_CUE: Final = re.compile(
     r"und|oder|sometime|maybe|late-|early-|to|-|is)[\s/,-]*$"
 )
 
+_PARTS: Final[tuple[tuple[Literal["mid", "late"], re.Pattern[str]], ...]] = (
+    (
+        "mid",
+        re.compile(
+            r"\b(?:mid|middle of|mitte(?: des)?|mediados de|(?:a )?mitad de|mi|la mi|milieu(?: du mois)? d[e'])[ -]?$"
+        ),
+    ),
+    (
+        "late",
+        re.compile(
+            r"\b(?:late|(?:the )?end of|ende|finales de|fines de|final de|fin(?: du mois)?(?: de)?)[ -]?$"
+        ),
+    ),
+)
+
 _SEPTEMBER: Final = re.compile(r"\b(?:en|debut|fin|mi|mois de|courant|de)[\s-]*$")
 """Before "sept", which is seven in French."""
 
@@ -156,4 +171,7 @@ def months(found: Found, *, asked: bool) -> None:
         year = int(match["year"]) if match["year"] else None
         if year is None:
             year = found.today.year + (number < found.today.month)
-        found.month = found.month or f"{year}-{number:02d}"
+        if found.month is None:
+            found.month = f"{year}-{number:02d}"
+            start = found.text[: match.start("month")]
+            found.part = next((part for part, words in _PARTS if words.search(start)), None)

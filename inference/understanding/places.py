@@ -38,6 +38,8 @@ _HOTEL_OF: Final = re.compile(
     r"\b(?:hotel(?:es|s)?|hostal(?:es)?|playas?|centro|plages?|centre|sejour|viaje|voyage) (?:de|d'|a|en) ?$"
 )
 _OF: Final = re.compile(r"(?:\bde|\bd'|\bdel|\bdu) ?(?:la |l')?$")
+_OF_FIRST: Final = re.compile(r"^\W*(?:(?:et|y|pues|alors) )?(?:de|d') ?$")
+"""A message that begins with it says where from: "de Paris"."""
 _BETWEEN: Final = re.compile(r"\b(?:between|zwischen|entre) $")
 _THEN_TO: Final = re.compile(
     r"^\s*(?:airport |flughafen |aeropuerto )?(?:\([a-z]{3}\) ?)?(?:-+>?|>+|2|to|nach|a|al|vers|pour|hacia|para|pa|hasta|bis|y luego a)"
@@ -280,7 +282,8 @@ def _is_place(said: _Said, candidate: _Candidate) -> bool:
 
 def _mention(said: _Said, candidate: _Candidate, before: str) -> Mention:
     start, end = said.tokens[candidate.first].start, said.tokens[candidate.last].end
-    if _FROM.search(before) or _LEAVING.search(before):
+    is_of_first = said.asked != "destination" and _OF_FIRST.match(before) and candidate.first <= 2
+    if _FROM.search(before) or _LEAVING.search(before) or is_of_first:
         return Mention(candidate.place, start, end, "origin", True)
     word = re.search(r"([a-z]+)'? ?(?:the |la |le |les |die |el )?$", before)
     if word is not None and word[1] in _IN:

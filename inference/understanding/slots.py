@@ -42,7 +42,11 @@ def recognised(
     folded = fold(text)
     asked = setting.asked
     dates, days = dates_in(
-        folded, today=date.fromisoformat(setting.today), language=language, asked=asked == "dates"
+        folded,
+        today=date.fromisoformat(setting.today),
+        language=language,
+        asked=asked == "dates",
+        around=date.fromisoformat(setting.around) if setting.around is not None else None,
     )
     budget, money = budget_in(folded, days, asked=asked == "budget")
     taken = days + money

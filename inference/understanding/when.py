@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 from inference.understanding.calendar_words import (
+    DAY_NUMBERS,
     MONTHS,
     NUMBER,
     WEEKDAYS,
@@ -21,9 +22,11 @@ MONTH2: Final = rf"(?P<month2>{alternatives(MONTHS)})\.?"
 YEAR: Final = r"(?:,? (?:de |del )?(?P<year>20\d\d))?"
 DAY: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
 DAY2: Final = r"(?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
-TO: Final = (
-    r"\s*(?:-|to|until|till?|til|through|thru|and|bis|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
-)
+_IN_WORDS: Final = alternatives(DAY_NUMBERS)
+WORD_DAY: Final = rf"(?P<word>{_IN_WORDS})"
+SAID_DAY: Final = rf"(?:{DAY}|{WORD_DAY})"
+SAID_DAY2: Final = rf"(?:{DAY2}|(?P<word2>{_IN_WORDS}))"
+TO: Final = r"\s*(?:-|to|until|till?|til|through|thru|and|bis|auf|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
 TO_THE: Final = rf"{TO}(?:the |zum |el |le |den |dem )?"
 OF: Final = r"(?: ?of| de| del)?"
 WEEKDAY: Final = rf"(?P<weekday>{alternatives(WEEKDAYS)})s?\.?"
@@ -47,14 +50,16 @@ N: Final = rf"(?P<n>{NUMBER})"
 
 @dataclass(slots=True)
 class Found:
-    """What was recognised so far; `taken` are the characters that say it."""
+    """What was recognised so far; `taken` are the characters that say it. `around`: see `Setting`."""
 
     text: str
     today: date
     language: Language
+    around: date | None = None
     from_: date | None = None
     to: date | None = None
     month: str | None = None
+    part: Literal["mid", "late"] | None = None
     nights: int | None = None
     season: str | None = None
     holiday: str | None = None

@@ -106,6 +106,20 @@ def test_once_they_agree_the_money_is_held_under_another_key(w: Asking) -> None:
     assert first.key != second.key
 
 
+def notes_for(w: World, user_id: str) -> list[str]:
+    notices = [step.notice for step in w.steps if step.notice is not None]
+    return [notice.notes[user_id].text for notice in notices if user_id in notice.notes]
+
+
+def test_who_pays_at_paypal_is_told_of_its_page_and_not_of_a_bank_or_a_card(w: Asking) -> None:
+    approve(w, "ada")
+    assert notes_for(w, "ada") == ["Please agree to the payment on PayPal's page."]
+    w.broke.add(newest(w, "ada"))
+    w.agree(newest(w, "ada"))
+    assert standing(w, "ada") == "declined"
+    assert notes_for(w, "ada")[-1].startswith("PayPal could not reserve the payment.")
+
+
 def test_without_an_event_the_agreement_is_seen_by_looking(w: Asking) -> None:
     approve(w, "ada")
     w.approved.add(newest(w, "ada"))

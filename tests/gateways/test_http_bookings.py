@@ -99,6 +99,20 @@ async def test_a_quote_is_asked_of_ones_own_desk() -> None:
     assert asked(world) == (DESK.at("user-1"), expected)
 
 
+@pytest.mark.parametrize("given", [{}, {"offerIds": None}, {"pollId": None}])
+async def test_a_quote_of_nothing_is_told_all_that_is_missing(given: dict[str, Any]) -> None:
+    world = World()
+    answer = await world.call("POST", "/api/v1/quotes", json=given, token=world.token())
+    assert answer.json["errors"] == [
+        {"field": "adults", "message": "This field is required."},
+        {"field": "offerIds", "message": "Give one of these: offerIds, pollId."},
+    ]
+    given = {**given, "adults": 2}
+    answer = await world.call("POST", "/api/v1/quotes", json=given, token=world.token())
+    assert [wrong["field"] for wrong in answer.json["errors"]] == ["offerIds"]
+    assert world.actors.asked == []
+
+
 async def test_a_changed_price_is_409_with_the_new_quote() -> None:
     new = QuoteView(quote_id="q", items=[ITEM], total=EUR, expires_at=1)
     world = answering(PriceChanged(new, "The price has changed."))

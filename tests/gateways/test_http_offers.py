@@ -150,6 +150,8 @@ async def test_a_place_may_be_named_by_its_id() -> None:
         (FLIGHT | {"childrenAges": "٣"}, ["childrenAges"]),
         (FLIGHT | {"adults": "0"}, ["adults"]),
         (FLIGHT | {"cabin": "roof"}, ["cabin"]),
+        (FLIGHT | {"place": "PAR", "rooms": "2"}, ["place", "rooms"]),
+        (HOTEL | {"from": "LIS", "cabin": "economy"}, ["from", "cabin"]),
         (HOTEL | {"end": "2027-05-14"}, ["end"]),
         ({"kind": "hotel", "start": "2027-05-14"}, ["place", "end"]),
         ({"kind": "train", "start": "2027-05-14"}, ["kind"]),

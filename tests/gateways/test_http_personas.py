@@ -80,7 +80,7 @@ async def test_a_sixth_is_a_409() -> None:
 @pytest.mark.parametrize(
     ("change", "field", "words"),
     [
-        ({"name": None}, "name", "type"),
+        ({"name": None}, "name", "text"),
         ({"name": ""}, "name", "visible"),
         ({"name": "  "}, "name", "visible"),
         ({"name": "\u200b\u200d"}, "name", "visible"),
@@ -93,7 +93,7 @@ async def test_a_sixth_is_a_409() -> None:
         ({"about": "x" * 4_097}, "about", "4096 bytes"),
         ({"greeting": "🏔" * 1_025}, "greeting", "4096 bytes"),
         ({"style": "evil"}, "style", "explorer, adventure, luxury, local, budget"),
-        ({"style": None}, "style", "type"),
+        ({"style": None}, "style", "culture"),
         ({"isPaid": True}, "isPaid", "not known"),
         ({"ownerId": "user-2"}, "ownerId", "not known"),
     ],

@@ -131,6 +131,19 @@ async def test_all_that_is_asked_holds() -> None:
     assert ids(await find(near="38.68,-9.157", limit=1)) == ["almada-pt"]
 
 
+async def test_what_would_change_or_find_nothing_is_refused_with_what_is_right() -> None:
+    far = await find(withinKm=50)
+    assert far.json["errors"] == [
+        {"field": "withinKm", "message": "This means something only beside `near`."}
+    ]
+    tags = await find(tags="coast,beach", near="abc")
+    assert [wrong["message"] for wrong in tags.json["errors"]] == [
+        "This does not have the right form. An example: 38.72,-9.14."
+    ]
+    beach = await find(tags="coast,beach")
+    assert beach.json["errors"][0]["message"].startswith("Choose one of these: big_city, capital, ")
+
+
 async def test_what_there_is_not_is_an_empty_list() -> None:
     for name in ("atlantis", "null"):
         answer = await find(q=name)
@@ -151,6 +164,8 @@ async def test_what_there_is_not_is_an_empty_list() -> None:
         {"withinKm": "20101"},
         {"tags": "Coast"},
         {"tags": "coast,"},
+        {"tags": "coast,beach"},
+        {"withinKm": "50"},
         {"limit": "101"},
         {"city": "lisbon"},
     ],

@@ -225,10 +225,12 @@ def test_a_refusal_says_which_rooms_order_it_belongs_to(
     [
         ({"type": "chat.history", "roomId": "r", "limit": 201}, "The number must be at most 200."),
         ({"type": "chat.history", "roomId": "r", "limit": 0}, "The number must be at least 1."),
-        ({"type": "chat.history", "roomId": "r", "limit": "9"}, "This has the wrong type."),
-        ({"type": "room.leave", "roomId": ""}, "Write at least 1 characters."),
+        ({"type": "chat.history", "roomId": "r", "limit": "9"}, "This must be a whole number."),
+        ({"type": "room.leave", "roomId": ""}, "This must not be empty."),
         ({"type": "room.leave", "roomId": "r" * 65}, "Write at most 64 characters."),
-        ({"type": "room.invite", "roomId": "r", "userIds": []}, "Give at least 1 entries."),
+        ({"type": "room.invite", "roomId": "r", "userIds": []}, "This must not be empty."),
+        ({"type": "room.invite", "roomId": "r", "userIds": "u"}, "This must be a list."),
+        ({"type": "room.leave", "roomId": 7}, "This must be a text."),
         (
             {"type": "room.invite", "roomId": "r", "userIds": ["u"] * 101},
             "Give at most 100 entries.",
@@ -240,11 +242,11 @@ def test_a_refusal_says_which_rooms_order_it_belongs_to(
         ),
         (
             {"type": "room.update", "roomId": "r", "settings": {"speaking": "loud"}},
-            "This is not one of the possible values.",
+            "Choose one of these: auto, mention, roundRobin, silent.",
         ),
         (
             {"type": "room.create", "kind": "group", "clientId": "1"},
-            "This does not have the right form.",
+            "This does not have the right form. An example: 0190f5fe-7c00-7a00-8000-000000000001.",
         ),
     ],
 )

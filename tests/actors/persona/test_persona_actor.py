@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 from actors_world import TENANT, user_id
-from dialogue_world import FEBRUARY, LISBON, flight, hotel, place, reading
+from dialogue_world import FEBRUARY, LISBON, flight, hotel, mention, place, reading
 from msgspec.structs import replace
 from no_headroom import NoHeadroom
 from persona_world import ADA, BEN, CLEO, LUXA, NOVA, ROOM_ID, PersonaWorld, asks_for_hotels
@@ -21,7 +21,7 @@ from core.headroom import Work
 from core.ports.personas import Run
 from core.ports.repositories import UserPatch
 from protocol.frames import Done
-from protocol.understanding import Budget, PartySaid, Slots
+from protocol.understanding import Budget, Dates, PartySaid, Slots
 
 HOTELS = asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY))
 GREETING = reading("greet")
@@ -193,6 +193,15 @@ async def test_the_asker_s_own_language_is_known_to_the_reader(
         assert world.reader.settings[-1].language == language
 
 
+async def test_the_stay_that_is_talked_of_is_known_to_the_reader(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        dates = Dates(from_="2027-03-03", to="2027-03-05")
+        slots = Slots(destination=LISBON, dates=dates)
+        await world.told("a hotel in lisbon, 3 to 5 march", reading("search_hotel", slots=slots))
+        await world.told("sorry, 4 to 7", reading("refine"))
+        assert [setting.around for setting in world.reader.settings] == [None, "2027-03-03"]
+
+
 async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(
     autojump_clock: MockClock,
 ) -> None:
@@ -202,6 +211,18 @@ async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(
         await world.told("lisbon", reading("refine", slots=Slots(destination=LISBON)))
         before, after = (date.fromisoformat(one.today) for one in world.reader.settings)
         assert after - before == timedelta(days=4)
+
+
+@pytest.mark.parametrize(("country", "act"), [("PT", "show_hotels"), ("MA", "nothing_found")])
+async def test_no_room_is_shown_beyond_the_border_for_an_airport_that_is_lent(
+    country: str, act: str, autojump_clock: MockClock
+) -> None:
+    town = place("Tavira", iata=None, airports=("TNG",))
+    lender = place("Tangier", iata="TNG", country=country)
+    async with PersonaWorld(places=(town, lender)).running() as world:
+        slots = Slots(destination=(mention("Tavira"),), dates=FEBRUARY)
+        await world.told("a hotel in tavira", reading("search_hotel", slots=slots))
+        assert world.acts()[-1] == act
 
 
 # Failing and stopping.
@@ -601,6 +622,19 @@ async def test_fixed_words_too_are_said_by_the_persona_that_was_chosen(
             await world.personas.switch(TENANT, user_id(ADA), chosen, ROOM_ID)
             await trio.sleep(1_000)  # whoever was talked with is not any more
             assert (await world.told("call an ambulance!", GREETING)).opened.persona_id == chosen
+
+
+async def test_in_a_group_what_is_not_understood_is_answered_to_who_is_in_talk_alone(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        hardly = reading("complaint", addressed=0.9, confidence=0.2)
+        assert await world.asked("yes please, and milk", hardly) is None
+        half = reading("pay", addressed=0.9, confidence=0.6)
+        assert await world.asked("yes, in a moment", half) is None
+        assert await world.asked("thanks a lot", reading("thanks", addressed=0.9)) is None
+        await world.told("a hotel please", asks_for_hotels(addressed=0.9))
+        await world.told("and milk", hardly)
 
 
 async def test_in_a_group_it_must_be_meant_for_a_persona(autojump_clock: MockClock) -> None:

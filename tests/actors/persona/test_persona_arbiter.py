@@ -68,6 +68,21 @@ def test_the_order_is_name_reply_question_talk_choice_fit() -> None:
     assert chosen(floor(), replace(step, active=None)) == "luxa"
 
 
+def test_thanks_among_people_are_for_them_until_somebody_is_in_talk_with_a_persona() -> None:
+    idle = call(is_idle=True)
+    assert chosen(floor(), idle) is None
+    assert chosen(floor(), replace(idle, active="nova")) is None
+    for meant in (
+        {"called": "nova"},
+        {"talking": "nova"},
+        {"asking": "nova"},
+        {"named": ("nova",)},
+    ):
+        assert chosen(floor(), replace(idle, **meant)) == "nova"
+    assert chosen(floor(people=frozenset({"cleo", "ada"})), replace(idle, asker_id="ada")) is None
+    assert chosen(floor(people=frozenset({"ada"})), replace(idle, asker_id="ada")) is not None
+
+
 @pytest.mark.parametrize(
     "text", ["Luxa what do you think?", "hey luxa, and you", "what about you, LUXA?"]
 )

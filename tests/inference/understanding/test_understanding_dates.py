@@ -100,6 +100,27 @@ def test_english_days(text: str, right: Dates) -> None:
         ("fr", "après-demain", days("2026-11-26")),
         ("fr", "cet été", Dates(season="2027-summer")),
         ("fr", "à Noël, 5 nuits", Dates(holiday="christmas-2026", nights=5)),
+        ("de", "vom dritten bis zehnten Februar", days("2027-02-03", "2027-02-10")),
+        ("de", "am dritten März", days("2027-03-03")),
+        ("es", "del once al quince de mayo", days("2027-05-11", "2027-05-15")),
+        ("fr", "du trois au dix février", days("2027-02-03", "2027-02-10")),
+        ("fr", "le dix mars", days("2027-03-10")),
+        ("de", "am dritten April, zurück am achten", days("2027-04-03", "2027-04-08")),
+        ("es", "el tres de abril, vuelta el ocho", days("2027-04-03", "2027-04-08")),
+        ("fr", "le trois avril, retour le huit", days("2027-04-03", "2027-04-08")),
+        ("de", "vom 3. auf den 4. März", days("2027-03-03", "2027-03-04")),
+        ("de", "fr-mo nächste Woche", days("2026-12-04", "2026-12-07")),
+        ("es", "vie-dom", days("2026-11-27", "2026-11-29")),
+        ("fr", "ven-lun", days("2026-11-27", "2026-11-30")),
+        ("de", "vom 4. bis 7.", days("2026-12-04", "2026-12-07")),
+        ("es", "desde Madrid, del 3 al 10", days("2026-12-03", "2026-12-10")),
+        ("fr", "du 4 au 7", days("2026-12-04", "2026-12-07")),
+        ("de", "Mitte Februar", Dates(month="2027-02", part="mid")),
+        ("es", "a mediados de febrero", Dates(month="2027-02", part="mid")),
+        ("fr", "mi-février", Dates(month="2027-02", part="mid")),
+        ("en", "mid march", Dates(month="2027-03", part="mid")),
+        ("fr", "fin mars", Dates(month="2027-03", part="late")),
+        ("de", "Ende März", Dates(month="2027-03", part="late")),
     ],
 )
 def test_days_in_other_languages(language: Language, text: str, right: Dates) -> None:
@@ -125,6 +146,9 @@ def test_days_in_other_languages(language: Language, text: str, right: Dates) ->
         ("de", "guten Morgen"),
         ("de", "am Morgen"),
         ("fr", "j'ai été là"),
+        ("en", "second may be better"),
+        ("de", "so so"),
+        ("es", "los dos mar y sol"),
     ],
 )
 def test_what_is_no_day(language: Language, text: str) -> None:
@@ -140,6 +164,25 @@ def test_the_answer_to_when_may_be_bare_days() -> None:
     assert said("5-12", asked=True) == days("2026-12-05", "2026-12-12")
     assert said("28 to 3", asked=True) == days("2026-11-28", "2026-12-03")
     assert said("5-12") is None
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("en", "from the 4th to the 7th", days("2027-03-04", "2027-03-07")),
+        ("de", "und erst ab dem 4.", days("2027-03-04")),
+        ("es", "perdón, del 4 al 7", days("2027-03-04", "2027-03-07")),
+        ("fr", "pardon, du 4 au 7", days("2027-03-04", "2027-03-07")),
+    ],
+)
+def test_a_day_without_a_month_is_of_the_month_that_is_talked_of(
+    language: Language, text: str, right: Dates
+) -> None:
+    assert said(text, language, around=date(2027, 3, 3)) == right
+
+
+def test_a_day_that_is_over_in_the_month_that_is_talked_of_is_of_the_next() -> None:
+    assert said("on the 5th", around=date(2026, 11, 28)) == days("2026-12-05")
 
 
 def test_a_day_that_does_not_exist_is_none() -> None:

@@ -81,6 +81,8 @@ def test_the_language_of_a_message(text: str, right: str) -> None:
 
 def test_a_language_that_nothing_tells_is_the_default() -> None:
     assert language_of("lisbon", default="de") == "de"
+    assert language_of("ok ciao", default="de") == "de"
+    assert language_of("kk thx", default="es") == "es"
     assert language_of("surprise me") == "en"
     assert language_of("surprise me", default="fr") == "fr"
     assert language_of("", default="fr") == "fr"

@@ -124,6 +124,17 @@ def test_what_is_no_party(text: str) -> None:
     assert read(text)[1] is None
 
 
+def test_for_is_known_as_people_shorten_it() -> None:
+    assert read("pa dos", "es")[1] == PartySaid(adults=2)
+    assert read("pr 2", "fr")[1] == PartySaid(adults=2)
+
+
+def test_a_small_breakfast_is_no_child() -> None:
+    assert read("avec petit déjeuner", "fr")[1] is None
+    assert read("et le petit-déj", "fr")[1] is None
+    assert read("avec le petit", "fr")[1] == PartySaid(children=1)
+
+
 def test_a_bare_number_is_a_party_only_when_that_was_asked() -> None:
     assert read("4")[1] is None
     assert read("4", asked="party")[1] == PartySaid(adults=4)

@@ -255,6 +255,29 @@ def test_days_or_a_place_alone_are_a_wish_and_no_greeting(wrong: Intent) -> None
     assert together.read_sync("this wkend", Setting(people=3)).intent == "human_chatter"
 
 
+@pytest.mark.parametrize(
+    "text", ["ok ciao", "tschüss, bis bald", "adiós", "au revoir !", "bye", "hasta luego"]
+)
+def test_a_goodbye_is_no_small_talk_and_no_greeting(text: str) -> None:
+    for wrong in ("smalltalk", "greet"):
+        said = reader(FixedModel(likely(wrong)))
+        assert said.read_sync(text, Setting(last="persona")).intent == "thanks"
+    # Ciao is a hello too: as the first word in a room.
+    assert reader(FixedModel(likely("greet"))).read_sync("ciao", Setting()).intent == "greet"
+    chatter = reader(FixedModel(likely("human_chatter", addressed=0.1)))
+    assert chatter.read_sync(text, Setting(people=2, last="human")).intent == "human_chatter"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["cancelación gratis", "kostenlos stornierbar", "annulation gratuite", "free cancellation pls"],
+)
+def test_what_can_be_cancelled_is_a_wish_and_cancels_nothing(text: str) -> None:
+    cancels = reader(FixedModel(likely("cancel")))
+    assert cancels.read_sync(text, Setting(shown="hotels")).intent == "refine"
+    assert cancels.read_sync("cancel it", Setting(shown="hotels")).intent == "cancel"
+
+
 def test_a_small_towns_name_alone_is_a_place_to_who_is_alone_with_a_persona() -> None:
     some = reader(FixedModel(likely("greet", 0.5)))
     read = some.read_sync("Dingle", Setting())

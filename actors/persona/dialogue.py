@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeVar
 from actors.persona.hints import Attribute, Wish
 from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
+    ALWAYS_CONFIRMED,
     Budget,
     Dates,
     Intent,
@@ -196,6 +197,12 @@ class Dialogue:
             focus=_unless(self.focus, message_id),
             learned=_unless(self.learned, message_id),
         )
+
+    def unconfirmed(self) -> "Dialogue":
+        """Without the question whether to do what is always confirmed: a yes after other talk may be one to that."""
+        if self.pending is None or self.pending.intent not in ALWAYS_CONFIRMED:
+            return self
+        return replace(self, asked=None, asked_in="", pending=None)
 
     def said_here(self) -> "Dialogue":
         """Without what was said elsewhere: somebody else reads from now on."""

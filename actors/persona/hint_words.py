@@ -50,6 +50,25 @@ ATTRIBUTES: Final[dict[str, str]] = {
     r"|hunde?|rollstuhl|barrierefrei|piscina|aparcamiento|aire acondicionado|balcon|cocina|ascensor|mascotas?|perros?"
     r"|silla de ruedas|piscine|climatisation|cuisine|ascenseur|animaux|chiens?|fauteuil roulant",
 }
+DEEDS: Final[dict[str, str]] = {
+    "book": r"book(s|ed|ing)?|reserv(e|ed|ing|ation)|buy|take (it|this|that|the|one|number|both|them)|(go|going) (for|with)"
+    r"|(have|want|get) (it|this|that|the) ?(one)?|buch(e|en|ung|t)?|reservier(e|en|ung|t)?|kauf(e|en)?|nehm(e|en)?"
+    r"|reserv(a|ar|amos|alo|ala|ame|o)|compr(a|ar|amos|o)|me (lo|la) quedo|quedamos|reserv(ez|er|ons)|achet(e|er|ez|ons)"
+    r"|(je|on|nous) (le |la |les )?pren(d|ds|ons)",
+    "pay": r"pay(s|ing|ment)?|paid|check ?out|(credit )?card|paypal|(be)?zahl(e|en|ung|t)?|kreditkarte|karte|pag(a|ar|o|amos)"
+    r"|tarjeta|pa(ie|ye|yer|yez|yons|iement)|carte( bancaire)?",
+    "cancel": r"cancel(s|led|ling|lation)?|call (it |that |this )?off|stornier(e|en|ung|t)?|storno|absag(e|en)|kundig(e|en)"
+    r"|cancel(a|ar|o|alo|ala|acion)|anul(a|ar|o)|annul(e|er|ez|ons|ation)",
+}
+"""Words that name what is always confirmed."""
+
+PRAISE: Final = (
+    r"(?<!would )(?<!'d )(?<!id )(like|love|prefer) (the|that|this|number|option)|(look|sound|seem)s? (really |very |quite |so |pretty )?"
+    r"(good|nice|great|lovely|perfect|fine|amazing|promising|best)|gefallt|gefallen|(sieht|klingt|hort sich) .{0,12}(gut|toll"
+    r"|schon|super)|me (gusta|encanta)|(pinta|suena) (muy )?(bien|genial)|me plait|j'aime|(a l'air|semble) (tres )?(bien|bon|super|chouette)"
+)
+"""Of what lies there: that somebody likes it."""
+
 ELSEWHERE: Final = (
     r"somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
     r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"

@@ -17,6 +17,7 @@ from actors.persona.hint_words import (
     BESIDE_A_PICK,
     CABINS,
     COUNTS,
+    DEEDS,
     ELSEWHERE,
     MOVED,
     NO,
@@ -24,6 +25,7 @@ from actors.persona.hint_words import (
     NUMBERED,
     OPEN,
     ORDINALS,
+    PRAISE,
     STYLES,
     TWISTS,
     WEATHER,
@@ -31,6 +33,7 @@ from actors.persona.hint_words import (
 )
 from protocol.persona import Voice
 from protocol.travel import Cabin
+from protocol.understanding import Intent
 
 Wish = Literal["warm", "cold", "beach", "mountains", "city", "quiet", "dry"]
 """What a place should be like, as far as the catalogue can prove it."""
@@ -61,13 +64,15 @@ class Hints:
     """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
     "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
     the weather. `is_elsewhere`: of a place that is still to be found.
-    `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like."""
+    `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
+    `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked."""
 
     picks: tuple[Pick, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     wishes: tuple[Wish, ...] = ()
     twists: tuple[Twist, ...] = ()
     styles: tuple[Voice, ...] = ()
+    deeds: tuple[Intent, ...] = ()
     cabin: Cabin | None = None
     days_later: int = 0
     is_no: bool = False
@@ -75,6 +80,7 @@ class Hints:
     is_pick: bool = False
     is_weather: bool = False
     is_elsewhere: bool = False
+    is_praise: bool = False
 
 
 NO_HINTS: Final = Hints()
@@ -96,6 +102,8 @@ _WISHES: Final = {
     for name, words in WISHES.items()
 }
 _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
+_DEEDS: Final = {cast("Intent", name): _words(words) for name, words in DEEDS.items()}
+_PRAISE: Final = _words(PRAISE)
 _CABINS: Final = {cast("Cabin", name): _words(words) for name, words in CABINS.items()}
 _STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.items()}
 _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
@@ -117,6 +125,7 @@ def hints(text: str) -> Hints:
         wishes=_wished(plain),
         twists=_named(plain, _TWISTS),
         styles=_named(plain, _STYLES),
+        deeds=_named(plain, _DEEDS),
         cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
         days_later=_moved(plain),
@@ -124,6 +133,7 @@ def hints(text: str) -> Hints:
         is_pick=bool(picks) and _is_bare(plain),
         is_weather=_WEATHER.search(plain) is not None,
         is_elsewhere=_ELSEWHERE.search(plain) is not None,
+        is_praise=_PRAISE.search(plain) is not None,
     )
 
 

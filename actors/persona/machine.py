@@ -18,6 +18,7 @@ from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.policy import Policy
 from actors.persona.when import moved
 from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
+from protocol.wording import Act
 
 SURE_FROM: Final = 0.7
 """Below, the two best readings are offered."""
@@ -35,6 +36,8 @@ TALK: Final[dict[Intent, Line]] = {
     "out_of_scope": Line(act="out_of_scope"),
 }
 """What needs no tool and no slot; harmless, so that a weak reading of it is enough."""
+
+ASKING_BACK: Final = frozenset[Act]({"ask_again", "clarify", "noted"})
 
 _CALLS: Final = re.compile(r"@\S+")
 
@@ -71,12 +74,31 @@ def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
 
 def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     """The act for a message that was heard, and the state after it. A question that was open is
-    closed by it, whatever it was, unless it was not for a persona at all."""
+    closed by it, whatever it was, unless it was not for a persona at all. What people said among themselves, as
+    far as can be told, is not asked back about, nor are they told what was noted of it."""
+    after, decision = _decided(dialogue, heard)
+    if heard.is_aside and isinstance(decision, Say) and _is_intrusive(decision.line, heard):
+        return dialogue.unconfirmed(), Silent()
+    return after, decision
+
+
+def passed_by(dialogue: Dialogue) -> Dialogue:
+    """The state after a message of the asker's that was for nobody here: what was to be booked waits no longer for a
+    yes, which may be said to somebody else from now on."""
+    return dialogue.unconfirmed()
+
+
+def _is_intrusive(line: Line, heard: Heard) -> bool:
+    is_weak = heard.understanding.confidence < SURE_FROM
+    return line.act in ASKING_BACK or (is_weak and line in TALK.values())
+
+
+def _decided(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     before, now = dialogue, replace(dialogue, asked=None, asked_in="", pending=None, doubt=None)
     reading = heard.understanding
     intent, confidence = _meant(before, heard)
     if intent == "human_chatter":
-        return before, _chatter(heard)
+        return passed_by(before), _chatter(heard)
     if before.doubt is not None and heard.hints.is_no:
         return now, Say(line=Line(act="ask_again"))
     if before.pending is not None and _takes_back(before, heard):
@@ -99,7 +121,15 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     is_second_reading = intent in ALWAYS_CONFIRMED and before.pending is not None
     if confidence < SURE_FROM and not is_second_reading:
         return _in_doubt(now, heard, intent)
+    if intent in ALWAYS_CONFIRMED and not _is_called_for(before, heard, intent):
+        return now, Say(line=Line(act="ask_again"))
     return Policy(before, now, heard, intent, is_sure=confidence >= SURE_FROM).act()
+
+
+def _is_called_for(before: Dialogue, heard: Heard, intent: Intent) -> bool:
+    """Whether it may be proposed at all: it is named, it was asked about, or one of what lies there may be booked."""
+    may_be_booked = intent == "book" and before.table is not None
+    return before.pending is not None or may_be_booked or intent in heard.hints.deeds
 
 
 def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
@@ -202,7 +232,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     of it, however it was read; nobody books by a number alone."""
     reading, hints = heard.understanding, heard.hints
     is_of_one = bool(picked(before.table, hints, ""))
-    if is_of_one and hints.is_pick:
+    is_liked = hints.is_praise and not hints.deeds
+    if is_of_one and (hints.is_pick or is_liked):
         return "ask_detail"
     if is_sure:
         return None

@@ -23,7 +23,10 @@ from actors.persona.hints import MOST_READ, Hints, hints
         ("le premier", Hints(picks=(0,), is_pick=True)),
         ("2 adults", Hints()),
         ("does that include a bag", Hints(attributes=("bags",))),
-        ("ist frühstück dabei und kann man stornieren", Hints(attributes=("board", "refund"))),
+        (
+            "ist frühstück dabei und kann man stornieren",
+            Hints(attributes=("board", "refund"), deeds=("cancel",)),
+        ),
         ("zu teuer", Hints(twists=("cheaper",))),
         ("sans escale", Hints(attributes=("stops",), twists=("direct",))),
         ("nah forget it", Hints(is_no=True)),

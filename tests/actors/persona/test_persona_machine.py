@@ -13,7 +13,7 @@ from actors.persona.decisions import Heard, Look, Say, Silent
 from actors.persona.dialogue import Dialogue, kind_of, likeness_of
 from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, sifted
 from actors.persona.hints import hints
-from actors.persona.machine import decide, hear
+from actors.persona.machine import decide, hear, passed_by
 from actors.persona.plans import Manner, plan_of
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -547,28 +547,84 @@ def test_a_trend_that_nobody_knows_is_not_told() -> None:
 @pytest.mark.parametrize("intent", sorted(ALWAYS_CONFIRMED))
 def test_what_costs_is_confirmed_first_and_then_not_possible_yet(intent: Any) -> None:
     talk = Talk()
-    assert talk.says(reading(intent, 1.0)) == ["confirm"]
+    assert talk.says(reading(intent, 1.0), f"{intent} it") == ["confirm"]
     assert talk.dialogue.asked == f"confirm_{intent}"
     assert talk.says(reading(intent, 1.0)) == ["not_yet"]
     assert talk.dialogue.asked is None
-    assert talk.says(reading(intent, 1.0)) == ["confirm"]
+    assert talk.says(reading(intent, 1.0), f"{intent} it") == ["confirm"]
+
+
+@pytest.mark.parametrize("intent", sorted(ALWAYS_CONFIRMED))
+def test_what_costs_is_not_proposed_where_nothing_names_it(intent: Any) -> None:
+    assert Talk().says(reading(intent, 1.0), "oh no, renew it") == ["ask_again"]
+    assert Talk().says(reading(intent, 1.0), "oh no, renew it", is_aside=True) == []
+    if intent != "book":  # what lies there may be
+        assert hotels_shown().says(reading(intent, 1.0), "ok the second") != ["confirm"]
+
+
+@pytest.mark.parametrize(
+    ("intent", "texts"),
+    [
+        ("book", ("buchen bitte", "resérvalo", "on le prend", "I'll take it")),
+        ("pay", ("jetzt bezahlen", "quiero pagar", "je veux payer", "pay by card")),
+        ("cancel", ("stornieren", "cancélalo", "annulez tout", "call it off")),
+    ],
+)
+def test_what_costs_is_named_in_four_languages(intent: Any, texts: tuple[str, ...]) -> None:
+    assert [Talk().says(reading(intent), text) for text in texts] == [["confirm"]] * len(texts)
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_yes_after_a_word_with_others_confirms_nothing(is_read: bool) -> None:
+    talk = hotels_shown()
+    talk.says(reading("book"), "book the second one")
+    if is_read:
+        assert talk.says(reading("human_chatter"), "should we ask mum?") == []
+    else:
+        talk.dialogue = passed_by(talk.dialogue)
+    assert talk.says(reading("book"), "ok cool") == ["confirm"]
+
+
+@pytest.mark.parametrize(
+    "text", ["I like the second", "die zweite gefällt mir", "me gusta la segunda"]
+)
+def test_what_is_liked_is_told_of_and_not_booked(text: str) -> None:
+    (line,) = hotels_shown().hears(reading("book", 0.75), text)
+    assert (line.act, line.items) == ("detail", (hotel(2),))
+    (line,) = hotels_shown().hears(reading("book", 0.9), f"{text}, book it / buchen / reservar")
+    assert line.act == "confirm"
+
+
+def test_among_people_nothing_is_asked_back_and_nothing_noted_aloud() -> None:
+    budget = Slots(budget=Budget(amount=100, per="night"))
+    for one in (
+        reading("refine", slots=budget),
+        reading("ask_destination", 0.5, second=("greet", 0.4)),
+        reading("thanks", 0.44),
+        reading("smalltalk", 0.2),
+    ):
+        assert Talk().says(one) != []
+        talk = Talk()
+        assert talk.says(one, is_aside=True) == []
+    assert Talk().says(reading("greet"), is_aside=True) == ["greet"]
+    assert hotels_shown().says(reading("refine"), "cheaper", is_aside=True)[-1] == "show_hotels"
 
 
 def test_a_weak_yes_is_asked_again() -> None:
     talk = Talk()
-    talk.says(reading("pay"))
+    talk.says(reading("pay"), "pay")
     assert talk.says(reading("pay", 0.5, second=("thanks", 0.3))) == ["confirm"]
 
 
 def test_a_no_or_a_cancel_takes_it_back() -> None:
     for intent, text in (("cancel", "forget it, changed my mind"), ("smalltalk", "no thanks")):
         talk = Talk()
-        talk.says(reading("book"))
+        talk.says(reading("book"), "book it")
         (line,) = talk.hears(reading(intent), text)
         assert line.act == "stopped"
         assert line.subject is not None
         assert line.subject.intent == "book"
-        assert talk.says(reading("book")) == ["confirm"]
+        assert talk.says(reading("book"), "book it") == ["confirm"]
 
 
 def test_which_is_to_be_booked_is_asked_where_several_lie_there() -> None:

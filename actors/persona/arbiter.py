@@ -49,7 +49,7 @@ class Call:
     persona, by its reading; None: it was not read, and only names count. `called`: the persona whose name
     begins or ends it without an @. `talking`: the persona that
     the asker is in talk with, `asking`: the one whose question is open. `active`: the asker's own
-    choice."""
+    choice. `is_next`: the message before it was a persona's."""
 
     asker_id: str
     named: tuple[str, ...] = ()
@@ -59,6 +59,7 @@ class Call:
     talking: str | None = None
     asking: str | None = None
     active: str | None = None
+    is_next: bool = False
     slots: Slots | None = None
     hints: Hints | None = None
 
@@ -135,9 +136,12 @@ def talk_of(dialogues: Sequence[tuple[str, Dialogue]], now: int) -> tuple[str | 
 
 
 def _is_meant(floor: Floor, call: Call) -> bool:
-    """Who is alone with personas talks with them."""
+    """Who is alone with personas talks with them; so does who turns what one of them showed just before, in no other
+    words, whatever a model makes of so few."""
     if call.addressed is None:
         return False
+    if call.is_next and call.talking is not None and call.hints is not None and call.hints.is_terse:
+        return True
     return call.addressed >= MEANT_FROM or floor.people <= {call.asker_id}
 
 

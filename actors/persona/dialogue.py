@@ -43,7 +43,7 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
-    in another room. `like`: the words that say what a place should be like, where they may be looked up by what they
+    in another room. `refused`: what it turned down, by `likeness_of`. `like`: the words that say what a place should be like, where they may be looked up by what they
     mean."""
 
     message_id: str
@@ -53,16 +53,17 @@ class Said:
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
     like: str = ""
+    refused: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        is_wordless = not self.wishes and self.cabin is None
+        is_wordless = not self.wishes and self.cabin is None and not self.refused
         return self.seeking is None and self.slots == NOTHING_SAID and is_wordless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:
-    """What is wanted so far. `budget_for`: what the budget was said about. `like`: see `Said`."""
+    """What is wanted so far. `budget_for`: what the budget was said about. `like` and `refused`: see `Said`."""
 
     seeking: Seeking | None = None
     destination: tuple[PlaceMention, ...] = ()
@@ -74,6 +75,7 @@ class Trip:
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
     like: str = ""
+    refused: tuple[str, ...] = ()
 
     def after(self, said: Said) -> "Trip":
         """Newer words win; those of dates and party that were not repeated stay. Who looked for a bed somewhere and
@@ -92,6 +94,7 @@ class Trip:
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
             cabin=said.cabin or self.cabin,
             like=said.like or ("" if is_anew else self.like),
+            refused=tuple(dict.fromkeys((*self.refused, *said.refused))),
         )
 
     def budget_of(self, seeking: Seeking | None) -> Budget | None:
@@ -106,11 +109,13 @@ _STAYS: Final[set[Seeking | None]] = {"places", "hotels", "activities"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a persona showed last, in its order. `message_id`: its own."""
+    """What a persona showed last, in its order. `message_id`: its own. `because`: the feature that spoke for the
+    first."""
 
     kind: Shown
     items: tuple[Item, ...]
     message_id: str
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

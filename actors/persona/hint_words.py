@@ -22,6 +22,29 @@ BESIDE_A_PICK: Final = (
 )
 """What may stand beside a pick in a message that only picks."""
 
+NOT_PICKED: Final = (
+    r"(?:(?:not|nicht|pas|anything but|except|besides|ausser|salvo|menos|sauf) (?:the |that |this |das |die |der |den )?"
+    r"|(?:no|salvo|menos|pas|sauf) (?:el |la |lo |le |l'))"
+)
+"""Before one that is turned down."""
+
+NOT_THIS: Final = (
+    r"(?:(?:no|nein|non|nah|please|bitte)\W+)?(?:not (?:that|this)(?: one)?|nicht (?:das|dieses?|den|die|der)(?: da| hier)?"
+    r"|(?:ese|esa|este|esta) no|no (?:ese|esa|este|esta)|pas (?:celui|celle)(?:[- ](?:la|ci))?)"
+)
+"""The one that was talked of is turned down."""
+
+WHY: Final = (
+    r"why (?:that|this|these|those|the|him|her|it|did you (?:pick|choose|suggest|recommend|show)|do you (?:suggest|recommend)|(?:them|there)\b|\?|$)"
+    r"|how come|warum (?:das|dies|gerade|ausgerechnet|genau|der|die|den|dorthin)|wieso (?:das|dies|gerade|der|die|den)"
+    r"|por que (?:es[eao]s?|est[eao]s?|el|la|los|las|ahi|alli)|pourquoi (?:ce|cet|cette|celui|celle|ca|le|la|les|l'|la-bas)"
+)
+TERSE: Final = (
+    r"again|only|just|show|me|us|see|give|got|any|some|more|options?|can|could|we|you|have|anything|something|what|about|how|but|or|but|too|it"
+    r"|nur|bitte|zeig|mir|uns|noch|mal|was|mit|otra|vez|solo|muestrame|ensename|montre|moi|nous|encore|seulement|juste|en|de"
+)
+"""What may stand, beside `BESIDE_A_PICK`, in a message that only turns a search or picks."""
+
 ATTRIBUTES: Final[dict[str, str]] = {
     "price": r"price|cost|costs|how much|preis|kostet|kosten|wie ?viel|precio|cuesta|cuanto|prix|coute"
     r"|combien",
@@ -112,8 +135,8 @@ WISHES: Final[dict[str, str]] = {
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
 }
 TWISTS: Final[dict[str, str]] = {
-    "cheaper": r"cheaper|less expensive|too (expensive|dear|pricey|much)|out of (my|our) budget|gunstiger"
-    r"|billiger|zu teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|trop cher[e]?",
+    "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
+    r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
     "others": r"(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
     r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas|mas opciones|d'autres?|autre chose",
     "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"

@@ -12,9 +12,9 @@ from typing import Final
 from msgspec import structs
 
 from actors.persona.decisions import Decision, Heard, Say, Silent
-from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking_of
+from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, likeness_of, seeking_of
 from actors.persona.line import Line, Subject
-from actors.persona.picking import at_of, focused, picked, place_of
+from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
 from actors.persona.when import moved
 from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
@@ -133,6 +133,7 @@ def _is_called_for(before: Dialogue, heard: Heard, intent: Intent) -> bool:
 
 
 def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
+    talked_of = dialogue
     dialogue = dialogue.without(
         heard.message_id
     )  # as it was before, whatever was read of it at first
@@ -143,6 +144,7 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
         wishes=heard.hints.wishes,
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
+        refused=tuple(likeness_of(item) for item in turned_down(talked_of, heard.hints)),
     )
     return dialogue.heard(said)
 
@@ -201,7 +203,8 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
             return readings[0 if hints.picks[0] == 0 else 1], 1.0
         if reading.intent in readings and reading.confidence >= ASK_BELOW:
             return reading.intent, 1.0
-    if reading.intent == "human_chatter":
+    is_of_table = hints.is_terse and before.table is not None
+    if reading.intent == "human_chatter" and not is_of_table:
         return reading.intent, reading.confidence
     if _is_elsewhere(heard):
         return "ask_destination", reading.confidence
@@ -235,7 +238,11 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     is_liked = hints.is_praise and not hints.deeds
     if is_of_one and (hints.is_pick or is_liked):
         return "ask_detail"
-    if is_sure:
+    if before.table is not None and hints.is_terse and hints.is_why:
+        return "ask_detail"
+    if before.table is not None and (turned_down(before, hints) or hints.is_not_this):
+        return "refine"
+    if is_sure and not (reading.intent == "human_chatter" and hints.is_terse):
         return None
     if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
         return "ask_detail"
@@ -249,7 +256,9 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
     is_said = reading.slots != NOTHING_SAID
-    is_refining = is_read and reading.intent == "refine" and is_said
+    is_refining = reading.intent == "refine" and (
+        bool(reading.slots.destination) or (is_read and is_said)
+    )
     goes_on = before.table is not None and (is_hinting or is_said)
     return "refine" if is_refining or goes_on else None
 

@@ -1,5 +1,6 @@
 """The policy: what a persona does about a message."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -93,7 +94,8 @@ def test_a_yes_to_nothing_offers_no_booking() -> None:
 
 def test_a_bare_place_that_was_read_weakly_is_shown() -> None:
     paris = Slots(destination=(mention("Paris"),))
-    assert Talk().says(reading("refine", 0.51, slots=paris), "paris") == ["show_places"]
+    for confidence in (0.51, 0.39):
+        assert Talk().says(reading("refine", confidence, slots=paris), "paris") == ["show_places"]
 
 
 def test_hotels_are_asked_of_no_flight() -> None:
@@ -171,6 +173,74 @@ def test_a_bare_pick_of_what_lies_on_the_table_is_told_of(text: str) -> None:
         (line,) = talk.hears(reading("book", confidence, second=("refine", 0.2)), text)
         assert (line.act, line.items) == ("detail", (hotel(3, 180_00),))
     assert Talk().says(reading("book", 0.62, second=("refine", 0.2)), text) == ["clarify"]
+
+
+@pytest.mark.parametrize(
+    "text", ["why that one?", "¿por qué ese?", "warum das?", "pourquoi celui-là ?"]
+)
+def test_who_asks_why_is_told_what_spoke_for_it(text: str) -> None:
+    talk = hotels_shown()
+    assert talk.dialogue.table is not None
+    talk.dialogue = talk.dialogue.showing(replace(talk.dialogue.table, because="refundable"))
+    for one in (reading("ask_detail", 0.6, second=("complaint", 0.2)), reading("human_chatter")):
+        (line,) = talk.hears(one, text)
+        assert (line.act, line.items, line.because) == ("detail", (hotel(1),), "refundable")
+    (line,) = talk.hears(reading("ask_detail"), "why the second?")
+    assert (line.act, line.items, line.because) == ("detail", (hotel(2),), None)
+    assert Talk().says(reading("human_chatter"), text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["not the first one", "nicht das erste", "no la primera", "pas le premier"]
+)
+def test_what_is_turned_down_is_shown_no_more(text: str) -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("refine", 0.6, second=("book", 0.2)), text)[-1] == "show_hotels"
+    assert sifted(talk.errand, [hotel(1), hotel(2)]) == [hotel(2)]
+    talk.says(reading("refine"), "cheaper")
+    assert likeness_of(hotel(1)) in talk.errand.not_these
+    talk.dialogue = talk.dialogue.without("m2")
+    talk.says(reading("refine"), "and a week later?")
+    assert likeness_of(hotel(1)) not in talk.errand.not_these
+
+
+def test_not_that_one_turns_down_what_was_talked_of_or_all_that_lies_there() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_detail"), "tell me more about the second")
+    talk.says(reading("cancel", 0.8), "not that one")
+    assert sifted(talk.errand, [hotel(1), hotel(2)]) == [hotel(1)]
+    talk = hotels_shown()
+    talk.says(reading("refine", 0.8), "no, not this one")
+    assert sifted(talk.errand, [hotel(1), hotel(4)]) == [hotel(4)]
+
+
+@pytest.mark.parametrize(
+    "text", ["damn thats pricey lol", "a bit expensive isnt it", "ziemlich teuer", "un peu cher"]
+)
+def test_what_is_dear_is_to_be_cheaper(text: str) -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("complaint", 0.44, second=("thanks", 0.3)), text)[-1] == "show_hotels"
+    assert talk.errand.below is not None
+
+
+def test_a_turn_of_the_search_in_no_other_words_is_for_whom_showed_it() -> None:
+    talk = Talk(items=(flight(1), flight(2)), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    assert talk.says(reading("human_chatter", 0.56), "economy again")[-1] == "show_flights"
+    assert talk.errand.cabin == "economy"
+    assert talk.says(reading("human_chatter", 0.9), "show me others")[-1] == "show_flights"
+    assert sifted(talk.errand, [flight(1), flight(2), flight(3)]) == [flight(3)]
+    assert talk.says(reading("human_chatter", 0.9), "he wants economy") == []
+
+
+def test_what_is_true_of_the_town_is_no_reason_for_a_room_in_it() -> None:
+    talk = hotels_shown()
+    findings = Findings(items=(hotel(1), hotel(2)), because="tags.coast")
+    assert conclude(talk.errand, findings).line.because is None
+    assert conclude(talk.errand, replace(findings, because="price")).line.because == "price"
+    towns = Findings(places=(place("Lisbon"), place("Porto")), because="tags.coast")
+    talk.says(reading("ask_destination"))
+    assert conclude(talk.errand, replace(towns, items=towns.places)).line.because == "tags.coast"
 
 
 # Chatter.
@@ -764,13 +834,15 @@ class Conversations(RuleBasedStateMachine):
             said = hints(text)
             is_telling = said.twists or said.wishes or understanding.slots != Slots()
             by_words = before.table and is_telling
-            assert understanding.confidence >= 0.4 or before.asked or before.doubt or by_words
+            names_a_place = understanding.intent == "refine" and understanding.slots.destination
+            is_told = before.asked or before.doubt or by_words or names_a_place
+            assert understanding.confidence >= 0.4 or is_told
         if any(line.act == "not_yet" and line.subject.intent in ALWAYS_CONFIRMED for line in lines):
             assert before.pending is not None
             assert before.asked is not None
             assert before.asked.startswith("confirm")
         if understanding.intent == "human_chatter" and not before.doubt and lines:
-            assert is_explicit
+            assert is_explicit or (before.table is not None and hints(text).is_terse)
         self._judge_table(found)
 
     def _judge_table(self, found: str) -> None:

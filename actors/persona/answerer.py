@@ -94,7 +94,7 @@ class Answerer:
             text=read.prompt.message.content,
             hints=read.hints,
             is_explicit=is_explicit,
-            is_aside=not is_explicit and is_among_people and read.prompt.follows == "human",
+            is_aside=not is_explicit and is_among_people and _is_aside(read),
             defaults=known.defaults,
         )
         has_spoken = self._sitting.minds.get(persona.id, read.asker_id).spoke_at > 0
@@ -245,3 +245,9 @@ def seed_of(message_id: str) -> int:
         return int(message_id.replace("-", "")[-12:], 16)
     except ValueError:
         return 0
+
+
+def _is_aside(read: Read) -> bool:
+    """It follows a person's word, or a persona's to somebody else."""
+    follows = read.prompt.follows
+    return follows == "human" or (follows == "persona" and read.call.talking is None)

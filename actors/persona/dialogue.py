@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
+from actors.persona.flying import ANYHOW, Flying
 from actors.persona.hints import Attribute, Wish
 from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
@@ -43,7 +44,8 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
-    in another room. `refused`: what it turned down, by `likeness_of`. `like`: the words that say what a place should be like, where they may be looked up by what they
+    in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
+    fly, which replaces what was said of it. `like`: the words that say what a place should be like, where they may be looked up by what they
     mean."""
 
     message_id: str
@@ -54,10 +56,13 @@ class Said:
     cabin: Cabin | None = None
     like: str = ""
     refused: tuple[str, ...] = ()
+    flying: Flying | None = None
 
     @property
     def is_empty(self) -> bool:
-        is_wordless = not self.wishes and self.cabin is None and not self.refused
+        is_wordless = (
+            not self.wishes and self.cabin is None and not self.refused and self.flying is None
+        )
         return self.seeking is None and self.slots == NOTHING_SAID and is_wordless
 
 
@@ -76,6 +81,7 @@ class Trip:
     cabin: Cabin | None = None
     like: str = ""
     refused: tuple[str, ...] = ()
+    flying: Flying = ANYHOW
 
     def after(self, said: Said) -> "Trip":
         """Newer words win; those of dates and party that were not repeated stay. Who looked for a bed somewhere and
@@ -94,6 +100,7 @@ class Trip:
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
             cabin=said.cabin or self.cabin,
             like=said.like or ("" if is_anew else self.like),
+            flying=said.flying or (ANYHOW if is_anew else self.flying),
             refused=tuple(dict.fromkeys((*self.refused, *said.refused))),
         )
 

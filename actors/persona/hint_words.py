@@ -92,6 +92,14 @@ PRAISE: Final = (
 )
 """Of what lies there: that somebody likes it."""
 
+BYE: Final = (
+    r"(?:(?:ok(?:ay)?|alright|great|cool|gracias|danke|merci|thanks?(?: you| so much| a lot)?|and|und|y|et|cheers)[ ,.!]+)*"
+    r"(?:good ?bye|bye(?:[ -]?bye)?|see (?:you|ya)(?: later| soon| tomorrow| around)?|good ?night|night night|cya|ttyl"
+    r"|(?:talk|speak) (?:to you )?(?:later|soon|tomorrow)|tschuss|tschau|ciao|bis (?:dann|bald|spater|morgen)|gute nacht"
+    r"|auf wiedersehen|adios|hasta (?:luego|pronto|manana)|chao|au revoir|a (?:bientot|plus(?: tard)?|demain)|bonne nuit)"
+    r"(?:[ ,]+\w+){0,2}"
+)
+
 ELSEWHERE: Final = (
     r"somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
     r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
@@ -177,7 +185,8 @@ NO: Final = (
 )
 AFTER_NO: Final = r"it|thanks?|thank you|danke|gracias|merci|please|bitte"
 OPEN: Final = (
-    r"anywhere|wherever|whenever|any ?time|don'?t (mind|care)|surprise (me|us)|you (choose|pick|decide)"
+    r"any (airlines?|carriers?)|all airlines|(jede|egal welche|alle) (airlines?|fluggesellschaft(en)?)|cualquier aerolinea"
+    r"|n'importe quelle compagnie|anywhere|wherever|whenever|any ?time|don'?t (mind|care)|surprise (me|us)|you (choose|pick|decide)"
     r"|no idea|not sure|egal|irgendwo(hin)?|irgendwann|uberrasch mich|keine ahnung|donde sea|cuando sea"
     r"|me da igual|nos da igual|ni idea|sorprende?me|n'importe ou|n'importe quand|peu importe|aucune idee"
     r"|surprends[ -]moi"

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, cast
 
+from actors.persona.flying import ANYHOW, Flying, flying
 from actors.persona.hint_words import (
     AFTER_NO,
     ATTRIBUTES,
     BESIDE_A_PICK,
+    BYE,
     CABINS,
     COUNTS,
     DEEDS,
@@ -70,7 +72,8 @@ class Hints:
     the weather. `is_elsewhere`: of a place that is still to be found.
     `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
     `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
-    `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason.
+    `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
+    leave, and little else. `flying`: with whom, and at what time of the day.
     `is_terse`: it picks, turns a search or asks why, in no other words."""
 
     picks: tuple[Pick, ...] = ()
@@ -81,6 +84,7 @@ class Hints:
     styles: tuple[Voice, ...] = ()
     deeds: tuple[Intent, ...] = ()
     cabin: Cabin | None = None
+    flying: Flying = ANYHOW
     days_later: int = 0
     is_no: bool = False
     is_open: bool = False
@@ -90,6 +94,7 @@ class Hints:
     is_praise: bool = False
     is_not_this: bool = False
     is_why: bool = False
+    is_bye: bool = False
     is_terse: bool = False
 
 
@@ -109,6 +114,7 @@ _NUMBERED: Final = re.compile(NUMBERED)
 _NOT_PICKED: Final = re.compile(rf"\b{NOT_PICKED}$")
 _NOT_THIS: Final = re.compile(NOT_THIS)
 _WHY: Final = _words(WHY)
+_BYE: Final = re.compile(BYE)
 _TERSE: Final = re.compile(rf"{BESIDE_A_PICK}|{TERSE}|[1-9]")
 _ATTRIBUTES: Final = {cast("Attribute", name): _words(words) for name, words in ATTRIBUTES.items()}
 _WISHES: Final = {
@@ -143,6 +149,8 @@ def hints(text: str) -> Hints:
         deeds=_named(plain, _DEEDS),
         cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
+        flying=flying(plain),
+        is_bye=_BYE.fullmatch(plain.strip(" .!,?")) is not None,
         days_later=_moved(plain),
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from actors.persona.decisions import Decision, Heard, Say, Silent
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, likeness_of, seeking_of
+from actors.persona.flying import ANYHOW, Flying
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
@@ -137,13 +138,15 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
     dialogue = dialogue.without(
         heard.message_id
     )  # as it was before, whatever was read of it at first
+    seeking = None if intent is None else seeking_of(intent)
     said = Said(
         message_id=heard.message_id,
-        seeking=None if intent is None else seeking_of(intent),
+        seeking=seeking,
         slots=_with_days_moved(dialogue, heard, _with_place_on_table(dialogue, heard, intent)),
         wishes=heard.hints.wishes,
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
+        flying=_flying(heard) if (seeking or dialogue.trip.seeking) == "flights" else None,
         refused=tuple(likeness_of(item) for item in turned_down(talked_of, heard.hints)),
     )
     return dialogue.heard(said)
@@ -166,6 +169,13 @@ def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
     days = heard.hints.days_later
     there = moved(dialogue.trip.dates, days, heard.today) if days else None
     return slots if there is None else structs.replace(slots, dates=there)
+
+
+def _flying(heard: Heard) -> Flying | None:
+    """ "Any airline" takes back what was said before."""
+    if heard.hints.flying != ANYHOW:
+        return heard.hints.flying
+    return ANYHOW if heard.hints.is_open else None
 
 
 def _like(heard: Heard, intent: Intent | None) -> str:
@@ -208,6 +218,8 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         return reading.intent, reading.confidence
     if _is_elsewhere(heard):
         return "ask_destination", reading.confidence
+    if hints.is_bye and reading.intent in TALK:
+        return "thanks", 1.0
     if hints.is_weather and reading.intent in ("weather", "ask_detail"):
         return "weather", 1.0
     by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
@@ -255,6 +267,7 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
+    is_hinting |= before.trip.seeking == "flights" and _flying(heard) is not None
     is_said = reading.slots != NOTHING_SAID
     is_refining = reading.intent == "refine" and (
         bool(reading.slots.destination) or (is_read and is_said)

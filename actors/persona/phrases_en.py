@@ -220,7 +220,7 @@ ENGLISH: Final = Phrases(
         "average": "what you have in common",
         "least_misery": "a choice that leaves none of you out",
     },
-    chosen="chosen for this: {reason}",
+    chosen="picked because of {reason}",
     instead={
         "price": "a lower price",
         "stops": "fewer stops",

@@ -220,7 +220,7 @@ SPANISH: Final = Phrases(
         "average": "vuestros gustos en común",
         "least_misery": "una opción que no deja a nadie de lado",
     },
-    chosen="lo que lo hizo destacar: {reason}",
+    chosen="destaca por {reason}",
     instead={
         "price": "un precio más bajo",
         "stops": "menos escalas",

@@ -220,7 +220,7 @@ FRENCH: Final = Phrases(
         "average": "vos goûts communs",
         "least_misery": "un choix qui ne laisse personne de côté",
     },
-    chosen="ce qui a fait la différence : {reason}",
+    chosen="se distingue par {reason}",
     instead={
         "price": "un prix plus bas",
         "stops": "moins d’escales",

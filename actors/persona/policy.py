@@ -160,6 +160,7 @@ class Policy:
             budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
             home=defaults.home,
             cabin=trip.cabin or defaults.cabin,
+            flying=trip.flying,
             twists=twists,
             not_these=frozenset((*self._now.disliked, *trip.refused, *seen)),
             below=self._ceiling() if is_cheaper else None,

@@ -243,6 +243,36 @@ def test_what_is_true_of_the_town_is_no_reason_for_a_room_in_it() -> None:
     assert conclude(talk.errand, replace(towns, items=towns.places)).line.because == "tags.coast"
 
 
+def test_with_whom_and_when_to_fly_sifts_until_it_is_taken_back() -> None:
+    early, late = flight(1), flight(2, departs="2027-02-05T19:10:00", arrives="2027-02-05T21:05:00")
+    talk = Talk(items=(early, late), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    weak = reading("refine", 0.6, second=("plan_add", 0.27))
+    assert talk.says(weak, "leaving in the evening")[-1] == "show_flights"
+    assert sifted(talk.errand, [early, late]) == [late]
+    talk.says(reading("refine"), "cheaper")
+    assert sifted(replace(talk.errand, below=None), [early, late]) == [late]
+    talk.says(weak, "only with lufthansa")
+    assert sifted(talk.errand, [early, late]) == []
+    talk.says(weak, "ok any airline then")
+    assert sifted(talk.errand, [early, late]) == [early, late]
+
+
+def test_an_evening_says_nothing_of_a_room() -> None:
+    talk = hotels_shown()
+    assert talk.says(
+        reading("refine", 0.6, second=("weather", 0.2)), "we arrive in the evening"
+    ) == ["clarify"]
+
+
+@pytest.mark.parametrize(
+    "text", ["bye!", "ok thanks, see you later", "tschüss", "hasta luego", "au revoir Nova"]
+)
+def test_who_takes_leave_is_not_asked_what_is_on_the_list(text: str) -> None:
+    assert Talk().says(reading("smalltalk", 0.5, second=("greet", 0.3)), text) == ["welcome_thanks"]
+    assert Talk().says(reading("human_chatter"), text) == []
+
+
 # Chatter.
 
 

@@ -53,7 +53,7 @@ ATTRIBUTES: Final[dict[str, str]] = {
     r"|pension complete|repas",
     "bags": r"bags?|baggage|luggage|suitcases?|gepack|handgepack|koffer|maletas?|equipaje|bagages?"
     r"|valises?",
-    "refund": r"refund(able|ed|s)?|cancell?ation|cancel (it|for free)|free cancell?ation|stornier(en|bar|ung)"
+    "refund": r"refund(able|ed|s)?|cxl|cancell?ation|cancel (it|for free)|free cancell?ation|stornier(en|bar|ung)"
     r"|storno|erstatt(en|et|ung)|reembols(o|able)|cancelacion|cancelar gratis|rembours(able|ement)"
     r"|annul(ation|able)",
     "stars": r"stars?|sterne|estrellas?|etoiles?",
@@ -135,7 +135,7 @@ WISHES: Final[dict[str, str]] = {
     r"|mar|costa|plages?|mer|cote|baignade",
     "mountains": r"mountains?|hik(e|es|ing)|alps|berge?|bergen|wandern|wanderung|montanas?|senderismo"
     r"|montagnes?|randonnees?",
-    "city": r"city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
+    "city": r"old towns?|historic(al)? (cent(er|re)s?|towns?|cit(y|ies))|altstadte?n?|cascos? (antiguos?|historicos?)|vieilles? villes?|city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
     r"|ciudad|museos|escapada urbana|grande ville|musees?",
     "quiet": r"(no|without|keine|ohne|sin|pas de|sans) (big |large |grossen? )?(cit(y|ies)|crowds?|(gross)?stadte?|ciudades"
     r"|multitudes|foules?|grandes? villes?)|quiet(er)?|less crowded|peaceful|calm|small town|village|ruhig(er|es|eres)?|dorf|kleinstadt|tranquil[oa]|pueblo"
@@ -151,7 +151,7 @@ TWISTS: Final[dict[str, str]] = {
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",
-    "breakfast": r"with (a )?breakfast|mit fruhstuck|con desayuno|avec (le |un )?petit[ -]dej(euner)?",
+    "breakfast": r"(with|w/?) ?(a )?(breakfast|brekkie|brekky)|mit fruhstuck|con desayuno|avec (le |un )?petit[ -]dej(euner)?",
 }
 CABINS: Final[dict[str, str]] = {
     "premium_economy": r"premium[ -]eco(nomy)?|economy[ -]premium|turista premium|eco premium",

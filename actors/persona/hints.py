@@ -210,7 +210,7 @@ def _moved(plain: str) -> int:
 
 
 def _wished(plain: str) -> tuple[Wish, ...]:
-    """What is said with a no is no wish."""
+    """What is said with a no is no wish. A quiet city is a small one."""
     found = [
         (match.start(), name)
         for name, words in _WISHES.items()
@@ -218,7 +218,8 @@ def _wished(plain: str) -> tuple[Wish, ...]:
         if match["no"] is None
     ]
     found.sort(key=lambda one: one[0])
-    return tuple(dict.fromkeys(name for _, name in found))
+    wished = tuple(dict.fromkeys(name for _, name in found))
+    return tuple(name for name in wished if name != "city" or "quiet" not in wished)
 
 
 def _named(plain: str, table: Mapping[Name, re.Pattern[str]]) -> tuple[Name, ...]:

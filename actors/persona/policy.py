@@ -19,6 +19,7 @@ from actors.persona.errands import Errand, Purpose, party_of
 from actors.persona.hints import Attribute
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of
+from actors.persona.regions import countries_of
 from actors.persona.when import Stay, default_stay, when
 from protocol.frames import Money
 from protocol.travel import Offer, Place
@@ -71,6 +72,10 @@ class Policy:
     # Searching.
 
     def _seek(self, seeking: Seeking) -> Decided:
+        mentions = self._trip.destination
+        if mentions and all(countries_of(mention) for mention in mentions):
+            # A whole part of the world: where in it comes first.
+            return self._look("places")
         match seeking:
             case "flights":
                 return self._ask_first("destination", "origin", "dates") or self._look(seeking)

@@ -34,6 +34,7 @@ DEVELOPMENT = Path(__file__).parents[3] / "data" / "messages" / "development"
         ("سُرق جواز سفري", "lost", "ar"),
         ("is it safe to travel to mexico?", "safety", "en"),
         ("is egypt safe for tourists", "safety", "en"),
+        ("is peru safe?", "safety", "en"),
         ("gibt es eine Reisewarnung für Mali?", "safety", "de"),
         ("¿es seguro viajar a Colombia?", "safety", "es"),
         ("est-ce dangereux d'aller au Mexique ?", "safety", "fr"),

@@ -273,6 +273,16 @@ def test_who_takes_leave_is_not_asked_what_is_on_the_list(text: str) -> None:
     assert Talk().says(reading("human_chatter"), text) == []
 
 
+@pytest.mark.parametrize(
+    "intent", ["search_flight", "search_hotel", "ask_destination", "search_activity"]
+)
+def test_of_a_whole_part_of_the_world_places_are_shown_first(intent: Any) -> None:
+    talk = Talk()
+    asia = Slots(destination=(mention("Asia", place_id=None),))
+    assert talk.says(reading(intent, slots=asia))[-1] == "show_places"
+    assert talk.errand.seeking == "places"
+
+
 # Chatter.
 
 

@@ -71,7 +71,7 @@ async def worded(
 async def test_noise_is_held_to_every_plan(
     nursery: trio.Nursery, form: str, request: pytest.FixtureRequest
 ) -> None:
-    plans = list(islice(some_plans(4), 40))
+    plans = list(islice((plan for plan in some_plans(4) if plan.act != "smalltalk"), 40))
     texts, ladder = await worded(nursery, request.getfixturevalue(form), plans)
     assert ladder.statistics()["chat_model_written"] == len(plans)
     for plan, text in zip(plans, texts, strict=True):
@@ -81,7 +81,7 @@ async def test_noise_is_held_to_every_plan(
 
 async def test_the_seed_decides(nursery: trio.Nursery, compact: Path) -> None:
     plans = [
-        Plan(act="smalltalk", voice="foodie", language="en", facts={}, seed=seed)
+        Plan(act="out_of_scope", voice="foodie", language="en", facts={}, seed=seed)
         for seed in (1, 1, 2)
     ]
     (first, again, other), _ = await worded(nursery, compact, plans)
@@ -95,6 +95,12 @@ def test_only_english_is_worded(form: str, request: pytest.FixtureRequest) -> No
     for language in ("en", "de", "es", "fr"):
         plan = Plan(act="greet", voice="local", language=language, facts={})  # type: ignore[arg-type]
         assert composer.can_word(plan, model) is (language == "en")
+
+
+def test_a_small_model_is_not_asked_for_small_talk(compact: Path, chat: Path) -> None:
+    composer, plan = FormComposer(), Plan(act="smalltalk", voice="local", language="en", facts={})
+    assert not composer.can_word(plan, composer.load(compact))
+    assert composer.can_word(plan, composer.load(chat))
 
 
 def test_a_model_that_came_another_way_is_not_asked(compact: Path) -> None:
@@ -286,7 +292,7 @@ async def test_a_folder_that_lists_its_words_says_no_others(
     listed = ["look", "here", "it", "is", "don’t", "well-known", "cheap", "a"]
     folder = with_words(compact, tmp_path, "\n".join(listed).encode())
     plans = [
-        Plan(act="smalltalk", voice="foodie", language="en", facts={}, seed=seed)
+        Plan(act="out_of_scope", voice="foodie", language="en", facts={}, seed=seed)
         for seed in range(20)
     ]
     texts, _ = await worded(nursery, folder, plans)

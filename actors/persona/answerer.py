@@ -248,6 +248,8 @@ def seed_of(message_id: str) -> int:
 
 
 def _is_aside(read: Read) -> bool:
-    """It follows a person's word, or a persona's to somebody else."""
+    """It calls nobody, and follows a person's word, or a persona's to somebody else."""
+    if read.call.called is not None:
+        return False
     follows = read.prompt.follows
     return follows == "human" or (follows == "persona" and read.call.talking is None)

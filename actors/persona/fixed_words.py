@@ -72,7 +72,7 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
     },
     "safety": {
         "en": r"(is it|how) safe (is it )?to (travel|go|fly|visit|be)|is (it )?[\w ]{2,30} safe (right now|at the moment|for"
-        r" (tourists|travell?ers|women|families)|to (visit|travel))|travel (warnings?|advisor(y|ies))|is (?!it |this |that |the |my |our |his |her )[a-z ]{3,25} safe(?= *\?? *$)",
+        r" (tourists|travell?ers|women|families)|to (visit|travel))|travel (warnings?|advisor(y|ies))|is it safe( there| here| over there)?(?= *\?? *$)|is (?!it |this |that |the |my |our |his |her )[a-z ]{3,25} safe(?= *\?? *$)",
         "de": r"(ist es|wie) (gerade |derzeit )?sicher,? (ist es,? )?(nach|in).{0,30}(zu )?(reisen|fliegen|fahren)"
         r"|reisewarnung(en)?|ist [\w ]{2,30} (gerade |derzeit )?sicher fur (touristen|frauen|familien|reisende)",
         "es": r"es seguro (viajar|ir|volar|visitar)|es [\w ]{2,30} seguro para (turistas|viajar|mujeres|familias)"

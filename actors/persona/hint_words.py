@@ -5,18 +5,18 @@ case (pure data). Each value is a regular expression between word boundaries.
 from typing import Final
 
 ORDINALS: Final[dict[int | str, str]] = {
-    0: r"first(?! class)( one)?|1st|erste[rns]?(?! klasse)|primer[oa]?(?! clase)|premier|premiere(?! classe)|1er|1ere",
-    1: r"second( one)?|2nd|zweite[rns]?|segund[oa]|deuxieme|seconde|2eme",
-    2: r"third( one)?|3rd|dritte[rns]?|tercer[oa]?|troisieme|3eme",
-    3: r"fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
-    4: r"fifth( one)?|5th|funfte[rns]?|quint[oa]|cinquieme|5eme",
+    0: r"(number|option|no) one|first(?! class)( one)?|1st|erste[rns]?(?! klasse)|primer[oa]?(?! clase)|premier|premiere(?! classe)|1er|1ere",
+    1: r"(number|option|no) two|second( one)?|2nd|zweite[rns]?|segund[oa]|deuxieme|seconde|2eme",
+    2: r"(number|option|no) three|third( one)?|3rd|dritte[rns]?|tercer[oa]?|troisieme|3eme",
+    3: r"(number|option|no) four|fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
+    4: r"(number|option|no) five|fifth( one)?|5th|funfte[rns]?|quint[oa]|cinquieme|5eme",
     "last": r"last one|the last|letzte[rns]?|(el|la) ultim[oa]|(le|la) dernier|derniere",
     "cheapest": r"cheapest( one)?|cheaper one|gunstigste[rns]?|billigste[rns]?|(el|la) mas barat[oa]"
     r"|(le|la) moins cher[e]?",
 }
 NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1-9])\b"
 BESIDE_A_PICK: Final = (
-    r"the|this|that|a|ones?|please|pls|plz|option|number|hotel|flight|place|offer|ok|okay|hmm|um|well|then|and|so|maybe"
+    r"the|this|that|a|ones?|no|please|pls|plz|option|number|hotel|flight|place|offer|ok|okay|hmm|um|well|then|and|so|maybe"
     r"|i|take|das|die|der|den|dem|bitte|flug|angebot|dann|vielleicht|ja|el|la|lo|los|las|por|favor|opcion|vuelo|oferta"
     r"|entonces|y|le|les|l|offre|vol|s|il|te|vous|plait|alors|et|euh"
 )
@@ -145,7 +145,7 @@ WISHES: Final[dict[str, str]] = {
 TWISTS: Final[dict[str, str]] = {
     "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
     r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
-    "others": r"(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
+    "others": r"show (me|us) more|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
     r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas|mas opciones|d'autres?|autre chose",
     "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
     r"|sans escale",

@@ -18,7 +18,14 @@ from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
 from actors.persona.when import moved
-from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
+from protocol.understanding import (
+    ALWAYS_CONFIRMED,
+    MEANT_FROM,
+    Intent,
+    Question,
+    Slots,
+    Understanding,
+)
 from protocol.wording import Act
 
 SURE_FROM: Final = 0.7
@@ -38,7 +45,8 @@ TALK: Final[dict[Intent, Line]] = {
 }
 """What needs no tool and no slot; harmless, so that a weak reading of it is enough."""
 
-ASKING_BACK: Final = frozenset[Act]({"ask_again", "clarify", "noted"})
+ASKING_BACK: Final = frozenset[Act]({"ask_again", "clarify", "noted", "welcome_thanks"})
+"""And what is answered to a "nice!" that was for somebody else."""
 
 _CALLS: Final = re.compile(r"@\S+")
 
@@ -129,8 +137,11 @@ def _decided(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
 
 def _is_called_for(before: Dialogue, heard: Heard, intent: Intent) -> bool:
     """Whether it may be proposed at all: it is named, it was asked about, or one of what lies there may be booked."""
-    may_be_booked = intent == "book" and before.table is not None
-    return before.pending is not None or may_be_booked or intent in heard.hints.deeds
+    is_named = intent in heard.hints.deeds
+    if before.pending is not None or before.table is not None:
+        return before.pending is not None or intent == "book" or is_named
+    # Where nothing lies there, people who speak with one another pay rents and book tables.
+    return is_named and not heard.is_aside
 
 
 def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
@@ -247,6 +258,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     of it, however it was read; nobody books by a number alone."""
     reading, hints = heard.understanding, heard.hints
     is_of_one = bool(picked(before.table, hints, ""))
+    if reading.intent == "complaint" and _is_put_right(before, heard):
+        return "refine"
     is_liked = hints.is_praise and not hints.deeds
     if is_of_one and (hints.is_pick or is_liked):
         return "ask_detail"
@@ -259,6 +272,10 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
         return "ask_detail"
     is_read = reading.confidence >= ASK_BELOW
+    if is_read and reading.intent == "ask_detail" and focused(before):
+        return "ask_detail"
+    if is_read and not heard.is_aside and _is_place_or_talk(reading):
+        return "ask_destination"
     if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
         return "compare"
     if is_read and _is_bound_nowhere(before, heard):
@@ -274,6 +291,19 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     )
     goes_on = before.table is not None and (is_hinting or is_said)
     return "refine" if is_refining or goes_on else None
+
+
+def _is_put_right(before: Dialogue, heard: Heard) -> bool:
+    """ "That's wrong, I said march": the complaint says what to do."""
+    slots = heard.understanding.slots
+    is_clear = slots != NOTHING_SAID and len(slots.destination) <= 1
+    return before.trip.seeking is not None and is_clear
+
+
+def _is_place_or_talk(reading: Understanding) -> bool:
+    """A place is shown rather than asked whether it was only talk."""
+    second = None if reading.second is None else reading.second[0]
+    return reading.intent == "ask_destination" and second in TALK
 
 
 def _is_of_another_kind(before: Dialogue, intent: Intent) -> bool:

@@ -321,7 +321,8 @@ class Policy:
     def _confirm(self) -> Decided:
         pending, table = self._before.pending, self._now.table
         is_asked = self._before.asked == CONFIRMATIONS[self._intent]
-        is_yes = is_asked and self._is_sure and not picked(table, self._hints, self._heard.text)
+        is_pick = self._hints.picks or picked(table, self._hints, self._heard.text)
+        is_yes = is_asked and self._is_sure and not is_pick
         if pending is not None and pending.intent == self._intent and is_yes:
             return self._say(Line(act="not_yet", subject=self._of_pending(pending)))
         item = self._one_item()

@@ -1,4 +1,5 @@
-"""Parts of the world that are wider than a country, by the countries of ours in them (pure data).
+"""Parts of the world that are wider than a country, by the countries of ours in them; of mountains, those that lie
+in them for the most part (pure data).
 
 Keys are the English names by which a reading mentions them (`inference/understanding/regions.tsv`).
 """
@@ -32,6 +33,9 @@ REGIONS: Final = {
         "Baltics": _BALTIC,
         "Balkans": _BALKAN,
         "Benelux": "BE LU NL",
+        "Alps": "AT CH LI SI",
+        "Pyrenees": "AD",
+        "Himalayas": "BT NP",
         "Mediterranean": "AL CY DZ EG ES FR GI GR HR IL IT LB LY MA MC ME MT SI SY TN TR",
         "Asia": _ASIA,
         "Southeast Asia": _SOUTH_EAST,

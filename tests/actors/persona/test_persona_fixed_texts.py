@@ -35,6 +35,7 @@ DEVELOPMENT = Path(__file__).parents[3] / "data" / "messages" / "development"
         ("is it safe to travel to mexico?", "safety", "en"),
         ("is egypt safe for tourists", "safety", "en"),
         ("is peru safe?", "safety", "en"),
+        ("is it safe there", "safety", "en"),
         ("gibt es eine Reisewarnung für Mali?", "safety", "de"),
         ("¿es seguro viajar a Colombia?", "safety", "es"),
         ("est-ce dangereux d'aller au Mexique ?", "safety", "fr"),

@@ -63,6 +63,8 @@ from actors.persona.hints import MOST_READ, Hints, hints
         ("good food and old towns", Hints(wishes=("city",), styles=("foodie",))),
         ("a quiet old town by the sea", Hints(wishes=("quiet", "beach"))),
         ("w/ brekkie pls", Hints(twists=("breakfast",))),
+        ("number three", Hints(picks=(2,), is_pick=True)),
+        ("show me more", Hints(twists=("others",))),
         ("sin playa", Hints()),
         ("pas trop chaud", Hints()),
         ("ohne Regen", Hints(wishes=("dry",))),

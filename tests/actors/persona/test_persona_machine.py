@@ -283,6 +283,47 @@ def test_of_a_whole_part_of_the_world_places_are_shown_first(intent: Any) -> Non
     assert talk.errand.seeking == "places"
 
 
+@pytest.mark.parametrize(
+    ("intent", "text"),
+    [
+        ("cancel", "yes, cancel the reminder"),
+        ("book", "ok book the table for 8"),
+        ("pay", "i'll pay"),
+    ],
+)
+def test_what_people_book_and_pay_among_themselves_is_theirs(intent: Any, text: str) -> None:
+    assert Talk().says(reading(intent), text, is_aside=True) == []
+    assert Talk().says(reading(intent), text) == ["confirm"]
+    assert hotels_shown().says(reading("book"), "book the first", is_aside=True) == ["confirm"]
+
+
+def test_a_nice_that_was_for_somebody_else_is_not_answered() -> None:
+    assert Talk().says(reading("thanks", 0.95), "ooh nice", is_aside=True) == []
+
+
+def test_more_of_what_was_talked_of_is_asked_of_it() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_detail"), "the last one")
+    (line,) = talk.hears(
+        reading("ask_detail", 0.5, second=("refine", 0.4)), "tell me more about it"
+    )
+    assert (line.act, line.items) == ("detail", (hotel(3),))
+
+
+def test_rather_than_asking_whether_it_was_talk_a_place_is_shown() -> None:
+    weak = reading("ask_destination", 0.5, second=("smalltalk", 0.4))
+    assert Talk().says(weak, "ok then find me something nice") == ["show_places"]
+
+
+def test_a_complaint_that_says_what_is_wrong_puts_it_right() -> None:
+    talk = hotels_shown()
+    march = Slots(dates=Dates(month="2027-03"))
+    assert talk.says(reading("complaint", slots=march), "wrong, i said march")[-1] == "show_hotels"
+    assert talk.errand.stay.start.month == 3
+    assert talk.says(reading("complaint"), "that's wrong") == ["sorry"]
+    assert Talk().says(reading("complaint", slots=march)) == ["sorry"]
+
+
 # Chatter.
 
 
@@ -748,6 +789,12 @@ def test_which_is_to_be_booked_is_asked_where_several_lie_there() -> None:
     assert line.act == "not_yet"
     assert line.subject is not None
     assert line.subject.at == 1
+
+
+def test_a_number_that_does_not_lie_there_is_no_yes() -> None:
+    talk = hotels_shown(items=(hotel(1),))
+    assert talk.says(reading("book"), "book it") == ["confirm"]
+    assert talk.says(reading("book"), "number two") == ["confirm"]
 
 
 def test_another_question_is_no_yes() -> None:

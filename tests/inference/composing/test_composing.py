@@ -16,6 +16,7 @@ from own_models import CHATML, ROLES, changed, write_chat, write_compact
 from small_vocabulary import some_plans
 
 from inference.composing.chat import YOU_REMEMBER
+from inference.composing.compact import LEFT_TO_PEOPLE
 from inference.composing.forms import FormComposer
 from inference.engine.chat_model import ChatModel
 from inference.engine.generated_rung import GeneratedRung
@@ -71,7 +72,7 @@ async def worded(
 async def test_noise_is_held_to_every_plan(
     nursery: trio.Nursery, form: str, request: pytest.FixtureRequest
 ) -> None:
-    plans = list(islice((plan for plan in some_plans(4) if plan.act != "smalltalk"), 40))
+    plans = list(islice((plan for plan in some_plans(4) if plan.act not in LEFT_TO_PEOPLE), 40))
     texts, ladder = await worded(nursery, request.getfixturevalue(form), plans)
     assert ladder.statistics()["chat_model_written"] == len(plans)
     for plan, text in zip(plans, texts, strict=True):
@@ -97,10 +98,13 @@ def test_only_english_is_worded(form: str, request: pytest.FixtureRequest) -> No
         assert composer.can_word(plan, model) is (language == "en")
 
 
-def test_a_small_model_is_not_asked_for_small_talk(compact: Path, chat: Path) -> None:
-    composer, plan = FormComposer(), Plan(act="smalltalk", voice="local", language="en", facts={})
-    assert not composer.can_word(plan, composer.load(compact))
-    assert composer.can_word(plan, composer.load(chat))
+def test_a_small_model_is_not_asked_for_what_it_says_badly(compact: Path, chat: Path) -> None:
+    composer = FormComposer()
+    small, large = composer.load(compact), composer.load(chat)
+    for act in LEFT_TO_PEOPLE:
+        plan = Plan(act=act, voice="local", language="en", facts={})
+        assert not composer.can_word(plan, small)
+        assert composer.can_word(plan, large)
 
 
 def test_a_model_that_came_another_way_is_not_asked(compact: Path) -> None:

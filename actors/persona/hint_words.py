@@ -120,6 +120,11 @@ WEATHER: Final = (
     r"weather|how (hot|cold|warm) (is|will|does)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
     r"|regnet es|que tiempo|el tiempo (alli|en)|clima|temperaturas?|llueve|quel temps|la meteo|le climat|pleut[- ]il"
 )
+WEEKDAY: Final = (
+    r"(mon|tues|wednes|thurs|fri|satur|sun)days?|mon|tues?|wed|thu(rs?)?|fri|sat|sun"
+    r"|(montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag)s?|lunes|martes|miercoles|jueves|viernes"
+    r"|sabado|domingo|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche"
+)
 NOT_A: Final = (
     r"(?:no|not|without|keine?[nmrs]?|nicht|ohne|sin|ningun[ao]?|non|sans|pas (?:de |d'|trop )?)"
     r"(?: ?(?:a|an|any|the|too|so|by|at|near|big|large|more|zu|am|an|im|ans|der|die|das|den|dem|grosse[nrs]?|demasiado|muy"

@@ -34,6 +34,7 @@ from actors.persona.hint_words import (
     TERSE,
     TWISTS,
     WEATHER,
+    WEEKDAY,
     WHY,
     WISHES,
 )
@@ -73,7 +74,7 @@ class Hints:
     `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
     `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
-    leave, and little else. `flying`: with whom, and at what time of the day.
+    leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
     `is_terse`: it picks, turns a search or asks why, in no other words."""
 
     picks: tuple[Pick, ...] = ()
@@ -95,6 +96,7 @@ class Hints:
     is_not_this: bool = False
     is_why: bool = False
     is_bye: bool = False
+    is_of_weekday: bool = False
     is_terse: bool = False
 
 
@@ -115,6 +117,7 @@ _NOT_PICKED: Final = re.compile(rf"\b{NOT_PICKED}$")
 _NOT_THIS: Final = re.compile(NOT_THIS)
 _WHY: Final = _words(WHY)
 _BYE: Final = re.compile(BYE)
+_WEEKDAY: Final = _words(WEEKDAY)
 _TERSE: Final = re.compile(rf"{BESIDE_A_PICK}|{TERSE}|[1-9]")
 _ATTRIBUTES: Final = {cast("Attribute", name): _words(words) for name, words in ATTRIBUTES.items()}
 _WISHES: Final = {
@@ -151,6 +154,7 @@ def hints(text: str) -> Hints:
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
         flying=flying(plain),
         is_bye=_BYE.fullmatch(plain.strip(" .!,?")) is not None,
+        is_of_weekday=_WEEKDAY.search(plain) is not None,
         days_later=_moved(plain),
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),

@@ -17,7 +17,7 @@ from actors.persona.flying import ANYHOW, Flying
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
-from actors.persona.when import moved
+from actors.persona.when import moved, returning
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
     MEANT_FROM,
@@ -176,9 +176,11 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
 
 
 def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
-    """ "A week later" than what was said."""
-    days = heard.hints.days_later
-    there = moved(dialogue.trip.dates, days, heard.today) if days else None
+    """ "A week later" than what was said; "back on sunday" is the one after the departure that was said."""
+    days, before = heard.hints.days_later, dialogue.trip.dates
+    there = moved(before, days, heard.today) if days else None
+    if heard.hints.is_of_weekday and before is not None:
+        there = there or returning(slots.dates, before)
     return slots if there is None else structs.replace(slots, dates=there)
 
 

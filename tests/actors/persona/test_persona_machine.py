@@ -324,6 +324,18 @@ def test_a_complaint_that_says_what_is_wrong_puts_it_right() -> None:
     assert Talk().says(reading("complaint", slots=march)) == ["sorry"]
 
 
+def test_back_on_sunday_is_the_sunday_after_the_flight_out() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    talk.says(
+        reading("search_flight", slots=Slots(destination=LISBON, dates=Dates(from_="2026-12-11")))
+    )
+    talk.says(reading("refine", slots=Slots(dates=Dates(to="2026-11-29"))), "coming back sunday")
+    assert (talk.errand.stay.start.isoformat(), talk.errand.stay.end.isoformat()) == (
+        "2026-12-11",
+        "2026-12-13",
+    )
+
+
 # Chatter.
 
 

@@ -88,6 +88,8 @@ _BACK: Final = re.compile(
     r"\b(?:back|return\w*|zuruck|ruckflug|ruckreise|vuelta|volver|retour|revenir)\b"
 )
 
+_THEN_BACK: Final = re.compile(r" ?(?:flights? )?(?:back|home|zuruck|retour|de vuelta)\b")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
@@ -153,12 +155,12 @@ def _is_within(window: Window, ways: tuple[Itinerary, ...] | list[Itinerary]) ->
 def _windows(plain: str) -> Iterator[Window]:
     for words, span in _PART:
         for match in words.finditer(plain):
-            yield Window(way=_way(plain, match.start()), end=_end(plain, match.start()), span=span)
+            yield Window(way=_way(plain, match), end=_end(plain, match.start()), span=span)
     for match in _LIMIT.finditer(plain):
         at = _minutes(match)
         if at is not None:
             span = (0, at) if match["before"] else (at, DAY)
-            yield Window(way=_way(plain, match.start()), end=_end(plain, match.start()), span=span)
+            yield Window(way=_way(plain, match), end=_end(plain, match.start()), span=span)
 
 
 def _minutes(match: "re.Match[str]") -> int | None:
@@ -175,8 +177,10 @@ def _minutes(match: "re.Match[str]") -> int | None:
     return hour * 60 + int(match["m"] or match["mh"] or 0)
 
 
-def _way(plain: str, at: int) -> int:
-    return 1 if _BACK.search(plain[:at]) else 0
+def _way(plain: str, match: "re.Match[str]") -> int:
+    """ "Back in the evening", "an evening flight back"."""
+    is_back = _BACK.search(plain[: match.start()]) or _THEN_BACK.match(plain[match.end() :])
+    return 1 if is_back else 0
 
 
 def _end(plain: str, at: int) -> End:

@@ -190,7 +190,7 @@ NO: Final = (
 )
 AFTER_NO: Final = r"it|thanks?|thank you|danke|gracias|merci|please|bitte"
 OPEN: Final = (
-    r"any (airlines?|carriers?)|all airlines|(jede|egal welche|alle) (airlines?|fluggesellschaft(en)?)|cualquier aerolinea"
+    r"(any|all|whatever|whichever) (airlines?|carriers?)|(jede|egal welche|alle) (airlines?|fluggesellschaft(en)?)|cualquier aerolinea"
     r"|n'importe quelle compagnie|anywhere|wherever|whenever|any ?time|don'?t (mind|care)|surprise (me|us)|you (choose|pick|decide)"
     r"|no idea|not sure|egal|irgendwo(hin)?|irgendwann|uberrasch mich|keine ahnung|donde sea|cuando sea"
     r"|me da igual|nos da igual|ni idea|sorprende?me|n'importe ou|n'importe quand|peu importe|aucune idee"

@@ -288,8 +288,10 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
     is_hinting |= before.trip.seeking == "flights" and _flying(heard) is not None
     is_said = reading.slots != NOTHING_SAID
+    # Where nothing is sought yet, it is only noted.
+    is_harmless = before.trip.seeking is None and not (hints.wishes or hints.is_open)
     is_refining = reading.intent == "refine" and (
-        bool(reading.slots.destination) or (is_read and is_said)
+        bool(reading.slots.destination) or (is_said and (is_read or is_harmless))
     )
     goes_on = before.table is not None and (is_hinting or is_said)
     return "refine" if is_refining or goes_on else None

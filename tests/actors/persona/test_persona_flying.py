@@ -33,6 +33,7 @@ def window(end: Any, span: tuple[int, int], way: int = 0) -> Flying:
         ("départ après 18h", window("departs", (1080, 1440))),
         ("Ankunft vor 10 Uhr", window("arrives", (0, 600))),
         ("back in the evening", window("departs", EVENING, way=1)),
+        ("an evening flight back please", window("departs", EVENING, way=1)),
         (
             "on tuesday morning, back thursday evening",
             Flying(

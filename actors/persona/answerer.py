@@ -12,7 +12,7 @@ from actors.persona.decisions import Decision, Heard, Silent
 from actors.persona.fixed_texts import notice
 from actors.persona.learner import Known, Learner
 from actors.persona.listener import Listener, Read, today_of
-from actors.persona.machine import decide, hear
+from actors.persona.machine import decide, hear, passed_by
 from actors.persona.passages import character_of, passages_of
 from actors.persona.place_book import PlaceBook
 from actors.persona.plans import Manner
@@ -55,6 +55,7 @@ class Answerer:
         persona = None if persona_id is None else await self._sitting.persona(persona_id)
         if persona is None:
             self._sitting.counts["left_alone"] += 1
+            self._sitting.minds.change(lambda _, asker_id: asker_id == read.asker_id, passed_by)
             return
         async with self._sitting.place(PLACE_WITHIN) as is_free:
             if not is_free:
@@ -89,6 +90,8 @@ class Answerer:
             if mention.place_id is not None:
                 # So that it is named in the reader's language from the first words on.
                 await self._book.place(mention.place_id)
+        is_explicit = named(read.floor, read.call) is not None
+        is_among_people = not read.floor.people <= {read.asker_id}
         # Last, so that nobody comes in between, before whom it may not be used.
         known = await self._listener.known(read, persona.id, asker)
         if self._is_unsaid(read):
@@ -99,7 +102,8 @@ class Answerer:
             today=today_of(asker, self._ports.business.business_ms()),
             text=read.prompt.message.content,
             hints=read.hints,
-            is_explicit=named(read.floor, read.call) is not None,
+            is_explicit=is_explicit,
+            is_aside=not is_explicit and is_among_people and _is_aside(read),
             defaults=known.defaults,
         )
         has_spoken = self._sitting.minds.get(persona.id, read.asker_id).spoke_at > 0
@@ -246,3 +250,11 @@ def seed_of(message_id: str) -> int:
         return int(message_id.replace("-", "")[-12:], 16)
     except ValueError:
         return 0
+
+
+def _is_aside(read: Read) -> bool:
+    """It calls nobody, and follows a person's word, or a persona's to somebody else."""
+    if read.call.called is not None:
+        return False
+    follows = read.prompt.follows
+    return follows == "human" or (follows == "persona" and read.call.talking is None)

@@ -46,11 +46,11 @@ class Floor:
 class Call:
     """What may be meant for one of them. `named`: personas and people whom the message names, in order;
     `replied_to`: the persona whose message it answers. `addressed`: how likely it is meant for a
-    persona, by its reading; None: it was not read, and only names count. `is_idle`: thanks, small talk or what nobody understands, which asks nothing and
-    follows no persona's word. `called`: the persona whose name
-    begins or ends it without an @. `talking`: the persona that
-    the asker is in talk with, `asking`: the one whose question is open. `active`: the asker's own
-    choice; `is_switched`: made since anybody talked with them."""
+    persona, by its reading; None: it was not read, and only names count. `is_idle`: thanks, small talk or what nobody
+    understands, which asks nothing and follows no persona's word. `called`: the persona whose name begins or
+    ends it without an @. `talking`: the persona that the asker is in talk with, `asking`: the one whose
+    question is open. `active`: the asker's own choice; `is_switched`: made since anybody talked with
+    them. `is_next`: the message before it was a persona's."""
 
     asker_id: str
     named: tuple[str, ...] = ()
@@ -62,6 +62,7 @@ class Call:
     asking: str | None = None
     active: str | None = None
     is_switched: bool = False
+    is_next: bool = False
     slots: Slots | None = None
     hints: Hints | None = None
 
@@ -139,11 +140,14 @@ def talk_of(dialogues: Sequence[tuple[str, Dialogue]], now: int) -> tuple[str | 
 
 
 def _is_meant(floor: Floor, call: Call) -> bool:
-    """Who is alone with personas talks with them. Thanks and goodbyes among people are for them: a persona that
-    nobody has called, and with whom the asker is not in talk, has nothing to be thanked for."""
+    """Who is alone with personas talks with them; so does who turns what one of them showed just before, in no other
+    words, whatever a model makes of so few. Thanks and goodbyes among people are for them: a persona that nobody
+    has called, and with whom the asker is not in talk, has nothing to be thanked for."""
     if call.addressed is None:
         return False
     if floor.people <= {call.asker_id}:
+        return True
+    if call.is_next and call.talking is not None and call.hints is not None and call.hints.is_terse:
         return True
     if call.is_idle and not (call.called or call.talking or call.asking):
         return False

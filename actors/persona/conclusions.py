@@ -1,12 +1,17 @@
 """What is said once an errand is over (pure)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from actors.persona.dialogue import Item, Table, kind_of
 from actors.persona.errands import Errand, Findings
 from actors.persona.line import Line
-from protocol.travel import Offer, Place
+from protocol.travel import HotelQuery, Offer, Place
 from protocol.wording import MAX_LISTED, Act
+
+OF_TOWNS: Final = ("tags.", "climate", "distance")
+"""Features that are the same for all that lies in one town."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,10 @@ def conclude(errand: Errand, findings: Findings) -> Answer:
 def table_of(answer: Answer, message_id: str) -> Table | None:
     """What lies on the table after it; None: what lay there before."""
     kind = kind_of(answer.shown)
-    return None if kind is None else Table(kind=kind, items=answer.shown, message_id=message_id)
+    if kind is None:
+        return None
+    because = answer.line.because if answer.line is not None else None
+    return Table(kind=kind, items=answer.shown, message_id=message_id, because=because)
 
 
 def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
@@ -56,8 +64,22 @@ def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
         return Answer(line=replace(line, act="still_searching") if findings.is_late else line)
     acts: dict[str, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
     act = acts.get(kind, "show_places")
-    line = replace(line, because=findings.because, together=findings.together)
+    line = replace(line, because=_telling(findings.because, items), together=findings.together)
     return Answer(line=replace(line, act=act, items=items), shown=items)
+
+
+def _telling(because: str | None, items: Sequence[Item]) -> str | None:
+    """What is true of a town speaks for no flight or room where all go to the same one."""
+    towns = {
+        item.id
+        if isinstance(item, Place)
+        else item.query.city
+        if isinstance(item.query, HotelQuery)
+        else item.query.destination
+        for item in items
+    }
+    is_of_town = because is not None and because.startswith(OF_TOWNS)
+    return None if is_of_town and len(towns) == 1 else because
 
 
 def _about_place(findings: Findings, line: Line) -> Answer:

@@ -14,7 +14,8 @@ from protocol.understanding import Understanding
 class Heard:
     """A message that is to be answered. `text` is searched for names of what lies on the
     table, and says what places should be like; nothing else is read from it.
-    `is_explicit`: it names the persona or replies to it."""
+    `is_explicit`: it names the persona or replies to it. `is_aside`: it does not, and follows what one of several
+    people said."""
 
     message_id: str
     understanding: Understanding
@@ -22,6 +23,7 @@ class Heard:
     text: str = ""
     hints: Hints = NO_HINTS
     is_explicit: bool = False
+    is_aside: bool = False
     defaults: Defaults = field(default_factory=Defaults)
 
 

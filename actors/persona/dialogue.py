@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
+from actors.persona.flying import ANYHOW, Flying
 from actors.persona.hints import Attribute, Wish
 from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
+    ALWAYS_CONFIRMED,
     Budget,
     Dates,
     Intent,
@@ -42,7 +44,8 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
-    in another room. `like`: the words that say what a place should be like, where they may be looked up by what they
+    in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
+    fly, which replaces what was said of it. `like`: the words that say what a place should be like, where they may be looked up by what they
     mean."""
 
     message_id: str
@@ -52,16 +55,20 @@ class Said:
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
     like: str = ""
+    refused: tuple[str, ...] = ()
+    flying: Flying | None = None
 
     @property
     def is_empty(self) -> bool:
-        is_wordless = not self.wishes and self.cabin is None
+        is_wordless = (
+            not self.wishes and self.cabin is None and not self.refused and self.flying is None
+        )
         return self.seeking is None and self.slots == NOTHING_SAID and is_wordless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:
-    """What is wanted so far. `budget_for`: what the budget was said about. `like`: see `Said`."""
+    """What is wanted so far. `budget_for`: what the budget was said about. `like` and `refused`: see `Said`."""
 
     seeking: Seeking | None = None
     destination: tuple[PlaceMention, ...] = ()
@@ -73,6 +80,8 @@ class Trip:
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
     like: str = ""
+    refused: tuple[str, ...] = ()
+    flying: Flying = ANYHOW
 
     def after(self, said: Said) -> "Trip":
         """Newer words win; those of dates and party that were not repeated stay. Who looked for a bed somewhere and
@@ -91,6 +100,8 @@ class Trip:
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
             cabin=said.cabin or self.cabin,
             like=said.like or ("" if is_anew else self.like),
+            flying=said.flying or (ANYHOW if is_anew else self.flying),
+            refused=tuple(dict.fromkeys((*self.refused, *said.refused))),
         )
 
     def budget_of(self, seeking: Seeking | None) -> Budget | None:
@@ -105,11 +116,13 @@ _STAYS: Final[set[Seeking | None]] = {"places", "hotels", "activities"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What a persona showed last, in its order. `message_id`: its own."""
+    """What a persona showed last, in its order. `message_id`: its own. `because`: the feature that spoke for the
+    first."""
 
     kind: Shown
     items: tuple[Item, ...]
     message_id: str
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +209,12 @@ class Dialogue:
             focus=_unless(self.focus, message_id),
             learned=_unless(self.learned, message_id),
         )
+
+    def unconfirmed(self) -> "Dialogue":
+        """Without the question whether to do what is always confirmed: a yes after other talk may be one to that."""
+        if self.pending is None or self.pending.intent not in ALWAYS_CONFIRMED:
+            return self
+        return replace(self, asked=None, asked_in="", pending=None)
 
     def said_here(self) -> "Dialogue":
         """Without what was said elsewhere: somebody else reads from now on."""

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final, Literal
 
 from actors.persona.dialogue import Item, Seeking, Trip, likeness_of
+from actors.persona.flying import ANYHOW, Flying, flies_so
 from actors.persona.hints import Attribute, Twist, Wish
 from actors.persona.line import Line, Subject, Together, Trend
 from actors.persona.when import Stay
@@ -81,6 +82,7 @@ class Errand:
     budget: Budget | None = None
     home: Iata | None = None
     cabin: Cabin | None = None
+    flying: Flying = ANYHOW
     twists: tuple[Twist, ...] = ()
     not_these: frozenset[str] = frozenset()
     below: Money | None = None
@@ -175,6 +177,7 @@ def sifted(errand: Errand, offers: Sequence[Offer]) -> list[Offer]:
         if likeness_of(offer) not in errand.not_these
         and is_within(errand.budget, offer)
         and _is_below(errand.below, offer)
+        and _flies_so(errand.flying, offer)
         and ("direct" not in errand.twists or is_direct(offer))
         and ("breakfast" not in errand.twists or has_breakfast(offer))
     ]
@@ -206,6 +209,11 @@ def is_direct(offer: Offer) -> bool:
     return not isinstance(details, FlightDetails) or all(
         len(way.segments) <= 1 for way in details.itineraries
     )
+
+
+def _flies_so(wanted: Flying, offer: Offer) -> bool:
+    details = offer.source.details
+    return not isinstance(details, FlightDetails) or flies_so(wanted, details)
 
 
 def has_breakfast(offer: Offer) -> bool:

@@ -76,13 +76,17 @@ def compared_offers(offers: Sequence[Offer], language: Language, *, atlas: Atlas
 
 
 def compared_places(
-    places: Sequence[Place], language: Language, *, month: int | None = None
+    places: Sequence[Place],
+    language: Language,
+    *,
+    month: int | None = None,
+    attributes: Sequence[Attribute] = (),
 ) -> Facts:
     """For `compare`, which speaks of two `offer.N`: places in their stead. One of which nothing is
     known is told by its country."""
     facts: Facts = {}
     for number, place in enumerate(places[:2], 1):
-        known = detail_of_place(place, language, month=month)
+        known = detail_of_place(place, language, month=month, attributes=attributes)
         facts[f"offer.{number}.name"] = name_of_place(place, language)
         facts[f"offer.{number}.detail"] = known or name_of_country(place.country, language)
     return facts
@@ -130,16 +134,32 @@ def detail(offer: Offer, attribute: Attribute, language: Language) -> str | None
     return _attribute(offer.source, attribute, PHRASES[language])
 
 
-def detail_of_place(place: Place, language: Language, *, month: int | None = None) -> str | None:
-    """What the catalogue proves: the climate of the month first, then what its tags mean."""
+def detail_of_place(
+    place: Place,
+    language: Language,
+    *,
+    month: int | None = None,
+    attributes: Sequence[Attribute] = (),
+) -> str | None:
+    """What the catalogue proves: prices first where they are asked for, the climate of the month, then what its tags
+    mean."""
     phrases = PHRASES[language].place
-    said = [climate] if (climate := climate_of(place, month, language, rain=False)) else []
+    prices = _prices_of(place, language)
+    climate = climate_of(place, month, language, rain=False)
     tags = [text for tag, text in phrases.tags.items() if tag in place.tags]
-    if place.price_level is not None and place.price_level <= LOW_PRICES:
-        tags.append(phrases.prices[0])
-    elif place.price_level is not None and place.price_level > HIGH_PRICES:
-        tags.append(phrases.prices[1])
-    return ", ".join([*said, *tags][:MOST_SAID_OF_PLACE]) or None
+    said = [prices if "price" in attributes else None, climate, *tags]
+    if prices != phrases.middling:
+        said.append(prices)
+    told = list(dict.fromkeys(text for text in said if text))
+    return ", ".join(told[:MOST_SAID_OF_PLACE]) or None
+
+
+def _prices_of(place: Place, language: Language) -> str | None:
+    phrases, level = PHRASES[language].place, place.price_level
+    if level is None:
+        return None
+    low, high = phrases.prices
+    return low if level <= LOW_PRICES else high if level > HIGH_PRICES else phrases.middling
 
 
 def climate_of(

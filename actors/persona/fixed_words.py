@@ -2,11 +2,13 @@
 
 from typing import Final, Literal
 
-Topic = Literal["emergency", "lost", "human", "visa", "safety", "health", "legal", "abuse"]
+Topic = Literal[
+    "emergency", "lost", "human", "visa", "safety", "health", "legal", "abuse", "memory"
+]
 Notice = Literal["slow_down", "not_my_language"]
 Spoken = Literal["en", "de", "es", "fr", "ar"]
 
-PRESSING: Final = frozenset[Topic]({"emergency", "lost", "human"})
+PRESSING: Final = frozenset[Topic]({"emergency", "lost", "human", "memory"})
 """What is answered whoever it was meant for, once somebody talks with a persona."""
 
 RULES: Final[dict[Topic, dict[Spoken, str]]] = {
@@ -70,7 +72,7 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
     },
     "safety": {
         "en": r"(is it|how) safe (is it )?to (travel|go|fly|visit|be)|is (it )?[\w ]{2,30} safe (right now|at the moment|for"
-        r" (tourists|travell?ers|women|families)|to (visit|travel))|travel (warnings?|advisor(y|ies))",
+        r" (tourists|travell?ers|women|families)|to (visit|travel))|travel (warnings?|advisor(y|ies))|is it safe( there| here| over there)?(?= *\?? *$)|is (?!it |this |that |the |my |our |his |her )[a-z ]{3,25} safe(?= *\?? *$)",
         "de": r"(ist es|wie) (gerade |derzeit )?sicher,? (ist es,? )?(nach|in).{0,30}(zu )?(reisen|fliegen|fahren)"
         r"|reisewarnung(en)?|ist (es |das )?(da|dort|hier)( es)?( denn)? (sicher|gefahrlich)|ist [\w ]{2,30} (gerade |derzeit )?sicher fur (touristen|frauen|familien|reisende)",
         "es": r"es seguro (viajar|ir|volar|visitar)|es (un (sitio|lugar|pais) )?(seguro|peligroso) (alli|ahi|alla)|(alli|ahi) es (seguro|peligroso)"
@@ -116,6 +118,19 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         "fr": r"va te faire (foutre|voir)|ta gueule|connard|connasse|salope|encule|fils de pute"
         r"|(tu es|t'es) (vraiment )?(un |une )?(idiote?|nul(le)?|stupide|conne?)",
         "ar": "أنت غبي|أنت أحمق|اخرس|تبا لك",
+    },
+    "memory": {
+        "en": r"(what|how much|anything).{0,12} (do |can |did )?(you|u) (still )?(remember|know|stored?|saved?|keep) (about|of|on) (me|us)"
+        r"|(delete|forget|erase|remove) (all |everything )?(of |about )?(my (data|memor(y|ies))|what (you|u) (know|remember) (about|of) (me|us))"
+        r"|forget (everything|all) (about|of) (me|us)|do you remember me",
+        "de": r"was (weisst|merkst|speicherst) du (noch |alles )?(dir )?(uber|von) (mich|mir|uns)|erinnerst du dich an (mich|uns)|(losch\w*|vergiss)"
+        r" (alles,? was du (uber|von) (mich|mir|uns) weisst|meine daten|alles (uber|von) (mich|mir))|was hast du (uber|von) (mich|mir) gespeichert",
+        "es": r"que (sabes|recuerdas|guardas) (sobre|de) (mi|nosotros)|te acuerdas de (mi|nosotros)|(borra|elimina|olvida)"
+        r" (todo lo que sabes (sobre|de) mi|mis datos|todo sobre mi)",
+        "fr": r"(que|qu'est-ce que|ce que) (sais-tu|tu sais|savez-vous|vous savez|tu retiens|vous retenez) (sur|de) (moi|nous)"
+        r"|(tu te souviens|vous souvenez-vous|vous vous souvenez) de (moi|nous)|(efface[rz]?|oublie[rz]?|supprime[rz]?) (mes donnees|tout sur moi"
+        r"|tout ce que (tu sais|vous savez) (sur|de) moi)",
+        "ar": "ماذا تعرف عني|ماذا تتذكر عني|احذف بياناتي|انس كل شيء عني",
     },
 }
 """Regular expressions between word boundaries, folded (`hints.folded`); Arabic ones are plain words. In

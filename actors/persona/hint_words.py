@@ -5,22 +5,45 @@ case (pure data). Each value is a regular expression between word boundaries.
 from typing import Final
 
 ORDINALS: Final[dict[int | str, str]] = {
-    0: r"first(?! class)( one)?|1st|erste[rns]?(?! klasse)|primer[oa]?(?! clase)|premier|premiere(?! classe)|1er|1ere",
-    1: r"second( one)?|2nd|zweite[rns]?|segund[oa]|deuxieme|seconde|2eme",
-    2: r"third( one)?|3rd|dritte[rns]?|tercer[oa]?|troisieme|3eme",
-    3: r"fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
-    4: r"fifth( one)?|5th|funfte[rns]?|quint[oa]|cinquieme|5eme",
+    0: r"(number|option|no) one|first(?! class)( one)?|1st|erste[rns]?(?! klasse)|primer[oa]?(?! clase)|premier|premiere(?! classe)|1er|1ere",
+    1: r"(number|option|no) two|second( one)?|2nd|zweite[rns]?|segund[oa]|deuxieme|seconde|2eme",
+    2: r"(number|option|no) three|third( one)?|3rd|dritte[rns]?|tercer[oa]?|troisieme|3eme",
+    3: r"(number|option|no) four|fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
+    4: r"(number|option|no) five|fifth( one)?|5th|funfte[rns]?|quint[oa]|cinquieme|5eme",
     "last": r"last one|the last|letzte[rns]?|(el|la) ultim[oa]|(le|la) dernier|derniere",
     "cheapest": r"cheapest( one)?|cheaper one|gunstigste[rns]?|billigste[rns]?|(el|la) mas barat[oa]"
     r"|(le|la) moins cher[e]?",
 }
 NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1-9])\b"
 BESIDE_A_PICK: Final = (
-    r"the|this|that|a|ones?|please|pls|plz|option|number|hotel|flight|place|offer|ok|okay|hmm|um|well|then|and|so|maybe"
+    r"the|this|that|a|ones?|no|please|pls|plz|option|number|hotel|flight|place|offer|ok|okay|hmm|um|well|then|and|so|maybe"
     r"|i|take|das|die|der|den|dem|bitte|flug|angebot|dann|vielleicht|ja|el|la|lo|los|las|por|favor|opcion|vuelo|oferta"
     r"|entonces|y|le|les|l|offre|vol|s|il|te|vous|plait|alors|et|euh|nimm|nehme|nehmen|wir|ich|quiero|me|quedo|con|prends|je|j|on|celui|celle|ci"
 )
 """What may stand beside a pick in a message that only picks."""
+
+NOT_PICKED: Final = (
+    r"(?:(?:not|nicht|pas|anything but|except|besides|ausser|salvo|menos|sauf) (?:the |that |this |das |die |der |den )?"
+    r"|(?:no|salvo|menos|pas|sauf) (?:el |la |lo |le |l'))"
+)
+"""Before one that is turned down."""
+
+NOT_THIS: Final = (
+    r"(?:(?:no|nein|non|nah|please|bitte)\W+)?(?:not (?:that|this)(?: one)?|nicht (?:das|dieses?|den|die|der)(?: da| hier)?"
+    r"|(?:ese|esa|este|esta) no|no (?:ese|esa|este|esta)|pas (?:celui|celle)(?:[- ](?:la|ci))?)"
+)
+"""The one that was talked of is turned down."""
+
+WHY: Final = (
+    r"why (?:that|this|these|those|the|him|her|it|did you (?:pick|choose|suggest|recommend|show)|do you (?:suggest|recommend)|(?:them|there)\b|\?|$)"
+    r"|how come|warum (?:das|dies|gerade|ausgerechnet|genau|der|die|den|dorthin)|wieso (?:das|dies|gerade|der|die|den)"
+    r"|por que (?:es[eao]s?|est[eao]s?|el|la|los|las|ahi|alli)|pourquoi (?:ce|cet|cette|celui|celle|ca|le|la|les|l'|la-bas)"
+)
+TERSE: Final = (
+    r"again|only|just|show|me|us|see|give|got|any|some|more|options?|can|could|we|you|have|anything|something|what|about|how|but|or|but|too|it"
+    r"|nur|bitte|zeig|mir|uns|noch|mal|was|mit|otra|vez|solo|muestrame|ensename|montre|moi|nous|encore|seulement|juste|en|de"
+)
+"""What may stand, beside `BESIDE_A_PICK`, in a message that only turns a search or picks."""
 
 ATTRIBUTES: Final[dict[str, str]] = {
     "price": r"price|cost|costs|how much|preis|kostet|kosten|wie ?viel|precio|cuesta|cuanto|prix|coute"
@@ -30,7 +53,7 @@ ATTRIBUTES: Final[dict[str, str]] = {
     r"|pension complete|repas",
     "bags": r"bags?|baggage|luggage|suitcases?|gepack|handgepack|koffer|maletas?|equipaje|bagages?"
     r"|valises?",
-    "refund": r"refund(able|ed|s)?|cancell?ation|cancel (it|for free)|free cancell?ation|stornier(en|bar|ung)"
+    "refund": r"refund(able|ed|s)?|cxl|cancell?ation|cancel (it|for free)|free cancell?ation|stornier(en|bar|ung)"
     r"|storno|erstatt(en|et|ung)|reembols(o|able)|cancelacion|cancelar gratis|rembours(able|ement)"
     r"|annul(ation|able)",
     "stars": r"stars?|sterne|estrellas?|etoiles?",
@@ -50,6 +73,33 @@ ATTRIBUTES: Final[dict[str, str]] = {
     r"|hunde?|rollstuhl|barrierefrei|piscina|aparcamiento|aire acondicionado|balcon|cocina|ascensor|mascotas?|perros?"
     r"|silla de ruedas|piscine|climatisation|cuisine|ascenseur|animaux|chiens?|fauteuil roulant",
 }
+DEEDS: Final[dict[str, str]] = {
+    "book": r"book(s|ed|ing)?|reserv(e|ed|ing|ation)|buy|take (it|this|that|the|one|number|both|them)|(go|going) (for|with)"
+    r"|(have|want|get) (it|this|that|the) ?(one)?|buch(e|en|ung|t)?|reservier(e|en|ung|t)?|kauf(e|en)?|nehm(e|en)?"
+    r"|reserv(a|ar|amos|alo|ala|ame|o)|compr(a|ar|amos|o)|me (lo|la) quedo|quedamos|reserv(ez|er|ons)|achet(e|er|ez|ons)"
+    r"|(je|on|nous) (le |la |les )?pren(d|ds|ons)",
+    "pay": r"pay(s|ing|ment)?|paid|check ?out|(credit )?card|paypal|(be)?zahl(e|en|ung|t)?|kreditkarte|karte|pag(a|ar|o|amos)"
+    r"|tarjeta|pa(ie|ye|yer|yez|yons|iement)|carte( bancaire)?",
+    "cancel": r"cancel(s|led|ling|lation)?|call (it |that |this )?off|stornier(e|en|ung|t)?|storno|absag(e|en)|kundig(e|en)"
+    r"|cancel(a|ar|o|alo|ala|acion)|anul(a|ar|o)|annul(e|er|ez|ons|ation)",
+}
+"""Words that name what is always confirmed."""
+
+PRAISE: Final = (
+    r"(?<!would )(?<!'d )(?<!id )(like|love|prefer) (the|that|this|number|option)|(look|sound|seem)s? (really |very |quite |so |pretty )?"
+    r"(good|nice|great|lovely|perfect|fine|amazing|promising|best)|gefallt|gefallen|(sieht|klingt|hort sich) .{0,12}(gut|toll"
+    r"|schon|super)|me (gusta|encanta)|(pinta|suena) (muy )?(bien|genial)|me plait|j'aime|(a l'air|semble) (tres )?(bien|bon|super|chouette)"
+)
+"""Of what lies there: that somebody likes it."""
+
+BYE: Final = (
+    r"(?:(?:ok(?:ay)?|alright|great|cool|gracias|danke|merci|thanks?(?: you| so much| a lot)?|and|und|y|et|cheers)[ ,.!]+)*"
+    r"(?:good ?bye|bye(?:[ -]?bye)?|see (?:you|ya)(?: later| soon| tomorrow| around)?|good ?night|night night|cya|ttyl"
+    r"|(?:talk|speak) (?:to you )?(?:later|soon|tomorrow)|tschuss|tschau|ciao|bis (?:dann|bald|spater|morgen)|gute nacht"
+    r"|auf wiedersehen|adios|hasta (?:luego|pronto|manana)|chao|au revoir|a (?:bientot|plus(?: tard)?|demain)|bonne nuit)"
+    r"(?:[ ,]+\w+){0,2}"
+)
+
 ELSEWHERE: Final = (
     r"somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
     r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
@@ -70,6 +120,11 @@ WEATHER: Final = (
     r"weather|how (hot|cold|warm) (is|will|does)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
     r"|regnet es|que tiempo|el tiempo (alli|en)|clima|temperaturas?|llueve|quel temps|la meteo|le climat|pleut[- ]il"
 )
+WEEKDAY: Final = (
+    r"(mon|tues|wednes|thurs|fri|satur|sun)days?|mon|tues?|wed|thu(rs?)?|fri|sat|sun"
+    r"|(montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonnabend|sonntag)s?|lunes|martes|miercoles|jueves|viernes"
+    r"|sabado|domingo|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche"
+)
 NOT_A: Final = (
     r"(?:no|not|without|keine?[nmrs]?|nicht|ohne|sin|ningun[ao]?|non|sans|pas (?:de |d'|trop )?)"
     r"(?: ?(?:a|an|any|the|too|so|by|at|near|big|large|more|zu|am|an|im|ans|der|die|das|den|dem|grosse[nrs]?|demasiado|muy"
@@ -85,7 +140,7 @@ WISHES: Final[dict[str, str]] = {
     r"|mar|costa|plages?|mer|cote|baignade",
     "mountains": r"mountains?|hik(e|es|ing)|alps|berge?|bergen|wandern|wanderung|montanas?|senderismo"
     r"|montagnes?|randonnees?",
-    "city": r"city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
+    "city": r"old towns?|historic(al)? (cent(er|re)s?|towns?|cit(y|ies))|altstadte?n?|cascos? (antiguos?|historicos?)|vieilles? villes?|city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
     r"|ciudad|museos|escapada urbana|grande ville|musees?",
     "quiet": r"(no|without|keine|ohne|sin|pas de|sans) (big |large |grossen? )?(cit(y|ies)|crowds?|(gross)?stadte?|ciudades"
     r"|multitudes|foules?|grandes? villes?)|quiet(er)?|less crowded|peaceful|calm|small town|village|ruhig(er|es|eres)?|dorf|kleinstadt|tranquil[oa]|pueblo"
@@ -93,15 +148,15 @@ WISHES: Final[dict[str, str]] = {
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
 }
 TWISTS: Final[dict[str, str]] = {
-    "cheaper": r"cheaper|less expensive|too (expensive|dear|pricey|much)|out of (my|our) budget|gunstiger"
-    r"|billiger|zu teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|trop cher[e]?",
-    "others": r"(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
+    "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
+    r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
+    "others": r"show (me|us) more|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
     r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas|mas opciones|d'autres?|autre chose",
     "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",
-    "breakfast": r"with (a )?breakfast|mit fruhstuck|con desayuno|avec (le |un )?petit[ -]dej(euner)?",
+    "breakfast": r"(with|w/?) ?(a )?(breakfast|brekkie|brekky)|mit fruhstuck|con desayuno|avec (le |un )?petit[ -]dej(euner)?",
 }
 CABINS: Final[dict[str, str]] = {
     "premium_economy": r"premium[ -]eco(nomy)?|economy[ -]premium|turista premium|eco premium",
@@ -135,7 +190,8 @@ NO: Final = (
 )
 AFTER_NO: Final = r"it|thanks?|thank you|danke|gracias|merci|please|bitte"
 OPEN: Final = (
-    r"anywhere|wherever|whenever|any ?time|don'?t (mind|care)|surprise (me|us)|you (choose|pick|decide)"
+    r"(any|all|whatever|whichever) (airlines?|carriers?)|(jede|egal welche|alle) (airlines?|fluggesellschaft(en)?)|cualquier aerolinea"
+    r"|n'importe quelle compagnie|anywhere|wherever|whenever|any ?time|don'?t (mind|care)|surprise (me|us)|you (choose|pick|decide)"
     r"|no idea|not sure|egal|irgendwo(hin)?|irgendwann|uberrasch mich|keine ahnung|donde sea|cuando sea"
     r"|me da igual|nos da igual|ni idea|sorprende?me|n'importe ou|n'importe quand|peu importe|aucune idee"
     r"|surprends[ -]moi"

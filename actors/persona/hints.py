@@ -11,26 +11,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, cast
 
+from actors.persona.flying import ANYHOW, Flying, flying
 from actors.persona.hint_words import (
     AFTER_NO,
     ATTRIBUTES,
     BESIDE_A_PICK,
+    BYE,
     CABINS,
     COUNTS,
+    DEEDS,
     ELSEWHERE,
     MOVED,
     NO,
     NOT_A,
+    NOT_PICKED,
+    NOT_THIS,
     NUMBERED,
     OPEN,
     ORDINALS,
+    PRAISE,
     STYLES,
+    TERSE,
     TWISTS,
     WEATHER,
+    WEEKDAY,
+    WHY,
     WISHES,
 )
 from protocol.persona import Voice
 from protocol.travel import Cabin
+from protocol.understanding import Intent
 
 Wish = Literal["warm", "cold", "beach", "mountains", "city", "quiet", "dry"]
 """What a place should be like, as far as the catalogue can prove it."""
@@ -61,20 +71,33 @@ class Hints:
     """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
     "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
     the weather. `is_elsewhere`: of a place that is still to be found.
-    `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like."""
+    `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
+    `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
+    `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
+    leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
+    `is_terse`: it picks, turns a search or asks why, in no other words."""
 
     picks: tuple[Pick, ...] = ()
+    refused: tuple[Pick, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     wishes: tuple[Wish, ...] = ()
     twists: tuple[Twist, ...] = ()
     styles: tuple[Voice, ...] = ()
+    deeds: tuple[Intent, ...] = ()
     cabin: Cabin | None = None
+    flying: Flying = ANYHOW
     days_later: int = 0
     is_no: bool = False
     is_open: bool = False
     is_pick: bool = False
     is_weather: bool = False
     is_elsewhere: bool = False
+    is_praise: bool = False
+    is_not_this: bool = False
+    is_why: bool = False
+    is_bye: bool = False
+    is_of_weekday: bool = False
+    is_terse: bool = False
 
 
 NO_HINTS: Final = Hints()
@@ -90,12 +113,20 @@ def _words(expression: str) -> re.Pattern[str]:
 
 _ORDINALS: Final = {cast("Pick", pick): _words(words) for pick, words in ORDINALS.items()}
 _NUMBERED: Final = re.compile(NUMBERED)
+_NOT_PICKED: Final = re.compile(rf"\b{NOT_PICKED}$")
+_NOT_THIS: Final = re.compile(NOT_THIS)
+_WHY: Final = _words(WHY)
+_BYE: Final = re.compile(BYE)
+_WEEKDAY: Final = _words(WEEKDAY)
+_TERSE: Final = re.compile(rf"{BESIDE_A_PICK}|{TERSE}|[1-9]")
 _ATTRIBUTES: Final = {cast("Attribute", name): _words(words) for name, words in ATTRIBUTES.items()}
 _WISHES: Final = {
     cast("Wish", name): re.compile(rf"\b(?P<no>{NOT_A})?\b(?:{words})\b")
     for name, words in WISHES.items()
 }
 _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
+_DEEDS: Final = {cast("Intent", name): _words(words) for name, words in DEEDS.items()}
+_PRAISE: Final = _words(PRAISE)
 _CABINS: Final = {cast("Cabin", name): _words(words) for name, words in CABINS.items()}
 _STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.items()}
 _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
@@ -110,20 +141,29 @@ Name = TypeVar("Name", bound=str)
 def hints(text: str) -> Hints:
     """Linear in the text, which is cut at `MOST_READ` characters."""
     plain = folded(text[:MOST_READ])
-    picks = _picks(plain)
+    picks, refused = _picks(plain)
     return Hints(
         picks=picks,
+        refused=refused,
         attributes=_named(plain, _ATTRIBUTES),
         wishes=_wished(plain),
         twists=_named(plain, _TWISTS),
         styles=_named(plain, _STYLES),
+        deeds=_named(plain, _DEEDS),
         cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
+        flying=flying(plain),
+        is_bye=_BYE.fullmatch(plain.strip(" .!,?")) is not None,
+        is_of_weekday=_WEEKDAY.search(plain) is not None,
         days_later=_moved(plain),
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),
         is_weather=_WEATHER.search(plain) is not None,
         is_elsewhere=_ELSEWHERE.search(plain) is not None,
+        is_not_this=_NOT_THIS.fullmatch(plain.strip(" .!,?")) is not None,
+        is_why=_WHY.search(plain) is not None,
+        is_terse=_is_terse(plain),
+        is_praise=_PRAISE.search(plain) is not None,
     )
 
 
@@ -133,17 +173,28 @@ def folded(text: str) -> str:
     return " ".join("".join(c for c in bare if not unicodedata.combining(c)).lower().split())
 
 
-def _picks(plain: str) -> tuple[Pick, ...]:
+def _picks(plain: str) -> tuple[tuple[Pick, ...], tuple[Pick, ...]]:
+    """Those that are picked, and those that are turned down."""
     bare = _BARE.fullmatch(plain)
     if bare is not None:
-        return (int(bare[1]) - 1,)
+        return (int(bare[1]) - 1,), ()
     found: list[tuple[int, Pick]] = [
         (match.start(), int(match[1]) - 1) for match in _NUMBERED.finditer(plain)
     ]
     for pick, words in _ORDINALS.items():
         found += [(match.start(), pick) for match in words.finditer(plain)]
     found.sort(key=lambda one: one[0])
-    return tuple(dict.fromkeys(pick for _, pick in found))
+    refused = [pick for at, pick in found if _NOT_PICKED.search(plain[:at])]
+    picks = [pick for _, pick in found if pick not in refused]
+    return tuple(dict.fromkeys(picks)), tuple(dict.fromkeys(refused))
+
+
+def _is_terse(plain: str) -> bool:
+    """Whether something is picked, turned or asked the reason of, and nothing stands beside it."""
+    rest = plain
+    for words in (_NUMBERED, _WHY, *_ORDINALS.values(), *_TWISTS.values(), *_CABINS.values()):
+        rest = words.sub(" ", rest)
+    return rest != plain and all(_TERSE.fullmatch(word) for word in re.findall(r"\w+", rest))
 
 
 def _is_bare(plain: str) -> bool:
@@ -163,7 +214,7 @@ def _moved(plain: str) -> int:
 
 
 def _wished(plain: str) -> tuple[Wish, ...]:
-    """What is said with a no is no wish."""
+    """What is said with a no is no wish. A quiet city is a small one."""
     found = [
         (match.start(), name)
         for name, words in _WISHES.items()
@@ -171,7 +222,8 @@ def _wished(plain: str) -> tuple[Wish, ...]:
         if match["no"] is None
     ]
     found.sort(key=lambda one: one[0])
-    return tuple(dict.fromkeys(name for _, name in found))
+    wished = tuple(dict.fromkeys(name for _, name in found))
+    return tuple(name for name in wished if name != "city" or "quiet" not in wished)
 
 
 def _named(plain: str, table: Mapping[Name, re.Pattern[str]]) -> tuple[Name, ...]:

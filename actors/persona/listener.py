@@ -204,6 +204,7 @@ class Listener:
             called=called,
             talking=talking,
             asking=asking,
+            is_next=prompt.follows == "persona",
         )
 
     def _setting(self, read: Read, today: date, language: Language) -> Setting:

@@ -12,12 +12,21 @@ from typing import Final
 from msgspec import structs
 
 from actors.persona.decisions import Decision, Heard, Say, Silent
-from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, seeking_of
+from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, likeness_of, seeking_of
+from actors.persona.flying import ANYHOW, Flying
 from actors.persona.line import Line, Subject
-from actors.persona.picking import at_of, focused, picked, place_of
+from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
-from actors.persona.when import moved
-from protocol.understanding import ALWAYS_CONFIRMED, MEANT_FROM, Intent, Question, Slots
+from actors.persona.when import moved, returning
+from protocol.understanding import (
+    ALWAYS_CONFIRMED,
+    MEANT_FROM,
+    Intent,
+    Question,
+    Slots,
+    Understanding,
+)
+from protocol.wording import Act
 
 SURE_FROM: Final = 0.7
 """Below, the two best readings are offered."""
@@ -35,6 +44,9 @@ TALK: Final[dict[Intent, Line]] = {
     "out_of_scope": Line(act="out_of_scope"),
 }
 """What needs no tool and no slot; harmless, so that a weak reading of it is enough."""
+
+ASKING_BACK: Final = frozenset[Act]({"ask_again", "clarify", "noted", "welcome_thanks"})
+"""And what is answered to a "nice!" that was for somebody else."""
 
 _CALLS: Final = re.compile(r"@\S+")
 
@@ -71,12 +83,31 @@ def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
 
 def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     """The act for a message that was heard, and the state after it. A question that was open is
-    closed by it, whatever it was, unless it was not for a persona at all."""
+    closed by it, whatever it was, unless it was not for a persona at all. What people said among themselves, as
+    far as can be told, is not asked back about, nor are they told what was noted of it."""
+    after, decision = _decided(dialogue, heard)
+    if heard.is_aside and isinstance(decision, Say) and _is_intrusive(decision.line, heard):
+        return dialogue.unconfirmed(), Silent()
+    return after, decision
+
+
+def passed_by(dialogue: Dialogue) -> Dialogue:
+    """The state after a message of the asker's that was for nobody here: what was to be booked waits no longer for a
+    yes, which may be said to somebody else from now on."""
+    return dialogue.unconfirmed()
+
+
+def _is_intrusive(line: Line, heard: Heard) -> bool:
+    is_weak = heard.understanding.confidence < SURE_FROM
+    return line.act in ASKING_BACK or (is_weak and line in TALK.values())
+
+
+def _decided(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     before, now = dialogue, replace(dialogue, asked=None, asked_in="", pending=None, doubt=None)
     reading = heard.understanding
     intent, confidence = _meant(before, heard)
     if intent == "human_chatter":
-        return before, _chatter(heard)
+        return passed_by(before), _chatter(heard)
     if before.doubt is not None and heard.hints.is_no:
         return now, Say(line=Line(act="ask_again"))
     if before.pending is not None and _takes_back(before, heard):
@@ -99,20 +130,35 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     is_second_reading = intent in ALWAYS_CONFIRMED and before.pending is not None
     if confidence < SURE_FROM and not is_second_reading:
         return _in_doubt(now, heard, intent)
+    if intent in ALWAYS_CONFIRMED and not _is_called_for(before, heard, intent):
+        return now, Say(line=Line(act="ask_again"))
     return Policy(before, now, heard, intent, is_sure=confidence >= SURE_FROM).act()
 
 
+def _is_called_for(before: Dialogue, heard: Heard, intent: Intent) -> bool:
+    """Whether it may be proposed at all: it is named, it was asked about, or one of what lies there may be booked."""
+    is_named = intent in heard.hints.deeds
+    if before.pending is not None or before.table is not None:
+        return before.pending is not None or intent == "book" or is_named
+    # Where nothing lies there, people who speak with one another pay rents and book tables.
+    return is_named and not heard.is_aside
+
+
 def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
+    talked_of = dialogue
     dialogue = dialogue.without(
         heard.message_id
     )  # as it was before, whatever was read of it at first
+    seeking = None if intent is None else seeking_of(intent)
     said = Said(
         message_id=heard.message_id,
-        seeking=None if intent is None else seeking_of(intent),
+        seeking=seeking,
         slots=_with_days_moved(dialogue, heard, _with_place_on_table(dialogue, heard, intent)),
         wishes=heard.hints.wishes,
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
+        flying=_flying(heard) if (seeking or dialogue.trip.seeking) == "flights" else None,
+        refused=tuple(likeness_of(item) for item in turned_down(talked_of, heard.hints)),
     )
     return dialogue.heard(said)
 
@@ -130,10 +176,19 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
 
 
 def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
-    """ "A week later" than what was said."""
-    days = heard.hints.days_later
-    there = moved(dialogue.trip.dates, days, heard.today) if days else None
+    """ "A week later" than what was said; "back on sunday" is the one after the departure that was said."""
+    days, before = heard.hints.days_later, dialogue.trip.dates
+    there = moved(before, days, heard.today) if days else None
+    if heard.hints.is_of_weekday and before is not None:
+        there = there or returning(slots.dates, before)
     return slots if there is None else structs.replace(slots, dates=there)
+
+
+def _flying(heard: Heard) -> Flying | None:
+    """ "Any airline" takes back what was said before."""
+    if heard.hints.flying != ANYHOW:
+        return heard.hints.flying
+    return ANYHOW if heard.hints.is_open else None
 
 
 def _like(heard: Heard, intent: Intent | None) -> str:
@@ -171,10 +226,13 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
             return readings[0 if hints.picks[0] == 0 else 1], 1.0
         if reading.intent in readings and reading.confidence >= ASK_BELOW:
             return reading.intent, 1.0
-    if reading.intent == "human_chatter":
+    is_of_table = hints.is_terse and before.table is not None
+    if reading.intent == "human_chatter" and not is_of_table:
         return reading.intent, reading.confidence
     if _is_elsewhere(heard):
         return "ask_destination", reading.confidence
+    if hints.is_bye and reading.intent in TALK:
+        return "thanks", 1.0
     if hints.is_weather and reading.intent in ("weather", "ask_detail"):
         return "weather", 1.0
     by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
@@ -202,13 +260,24 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     of it, however it was read; nobody books by a number alone."""
     reading, hints = heard.understanding, heard.hints
     is_of_one = bool(picked(before.table, hints, ""))
-    if is_of_one and hints.is_pick:
+    if reading.intent == "complaint" and _is_put_right(before, heard):
+        return "refine"
+    is_liked = hints.is_praise and not hints.deeds
+    if is_of_one and (hints.is_pick or is_liked):
         return "ask_detail"
-    if is_sure:
+    if before.table is not None and hints.is_terse and hints.is_why:
+        return "ask_detail"
+    if before.table is not None and (turned_down(before, hints) or hints.is_not_this):
+        return "refine"
+    if is_sure and not (reading.intent == "human_chatter" and hints.is_terse):
         return None
     if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
         return "ask_detail"
     is_read = reading.confidence >= ASK_BELOW
+    if is_read and reading.intent == "ask_detail" and focused(before):
+        return "ask_detail"
+    if is_read and not heard.is_aside and _is_place_or_talk(reading):
+        return "ask_destination"
     if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
         return "compare"
     if is_read and _is_bound_nowhere(before, heard):
@@ -217,10 +286,28 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
+    is_hinting |= before.trip.seeking == "flights" and _flying(heard) is not None
     is_said = reading.slots != NOTHING_SAID
-    is_refining = is_read and reading.intent == "refine" and is_said
+    # Where nothing is sought yet, it is only noted.
+    is_harmless = before.trip.seeking is None and not (hints.wishes or hints.is_open)
+    is_refining = reading.intent == "refine" and (
+        bool(reading.slots.destination) or (is_said and (is_read or is_harmless))
+    )
     goes_on = before.table is not None and (is_hinting or is_said)
     return "refine" if is_refining or goes_on else None
+
+
+def _is_put_right(before: Dialogue, heard: Heard) -> bool:
+    """ "That's wrong, I said march": the complaint says what to do."""
+    slots = heard.understanding.slots
+    is_clear = slots != NOTHING_SAID and len(slots.destination) <= 1
+    return before.trip.seeking is not None and is_clear
+
+
+def _is_place_or_talk(reading: Understanding) -> bool:
+    """A place is shown rather than asked whether it was only talk."""
+    second = None if reading.second is None else reading.second[0]
+    return reading.intent == "ask_destination" and second in TALK
 
 
 def _is_of_another_kind(before: Dialogue, intent: Intent) -> bool:

@@ -96,12 +96,14 @@ class PartyPhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacePhrases:
-    """`tags`: what the catalogue's mean, those worth saying, the most telling first."""
+    """`tags`: what the catalogue's mean, those worth saying, the most telling first. `prices`: low and high ones, worth
+    saying too; `middling`: those between, said where prices are asked for."""
 
     tags: Mapping[str, str]
     mean: str
     rain: str
     prices: tuple[str, str]
+    middling: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,5 +144,6 @@ class Phrases:
     stopped: Mapping[Literal["search", "answer"], str]
     because: Mapping[str, str]
     together: Mapping[Together, str]
+    chosen: str
     instead: Mapping[str, str]
     something_else: str

@@ -109,6 +109,7 @@ GERMAN: Final = Phrases(
         mean="{when} im Mittel {mean} °C",
         rain="{rain} mm Regen",
         prices=("eher niedrige Preise", "eher hohe Preise"),
+        middling="mittlere Preise",
     ),
     trend=TrendPhrases(
         rose="die Preise sind in {days} um {percent} gestiegen",
@@ -220,6 +221,7 @@ GERMAN: Final = Phrases(
         "average": "das, was ihr gemeinsam mögt",
         "least_misery": "eine Wahl, bei der niemand zu kurz kommt",
     },
+    chosen="was dafür sprach: {reason}",
     instead={
         "price": "ein niedrigerer Preis",
         "stops": "weniger Stopps",

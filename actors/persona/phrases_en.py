@@ -118,6 +118,7 @@ ENGLISH: Final = Phrases(
         mean="{mean} °C on average {when}",
         rain="{rain} mm of rain",
         prices=("prices on the low side", "prices on the high side"),
+        middling="prices in the middle",
     ),
     trend=TrendPhrases(
         rose="prices rose by {percent} within {days}",
@@ -219,6 +220,7 @@ ENGLISH: Final = Phrases(
         "average": "what you have in common",
         "least_misery": "a choice that leaves none of you out",
     },
+    chosen="picked because of {reason}",
     instead={
         "price": "a lower price",
         "stops": "fewer stops",

@@ -118,6 +118,7 @@ SPANISH: Final = Phrases(
         mean="{mean} °C de media {when}",
         rain="{rain} mm de lluvia",
         prices=("precios más bien bajos", "precios más bien altos"),
+        middling="precios medios",
     ),
     trend=TrendPhrases(
         rose="los precios han subido un {percent} en {days}",
@@ -219,6 +220,7 @@ SPANISH: Final = Phrases(
         "average": "vuestros gustos en común",
         "least_misery": "una opción que no deja a nadie de lado",
     },
+    chosen="destaca por {reason}",
     instead={
         "price": "un precio más bajo",
         "stops": "menos escalas",

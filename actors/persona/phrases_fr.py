@@ -118,6 +118,7 @@ FRENCH: Final = Phrases(
         mean="{mean} °C en moyenne {when}",
         rain="{rain} mm de pluie",
         prices=("des prix plutôt bas", "des prix plutôt élevés"),
+        middling="des prix moyens",
     ),
     trend=TrendPhrases(
         rose="les prix ont augmenté de {percent} en {days}",
@@ -219,6 +220,7 @@ FRENCH: Final = Phrases(
         "average": "vos goûts communs",
         "least_misery": "un choix qui ne laisse personne de côté",
     },
+    chosen="se distingue par {reason}",
     instead={
         "price": "un prix plus bas",
         "stops": "moins d’escales",

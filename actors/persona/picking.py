@@ -21,6 +21,16 @@ def picked(table: Table | None, hints: Hints, text: str) -> tuple[Item, ...]:
     return tuple({likeness_of(item): item for item in found}.values())
 
 
+def turned_down(dialogue: Dialogue, hints: Hints) -> tuple[Item, ...]:
+    """By its number, or as the one that was talked of last."""
+    table = dialogue.table
+    if table is None:
+        return ()
+    numbered = [_numbered(table.items, pick) for pick in hints.refused]
+    found = [item for item in numbered if item is not None]
+    return (*found, *(focused(dialogue) if hints.is_not_this else ()))
+
+
 def at_of(table: Table | None, likeness: str | None) -> int | None:
     """Where on the table something like this lies, from 0."""
     if table is None or likeness is None:

@@ -10,6 +10,7 @@ import trio
 
 from actors.persona.errands import Errand, city_of, suits
 from actors.persona.hints import Wish, folded
+from actors.persona.regions import countries_of
 from core.ports.catalogue import Catalogue
 from core.ports.inference import PlacesByMeaning
 from protocol.travel import GeoPoint, Iata, Place
@@ -98,7 +99,9 @@ class PlaceBook:
         enough; after them, or without them: near ones first where it is known from where, then those
         that are pleasant in that month, and by turns large ones, which more suppliers sell. Where rooms
         are wanted, not those where lately there were none."""
-        countries = {mention.country for mention in errand.trip.destination if mention.country}
+        mentions = errand.trip.destination
+        countries = {mention.country for mention in mentions if mention.country}
+        countries |= {country for mention in mentions for country in countries_of(mention)}
         wishes = errand.trip.wishes
         found = [
             place

@@ -14,7 +14,7 @@ from actors.persona.errands import ASSUMED_AGE
 from actors.persona.hints import Attribute
 from actors.persona.line import Line, Subject
 from actors.persona.passages import NO_PASSAGES, Passages
-from actors.persona.spoken import Atlas, Facts, name_of_place
+from actors.persona.spoken import PHRASES, Atlas, Facts, name_of_place
 from protocol.parties import components
 from protocol.persona import Voice
 from protocol.travel import FlightQuery, HotelQuery, Offer, Place
@@ -221,9 +221,13 @@ class _Facts:
         if line.act != "detail" or not line.items:
             return None
         item = line.repriced or line.items[0]
+        if line.because is not None and (why := self._because()) is not None:
+            return PHRASES[language].chosen.format(reason=why)
         if isinstance(item, Place):
             is_of_rooms = bool(line.attributes) and not set(line.attributes) & OF_PLACES
-            detail = facts_of_items.detail_of_place(item, language, month=line.month)
+            detail = facts_of_items.detail_of_place(
+                item, language, month=line.month, attributes=line.attributes
+            )
             return None if is_of_rooms else detail
         if not line.attributes:
             return facts_of_items.detail_of_offer(item, language)
@@ -244,7 +248,9 @@ class _Facts:
         places = [item for item in line.items if isinstance(item, Place)]
         if line.act == "compare":
             if len(places) >= 2:
-                return facts_of_items.compared_places(places, language, month=line.month)
+                return facts_of_items.compared_places(
+                    places, language, month=line.month, attributes=line.attributes
+                )
             return facts_of_items.compared_offers(offers, language, atlas=self._atlas)
         if not line.act.startswith("show_"):
             return {}

@@ -19,6 +19,7 @@ from actors.persona.errands import Errand, Purpose, party_of
 from actors.persona.hints import Attribute
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of
+from actors.persona.regions import countries_of
 from actors.persona.when import Stay, default_stay, when
 from protocol.frames import Money
 from protocol.travel import Offer, Place
@@ -71,6 +72,10 @@ class Policy:
     # Searching.
 
     def _seek(self, seeking: Seeking) -> Decided:
+        mentions = self._trip.destination
+        if mentions and all(countries_of(mention) for mention in mentions):
+            # A whole part of the world: where in it comes first.
+            return self._look("places")
         match seeking:
             case "flights":
                 return self._ask_first("destination", "origin", "dates") or self._look(seeking)
@@ -142,7 +147,9 @@ class Policy:
         for_rooms: Seeking = "hotels" if with_stays else seeking
         is_offers = for_rooms in ("flights", "hotels")
         is_cheaper = "cheaper" in twists and self._slots.budget is None
-        seen = self._now.seen if "others" in twists else ()
+        # "Not that one" of none that was talked of turns down all that lie there.
+        is_none_of_them = self._hints.is_not_this and not focused(self._before)
+        seen = self._now.seen if "others" in twists or is_none_of_them else ()
         return Errand(
             tools=("places", "search_offers", "recommend")
             if is_offers
@@ -158,8 +165,9 @@ class Policy:
             budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
             home=defaults.home,
             cabin=trip.cabin or defaults.cabin,
+            flying=trip.flying,
             twists=twists,
-            not_these=frozenset((*self._now.disliked, *seen)),
+            not_these=frozenset((*self._now.disliked, *trip.refused, *seen)),
             below=self._ceiling() if is_cheaper else None,
             month=self._month(),
         )
@@ -201,10 +209,19 @@ class Policy:
         likenesses = {likeness_of(item) for item in chosen}
         rest = [item for item in table.items if likeness_of(item) not in likenesses]
         pair = (*chosen, *rest)[:2]
-        return self._say(Line(act="compare", items=pair, month=self._month()))
+        return self._say(
+            Line(act="compare", items=pair, month=self._month(), attributes=self._compared_by())
+        )
+
+    def _compared_by(self) -> tuple[Attribute, ...]:
+        """ "Which is cheaper?" asks for prices."""
+        is_by_price = "cheaper" in self._hints.twists
+        return ("price",) if is_by_price else self._hints.attributes
 
     def _detail(self) -> Decided:
         item, table = self._one_item(), self._now.table
+        if table is not None and self._hints.is_why:
+            return self._detail_of(item or table.items[0])
         if item is not None:
             return self._detail_of(item)
         if self._slots.destination or (table is None and self._trip.destination):
@@ -223,6 +240,7 @@ class Policy:
             items=(item,),
             attributes=attributes,
             month=self._month(),
+            because=self._reason_for(item),
         )
         if "price" in attributes and isinstance(item, Offer):
             errand = Errand(
@@ -234,6 +252,12 @@ class Policy:
             )
             return now, Look(errand=errand, opening=line)
         return now, Say(line=line)
+
+    def _reason_for(self, item: Item) -> str | None:
+        """What spoke for it, where that is asked and known: it is, of the first."""
+        table = self._now.table
+        is_asked = self._hints.is_why and table is not None
+        return table.because if is_asked and table and item == table.items[0] else None
 
     def _asked_of_it(self) -> tuple[Attribute, ...]:
         """ "Is it near the beach?" asks what is around it."""
@@ -266,7 +290,7 @@ class Policy:
             trip=replace(self._trip, destination=mentions),
             stay=self._stay(),
             items=() if on_table is None else (on_table,),
-            attributes=self._hints.attributes,
+            attributes=self._compared_by() if purpose == "compare" else self._hints.attributes,
             month=self._month() or self._heard.today.month,
         )
 
@@ -297,7 +321,8 @@ class Policy:
     def _confirm(self) -> Decided:
         pending, table = self._before.pending, self._now.table
         is_asked = self._before.asked == CONFIRMATIONS[self._intent]
-        is_yes = is_asked and self._is_sure and not picked(table, self._hints, self._heard.text)
+        is_pick = self._hints.picks or picked(table, self._hints, self._heard.text)
+        is_yes = is_asked and self._is_sure and not is_pick
         if pending is not None and pending.intent == self._intent and is_yes:
             return self._say(Line(act="not_yet", subject=self._of_pending(pending)))
         item = self._one_item()

@@ -13,6 +13,7 @@ from actors.persona.dialogue import Item, likeness_of
 from actors.persona.errands import Errand, Findings, city_of, queries, sifted
 from actors.persona.place_book import PlaceBook
 from actors.persona.ports import Circumstances, PersonaPorts, Ranked
+from actors.persona.regions import countries_of
 from core.errors import Rejected
 from core.headroom import Work
 from core.ports.inference import Taste
@@ -99,7 +100,8 @@ class Tools:
         if on_table:
             return on_table, origin
         is_precise = bool(mentions) and all(
-            mention.country is None or mention.place_id for mention in mentions
+            mention.place_id or not (mention.country or countries_of(mention))
+            for mention in mentions
         )
         if (
             errand.purpose == "show"

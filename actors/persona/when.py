@@ -59,6 +59,17 @@ def moved(dates: Dates | None, days: int, today: date) -> Dates | None:
     return None if when(there, today) is None else there
 
 
+def returning(dates: Dates | None, before: Dates) -> Dates | None:
+    """A return alone, on the same day of the week but after the departure that was said before; None: it is that
+    already, or says something else."""
+    if dates is None or dates.from_ is not None:
+        return None
+    end, start = day(dates.to), day(before.from_)
+    if end is None or start is None or end > start:
+        return None
+    return Dates(to=(end + A_DAY * 7 * ((start - end).days // 7 + 1)).isoformat())
+
+
 def default_stay(dates: Dates | None, today: date) -> Stay:
     """Where no days are to be had: the first weekend after four weeks, or as many nights as were said."""
     nights = (said_nights(dates) if dates is not None else None) or A_WEEKEND

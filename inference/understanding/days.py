@@ -262,6 +262,9 @@ _IN_SOME: Final = re.compile(
     r"(?P<unit>days?|tage?n?|dias?|jours?|weeks?|wochen?|semanas?|semaines?|fortnights?|months?|monate?n?|mes|meses|mois)\b"
     r"(?! (?:in|en|a|à)\b)"
 )
+_FROM_NOW: Final = re.compile(
+    rf"\b{N}\s?(?P<unit>days?|tage?n?|weeks?|wochen?)\s(?:from (?:today|now)|ab (?:heute|jetzt))\b"
+)
 _WEEK: Final = re.compile(r"\b(?:week|wk|woche|semana|semaine)\b")
 _NEXT_MONTH: Final = re.compile(
     r"\bnext month\b|\b(?:nachste[nr]?|naechste[nr]?|kommenden) monat\b|\b(?:el )?(?:proximo mes|mes que viene)\b"
@@ -272,6 +275,9 @@ _THIS_MONTH: Final = re.compile(r"\bthis month\b|\bdiesen monat\b|\beste mes\b|\
 
 def relative(found: Found) -> None:
     """Counted from today: tomorrow, in three weeks, next week, next month."""
+    for match in found.matches(_FROM_NOW):
+        days = number_of(match["n"]) * (1 if match["unit"][0] in "dt" else 7)
+        found.day(found.today + timedelta(days), match)
     for pattern, days in _RELATIVE:
         for match in found.matches(pattern):
             found.day(found.today + timedelta(days), match)

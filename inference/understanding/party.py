@@ -37,7 +37,7 @@ _EN: Final = _Words(
     adult_kin=r"wife|wifey|missus|mrs|mister|husband|hubby|girlfriend|gf|boyfriend|bf|partner|fiancee?|mum|mom|mother|dad|father|sister|brother|sis|bro|friend|mate|bestie|"
     r"best friend|aunt|uncle|cousin|gran|grandma|grandpa|granny|nan|nana|colleague|missus|other half|roommate|flatmate|in[ -]law|bff|buddy",
     pair_kin=r"parents|grandparents|folks|mum and dad|mom and dad|inlaws|in-laws",
-    us=rf"(?:the )?{_N} of us(?! (?:are|is|still))|\bus {_N.replace('<n>', '<n2>')}\b|(?:we are|we're|were|we r|there(?:'s| are| r)|party of|group of|family of|table for|room for|we will be|it'?s|itll be|we'd be) {_N.replace('<n>', '<n3>')}(?! (?:adults?|kids?|children|nights?|days?|weeks?|hours?|min|year|star|different|week))\b",
+    us=rf"(?:the )?{_N} of us(?! (?:are|is|still))|\bus {_N.replace('<n>', '<n2>')}\b|(?!(?:we are|we're|were|we r) an? )(?:we are|we're|were|we r|there(?:'s| are| r)|party of|group of|family of|table for|room for|we will be|it'?s|itll be|we'd be) {_N.replace('<n>', '<n3>')}(?! (?:adults?|kids?|children|nights?|days?|weeks?|hours?|min|year|star|different|week))\b",
     alone=r"\b(?:just|only) (?:me|myself|for me)\b(?! (?:and|\+|&|n |plus|or))|\bsolo\b(?! (?:otro))|\balone\b|\bby myself\b|\bon my own\b|\bsingle travell?er\b|\btravell?ing single\b|\bone person\b|\bone adult\b",
     two=r"\b(?:the )?(?:two|2) of us\b|\bus two\b|\bboth of us\b|\bas a couple\b|\bfor a couple\b(?! of)|\bcouples? (?:trip|getaway|weekend)\b|\b(?:we are|we're|were) a couple\b|\bhoneymoon\b(?=x)",
     my=r"my|our|the|a|his|her",
@@ -135,7 +135,7 @@ def _compiled(words: _Words) -> _Patterns:
     return _Patterns(
         ages=re.compile(
             rf"\b(?:{words.children})\W{{0,2}}(?:aged|ages|are|age|im alter von|de|von|ages de)?\W{{0,2}}"
-            r"(?P<ages>1?\d(?:(?:\s?,\s?|\s?(?:and|und|y|et|&|\+|/)\s?)1?\d)+)(?! ?(?:nights?|days?|weeks?|€|eur))"
+            r"(?P<ages>1?\d(?:(?:\s?,\s?|\s?(?:and|und|y|et|&|\+|/)\s?|\s)1?\d)+)(?! ?(?:nights?|days?|weeks?|€|eur))"
         ),
         kin=re.compile(rf"\b(?:{words.my}) {adjective}(?:{words.adult_kin})\b"),
         pairs=re.compile(rf"\b(?:{words.my}) {adjective}(?:{words.pair_kin})\b"),
@@ -265,7 +265,7 @@ def _is_grown(said: str) -> bool:
 
 
 _OF_THEM: Final = re.compile(
-    r"\b(?:including|incl\.?|inkl\w*|davon|darunter|of (?:them|which|whom)|dont|de ellos|incluyendo|contando|counting|y compris)\b"
+    r"\b(?:including|incl\.?|inkl\w*|davon|darunter|of (?:them|which|whom)|dont|de ellos|incluyendo|contando|counting|y compris|family of|familia de|famille de)\b"
 )
 
 

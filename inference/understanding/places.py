@@ -33,6 +33,7 @@ _FROM: Final = re.compile(
     r"\bon est (?:a|de)|\bje suis (?:a|de)|\bvols? (?:de|d'|depuis)|\bdecoll\w* (?:de|d'))"
     r" ?(?:the |la |le |el |den |dem |der )?$"
 )
+_IN_THE: Final = ("in", ", in", "in the", "en", "au", "aux")
 _LEAVING: Final = re.compile(r"\b(?:any\w+|flights?|trains?|we'?re|im|i'm|are|we|on) leaving $")
 _HOTEL_OF: Final = re.compile(
     r"\b(?:hotel(?:es|s)?|hostal(?:es)?|playas?|centro|plages?|centre|sejour|viaje|voyage) (?:de|d'|a|en) ?$"
@@ -223,13 +224,14 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
 
 
 def _without_where_it_is(said: _Said, found: Sequence[_Candidate]) -> list[_Candidate]:
-    """ "Portland Oregon", "Valencia, Spain": the second says only where the first is."""
+    """ "Portland Oregon", "Valencia, Spain", "Valencia in Spain": the second says only where the first is."""
     left = list(found[:1])
     for one, two in itertools.pairwise(found):
         between = said.between(one, two).strip()
-        is_wide = two.place.country is not None if between == "," else two.place.place_id is None
+        is_named_so = between == "," or between in _IN_THE
+        is_wide = two.place.country is not None if is_named_so else two.place.place_id is None
         # "Bogotá San Andrés" with a ticket is a trip, not where the one is.
-        is_between = between == "," or (between == "" and not said.is_of_flights)
+        is_between = between in (",", *_IN_THE) or (between == "" and not said.is_of_flights)
         is_inside = is_between and one.place.place_id is not None and is_wide
         if not (is_inside and one.place.country is None and two.sighting is not None):
             left.append(two)

@@ -68,14 +68,18 @@ def hotel(number: int, price: int = 24_000, **changes: Any) -> Offer:
 
 
 def flight(number: int, price: int = 20_000, stops: int = 0, **changes: Any) -> Offer:
+    """`changes`: of each segment."""
     legs = tuple(
         Segment(
-            carrier="YY",
-            number=f"{number}{leg}",
-            origin="DUB",
-            destination="LIS",
-            departs=f"2027-02-05T{8 + leg:02}:10:00",
-            arrives=f"2027-02-05T{9 + leg:02}:05:00",
+            **{
+                "carrier": "YY",
+                "number": f"{number}{leg}",
+                "origin": "DUB",
+                "destination": "LIS",
+                "departs": f"2027-02-05T{8 + leg:02}:10:00",
+                "arrives": f"2027-02-05T{9 + leg:02}:05:00",
+            }
+            | changes
         )
         for leg in range(stops + 1)
     )

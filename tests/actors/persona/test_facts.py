@@ -460,6 +460,18 @@ def test_a_trend_is_told_by_its_size_and_span(language: Language) -> None:
     assert numbers(facts.trend(0.004, 1, language), language) == {1}
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_towns_that_are_compared_by_price_say_their_prices_first(language: Language) -> None:
+    towns = [place("Lisbon", price_level=level) for level in (3, 2)]
+    told = facts_of_items.compared_places(towns, language, month=5, attributes=("price",))
+    phrases = PHRASES[language].place
+    assert told["offer.1.detail"].startswith(phrases.middling)
+    assert told["offer.2.detail"].startswith(phrases.prices[0])
+    assert told["offer.2.detail"].count(phrases.prices[0]) == 1
+    silent = facts_of_items.compared_places(towns, language)
+    assert phrases.middling not in silent["offer.1.detail"]
+
+
 def test_the_values_are_those_of_known_placeholders() -> None:
     shown = offer(hotel(stars=4), euros(1))
     told = facts_of_items.facts_of_offers([shown] * 5, "en", atlas=ATLAS)

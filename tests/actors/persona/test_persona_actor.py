@@ -634,7 +634,7 @@ async def test_in_a_group_what_is_not_understood_is_answered_to_who_is_in_talk_a
         assert await world.asked("yes, in a moment", half) is None
         assert await world.asked("thanks a lot", reading("thanks", addressed=0.9)) is None
         await world.told("a hotel please", asks_for_hotels(addressed=0.9))
-        await world.told("and milk", hardly)
+        await world.told("and milk", hardly, follows="persona")
 
 
 async def test_in_a_group_it_must_be_meant_for_a_persona(autojump_clock: MockClock) -> None:

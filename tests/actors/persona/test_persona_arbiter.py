@@ -43,6 +43,15 @@ def call(**changes: Any) -> Call:
     return Call(**{"asker_id": "cleo", "addressed": 0.9} | changes)
 
 
+def test_a_turn_in_few_words_right_after_a_persona_is_meant_for_it() -> None:
+    turn = call(addressed=0.2, talking="luxa", hints=hints("economy again"))
+    assert chosen(floor(), turn) is None
+    assert chosen(floor(), replace(turn, is_next=True)) == "luxa"
+    assert chosen(floor(), replace(turn, is_next=True, talking=None)) is None
+    other = hints("she wants economy")
+    assert chosen(floor(), replace(turn, is_next=True, hints=other)) is None
+
+
 def test_by_name_before_all_else() -> None:
     everything = call(
         named=("ben", "mama"), replied_to="nova", talking="luxa", asking="luxa", active="luxa"

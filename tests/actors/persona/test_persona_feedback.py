@@ -34,7 +34,7 @@ async def test_what_was_turned_down_is_gone_and_the_next_answer_says_why(
         run = await world.told("hotel in lisbon in feb", HOTELS)
         assert cards(run)[0] == "hotel-1"
         assert isinstance(await world.rate(run, "hotel-1", -1), Done)
-        run = await world.told("show me more", MORE)
+        run = await world.told("look again", MORE)
         assert "hotel-1" not in cards(run)
         assert world.acts() == ["open_hotels", "show_hotels", "learned", "show_hotels"]
         assert world.writer.plans[2].facts["because"] == "a lower price"
@@ -46,7 +46,7 @@ async def test_a_reason_that_was_given_is_the_one_that_is_told(autojump_clock: M
     async with PersonaWorld().running() as world:
         run = await world.told("hotel in lisbon in feb", HOTELS)
         await world.rate(run, "hotel-1", -1, reason="I'd like something nicer")
-        await world.told("show me more", MORE)
+        await world.told("look again", MORE)
         assert world.writer.plans[2].facts["because"] == "another class of hotel"
 
 
@@ -59,13 +59,13 @@ async def test_the_taste_is_learned_at_once_from_all_that_stands(
         await world.rate(run, "hotel-2", 1)
         await world.rate(run, "hotel-3", -1)
         await world.rate(run, "hotel-3", -1)
-        await world.told("show me more", MORE)
+        await world.told("look again", MORE)
         (taste,) = world.recommender.tastes[-1]
         assert taste == Taste(version="t1", weights=(1.0, -1.0), seen=2)
         await world.rate(run, "hotel-3", 0)
         await world.rate(run, "hotel-2", 0)
         assert await world.feedbacks.latest(TENANT, user_id(ADA), NOVA) == []
-        run = await world.told("show me more!", MORE)
+        run = await world.told("look again!", MORE)
         assert world.recommender.tastes[-1] == []
         assert "hotel-3" in cards(run)
 
@@ -129,7 +129,7 @@ async def test_in_a_group_only_thumbs_given_here_count_and_they_count_for_all(
         run = await world.told("hotel in lisbon in feb", HOTELS)
         await world.rate(run, "hotel-1", -1, by=BEN)
         await world.rate(run, "hotel-2", 1, by=ADA)
-        run = await world.told("show me more", MORE)
+        run = await world.told("look again", MORE)
         assert "hotel-1" not in cards(run)
         weights = sorted(taste.weights for taste in world.recommender.tastes[-1])
         assert weights == [(-1.0,), (1.0,)]
@@ -191,7 +191,7 @@ async def test_the_profile_is_where_a_taste_begins_but_not_where_others_read(
         run = await world.told("hotel in lisbon in feb", HOTELS)
         await world.rate(run, "hotel-1", -1)
         world.recommender.stated.clear()
-        await world.told("show me more", MORE)
+        await world.told("look again", MORE)
         assert world.recommender.stated == [{}]
 
 
@@ -209,7 +209,7 @@ async def test_a_changed_profile_or_population_makes_the_taste_anew_once(
             await trio.sleep(SEATED_FOR + 1)
             world.recommender.population = population
             for _ in range(2):
-                await world.told("show me more", MORE)
+                await world.told("look again", MORE)
                 (taste,) = world.recommender.tastes[-1]
                 assert (taste.seen, taste.prior) == (1, prior)
             model = await world.feedbacks.load_taste(TENANT, user_id(ADA), NOVA)
@@ -221,7 +221,7 @@ async def test_a_new_tower_learns_the_taste_anew(autojump_clock: MockClock) -> N
         run = await world.told("hotel in lisbon in feb", HOTELS)
         await world.rate(run, "hotel-2", 1)
         world.recommender.tower = "t2"
-        await world.told("show me more", MORE)
+        await world.told("look again", MORE)
         assert world.recommender.tastes[-1] == [Taste(version="t2", weights=(1.0,), seen=1)]
         model = await world.feedbacks.load_taste(TENANT, user_id(ADA), NOVA)
         assert model == {"v": "t2", "w": [1.0], "n": 1}

@@ -1,5 +1,8 @@
 """Words that pick, wish and turn away, in four languages."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from actors.persona.hints import MOST_READ, Hints, hints
@@ -28,7 +31,10 @@ from actors.persona.hints import MOST_READ, Hints, hints
         ("et en éco ?", Hints(cabin="economy")),
         ("2 adults", Hints()),
         ("does that include a bag", Hints(attributes=("bags",))),
-        ("ist frühstück dabei und kann man stornieren", Hints(attributes=("board", "refund"))),
+        (
+            "ist frühstück dabei und kann man stornieren",
+            Hints(attributes=("board", "refund"), deeds=("cancel",)),
+        ),
         ("zu teuer", Hints(twists=("cheaper",))),
         ("sans escale", Hints(attributes=("stops",), twists=("direct",))),
         ("nah forget it", Hints(is_no=True)),
@@ -59,6 +65,11 @@ from actors.persona.hints import MOST_READ, Hints, hints
         ("una semana después", Hints(days_later=7)),
         ("3 jours plus tôt", Hints(days_later=-3)),
         ("two days before the wedding", Hints()),
+        ("good food and old towns", Hints(wishes=("city",), styles=("foodie",))),
+        ("a quiet old town by the sea", Hints(wishes=("quiet", "beach"))),
+        ("w/ brekkie pls", Hints(twists=("breakfast",))),
+        ("number three", Hints(picks=(2,), is_pick=True)),
+        ("show me more", Hints(twists=("others",))),
         ("sin playa", Hints()),
         ("pas trop chaud", Hints()),
         ("ohne Regen", Hints(wishes=("dry",))),
@@ -68,7 +79,55 @@ from actors.persona.hints import MOST_READ, Hints, hints
     ],
 )
 def test_words_are_found(text: str, found: Hints) -> None:
-    assert hints(text) == found
+    assert replace(hints(text), is_terse=False) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "economy again",
+            "show me others",
+            "more options?",
+            "something else",
+            "why that one?",
+            "cheaper please",
+        ),
+        *(
+            "the second",
+            "direct only",
+            "noch mal economy",
+            "andere bitte",
+            "más opciones",
+            "pourquoi celui-là ?",
+        ),
+    ],
+)
+def test_a_turn_of_the_search_in_no_other_words_is_terse(text: str) -> None:
+    assert hints(text).is_terse
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "why?", "ok", "he wants it cheaper", "my economy class teacher", "why did mum say that"],
+)
+def test_what_says_anything_else_is_not_terse(text: str) -> None:
+    assert not hints(text).is_terse
+
+
+@pytest.mark.parametrize(
+    ("text", "picks", "refused"),
+    [
+        ("not the first one", (), (0,)),
+        ("nicht das zweite, lieber das dritte", (2,), (1,)),
+        ("todo menos la primera", (), (0,)),
+        ("anything but the last one", (), ("last",)),
+        ("the first, not the second", (0,), (1,)),
+        ("no first of all we need dates", (0,), ()),
+    ],
+)
+def test_one_that_is_turned_down_is_not_picked(text: str, picks: Any, refused: Any) -> None:
+    assert (hints(text).picks, hints(text).refused) == (picks, refused)
 
 
 def test_only_the_beginning_of_a_long_message_is_read() -> None:

@@ -1,5 +1,6 @@
 """The policy: what a persona does about a message."""
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -13,7 +14,7 @@ from actors.persona.decisions import Heard, Look, Say, Silent
 from actors.persona.dialogue import Dialogue, kind_of, likeness_of
 from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, sifted
 from actors.persona.hints import hints
-from actors.persona.machine import decide, hear
+from actors.persona.machine import decide, hear, passed_by
 from actors.persona.plans import Manner, plan_of
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -93,7 +94,8 @@ def test_a_yes_to_nothing_offers_no_booking() -> None:
 
 def test_a_bare_place_that_was_read_weakly_is_shown() -> None:
     paris = Slots(destination=(mention("Paris"),))
-    assert Talk().says(reading("refine", 0.51, slots=paris), "paris") == ["show_places"]
+    for confidence in (0.51, 0.39):
+        assert Talk().says(reading("refine", confidence, slots=paris), "paris") == ["show_places"]
 
 
 def test_hotels_are_asked_of_no_flight() -> None:
@@ -121,7 +123,9 @@ def test_a_bed_anywhere_and_ideas_where_to_go_are_one() -> None:
 
 def test_who_comes_along_is_noted_though_it_was_read_weakly() -> None:
     five = Slots(party=PartySaid(adults=2, children=3))
-    assert Talk().says(reading("refine", 0.5, slots=five), "we are 2 adults, 3 kids") == ["noted"]
+    for confidence in (0.5, 0.39):
+        weak = reading("refine", confidence, slots=five)
+        assert Talk().says(weak, "we are 2 adults, 3 kids") == ["noted"]
 
 
 def test_what_was_to_be_booked_is_what_is_talked_of() -> None:
@@ -171,6 +175,167 @@ def test_a_bare_pick_of_what_lies_on_the_table_is_told_of(text: str) -> None:
         (line,) = talk.hears(reading("book", confidence, second=("refine", 0.2)), text)
         assert (line.act, line.items) == ("detail", (hotel(3, 180_00),))
     assert Talk().says(reading("book", 0.62, second=("refine", 0.2)), text) == ["clarify"]
+
+
+@pytest.mark.parametrize(
+    "text", ["why that one?", "¿por qué ese?", "warum das?", "pourquoi celui-là ?"]
+)
+def test_who_asks_why_is_told_what_spoke_for_it(text: str) -> None:
+    talk = hotels_shown()
+    assert talk.dialogue.table is not None
+    talk.dialogue = talk.dialogue.showing(replace(talk.dialogue.table, because="refundable"))
+    for one in (reading("ask_detail", 0.6, second=("complaint", 0.2)), reading("human_chatter")):
+        (line,) = talk.hears(one, text)
+        assert (line.act, line.items, line.because) == ("detail", (hotel(1),), "refundable")
+    (line,) = talk.hears(reading("ask_detail"), "why the second?")
+    assert (line.act, line.items, line.because) == ("detail", (hotel(2),), None)
+    assert Talk().says(reading("human_chatter"), text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["not the first one", "nicht das erste", "no la primera", "pas le premier"]
+)
+def test_what_is_turned_down_is_shown_no_more(text: str) -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("refine", 0.6, second=("book", 0.2)), text)[-1] == "show_hotels"
+    assert sifted(talk.errand, [hotel(1), hotel(2)]) == [hotel(2)]
+    talk.says(reading("refine"), "cheaper")
+    assert likeness_of(hotel(1)) in talk.errand.not_these
+    talk.dialogue = talk.dialogue.without("m2")
+    talk.says(reading("refine"), "and a week later?")
+    assert likeness_of(hotel(1)) not in talk.errand.not_these
+
+
+def test_not_that_one_turns_down_what_was_talked_of_or_all_that_lies_there() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_detail"), "tell me more about the second")
+    talk.says(reading("cancel", 0.8), "not that one")
+    assert sifted(talk.errand, [hotel(1), hotel(2)]) == [hotel(1)]
+    talk = hotels_shown()
+    talk.says(reading("refine", 0.8), "no, not this one")
+    assert sifted(talk.errand, [hotel(1), hotel(4)]) == [hotel(4)]
+
+
+@pytest.mark.parametrize(
+    "text", ["damn thats pricey lol", "a bit expensive isnt it", "ziemlich teuer", "un peu cher"]
+)
+def test_what_is_dear_is_to_be_cheaper(text: str) -> None:
+    talk = hotels_shown()
+    assert talk.says(reading("complaint", 0.44, second=("thanks", 0.3)), text)[-1] == "show_hotels"
+    assert talk.errand.below is not None
+
+
+def test_a_turn_of_the_search_in_no_other_words_is_for_whom_showed_it() -> None:
+    talk = Talk(items=(flight(1), flight(2)), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    assert talk.says(reading("human_chatter", 0.56), "economy again")[-1] == "show_flights"
+    assert talk.errand.cabin == "economy"
+    assert talk.says(reading("human_chatter", 0.9), "show me others")[-1] == "show_flights"
+    assert sifted(talk.errand, [flight(1), flight(2), flight(3)]) == [flight(3)]
+    assert talk.says(reading("human_chatter", 0.9), "he wants economy") == []
+
+
+def test_what_is_true_of_the_town_is_no_reason_for_a_room_in_it() -> None:
+    talk = hotels_shown()
+    findings = Findings(items=(hotel(1), hotel(2)), because="tags.coast")
+    assert conclude(talk.errand, findings).line.because is None
+    assert conclude(talk.errand, replace(findings, because="price")).line.because == "price"
+    towns = Findings(places=(place("Lisbon"), place("Porto")), because="tags.coast")
+    talk.says(reading("ask_destination"))
+    assert conclude(talk.errand, replace(towns, items=towns.places)).line.because == "tags.coast"
+
+
+def test_with_whom_and_when_to_fly_sifts_until_it_is_taken_back() -> None:
+    early, late = flight(1), flight(2, departs="2027-02-05T19:10:00", arrives="2027-02-05T21:05:00")
+    talk = Talk(items=(early, late), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    weak = reading("refine", 0.6, second=("plan_add", 0.27))
+    assert talk.says(weak, "leaving in the evening")[-1] == "show_flights"
+    assert sifted(talk.errand, [early, late]) == [late]
+    talk.says(reading("refine"), "cheaper")
+    assert sifted(replace(talk.errand, below=None), [early, late]) == [late]
+    talk.says(weak, "only with lufthansa")
+    assert sifted(talk.errand, [early, late]) == []
+    talk.says(weak, "ok whatever airline")
+    assert sifted(talk.errand, [early, late]) == [early, late]
+
+
+def test_an_evening_says_nothing_of_a_room() -> None:
+    talk = hotels_shown()
+    assert talk.says(
+        reading("refine", 0.6, second=("weather", 0.2)), "we arrive in the evening"
+    ) == ["clarify"]
+
+
+@pytest.mark.parametrize(
+    "text", ["bye!", "ok thanks, see you later", "tschüss", "hasta luego", "au revoir Nova"]
+)
+def test_who_takes_leave_is_not_asked_what_is_on_the_list(text: str) -> None:
+    assert Talk().says(reading("smalltalk", 0.5, second=("greet", 0.3)), text) == ["welcome_thanks"]
+    assert Talk().says(reading("human_chatter"), text) == []
+
+
+@pytest.mark.parametrize(
+    "intent", ["search_flight", "search_hotel", "ask_destination", "search_activity"]
+)
+def test_of_a_whole_part_of_the_world_places_are_shown_first(intent: Any) -> None:
+    talk = Talk()
+    asia = Slots(destination=(mention("Asia", place_id=None),))
+    assert talk.says(reading(intent, slots=asia))[-1] == "show_places"
+    assert talk.errand.seeking == "places"
+
+
+@pytest.mark.parametrize(
+    ("intent", "text"),
+    [
+        ("cancel", "yes, cancel the reminder"),
+        ("book", "ok book the table for 8"),
+        ("pay", "i'll pay"),
+    ],
+)
+def test_what_people_book_and_pay_among_themselves_is_theirs(intent: Any, text: str) -> None:
+    assert Talk().says(reading(intent), text, is_aside=True) == []
+    assert Talk().says(reading(intent), text) == ["confirm"]
+    assert hotels_shown().says(reading("book"), "book the first", is_aside=True) == ["confirm"]
+
+
+def test_a_nice_that_was_for_somebody_else_is_not_answered() -> None:
+    assert Talk().says(reading("thanks", 0.95), "ooh nice", is_aside=True) == []
+
+
+def test_more_of_what_was_talked_of_is_asked_of_it() -> None:
+    talk = hotels_shown()
+    talk.says(reading("ask_detail"), "the last one")
+    (line,) = talk.hears(
+        reading("ask_detail", 0.5, second=("refine", 0.4)), "tell me more about it"
+    )
+    assert (line.act, line.items) == ("detail", (hotel(3),))
+
+
+def test_rather_than_asking_whether_it_was_talk_a_place_is_shown() -> None:
+    weak = reading("ask_destination", 0.5, second=("smalltalk", 0.4))
+    assert Talk().says(weak, "ok then find me something nice") == ["show_places"]
+
+
+def test_a_complaint_that_says_what_is_wrong_puts_it_right() -> None:
+    talk = hotels_shown()
+    march = Slots(dates=Dates(month="2027-03"))
+    assert talk.says(reading("complaint", slots=march), "wrong, i said march")[-1] == "show_hotels"
+    assert talk.errand.stay.start.month == 3
+    assert talk.says(reading("complaint"), "that's wrong") == ["sorry"]
+    assert Talk().says(reading("complaint", slots=march)) == ["sorry"]
+
+
+def test_back_on_sunday_is_the_sunday_after_the_flight_out() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    talk.says(
+        reading("search_flight", slots=Slots(destination=LISBON, dates=Dates(from_="2026-12-11")))
+    )
+    talk.says(reading("refine", slots=Slots(dates=Dates(to="2026-11-29"))), "coming back sunday")
+    assert (talk.errand.stay.start.isoformat(), talk.errand.stay.end.isoformat()) == (
+        "2026-12-11",
+        "2026-12-13",
+    )
 
 
 # Chatter.
@@ -547,28 +712,84 @@ def test_a_trend_that_nobody_knows_is_not_told() -> None:
 @pytest.mark.parametrize("intent", sorted(ALWAYS_CONFIRMED))
 def test_what_costs_is_confirmed_first_and_then_not_possible_yet(intent: Any) -> None:
     talk = Talk()
-    assert talk.says(reading(intent, 1.0)) == ["confirm"]
+    assert talk.says(reading(intent, 1.0), f"{intent} it") == ["confirm"]
     assert talk.dialogue.asked == f"confirm_{intent}"
     assert talk.says(reading(intent, 1.0)) == ["not_yet"]
     assert talk.dialogue.asked is None
-    assert talk.says(reading(intent, 1.0)) == ["confirm"]
+    assert talk.says(reading(intent, 1.0), f"{intent} it") == ["confirm"]
+
+
+@pytest.mark.parametrize("intent", sorted(ALWAYS_CONFIRMED))
+def test_what_costs_is_not_proposed_where_nothing_names_it(intent: Any) -> None:
+    assert Talk().says(reading(intent, 1.0), "oh no, renew it") == ["ask_again"]
+    assert Talk().says(reading(intent, 1.0), "oh no, renew it", is_aside=True) == []
+    if intent != "book":  # what lies there may be
+        assert hotels_shown().says(reading(intent, 1.0), "ok the second") != ["confirm"]
+
+
+@pytest.mark.parametrize(
+    ("intent", "texts"),
+    [
+        ("book", ("buchen bitte", "resérvalo", "on le prend", "I'll take it")),
+        ("pay", ("jetzt bezahlen", "quiero pagar", "je veux payer", "pay by card")),
+        ("cancel", ("stornieren", "cancélalo", "annulez tout", "call it off")),
+    ],
+)
+def test_what_costs_is_named_in_four_languages(intent: Any, texts: tuple[str, ...]) -> None:
+    assert [Talk().says(reading(intent), text) for text in texts] == [["confirm"]] * len(texts)
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_yes_after_a_word_with_others_confirms_nothing(is_read: bool) -> None:
+    talk = hotels_shown()
+    talk.says(reading("book"), "book the second one")
+    if is_read:
+        assert talk.says(reading("human_chatter"), "should we ask mum?") == []
+    else:
+        talk.dialogue = passed_by(talk.dialogue)
+    assert talk.says(reading("book"), "ok cool") == ["confirm"]
+
+
+@pytest.mark.parametrize(
+    "text", ["I like the second", "die zweite gefällt mir", "me gusta la segunda"]
+)
+def test_what_is_liked_is_told_of_and_not_booked(text: str) -> None:
+    (line,) = hotels_shown().hears(reading("book", 0.75), text)
+    assert (line.act, line.items) == ("detail", (hotel(2),))
+    (line,) = hotels_shown().hears(reading("book", 0.9), f"{text}, book it / buchen / reservar")
+    assert line.act == "confirm"
+
+
+def test_among_people_nothing_is_asked_back_and_nothing_noted_aloud() -> None:
+    budget = Slots(budget=Budget(amount=100, per="night"))
+    for one in (
+        reading("refine", slots=budget),
+        reading("ask_destination", 0.5, second=("greet", 0.4)),
+        reading("thanks", 0.44),
+        reading("smalltalk", 0.2),
+    ):
+        assert Talk().says(one) != []
+        talk = Talk()
+        assert talk.says(one, is_aside=True) == []
+    assert Talk().says(reading("greet"), is_aside=True) == ["greet"]
+    assert hotels_shown().says(reading("refine"), "cheaper", is_aside=True)[-1] == "show_hotels"
 
 
 def test_a_weak_yes_is_asked_again() -> None:
     talk = Talk()
-    talk.says(reading("pay"))
+    talk.says(reading("pay"), "pay")
     assert talk.says(reading("pay", 0.5, second=("thanks", 0.3))) == ["confirm"]
 
 
 def test_a_no_or_a_cancel_takes_it_back() -> None:
     for intent, text in (("cancel", "forget it, changed my mind"), ("smalltalk", "no thanks")):
         talk = Talk()
-        talk.says(reading("book"))
+        talk.says(reading("book"), "book it")
         (line,) = talk.hears(reading(intent), text)
         assert line.act == "stopped"
         assert line.subject is not None
         assert line.subject.intent == "book"
-        assert talk.says(reading("book")) == ["confirm"]
+        assert talk.says(reading("book"), "book it") == ["confirm"]
 
 
 def test_which_is_to_be_booked_is_asked_where_several_lie_there() -> None:
@@ -582,6 +803,12 @@ def test_which_is_to_be_booked_is_asked_where_several_lie_there() -> None:
     assert line.act == "not_yet"
     assert line.subject is not None
     assert line.subject.at == 1
+
+
+def test_a_number_that_does_not_lie_there_is_no_yes() -> None:
+    talk = hotels_shown(items=(hotel(1),))
+    assert talk.says(reading("book"), "book it") == ["confirm"]
+    assert talk.says(reading("book"), "number two") == ["confirm"]
 
 
 def test_another_question_is_no_yes() -> None:
@@ -731,13 +958,15 @@ class Conversations(RuleBasedStateMachine):
             said = hints(text)
             is_telling = said.twists or said.wishes or understanding.slots != Slots()
             by_words = before.table and is_telling
-            assert understanding.confidence >= 0.4 or before.asked or before.doubt or by_words
+            names_a_place = understanding.intent == "refine" and understanding.slots.destination
+            is_told = before.asked or before.doubt or by_words or names_a_place
+            assert understanding.confidence >= 0.4 or is_told
         if any(line.act == "not_yet" and line.subject.intent in ALWAYS_CONFIRMED for line in lines):
             assert before.pending is not None
             assert before.asked is not None
             assert before.asked.startswith("confirm")
         if understanding.intent == "human_chatter" and not before.doubt and lines:
-            assert is_explicit
+            assert is_explicit or (before.table is not None and hints(text).is_terse)
         self._judge_table(found)
 
     def _judge_table(self, found: str) -> None:

@@ -1,5 +1,7 @@
 """Places by what was wished: in which order, and at what cost to the loop."""
 
+from pathlib import Path
+
 import pytest
 import trio
 from dialogue_world import place
@@ -10,7 +12,9 @@ from actors.persona import place_book
 from actors.persona.dialogue import Trip
 from actors.persona.errands import Errand
 from actors.persona.place_book import KEPT_FOR, PlaceBook, pleasantness
+from actors.persona.regions import REGIONS, countries_of
 from protocol.travel import GeoPoint, MonthClimate, Place
+from protocol.understanding import PlaceMention
 from storage.catalogue_file import Entry
 from storage.memory.catalogue import MemoryCatalogue
 
@@ -63,3 +67,23 @@ async def test_weather_is_weighed_once_for_each_month_as_long_as_the_list_is_kep
     await trio.sleep(KEPT_FOR + 1)
     await one.wished(errand(5, "dry"), None)
     assert weighed.count(5) == 3 * len(PLACES)
+
+
+async def test_a_part_of_the_world_has_the_places_of_its_countries_alone() -> None:
+    places = [place("Lima", country="PE"), place("Oslo", country="NO"), place("Rome", country="IT")]
+    one = PlaceBook(MemoryCatalogue(Entry(place=each) for each in places), FakeMeanings())
+    for name, found in (
+        ("Europe", {"oslo-pt", "rome-pt"}),
+        ("South America", {"lima-pt"}),
+        ("Asia", set()),
+    ):
+        trip = Trip(destination=(PlaceMention(name=name),))
+        wished = await one.wished(Errand(tools=("places",), purpose="show", trip=trip), None)
+        assert {each.id for each in wished} == found
+
+
+def test_every_part_of_the_world_is_one_that_a_reading_may_name() -> None:
+    regions = Path(__file__).parents[3] / "inference" / "understanding" / "regions.tsv"
+    known = {line.split("\t")[0] for line in regions.read_text("utf-8").splitlines()}
+    assert set(REGIONS) <= known
+    assert countries_of(PlaceMention(name="Europe", country="FR")) == frozenset()

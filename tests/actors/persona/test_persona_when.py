@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.persona.when import FURTHEST, MOST_NIGHTS, default_stay, easter, when
+from actors.persona.when import FURTHEST, MOST_NIGHTS, default_stay, easter, returning, when
 from protocol.understanding import Dates
 
 TODAY = date(2026, 11, 24)
@@ -110,3 +110,22 @@ def test_whatever_is_said_a_stay_can_be_booked(dates: Dates, today: date) -> Non
             assert today <= stay.start <= today + FURTHEST
             assert 1 <= stay.nights <= max(MOST_NIGHTS, 4)
             assert stay.end - stay.start >= timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "meant"),
+    [
+        (Dates(to="2026-12-06"), Dates(from_="2026-12-11"), "2026-12-13"),
+        (Dates(to="2026-11-29"), Dates(from_="2027-02-05", to="2027-02-07"), "2027-02-07"),
+        (Dates(to="2026-12-11"), Dates(from_="2026-12-11"), "2026-12-18"),
+        (Dates(to="2026-12-13"), Dates(from_="2026-12-11"), None),
+        (Dates(to="2026-12-06", from_="2026-12-04"), Dates(from_="2026-12-11"), None),
+        (Dates(to="2026-12-06"), Dates(month="2027-02"), None),
+        (None, Dates(from_="2026-12-11"), None),
+    ],
+)
+def test_a_return_on_a_day_of_the_week_is_after_the_departure(
+    said: Dates | None, before: Dates, meant: str | None
+) -> None:
+    found = returning(said, before)
+    assert (found.to if found is not None else None) == meant

@@ -16,6 +16,7 @@ from own_models import CHATML, ROLES, changed, write_chat, write_compact
 from small_vocabulary import some_plans
 
 from inference.composing.chat import YOU_REMEMBER
+from inference.composing.compact import LEFT_TO_PEOPLE
 from inference.composing.forms import FormComposer
 from inference.engine.chat_model import ChatModel
 from inference.engine.generated_rung import GeneratedRung
@@ -71,7 +72,7 @@ async def worded(
 async def test_noise_is_held_to_every_plan(
     nursery: trio.Nursery, form: str, request: pytest.FixtureRequest
 ) -> None:
-    plans = list(islice(some_plans(4), 40))
+    plans = list(islice((plan for plan in some_plans(4) if plan.act not in LEFT_TO_PEOPLE), 40))
     texts, ladder = await worded(nursery, request.getfixturevalue(form), plans)
     assert ladder.statistics()["chat_model_written"] == len(plans)
     for plan, text in zip(plans, texts, strict=True):
@@ -81,7 +82,7 @@ async def test_noise_is_held_to_every_plan(
 
 async def test_the_seed_decides(nursery: trio.Nursery, compact: Path) -> None:
     plans = [
-        Plan(act="smalltalk", voice="foodie", language="en", facts={}, seed=seed)
+        Plan(act="out_of_scope", voice="foodie", language="en", facts={}, seed=seed)
         for seed in (1, 1, 2)
     ]
     (first, again, other), _ = await worded(nursery, compact, plans)
@@ -95,6 +96,15 @@ def test_only_english_is_worded(form: str, request: pytest.FixtureRequest) -> No
     for language in ("en", "de", "es", "fr"):
         plan = Plan(act="greet", voice="local", language=language, facts={})  # type: ignore[arg-type]
         assert composer.can_word(plan, model) is (language == "en")
+
+
+def test_a_small_model_is_not_asked_for_what_it_says_badly(compact: Path, chat: Path) -> None:
+    composer = FormComposer()
+    small, large = composer.load(compact), composer.load(chat)
+    for act in LEFT_TO_PEOPLE:
+        plan = Plan(act=act, voice="local", language="en", facts={})
+        assert not composer.can_word(plan, small)
+        assert composer.can_word(plan, large)
 
 
 def test_a_model_that_came_another_way_is_not_asked(compact: Path) -> None:
@@ -286,7 +296,7 @@ async def test_a_folder_that_lists_its_words_says_no_others(
     listed = ["look", "here", "it", "is", "don’t", "well-known", "cheap", "a"]
     folder = with_words(compact, tmp_path, "\n".join(listed).encode())
     plans = [
-        Plan(act="smalltalk", voice="foodie", language="en", facts={}, seed=seed)
+        Plan(act="out_of_scope", voice="foodie", language="en", facts={}, seed=seed)
         for seed in range(20)
     ]
     texts, _ = await worded(nursery, folder, plans)

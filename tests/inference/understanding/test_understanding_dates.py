@@ -48,6 +48,8 @@ def days(start: str, end: str | None = None, **rest: Any) -> Dates:
         ("leaving thursday back sunday", days("2026-11-26", "2026-11-29")),
         ("next week", days("2026-11-30", "2026-12-06")),
         ("in 3 weeks", days("2026-12-15")),
+        ("2 weeks from today for 5 days", days("2026-12-08", nights=5)),
+        ("three days from now", days("2026-11-27")),
         ("from 3 to 7 may", days("2027-05-03", "2027-05-07")),
         ("May 3rd - 7th", days("2027-05-03", "2027-05-07")),
         ("28 dec to 3 jan", days("2026-12-28", "2027-01-03")),

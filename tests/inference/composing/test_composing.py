@@ -16,16 +16,16 @@ from own_models import CHATML, ROLES, changed, write_chat, write_compact
 from small_vocabulary import some_plans
 
 from inference.composing.chat import YOU_REMEMBER
-from inference.composing.compact import LEFT_TO_PEOPLE
+from inference.composing.compact import CALM, CALM_TOP_P, CALMLY, CompactComposer
 from inference.composing.forms import FormComposer
-from inference.engine.chat_model import ChatModel
+from inference.engine.chat_model import ChatModel, load_model
 from inference.engine.generated_rung import GeneratedRung
 from inference.engine.sampler import FORBIDDEN
 from inference.engine.servable import UnservableError
 from inference.engine.service import Engine
 from inference.wording.filling import check, words_in
 from inference.wording.writer import Ladder
-from protocol.wording import PLACEHOLDERS, Plan, Uttered
+from protocol.wording import PLACEHOLDERS, Act, Plan, Uttered
 
 TINY = Path(__file__).parents[1] / "engine" / "models" / "tiny"
 LLAMA = TINY.with_name("llama")
@@ -72,7 +72,7 @@ async def worded(
 async def test_noise_is_held_to_every_plan(
     nursery: trio.Nursery, form: str, request: pytest.FixtureRequest
 ) -> None:
-    plans = list(islice((plan for plan in some_plans(4) if plan.act not in LEFT_TO_PEOPLE), 40))
+    plans = list(islice(some_plans(4), 40))
     texts, ladder = await worded(nursery, request.getfixturevalue(form), plans)
     assert ladder.statistics()["chat_model_written"] == len(plans)
     for plan, text in zip(plans, texts, strict=True):
@@ -82,7 +82,7 @@ async def test_noise_is_held_to_every_plan(
 
 async def test_the_seed_decides(nursery: trio.Nursery, compact: Path) -> None:
     plans = [
-        Plan(act="out_of_scope", voice="foodie", language="en", facts={}, seed=seed)
+        Plan(act="smalltalk", voice="foodie", language="en", facts={}, seed=seed)
         for seed in (1, 1, 2)
     ]
     (first, again, other), _ = await worded(nursery, compact, plans)
@@ -98,18 +98,19 @@ def test_only_english_is_worded(form: str, request: pytest.FixtureRequest) -> No
         assert composer.can_word(plan, model) is (language == "en")
 
 
-def test_a_small_model_is_not_asked_for_what_it_says_badly(compact: Path, chat: Path) -> None:
-    composer = FormComposer()
-    small, large = composer.load(compact), composer.load(chat)
-    for act in LEFT_TO_PEOPLE:
-        plan = Plan(act=act, voice="local", language="en", facts={})
-        assert not composer.can_word(plan, small)
-        assert composer.can_word(plan, large)
+def test_where_no_fact_holds_a_reply_it_is_drawn_calmly(compact: Path) -> None:
+    model = load_model(compact)
+    compose = CompactComposer(model).compose
+    usual = (model.folder.manifest.temperature, model.folder.manifest.top_p)
+    assert usual > (CALM, CALM_TOP_P)
+    acts: tuple[Act, ...] = ("smalltalk", "greet")
+    for act in acts:
+        drawn = compose(Plan(act=act, voice="local", language="en", facts={})).sampling
+        expected = (CALM, CALM_TOP_P) if act in CALMLY else usual
+        assert (drawn.temperature, drawn.top_p) == expected
 
 
 def test_a_model_that_came_another_way_is_not_asked(compact: Path) -> None:
-    from inference.engine.chat_model import load_model
-
     plan = Plan(act="greet", voice="local", language="en", facts={})
     assert not FormComposer().can_word(plan, load_model(compact))
 
@@ -296,7 +297,7 @@ async def test_a_folder_that_lists_its_words_says_no_others(
     listed = ["look", "here", "it", "is", "don’t", "well-known", "cheap", "a"]
     folder = with_words(compact, tmp_path, "\n".join(listed).encode())
     plans = [
-        Plan(act="out_of_scope", voice="foodie", language="en", facts={}, seed=seed)
+        Plan(act="smalltalk", voice="foodie", language="en", facts={}, seed=seed)
         for seed in range(20)
     ]
     texts, _ = await worded(nursery, folder, plans)

@@ -28,15 +28,15 @@ RESTS: Final = 2
 
 GROWS_BY: Final = 0.01
 FIRST: Final = 4.0
-LEAST: Final = 0.6
-"""Seconds per second, on any machine: ten answers a second, half of them looked for, take 0.5."""
+LEAST: Final = 0.5
+"""Seconds per second, on any machine: ten answers a second, a search for every other one, take 0.4."""
 
 FORGOTTEN_AFTER: Final = 60.0
 """Seconds after the loop was last late from which on it is as if it never had been."""
 
 SAVED_FOR: Final = 0.4
-"""Seconds of the allowance that may be saved up, and so come at once: eight searches at least, as many as two
-runs make side by side. As much may be owed."""
+"""Seconds of the allowance that may be saved up, and so come at once: six searches at least, as many as one
+run makes side by side. As much may be owed."""
 
 NEWER: Final = 0.25
 """The weight of the newest adjustment's use."""

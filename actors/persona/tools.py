@@ -30,8 +30,8 @@ STORED_WITHIN: Final = 0.3
 AT_LEAST: Final = 1.0
 """Seconds for a prompt that waited long behind others of its asker."""
 
-AT_ONCE: Final = 3
-"""Searches side by side in one run: as many cities as are shown."""
+AT_ONCE: Final = 6
+"""Searches side by side in one run."""
 
 SPARE: Final = 1.5
 """Seconds before the deadline after which no further searches begin."""

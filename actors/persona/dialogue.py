@@ -46,7 +46,7 @@ class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
     in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
     fly, which replaces what was said of it. `like`: the words that say what a place should be like, where they may be looked up by what they
-    mean."""
+    mean. `asks_where`: it says in so many words that the place is still to be found."""
 
     message_id: str
     is_from_elsewhere: bool = False
@@ -57,6 +57,7 @@ class Said:
     like: str = ""
     refused: tuple[str, ...] = ()
     flying: Flying | None = None
+    asks_where: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -85,10 +86,10 @@ class Trip:
 
     def after(self, said: Said) -> "Trip":
         """Newer words win; those of dates and party that were not repeated stay. Who looked for a bed somewhere and
-        now asks where to go is no longer bound for there."""
+        now asks in so many words where to go is no longer bound for there."""
         slots, seeking = said.slots, said.seeking or self.seeking
         is_anew = said.seeking is not None and said.seeking != self.seeking
-        stays_bound = not (is_anew and seeking == "places")
+        stays_bound = not (is_anew and seeking == "places" and said.asks_where)
         return Trip(
             seeking=seeking,
             destination=slots.destination or (self.destination if stays_bound else ()),

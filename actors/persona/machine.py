@@ -157,6 +157,7 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
         wishes=heard.hints.wishes,
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
+        asks_where=heard.hints.is_elsewhere,
         flying=_flying(heard) if (seeking or dialogue.trip.seeking) == "flights" else None,
         refused=tuple(likeness_of(item) for item in turned_down(talked_of, heard.hints)),
     )
@@ -299,9 +300,9 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
 
 def _is_put_right(before: Dialogue, heard: Heard) -> bool:
     """ "That's wrong, I said march": the complaint says what to do."""
-    slots = heard.understanding.slots
+    slots, is_read = heard.understanding.slots, heard.understanding.confidence >= ASK_BELOW
     is_clear = slots != NOTHING_SAID and len(slots.destination) <= 1
-    return before.trip.seeking is not None and is_clear
+    return before.trip.seeking is not None and is_read and is_clear
 
 
 def _is_place_or_talk(reading: Understanding) -> bool:

@@ -323,6 +323,9 @@ def test_a_complaint_that_says_what_is_wrong_puts_it_right() -> None:
     assert talk.says(reading("complaint", slots=march), "wrong, i said march")[-1] == "show_hotels"
     assert talk.errand.stay.start.month == 3
     assert talk.says(reading("complaint"), "that's wrong") == ["sorry"]
+    nobody_shown = Talk()
+    nobody_shown.says(reading("search_hotel"), "a hotel")
+    assert nobody_shown.says(reading("complaint", 0.1, slots=march), "hm") == ["ask_again"]
     assert Talk().says(reading("complaint", slots=march)) == ["sorry"]
 
 

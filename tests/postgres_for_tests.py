@@ -41,6 +41,18 @@ async def fresh_dsn(server: Embedded | Given, bridge: AsyncioBridge) -> AsyncIte
                 await admin.call(_execute, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@asynccontextmanager
+async def fresh_database(server: Embedded | Given) -> AsyncIterator[Database]:
+    """A pool on an empty, migrated database of its own, with a second tenant."""
+    async with (
+        AsyncioBridge() as bridge,
+        fresh_dsn(server, bridge) as dsn,
+        Database(dsn, bridge, size=4) as database,
+    ):
+        await database.call(_execute, "INSERT INTO tenant (id, name) VALUES (2, 'other')")
+        yield database
+
+
 def copied(name: str) -> str:
     """The statement that makes a database as the template. Files are copied in half the time that
     it takes by way of the log, which is PostgreSQL's default (18 and 45 ms of a processor)."""

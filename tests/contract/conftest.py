@@ -2,13 +2,12 @@
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import trio
-from postgres_for_tests import copied, fresh_dsn, named
+from postgres_for_tests import copied, fresh_database, named
 
 from core.identity import Principal, Role
 from core.ids import ProcessIds
@@ -354,18 +353,6 @@ async def _store(connection: Connection, room_id: str, row: LogRow) -> None:
 async def _retain_from(connection: Connection, room_id: str, first: int) -> None:
     await connection.execute("UPDATE room SET first = $2 WHERE id = $1", room_id, first)
     await connection.execute("DELETE FROM message WHERE room_id = $1 AND seq < $2", room_id, first)
-
-
-@asynccontextmanager
-async def fresh_database(server: Any) -> AsyncIterator[Database]:
-    """An empty, migrated database of its own, with a second tenant."""
-    async with (
-        AsyncioBridge() as bridge,
-        fresh_dsn(server, bridge) as dsn,
-        Database(dsn, bridge, size=4) as database,
-    ):
-        await database.call(_execute, "INSERT INTO tenant (id, name) VALUES (2, 'other')")
-        yield database
 
 
 async def _execute(connection: Connection, sql: str) -> None:

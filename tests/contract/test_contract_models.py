@@ -1,14 +1,12 @@
 """What every `Models` promises."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 import trio
-from persona_worlds import execute
-from postgres_for_tests import fresh_dsn
+from postgres_for_tests import fresh_database
 
 from core.errors import Rejected
 from core.ports.models import (
@@ -24,11 +22,9 @@ from core.ports.models import (
     ModelRun,
     Models,
 )
-from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.models import MemoryModels
 from storage.models import GONE, REPLACED
 from storage.postgres.models import PostgresModels
-from storage.postgres.pool import Database
 
 TENANT, OTHER = 1, 2
 T0 = 1_790_000_000_000
@@ -67,19 +63,8 @@ async def world(server: Any) -> AsyncIterator[World]:
     if server is None:
         yield World(MemoryModels(on_change=changed), changes)
         return
-    async with _database(server) as database:
+    async with fresh_database(server) as database:
         yield World(PostgresModels(database, on_change=changed), changes)
-
-
-@asynccontextmanager
-async def _database(server: Any) -> AsyncIterator[Database]:
-    async with (
-        AsyncioBridge() as bridge,
-        fresh_dsn(server, bridge) as dsn,
-        Database(dsn, bridge, size=4) as database,
-    ):
-        await database.call(execute, "INSERT INTO tenant (id, name) VALUES (2, 'other')")
-        yield database
 
 
 async def test_a_candidate_is_a_row_with_its_body(world: World) -> None:

@@ -86,11 +86,12 @@ class MemoryDurableTimers:
     ) -> tuple[Sequence[ClaimedTimer], Outlook]:
         claimed: list[ClaimedTimer] = []
         outlook = Outlook()
+        owned = set(shards)
 
         def take() -> None:
             nonlocal claimed, outlook
-            claimed = self._claim(set(shards), now, until, most)
-            outlook = self._outlook(set(shards), now)
+            claimed = self._claim(owned, now, until, most)
+            outlook = self._outlook(owned, now)
 
         await self._cross("claim", take)
         return claimed, outlook

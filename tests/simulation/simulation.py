@@ -31,6 +31,9 @@ FOREIGN = "another node"
 CALM_FOR = 150.0
 """Virtual seconds of quiet before anybody judges: two missed heartbeats, the longest wait before a
 reconnect, and the time to say what was left to say."""
+CALM_WITHOUT_SILENCE_FOR = 60.0
+"""The same in a small world where no link fell silent: each end knows of every cut already, and nobody
+has failed so often as to wait half a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +140,16 @@ class Simulation:
                         sessions.start_soon(person.run)
                     await self._travel(people)
                     self.weather.calmed.set()
-                    await sleep(CALM_FOR)
+                    await sleep(self._calm_for())
                     await self._part_with(people)
                     sessions.cancel_scope.cancel()
             await self._go_home()
             nursery.cancel_scope.cancel()
         return self.journey
+
+    def _calm_for(self) -> float:
+        is_short = self.size != LARGE and not self.weather.counts["silence"]
+        return CALM_WITHOUT_SILENCE_FOR if is_short else CALM_FOR
 
     # People
 

@@ -50,10 +50,19 @@ class Network:
 
 
 class Pipe:
-    """One direction: what was written arrives later, in order, in pieces."""
+    """One direction: what was written arrives later, in order, in pieces. The reader's end is told of
+    what arrives, the writer's of the first room after there was none."""
 
-    def __init__(self, network: Network, quality: Quality, on_change: Callable[[], None]) -> None:
-        self._network, self._quality, self._on_change = network, quality, on_change
+    def __init__(
+        self,
+        network: Network,
+        quality: Quality,
+        *,
+        on_arrival: Callable[[], None],
+        on_room: Callable[[], None],
+    ) -> None:
+        self._network, self._quality = network, quality
+        self._on_arrival, self._on_room = on_arrival, on_room
         self._arrived = bytearray()
         self._under_way = 0
         self._last_at = 0.0
@@ -84,10 +93,11 @@ class Pipe:
         self._later(self._finished)
 
     def read(self, most: int) -> bytes:
+        was_full = self.room <= 0
         data = bytes(self._arrived[:most])
-        if data:
-            del self._arrived[:most]
-            self._on_change()
+        del self._arrived[:most]
+        if was_full and self.room > 0:
+            self._on_room()
         return data
 
     def lose(self) -> None:
@@ -106,12 +116,12 @@ class Pipe:
         if not self.is_lost:
             self._under_way -= len(piece)
             self._arrived += piece
-            self._on_change()
+            self._on_arrival()
 
     def _finished(self) -> None:
         if not self.is_lost:
             self.is_finished = True
-            self._on_change()
+            self._on_arrival()
 
 
 class Link:
@@ -120,9 +130,11 @@ class Link:
     def __init__(self, network: Network, quality: Quality) -> None:
         self._network = network
         self.changed = trio.Event()
+        """For the client: something arrived, there is room again, or the link is cut."""
         self.wake_server: Callable[[], None] = lambda: None
-        self.to_server = Pipe(network, quality, self._wake)
-        self.to_client = Pipe(network, quality, self._wake)
+        wake_server, wake_client = self._wake_server, self._wake_client
+        self.to_server = Pipe(network, quality, on_arrival=wake_server, on_room=wake_client)
+        self.to_client = Pipe(network, quality, on_arrival=wake_client, on_room=wake_server)
         self.is_cut = False
         self.server_end = ServerEnd(self)
 
@@ -132,16 +144,19 @@ class Link:
             self._network.cuts += 1
             self.is_cut = True
             self.go_silent()
-            self._wake()
+            self._wake_client()
+            self._wake_server()
 
     def go_silent(self) -> None:
         """Nothing arrives any more, and nobody is told."""
         self.to_server.lose()
         self.to_client.lose()
 
-    def _wake(self) -> None:
+    def _wake_client(self) -> None:
         self.changed.set()
         self.changed = trio.Event()
+
+    def _wake_server(self) -> None:
         self.wake_server()
 
 
@@ -231,7 +246,8 @@ class VirtualPoller:
                 events = self._watched.get(connection, 0)
                 if ready := connection.wire.readiness & events:
                     connection.ready(ready, self._buffer, now)
-                    self._changed.set()
+                    if connection.wire.readiness & self._watched.get(connection, 0):
+                        self._changed.set()
             self._end_of_tick()
 
     def close(self) -> None:

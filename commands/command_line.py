@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Sequence
 from typing import Final
 
+from commands.garbage import loading_for_good
 from loadtest.causes import first_cause
 
 INTERRUPTED: Final = 130
@@ -42,7 +43,9 @@ def _carried_out(argv: Sequence[str]) -> int:
     for name, (module_name, summary) in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=summary, description=summary)
         if name == wanted:
-            importlib.import_module(module_name).configure(subparser)
+            with loading_for_good():
+                module = importlib.import_module(module_name)
+            module.configure(subparser)
     args = parser.parse_args(argv)
     module = importlib.import_module(COMMANDS[args.command][0])
     return int(module.run(args))

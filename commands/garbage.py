@@ -29,8 +29,9 @@ def keep_pauses_short() -> int:
 @contextmanager
 def loading_for_good() -> Iterator[None]:
     """What is made inside stays as long as the process: no collection walks through it while it is made,
-    and none does afterwards. For large things that come after the start; collections elsewhere wait as
-    long, so it should be over in a second or two.
+    and none does afterwards. For what a process imports (a fifth of that time would be collections that
+    find nothing), and for large things that come after the start; collections elsewhere wait as long, so it
+    should be over in a second or two.
     """
     gc.disable()
     try:

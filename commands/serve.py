@@ -22,7 +22,7 @@ from commands.data_directory import (
     prepare,
     server_lock,
 )
-from commands.garbage import keep_pauses_short
+from commands.garbage import keep_pauses_short, loading_for_good
 from commands.open_files import raise_limit
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
@@ -75,8 +75,9 @@ def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
 
 
 async def _serve(config: Config, key: bytes, demo: bool) -> None:
-    # A server is two seconds of imports: whoever set something wrong is told before them.
-    from commands.wiring import serving
+    # A server is a second of imports and more: whoever set something wrong is told before them.
+    with loading_for_good():
+        from commands.wiring import serving
 
     data_dir = config.data_dir
     if config.redis_url is not None:

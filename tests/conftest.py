@@ -1,6 +1,5 @@
 """One embedded PostgreSQL per test session, and a fresh migrated database per test that asks for one."""
 
-import gc
 import os
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ from postgres_for_tests import (
 )
 from xdist.scheduler import LoadFileScheduling
 
+from commands.garbage import loading_for_good
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
 from storage.postgres.places import ORIGIN, SHARED
@@ -51,10 +51,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=place)
 
 
-def pytest_collection_finish() -> None:
-    """As in a server: no collection walks through what was there before, here thousands of tests."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """As in a server: no garbage collection walks through what stays, here thousands of tests, neither
+    while it is made nor afterwards."""
+    with loading_for_good():
+        return (yield)
 
 
 class FilesAndParts(LoadFileScheduling):

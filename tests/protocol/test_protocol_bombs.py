@@ -1,8 +1,10 @@
 """A frame of 64 KiB, whatever its shape, costs a few milliseconds and a few megabytes."""
 
+import itertools
 import time
 import tracemalloc
 from collections.abc import Callable
+from itertools import islice
 
 import msgpack
 import pytest
@@ -30,20 +32,21 @@ def filled(frame: dict[str, object], name: str, unit: bytes, per_unit: int = 1) 
     return with_field(frame, name, b"\xdd" + (count * per_unit).to_bytes(4, "big") + unit * count)
 
 
-def filled_map(frame: dict[str, object], name: str, pair: Callable[[int], bytes]) -> bytes:
-    room, body, count = SIZE - len(with_field(frame, name, bytes(5))), b"", 0
-    while len(body) + len(pair(count)) <= room:
-        body += pair(count)
+def pairs_within(room: int, pair: Callable[[int], bytes], start: bytes = b"") -> bytes:
+    """A map of as many pairs (`start` the first) as so many bytes can take."""
+    body, count = bytearray(start), 1 if start else 0
+    while 5 + len(body) + len(more := pair(count)) <= room:
+        body += more
         count += 1
-    return with_field(frame, name, b"\xdf" + count.to_bytes(4, "big") + body)
+    return b"\xdf" + count.to_bytes(4, "big") + body
+
+
+def filled_map(frame: dict[str, object], name: str, pair: Callable[[int], bytes]) -> bytes:
+    return with_field(frame, name, pairs_within(SIZE - len(with_field(frame, name, b"")), pair))
 
 
 def many_pairs(pair: Callable[[int], bytes], start: bytes = b"") -> bytes:
-    body, count = start, 1 if start else 0
-    while len(body) + 5 + len(pair(count)) <= SIZE:
-        body += pair(count)
-        count += 1
-    return b"\xdf" + count.to_bytes(4, "big") + body
+    return pairs_within(SIZE, pair, start)
 
 
 def colliding_key(first: int) -> bytes:
@@ -63,7 +66,7 @@ def colliding_key(first: int) -> bytes:
     return packed
 
 
-KEYS = [key for key in map(colliding_key, range(1, 20_000)) if key][:4_000]
+KEYS = list(islice(filter(None, map(colliding_key, itertools.count(1))), 4_000))
 NO_CONTENT = {key: value for key, value in MESSAGE.items() if key != "content"}
 TYPE = msgpack.packb("type") + msgpack.packb("chat.message")
 

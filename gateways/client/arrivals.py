@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 import trio
 
-from core.pacing import Pace
+from core.pacing import DutyCycle, Pace
 from gateways.client import handshake
 from gateways.client.admission import Admission
 from gateways.client.deadlines import NEVER, Deadlines
@@ -19,7 +19,7 @@ from gateways.client.wire import Wire
 
 _log = structlog.get_logger()
 
-UPGRADE: Final = Pace(fastest=0.001, slowest=0.005, all_within=0.2)
+UPGRADE: Final = Pace(fastest=0.001, slowest=0.005, all_within=0.4)
 UPGRADES_AT_ONCE: Final = 8
 """The time between two upgrades, and how many may be behind it. Each takes a third of a millisecond, and
 the hello that follows three: a crowd of them leaves the loop to others, and nobody honest waits for it,
@@ -83,7 +83,7 @@ class Arrivals:
     """Everybody between accept and upgrade: bounded, each with a deadline.
 
     Owns: the newcomers. Borrows: the hub. `take_in` gets each wire that is upgraded, its address and
-    what came behind the head. `origins` is read at every upgrade.
+    what came behind the head. `origins` is read at every upgrade. Who has to leave does so at `pace`.
     """
 
     def __init__(
@@ -94,13 +94,14 @@ class Arrivals:
         policy: Policy,
         origins: Collection[str],
         take_in: Callable[[Wire, str, bytes], None],
+        pace: DutyCycle,
     ) -> None:
         self._hub = hub
         self._admission = admission
         self._policy = policy
         self._origins = origins
         self._take_in = take_in
-        self._deadlines = Deadlines()
+        self._deadlines = Deadlines(pace)
         self._newcomers: set[Newcomer] = set()
         self._has_left = trio.Event()
         self._asked: deque[Newcomer] = deque()

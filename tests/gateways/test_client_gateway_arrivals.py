@@ -9,9 +9,10 @@ import trio
 import trio.testing
 from client_gateway_world import RawClient, World, hello, masked, until, upgrade_head
 
+from core.pacing import LEAST_REST
 from gateways.client import arrivals as arrivals_of
 from gateways.client import server as server_of
-from gateways.client.deadlines import LOT_EVERY, NEVER, PER_LOT, Deadlines, Timing
+from gateways.client.deadlines import NEVER, PER_LOT, Deadlines, Timing
 from gateways.client.policy import Policy
 
 
@@ -74,7 +75,7 @@ async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
         nursery.cancel_scope.cancel()
     lots = Counter(looked)
     assert set(lots.values()) == {PER_LOT}
-    every = [n * LOT_EVERY for n in range(500 // PER_LOT)]
+    every = [n * LEAST_REST for n in range(500 // PER_LOT)]
     assert [at - 10.0 for at in lots] == pytest.approx(every)
 
 
@@ -89,7 +90,7 @@ async def test_a_crowd_is_let_in_a_few_at_a_time(mock_clock: trio.testing.MockCl
         for let_in in (1, 1 + lot, 1 + 2 * lot):
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert server.statistics()["sockets"] == let_in
-            mock_clock.jump(server_of.LOT_EVERY)
+            mock_clock.jump(LEAST_REST)
 
 
 async def let_in(
@@ -99,7 +100,7 @@ async def let_in(
     streams = [await world.connected() for _ in range(number)]
     for _ in range(number):
         await trio.testing.wait_all_tasks_blocked(0.01)
-        clock.jump(server_of.LOT_EVERY)
+        clock.jump(LEAST_REST)
     clock.jump(1.0)
     return streams
 

@@ -10,7 +10,6 @@ import trio.testing
 from client_gateway_world import RawClient, World, hello, masked, until, upgrade_head
 
 from core.pacing import LEAST_REST
-from gateways.client import arrivals as arrivals_of
 from gateways.client import server as server_of
 from gateways.client.deadlines import NEVER, PER_LOT, Deadlines, Timing
 from gateways.client.policy import Policy
@@ -105,20 +104,18 @@ async def let_in(
     return streams
 
 
-async def test_who_asks_together_is_upgraded_a_few_at_once_and_then_in_turn(
+async def test_who_asks_together_is_upgraded_one_by_one(
     mock_clock: trio.testing.MockClock,
 ) -> None:
     world = World()
-    few = arrivals_of.UPGRADES_AT_ONCE
     async with world.running() as server:
-        streams = await let_in(world, 2 * few, mock_clock)
-        assert server.statistics()["handshakes"] == 2 * few
+        streams = await let_in(world, 5, mock_clock)
         for stream in streams:
             await stream.send_all(upgrade_head())
-        for upgraded in range(few, 2 * few + 1):
+        for upgraded in range(1, 6):
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert server.statistics()["connections"] == upgraded
-            mock_clock.jump(arrivals_of.UPGRADE.slowest * 1.000001)
+            mock_clock.jump(LEAST_REST)
 
 
 async def test_what_comes_behind_a_request_that_waits_for_its_turn_is_read_by_the_connection(
@@ -126,7 +123,7 @@ async def test_what_comes_behind_a_request_that_waits_for_its_turn_is_read_by_th
 ) -> None:
     world = World()
     async with world.running() as server:
-        streams = await let_in(world, 1 + arrivals_of.UPGRADES_AT_ONCE, mock_clock)
+        streams = await let_in(world, 2, mock_clock)
         for stream in streams:
             await stream.send_all(upgrade_head())
         await trio.testing.wait_all_tasks_blocked(0.01)

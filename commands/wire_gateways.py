@@ -12,6 +12,7 @@ from commands.open_files import connections_that_fit
 from commands.wire_actors import Actors
 from commands.wire_storage import Storage
 from core.config import Config, ConfigError
+from core.pacing import DutyCycle
 from core.ports.bookings import Tellings
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.inference import PlacesByMeaning, Recommender
@@ -71,7 +72,8 @@ class Gateways:
                 config.host, config.http_port, send_within=config.bounds.http_send_within
             )
         self.http_url = _url("http", config.host, port_of(self._listener))
-        self.clients = self._client_server(actors, clock, ids)
+        pace = DutyCycle()
+        self.clients = self._client_server(actors, clock, ids, pace)
         self.app = create_app(
             HttpPorts(
                 credentials=storage.credentials,
@@ -113,10 +115,12 @@ class Gateways:
             body_within=config.bounds.http_body_within,
         )
         self._http = HttpServer(
-            self.app, self._listener, head_within=config.bounds.http_head_within
+            self.app, self._listener, head_within=config.bounds.http_head_within, pace=pace
         )
 
-    def _client_server(self, actors: Actors, clock: Clock, ids: Ids) -> ClientServer:
+    def _client_server(
+        self, actors: Actors, clock: Clock, ids: Ids, pace: DutyCycle
+    ) -> ClientServer:
         config, bounds, limited = self._config, self._config.bounds, self._config.rate_limits
         admission = Admission(
             Bounds(
@@ -135,6 +139,7 @@ class Gateways:
             port=config.ws_port,
             origins=self._origins(),
             policy=_policy(config),
+            pace=pace,
         )
 
     def _origins(self) -> frozenset[str]:

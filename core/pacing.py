@@ -1,6 +1,11 @@
 """How fast a crowd is let through a door behind which others are at work."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+import trio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +21,30 @@ class Pace:
     def every(self, waiting: int) -> float:
         """`waiting`: the next one and all behind it."""
         return max(self.fastest, min(self.slowest, self.all_within / max(1, waiting)))
+
+
+SHARE: Final = 0.2
+LEAST_REST: Final = 0.001
+
+
+class DutyCycle:
+    """Work that strangers cause, done in lots: all of it together takes at most `SHARE` of the loop's time.
+
+    After a lot there is a rest, as much longer than the lot was as the share wants and `LEAST_REST` seconds at least. Lots
+    are done in the order in which they were asked for.
+    """
+
+    def __init__(self) -> None:
+        self._turn = trio.StrictFIFOLock()
+        self._begins_at = -inf
+
+    async def take(self, lot: Callable[[], None]) -> None:
+        """Do it, in its turn. Raises what it raises."""
+        async with self._turn:
+            await trio.sleep_until(self._begins_at)
+            began = trio.current_time()
+            try:
+                lot()
+            finally:
+                ended = trio.current_time()
+                self._begins_at = ended + max(LEAST_REST, (ended - began) * (1 / SHARE - 1))

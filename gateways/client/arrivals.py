@@ -4,12 +4,11 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Collection
 from enum import Enum, auto
-from typing import Final
 
 import structlog
 import trio
 
-from core.pacing import Pace
+from core.pacing import DutyCycle
 from gateways.client import handshake
 from gateways.client.admission import Admission
 from gateways.client.deadlines import NEVER, Deadlines
@@ -18,12 +17,6 @@ from gateways.client.policy import Policy
 from gateways.client.wire import Wire
 
 _log = structlog.get_logger()
-
-UPGRADE: Final = Pace(fastest=0.001, slowest=0.005, all_within=0.2)
-UPGRADES_AT_ONCE: Final = 8
-"""The time between two upgrades, and how many may be behind it. Each takes a third of a millisecond, and
-the hello that follows three: a crowd of them leaves the loop to others, and nobody honest waits for it,
-since fewer can be welcomed."""
 
 
 class Step(Enum):
@@ -83,7 +76,8 @@ class Arrivals:
     """Everybody between accept and upgrade: bounded, each with a deadline.
 
     Owns: the newcomers. Borrows: the hub. `take_in` gets each wire that is upgraded, its address and
-    what came behind the head. `origins` is read at every upgrade.
+    what came behind the head. `origins` is read at every upgrade. At `pace` they
+    are upgraded, and sent away when it is time.
     """
 
     def __init__(
@@ -94,13 +88,15 @@ class Arrivals:
         policy: Policy,
         origins: Collection[str],
         take_in: Callable[[Wire, str, bytes], None],
+        pace: DutyCycle,
     ) -> None:
         self._hub = hub
         self._admission = admission
         self._policy = policy
         self._origins = origins
         self._take_in = take_in
-        self._deadlines = Deadlines()
+        self._pace = pace
+        self._deadlines = Deadlines(pace)
         self._newcomers: set[Newcomer] = set()
         self._has_left = trio.Event()
         self._asked: deque[Newcomer] = deque()
@@ -163,20 +159,16 @@ class Arrivals:
                 self._admission.leave_address(newcomer.address)
 
     async def _answer_in_turn(self) -> None:
-        due = -NEVER
         while True:
             while not self._asked:
                 self._has_asked = trio.Event()
                 await self._has_asked.wait()
-            now = trio.current_time()
-            every = UPGRADE.every(len(self._asked))
-            due = max(due, now - (UPGRADES_AT_ONCE - 1) * every)
-            while self._asked and due <= now:
-                newcomer = self._asked.popleft()
-                if newcomer.step is Step.ASKED:
-                    self._answer(newcomer)
-                    due += every
-            await trio.sleep_until(due)
+            await self._pace.take(self._answer_next)
+
+    def _answer_next(self) -> None:
+        newcomer = self._asked.popleft()
+        if newcomer.step is Step.ASKED:
+            self._answer(newcomer)
 
     def _answer(self, newcomer: Newcomer) -> None:
         """Raises nothing."""

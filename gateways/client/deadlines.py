@@ -9,12 +9,13 @@ from typing import Final, Protocol
 
 import trio
 
+from core.pacing import DutyCycle
 from protocol.limits import HEARTBEAT_MS, HELLO_WITHIN
 
 NEVER: Final = float("inf")
 PER_LOT: Final = 4
-LOT_EVERY: Final = 0.001
-"""Seconds between two lots. Ten thousand that are due together have been looked at in 2.5 s."""
+LOTS: Final = 1_000
+"""The most in which all of them are looked at, so many at a time."""
 
 
 class Stage(IntEnum):
@@ -58,9 +59,6 @@ class Timing:
         object.__setattr__(self, "stages", stages)
 
 
-LOTS: Final = 1_000
-
-
 class Dated(Protocol):
     """What has deadlines; `due_at` is the heap's: `NEVER` to begin with."""
 
@@ -78,9 +76,11 @@ class Deadlines:
 
     Moving a deadline later (each received byte does) costs nothing: when the entry is due, the
     connection says what is due next. Moving it earlier adds an entry, and the old one goes stale.
+    Those that are due together are looked at in lots, at `pace`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: DutyCycle | None = None) -> None:
+        self._pace = pace or DutyCycle()
         self._heap: list[tuple[float, int, Dated]] = []
         self._order = count()
         self._sooner = trio.Event()
@@ -97,7 +97,7 @@ class Deadlines:
     def expire(self, now: float) -> None:
         """Look at those that are due, few at a time: thousands may be due together, and a
         message passes through the loop many times on its way. The more there are, the more at a
-        time, so that all of them have their turn within two seconds."""
+        time."""
         for _ in range(max(PER_LOT, len(self._heap) // LOTS)):
             if not self._heap or self._heap[0][0] > now:
                 return
@@ -113,9 +113,8 @@ class Deadlines:
             next_due = self._heap[0][0] if self._heap else NEVER
             with trio.move_on_at(next_due):
                 await self._sooner.wait()
-            self.expire(trio.current_time())
-            if self._heap and self._heap[0][0] <= trio.current_time():
-                await trio.sleep(LOT_EVERY)
+                continue
+            await self._pace.take(lambda: self.expire(trio.current_time()))
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"deadlines": len(self._heap)}

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 import trio
 
+from core.pacing import DutyCycle
 from core.ports.clock import Clock
 from gateways.client.admission import Admission
 from gateways.client.arrivals import Arrivals
@@ -21,9 +22,7 @@ from gateways.client.wire import PlainWire
 _log = structlog.get_logger()
 BACKLOG: Final = 1_024
 PER_LOT: Final = 4
-LOT_EVERY: Final = 0.002
-"""Seconds between two lots of new connections: who comes with a thousand at once leaves the loop to
-those who are here. Faster than clients can be welcomed, so nobody honest waits for it."""
+"""New connections at a time: who comes with a thousand at once leaves the loop to those who are here."""
 
 OUT_OF_DESCRIPTORS_FOR: Final = 0.1
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -37,6 +36,7 @@ class ClientServer:
 
     Owns: the listeners, the hub and the connections. Borrows: the fan-out, through which actors
     reach connections, and the handler. `origins` is read at every upgrade.
+    Strangers are let in and out at `pace`.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class ClientServer:
         port: int,
         origins: Collection[str] = (),
         policy: Policy | None = None,
+        pace: DutyCycle | None = None,
     ) -> None:
         self._admission = admission
+        self._pace = pace or DutyCycle()
         self._host, self._port = host, port
         policy = policy or Policy()
         hub = Hub(fanout.tick.flush)
@@ -69,6 +71,7 @@ class ClientServer:
             policy=policy,
             origins=origins,
             take_in=self.connections.take_in,
+            pace=self._pace,
         )
         self._accepting = trio.CancelScope()
 
@@ -116,22 +119,26 @@ class ClientServer:
         while True:
             await self._arrivals.place()
             await trio.lowlevel.wait_readable(listener)
-            for _ in range(PER_LOT):
-                if self._arrivals.is_full or not await self._accept_one(listener):
-                    break
-            await trio.sleep(LOT_EVERY)
-
-    async def _accept_one(self, listener: socket.socket) -> bool:
-        """Whether there may be another. What goes wrong with one does not end the waiting."""
-        try:
-            connected, address = listener.accept()
-        except OSError as error:
-            if error.errno in _OUT_OF_DESCRIPTORS:
+            try:
+                await self._pace.take(lambda: self._accept_some(listener))
+            except OSError as error:
                 _log.warning("client.accept_failed", error=str(error))
                 await trio.sleep(OUT_OF_DESCRIPTORS_FOR)
-            return not isinstance(error, BlockingIOError)
-        self._arrivals.enter(PlainWire(connected), str(address[0]) if address else "")
-        return True
+
+    def _accept_some(self, listener: socket.socket) -> None:
+        """What goes wrong with one does not end the waiting. Raises `OSError` when there are no descriptors."""
+        for _ in range(PER_LOT):
+            if self._arrivals.is_full:
+                return
+            try:
+                connected, address = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _OUT_OF_DESCRIPTORS:
+                    raise
+                continue
+            self._arrivals.enter(PlainWire(connected), str(address[0]) if address else "")
 
 
 async def _listen(host: str, port: int) -> list[socket.socket]:

@@ -7,12 +7,13 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 import structlog
 import trio
 
-from core.pacing import Pace
+from core.pacing import DutyCycle, Pace
 
 _log = structlog.get_logger()
 
@@ -20,11 +21,10 @@ MAX_HEAD_BYTES: Final = 16_384
 HEAD_WITHIN: Final = 5.0
 MAX_WAITING: Final = 1_024
 PER_LOT: Final = 4
+"""Sockets that are let in, or out, at a time: a crowd leaves the loop to others."""
 READS_PER_TURN: Final = 64
-LOT_EVERY: Final = 0.002
-"""Seconds between two lots of sockets that are let in, or out: a crowd leaves the loop to others."""
 
-HAND_OVER: Final = Pace(fastest=0.003, slowest=0.01, all_within=0.1)
+HAND_OVER: Final = Pace(fastest=0.003, slowest=0.01, all_within=0.3)
 """Between two connections that become a request. One costs two to three milliseconds of the loop; twenty
 that ask together would hold it for fifty, through which every chat message has to wait."""
 
@@ -62,7 +62,7 @@ class Doorstep:
     when nobody else is left, newcomers wait in the kernel's backlog.
 
     Owns: the listener and the newcomers, until `take_in` gets the socket and what came in on it; it may
-    wait until there is a place.
+    wait until there is a place. Strangers are let in and out at `pace`.
     """
 
     def __init__(
@@ -72,11 +72,13 @@ class Doorstep:
         *,
         head_within: float = HEAD_WITHIN,
         most: int = MAX_WAITING,
+        pace: DutyCycle | None = None,
     ) -> None:
         self._listener = listener
         self._take_in = take_in
         self._head_within = head_within
         self._most = most
+        self._pace = pace or DutyCycle()
         # All have equally long, so the first is the first that is due.
         self._silent: dict[int, Newcomer] = {}
         self._ready: deque[Newcomer] = deque()
@@ -116,26 +118,28 @@ class Doorstep:
                 self._was_taken = trio.Event()
                 await self._was_taken.wait()
             await trio.lowlevel.wait_readable(self._listener)
-            for _ in range(PER_LOT):
-                if not await self._accept_one():
-                    break
-            await trio.sleep(LOT_EVERY)
-
-    async def _accept_one(self) -> bool:
-        """Whether there may be another. What goes wrong with one does not end the waiting."""
-        if len(self._ready) >= self._most:
-            return False
-        try:
-            connected, _ = self._listener.accept()
-        except OSError as error:
-            if error.errno in _OUT_OF_DESCRIPTORS:
+            try:
+                await self._pace.take(self._accept_some)
+            except OSError as error:
                 _log.warning("http.accept_failed", error=str(error))
                 await trio.sleep(OUT_OF_DESCRIPTORS_FOR)
-            return not isinstance(error, BlockingIOError)
-        if self._silent and len(self._silent) + len(self._ready) >= self._most:
-            self._leave(next(iter(self._silent.values())))
-        self._enter(connected)
-        return True
+
+    def _accept_some(self) -> None:
+        """What goes wrong with one does not end the waiting. Raises `OSError` when there are no descriptors."""
+        for _ in range(PER_LOT):
+            if len(self._ready) >= self._most:
+                return
+            try:
+                connected, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _OUT_OF_DESCRIPTORS:
+                    raise
+                continue
+            if self._silent and len(self._silent) + len(self._ready) >= self._most:
+                self._leave(next(iter(self._silent.values())))
+            self._enter(connected)
 
     def _enter(self, connected: socket.socket) -> None:
         connected.setblocking(False)
@@ -177,11 +181,13 @@ class Doorstep:
                 self._has_come = trio.Event()
                 await self._has_come.wait()
             await trio.sleep_until(next(iter(self._silent.values())).due_at)
-            for _ in range(PER_LOT):
-                oldest = next(iter(self._silent.values()), None)
-                if oldest is not None and oldest.due_at <= trio.current_time():
-                    self._leave(oldest)
-            await trio.sleep(LOT_EVERY)
+            await self._pace.take(self._expire_some)
+
+    def _expire_some(self) -> None:
+        now = trio.current_time()
+        for newcomer in list(islice(self._silent.values(), PER_LOT)):
+            if newcomer.due_at <= now:
+                self._leave(newcomer)
 
     async def _hand_over(self) -> None:
         while True:

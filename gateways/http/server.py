@@ -22,6 +22,7 @@ from hypercorn.typing import (
 from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
+from core.pacing import DutyCycle
 from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep
 from gateways.http.gate import ANSWER_WITHIN
 
@@ -75,7 +76,8 @@ class HttpServer:
 
     Owns: the listener and the connections. hypercorn's own worker lets in whoever connects, with four
     tasks each, and has no place for another way in: so we run its parts. `head_within`: seconds after
-    the connection, or the last answer, within which a request's head must be here.
+    the connection, or the last answer, within which a request's head must be here. Strangers are let in and out at
+    `pace`.
     """
 
     def __init__(
@@ -85,12 +87,13 @@ class HttpServer:
         *,
         drain_within: float = DRAIN_WITHIN,
         head_within: float = HEAD_WITHIN,
+        pace: DutyCycle | None = None,
     ) -> None:
         self._app = wrap_app(_finishing(app), 0, "asgi")
         self._config = _config(drain_within=drain_within, head_within=head_within)
         self._context = WorkerContext(None)
         self._state: LifespanState = {}
-        self._doorstep = Doorstep(listener, self._take_in, head_within=head_within)
+        self._doorstep = Doorstep(listener, self._take_in, head_within=head_within, pace=pace)
         self._places = trio.Semaphore(MAX_CONNECTIONS)
 
     async def run(

@@ -9,9 +9,9 @@ import trio
 import trio.testing
 from client_gateway_world import RawClient, World, hello, masked, until, upgrade_head
 
-from gateways.client import arrivals as arrivals_of
+from core.pacing import LEAST_REST
 from gateways.client import server as server_of
-from gateways.client.deadlines import LOT_EVERY, NEVER, PER_LOT, Deadlines, Timing
+from gateways.client.deadlines import NEVER, PER_LOT, Deadlines, Timing
 from gateways.client.policy import Policy
 
 
@@ -74,7 +74,7 @@ async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
         nursery.cancel_scope.cancel()
     lots = Counter(looked)
     assert set(lots.values()) == {PER_LOT}
-    every = [n * LOT_EVERY for n in range(500 // PER_LOT)]
+    every = [n * LEAST_REST for n in range(500 // PER_LOT)]
     assert [at - 10.0 for at in lots] == pytest.approx(every)
 
 
@@ -89,7 +89,7 @@ async def test_a_crowd_is_let_in_a_few_at_a_time(mock_clock: trio.testing.MockCl
         for let_in in (1, 1 + lot, 1 + 2 * lot):
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert server.statistics()["sockets"] == let_in
-            mock_clock.jump(server_of.LOT_EVERY)
+            mock_clock.jump(LEAST_REST)
 
 
 async def let_in(
@@ -99,25 +99,23 @@ async def let_in(
     streams = [await world.connected() for _ in range(number)]
     for _ in range(number):
         await trio.testing.wait_all_tasks_blocked(0.01)
-        clock.jump(server_of.LOT_EVERY)
+        clock.jump(LEAST_REST)
     clock.jump(1.0)
     return streams
 
 
-async def test_who_asks_together_is_upgraded_a_few_at_once_and_then_in_turn(
+async def test_who_asks_together_is_upgraded_one_by_one(
     mock_clock: trio.testing.MockClock,
 ) -> None:
     world = World()
-    few = arrivals_of.UPGRADES_AT_ONCE
     async with world.running() as server:
-        streams = await let_in(world, 2 * few, mock_clock)
-        assert server.statistics()["handshakes"] == 2 * few
+        streams = await let_in(world, 5, mock_clock)
         for stream in streams:
             await stream.send_all(upgrade_head())
-        for upgraded in range(few, 2 * few + 1):
+        for upgraded in range(1, 6):
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert server.statistics()["connections"] == upgraded
-            mock_clock.jump(arrivals_of.UPGRADE.slowest * 1.000001)
+            mock_clock.jump(LEAST_REST)
 
 
 async def test_what_comes_behind_a_request_that_waits_for_its_turn_is_read_by_the_connection(
@@ -125,7 +123,7 @@ async def test_what_comes_behind_a_request_that_waits_for_its_turn_is_read_by_th
 ) -> None:
     world = World()
     async with world.running() as server:
-        streams = await let_in(world, 1 + arrivals_of.UPGRADES_AT_ONCE, mock_clock)
+        streams = await let_in(world, 2, mock_clock)
         for stream in streams:
             await stream.send_all(upgrade_head())
         await trio.testing.wait_all_tasks_blocked(0.01)

@@ -12,8 +12,9 @@ import trio
 import trio.testing
 from http_fakes import World
 
+from core.pacing import LEAST_REST
 from gateways.http import doorstep as doorstep_of
-from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, LOT_EVERY, PER_LOT, Doorstep
+from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, PER_LOT, Doorstep
 from gateways.http.server import HttpServer, bind_http, port_of
 
 HEAD = b"GET /api/v1/info HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -166,12 +167,12 @@ async def test_a_crowd_comes_and_goes_a_few_at_a_time(mock_clock: trio.testing.M
         for let_in in (1, 1 + PER_LOT, 2 * PER_LOT):
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert door.counts() == (let_in, 0)
-            mock_clock.jump(LOT_EVERY)
+            mock_clock.jump(LEAST_REST)
         mock_clock.jump(HEAD_WITHIN)
         for left in (PER_LOT, 0):
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert door.counts() == (left, 0)
-            mock_clock.jump(LOT_EVERY)
+            mock_clock.jump(LEAST_REST)
 
 
 async def test_who_asks_together_is_handed_over_one_by_one(
@@ -233,7 +234,7 @@ async def test_at_the_end_who_has_asked_is_taken_in_and_the_others_leave(
         for _ in range(PER_LOT - 1):
             await door.connected(HEAD)
         silent = await door.connected()
-        mock_clock.jump(LOT_EVERY)
+        mock_clock.jump(LEAST_REST)
         await trio.testing.wait_all_tasks_blocked(0.01)
         assert len(door.taken) == 1
         assert door.counts() == (1, PER_LOT - 1)

@@ -205,7 +205,10 @@ class ViewRoom(Value, frozen=True, kw_only=True):
 class AwaitTurn(Value, frozen=True, kw_only=True):
     """gateway → room: a command that names this room was refused before it got here; answer `Done`
     when everything that its connection sent before is answered, so that the refusal keeps its
-    place."""
+    place. `client_id`: it was a message; if one of the principal's is known by it, answer as that
+    one was answered."""
+
+    client_id: ClientId | None = None
 
 
 class ConfirmReader(Value, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from gateways.client.policy import Policy
 from gateways.client.turns import MAX_HELD
 from protocol.addresses import Address
 from protocol.booking import BOOKING, DESK
-from protocol.chat import PostMessage
+from protocol.chat import MessageAccepted, PostMessage
 from protocol.frames import Done
 from protocol.room import AwaitTurn
 from protocol.session import Hello
@@ -51,6 +51,25 @@ async def test_a_refused_command_is_answered_in_its_rooms_turn() -> None:
         answers = [await client.receive() for _ in range(2)]
     assert [(a["type"], a["ref"]) for a in answers] == [("ok", 1), ("error", 2)]
     assert answers[1]["code"] == "bad_request"
+
+
+@pytest.mark.parametrize("content", ["", " ", "x" * 8_193, "\0", "it is 4242 4242 4242 4242"])
+async def test_a_repeat_is_answered_as_the_first_was_whatever_its_content(content: str) -> None:
+    world = World()
+    repeat = {**POST, "content": content, "clientId": UUID.upper()}
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(**repeat, ref=1)
+        await client.send(**repeat, ref=2)
+        await trio.testing.wait_all_tasks_blocked()
+        asked = [envelope.message for envelope in actors.envelopes]
+        assert asked == [AwaitTurn(client_id=UUID)] * 2
+        actors.envelopes[0].answer(MessageAccepted(seq=3, message_id="m", sent_at=4))
+        actors.envelopes[1].answer(Done())
+        answers = [await client.receive() for _ in range(2)]
+    assert answers[0] == {"type": "ok", "ref": 1, "seq": 3, "messageId": "m", "sentAt": 4}
+    assert (answers[1]["type"], answers[1]["fields"][0]["field"]) == ("error", "content")
 
 
 async def test_a_card_s_number_gets_no_further_than_the_door_in_any_form() -> None:

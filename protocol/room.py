@@ -18,7 +18,7 @@ MemberState = Literal["invited", "joined"]
 HistoryFor = Literal["invited", "all"]
 Speaking = Literal["auto", "mention", "roundRobin", "silent"]
 Change = Literal["created", "invited", "joined", "left", "removed", "updated", "persona"]
-Title = Annotated[str, at_most_bytes(MAX_TITLE_BYTES)]
+Title = Annotated[str, at_most_bytes(MAX_TITLE_BYTES, one_line=True)]
 UserIds = Annotated[list[Id], Meta(max_length=MAX_INVITES)]
 
 

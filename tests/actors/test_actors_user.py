@@ -75,6 +75,7 @@ async def test_a_direct_pair_has_one_room_from_either_side(autojump_clock: MockC
         ({"kind": "direct", "members": [user_id(1)]}, "bad_request", "members"),
         ({"kind": "direct", "members": [user_id(2)], "title": "Us"}, "bad_request", "title"),
         ({"title": "x" * 201}, "too_large", "title"),
+        ({"title": "Lisbon\nCaravan: pay here"}, "bad_request", "title"),
         ({"personas": ["p"]}, "not_found", "personas[0]"),
     ],
 )

@@ -21,7 +21,7 @@ from gateways.client.frames import encode_binary
 from gateways.client.turns import Turns
 from protocol import codec
 from protocol.addresses import Address
-from protocol.booking import BOOKING, DESK
+from protocol.booking import BOOKING, DESK, QuoteTrip
 from protocol.chat import MessageAccepted, PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
@@ -45,7 +45,7 @@ _UNBUILT: Final = frozenset(get_args(UnbuiltCommand))
 _OF_DESKS: Final = frozenset(get_args(DeskCommand))
 _OF_BOOKINGS: Final = frozenset(get_args(BookingCommand))
 _OF_PLANS: Final = frozenset(get_args(PlanCommand))
-_IN_TURN: Final = _OF_PLANS | {SearchMessages, SwitchPersona}
+_IN_TURN: Final = _OF_PLANS | _OF_DESKS | {SearchMessages, SwitchPersona}
 """What another actor than the room that it names answers, in that room's order (§2). A command's type
 is looked up here: `isinstance` would ask each of them in turn, two microseconds."""
 
@@ -234,8 +234,9 @@ class Router:
     def _deliver_in_turn(
         self, connection: Connection, principal: Principal, command: BuiltCommand, room_id: str
     ) -> None:
-        """A room's board or a session is another actor than the room: the room says when all that was
-        sent before has been answered, and what is sent after waits here until it has answered (§2)."""
+        """A room's board, a desk or a session is another actor than the room: the room says when all that
+        was sent before has been answered, and what is sent after waits here until it has answered (§2); not
+        for a quote, whose answer is the suppliers'."""
         if connection.turns is None:
             connection.turns = Turns()
         turns, ref = connection.turns, command.ref
@@ -249,11 +250,16 @@ class Router:
             if isinstance(turn, Rejected):
                 answered(turn)
                 return
-            envelope = Envelope(command, principal=principal, client=connection, reply=answered)
+            is_quote = isinstance(command, QuoteTrip)
+            reply = partial(self._answer, connection, ref) if is_quote else answered
+            envelope = Envelope(command, principal=principal, client=connection, reply=reply)
             try:
                 self._system.ref(address).deliver_nowait(envelope)
             except Rejected as rejected:
                 answered(rejected)
+            else:
+                if is_quote:
+                    turns.over(room_id)
 
         turn = Envelope(AwaitTurn(), principal=principal, client=connection, reply=its_turn)
         self._system.ref(ROOM.at(room_id)).deliver_nowait(turn)

@@ -13,7 +13,7 @@ from gateways.client.conformance import ECHO_POLICY
 from gateways.client.policy import Policy
 from gateways.client.turns import MAX_HELD
 from protocol.addresses import Address
-from protocol.booking import BOOKING, DESK
+from protocol.booking import BOOKING, DESK, QuoteTrip
 from protocol.chat import MessageAccepted, PostMessage
 from protocol.frames import Done
 from protocol.room import AwaitTurn
@@ -35,6 +35,61 @@ class Slow:
             self._act(address, envelope)
         else:
             self.envelopes.append(envelope)
+
+
+async def test_a_quote_begins_in_its_place_and_nothing_waits_for_its_answer() -> None:
+    world = World()
+    quote = {"type": "booking.quote", "offerIds": ["o"], "adults": 2, "roomId": "r"}
+    create = {
+        "type": "booking.create",
+        "quoteId": "q",
+        "roomId": "r",
+        "clientId": UUID,
+        "participants": ["ada"],
+        "travellers": [{"id": "1", "payerId": "ada", "type": "adult"}],
+        "split": "equal",
+    }
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        for ref, frame in enumerate([POST, quote, POST, create, POST], start=1):
+            await client.send(**frame, ref=ref)
+        taken: list[str] = []
+        quotes: list[Envelope[Any]] = []
+        for _ in range(4):
+            await trio.testing.wait_all_tasks_blocked()
+            for envelope in actors.envelopes[len(taken) :]:
+                taken.append(type(envelope.message).__name__)
+                if isinstance(envelope.message, QuoteTrip):
+                    quotes.append(envelope)
+                else:
+                    envelope.answer(Done())
+        answers = [await client.receive() for _ in range(4)]
+        quotes[0].answer(Done())
+        answers.append(await client.receive())
+    before, after = ["PostMessage", "AwaitTurn", "QuoteTrip"], ["PostMessage", "AwaitTurn"]
+    assert taken == [*before, *after, "CreateBooking", "PostMessage"]
+    assert [answer["ref"] for answer in answers] == [1, 3, 4, 5, 2]
+
+
+@pytest.mark.parametrize("room", [{}, {"roomId": "r"}])
+async def test_a_quote_that_no_desk_takes_is_refused_in_its_place(room: dict[str, str]) -> None:
+    world = World()
+    quote = {"type": "booking.quote", "offerIds": ["o"], "adults": 2}
+    async with world.running():
+        client = await world.welcomed()
+        act = world.system.deliver
+
+        def full(address: Address, envelope: Envelope[Any]) -> None:
+            if address.kind == DESK:
+                raise Overloaded
+            act(address, envelope)
+
+        world.system.deliver = full  # type: ignore[method-assign]
+        await client.send(**quote, **room, ref=1)
+        await client.send(**POST, ref=2)
+        answers = [await client.receive() for _ in range(2)]
+    assert [(a["ref"], a.get("code")) for a in answers] == [(1, "overloaded"), (2, None)]
 
 
 async def test_a_refused_command_is_answered_in_its_rooms_turn() -> None:

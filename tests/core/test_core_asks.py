@@ -178,7 +178,6 @@ async def test_of_three_who_ask_in_a_circle_the_last_is_told_at_once(
         return ask
 
     async with a_stage() as stage:
-        began = trio.current_time()
         for key, callee, after in (("a", "b", 1), ("b", "c", 2), ("c", "a", 3)):
             stage.ref(key).tell_nowait(asks(callee, after))
         await trio.sleep(5)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 # Processes that share the tests: one more than processors here, since some wait for processes they have killed.
 JOBS ?= 3
-JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py words.py) $(addprefix tests/gateways/,test_ws_frames.py test_client_gateway_protocol.py test_client_gateway_dispatch.py)
+JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py names.py words.py) $(addprefix tests/gateways/,test_ws_frames.py test_client_gateway_protocol.py test_client_gateway_dispatch.py)
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
 # Tests start some fifty servers: what was compiled for one serves the others.

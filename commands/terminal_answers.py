@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from commands.terminal_travel import offer_line
-from commands.terminal_words import clean, clock
+from commands.terminal_words import clean, clock, whole
 
 Event = Mapping[str, Any]
 Card = Mapping[str, Any]
@@ -62,9 +62,8 @@ class Answers:
 
     def card(self, number: str) -> Card | None:
         """`1` is the first card of the newest answer that has some."""
-        if not number.isdigit() or not 1 <= int(number) <= len(self._cards):
-            return None
-        return self._cards[int(number) - 1]
+        place = whole(number)
+        return self._cards[place - 1] if 1 <= place <= len(self._cards) else None
 
     def started(self, event: Event, name: str) -> list[str]:
         self._runs[event["runId"]] = Growing(event["messageId"], name)

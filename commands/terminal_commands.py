@@ -9,7 +9,7 @@ import trio
 from commands import terminal_bookings, terminal_personas, terminal_plans
 from commands.terminal_talk import HISTORY_SHOWN, Talk, matching_rooms
 from commands.terminal_travel import TypedWrong, flights_of, is_code, offer_lines, rooms_of
-from commands.terminal_words import HELP, clean, message_line, room_line
+from commands.terminal_words import HELP, clean, message_line, room_line, whole
 from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.client import Refused, SessionStopped
 
@@ -123,7 +123,7 @@ class Commands:
             self._talk.screen.show(f"    … and {more} more")
 
     async def _history(self, rest: str) -> None:
-        count = int(rest) if rest.isdigit() and int(rest) > 0 else HISTORY_SHOWN
+        count = whole(rest) or HISTORY_SHOWN
         first = self._talk.oldest_shown or self._talk.room["head"] + 1
         if not await self._talk.show_history(first, min(count, MAX_HISTORY_ASKED)):
             self._talk.screen.show("Nothing earlier.", "dim")

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from commands.terminal_words import whole
 from loadtest.accounts import Account, ApiError, LoginRefusedError, UnreachableError
 
 MAX_KNOWN: Final = 5_000
@@ -78,4 +79,4 @@ class Numbers(Mapping[str, int]):
             if mine:
                 return self._mine[-1] if self._mine else None
             return self._ids[max(self._ids)] if self._ids else None
-        return self._ids.get(int(word)) if word.isdigit() else None
+        return self._ids.get(whole(word))

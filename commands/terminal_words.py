@@ -31,6 +31,7 @@ N is the number before a message (or a card, in the newest answer); `last` is th
 """
 
 
+MAX_DIGITS: Final = 19
 KEPT: Final = "\n\u00a0\u200c\u200d"
 
 
@@ -40,6 +41,11 @@ def clean(text: str) -> str:
     """
     text = text.replace("\t", "    ")
     return "".join(c if c.isprintable() or c in KEPT else "·" for c in text)
+
+
+def whole(word: str) -> int:
+    """A number that was typed; 0: it is none."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) < MAX_DIGITS else 0
 
 
 def clock(ms: int) -> str:

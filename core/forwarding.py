@@ -6,6 +6,7 @@ from core.envelope import Envelope
 from core.errors import CallCycleError
 from core.identity import Principal
 from core.reference import Ref
+from core.waits import Asker
 
 
 def forward(
@@ -16,6 +17,7 @@ def forward(
     then still owed by the caller."""
     if envelope.reply is not None and to.address in envelope.path:
         raise CallCycleError([str(name) for name in (*envelope.path, to.address)])
+    asker = envelope.reply
     to.deliver_nowait(
         Envelope(
             message,
@@ -26,5 +28,7 @@ def forward(
             path=envelope.path,
         )
     )
-    if envelope.reply is not None:
+    if asker is not None:
         envelope.settle()
+    if isinstance(asker, Asker):
+        asker.callee, asker.is_deferred = to.address, False

@@ -16,6 +16,7 @@ from core.monitors import Monitor
 from core.ports.crash_records import MAX_ENVELOPES
 from core.reference import Ref, Turn, current_turn
 from core.timers import Alarm
+from core.waits import Asker
 from protocol.addresses import Address
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Incarnation:
         self._mailbox = mailbox
         self._runtime = runtime
         self._actor: Actor[Any] | None = None
-        self._turn = Turn(address, queue=mailbox)
+        self._turn = Turn(address)
         self._owed: list[AnyEnvelope] = []
         self._prune_at = 64
         self._recent: list[AnyEnvelope] = []
@@ -228,6 +229,8 @@ class Incarnation:
     def _owe(self, envelope: AnyEnvelope) -> None:
         """Remember whom the actor will answer later, so that a crash leaves nobody waiting.
         At most twice `mailbox_limit`; then the oldest are told to try again."""
+        if isinstance(envelope.reply, Asker):
+            envelope.reply.is_deferred = True
         self._owed.append(envelope)
         if len(self._owed) >= self._prune_at:
             now = trio.current_time()

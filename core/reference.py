@@ -1,15 +1,15 @@
 """How one actor speaks to another, and how a gateway speaks to any."""
 
-from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import trio
 
 from core.envelope import AnyEnvelope, Envelope, Lane
-from core.errors import CallCycleError, Rejected, Unavailable
+from core.errors import CallCycleError, Unavailable
 from core.identity import Principal
 from core.ports.fanout import Client
+from core.waits import Asker, Waits
 from protocol.addresses import Address
 from protocol.frames import Answer
 
@@ -41,42 +41,25 @@ class Ref(Protocol, Generic[M_contra]):
     ) -> Answer:
         """Wait for the answer, at most `timeout` seconds and the caller's own deadline (which
         travels). Raises `Rejected` as answered, `Unavailable` when time is up (a late answer is
-        dropped), `CallCycleError` when the callee is waiting for the caller: for its answer to what it
-        deals with, or to what is queued behind that."""
+        dropped), `CallCycleError` when the callee is waiting for the caller, directly or through others:
+        for its answer to what it deals with, or to what is queued behind that."""
 
 
 class Turn:
     """What an actor's code is dealing with. `envelope`: the one in hand. `address`: the actor that
-    is busy with it, and `queue` what it comes to only afterwards; None and empty in a child task,
-    which keeps its actor from nothing."""
+    is busy with it; None in a child task, which keeps its actor from nothing."""
 
-    __slots__ = ("_queue", "address", "envelope")
+    __slots__ = ("address", "envelope")
 
-    def __init__(
-        self,
-        address: Address | None,
-        envelope: AnyEnvelope | None = None,
-        queue: Iterable[AnyEnvelope] = (),
-    ) -> None:
+    def __init__(self, address: Address | None, envelope: AnyEnvelope | None = None) -> None:
         self.address = address
         self.envelope = envelope
-        self._queue = queue
 
     def path(self) -> tuple[Address, ...]:
         """Who would wait, directly or not, for an ask made now. An envelope already answered, or
         that nobody asked for, holds nobody up."""
         waiting = () if self._asked is None else self._asked.path
         return waiting if self.address is None else (*waiting, self.address)
-
-    def cycle_with(self, callee: Address) -> tuple[Address, ...]:
-        """The calls that would wait for one another if `callee` were asked now; none: empty."""
-        path = self.path()
-        if callee in path:
-            return (*path, callee)
-        for envelope in self._queue:
-            if callee in envelope.path and _is_awaited(envelope):
-                return (*envelope.path, *path[-1:], callee)
-        return ()
 
     def deadline(self) -> float:
         """Until when anybody waits for what is done now."""
@@ -96,6 +79,9 @@ class Post(Protocol):
 
     def deliver_nowait(self, address: Address, envelope: AnyEnvelope) -> None:
         """As `Ref.deliver_nowait`."""
+
+    @property
+    def waits(self) -> Waits: ...
 
     def count_late_answer(self) -> None: ...
 
@@ -138,53 +124,19 @@ class ActorRef(Generic[M_contra]):
         if turn is not None:
             path = turn.path()
             deadline = min(deadline, turn.deadline())
-            cycle = turn.cycle_with(self._address)
+            cycle = self._post.waits.cycle(path, self._address)
             if cycle:
                 raise CallCycleError([str(name) for name in cycle])
         if deadline <= now:
             await trio.lowlevel.checkpoint()
             raise Unavailable
-        asker = _Asker(self._post)
+        waiter = path[-1] if path else None
+        asker = Asker(waiter, self._address, on_late=self._post.count_late_answer)
         self.deliver_nowait(
             Envelope(message, principal, client, asker, deadline=deadline, path=path, lane=lane)
         )
-        return await asker.wait(deadline)
-
-
-def _is_awaited(envelope: AnyEnvelope) -> bool:
-    asker = envelope.reply
-    if envelope.deadline <= trio.current_time():
-        return False
-    return isinstance(asker, _Asker) and not asker.is_gone
-
-
-class _Asker:
-    """Where the answer of one ask goes. `is_gone`: it waits no more."""
-
-    __slots__ = ("_answer", "_answered", "_post", "is_gone")
-
-    def __init__(self, post: Post) -> None:
-        self._post = post
-        self._answer: Answer | Rejected | None = None
-        self._answered = trio.Event()
-        self.is_gone = False
-
-    def __call__(self, answer: Answer | Rejected) -> None:
-        if self.is_gone:
-            self._post.count_late_answer()
-        else:
-            self._answer = answer
-            self._answered.set()
-
-    async def wait(self, deadline: float) -> Answer:
+        self._post.waits.add(asker)
         try:
-            with trio.CancelScope(deadline=deadline):
-                await self._answered.wait()
+            return await asker.wait(deadline)
         finally:
-            self.is_gone = True
-        if self._answer is None:
-            raise Unavailable
-        if isinstance(self._answer, Rejected):
-            # One refusal may answer many askers; each raises it from its own place.
-            raise self._answer.with_traceback(None)
-        return self._answer
+            self._post.waits.remove(asker)

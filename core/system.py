@@ -21,6 +21,7 @@ from core.reference import ActorRef, Ref, current_turn
 from core.registry import Registry
 from core.runtime import Counts, Runtime
 from core.timers import Timers
+from core.waits import Waits
 from protocol.addresses import Address
 
 _LOOK_EVERY: Final = 0.02
@@ -47,6 +48,7 @@ class ActorSystem:
         self._dead_letters = DeadLetters()
         self._registry = Registry(max_resting=max_active)
         self._counts = Counts()
+        self.waits = Waits()
         self._monitors = Monitors(is_active=self.is_active)
         self._idleness = Idleness(self._timers, on_idle=self._make_room)
         self._places = Places(
@@ -169,6 +171,7 @@ class ActorSystem:
             "restarts": self._counts.restarts,
             "failed_starts": self._counts.failed_starts,
             "queued": sum(depths),
+            "asking": len(self.waits),
             "deepest_mailbox": max(depths, default=0),
             **{f"timers_{name}": n for name, n in self._timers.statistics().items()},
             **{f"monitors_{name}": n for name, n in self._monitors.statistics().items()},

@@ -10,7 +10,13 @@ import trio
 
 from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.connection import Connection, Dial
-from loadtest.pending import Pending, PendingCommands, Refused, SessionStopped
+from loadtest.pending import (
+    Pending,
+    PendingCommands,
+    Refused,
+    SessionStopped,
+    TooManyPendingError,
+)
 from loadtest.positions import Judgement, Positions
 from loadtest.reconnect import AwaitUser, Ended, ReconnectPolicy, Retry, Stop
 from loadtest.uuid7 import Uuid7
@@ -19,6 +25,9 @@ from loadtest.wire import Frame, is_durable
 MAX_EVENTS: Final = 1_000
 REFRESH_BEFORE: Final = 90.0
 JOIN_AGAIN_AFTER: Final = 0.5
+TOO_BUSY: Final = (trio.TooSlowError, trio.WouldBlock, TooManyPendingError)
+"""What becomes of a command of our own beside too many of others'."""
+
 VERSION: Final = "1"
 
 __all__ = ["Credentials", "Refused", "Session", "SessionStopped", "open_session"]
@@ -219,7 +228,8 @@ class Session:
                 nursery.cancel_scope.cancel()
         finally:
             self._connection = None
-            self._connected = trio.Event()
+            if self._connected.is_set():  # else somebody may wait for it
+                self._connected = trio.Event()
         return ended
 
     def _hello(self, token: str, resume: bool) -> Frame:
@@ -243,7 +253,7 @@ class Session:
                 fresh = await self._credentials.token(stale=token)
                 await self.ask("auth.refresh", token=fresh)
                 token = fresh
-            except (ApiError, UnreachableError, LoginRefusedError, Refused, trio.TooSlowError):
+            except (ApiError, UnreachableError, LoginRefusedError, Refused, *TOO_BUSY):
                 # The connection lives on until the server ends it, and 42xx leads to a new token.
                 await trio.sleep(self._rng.uniform(5, 15))
 

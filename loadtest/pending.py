@@ -70,10 +70,11 @@ class PendingCommands:
         awaited: bool = True,
         told: Callable[[Frame | Exception], None] | None = None,
     ) -> Pending:
-        """Give a command its ref. Raises `SessionStopped`, `TooManyPendingError`."""
+        """Give a command its ref. Raises `SessionStopped`, and `TooManyPendingError` for what is awaited:
+        our own joins are as few as our rooms."""
         if self._stopped is not None:
             raise self._stopped
-        if len(self._by_ref) >= MAX_PENDING:
+        if awaited and len(self._by_ref) >= MAX_PENDING:
             raise TooManyPendingError(f"{MAX_PENDING} commands wait for an answer")
         self._last_ref = self._last_ref % (2**32 - 1) + 1
         pending = Pending({**frame, "ref": self._last_ref}, awaited, told=told)

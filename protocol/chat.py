@@ -16,6 +16,7 @@ from protocol.limits import (
     MAX_MENTIONS,
     MAX_QUERY_BYTES,
 )
+from protocol.names import PATTERN
 
 SenderKind = Literal["user", "persona", "agent", "system"]
 Content = Annotated[str, at_most_bytes(MAX_CONTENT_BYTES, not_empty=True)]
@@ -47,7 +48,7 @@ class Attachment(Value, frozen=True, kw_only=True):
             examples=["https://example.org/photo.jpg"],
         ),
     ]
-    name: Annotated[str, Meta(max_length=255)] | None = None
+    name: Annotated[str, Meta(max_length=255, extra_json_schema={"pattern": PATTERN})] | None = None
     media_type: Annotated[str, Meta(max_length=127)] | None = None
     size: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 

@@ -12,6 +12,7 @@ from msgspec import Raw
 from msgspec.msgpack import Decoder, Encoder
 
 from protocol.booking import NameTraveller
+from protocol.chat import PostMessage
 from protocol.consultation import SignalConsultation
 from protocol.dissection import nests_deeper, pairs
 from protocol.errors import ErrorCode
@@ -58,10 +59,16 @@ class Refused(Exception):
     fills its `{placeholders}`. The first is the refusal's own. `fields` are (camelCase path, sentence)
     pairs: `attachments[0].url`.
     `room_id`: the room that the command names, so that it is answered in that room's order (§2).
+    `client_id`: a message's, whose repeat is answered as the first was, whatever its content (§4).
     """
 
     def __init__(
-        self, faults: Sequence[Fault], *, ref: int | None, room_id: str | None = None
+        self,
+        faults: Sequence[Fault],
+        *,
+        ref: int | None,
+        room_id: str | None = None,
+        client_id: str | None = None,
     ) -> None:
         first = faults[0]
         super().__init__(first.code, first.text)
@@ -72,6 +79,7 @@ class Refused(Exception):
         self.fields = tuple((fault.field, fault.text) for fault in faults)
         self.ref = ref
         self.room_id = room_id
+        self.client_id = client_id
 
 
 class _Split(NamedTuple):
@@ -101,8 +109,14 @@ def decode(data: bytes) -> ClientFrame:
     except ValueError:
         _explain(split or _split(data))
     if fault := fault or fault_in(frame):
-        _refuse([fault], ref, frame.room_id if isinstance(frame, InRoomOrder) else None)
+        room_id = frame.room_id if isinstance(frame, InRoomOrder) else None
+        raise Refused([fault], ref=ref, room_id=room_id, client_id=message_key(frame))
     return normalised(frame)
+
+
+def message_key(frame: ClientFrame) -> str | None:
+    """The client's id of a message, by which a repeat is known."""
+    return frame.client_id.lower() if isinstance(frame, PostMessage) else None
 
 
 def encode(frame: Any) -> bytes:

@@ -1,8 +1,10 @@
 """Identifiers and scalar types, with the bounds that the codec enforces while decoding (§1, §4)."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
+
+from protocol.names import PATTERN
 
 UUID7_PATTERN: Final = (
     r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}(?!\n)$"
@@ -37,8 +39,9 @@ Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", examples=["EUR"])]
 """A code of ISO 4217."""
 
 
-def at_most_bytes(limit: int, *, not_empty: bool = False) -> Meta:
+def at_most_bytes(limit: int, *, not_empty: bool = False, one_line: bool = False) -> Meta:
     """Tells the machine-readable contract a bound that `text_rules` or the codec enforces: JSON
     Schema counts characters, and a text has at most as many of them as it has bytes."""
-    schema = {"maxLength": limit, "x-max-bytes": limit}
-    return Meta(extra_json_schema={"minLength": 1, **schema} if not_empty else schema)
+    schema: dict[str, Any] = {"minLength": 1} if not_empty else {}
+    schema |= {"pattern": PATTERN} if one_line else {}
+    return Meta(extra_json_schema={**schema, "maxLength": limit, "x-max-bytes": limit})

@@ -18,7 +18,7 @@ MemberState = Literal["invited", "joined"]
 HistoryFor = Literal["invited", "all"]
 Speaking = Literal["auto", "mention", "roundRobin", "silent"]
 Change = Literal["created", "invited", "joined", "left", "removed", "updated", "persona"]
-Title = Annotated[str, at_most_bytes(MAX_TITLE_BYTES)]
+Title = Annotated[str, at_most_bytes(MAX_TITLE_BYTES, one_line=True)]
 UserIds = Annotated[list[Id], Meta(max_length=MAX_INVITES)]
 
 
@@ -205,7 +205,10 @@ class ViewRoom(Value, frozen=True, kw_only=True):
 class AwaitTurn(Value, frozen=True, kw_only=True):
     """gateway → room: a command that names this room was refused before it got here; answer `Done`
     when everything that its connection sent before is answered, so that the refusal keeps its
-    place."""
+    place. `client_id`: it was a message; if one of the principal's is known by it, answer as that
+    one was answered."""
+
+    client_id: ClientId | None = None
 
 
 class ConfirmReader(Value, frozen=True, kw_only=True):

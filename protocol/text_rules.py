@@ -17,6 +17,7 @@ from protocol.limits import (
     MAX_QUERY_BYTES,
     MAX_TITLE_BYTES,
 )
+from protocol.names import ONE_LINE, is_one_line
 from protocol.room import CreateRoom, UpdateRoom
 
 EMPTY: Final = "A text must not be empty."
@@ -51,6 +52,13 @@ def normalised(frame: FrameT) -> FrameT:
     return replace(frame, client_id=client_id.lower())
 
 
+def _message(frame: PostMessage) -> Fault | None:
+    for place, attachment in enumerate(frame.attachments or ()):
+        if fault := _turned(f"attachments[{place}].name", attachment.name or ""):
+            return fault
+    return _content(frame)
+
+
 def _content(frame: PostMessage | EditMessage) -> Fault | None:
     return _blank("content", frame.content) or _long("content", frame.content, MAX_CONTENT_BYTES)
 
@@ -64,7 +72,8 @@ def _query(frame: SearchMessages) -> Fault | None:
 
 
 def _title(frame: CreateRoom | UpdateRoom) -> Fault | None:
-    return _long("title", frame.title or "", MAX_TITLE_BYTES)
+    title = frame.title or ""
+    return _long("title", title, MAX_TITLE_BYTES) or _turned("title", title)
 
 
 def _new_room(frame: CreateRoom) -> Fault | None:
@@ -89,8 +98,12 @@ def _long(field: str, text: str, limit: int) -> Fault | None:
     return None
 
 
+def _turned(field: str, text: str) -> Fault | None:
+    return None if is_one_line(text) else Fault(field, ONE_LINE)
+
+
 _RULES: Final[dict[type[Struct], Callable[[Any], Fault | None]]] = {
-    PostMessage: _content,
+    PostMessage: _message,
     EditMessage: _content,
     ReactToMessage: _emoji,
     SearchMessages: _query,

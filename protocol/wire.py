@@ -103,9 +103,10 @@ BookingCommand = (
 PlanCommand = OpenPlan | ApplyPlan
 """What a room's trip board answers itself, after whatever was sent to that room before."""
 
-InRoomOrder = RoomCommand | SearchMessages | SwitchPersona
-"""What takes effect and is answered in the order of the room that it names (§2); the last two need not
-name one. A quote is not among them: it waits for suppliers, and no room for it."""
+InRoomOrder = RoomCommand | SearchMessages | SwitchPersona | DeskCommand
+"""What takes effect and is answered in the order of the room that it names (§2); all but the first need
+not name one. A quote begins in its place, but waits for suppliers: what was sent after it does not wait
+for its answer."""
 
 UnbuiltCommand = JoinConsultation | SignalConsultation | LeaveConsultation
 """Known commands whose feature this server does not have yet: `unavailable, temporary:false`."""

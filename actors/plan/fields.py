@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from core.errors import Rejected
+from protocol.names import ONE_LINE, is_one_line, is_visible
 from protocol.plan import PlanItemKind
 from protocol.plan_items import FIELDS_OF, MAX_SHARERS, ExpenseItem, Sharer
 
@@ -20,6 +21,7 @@ _NO_AMOUNT: Final = "Say an amount of more than nothing, or a booking."
 _BOTH: Final = "An expense has an amount, or a booking that knows it, not both."
 _TOO_MANY: Final = "Say who shares this: at most {limit} people can."
 _BACKWARDS: Final = "This ends before it begins."
+_EMPTY: Final = "This must not be empty."
 
 _PLACE: Final = re.compile(r" - at `\$(.*)`\Z")
 _LACKS: Final = re.compile(r"Object missing required field `([^`]*)`")
@@ -103,6 +105,11 @@ def _demand(
     """What no type says. People who have left may stay where they were named before."""
     if "deadline" in named and fields.get("deadline", now + 1) <= now:
         raise wrong(f"{at}.deadline", _PAST)
+    for name in sorted(named & {"title", "address"}):
+        if not is_one_line(fields.get(name, "")):
+            raise wrong(f"{at}.{name}", ONE_LINE)
+    if "title" in named and not is_visible(fields["title"]):
+        raise wrong(f"{at}.title", _EMPTY)
     if "endsAt" in fields and fields["endsAt"] < fields.get("startsAt", ""):
         raise wrong(f"{at}.endsAt", _BACKWARDS)
     for name in named & {"paidBy", "assignedTo"}:

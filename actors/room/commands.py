@@ -87,7 +87,7 @@ class Commands:
             raise unknown()
         message = envelope.message
         match message:
-            case AwaitTurn():
+            case AwaitTurn(client_id=None):
                 return Entry(envelope=envelope, key=key, answer=Done())
             case SetTyping():
                 demand_joined(self.decided, principal.user_id)

@@ -60,6 +60,9 @@ class Entrance:
         client = envelope.client
         if client is None:
             raise Rejected("bad_request", "Only a connection can join a room.")
+        self._demand_place_for(client)
+
+    def _demand_place_for(self, client: Client) -> None:
         is_in = self._ports.fanout.is_subscribed(self._topic, client)
         if not is_in and client.room_count >= MAX_ROOMS:
             raise Rejected(
@@ -98,6 +101,8 @@ class Entrance:
         """The answer first, then what was missed, then live: all in this turn, or by catching up."""
         client, user_id = envelope.client, envelope.of().user_id
         if client is not None:
+            # Others that were judged with this one may have come in before it.
+            self._demand_place_for(client)
             # Live before the answer is made, so that it counts the newcomer; nothing is published
             # before this turn ends.
             self._catch_up.go_live(client)

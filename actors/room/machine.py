@@ -39,6 +39,7 @@ from protocol.chat import (
 from protocol.frames import Done
 from protocol.persona import SetRoomPersona
 from protocol.room import (
+    AwaitTurn,
     ConfirmReader,
     InviteToRoom,
     JoinRoom,
@@ -54,6 +55,7 @@ MAX_EMOJIS: Final = 50
 
 LogCommand = (
     PostMessage
+    | AwaitTurn
     | EditMessage
     | DeleteMessage
     | ReactToMessage
@@ -79,6 +81,10 @@ def decide(
     match command:
         case PostMessage():
             return _post(room, memory, command, principal, given)
+        case AwaitTurn(client_id=client_id):
+            demand_joined(room, principal.user_id)
+            repeat = client_id and _repeat(memory, client_id, principal, given)
+            return repeat or Decision(answer=Done())
         case EditMessage() | DeleteMessage() | ReactToMessage() | PinMessage():
             return _change(room, memory, command, principal, given)
         case ConfirmReader():
@@ -93,13 +99,11 @@ def _post(
     room: RoomState, memory: Memory, command: PostMessage, principal: Principal, given: Given
 ) -> Decision | Need:
     member = demand_joined(room, principal.user_id)
-    sender_id, client_id = principal.user_id, command.client_id.lower()
-    stored = memory.stored(sender_id, client_id)
-    if stored is not None:
-        return Decision(answer=accepted(stored))
+    client_id = command.client_id.lower()
+    repeat = _repeat(memory, client_id, principal, given)
+    if repeat is not None:
+        return repeat
     content = checked_content(command.content)
-    if not given.key_is_new and memory.may_have_forgotten(sender_id, client_id, given.now):
-        return KnowKey(sender_id, client_id)
     if command.reply_to is not None:
         target = _target(room, memory, command.reply_to, member, given, field="replyTo")
         if isinstance(target, KnowMessage):
@@ -110,7 +114,7 @@ def _post(
         seq=room.head + 1,
         sent_at=max(given.now, room.sent_at),
         message_id=given.new_id,
-        sender=Sender(id=sender_id, kind="user", name=principal.name),
+        sender=Sender(id=principal.user_id, kind="user", name=principal.name),
         content=content,
         client_id=client_id,
         reply_to=command.reply_to,
@@ -119,6 +123,18 @@ def _post(
     return Decision(
         event=event, answer=accepted(Stored(event.seq, event.message_id, event.sent_at))
     )
+
+
+def _repeat(
+    memory: Memory, client_id: str, principal: Principal, given: Given
+) -> Decision | KnowKey | None:
+    """The first `ok` to a message of this clientId, whatever its content now; None: it is new."""
+    stored = memory.stored(principal.user_id, client_id)
+    if stored is not None:
+        return Decision(answer=accepted(stored))
+    if not given.key_is_new and memory.may_have_forgotten(principal.user_id, client_id, given.now):
+        return KnowKey(principal.user_id, client_id)
+    return None
 
 
 def accepted(stored: Stored) -> MessageAccepted:

@@ -6,6 +6,8 @@ from actors.session.ports import RefTo, SessionPorts
 from core.errors import Rejected
 from core.identity import Permission, Principal, authorize
 from core.ports.personas import Run
+from protocol.chat import MessagePosted
+from protocol.codec import decode_event
 from protocol.persona import (
     PERSONA,
     Cancel,
@@ -42,13 +44,16 @@ async def perform(
             )
         case OpenCard() | RatePersona():
             run = await ports.runs.of_message(principal.tenant_id, command.message_id)
+            if run is None and isinstance(command, OpenCard):
+                await _opened(ports, ref_to, principal, command)
+                return
             await _tell(
                 ref_to,
                 principal,
                 run,
                 message=_of_message(command),
                 reader=ConfirmReader(message_id=command.message_id),
-                unknown=_unknown("messageId", "There is no such message here."),
+                unknown=_no_message(),
             )
         case _:
             assert_never(command)
@@ -63,6 +68,22 @@ def _of_message(command: OpenCard | RatePersona) -> Opened | Rated:
         offer_id=command.offer_id,
         reason=command.reason,
     )
+
+
+async def _opened(
+    ports: SessionPorts, ref_to: RefTo, principal: Principal, command: OpenCard
+) -> None:
+    """A card that no persona showed, a poll's or a booking's: nobody learns from it."""
+    found = await ports.log.of_member(principal.tenant_id, principal.user_id, command.message_id)
+    if found is None:
+        raise _no_message()
+    room_id, row = found
+    reader = ConfirmReader(message_id=command.message_id)
+    await _confirm(ref_to, principal, room_id, reader, _no_message())
+    posted = decode_event(row.body)
+    cards = posted.cards if isinstance(posted, MessagePosted) else None
+    if all(card.get("id") != command.card_id for card in cards or ()):
+        raise _unknown("cardId", "There is no such card in this message.")
 
 
 async def _switch(
@@ -92,12 +113,22 @@ async def _tell(
     """Ask the personas of the run's room, once the room says that this member may."""
     if run is None:
         raise unknown
-    try:
-        await ref_to(ROOM.at(run.room_id)).ask(reader, principal=principal, timeout=_WITHIN)
-    except Rejected as refusal:
-        raise unknown if refusal.code == "not_found" else refusal from None
+    await _confirm(ref_to, principal, run.room_id, reader, unknown)
     personas: Any = ref_to(PERSONA.at(run.room_id))
     await personas.ask(message, principal=principal, timeout=_WITHIN)
+
+
+async def _confirm(
+    ref_to: RefTo, principal: Principal, room_id: str, reader: ConfirmReader, unknown: Rejected
+) -> None:
+    try:
+        await ref_to(ROOM.at(room_id)).ask(reader, principal=principal, timeout=_WITHIN)
+    except Rejected as refusal:
+        raise unknown if refusal.code == "not_found" else refusal from None
+
+
+def _no_message() -> Rejected:
+    return _unknown("messageId", "There is no such message here.")
 
 
 def _unknown(field: str, sentence: str) -> Rejected:

@@ -112,7 +112,12 @@ class UserActor(Actor[Any]):
         demand_known(command, planned, known)
         personas = await self._personas(command, planned, principal)
         room_id, _ = await self._ports.rooms.create(self._new_room(planned, principal, personas))
-        forward(envelope, self.context.ref_to(ROOM.at(room_id)), EnterCreated())
+        # Asked, not handed on: whoever sends many at once is counted in each before the next is judged.
+        room = self.context.ref_to(ROOM.at(room_id))
+        entered = EnterCreated()
+        envelope.answer(
+            await room.ask(entered, principal=principal, client=client, timeout=_ROOM_WITHIN)
+        )
 
     async def _personas(
         self, command: CreateRoom, planned: PlannedRoom, principal: Principal

@@ -7,6 +7,7 @@ from core.errors import Rejected
 from core.identity import Permission, Principal, authorize
 from protocol.chat import SYSTEM, MessagePosted
 from protocol.limits import MAX_TITLE_BYTES
+from protocol.names import ONE_LINE, is_one_line
 from protocol.room import CreateRoom, HistoryFor, PersonaView, RoomChanged, RoomKind
 
 
@@ -66,6 +67,8 @@ def plan_room(command: CreateRoom, principal: Principal) -> PlannedRoom:
             fields=[("title", sentence)],
             params={"limit": MAX_TITLE_BYTES},
         )
+    if not is_one_line(title):
+        raise Rejected("bad_request", ONE_LINE, fields=[("title", ONE_LINE)])
     invited = tuple(id for id in dict.fromkeys(command.members) if id != principal.user_id)
     if command.kind == "direct":
         _demand_pair(invited, title)

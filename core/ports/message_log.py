@@ -157,6 +157,12 @@ class MessageLog(Protocol):
     async def message(self, tenant_id: int, room_id: str, message_id: str) -> Sequence[LogRow]:
         """A message's own row, then every row that changed it, ascending; empty when unknown."""
 
+    async def of_member(
+        self, tenant_id: int, user_id: str, message_id: str
+    ) -> tuple[str, LogRow] | None:
+        """A message of one of the user's rooms, with that room's id; None: none of them has it. Whether
+        they may read it is for the room to say."""
+
     async def history(
         self,
         tenant_id: int,

@@ -123,7 +123,8 @@ class Arrivals:
     async def place(self) -> None:
         """Wait until somebody may enter."""
         while self.is_full:
-            self._has_left = trio.Event()
+            if self._has_left.is_set():  # else another listener waits for it already
+                self._has_left = trio.Event()
             await self._has_left.wait()
 
     def enter(self, wire: Wire, address: str) -> None:

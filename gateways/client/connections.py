@@ -108,8 +108,10 @@ class Connections:
         leaving = list(self)
         for connection in leaving:
             connection.answer_nowait(frame)
-        for connection in leaving:
-            await trio.sleep(within / len(leaving))
+        began = trio.current_time()
+        for place, connection in enumerate(leaving, start=1):
+            # Each has a time of its own: a wait between two would be a millisecond at least.
+            await trio.sleep_until(began + within * place / len(leaving))
             connection.close_nowait(CloseCode.DRAINING)
         timing = self._policy.timing
         with trio.move_on_after(timing.send_within + timing.part_within + timing.linger):

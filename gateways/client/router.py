@@ -21,8 +21,8 @@ from gateways.client.frames import encode_binary
 from gateways.client.turns import Turns
 from protocol import codec
 from protocol.addresses import Address
-from protocol.booking import BOOKING, DESK
-from protocol.chat import PostMessage, SearchMessages
+from protocol.booking import BOOKING, DESK, QuoteTrip
+from protocol.chat import MessageAccepted, PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
 from protocol.persona import SwitchPersona
@@ -45,7 +45,7 @@ _UNBUILT: Final = frozenset(get_args(UnbuiltCommand))
 _OF_DESKS: Final = frozenset(get_args(DeskCommand))
 _OF_BOOKINGS: Final = frozenset(get_args(BookingCommand))
 _OF_PLANS: Final = frozenset(get_args(PlanCommand))
-_IN_TURN: Final = _OF_PLANS | {SearchMessages, SwitchPersona}
+_IN_TURN: Final = _OF_PLANS | _OF_DESKS | {SearchMessages, SwitchPersona}
 """What another actor than the room that it names answers, in that room's order (§2). A command's type
 is looked up here: `isinstance` would ask each of them in turn, two microseconds."""
 
@@ -81,7 +81,8 @@ class Router:
         except codec.Malformed:
             connection.close_nowait(CloseCode.MALFORMED_FRAME)
         except codec.Refused as refused:
-            self._refuse_in_turn(connection, RefusedFrame(refused), refused.ref, refused.room_id)
+            rejected, room_id = RefusedFrame(refused), refused.room_id
+            self._refuse_in_turn(connection, rejected, refused.ref, room_id, refused.client_id)
         else:
             self._judge(connection, frame, may_hold_card(message))
 
@@ -113,7 +114,8 @@ class Router:
         elif isinstance(frame, Pong):
             connection.take_beat()
         elif is_suspect and (refusal := _card_in(frame)) is not None:
-            self._refuse_in_turn(connection, refusal, frame.ref, _room_in_order(frame))
+            room_id, client_id = _room_in_order(frame), codec.message_key(frame)
+            self._refuse_in_turn(connection, refusal, frame.ref, room_id, client_id)
         else:
             self._command(connection, connection.principal, frame)
 
@@ -176,25 +178,30 @@ class Router:
             self._refuse(connection, rejected, command.ref)
 
     def _refuse_in_turn(
-        self, connection: Connection, rejected: Rejected, ref: int | None, room_id: str | None
+        self,
+        connection: Connection,
+        rejected: Rejected,
+        ref: int | None,
+        room_id: str | None,
+        client_id: str | None = None,
     ) -> None:
         """A command that names a room is answered after those sent before it to the same room (§2),
-        also when it never gets there: the room holds the refusal's place."""
+        also when it never gets there: the room holds the refusal's place, and knows a repeat."""
         if room_id is None or connection.principal is None:
             self._refuse(connection, rejected, ref)
             return
         if connection.turns:
-            again = partial(self._refuse_in_turn, connection, rejected, ref, room_id)
+            again = partial(self._refuse_in_turn, connection, rejected, ref, room_id, client_id)
             with suppress(Overloaded):
                 if connection.turns.hold(room_id, again):
                     return
 
-        def reply(_: Answer | Rejected) -> None:
-            self._refuse(connection, rejected, ref)
+        def reply(answer: Answer | Rejected) -> None:
+            is_repeat = isinstance(answer, MessageAccepted)
+            self._answer(connection, ref, answer if is_repeat else rejected)
 
-        envelope = Envelope(
-            AwaitTurn(), principal=connection.principal, client=connection, reply=reply
-        )
+        turn = AwaitTurn(client_id=client_id)
+        envelope = Envelope(turn, principal=connection.principal, client=connection, reply=reply)
         try:
             self._system.ref(ROOM.at(room_id)).deliver_nowait(envelope)
         except Rejected:
@@ -227,8 +234,9 @@ class Router:
     def _deliver_in_turn(
         self, connection: Connection, principal: Principal, command: BuiltCommand, room_id: str
     ) -> None:
-        """A room's board or a session is another actor than the room: the room says when all that was
-        sent before has been answered, and what is sent after waits here until it has answered (§2)."""
+        """A room's board, a desk or a session is another actor than the room: the room says when all that
+        was sent before has been answered, and what is sent after waits here until it has answered (§2); not
+        for a quote, whose answer is the suppliers'."""
         if connection.turns is None:
             connection.turns = Turns()
         turns, ref = connection.turns, command.ref
@@ -242,11 +250,16 @@ class Router:
             if isinstance(turn, Rejected):
                 answered(turn)
                 return
-            envelope = Envelope(command, principal=principal, client=connection, reply=answered)
+            is_quote = isinstance(command, QuoteTrip)
+            reply = partial(self._answer, connection, ref) if is_quote else answered
+            envelope = Envelope(command, principal=principal, client=connection, reply=reply)
             try:
                 self._system.ref(address).deliver_nowait(envelope)
             except Rejected as rejected:
                 answered(rejected)
+            else:
+                if is_quote:
+                    turns.over(room_id)
 
         turn = Envelope(AwaitTurn(), principal=principal, client=connection, reply=its_turn)
         self._system.ref(ROOM.at(room_id)).deliver_nowait(turn)

@@ -13,11 +13,11 @@ from gateways.http.profile import (
     HANDLE_PATTERN,
     MAX_NAME_LENGTH,
     normal_locale,
-    proper_name,
     require,
 )
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from gateways.http.users import OwnUser
+from protocol.names import proper_name
 
 _UNFIT: Final = r"@\s\x00-\x1f\x7f\x85\ufeff"  # what `\s` is differs by language
 EMAIL_PATTERN: Final = rf"^[^{_UNFIT}]{{1,64}}@[^.{_UNFIT}]+(\.[^.{_UNFIT}]+)+(?!\n)$"

@@ -1,33 +1,19 @@
-"""What a persona's name and texts may hold, so that they look like what they are beside others' words.
-
-Pure. Names are refused when they hold more; texts lose it.
+"""How long a persona's name and texts may be, and what its texts lose, so that they look like what they
+are beside others' words (pure). What its name may be: `protocol.names`.
 """
 
 import re
-import unicodedata
 from typing import Final
+
+from protocol.names import UNSEEMLY, one_line_of, proper_name
 
 MAX_NAME_BYTES: Final = 100
 MAX_TEXT_BYTES: Final = 4_096
 
-_DIRECTIONS: Final = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
-"""Marks, embeddings, overrides and isolates (UAX 9), and the deprecated ones beside them."""
-
-_UNSEEN: Final = re.compile(f"[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029\ufeff\ufff9-\ufffb{_DIRECTIONS}]")
 _UNSEEN_IN_TEXT: Final = re.compile(
-    f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\ufeff\ufff9-\ufffb{_DIRECTIONS}]"
+    f"[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\u061c\u200e\u200f{UNSEEMLY}]"
 )
 _LINE_END: Final = re.compile("\r\n?|\u2028|\u2029")
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs", "Mn", "Me"})
-
-
-def proper_name(name: str) -> str | None:
-    """Without white space around it; None when nothing that can be seen is left, or it holds control
-    or direction characters. The joiners that emoji and Persian need are fine."""
-    name = name.strip()
-    if _UNSEEN.search(name) or all(unicodedata.category(each) in _INVISIBLE for each in name):
-        return None
-    return name
 
 
 def shown(text: str) -> str:
@@ -48,5 +34,4 @@ def cut(text: str, limit: int) -> str:
 def name_of(text: str) -> str:
     """A proper name made of somebody else's: what may not stand in it left out. Empty: nothing is
     left."""
-    name = cut(_UNSEEN.sub("", text).strip(), MAX_NAME_BYTES)
-    return proper_name(name) or ""
+    return proper_name(cut(one_line_of(text), MAX_NAME_BYTES)) or ""

@@ -17,13 +17,13 @@ from gateways.http.persona_texts import (
     MAX_NAME_BYTES,
     MAX_TEXT_BYTES,
     is_longer,
-    proper_name,
     shown,
 )
 from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.rooms import Page
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from protocol.ids import Id
+from protocol.names import proper_name
 from protocol.persona import Persona, SetRoomPersona, Voice
 from protocol.room import ROOM
 

@@ -1,6 +1,5 @@
 """The rules of a profile's fields: names, locales, time zones, currencies, travel preferences."""
 
-import re
 import zoneinfo
 from functools import cache
 from typing import Annotated, Final, Literal
@@ -15,8 +14,6 @@ from gateways.http.routes import Body
 HANDLE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(?!\n)$"
 """The look-ahead keeps Python's `$` from passing a last line feed; ECMAScript reads it alike."""
 MAX_NAME_LENGTH: Final = 64
-
-_UNSEEMLY: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 Tag = Annotated[str, Meta(min_length=1, max_length=40)]
 Airport = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", examples=["LIS"])]
@@ -86,14 +83,6 @@ def require(**values: object) -> None:
     ]
     if wrong:
         raise InvalidFields(wrong)
-
-
-def proper_name(name: str) -> str | None:
-    """Without white space around it; None when nothing is left, or it holds control characters or
-    bidirectional overrides, which would reorder what stands beside the name. The joiners that
-    emoji and Persian need are fine."""
-    name = name.strip()
-    return name if name and not _UNSEEMLY.search(name) else None
 
 
 def normal_locale(tag: str) -> str | None:

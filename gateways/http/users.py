@@ -16,10 +16,10 @@ from gateways.http.profile import (
     known_currency,
     known_time_zone,
     normal_locale,
-    proper_name,
     require,
 )
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
+from protocol.names import proper_name
 
 
 class PublicUser(View, frozen=True):

@@ -157,6 +157,15 @@ class MemoryMessageLog:
         own = [r for r in rows if r.kind is EventKind.MESSAGE and r.message_id == message_id]
         return [*own, *(r for r in rows if own and r.target_seq == own[0].seq)]
 
+    async def of_member(
+        self, tenant_id: int, user_id: str, message_id: str
+    ) -> tuple[str, LogRow] | None:
+        for room_id in self.stored.rooms_of(tenant_id, user_id):
+            found = await self.message(tenant_id, room_id, message_id)
+            if found:
+                return room_id, found[0]
+        return None
+
     async def history(
         self,
         tenant_id: int,

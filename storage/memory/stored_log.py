@@ -65,6 +65,14 @@ class StoredLog:
             if tenant == tenant_id and persona_id in room.personas
         )
 
+    def rooms_of(self, tenant_id: int, user_id: str) -> Sequence[str]:
+        """Ids of the rooms that the user is a member of, ascending."""
+        return sorted(
+            room_id
+            for (tenant, room_id), room in self._rooms.items()
+            if tenant == tenant_id and user_id in room.members
+        )
+
     def attempt(self, appends: Sequence[Append], bad: Sequence[bool]) -> dict[int, Outcome] | None:
         """None: stored, all of them. Otherwise nothing was, because of these (by place).
 

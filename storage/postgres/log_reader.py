@@ -1,7 +1,7 @@
 """Reads of the message log. Run in the asyncio thread, each with one connection."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import asyncpg
 
@@ -17,7 +17,7 @@ MESSAGES: Final = f"{OF_ROOM} AND kind = {EventKind.MESSAGE.value}"
 _KINDS: Final = {kind.value: kind for kind in EventKind}
 
 
-def log_row(record: asyncpg.Record) -> LogRow:
+def log_row(record: Iterable[Any]) -> LogRow:
     """A record of `COLUMNS`."""
     seq, sent_at, kind, sender_id, client_id, message_id, target_seq, body = record
     return LogRow(
@@ -109,6 +109,26 @@ async def message(
         return []
     sql = f"{OF_ROOM} AND target_seq = $3 ORDER BY seq"
     return [log_row(own), *_rows(await connection.fetch(sql, tenant_id, room_id, own["seq"]))]
+
+
+async def of_member(
+    connection: Connection, tenant_id: int, user_id: str, message_id: str
+) -> tuple[str, LogRow] | None:
+    """A look into the index of each month for each of the user's rooms."""
+    found = await connection.fetchrow(
+        f"""SELECT mine.room_id, {COLUMNS} FROM membership mine CROSS JOIN LATERAL (
+              SELECT {COLUMNS} FROM message
+               WHERE tenant_id = $1 AND room_id = mine.room_id AND message_id = $3
+                     AND kind = {EventKind.MESSAGE.value} LIMIT 1) AS message
+             WHERE mine.tenant_id = $1 AND mine.user_id = $2 LIMIT 1""",
+        tenant_id,
+        user_id,
+        message_id,
+    )
+    if found is None:
+        return None
+    room_id, *row = found
+    return room_id, log_row(row)
 
 
 async def history(

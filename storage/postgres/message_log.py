@@ -162,6 +162,13 @@ class PostgresMessageLog:
             return ()
         return await self._database.call(log_reader.message, tenant_id, room_id, message_id)
 
+    async def of_member(
+        self, tenant_id: int, user_id: str, message_id: str
+    ) -> tuple[str, LogRow] | None:
+        if not (is_uuid(user_id) and is_uuid(message_id)):
+            return None
+        return await self._database.call(log_reader.of_member, tenant_id, user_id, message_id)
+
     async def history(
         self,
         tenant_id: int,

@@ -477,6 +477,22 @@ async def test_a_connection_can_join_only_so_many_rooms(autojump_clock: MockCloc
             await world.ask(ada, join())
 
 
+async def test_invitations_accepted_all_at_once_keep_to_that_bound_too(
+    autojump_clock: MockClock,
+) -> None:
+    rooms = [f"0190a000-0000-7000-8000-{number:012x}" for number in (1, 2, 3)]
+    async with World().running() as world:
+        for room_id in rooms:
+            await world.make_room(2, room_id=room_id)
+        ben = world.client(2)
+        for number in range(198):
+            world.fanout.subscribe(f"room:{number}", ben)
+        sent = [world.send(ben, JoinRoom(room_id=room_id), room_id=room_id) for room_id in rooms]
+        await trio.sleep(1)
+        refused = [answer.code for (answer,) in sent if isinstance(answer, Rejected)]
+        assert (ben.room_count, refused) == (200, ["conflict"])
+
+
 async def test_a_foreign_tenant_finds_no_room(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         await world.make_room()

@@ -24,8 +24,10 @@ from protocol.chat import (
     ReactToMessage,
     Sender,
 )
+from protocol.frames import Done
 from protocol.limits import MAX_MEMBERS
 from protocol.room import (
+    AwaitTurn,
     InviteToRoom,
     JoinRoom,
     LeaveRoom,
@@ -164,6 +166,20 @@ def test_a_repeated_key_gets_the_first_answer_whatever_its_case_and_content() ->
     first = machine.do(1, post(0xABC))
     again = machine.ask(1, PostMessage(room_id=ROOM_ID, content="", client_id=key(0xABC).upper()))
     assert (again.event, again.answer) == (None, first.answer)
+
+
+def test_a_repeat_that_was_refused_on_its_way_is_known_by_its_key_alone() -> None:
+    machine = Machine()
+    first = machine.do(1, post(1))
+    assert machine.ask(1, AwaitTurn(client_id=key(1))).answer == first.answer
+    assert machine.ask(1, AwaitTurn(client_id=key(2))).answer == Done()
+    machine.do(2, JoinRoom(room_id=ROOM_ID))
+    machine.memory.since = T0
+    assert machine.ask(1, AwaitTurn(client_id=key(2))) == KnowKey(ADA, key(2))
+    # Another's key is nothing to him, nor is anything to who is not there.
+    assert machine.ask(2, AwaitTurn(client_id=key(1)), key_is_new=True).answer == Done()
+    with pytest.raises(Rejected, match="not_found"):
+        machine.ask(9, AwaitTurn(client_id=key(1)))
 
 
 def test_a_key_that_may_have_been_forgotten_is_looked_up_first() -> None:

@@ -29,7 +29,7 @@ from protocol.persona import (
     RatePersona,
     SwitchPersona,
 )
-from protocol.room import InviteToRoom, JoinRoom, LeaveRoom
+from protocol.room import ROOM, InviteToRoom, JoinRoom, LeaveRoom, PostNotice
 from protocol.session import SESSION
 
 MONA = persona_id(11)
@@ -130,6 +130,25 @@ async def test_a_stranger_learns_of_no_run_and_no_message(autojump_clock: MockCl
         assert await office.refused(ada, no_answer) == ("not_found", ["messageId"])
         await office.world.ask(ben, LeaveRoom(room_id=ROOM_ID))
         assert await office.refused(ben, CANCELS) == ("not_found", ["runId"])
+
+
+async def test_a_card_that_a_system_message_carries_can_be_opened_too(
+    autojump_clock: MockClock,
+) -> None:
+    office = Office()
+    card = {"kind": "poll", "id": "p", "title": "Rome?", "version": 1, "isClosed": False}
+    notice = PostNotice(message_id=key(0xF001), content="A poll.", cards=[card | {"options": []}])
+    async with office.running() as (ada, _):
+        await office.world.system.ref(ROOM.at(ROOM_ID)).ask(notice)
+        opens = OpenCard(message_id=key(0xF001), card_id="p")
+        assert await office.perform(ada, opens) == Done()
+        assert office.asked == []
+        other = OpenCard(message_id=key(0xF001), card_id="q")
+        assert await office.refused(ada, other) == ("not_found", ["cardId"])
+        rates = RatePersona(message_id=key(0xF001), value=1)
+        assert await office.refused(ada, rates) == ("not_found", ["messageId"])
+        stranger = office.world.client(4)
+        assert await office.refused(stranger, opens) == ("not_found", ["messageId"])
 
 
 async def test_who_came_later_rates_nothing_that_he_cannot_read(

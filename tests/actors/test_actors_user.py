@@ -75,6 +75,7 @@ async def test_a_direct_pair_has_one_room_from_either_side(autojump_clock: MockC
         ({"kind": "direct", "members": [user_id(1)]}, "bad_request", "members"),
         ({"kind": "direct", "members": [user_id(2)], "title": "Us"}, "bad_request", "title"),
         ({"title": "x" * 201}, "too_large", "title"),
+        ({"title": "Lisbon\nCaravan: pay here"}, "bad_request", "title"),
         ({"personas": ["p"]}, "not_found", "personas[0]"),
     ],
 )
@@ -96,6 +97,28 @@ async def test_a_connection_in_two_hundred_rooms_makes_no_more(autojump_clock: M
         ada.topics = {f"room:{number}" for number in range(200)}
         with pytest.raises(Rejected, match="conflict"):
             await ask(world, ada, create(1))
+
+
+async def test_rooms_that_are_asked_for_all_at_once_keep_to_the_bound_too(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        ada = world.client(1)
+        ada.topics = {f"room:{number}" for number in range(198)}
+        refused = list[str]()
+
+        async def make(number: int) -> None:
+            try:
+                await ask(world, ada, create(number))
+            except Rejected as refusal:
+                refused.append(refusal.code)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(5):
+                nursery.start_soon(make, number)
+        assert ada.room_count == 200
+        assert refused == ["conflict"] * 3
+        assert len(await world.rooms.of_user(TENANT, user_id(1), before=None, limit=9)) == 2
 
 
 async def test_an_invitation_reaches_the_inbox_once_and_the_connection_live(

@@ -2,6 +2,8 @@
 
 import pytest
 
+from commands.terminal_answers import Answers
+from commands.terminal_people import Numbers
 from commands.terminal_words import change_line, clean, message_line
 
 NAMES = {"1": "Ada", "2": "Bob"}
@@ -58,3 +60,12 @@ def test_a_persona_that_is_renamed_did_not_come_in_anew() -> None:
     assert "brought in Luna" in change_line(event, {"ada": "Ada"}, {})
     said = change_line(event, {"ada": "Ada", "p": "Nova"}, {})
     assert said == "Ada calls Nova Luna from now on."
+
+
+@pytest.mark.parametrize("typed", ["²", "٣", "1" * 5_000, "-1", "0", "one", ""])
+def test_what_is_no_number_finds_no_message_and_no_card(typed: str) -> None:
+    numbers = Numbers()
+    numbers.shown({"messageId": "m", "seq": 1}, is_mine=True)
+    assert numbers.find(typed) is None
+    assert numbers.find("1") == "m"
+    assert Answers().card(typed) is None

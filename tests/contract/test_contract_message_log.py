@@ -408,11 +408,22 @@ async def test_a_batch_may_span_months(world: World, appender: Appender) -> None
 
 
 async def test_a_message_comes_with_what_changed_it(world: World, appender: Appender) -> None:
-    appender.add("all", text(1), text(2), change(3, 1), change(4, 2), change(5, 1))
+    member = MembershipChange(user_id=user(1), role="member", state="joined", from_seq=1)
+    changes = (change(3, 1), change(4, 2), change(5, 1))
+    appender.add("all", text(1), text(2), *changes, memberships=(member,))
     await appender.settled()
     rows = await world.log.message(TENANT, room(1), message_id(1))
     assert [row.seq for row in rows] == [1, 3, 5]
     assert not await world.log.message(TENANT, room(1), message_id(77))
+    assert await world.log.of_member(TENANT, user(1), message_id(1)) == (room(1), rows[0])
+    for tenant_id, user_id, wanted in (
+        (TENANT, user(1), message_id(77)),
+        (TENANT, user(2), message_id(1)),
+        (2, user(1), message_id(1)),
+        (TENANT, "no uuid at all", message_id(1)),
+        (TENANT, user(1), "no uuid at all"),
+    ):
+        assert await world.log.of_member(tenant_id, user_id, wanted) is None
     assert not await world.log.message(TENANT, room(1), "no uuid at all")
 
 

@@ -162,6 +162,80 @@ async def test_of_two_who_ask_each_other_the_second_is_told_at_once(
     assert caught[0].path == ("player/a", "player/b", "player/a")
 
 
+async def test_of_three_who_ask_in_a_circle_the_last_is_told_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    def asks(key: str, after: float) -> Any:
+        async def ask(player: Player, envelope: Any) -> None:
+            await trio.sleep(after)
+            try:
+                await stage.ref(key).ask("hello")
+            except CallCycleError as error:
+                caught.append(error)
+
+        return ask
+
+    async with a_stage() as stage:
+        for key, callee, after in (("a", "b", 1), ("b", "c", 2), ("c", "a", 3)):
+            stage.ref(key).tell_nowait(asks(callee, after))
+        await trio.sleep(5)
+        # All others have had their answers.
+        assert [stage.words(key)[1:] for key in "abc"] == [[], ["hello"], ["hello"]]
+        assert stage.count("asking") == 0
+    assert [error.path for error in caught] == [("player/a", "player/b", "player/c", "player/a")]
+
+
+async def test_who_waits_for_what_was_handed_on_waits_for_who_has_it_now(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    async def hand_on(player: Player, envelope: Any) -> object:
+        forward(envelope, stage.ref("c"), "handed on")
+        return "c answers"
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(hand_on)
+
+    async def ask_a_later(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        with pytest.raises(CallCycleError) as error:
+            await stage.ref("a").ask("never")
+        caught.append(error.value)
+
+    async with a_stage() as stage:
+        stage.ref("c").tell_nowait(ask_a_later)
+        await stage.ref("a").ask(ask_b)
+        assert stage.words("c") == ["started", "handed on"]
+    assert caught[0].path == ("player/a", "player/c", "player/a")
+
+
+async def test_who_waits_for_what_needs_no_turn_can_be_asked_meanwhile(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def answer_soon(envelope: Any) -> None:
+        await trio.sleep(2)
+        envelope.answer(Done())
+
+    async def work_in_a_child(player: Player, envelope: Any) -> object:
+        player.context.start_soon(answer_soon, envelope)
+        return "later"
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(work_in_a_child)
+
+    async def ask_a(player: Player, envelope: Any) -> None:
+        await stage.ref("a").ask("hello")
+
+    async with a_stage() as stage, trio.open_nursery() as nursery:
+        nursery.start_soon(stage.ref("a").ask, ask_b)
+        await trio.sleep(1)
+        await stage.ref("b").ask(ask_a)
+        assert stage.words("a") == ["started", "hello"]
+
+
 @pytest.mark.parametrize("end", ["its time is up", "it is cancelled"])
 async def test_who_waits_no_more_can_be_asked_though_its_ask_is_queued(
     end: str, autojump_clock: trio.testing.MockClock

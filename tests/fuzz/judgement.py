@@ -122,7 +122,7 @@ def _is_text(text: str, info: inspect.StrType, extra: dict[str, Any]) -> bool:
     return (
         "\0" not in text
         and _is_within(len(text), info.min_length, info.max_length)
-        and (info.pattern is None or re.search(info.pattern, text) is not None)
+        and all(re.search(rule, text) for rule in (info.pattern, extra.get("pattern")) if rule)
         and (not is_measured or len(text.encode()) <= extra["x-max-bytes"])
         and (not extra.get("minLength") or bool(text.strip()))
     )

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from protocol.ids import UUID7_PATTERN
+from protocol.names import PATTERN
 from protocol.wire import ClientFrame
 
 CANARY: Final = "kanari"
@@ -22,7 +23,9 @@ KINDS: Final[dict[str, type]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(ClientFrame)
 }
 TAGS: Final = tuple(KINDS)
-LETTERS: Final = "aZ09 -é✓🐪\u202e\u200d\n"
+LETTERS: Final = "aZ09 -é✓🐪\u200d"
+MORE_LETTERS: Final = f"{LETTERS}\u202e\n"
+"""Those of a text that may have many lines."""
 
 Make = Callable[[random.Random], Any]
 
@@ -43,12 +46,12 @@ BY_PATTERN: Final[dict[str, Make]] = {
 }
 
 
-def a_text(rng: random.Random, low: int, high: int) -> str:
+def a_text(rng: random.Random, low: int, high: int, letters: str = MORE_LETTERS) -> str:
     """From `low` to `high` bytes (a character may have four) that are not only white space."""
     size = min(high, rng.choice((low, low + 1, 12, 30)))
     text = CANARY[:size]
     while len(text.encode()) < size:
-        letter = rng.choice(LETTERS)
+        letter = rng.choice(letters)
         text += letter if len((text + letter).encode()) <= size else "x"
     return text
 
@@ -87,7 +90,8 @@ def _maker(info: Any, extra: dict[str, Any]) -> Make:
             return BY_PATTERN[pattern]
         case inspect.StrType():
             low, high = bounds(info, extra)
-            return lambda rng: a_text(rng, low, high)
+            letters = LETTERS if extra.get("pattern") == PATTERN else MORE_LETTERS
+            return lambda rng: a_text(rng, low, high, letters)
         case inspect.IntType():
             low, high = info.ge or 0, info.le if info.le is not None else 2**62
             return lambda rng: rng.choice((low, high, rng.randint(low, min(high, low + 1_000))))

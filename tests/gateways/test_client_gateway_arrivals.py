@@ -1,5 +1,6 @@
 """What many half-open connections at once cost everybody else."""
 
+import socket
 from collections import Counter
 from typing import Any
 
@@ -9,10 +10,24 @@ import trio
 import trio.testing
 from client_gateway_world import RawClient, World, hello, masked, until, upgrade_head
 
-from core.pacing import LEAST_REST
+from core.pacing import LEAST_REST, DutyCycle
 from gateways.client import server as server_of
+from gateways.client.admission import Admission, Bounds
+from gateways.client.arrivals import Arrivals
 from gateways.client.deadlines import NEVER, PER_LOT, Deadlines, Timing
 from gateways.client.policy import Policy
+from gateways.client.wire import PlainWire
+
+
+class NoHub:
+    """Remembers what it was to watch."""
+
+    def __init__(self) -> None:
+        self.watched: list[Any] = []
+
+    def watch(self, watched: Any, events: int) -> None:
+        if watched not in self.watched:
+            self.watched.append(watched)
 
 
 async def test_a_connection_without_a_head_is_no_task() -> None:
@@ -51,6 +66,35 @@ async def test_a_refused_client_that_does_not_hang_up_is_hung_up_on(
         assert server.statistics()["sockets"] == 1
         await trio.sleep(0.2)
         assert server.statistics()["sockets"] == 0
+
+
+async def test_when_there_is_room_again_every_listener_accepts_again(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    hub: Any = NoHub()
+    arrivals = Arrivals(
+        hub=hub,
+        admission=Admission(Bounds()),
+        policy=Policy(max_handshakes=1),
+        origins=(),
+        take_in=lambda wire, address, leftover: None,
+        pace=DutyCycle(),
+    )
+    ours, theirs = socket.socketpair()
+    with theirs:
+        arrivals.enter(PlainWire(ours), "")
+        [newcomer] = hub.watched
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(arrivals.place)
+            await trio.testing.wait_all_tasks_blocked()
+            assert arrivals.is_full
+            assert len(nursery.child_tasks) == 2
+            arrivals.leave(newcomer)
+            await trio.testing.wait_all_tasks_blocked()
+            waiting = len(nursery.child_tasks)
+            nursery.cancel_scope.cancel()
+        assert waiting == 0
 
 
 async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(

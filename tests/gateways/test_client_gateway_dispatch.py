@@ -13,8 +13,8 @@ from gateways.client.conformance import ECHO_POLICY
 from gateways.client.policy import Policy
 from gateways.client.turns import MAX_HELD
 from protocol.addresses import Address
-from protocol.booking import BOOKING, DESK
-from protocol.chat import PostMessage
+from protocol.booking import BOOKING, DESK, QuoteTrip
+from protocol.chat import MessageAccepted, PostMessage
 from protocol.frames import Done
 from protocol.room import AwaitTurn
 from protocol.session import Hello
@@ -37,6 +37,61 @@ class Slow:
             self.envelopes.append(envelope)
 
 
+async def test_a_quote_begins_in_its_place_and_nothing_waits_for_its_answer() -> None:
+    world = World()
+    quote = {"type": "booking.quote", "offerIds": ["o"], "adults": 2, "roomId": "r"}
+    create = {
+        "type": "booking.create",
+        "quoteId": "q",
+        "roomId": "r",
+        "clientId": UUID,
+        "participants": ["ada"],
+        "travellers": [{"id": "1", "payerId": "ada", "type": "adult"}],
+        "split": "equal",
+    }
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        for ref, frame in enumerate([POST, quote, POST, create, POST], start=1):
+            await client.send(**frame, ref=ref)
+        taken: list[str] = []
+        quotes: list[Envelope[Any]] = []
+        for _ in range(4):
+            await trio.testing.wait_all_tasks_blocked()
+            for envelope in actors.envelopes[len(taken) :]:
+                taken.append(type(envelope.message).__name__)
+                if isinstance(envelope.message, QuoteTrip):
+                    quotes.append(envelope)
+                else:
+                    envelope.answer(Done())
+        answers = [await client.receive() for _ in range(4)]
+        quotes[0].answer(Done())
+        answers.append(await client.receive())
+    before, after = ["PostMessage", "AwaitTurn", "QuoteTrip"], ["PostMessage", "AwaitTurn"]
+    assert taken == [*before, *after, "CreateBooking", "PostMessage"]
+    assert [answer["ref"] for answer in answers] == [1, 3, 4, 5, 2]
+
+
+@pytest.mark.parametrize("room", [{}, {"roomId": "r"}])
+async def test_a_quote_that_no_desk_takes_is_refused_in_its_place(room: dict[str, str]) -> None:
+    world = World()
+    quote = {"type": "booking.quote", "offerIds": ["o"], "adults": 2}
+    async with world.running():
+        client = await world.welcomed()
+        act = world.system.deliver
+
+        def full(address: Address, envelope: Envelope[Any]) -> None:
+            if address.kind == DESK:
+                raise Overloaded
+            act(address, envelope)
+
+        world.system.deliver = full  # type: ignore[method-assign]
+        await client.send(**quote, **room, ref=1)
+        await client.send(**POST, ref=2)
+        answers = [await client.receive() for _ in range(2)]
+    assert [(a["ref"], a.get("code")) for a in answers] == [(1, "overloaded"), (2, None)]
+
+
 async def test_a_refused_command_is_answered_in_its_rooms_turn() -> None:
     world = World()
     async with world.running():
@@ -51,6 +106,25 @@ async def test_a_refused_command_is_answered_in_its_rooms_turn() -> None:
         answers = [await client.receive() for _ in range(2)]
     assert [(a["type"], a["ref"]) for a in answers] == [("ok", 1), ("error", 2)]
     assert answers[1]["code"] == "bad_request"
+
+
+@pytest.mark.parametrize("content", ["", " ", "x" * 8_193, "\0", "it is 4242 4242 4242 4242"])
+async def test_a_repeat_is_answered_as_the_first_was_whatever_its_content(content: str) -> None:
+    world = World()
+    repeat = {**POST, "content": content, "clientId": UUID.upper()}
+    async with world.running():
+        client = await world.welcomed()
+        actors = Slow(world)
+        await client.send(**repeat, ref=1)
+        await client.send(**repeat, ref=2)
+        await trio.testing.wait_all_tasks_blocked()
+        asked = [envelope.message for envelope in actors.envelopes]
+        assert asked == [AwaitTurn(client_id=UUID)] * 2
+        actors.envelopes[0].answer(MessageAccepted(seq=3, message_id="m", sent_at=4))
+        actors.envelopes[1].answer(Done())
+        answers = [await client.receive() for _ in range(2)]
+    assert answers[0] == {"type": "ok", "ref": 1, "seq": 3, "messageId": "m", "sentAt": 4}
+    assert (answers[1]["type"], answers[1]["fields"][0]["field"]) == ("error", "content")
 
 
 async def test_a_card_s_number_gets_no_further_than_the_door_in_any_form() -> None:

@@ -6,13 +6,17 @@ from typing import Any
 import trio
 import trio.testing
 from client_gateway_world import WallClock
+from trio.testing import MockClock
 
+from gateways.client.admission import Admission, Bounds
 from gateways.client.channel import Counters, Machinery
 from gateways.client.connection import Connection
+from gateways.client.connections import Connections
 from gateways.client.deadlines import Deadlines, Stage, Timing
 from gateways.client.fanout import TopicFanout
 from gateways.client.frames import FrameParser, encode_binary
 from gateways.client.hub import WRITE
+from gateways.client.policy import Policy
 from gateways.client.tick import FLUSH_WITHIN, MEMBERS_PER_STEP, Tick
 
 SEND_TAKES = 5e-6
@@ -165,3 +169,32 @@ async def test_who_says_goodbye_is_sent_nothing_after_the_close_frame() -> None:
     assert leaving.outbound.direct is None
     assert [data for who, data in kernel.calls if who is leaving][-1].endswith(b"close")
     assert [data for who, data in kernel.calls if who is staying][-1].endswith(b"2")
+
+
+async def test_a_crowd_is_sent_away_in_the_time_given_however_late_the_loop_is(
+    autojump_clock: MockClock,
+) -> None:
+    fanout, kernel, left = TopicFanout(), Kernel(), list[float]()
+
+    def end(_: Any) -> None:
+        left.append(trio.current_time())
+        autojump_clock.jump(0.009)
+
+    fanout.tick.end = end  # type: ignore[method-assign]
+    handler: Any = None
+    connections = Connections(
+        handler=handler,
+        fanout=fanout,
+        admission=Admission(Bounds()),
+        clock=WallClock(),
+        policy=Policy(),
+        poller=kernel,  # type: ignore[arg-type]
+    )
+    for _ in range(100):
+        wire: Any = CountedWire(kernel)
+        connections.take_in(wire, "")
+        *_, kernel.connections[wire] = connections
+    began = trio.current_time()
+    await connections.drain(reconnect_after_ms=0, jitter_ms=0, within=1.0)
+    assert len(left) == 100
+    assert 0.98 <= left[-1] - began <= 1.02

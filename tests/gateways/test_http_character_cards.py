@@ -95,7 +95,7 @@ def test_what_becomes_ours_loses_control_and_direction_characters_and_the_card_k
     hostile = V2 | {
         "data": DATA
         | {
-            "name": " A\u202eb\x00\u2066\u200f ",
+            "name": " A\u202eb\x00\u2066\u206f ",
             "first_mes": "a\x07\u202eb\r\nc\u2028d\te",
             "description": "x" * 5_000 + "é",
         }

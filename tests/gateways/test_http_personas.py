@@ -86,7 +86,7 @@ async def test_a_sixth_is_a_409() -> None:
         ({"name": "\u200b\u200d"}, "name", "visible"),
         ({"name": "a\nb"}, "name", "visible"),
         ({"name": "a\u202eb"}, "name", "visible"),
-        ({"name": "a\u200fb"}, "name", "visible"),
+        ({"name": "a\u2028b"}, "name", "visible"),
         ({"name": "a\u2068b"}, "name", "visible"),
         ({"name": "a\0b"}, "name", "U+0000"),
         ({"name": "é" * 51}, "name", "100 bytes"),

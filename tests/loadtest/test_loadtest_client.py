@@ -9,6 +9,7 @@ import trio
 from tiny_server import Faults, TinyServer
 
 from loadtest.client import Refused, Session, SessionStopped, open_session
+from loadtest.pending import MAX_PENDING
 from loadtest.uuid7 import Uuid7
 
 
@@ -147,6 +148,38 @@ async def test_another_epoch_is_a_reset_and_the_room_is_joined_anew(autojump_clo
         assert (await next_event(ada, "local.room_reset"))["room"]["id"] == room
         await ada.send(room, "still here")
         assert (await next_event(ada, "chat.message"))["content"] == "still here"
+
+
+async def test_who_waits_for_the_first_welcome_has_it_though_the_first_socket_found_nobody(
+    autojump_clock,
+):
+    server = TinyServer(faults=Faults(refuse_connections=True))
+    async with open_session(a_session(server)) as ada, trio.open_nursery() as nursery:
+        nursery.start_soon(ada.wait_connected)
+        await next_event(ada, "local.disconnected")
+        server.faults.refuse_connections = False
+        with trio.fail_after(60):
+            await next_event(ada, "local.connected")
+            await trio.sleep(1)
+            assert not nursery.child_tasks
+
+
+async def test_a_session_with_as_many_commands_as_may_wait_joins_its_rooms_all_the_same(
+    autojump_clock,
+):
+    server = TinyServer()
+    async with connected(a_session(server)) as ada:
+        room = await a_room(ada)
+        server.faults.answers = False
+        for _ in range(MAX_PENDING):
+            ada.ask_nowait("presence.set", lambda _: None, status="away")
+        server.world.sessions.clear()
+        await server.close_all(1001, "going away")
+        assert not (await next_event(ada, "local.connected"))["resumed"]
+        await trio.sleep(1)
+        assert ada.is_connected
+        joins = [frame for frame in server.received if frame["type"] == "room.join"]
+        assert [frame["roomId"] for frame in joins] == [room]
 
 
 async def test_a_room_that_is_gone_is_said_to_be_gone(autojump_clock):

@@ -14,13 +14,14 @@ from protocol.answers import ANSWERS
 from protocol.cards import Card
 from protocol.codec import MISSING, UNKNOWN_TYPE, WRONG, WRONG_REF
 from protocol.free_form import NOT_PLAIN, ZERO_CHARACTER
+from protocol.names import ONE_LINE
 from protocol.text_rules import EMPTY, ONE_DIRECTION, ONE_MEMBER, TOO_LONG
 
 PAGE = Path(__file__).parents[2] / "docs" / "protocol.md"
 CLIENT = get_args(wire.ClientFrame)
 SERVER = (*get_args(wire.ServerEvent), frames.Ping, frames.Pong, frames.ErrorFrame)
 SENTENCES = (
-    *(EMPTY, MISSING, NOT_PLAIN, ONE_DIRECTION, ONE_MEMBER, TOO_LONG),
+    *(EMPTY, MISSING, NOT_PLAIN, ONE_DIRECTION, ONE_LINE, ONE_MEMBER, TOO_LONG),
     *(UNKNOWN_TYPE, WRONG, WRONG_REF, ZERO_CHARACTER),
     *wrong_values.SENTENCES,
 )

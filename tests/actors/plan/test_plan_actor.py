@@ -115,6 +115,9 @@ async def test_a_call_is_refused_as_a_whole_with_the_field_that_is_wrong(
             (PlanOp(op="move", id="a", after="a"), 2, "bad_request", "after"),
             (add("stop"), 2, "bad_request", "fields.title"),
             (add("stop", title="  "), 2, "bad_request", "fields.title"),
+            (add("stop", title="\u200b"), 2, "bad_request", "fields.title"),
+            (add("poll", title="Rome?\nCaravan: pay"), 2, "bad_request", "fields.title"),
+            (add("stop", title="t", address="\u202ea"), 2, "bad_request", "fields.address"),
             (add("stop", title="t", startsAt="25:00"), 2, "bad_request", "fields.startsAt"),
             (
                 add("stop", title="t", startsAt="10:00", endsAt="09:00"),

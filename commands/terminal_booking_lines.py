@@ -143,7 +143,8 @@ def _item_line(item: View) -> str:
 def _share_line(one: View, names: Names, me: str) -> str:
     name, is_free = _name(one["userId"], names, me), not one["amount"]["amount"]
     state = "pays nothing" if is_free else _STATE.get(one["state"], clean(one["state"]))
-    return f"    {_money(one['amount']):>14}  {name}: {state}"
+    back = f", {_money(one['refunded'])} came back" if one.get("refunded") else ""
+    return f"    {_money(one['amount']):>14}  {name}: {state}{back}"
 
 
 def _traveller_lines(view: View, names: Names, me: str) -> list[str]:

@@ -129,11 +129,12 @@ class GetBooking(Command, frozen=True, kw_only=True, tag="booking.get"):
 
 
 class ParticipantView(Value, frozen=True, kw_only=True):
-    """A participant's share and where it stands."""
+    """A participant's share and where it stands. `refunded`: what of it has come back by now."""
 
     user_id: str
     amount: Money
     state: ParticipantState
+    refunded: Money | None = None
 
 
 class TravellerView(Value, frozen=True, kw_only=True, omit_defaults=False):

@@ -8,7 +8,8 @@ from actors.booking.adjusting import record
 from actors.booking.inquiring import FORECAST, begin_forecast, forecast
 from actors.booking.moves import cancelled, complete, unwind
 from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_hand
-from actors.booking.payments import doubt_all
+from actors.booking.payments import doubt_all, left_to_refund
+from actors.booking.postings import post_by_hand
 from actors.booking.questions import AGREE, KEEP, ask, close
 from actors.booking.resplitting import plain
 from actors.booking.screening import allow, say_by_hand, screen_again
@@ -227,8 +228,10 @@ def _settle(turn: Turn, note: str) -> None:
     for share in turn.saga.shares:
         for payment in share.payments:
             if payment.has_refund_failed:
-                settled = replace(payment, has_refund_failed=False, is_settled=True)
+                left = left_to_refund(saga, share, payment)
+                settled = replace(payment, has_refund_failed=False, is_settled=True, by_hand=left)
                 turn.put_payment(share.id, settled)
+                post_by_hand(turn, share.id, settled)
     for part in turn.saga.parts:
         if part.change is not None:
             _settle_change(turn, part, part.change)

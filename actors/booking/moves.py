@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from actors.booking.orders import doubt_order, flights_of, is_booked, is_live, stays_of
-from actors.booking.payments import doubt_all
+from actors.booking.payments import doubt_all, given_back, taken
 from actors.booking.questions import close
 from actors.booking.resplitting import ask_organiser, missing_shares, options_for
 from actors.booking.state import Part, Saga
@@ -255,8 +255,9 @@ def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
 
 def cancelled(turn: Turn) -> None:
     turn.go("CANCELLED", deadlines=_afterwards(turn), next_look_at={}, tries={})
-    paid = sum(p.captured - p.refunded for share in turn.saga.shares for p in share.payments)
-    if paid and (turn.saga.manual_reason or not turn.saga.by_policy):
+    paid = sum(taken(share) for share in turn.saga.shares)
+    kept = paid - sum(given_back(share) for share in turn.saga.shares)
+    if kept and (turn.saga.manual_reason or not turn.saga.by_policy):
         turn.say("The trip is called off. Our team settles what is left with you.")
     elif any(part.change is not None and part.change.is_replaced for part in turn.saga.parts):
         turn.say(
@@ -264,6 +265,8 @@ def cancelled(turn: Turn) -> None:
         )
     elif turn.saga.by_policy:
         turn.say("The trip is called off. What the suppliers return has been given back.")
+    elif paid:
+        turn.say("The trip is called off. Everything that was paid has been given back.")
     else:
         turn.say("The trip is called off. Nobody has paid anything.")
 

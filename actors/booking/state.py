@@ -49,7 +49,7 @@ class Payment(Value, frozen=True, kw_only=True):
     that were posted; `captured`, `refunded`: minor units that were posted; `taking`: what its first capture
     asked for. `intent`: the newest call
     that concerned its money. `refunds`: refunds that were begun and are certain. `is_settled`: what a
-    refund that failed had left was paid by hand."""
+    refund that failed had left was paid by hand; `by_hand`: how much that was."""
 
     version: int
     amount: Money
@@ -71,6 +71,7 @@ class Payment(Value, frozen=True, kw_only=True):
     was_let_go: bool = False
     has_refund_failed: bool = False
     is_settled: bool = False
+    by_hand: int = 0
     captured: int = 0
     refunded: int = 0
     refund_aim: int = 0

@@ -1,0 +1,152 @@
+"""What people hear of money that comes back to them, and what becomes of it that does not."""
+
+from typing import Any
+
+from booking_world import CARD, MINUTE, World, stay, world
+from msgspec.structs import replace
+from test_booking_changes import booked, vote
+from test_booking_ordering import pay_all, run
+
+from actors.booking.steps import Approve, CallOff, Operate, Sentence, Wake
+from actors.booking.views import view
+from protocol.frames import Money
+from protocol.suppliers import Refused
+
+GIVEN_BACK = (
+    "Of the {paid_money} that you paid {back_money} come back: your bank may take some days."
+)
+
+
+def told(w: World, user_id: str) -> list[Sentence]:
+    """What was said to them alone, in its order."""
+    return [
+        step.notice.notes[user_id]
+        for step in w.steps
+        if step.notice is not None and user_id in step.notice.notes
+    ]
+
+
+def amounts(sentences: list[Sentence]) -> list[tuple[int, int]]:
+    """Back, of paid; where that is what was said."""
+    found: list[tuple[int, int]] = []
+    for one in sentences:
+        if one.text == GIVEN_BACK:
+            back, paid = one.params["back_money"], one.params["paid_money"]
+            assert isinstance(back, Money)
+            assert isinstance(paid, Money)
+            found.append((back.amount, paid.amount))
+    return found
+
+
+def notes(w: World) -> list[str]:
+    return [step.notice.note.text for step in w.steps if step.notice is not None]
+
+
+def shown(w: World, user_id: str = "ada") -> list[Any]:
+    """State, and how much came back, of each."""
+    return [
+        (one.state, one.refunded and one.refunded.amount)
+        for one in view(w.saga, user_id).participants
+    ]
+
+
+def refused_tickets() -> World:
+    w = world()
+    w.issue = "refused"
+    pay_all(w)
+    run(w)
+    assert w.saga.state == "CANCELLED"
+    return w
+
+
+def test_each_is_told_how_much_of_what_they_paid_comes_back() -> None:
+    w = booked()
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    vote(w, ada="agree")
+    w.pass_time(w.now + MINUTE)
+    assert w.saga.state == "CANCELLED"
+    assert shown(w) == [("part_refunded", 7_000)] * 3
+    for user_id in ("ada", "bob", "cy"):
+        assert amounts(told(w, user_id)) == [(7_000, 10_000)]
+
+
+def without_a_stay() -> World:
+    """Two stays, of which one cannot be had: its price has gone back."""
+    w = world(stay(1, cancels="policy"), stay(2, 6_000, cancels="policy"))
+    w.hold_refusals = [None, Refused(kind="sold_out", detail="")]
+    pay_all(w)
+    assert run(w) == "COMPLETED"
+    return w
+
+
+def test_of_what_comes_back_in_parts_each_part_is_told() -> None:
+    w = without_a_stay()
+    assert shown(w) == [("part_refunded", 2_000)] * 3
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    vote(w, ada="agree")
+    w.pass_time(w.now + MINUTE)
+    assert w.saga.state == "CANCELLED"
+    for user_id in ("ada", "bob", "cy"):
+        first, second = amounts(told(w, user_id))
+        assert (first, second[1]) == ((2_000, 5_000), 5_000)
+        assert second[0] > 2_000
+
+
+def test_who_has_paid_is_not_told_at_the_end_that_nobody_has() -> None:
+    w = refused_tickets()
+    assert notes(w)[-1] == "The trip is called off. Everything that was paid has been given back."
+    assert amounts(told(w, "cy")) == [(10_000, 10_000)]
+    w = world()
+    w.put(Approve(user_id="bob", method=CARD, client_id="1"))
+    w.settle()
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    assert notes(w)[-1] == "The trip is called off. Nobody has paid anything."
+    assert shown(w) == [("invited", None), ("voided", None), ("invited", None)]
+
+
+def test_whose_refund_failed_hears_it_and_what_was_paid_otherwise_is_theirs() -> None:
+    w = refused_tickets()
+    payment_id, kept = next(iter(w.payments.items()))
+    kept.refund_failed, kept.refunded, w.is_audited = True, 0, False
+    w.put(Wake(payment_id=payment_id))
+    w.settle()
+    assert shown(w)[0] == ("refund_failed", None)
+    assert "did not arrive" in told(w, "ada")[-1].text
+    assert "did not arrive" not in str(told(w, "bob"))
+    assert w.balance("participant:ada") == -10_000
+    w.put(Operate(operator="op", action="settle", note="bank transfer"))
+    assert w.saga.state == "CANCELLED"
+    assert shown(w) == [("refunded", 10_000)] * 3
+    assert w.balance("participant:ada") == 0
+    assert w.balance("by_hand") == -10_000
+    assert w.balance("psp:stripe") == 10_000
+
+
+def test_of_a_booked_trip_only_what_failed_was_paid_otherwise() -> None:
+    w = without_a_stay()
+    payment_id, kept = next(iter(w.payments.items()))
+    kept.refund_failed, kept.refunded, w.is_audited = True, 0, False
+    w.put(Wake(payment_id=payment_id))
+    w.settle()
+    assert w.saga.state == "MANUAL"
+    w.put(Operate(operator="op", action="settle", note="bank transfer"))
+    assert w.saga.state == "COMPLETED"
+    assert shown(w) == [("part_refunded", 2_000)] * 3
+    assert (w.balance("participant:ada"), w.balance("by_hand")) == (0, -2_000)
+
+
+def test_what_is_said_after_the_end_of_a_refund_that_was_paid_otherwise_is_no_news() -> None:
+    w = refused_tickets()
+    payment_id, kept = next(iter(w.payments.items()))
+    kept.refund_failed, kept.refunded, w.is_audited = True, 0, False
+    w.put(Wake(payment_id=payment_id))
+    w.settle()
+    w.put(Operate(operator="op", action="settle", note="bank transfer"))
+    before = replace(w.saga)
+    w.put(Wake(payment_id=payment_id))
+    w.settle()
+    assert w.saga.state == "CANCELLED"
+    assert w.saga.version == before.version

@@ -20,6 +20,7 @@ TravellerType = Literal["adult", "child", "infant"]
 BookingStatus = Literal[
     "collecting", "action_needed", "booking", "booked", "cancelling", "cancelled", "manual"
 ]
+OperatorAction = Literal["retry", "compensate", "settle", "allow", "returned"]
 ParticipantState = Literal[
     "invited",
     "accepted",
@@ -285,8 +286,11 @@ class ReplaceBooking(Value, frozen=True, kw_only=True):
 
 class OperateBooking(Value, frozen=True, kw_only=True):
     """An operator's word. "settle": the rest was done by hand, `note` says what; "allow": what waits for a
-    review may go on. `operator` is for the record."""
+    review may go on; "returned": the supplier of what was given up returns `amount` for it, `part_id` where there are
+    several such parts. `operator` is for the record."""
 
     operator: str
-    action: Literal["retry", "compensate", "settle", "allow"]
+    action: OperatorAction
     note: str = ""
+    part_id: str = ""
+    amount: Money | None = None

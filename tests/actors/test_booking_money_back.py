@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from booking_world import CARD, MINUTE, World, stay, world
+import pytest
+from booking_world import CARD, DAY, HOUR, MINUTE, World, eur, flight, stay, world
 from msgspec.structs import replace
-from test_booking_changes import booked, vote
+from test_booking_changes import all_vote, booked, cancel, move, order_id, timed, vote
 from test_booking_ordering import pay_all, run
 
+from actors.booking.state import Part
 from actors.booking.steps import Approve, CallOff, Operate, Sentence, Wake
 from actors.booking.views import view
+from core.errors import Rejected
 from protocol.frames import Money
 from protocol.suppliers import Refused
 
@@ -150,3 +153,90 @@ def test_what_is_said_after_the_end_of_a_refund_that_was_paid_otherwise_is_no_ne
     w.settle()
     assert w.saga.state == "CANCELLED"
     assert w.saga.version == before.version
+
+
+# ── what a supplier returned to our team ──
+
+
+def by_telephone(*others: Part, **changes: Any) -> World:
+    """A flight that nobody takes back through an API is given up: our team has called its airline."""
+    w = booked(timed(cancels="pre_ticket"), *others, **changes)
+    move(w)
+    all_vote(w, "refund")
+    w.pass_time(w.now + HOUR)
+    assert w.saga.state == "MANUAL"
+    id_ = order_id(w)
+    w.orders[id_] = replace(w.orders[id_], status="cancelled")
+    return w
+
+
+def returned(amount: int, part_id: str = "") -> Operate:
+    return Operate(operator="op", action="returned", part_id=part_id, amount=eur(amount))
+
+
+@pytest.mark.parametrize(("others", "end"), [((), "CANCELLED"), ((stay(),), "COMPLETED")])
+def test_what_a_supplier_returned_to_our_team_goes_back_to_people(
+    others: tuple[Part, ...], end: str
+) -> None:
+    w = by_telephone(*others)
+    w.put(returned(21_000))
+    assert "settled it with the supplier" in notes(w)[-1]
+    assert run(w) == end
+    paid = 10_000 + 3_000 * len(others)
+    assert amounts(told(w, "bob")) == [(7_000, paid)]
+    assert shown(w) == [("part_refunded", 7_000)] * 3
+    assert w.balance("supplier:duffel") == -9_000 - 9_000 * len(others)
+    assert [w.balance(f"participant:{one}") for one in ("ada", "bob", "cy")] == [0, 0, 0]
+    assert w.balance("psp:stripe") == 9_000 + 9_000 * len(others)
+    w.pass_time(w.now + DAY)
+    assert (w.saga.state, w.saga.question) == (end, None)
+
+
+@pytest.mark.parametrize("amount", [0, 30_000])
+def test_a_supplier_may_return_nothing_or_all(amount: int) -> None:
+    w = by_telephone(stay())
+    w.put(returned(amount, "f"))
+    assert run(w) == "COMPLETED"
+    assert w.balance("psp:stripe") == 39_000 - amount
+
+
+def test_an_airline_that_does_not_say_what_it_returns_tells_our_team() -> None:
+    w = booked()
+    cancel(w)
+    all_vote(w, "refund")
+    w.pass_time(w.now + HOUR)
+    assert w.saga.state == "MANUAL"
+    w.put(returned(30_000))
+    assert run(w) == "CANCELLED"
+    assert shown(w) == [("refunded", 10_000)] * 3
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        returned(30_001),
+        returned(-1),
+        returned(100, "h1"),
+        returned(100, "x"),
+        Operate(operator="op", action="returned"),
+        Operate(operator="op", action="returned", amount=Money(amount=100, currency="USD")),
+    ],
+)
+def test_what_no_supplier_can_have_returned_is_refused(word: Operate) -> None:
+    w = by_telephone(stay())
+    before = w.saga
+    with pytest.raises(Rejected):
+        w.put(word)
+    assert w.saga is before
+
+
+def test_only_of_what_people_gave_up_a_supplier_returns_a_part() -> None:
+    for w in (booked(), refused_tickets()):
+        with pytest.raises(Rejected):
+            w.put(returned(100))
+    w = world(flight(), stay())
+    w.issue = "refused"
+    pay_all(w)
+    assert run(w) == "MANUAL"  # nobody has agreed to get less back
+    with pytest.raises(Rejected, match="given up"):
+        w.put(returned(100))

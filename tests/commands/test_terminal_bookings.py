@@ -218,7 +218,7 @@ def test_nobody_waits_for_whom_the_others_pay() -> None:
 def test_a_share_says_how_much_of_it_came_back() -> None:
     back = {"userId": ADA, "amount": eur(20_000), "state": "part_refunded", "refunded": eur(1_500)}
     lines = booking_lines(view(participants=[back], travellers=[]), NAMES, ADA)
-    assert lines[1].endswith("you: part refunded, 15.00 EUR came back")
+    assert lines[1].endswith("you: partly refunded, 15.00 EUR came back")
 
 
 def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:

@@ -395,7 +395,12 @@ async def test_an_operators_word_reaches_the_booking() -> None:
     assert (empty.status, empty.json["errors"][0]["field"]) == (400, "note")
     body = {"note": "refunded by hand"}
     await world.call("POST", "/api/v1/admin/bookings/b/settle", json=body, token=token)
+    back = {"amount": {"amount": 21_340, "currency": "EUR"}, "partId": "f"}
+    await world.call("POST", "/api/v1/admin/bookings/b/returned", json=back, token=token)
     words = [message for _, message, _ in world.actors.asked]
+    returned = words.pop()
+    assert (returned.action, returned.part_id) == ("returned", "f")
+    assert returned.amount == Money(amount=21_340, currency="EUR")
     assert [(word.action, word.note) for word in words] == [
         ("retry", ""),
         ("compensate", ""),

@@ -6,6 +6,7 @@ from typing import Final
 from booking_journal import Crash
 from booking_stage import Actor, Stage
 from booking_stories import HOUR, MINUTE
+from msgspec.structs import replace
 
 from actors.booking import views
 from actors.booking.cards import is_in_review
@@ -169,6 +170,8 @@ class Crowd(Stage):
             self.clerk_words += 1
         if word.action == "compensate":
             self._call_hotels_off()
+        if word.action == "returned":
+            self._call_flight_off(word)
         if word.action == "allow":
             self.allowed.add(self.in_doubt)
         try:
@@ -180,8 +183,14 @@ class Crowd(Stage):
 
     def _word(self) -> Operate | None:
         """What an operator would say now. The desk asks a hotel that did not answer by telephone, after the
-        hour in which the call may still take effect; the clerk tries again, undoes, and settles by hand."""
+        hour in which the call may still take effect; the clerk tries again, undoes, and settles by hand; and of
+        a flight that was given up, gives it up by telephone."""
         if self.story.has_clerk and self.state == "MANUAL":
+            for part in self.saga.parts:
+                is_given_up = part.change is not None and part.change.decision == "refund"
+                if is_given_up and part.returned is None:
+                    back = replace(part.total, amount=part.total.amount * 2 // 3)
+                    return Operate(operator="clerk", action="returned", amount=back)
             words = ("retry", "compensate", "settle")
             self.clerk_words = min(self.clerk_words, len(words) - 1)
             return Operate(operator="clerk", action=words[self.clerk_words], note="by hand")
@@ -199,6 +208,12 @@ class Crowd(Stage):
             for order in self._core(p.id).orders.values()
         )
         return Operate(operator="desk", action="settle" if is_there else "retry", note="asked")
+
+    def _call_flight_off(self, word: Operate) -> None:
+        for core in self.suppliers.values():
+            for order in core.orders.values():
+                if core.kind != "hotel" and order.is_live:
+                    order.status, order.returned = "cancelled", word.amount and word.amount.amount
 
     def _call_hotels_off(self) -> None:
         """By telephone, before everything is undone."""

@@ -86,7 +86,7 @@ def holding_up(view: View, names: Names, me: str) -> list[str]:
         return []
     question = view.get("question")
     if question:
-        waited = list(question["to"])
+        waited = [one for one in question["to"] if one not in question.get("answered", ())]
     else:
         open_shares = [one for one in view["participants"] if one["state"] in _WAITED_FOR]
         waited = [one["userId"] for one in open_shares if one["amount"]["amount"]]
@@ -171,6 +171,8 @@ def _question_lines(view: View, names: Names, me: str) -> list[str]:
     lines = [f"    Question to {whom}, until {until}" + (":" if question["options"] else ".")]
     for number, option in enumerate(question["options"], 1):
         lines.append(f"      {number}  {clean(option['text'])}{_shares(option, names, me)}")
+    if me in question.get("answered", ()):
+        return [*lines, "    You have answered."]
     return [*lines, "    /choose N answers."] if is_mine else lines
 
 

@@ -156,13 +156,14 @@ class QuestionOption(Value, frozen=True, kw_only=True):
 
 
 class Question(Value, frozen=True, kw_only=True):
-    """What the booking needs to know before it goes on."""
+    """What the booking needs to know before it goes on. `answered`: those of `to` who have."""
 
     id: str
     kind: Literal["resplit", "reconsent", "supplier_change", "refund"]
     options: list[QuestionOption]
     to: list[str]
     expires_at: int
+    answered: tuple[str, ...] = ()
 
 
 class PaymentAction(Value, frozen=True, kw_only=True):

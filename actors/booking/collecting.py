@@ -31,6 +31,7 @@ OPEN_TO_PAYERS: Final[frozenset[SagaState]] = frozenset(
 )
 OPEN_TO_NAMES: Final[frozenset[SagaState]] = frozenset({"COLLECTING", "RESPLIT", "RECONSENT"})
 NEW_ATTEMPT: Final = frozenset({"invited", "declined", "expired", "action_required"})
+SAID_NO: Final = "The share of {who_user} will not be paid by them: the organiser decides by {until_at} how to go on."
 MAX_PAYMENTS: Final = 24
 """Of one share: attempts are cheap for the one who makes them, not for the others."""
 
@@ -93,11 +94,20 @@ def refuse(turn: Turn, command: Decline) -> bool:
     if saga.state == "CAPTURE_REPAIR":
         turn.put_share(replace(share, is_out=True, method=None))
         ask_after_hold(turn, "A share could not be paid. Everything is being given back.")
+        _say_who(turn, share)
         return True
     turn.put_share(replace(share, is_out=True, method=None))
     if share.amount.amount:
         resplit(turn)
+        _say_who(turn, share)
     return True
+
+
+def _say_who(turn: Turn, share: Share) -> None:
+    """Who has said no, where the organiser is asked how to go on."""
+    until = turn.saga.deadlines.get("resplit")
+    if turn.saga.question is not None and until is not None:
+        turn.say(SAID_NO, who_user=share.user_id, until_at=until)
 
 
 def name_traveller(turn: Turn, command: TravellerNamed) -> bool:

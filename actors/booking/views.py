@@ -191,6 +191,7 @@ def _shown(saga: Saga) -> Question | None:
         ],
         to=list(question.to),
         expires_at=question.expires_at,
+        answered=tuple(user_id for user_id in question.to if user_id in question.answers),
     )
 
 

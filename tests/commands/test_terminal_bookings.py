@@ -255,6 +255,9 @@ def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
         "    Your share is 133.33 EUR: /approve pays it, /decline says no.",
     ]
     assert "    /choose N answers." not in others
+    answered = booking_lines({**asked, "question": question | {"answered": [ADA]}}, NAMES, ADA)
+    assert "waiting for Chen until" in answered[0]
+    assert answered[-1] == "    You have answered."
 
 
 @pytest.mark.parametrize(

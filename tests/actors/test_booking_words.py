@@ -1,0 +1,72 @@
+"""What people hear of one another: who said no, who has answered."""
+
+from booking_world import HOUR, T0, World, world
+from test_booking_changes import booked, move, vote
+from test_booking_collecting import answer, approve
+from test_booking_money_back import notes
+from test_booking_ordering import losing, pay_all
+
+from actors.booking.steps import Decline, Sentence
+from actors.booking.views import view
+
+
+def last_note(w: World) -> Sentence:
+    notice = w.steps[-1].notice
+    assert notice is not None
+    return notice.note
+
+
+def test_everybody_hears_who_does_not_come_up_for_a_share() -> None:
+    w = world()
+    w.put(Decline(user_id="cy"))
+    note = last_note(w)
+    assert note.text.startswith("The share of {who_user} will not be paid by them")
+    assert note.params == {"who_user": "cy", "until_at": T0 + 12 * HOUR}
+
+
+def test_who_gives_up_when_all_the_others_have_paid_is_named_too() -> None:
+    w = world()
+    w.fault = losing(w)
+    pay_all(w)
+    assert w.saga.state == "CAPTURE_REPAIR"
+    w.put(Decline(user_id="cy"))
+    assert last_note(w).params["who_user"] == "cy"
+
+
+def test_who_has_agreed_to_new_amounts_is_known_to_all_and_not_asked_again() -> None:
+    w = world()
+    for user_id in ("ada", "bob"):
+        approve(w, user_id)
+    w.put(Decline(user_id="cy"))
+    w.settle()
+    answer(w, "ada", "others")
+    shown = view(w.saga, "bob").question
+    assert shown is not None
+    assert (shown.to, shown.answered) == (["ada", "bob"], ("ada",))
+    w.prices["f"] = 33_000
+    answer(w, "bob", "accept")
+    assert w.saga.state == "COLLECTING"
+    for user_id in ("ada", "bob"):
+        approve(w, user_id, attempt="2")
+    assert w.saga.state == "RECONSENT"
+    answer(w, "ada", "accept")
+    assert last_note(w) == Sentence(
+        text="The new amounts are agreed to by {who_user}.", params={"who_user": "ada"}
+    )
+    for user_id in ("ada", "bob"):
+        shown = view(w.saga, user_id).question
+        assert shown is not None
+        assert shown.answered == ("ada",)
+
+
+def test_who_has_voted_is_known_to_all_and_not_for_what() -> None:
+    w = booked()
+    move(w)
+    vote(w, bob="refund")
+    assert last_note(w) == Sentence(
+        text="An answer has come from {who_user}.", params={"who_user": "bob"}
+    )
+    shown = view(w.saga, "ada").question
+    assert shown is not None
+    assert shown.answered == ("bob",)
+    assert "refund" not in notes(w)[-1]

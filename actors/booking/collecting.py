@@ -19,7 +19,8 @@ from actors.booking.payments import (
     status_of,
     undo,
 )
-from actors.booking.resplitting import ask_organiser, missing_seats, missing_shares
+from actors.booking.questions import close
+from actors.booking.resplitting import ask_organiser, given_up, missing_seats, missing_shares
 from actors.booking.standings import standing
 from actors.booking.state import Payment, Saga, SagaState, Share
 from actors.booking.steps import Approve, Decline, TravellerNamed
@@ -141,14 +142,22 @@ def advance_collecting(turn: Turn) -> None:
     saga = turn.saga
     if not missing_shares(saga, turn.now) and not missing_seats(saga):
         ready(turn)
+    elif saga.state == "RESPLIT" and not given_up(saga, turn.now) and "collect" in saga.deadlines:
+        close(turn)  # who said no has thought better of it
+        turn.go("COLLECTING", deadlines={"collect": saga.deadlines["collect"]})
     elif saga.state == "RESPLIT":
         ask_organiser(turn, saga.deadlines.get("resplit", turn.now))
+        _end_before_expiry(turn)
     elif any(share.is_out and share.amount.amount for share in saga.shares):
         resplit(turn)
     else:
-        limit = first_expiry(saga)
-        if limit is not None and limit < saga.deadlines.get("collect", limit):
-            turn.set_deadline("collect", limit)
+        _end_before_expiry(turn)
+
+
+def _end_before_expiry(turn: Turn) -> None:
+    limit, collect = first_expiry(turn.saga), turn.saga.deadlines.get("collect")
+    if limit is not None and collect is not None and limit < collect:
+        turn.set_deadline("collect", limit)
 
 
 def keep_payments(turn: Turn) -> None:

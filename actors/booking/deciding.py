@@ -58,10 +58,10 @@ def _decided(turn: Turn, option_id: str) -> None:
             go_on_without(turn)
     elif option_id == OTHERS:
         until = turn.now + RECONSENT_AFTER
-        kept = turn.saga.deadlines.get("resplit", until)
-        turn.go("RECONSENT", deadlines={"reconsent": until})
+        kept = {k: v for k, v in turn.saga.deadlines.items() if k == "collect"}
+        turn.go("RECONSENT", deadlines={"reconsent": until, **kept})
         ask_all(turn, shares, turn.saga.total.amount, until, agreed=(turn.saga.organiser_id,))
         turn.say(
             "The others are asked to share what is missing until {until_at}.",
-            until_at=min(until, max(kept, until)),
+            until_at=until,
         )

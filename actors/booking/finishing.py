@@ -110,22 +110,22 @@ def _seen(saga: Saga) -> tuple[BookingView, list[object], object]:
 def _notice(before: Saga, saga: Saga, turn: Turn) -> Notice | None:
     if _seen(before) == _seen(saga):
         return None
-    notes = {**turn.notes, **_personal(before, saga)}
+    notes = {**turn.notes, **_personal(before, saga, turn.note)}
     note = turn.note or _plain(before, saga)
     has_card = turn.has_card or STATUS[before.state] != STATUS[saga.state]
     return Notice(note=note, notes=notes, has_card=has_card)
 
 
-def _personal(before: Saga, saga: Saga) -> dict[str, Sentence]:
+def _personal(before: Saga, saga: Saga, note: Sentence | None) -> dict[str, Sentence]:
     """Why a card was declined, what is to be done at the bank, and what comes back: only to the person
-    concerned."""
+    concerned. `note`: what everybody hears, and who gets money back as well."""
     found: dict[str, Sentence] = {}
     states = {share.id: share.state for share in before.shares}
     back = {share.id: given_back(share) for share in before.shares}
     for share in saga.shares:
         payment = last(share)
         if given_back(share) > back.get(share.id, 0):
-            found[share.user_id] = Sentence(text=COMES_BACK, params=_comes_back(share))
+            found[share.user_id] = Sentence(text=COMES_BACK, params=_comes_back(share), more=note)
         if states.get(share.id) == share.state:
             continue
         is_paypal = payment is not None and payment.method == "paypal"

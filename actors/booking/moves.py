@@ -53,20 +53,29 @@ def first_expiry(saga: Saga) -> int | None:
     return min(limits, default=None)
 
 
+def _collect(turn: Turn) -> int:
+    """Back to COLLECTING; until when. Nobody has less time than they had."""
+    close(turn)
+    again = max(turn.now + COLLECT_AGAIN, turn.saga.deadlines.get("collect", 0))
+    until = max(turn.now + HOUR, min(again, turn.saga.collect_by))
+    turn.go("COLLECTING", deadlines={"collect": until})
+    return until
+
+
 def collect_again(turn: Turn) -> None:
     """New amounts were agreed: whoever pays more needs to authorise it."""
-    close(turn)
-    until = max(turn.now + HOUR, min(turn.now + COLLECT_AGAIN, turn.saga.collect_by))
-    turn.go("COLLECTING", deadlines={"collect": until})
+    until = _collect(turn)
     turn.say("The shares have changed. Whoever pays more has until {until_at}.", until_at=until)
 
 
 def resplit(turn: Turn) -> None:
-    """Something is missing, and the organiser decides."""
-    until = turn.saga.deadlines.get("resplit", turn.now + RESPLIT_AFTER)
+    """Something is missing, and the organiser decides. While there is time to pay the others have it still."""
+    kept = {k: v for k, v in turn.saga.deadlines.items() if k in ("resplit", "collect")}
+    until = max(turn.now + RESPLIT_AFTER, kept.get("collect", 0))
+    until = kept.get("resplit", until)
     for part in turn.saga.parts:
         turn.put_part(replace(part, is_priced=False))
-    turn.go("RESPLIT", deadlines={"resplit": until})
+    turn.go("RESPLIT", deadlines={**kept, "resplit": until})
     ask_organiser(turn, until)
     count = len(missing_shares(turn.saga, turn.now))
     if not count:
@@ -113,9 +122,7 @@ def reprice(turn: Turn) -> None:
 
 def go_on_without(turn: Turn) -> None:
     """Some have left before anything was ordered: the others name who travels, and it is priced anew."""
-    close(turn)
-    until = max(turn.now + HOUR, min(turn.now + COLLECT_AGAIN, turn.saga.collect_by))
-    turn.go("COLLECTING", deadlines={"collect": until})
+    _collect(turn)
     turn.say_news(GOES_ON)
 
 

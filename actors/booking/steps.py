@@ -247,10 +247,11 @@ class Sentence(Value, frozen=True, kw_only=True):
     """An English sentence, key of the message catalogue; `params` fill its `{placeholders}`: names of
     people are user ids under keys that end in `_user`, amounts (`Money`) under keys that end in
     `_money`, times (milliseconds) under keys that end in `_at`, times of a place (`LocalTime`) under keys
-    that end in `_local`, translated when it is told."""
+    that end in `_local`, translated when it is told. `more`: what is said after it."""
 
     text: str
     params: dict[str, object] = defaulted(default_factory=dict)
+    more: "Sentence | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

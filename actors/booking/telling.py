@@ -56,7 +56,10 @@ def said(sentence: Sentence, locale: str, *, names: Mapping[str, str], zone: tzi
     params = {
         name: _worded(name, value, language, names, zone) for name, value in sentence.params.items()
     }
-    return translate(sentence.text, locale, params)
+    text = translate(sentence.text, locale, params)
+    if sentence.more is None:
+        return text
+    return f"{text} {said(sentence.more, locale, names=names, zone=zone)}"
 
 
 def people_in(sentences: Iterable[Sentence]) -> set[str]:
@@ -64,7 +67,9 @@ def people_in(sentences: Iterable[Sentence]) -> set[str]:
     return {
         value
         for sentence in sentences
-        for name, value in sentence.params.items()
+        for each in (sentence, sentence.more)
+        if each is not None
+        for name, value in each.params.items()
         if name.endswith("_user") and isinstance(value, str)
     }
 

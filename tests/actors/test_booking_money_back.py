@@ -10,6 +10,7 @@ from test_booking_ordering import pay_all, run
 
 from actors.booking.state import Part
 from actors.booking.steps import Approve, CallOff, Operate, Sentence, Wake
+from actors.booking.telling import said
 from actors.booking.views import view
 from core.errors import Rejected
 from protocol.frames import Money
@@ -240,3 +241,14 @@ def test_only_of_what_people_gave_up_a_supplier_returns_a_part() -> None:
     assert run(w) == "MANUAL"  # nobody has agreed to get less back
     with pytest.raises(Rejected, match="given up"):
         w.put(returned(100))
+
+
+def test_whoever_gets_their_money_back_last_hears_how_it_ended_as_well() -> None:
+    w = refused_tickets()
+    notice = [step.notice for step in w.steps if step.notice is not None][-1]
+    [(_, last)] = notice.notes.items()
+    assert last.more == notice.note
+    words = said(last, "en", names={})
+    assert words.startswith("Of the €100.00 that you paid €100.00 come back")
+    assert words.endswith("Everything that was paid has been given back.")
+    assert said(last, "de", names={}).endswith("Alles, was bezahlt wurde, ist erstattet.")

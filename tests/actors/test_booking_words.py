@@ -1,6 +1,6 @@
 """What people hear of one another: who said no, who has answered."""
 
-from booking_world import HOUR, T0, World, world
+from booking_world import DAY, T0, World, world
 from test_booking_changes import booked, move, vote
 from test_booking_collecting import answer, approve
 from test_booking_money_back import notes
@@ -21,7 +21,7 @@ def test_everybody_hears_who_does_not_come_up_for_a_share() -> None:
     w.put(Decline(user_id="cy"))
     note = last_note(w)
     assert note.text.startswith("The share of {who_user} will not be paid by them")
-    assert note.params == {"who_user": "cy", "until_at": T0 + 12 * HOUR}
+    assert note.params == {"who_user": "cy", "until_at": T0 + 5 * DAY}
 
 
 def test_who_gives_up_when_all_the_others_have_paid_is_named_too() -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from actors.booking import views
 from actors.booking.cards import is_in_review
+from actors.booking.state import Asked
 from actors.booking.steps import (
     Answer,
     Approve,
@@ -125,6 +126,7 @@ class Crowd(Stage):
             said = self.answers.setdefault(command.question_id, {})
             said[command.user_id] = command.option_id
         seen = self.view(None).participants
+        asked = self.saga.question
         try:
             self.feed(command)
         except Rejected as refusal:
@@ -137,7 +139,9 @@ class Crowd(Stage):
             case CallOff():
                 actor.has_called_off = True
             case Answer(option_id="drop"):
-                self.gone |= {p.user_id for p in seen if p.state not in SETTLED}
+                out = {p.user_id for p in seen if p.state not in SETTLED}
+                said_no = {p.user_id for p in seen if self.people[p.user_id].has_declined}
+                self.gone |= out & (_named(asked) | said_no)
             case TravellerNamed():
                 actor.named.add(command.traveller_id)
             case _:
@@ -227,3 +231,11 @@ class Crowd(Stage):
 
     def view(self, user_id: str | None) -> BookingView:
         return views.view(self.saga, user_id)
+
+
+def _named(question: Asked | None) -> set[object]:
+    """Without whom the organiser was told that it goes on."""
+    options = () if question is None else question.options
+    drop = next((option for option in options if option.id == "drop"), None)
+    params = {} if drop is None else drop.params
+    return {value for name, value in params.items() if name.endswith("_user")}

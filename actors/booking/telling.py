@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -95,8 +96,9 @@ def _plain(value: object) -> object:
 
 
 def _amount(money: Money, language: str) -> str:
-    digits = exponent(money.currency)
-    return format_currency(money.amount / 10**digits, money.currency, locale=language)
+    """To the last unit, also where amounts are customarily written without: people pay it."""
+    exact = Decimal(money.amount).scaleb(-exponent(money.currency))
+    return format_currency(exact, money.currency, locale=language, decimal_quantization=False)
 
 
 def tzinfo_of(user: User | None) -> tzinfo:

@@ -1,5 +1,6 @@
 """What people hear of one another: who said no, who has answered."""
 
+import pytest
 from booking_world import DAY, T0, World, world
 from test_booking_changes import booked, move, vote
 from test_booking_collecting import answer, approve
@@ -7,7 +8,9 @@ from test_booking_money_back import notes
 from test_booking_ordering import losing, pay_all
 
 from actors.booking.steps import Decline, Sentence
+from actors.booking.telling import said
 from actors.booking.views import view
+from protocol.frames import Money
 
 
 def last_note(w: World) -> Sentence:
@@ -70,3 +73,21 @@ def test_who_has_voted_is_known_to_all_and_not_for_what() -> None:
     assert shown is not None
     assert shown.answered == ("bob",)
     assert "refund" not in notes(w)[-1]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "words"),
+    [
+        (33_333, "EUR", "€333.33"),
+        (33_300, "EUR", "€333.00"),
+        (33_333, "JPY", "¥33,333"),
+        (33_333, "RSD", "RSD333.33"),
+        (33_300, "RSD", "RSD333"),
+        (33_330, "KWD", "KWD33.330"),
+    ],
+)
+def test_what_people_pay_is_said_to_the_last_unit(amount: int, currency: str, words: str) -> None:
+    """Also where amounts are customarily written without decimals: the shares they read are the total."""
+    money = Money(amount=amount, currency=currency)
+    text = said(Sentence(text="{total_money}", params={"total_money": money}), "en", names={})
+    assert text == words

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -88,7 +88,8 @@ async def _carry_out(config: Config, args: argparse.Namespace, console: Console)
         bookings = _bookings(database)
         now = int(time.time() * 1_000) + await PostgresBusinessOffset(database).load()
         if args.action == "list":
-            show_list(await bookings.stuck(now=now, limit=MOST), console)
+            rows = await bookings.stuck(now=now, limit=MOST)
+            show_list(rows, await _why_manual(bookings, rows), console)
             return
         if args.action == "audit":
             print(msgspec.json.encode(await audited(database)).decode())
@@ -137,8 +138,22 @@ async def leave_word(database: Database, booking_id: str, word: OperateBooking) 
     )
 
 
-def show_list(rows: Sequence[BookingSummary], console: Console) -> None:
-    """What `list` prints."""
+async def _why_manual(
+    bookings: PostgresBookings, rows: Sequence[BookingSummary]
+) -> Mapping[str, str]:
+    """Why a person is needed, by booking."""
+    why: dict[str, str] = {}
+    for row in rows:
+        stored = None
+        if row.state == "MANUAL":
+            stored = await bookings.load(DEFAULT_TENANT, row.booking_id)
+        if stored is not None:
+            why[row.booking_id] = unpacked(stored.snapshot).manual_reason
+    return why
+
+
+def show_list(rows: Sequence[BookingSummary], why: Mapping[str, str], console: Console) -> None:
+    """What `list` prints. `why`: a person is needed, in place of what people are told."""
     table = _table("Bookings that do not go on by themselves")
     for heading in ("booking", "state", "step", "total", "changed", "verdict", "score", "reasons"):
         table.add_column(heading, overflow="fold")
@@ -147,7 +162,8 @@ def show_list(rows: Sequence[BookingSummary], console: Console) -> None:
         said = ("", "", "")
         if row.screening is not None:
             said = (row.screening.verdict, *_why(row.screening))
-        _row(table, row.booking_id, row.state, row.step, total, _at(row.changed_at), *said)
+        step = why.get(row.booking_id) or row.step
+        _row(table, row.booking_id, row.state, step, total, _at(row.changed_at), *said)
     console.print(table if rows else "No booking is stuck.")
 
 

@@ -33,10 +33,11 @@ class ScreeningItem(View, frozen=True):
 
 
 class StuckItem(BookingItem, frozen=True):
-    """A booking that waits for an operator, or for too long."""
+    """A booking that waits for an operator, or for too long. `why`: a person is needed (MANUAL)."""
 
     state: str
     needs_operator: bool
+    why: str = ""
     screening: ScreeningItem | None = None
 
 
@@ -112,11 +113,16 @@ async def list_stuck(call: Call) -> Reply:
         item = item_of(row, call.locale)
         fields = {name: getattr(item, name) for name in item.__struct_fields__}
         screening = None if row.screening is None else _screening(row.screening)
+        why = ""
+        if row.state == "MANUAL":
+            found = await call.ports.tellings.inspect(call.of().tenant_id, row.booking_id)
+            why = str((found or {}).get("manualReason", ""))
         items.append(
             StuckItem(
                 **fields,
                 state=row.state,
                 needs_operator=row.needs_operator,
+                why=why,
                 screening=screening,
             )
         )

@@ -53,10 +53,13 @@ def test_the_list_says_why_a_booking_is_in_review() -> None:
         screening=REVIEW,
     )
     console, out = printer()
-    show_list([waits], console)
+    show_list([waits], {}, console)
     text = " ".join(out.getvalue().split())
-    for word in ("READY", "review", "0.612", "many_declines,", "[b]unusual[/b]"):
+    for word in ("READY", "review", "0.612", "many_declines,", "[b]unusual[/b]", "reserved"):
         assert word in text
+    console, out = printer()
+    show_list([waits], {"b1": "A refund failed"}, console)
+    assert "A refund failed" in " ".join(out.getvalue().split())
 
 
 def typed(*words: str) -> OperateBooking:

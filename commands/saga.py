@@ -1,4 +1,4 @@
-"""`main.py saga list|show|retry|compensate|settle|allow|audit`: bookings that need an operator, in a terminal."""
+"""`main.py saga list|show|retry|compensate|settle|returned|allow|audit`: bookings that need an operator, in a terminal."""
 
 import argparse
 import os
@@ -14,7 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actors.booking.telling import BookingTellings
+from actors.booking.commands import operation_of
+from actors.booking.journal import unpacked
+from actors.booking.machine import decide
+from actors.booking.telling import inspected
 from commands.database import database_of
 from commands.saga_audit import audited
 from commands.troubles import TROUBLES, sentence_of
@@ -27,11 +30,11 @@ from core.telemetry import configure_logging
 from gateways.http.ports import DEFAULT_TENANT
 from inference.fraud.features import STORED
 from protocol.booking import BOOKING, OperateBooking
+from protocol.money import money
 from storage.postgres.bookings import PostgresBookings
 from storage.postgres.business_clock import PostgresBusinessOffset
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.pool import Database
-from storage.postgres.users import PostgresUsers
 
 MOST: Final = 100
 WIDTH: Final = 160
@@ -53,11 +56,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     retry = actions.add_parser("retry", help="have it looked at again, and go on")
     compensate = actions.add_parser("compensate", help="undo what can be undone")
     settle = actions.add_parser("settle", help="the rest was done by hand: close it")
+    returned = actions.add_parser(
+        "returned", help="its supplier returns so much of what was given up"
+    )
     allow = actions.add_parser("allow", help="it was reviewed: it may go on")
     actions.add_parser("audit", help="every booking and its money, as JSON")
-    for one in (show, retry, compensate, settle, allow):
+    for one in (show, retry, compensate, settle, returned, allow):
         one.add_argument("booking", help="the booking's id, as `saga list` shows it")
-    for one in (retry, compensate, settle, allow):
+    returned.add_argument("amount", help="in the booking's currency, such as 213.40")
+    returned.add_argument("--part", default="", help="f, f2 or h1, where several were given up")
+    for one in (retry, compensate, settle, returned, allow):
         one.add_argument("--note", default="", help="what was done, or why", required=one is settle)
 
 
@@ -78,36 +86,47 @@ def run(args: argparse.Namespace) -> int:
 async def _carry_out(config: Config, args: argparse.Namespace, console: Console) -> None:
     async with database_of(config) as database:
         bookings = _bookings(database)
+        now = int(time.time() * 1_000) + await PostgresBusinessOffset(database).load()
         if args.action == "list":
-            offset = await PostgresBusinessOffset(database).load()
-            now = int(time.time() * 1_000) + offset
-            show_list(await bookings.stuck(now=now, limit=MOST), console)
+            rows = await bookings.stuck(now=now, limit=MOST)
+            show_list(rows, await _why_manual(bookings, rows), console)
             return
         if args.action == "audit":
             print(msgspec.json.encode(await audited(database)).decode())
             return
-        tellings = BookingTellings(bookings, PostgresUsers(database), features=STORED)
-        found = await tellings.inspect(DEFAULT_TENANT, args.booking)
-        if found is None:
+        stored = await bookings.load(DEFAULT_TENANT, args.booking)
+        if stored is None:
             raise Rejected("not_found", "There is no such booking.")
+        saga = unpacked(stored.snapshot)
         if args.action == "show":
             show_one(
-                dict(found),
+                dict(inspected(saga, STORED)),
                 await bookings.intents(DEFAULT_TENANT, args.booking),
                 await bookings.balances(DEFAULT_TENANT, args.booking),
                 await bookings.screenings(DEFAULT_TENANT, args.booking),
                 console,
             )
             return
-        if args.action == "allow" and not is_in_review(found):
-            raise Rejected("conflict", "No review of this booking is open.")
-        await leave_word(database, args.booking, args.action, args.note)
+        word = word_of(args, saga.total.currency)
+        decide(saga, operation_of(word), now)  # what makes no sense now is refused here
+        await leave_word(database, args.booking, word)
         console.print(f"{args.action} is left for {args.booking}: the server does it in seconds.")
 
 
-async def leave_word(database: Database, booking_id: str, action: Any, note: str) -> None:
+def word_of(args: argparse.Namespace, currency: str) -> OperateBooking:
+    """What was typed. Raises `Rejected`."""
+    word = OperateBooking(operator="terminal", action=args.action, note=args.note)
+    if args.action != "returned":
+        return word
+    try:
+        amount = money(args.amount, currency)
+    except ValueError:
+        raise Rejected("bad_request", f"{args.amount} is no amount in {currency}.") from None
+    return msgspec.structs.replace(word, part_id=args.part, amount=amount)
+
+
+async def leave_word(database: Database, booking_id: str, word: OperateBooking) -> None:
     """For the booking's actor, which finds it when its timer fires. Raises `Unavailable`."""
-    word = OperateBooking(operator="terminal", action=action, note=note)
     await PostgresDurableTimers(database, on_set=lambda due_at: None).apply(
         SetTimer(
             tenant_id=DEFAULT_TENANT,
@@ -119,15 +138,22 @@ async def leave_word(database: Database, booking_id: str, action: Any, note: str
     )
 
 
-def is_in_review(booking: Mapping[str, Any]) -> bool:
-    """Whether its newest verdict waits for a word; its actor, which hears the word later, decides."""
-    screening = booking["screening"]
-    is_waiting = booking["state"] in ("READY", "CAPTURE_REPAIR")
-    return is_waiting and screening is not None and screening["verdict"] == "review"
+async def _why_manual(
+    bookings: PostgresBookings, rows: Sequence[BookingSummary]
+) -> Mapping[str, str]:
+    """Why a person is needed, by booking."""
+    why: dict[str, str] = {}
+    for row in rows:
+        stored = None
+        if row.state == "MANUAL":
+            stored = await bookings.load(DEFAULT_TENANT, row.booking_id)
+        if stored is not None:
+            why[row.booking_id] = unpacked(stored.snapshot).manual_reason
+    return why
 
 
-def show_list(rows: Sequence[BookingSummary], console: Console) -> None:
-    """What `list` prints."""
+def show_list(rows: Sequence[BookingSummary], why: Mapping[str, str], console: Console) -> None:
+    """What `list` prints. `why`: a person is needed, in place of what people are told."""
     table = _table("Bookings that do not go on by themselves")
     for heading in ("booking", "state", "step", "total", "changed", "verdict", "score", "reasons"):
         table.add_column(heading, overflow="fold")
@@ -136,7 +162,8 @@ def show_list(rows: Sequence[BookingSummary], console: Console) -> None:
         said = ("", "", "")
         if row.screening is not None:
             said = (row.screening.verdict, *_why(row.screening))
-        _row(table, row.booking_id, row.state, row.step, total, _at(row.changed_at), *said)
+        step = why.get(row.booking_id) or row.step
+        _row(table, row.booking_id, row.state, step, total, _at(row.changed_at), *said)
     console.print(table if rows else "No booking is stuck.")
 
 

@@ -86,7 +86,7 @@ def holding_up(view: View, names: Names, me: str) -> list[str]:
         return []
     question = view.get("question")
     if question:
-        waited = list(question["to"])
+        waited = [one for one in question["to"] if one not in question.get("answered", ())]
     else:
         open_shares = [one for one in view["participants"] if one["state"] in _WAITED_FOR]
         waited = [one["userId"] for one in open_shares if one["amount"]["amount"]]
@@ -143,7 +143,8 @@ def _item_line(item: View) -> str:
 def _share_line(one: View, names: Names, me: str) -> str:
     name, is_free = _name(one["userId"], names, me), not one["amount"]["amount"]
     state = "pays nothing" if is_free else _STATE.get(one["state"], clean(one["state"]))
-    return f"    {_money(one['amount']):>14}  {name}: {state}"
+    back = f", {_money(one['refunded'])} came back" if one.get("refunded") else ""
+    return f"    {_money(one['amount']):>14}  {name}: {state}{back}"
 
 
 def _traveller_lines(view: View, names: Names, me: str) -> list[str]:
@@ -170,6 +171,8 @@ def _question_lines(view: View, names: Names, me: str) -> list[str]:
     lines = [f"    Question to {whom}, until {until}" + (":" if question["options"] else ".")]
     for number, option in enumerate(question["options"], 1):
         lines.append(f"      {number}  {clean(option['text'])}{_shares(option, names, me)}")
+    if me in question.get("answered", ()):
+        return [*lines, "    You have answered."]
     return [*lines, "    /choose N answers."] if is_mine else lines
 
 

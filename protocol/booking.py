@@ -20,6 +20,7 @@ TravellerType = Literal["adult", "child", "infant"]
 BookingStatus = Literal[
     "collecting", "action_needed", "booking", "booked", "cancelling", "cancelled", "manual"
 ]
+OperatorAction = Literal["retry", "compensate", "settle", "allow", "returned"]
 ParticipantState = Literal[
     "invited",
     "accepted",
@@ -129,11 +130,12 @@ class GetBooking(Command, frozen=True, kw_only=True, tag="booking.get"):
 
 
 class ParticipantView(Value, frozen=True, kw_only=True):
-    """A participant's share and where it stands."""
+    """A participant's share and where it stands. `refunded`: what of it has come back by now."""
 
     user_id: str
     amount: Money
     state: ParticipantState
+    refunded: Money | None = None
 
 
 class TravellerView(Value, frozen=True, kw_only=True, omit_defaults=False):
@@ -154,13 +156,14 @@ class QuestionOption(Value, frozen=True, kw_only=True):
 
 
 class Question(Value, frozen=True, kw_only=True):
-    """What the booking needs to know before it goes on."""
+    """What the booking needs to know before it goes on. `answered`: those of `to` who have."""
 
     id: str
     kind: Literal["resplit", "reconsent", "supplier_change", "refund"]
     options: list[QuestionOption]
     to: list[str]
     expires_at: int
+    answered: tuple[str, ...] = ()
 
 
 class PaymentAction(Value, frozen=True, kw_only=True):
@@ -284,8 +287,11 @@ class ReplaceBooking(Value, frozen=True, kw_only=True):
 
 class OperateBooking(Value, frozen=True, kw_only=True):
     """An operator's word. "settle": the rest was done by hand, `note` says what; "allow": what waits for a
-    review may go on. `operator` is for the record."""
+    review may go on; "returned": the supplier of what was given up returns `amount` for it, `part_id` where there are
+    several such parts. `operator` is for the record."""
 
     operator: str
-    action: Literal["retry", "compensate", "settle", "allow"]
+    action: OperatorAction
     note: str = ""
+    part_id: str = ""
+    amount: Money | None = None

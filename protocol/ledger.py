@@ -1,8 +1,9 @@
 """Double entry, as values: what moved between which accounts, because of which intent.
 
 Accounts: `psp:<provider>` (what providers hold for us), `participant:<user>` (what we owe people until
-it is spent), `trip:<booking>`, `supplier:<supplier>`, `fees`, `commission`, `payee:<account>`,
-`suspense` (moved, and we do not know why). Debits are positive.
+it is spent), `trip:<booking>`, `supplier:<supplier>`, `by_hand` (what our team has paid people otherwise, where
+a refund failed), `suspense` (moved, and we do not know why). Debits are positive. A booking costs its people what its
+suppliers take: there is no commission; and what a provider keeps of a payment stands in its own reports alone.
 """
 
 from protocol.frames import Value

@@ -6,7 +6,7 @@ from typing import Any, Final
 import trio
 
 from actors.booking.calls import Call, Look
-from actors.booking.commands import input_of, left_word, woken_by
+from actors.booking.commands import input_of, left_word, operation_of, woken_by
 from actors.booking.journal import WAKE, journal_step, unpacked, wake_timer
 from actors.booking.machine import decide, looks_wanted, wake_at
 from actors.booking.performer import LEAVES_WITHIN, look, perform
@@ -18,7 +18,6 @@ from actors.booking.steps import (
     Input,
     Intent,
     Looked,
-    Operate,
     Replaced,
     Step,
     TravellerNamed,
@@ -129,7 +128,7 @@ class BookingActor(Actor[Any]):
             case OperateBooking():
                 if envelope.principal is not None:
                     authorize(envelope.principal, Permission.CONFIGURE_SYSTEM)
-                await self._step(_operation(message))
+                await self._step(operation_of(message))
                 envelope.answer(Done())
             case GetBooking():
                 saga = await self._of(envelope.of())
@@ -308,7 +307,7 @@ class BookingActor(Actor[Any]):
             await self._step(woken_by(due.payload))
             return
         if due.name.startswith("operate"):
-            await self._step(_operation(left_word(due.payload)))
+            await self._step(operation_of(left_word(due.payload)))
             return
         if due.name != WAKE:
             return
@@ -390,7 +389,3 @@ def _is_news(saga: Saga, ended: CallEnded | Looked) -> bool:
 def unknown() -> Rejected:
     """A booking that is not there, or not for whoever asks."""
     return Rejected("not_found", "There is no such booking.")
-
-
-def _operation(message: OperateBooking) -> Operate:
-    return Operate(operator=message.operator, action=message.action, note=message.note)

@@ -8,7 +8,8 @@ from actors.booking.adjusting import record
 from actors.booking.inquiring import FORECAST, begin_forecast, forecast
 from actors.booking.moves import cancelled, complete, unwind
 from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_hand
-from actors.booking.payments import doubt_all
+from actors.booking.payments import doubt_all, left_to_refund
+from actors.booking.postings import post_by_hand
 from actors.booking.questions import AGREE, KEEP, ask, close
 from actors.booking.resplitting import plain
 from actors.booking.screening import allow, say_by_hand, screen_again
@@ -40,6 +41,10 @@ CALLED_OFF: Final = "The organiser has called the trip off. Nobody pays."
 AGREE_TEXT: Final = "Call it off: {back_money} of {paid_money} come back."
 AGREE_OPEN_TEXT: Final = (
     "Call it off. What comes back is not known yet: the suppliers keep what their rules allow."
+)
+CALL_UNDER_WAY: Final = "A call is still under way. Try again in a minute."
+RETURNED_TEXT: Final = (
+    "Our team has settled it with the supplier: {back_money} of {paid_money} come back."
 )
 KEEP_TEXT: Final = "Keep the booking."
 
@@ -153,6 +158,8 @@ def operate(turn: Turn, command: Operate) -> bool:
             _settle(turn, command.note)
         case "allow":
             allow(turn, command.operator)
+        case "returned":
+            _returned(turn, command.part_id, command.amount)
     return True
 
 
@@ -164,9 +171,7 @@ def _retry(turn: Turn) -> None:
     screen_again(turn)
     turn.update(next_look_at={}, tries={}, is_stuck=False)
     if saga.state == "MANUAL" and saga.manual_from is not None:
-        names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
-        name = names.get(saga.manual_from, "alarm")
-        turn.go(saga.manual_from, manual_reason="", deadlines={name: turn.now + TICKET_AFTER})
+        name = _go_back(turn, saga.manual_from)
         if saga.manual_from == "COMPLETED":
             turn.set_deadline(name, None)
             begin_watch(turn)
@@ -182,6 +187,51 @@ def _retry(turn: Turn) -> None:
             if part.is_doubtful and not part.finds:
                 turn.put_part(replace(part, is_doubtful=False, order=None, refusal=""))
     _doubt_everything(turn)
+
+
+def _go_back(turn: Turn, state: SagaState) -> str:
+    """To where a person was needed; the name of its deadline."""
+    names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
+    name = names.get(state, "alarm")
+    turn.go(state, manual_reason="", deadlines={name: turn.now + TICKET_AFTER})
+    return name
+
+
+def _returned(turn: Turn, part_id: str, amount: Money | None) -> None:
+    """A part that people gave up was called off by hand, and its supplier has said what it returns: from there
+    on as if it had told us."""
+    saga = turn.saga
+    given_up = [
+        part for part in saga.parts if _is_given_up(saga, part) and part_id in ("", part.id)
+    ]
+    if saga.state != "MANUAL" or saga.manual_from is None or not given_up:
+        raise Rejected("conflict", "Nothing that was given up waits for its supplier's money.")
+    if saga.pending:
+        raise Rejected("conflict", CALL_UNDER_WAY)
+    if len(given_up) > 1:
+        text = "Several parts of the trip were given up: say which."
+        raise Rejected("bad_request", text, fields=(("partId", text),))
+    [part] = given_up
+    if not _can_return(saga, part, amount):
+        text = "This is no amount that can be given back of it."
+        raise Rejected("bad_request", text, fields=(("amount", text),))
+    back = 0 if amount is None else amount.amount
+    turn.put_part(replace(part, is_gone=True, is_fresh=True, returned=back, refusal=""))
+    turn.update(next_look_at={}, tries={}, is_stuck=False)
+    _go_back(turn, saga.manual_from)
+    turn.say_news(RETURNED_TEXT, back_money=amount, paid_money=part.total)
+
+
+def _is_given_up(saga: Saga, part: Part) -> bool:
+    """Whether those concerned agreed to get back what its supplier returns, and nobody has said how much."""
+    is_agreed = saga.by_policy or (part.change is not None and part.change.decision == "refund")
+    return is_agreed and part.is_paid and part.returned is None
+
+
+def _can_return(saga: Saga, part: Part, amount: Money | None) -> bool:
+    if amount is None or amount.currency != part.total.currency:
+        return False
+    return 0 <= amount.amount <= part.total.amount and amount.amount % saga.provider.unit == 0
 
 
 def _doubt_everything(turn: Turn) -> None:
@@ -222,13 +272,15 @@ def _settle(turn: Turn, note: str) -> None:
     if saga.state != "MANUAL":
         raise Rejected("conflict", "Only a booking that needs a person can be settled.")
     if saga.pending:
-        raise Rejected("conflict", "A call is still under way. Try again in a minute.")
+        raise Rejected("conflict", CALL_UNDER_WAY)
     turn.update(manual_reason=f"{saga.manual_reason}; settled: {note}"[:1000])
     for share in turn.saga.shares:
         for payment in share.payments:
             if payment.has_refund_failed:
-                settled = replace(payment, has_refund_failed=False, is_settled=True)
+                left = left_to_refund(saga, share, payment)
+                settled = replace(payment, has_refund_failed=False, is_settled=True, by_hand=left)
                 turn.put_payment(share.id, settled)
+                post_by_hand(turn, share.id, settled)
     for part in turn.saga.parts:
         if part.change is not None:
             _settle_change(turn, part, part.change)

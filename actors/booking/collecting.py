@@ -19,7 +19,8 @@ from actors.booking.payments import (
     status_of,
     undo,
 )
-from actors.booking.resplitting import ask_organiser, missing_seats, missing_shares
+from actors.booking.questions import close
+from actors.booking.resplitting import ask_organiser, given_up, missing_seats, missing_shares
 from actors.booking.standings import standing
 from actors.booking.state import Payment, Saga, SagaState, Share
 from actors.booking.steps import Approve, Decline, TravellerNamed
@@ -31,6 +32,7 @@ OPEN_TO_PAYERS: Final[frozenset[SagaState]] = frozenset(
 )
 OPEN_TO_NAMES: Final[frozenset[SagaState]] = frozenset({"COLLECTING", "RESPLIT", "RECONSENT"})
 NEW_ATTEMPT: Final = frozenset({"invited", "declined", "expired", "action_required"})
+SAID_NO: Final = "The share of {who_user} will not be paid by them: the organiser decides by {until_at} how to go on."
 MAX_PAYMENTS: Final = 24
 """Of one share: attempts are cheap for the one who makes them, not for the others."""
 
@@ -93,11 +95,20 @@ def refuse(turn: Turn, command: Decline) -> bool:
     if saga.state == "CAPTURE_REPAIR":
         turn.put_share(replace(share, is_out=True, method=None))
         ask_after_hold(turn, "A share could not be paid. Everything is being given back.")
+        _say_who(turn, share)
         return True
     turn.put_share(replace(share, is_out=True, method=None))
     if share.amount.amount:
         resplit(turn)
+        _say_who(turn, share)
     return True
+
+
+def _say_who(turn: Turn, share: Share) -> None:
+    """Who has said no, where the organiser is asked how to go on."""
+    until = turn.saga.deadlines.get("resplit")
+    if turn.saga.question is not None and until is not None:
+        turn.say(SAID_NO, who_user=share.user_id, until_at=until)
 
 
 def name_traveller(turn: Turn, command: TravellerNamed) -> bool:
@@ -131,14 +142,22 @@ def advance_collecting(turn: Turn) -> None:
     saga = turn.saga
     if not missing_shares(saga, turn.now) and not missing_seats(saga):
         ready(turn)
+    elif saga.state == "RESPLIT" and not given_up(saga, turn.now) and "collect" in saga.deadlines:
+        close(turn)  # who said no has thought better of it
+        turn.go("COLLECTING", deadlines={"collect": saga.deadlines["collect"]})
     elif saga.state == "RESPLIT":
         ask_organiser(turn, saga.deadlines.get("resplit", turn.now))
+        _end_before_expiry(turn)
     elif any(share.is_out and share.amount.amount for share in saga.shares):
         resplit(turn)
     else:
-        limit = first_expiry(saga)
-        if limit is not None and limit < saga.deadlines.get("collect", limit):
-            turn.set_deadline("collect", limit)
+        _end_before_expiry(turn)
+
+
+def _end_before_expiry(turn: Turn) -> None:
+    limit, collect = first_expiry(turn.saga), turn.saga.deadlines.get("collect")
+    if limit is not None and collect is not None and limit < collect:
+        turn.set_deadline("collect", limit)
 
 
 def keep_payments(turn: Turn) -> None:

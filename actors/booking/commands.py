@@ -5,7 +5,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from actors.booking.steps import Answer, Approve, CallOff, Decline, Wake
+from actors.booking.steps import Answer, Approve, CallOff, Decline, Operate, Wake
 from core.card_refusal import CARD_NUMBER
 from core.errors import Rejected, Unavailable
 from core.ports.payments import Payments
@@ -71,6 +71,17 @@ def woken_by(payload: bytes | None) -> Wake:
     return Wake(
         payment_id=payment_id if isinstance(payment_id, str) else None,
         order_id=order_id if isinstance(order_id, str) else None,
+    )
+
+
+def operation_of(word: OperateBooking) -> Operate:
+    """An operator's word, wherever it came from."""
+    return Operate(
+        operator=word.operator,
+        action=word.action,
+        note=word.note,
+        part_id=word.part_id,
+        amount=word.amount,
     )
 
 

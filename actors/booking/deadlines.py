@@ -36,8 +36,8 @@ def ran_out(turn: Turn, name: str) -> None:
         inquiry_ran_out(turn, name)
         return
     match name, state:
-        case "collect", "COLLECTING":
-            resplit(turn)
+        case "collect", "COLLECTING" | "RESPLIT":
+            _collected(turn)
         case "resplit", "RESPLIT":
             unwind(turn, "Nobody decided how to go on in time. Nobody pays.")
         case "review", "READY" | "CAPTURE_REPAIR":
@@ -80,6 +80,12 @@ def ran_out(turn: Turn, name: str) -> None:
             turn.update(is_stuck=True)
         case _:
             pass
+
+
+def _collected(turn: Turn) -> None:
+    """The time to pay is over: whoever is missing is decided about, also where somebody said no before."""
+    turn.set_deadline("resplit", None)
+    resplit(turn)
 
 
 def _not_ordered(turn: Turn) -> None:

@@ -2,7 +2,16 @@
 
 from actors.booking.moves import collect_again, go_on_without, let_go, repair, unwind
 from actors.booking.pricing import ask_all
-from actors.booking.questions import CANCEL, COVER, DROP, OTHERS, close, shares_of, take_answer
+from actors.booking.questions import (
+    ACCEPT,
+    CANCEL,
+    COVER,
+    DROP,
+    OTHERS,
+    close,
+    shares_of,
+    take_answer,
+)
 from actors.booking.resplitting import apply_split, drop
 from actors.booking.steps import Answer
 from actors.booking.timing import RECONSENT_AFTER
@@ -21,6 +30,10 @@ def answer(turn: Turn, command: Answer) -> bool:
     question = turn.saga.question
     if question is not None and question.kind == "resplit":
         _decided(turn, command.option_id)
+    elif question is not None and question.kind == "reconsent" and command.option_id == ACCEPT:
+        turn.say("The new amounts are agreed to by {who_user}.", who_user=command.user_id)
+    else:
+        turn.say("An answer has come from {who_user}.", who_user=command.user_id)
     return True
 
 
@@ -45,10 +58,10 @@ def _decided(turn: Turn, option_id: str) -> None:
             go_on_without(turn)
     elif option_id == OTHERS:
         until = turn.now + RECONSENT_AFTER
-        kept = turn.saga.deadlines.get("resplit", until)
-        turn.go("RECONSENT", deadlines={"reconsent": until})
+        kept = {k: v for k, v in turn.saga.deadlines.items() if k == "collect"}
+        turn.go("RECONSENT", deadlines={"reconsent": until, **kept})
         ask_all(turn, shares, turn.saga.total.amount, until, agreed=(turn.saga.organiser_id,))
         turn.say(
             "The others are asked to share what is missing until {until_at}.",
-            until_at=min(until, max(kept, until)),
+            until_at=until,
         )

@@ -6,13 +6,14 @@ from msgspec.structs import replace
 
 from actors.booking.collecting import NEW_ATTEMPT
 from actors.booking.looking import wake_at
-from actors.booking.payments import last
+from actors.booking.payments import given_back, last, taken
 from actors.booking.standings import STATUS, standing
-from actors.booking.state import Saga
+from actors.booking.state import Saga, Share
 from actors.booking.steps import CallOutcome, Notice, Sentence, Step
 from actors.booking.turn import Turn
 from actors.booking.views import step_of, view
 from protocol.booking import BookingView, PaymentAction
+from protocol.frames import Money
 from protocol.payments import DeclineCode, Declined, PaymentRefused, PaymentState
 from protocol.suppliers import NotSent, Refused, Unknown
 
@@ -35,6 +36,14 @@ PAYPAL_DECLINED: Final = (
     "or pay by card."
 )
 """What stands behind it is chosen at PayPal's: of a bank or a card we know nothing."""
+
+
+COMES_BACK: Final = (
+    "Of the {paid_money} that you paid {back_money} come back: your bank may take some days."
+)
+NOT_ARRIVED: Final = (
+    "What should come back to you did not arrive. Our team pays it to you in another way."
+)
 
 
 def opening_notice(saga: Saga) -> Step:
@@ -101,20 +110,24 @@ def _seen(saga: Saga) -> tuple[BookingView, list[object], object]:
 def _notice(before: Saga, saga: Saga, turn: Turn) -> Notice | None:
     if _seen(before) == _seen(saga):
         return None
-    notes = {**turn.notes, **_personal(before, saga)}
+    notes = {**turn.notes, **_personal(before, saga, turn.note)}
     note = turn.note or _plain(before, saga)
     has_card = turn.has_card or STATUS[before.state] != STATUS[saga.state]
     return Notice(note=note, notes=notes, has_card=has_card)
 
 
-def _personal(before: Saga, saga: Saga) -> dict[str, Sentence]:
-    """Why a card was declined, and what is to be done at the bank: only to the person concerned."""
+def _personal(before: Saga, saga: Saga, note: Sentence | None) -> dict[str, Sentence]:
+    """Why a card was declined, what is to be done at the bank, and what comes back: only to the person
+    concerned. `note`: what everybody hears, and who gets money back as well."""
     found: dict[str, Sentence] = {}
     states = {share.id: share.state for share in before.shares}
+    back = {share.id: given_back(share) for share in before.shares}
     for share in saga.shares:
+        payment = last(share)
+        if given_back(share) > back.get(share.id, 0):
+            found[share.user_id] = Sentence(text=COMES_BACK, params=_comes_back(share), more=note)
         if states.get(share.id) == share.state:
             continue
-        payment = last(share)
         is_paypal = payment is not None and payment.method == "paypal"
         if share.state == "declined" and not share.is_out and payment and payment.declined:
             by_bank = DECLINED[payment.declined.code]
@@ -125,7 +138,16 @@ def _personal(before: Saga, saga: Saga) -> dict[str, Sentence]:
             found[share.user_id] = Sentence(
                 text="Your card's reservation has ended. Please approve your share again."
             )
+        elif share.state == "refund_failed":
+            found[share.user_id] = Sentence(text=NOT_ARRIVED)
     return found
+
+
+def _comes_back(share: Share) -> dict[str, object]:
+    def money(amount: int) -> Money:
+        return replace(share.amount, amount=amount)
+
+    return {"back_money": money(given_back(share)), "paid_money": money(taken(share))}
 
 
 def _plain(before: Saga, saga: Saga) -> Sentence:

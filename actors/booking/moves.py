@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from actors.booking.orders import doubt_order, flights_of, is_booked, is_live, stays_of
-from actors.booking.payments import doubt_all
+from actors.booking.payments import doubt_all, given_back, taken
 from actors.booking.questions import close
 from actors.booking.resplitting import ask_organiser, missing_shares, options_for
 from actors.booking.state import Part, Saga
@@ -53,20 +53,29 @@ def first_expiry(saga: Saga) -> int | None:
     return min(limits, default=None)
 
 
+def _collect(turn: Turn) -> int:
+    """Back to COLLECTING; until when. Nobody has less time than they had."""
+    close(turn)
+    again = max(turn.now + COLLECT_AGAIN, turn.saga.deadlines.get("collect", 0))
+    until = max(turn.now + HOUR, min(again, turn.saga.collect_by))
+    turn.go("COLLECTING", deadlines={"collect": until})
+    return until
+
+
 def collect_again(turn: Turn) -> None:
     """New amounts were agreed: whoever pays more needs to authorise it."""
-    close(turn)
-    until = max(turn.now + HOUR, min(turn.now + COLLECT_AGAIN, turn.saga.collect_by))
-    turn.go("COLLECTING", deadlines={"collect": until})
+    until = _collect(turn)
     turn.say("The shares have changed. Whoever pays more has until {until_at}.", until_at=until)
 
 
 def resplit(turn: Turn) -> None:
-    """Something is missing, and the organiser decides."""
-    until = turn.saga.deadlines.get("resplit", turn.now + RESPLIT_AFTER)
+    """Something is missing, and the organiser decides. While there is time to pay the others have it still."""
+    kept = {k: v for k, v in turn.saga.deadlines.items() if k in ("resplit", "collect")}
+    until = max(turn.now + RESPLIT_AFTER, kept.get("collect", 0))
+    until = kept.get("resplit", until)
     for part in turn.saga.parts:
         turn.put_part(replace(part, is_priced=False))
-    turn.go("RESPLIT", deadlines={"resplit": until})
+    turn.go("RESPLIT", deadlines={**kept, "resplit": until})
     ask_organiser(turn, until)
     count = len(missing_shares(turn.saga, turn.now))
     if not count:
@@ -113,9 +122,7 @@ def reprice(turn: Turn) -> None:
 
 def go_on_without(turn: Turn) -> None:
     """Some have left before anything was ordered: the others name who travels, and it is priced anew."""
-    close(turn)
-    until = max(turn.now + HOUR, min(turn.now + COLLECT_AGAIN, turn.saga.collect_by))
-    turn.go("COLLECTING", deadlines={"collect": until})
+    _collect(turn)
     turn.say_news(GOES_ON)
 
 
@@ -255,8 +262,9 @@ def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
 
 def cancelled(turn: Turn) -> None:
     turn.go("CANCELLED", deadlines=_afterwards(turn), next_look_at={}, tries={})
-    paid = sum(p.captured - p.refunded for share in turn.saga.shares for p in share.payments)
-    if paid and (turn.saga.manual_reason or not turn.saga.by_policy):
+    paid = sum(taken(share) for share in turn.saga.shares)
+    kept = paid - sum(given_back(share) for share in turn.saga.shares)
+    if kept and (turn.saga.manual_reason or not turn.saga.by_policy):
         turn.say("The trip is called off. Our team settles what is left with you.")
     elif any(part.change is not None and part.change.is_replaced for part in turn.saga.parts):
         turn.say(
@@ -264,6 +272,8 @@ def cancelled(turn: Turn) -> None:
         )
     elif turn.saga.by_policy:
         turn.say("The trip is called off. What the suppliers return has been given back.")
+    elif paid:
+        turn.say("The trip is called off. Everything that was paid has been given back.")
     else:
         turn.say("The trip is called off. Nobody has paid anything.")
 

@@ -127,10 +127,21 @@ def left_to_refund(saga: Saga, share: Share, payment: Payment) -> int:
     """Minor units that were captured and are to be given back: of the newest all but what the share costs,
     or, when the trip is undone, what suppliers keep; of older ones all."""
     newest = last(share)
-    kept = share.spent if saga.state in _UNDOING else share.amount.amount
+    state = saga.manual_from if saga.state == "MANUAL" else saga.state
+    kept = share.spent if state in _UNDOING else share.amount.amount
     if newest is None or newest.version != payment.version:
         kept = 0
-    return max(0, payment.captured - payment.refunded - kept)
+    return max(0, payment.captured - payment.refunded - payment.by_hand - kept)
+
+
+def given_back(share: Share) -> int:
+    """Minor units that its owner has back."""
+    return sum(payment.refunded + payment.by_hand for payment in share.payments)
+
+
+def taken(share: Share) -> int:
+    """Minor units that its owner has paid, whatever came back."""
+    return sum(payment.captured for payment in share.payments)
 
 
 # ── keys (APIS §10.2) ──

@@ -69,6 +69,15 @@ def post_refund_failed(turn: Turn, share_id: str, payment: Payment, refunded: in
     )
 
 
+def post_by_hand(turn: Turn, share_id: str, payment: Payment) -> None:
+    """What a refund that failed had left was paid to its owner by our team, otherwise."""
+    turn.post(
+        f"by_hand:{share_id}:v{payment.version}",
+        payment.intent,
+        [(_participant(turn, share_id), payment.by_hand), ("by_hand", -payment.by_hand)],
+    )
+
+
 def portions(turn: Turn, amount: int) -> Mapping[str, int]:
     """Share id → its part of an amount, by what of each is left to spend (APIS §9). Raises `ValueError`
     when there is less than that."""

@@ -51,13 +51,17 @@ def close(turn: Turn) -> None:
     question = turn.saga.question
     if question is not None:
         closed = (*turn.saga.closed_questions, question.id)[-MOST_REMEMBERED:]
-        turn.update(question=None, closed_questions=closed)
+        answers = {**turn.saga.closed_answers, question.id: question.answers}
+        kept = {id: given for id, given in answers.items() if id in closed and given}
+        turn.update(question=None, closed_questions=closed, closed_answers=kept)
 
 
 def take_answer(turn: Turn, user_id: str, question_id: str, option_id: str) -> bool:
     """Record it; False: it was given already. Raises `Rejected`."""
     question = turn.saga.question
     if question is None or question.id != question_id:
+        if turn.saga.closed_answers.get(question_id, {}).get(user_id) == option_id:
+            return False  # its `ok` was lost
         if question_id in turn.saga.closed_questions:
             raise Rejected("conflict", "This question is closed.")
         raise Rejected("not_found", "There is no such question.")

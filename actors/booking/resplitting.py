@@ -39,6 +39,14 @@ def missing_shares(saga: Saga, now: int) -> tuple[Share, ...]:
     return tuple(share for share in saga.shares if not is_ready(saga, share, now))
 
 
+def given_up(saga: Saga, now: int) -> tuple[Share, ...]:
+    """Those of the missing that are decided about: while there is time to pay, of who said no; then all."""
+    missing = missing_shares(saga, now)
+    if "collect" not in saga.deadlines:
+        return missing
+    return tuple(share for share in missing if share.is_out)
+
+
 def missing_seats(saga: Saga) -> int:
     return sum(seat.digest is None for seat in saga.seats)
 
@@ -46,7 +54,7 @@ def missing_seats(saga: Saga) -> int:
 def options_for(saga: Saga, now: int) -> tuple[Option, ...]:
     """What the organiser may choose now."""
     found: list[Option] = []
-    missing = missing_shares(saga, now)
+    missing = given_up(saga, now)
     amount = sum(share.amount.amount for share in missing)
     if missing and amount:
         out = {share.id for share in missing}
@@ -116,7 +124,7 @@ def drop(turn: Turn) -> None:
     """Go on without those whose money is not there. What the others have agreed to pay they pay still, until
     it is known what the trip costs them."""
     saga = turn.saga
-    out = {share.id for share in missing_shares(saga, turn.now)}
+    out = {share.id for share in given_up(saga, turn.now)}
     rest = {s.user_id: s.amount.amount for s in saga.shares if s.id not in out and s.amount.amount}
     leave(turn, out)
     apply_split(turn, rest)

@@ -4,7 +4,7 @@ from typing import Final
 
 from actors.booking.calls import Capture, OpenPayment
 from actors.booking.cards import is_in_review
-from actors.booking.payments import is_dead, last
+from actors.booking.payments import given_back, is_dead, last, taken
 from actors.booking.state import Saga, SagaState, Share
 from protocol.booking import BookingStatus, ParticipantState
 
@@ -33,8 +33,7 @@ STATUS: Final[dict[SagaState, BookingStatus]] = {
 
 def standing(saga: Saga, share: Share, now: int) -> ParticipantState:
     """The state of a share, from what is known of its payments."""
-    captured = sum(payment.captured for payment in share.payments)
-    refunded = sum(payment.refunded for payment in share.payments)
+    captured, refunded = taken(share), given_back(share)
     if any(payment.has_refund_failed for payment in share.payments):
         return "refund_failed"
     if captured and refunded >= captured:

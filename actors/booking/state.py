@@ -49,7 +49,7 @@ class Payment(Value, frozen=True, kw_only=True):
     that were posted; `captured`, `refunded`: minor units that were posted; `taking`: what its first capture
     asked for. `intent`: the newest call
     that concerned its money. `refunds`: refunds that were begun and are certain. `is_settled`: what a
-    refund that failed had left was paid by hand."""
+    refund that failed had left was paid by hand; `by_hand`: how much that was."""
 
     version: int
     amount: Money
@@ -71,6 +71,7 @@ class Payment(Value, frozen=True, kw_only=True):
     was_let_go: bool = False
     has_refund_failed: bool = False
     is_settled: bool = False
+    by_hand: int = 0
     captured: int = 0
     refunded: int = 0
     refund_aim: int = 0
@@ -259,7 +260,8 @@ class Saga(Value, frozen=True, kw_only=True):
     called off what was booked. `wants_refund`: the organiser wants to call off what is booked, and is asked once
     suppliers said what they return. `changes`: how many changes of suppliers were seen. `replaces`: the booking
     of which this one takes a part's place; `has_told`: that one knows how it ended. `screening`: the newest
-    verdict; `is_called_off`: people themselves ended it. `left`: who paid for the travellers that the trip went
+    verdict; `is_called_off`: people themselves ended it. `closed_answers`: of `closed_questions`, by their ids: what
+    was answered by whom. `left`: who paid for the travellers that the trip went
     on without."""
 
     booking_id: str
@@ -281,6 +283,7 @@ class Saga(Value, frozen=True, kw_only=True):
     next_look_at: dict[str, Millis] = field(default_factory=dict)
     question: Asked | None = None
     closed_questions: tuple[str, ...] = ()
+    closed_answers: dict[str, dict[str, str]] = field(default_factory=dict)
     pending: tuple[Pending, ...] = ()
     next_seq: int = 1
     reason: str = ""

@@ -12,7 +12,8 @@ from msgspec import field as defaulted
 
 from actors.booking.calls import Call, Look
 from actors.booking.state import Alternative, Part, Provider, Saga, Screening, Seat
-from protocol.frames import Value
+from protocol.booking import OperatorAction
+from protocol.frames import Money, Value
 from protocol.fraud import Screened
 from protocol.ids import Millis
 from protocol.ledger import Posting
@@ -101,11 +102,13 @@ class TravellerNamed:
 class Operate:
     """An operator's word for a saga that is stuck or `manual`. "retry": look again and go on; "compensate":
     undo what can be undone; "settle": the rest was done by hand, `note` says what; "allow": what waits
-    for a review may go on."""
+    for a review may go on; "returned": the supplier of a part that was given up returns `amount` for it."""
 
     operator: str
-    action: Literal["retry", "compensate", "settle", "allow"]
+    action: OperatorAction
     note: str = ""
+    part_id: str = ""
+    amount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,10 +247,11 @@ class Sentence(Value, frozen=True, kw_only=True):
     """An English sentence, key of the message catalogue; `params` fill its `{placeholders}`: names of
     people are user ids under keys that end in `_user`, amounts (`Money`) under keys that end in
     `_money`, times (milliseconds) under keys that end in `_at`, times of a place (`LocalTime`) under keys
-    that end in `_local`, translated when it is told."""
+    that end in `_local`, translated when it is told. `more`: what is said after it."""
 
     text: str
     params: dict[str, object] = defaulted(default_factory=dict)
+    more: "Sentence | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -56,7 +57,10 @@ def said(sentence: Sentence, locale: str, *, names: Mapping[str, str], zone: tzi
     params = {
         name: _worded(name, value, language, names, zone) for name, value in sentence.params.items()
     }
-    return translate(sentence.text, locale, params)
+    text = translate(sentence.text, locale, params)
+    if sentence.more is None:
+        return text
+    return f"{text} {said(sentence.more, locale, names=names, zone=zone)}"
 
 
 def people_in(sentences: Iterable[Sentence]) -> set[str]:
@@ -64,7 +68,9 @@ def people_in(sentences: Iterable[Sentence]) -> set[str]:
     return {
         value
         for sentence in sentences
-        for name, value in sentence.params.items()
+        for each in (sentence, sentence.more)
+        if each is not None
+        for name, value in each.params.items()
         if name.endswith("_user") and isinstance(value, str)
     }
 
@@ -90,8 +96,9 @@ def _plain(value: object) -> object:
 
 
 def _amount(money: Money, language: str) -> str:
-    digits = exponent(money.currency)
-    return format_currency(money.amount / 10**digits, money.currency, locale=language)
+    """To the last unit, also where amounts are customarily written without: people pay it."""
+    exact = Decimal(money.amount).scaleb(-exponent(money.currency))
+    return format_currency(exact, money.currency, locale=language, decimal_quantization=False)
 
 
 def tzinfo_of(user: User | None) -> tzinfo:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from actors.booking.cards import is_judged
 from actors.booking.leaving import who_left
 from actors.booking.orders import flights_of
-from actors.booking.payments import last
+from actors.booking.payments import given_back, last
 from actors.booking.resplitting import missing_seats
 from actors.booking.standings import STATUS, needs_operator
 from actors.booking.state import Saga, SagaState
@@ -117,7 +117,14 @@ def view(saga: Saga, user_id: str | None) -> BookingView:
         status=STATUS[saga.state],
         step=saga.step,
         participants=[
-            ParticipantView(user_id=share.user_id, amount=share.amount, state=share.state)
+            ParticipantView(
+                user_id=share.user_id,
+                amount=share.amount,
+                state=share.state,
+                refunded=replace(share.amount, amount=back)
+                if (back := given_back(share))
+                else None,
+            )
             for share in saga.shares
         ],
         travellers=[
@@ -184,6 +191,7 @@ def _shown(saga: Saga) -> Question | None:
         ],
         to=list(question.to),
         expires_at=question.expires_at,
+        answered=tuple(user_id for user_id in question.to if user_id in question.answers),
     )
 
 

@@ -1,8 +1,9 @@
 """For operators: bookings that are stuck, what was asked for them, and how the suppliers are."""
 
-from typing import Annotated, Any, ClassVar, Final, Literal, cast
+from typing import Annotated, Any, ClassVar, Final, cast
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from core.errors import Rejected
 from core.identity import Permission
@@ -12,7 +13,8 @@ from core.texts import sentence
 from gateways.http.bookings import BookingItem, item_of
 from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
-from protocol.booking import BOOKING, OperateBooking
+from protocol.booking import BOOKING, OperateBooking, OperatorAction
+from protocol.frames import Money
 
 MAX_STUCK: Final = 100
 _BREAKERS: Final = ("closed", "half_open", "open")
@@ -31,10 +33,11 @@ class ScreeningItem(View, frozen=True):
 
 
 class StuckItem(BookingItem, frozen=True):
-    """A booking that waits for an operator, or for too long."""
+    """A booking that waits for an operator, or for too long. `why`: a person is needed (MANUAL)."""
 
     state: str
     needs_operator: bool
+    why: str = ""
     screening: ScreeningItem | None = None
 
 
@@ -80,6 +83,14 @@ class Word(Body, frozen=True):
     note: Annotated[str, Meta(max_length=1_000)] = ""
 
 
+class Returned(Body, frozen=True):
+    """What the supplier of a part that was given up returns; `partId` where several were."""
+
+    amount: Money
+    part_id: Annotated[str, Meta(max_length=8)] = ""
+    note: Annotated[str, Meta(max_length=1_000)] = ""
+
+
 class SupplierHealth(View, frozen=True):
     """`breaker`: open means that nothing is asked of it for now."""
 
@@ -102,11 +113,16 @@ async def list_stuck(call: Call) -> Reply:
         item = item_of(row, call.locale)
         fields = {name: getattr(item, name) for name in item.__struct_fields__}
         screening = None if row.screening is None else _screening(row.screening)
+        why = ""
+        if row.state == "MANUAL":
+            found = await call.ports.tellings.inspect(call.of().tenant_id, row.booking_id)
+            why = str((found or {}).get("manualReason", ""))
         items.append(
             StuckItem(
                 **fields,
                 state=row.state,
                 needs_operator=row.needs_operator,
+                why=why,
                 screening=screening,
             )
         )
@@ -118,15 +134,14 @@ async def inspect_booking(call: Call) -> Reply:
     return json_reply(await _inspected(call))
 
 
-Action = Literal["retry", "compensate", "settle", "allow"]
-
-
-def _operation(action: Action) -> Any:
+def _operation(action: OperatorAction) -> Any:
     async def operated(call: Call) -> Reply:
-        note = call.body.note
-        if action == "settle" and not note.strip():
+        body = call.body
+        if action == "settle" and not body.note.strip():
             raise InvalidFields([FieldProblem("note", _NOTE)])
-        command = OperateBooking(operator=call.of().user_id, action=action, note=note)
+        command = OperateBooking(operator=call.of().user_id, action=action, note=body.note)
+        if isinstance(body, Returned):
+            command = replace(command, part_id=body.part_id, amount=body.amount)
         await call.ports.ref(BOOKING.at(call.path["id"])).ask(command, principal=call.of())
         return json_reply(await _inspected(call), 202)
 
@@ -191,7 +206,7 @@ def _balance(one: Balance) -> BalanceItem:
 _ONE: Final = f"{API}/admin/bookings/{{id}}"
 
 
-def _route(action: Action, name: str, summary: str) -> Route:
+def _route(action: OperatorAction, name: str, summary: str, body: type[Body] = Word) -> Route:
     return Route(
         method="POST",
         path=f"{_ONE}/{action}",
@@ -199,7 +214,7 @@ def _route(action: Action, name: str, summary: str) -> Route:
         summary=summary,
         handle=_operation(action),
         access=Permission.CONFIGURE_SYSTEM,
-        body=Word,
+        body=body,
         answer=OperatedBooking,
         status=202,
         errors=("not_found", "conflict", "overloaded", "unavailable"),
@@ -229,6 +244,12 @@ ROUTES: Final = (
     _route("retry", "retryBooking", "Have a booking looked at again, and go on"),
     _route("compensate", "compensateBooking", "Undo what can be undone of a booking"),
     _route("settle", "settleBooking", "Close a booking whose rest was done by hand"),
+    _route(
+        "returned",
+        "returnedForBooking",
+        "Say what a supplier returns of what was given up",
+        Returned,
+    ),
     _route("allow", "allowBooking", "Let a booking go on that waits for a review"),
     Route(
         method="GET",

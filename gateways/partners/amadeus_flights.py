@@ -8,7 +8,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from gateways.partners import amadeus_wire as wire
-from gateways.partners.durations import minutes
+from gateways.partners.durations import minutes, shown
 from protocol.frames import Money
 from protocol.money import money
 from protocol.travel import (
@@ -123,7 +123,7 @@ def pricing_body(token: Raw) -> str:
 
 def flight_offer(raw: Raw, fetched_at: int) -> SupplierOffer:
     """One offer of an answer. Raises `ValueError` for one that cannot be shown or sold as it stands:
-    something missing, an amount that is not exact, more bytes than we keep."""
+    something missing, an amount that is not exact, a time that no clock shows, more bytes than we keep."""
     token = bytes(raw)
     if len(token) > MAX_TOKEN_BYTES:
         raise ValueError(f"an offer of {len(token)} bytes")
@@ -144,7 +144,7 @@ def flight_offer(raw: Raw, fetched_at: int) -> SupplierOffer:
 
 
 def itineraries(offer: wire.FlightOffer) -> tuple[Itinerary, ...]:
-    """Of an offer, or of the one that an order was made of."""
+    """Of an offer, or of the one that an order was made of. Raises `ValueError` for times that no clock shows."""
     fares = _fares(offer)
     return tuple(
         Itinerary(
@@ -188,8 +188,8 @@ def _segment(one: wire.FlightSegment, fare: wire.FareDetails | None) -> Segment:
         number=one.number,
         origin=one.departure.iata_code,
         destination=one.arrival.iata_code,
-        departs=one.departure.at,
-        arrives=one.arrival.at,
+        departs=shown(one.departure.at),
+        arrives=shown(one.arrival.at),
         cabin=_CABINS.get(fare.cabin or "") if fare else None,
         fare_class=fare.class_ if fare else None,
     )

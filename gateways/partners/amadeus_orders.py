@@ -211,7 +211,7 @@ def _itineraries(raws: Sequence[Raw]) -> tuple[Itinerary, ...]:
     reading the order."""
     try:
         ways = [way for raw in raws for way in _itineraries_of(raw)]
-    except msgspec.MsgspecError:
+    except ValueError:  # msgspec's are ValueErrors
         return ()
     return tuple(way for way in ways if way.segments)
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Raw
 
 from gateways.partners import duffel_wire as wire
-from gateways.partners.durations import minutes
+from gateways.partners.durations import minutes, shown
 from protocol.money import money
 from protocol.travel import Cabin, FlightDetails, FlightQuery, Itinerary, Segment, SupplierOffer
 
@@ -69,7 +69,7 @@ def supplier_offer(raw: Raw, fetched_at: int) -> SupplierOffer:
 
 
 def itinerary(way: wire.Slice) -> Itinerary:
-    """Of an offer, or of the order made of it."""
+    """Of an offer, or of the order made of it. Raises `ValueError` for times that no clock shows."""
     return Itinerary(
         segments=tuple(_segment(one) for one in way.segments), minutes=minutes(way.duration)
     )
@@ -82,8 +82,8 @@ def _segment(one: wire.Segment) -> Segment:
         number=one.marketing_carrier_flight_number,
         origin=one.origin.iata_code,
         destination=one.destination.iata_code,
-        departs=one.departing_at,
-        arrives=one.arriving_at,
+        departs=shown(one.departing_at),
+        arrives=shown(one.arriving_at),
         cabin=_CABINS.get(first.cabin_class or ""),
         fare_class=first.fare_basis_code,
     )

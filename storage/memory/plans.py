@@ -140,6 +140,11 @@ class MemoryCalendars:
         return self._addresses.get(secret)
 
 
+def _is_outside(account: str) -> bool:
+    """Whose money it was before it was ours, or is again."""
+    return account.startswith("psp:") or account == "by_hand"
+
+
 class MemoryCapturedShares:
     """`CapturedShares` over the bookings' tables."""
 
@@ -157,7 +162,7 @@ class MemoryCapturedShares:
                 continue
             for posting in row.postings.values():
                 accounts = {entry.account for entry in posting.entries}
-                if posting.is_memo or not any(one.startswith("psp:") for one in accounts):
+                if posting.is_memo or not any(map(_is_outside, accounts)):
                     continue
                 for entry in posting.entries:
                     if entry.account.startswith(PARTICIPANT):

@@ -25,7 +25,7 @@ DELETE FROM plan_calendar WHERE room_id = $1 AND user_id = $2 AND tenant_id = $3
 _FIND: Final = """
 SELECT tenant_id, room_id, user_id FROM plan_calendar WHERE secret_hash = $1"""
 
-# What has moved between a provider and somebody; what was only held is a memo.
+# What has moved between a provider, or our team, and somebody; what was only held is a memo.
 _CAPTURED: Final = """
 SELECT p.booking_id, p.currency, substr(e.account, 13) AS user_id, -sum(e.amount)::int8 AS amount
   FROM booking b
@@ -34,7 +34,7 @@ SELECT p.booking_id, p.currency, substr(e.account, 13) AS user_id, -sum(e.amount
  WHERE b.booking_id = ANY($3::uuid[]) AND b.tenant_id = $1 AND b.room_id = $2
    AND NOT p.is_memo AND e.account LIKE 'participant:%'
    AND EXISTS (SELECT 1 FROM ledger_entry o WHERE o.booking_id = p.booking_id
-                AND o.posting = p.name AND o.account LIKE 'psp:%')
+                AND o.posting = p.name AND (o.account LIKE 'psp:%' OR o.account = 'by_hand'))
  GROUP BY 1, 2, 3 HAVING sum(e.amount) <> 0 ORDER BY 1, 2, 3"""
 
 _IS_OF: Final = """

@@ -370,6 +370,18 @@ def test_an_answer_may_be_repeated_and_not_be_changed() -> None:
     assert w.saga is before
 
 
+@pytest.mark.parametrize("option_id", ["cover", "others", "drop", "cancel"])
+def test_an_answer_that_closed_its_question_may_be_repeated(option_id: str) -> None:
+    """Its `ok` may have been lost."""
+    w = two_of_three()
+    answer(w, "ada", option_id)
+    before = w.saga
+    w.put(Answer(user_id="ada", question_id="q1", option_id=option_id))
+    assert w.saga is before
+    other = Answer(user_id="ada", question_id="q1", option_id="maybe")
+    assert refused(w, other).code == "conflict"
+
+
 def test_nobody_decides_and_everything_is_let_go() -> None:
     w = two_of_three()
     w.pass_time(w.now + 12 * HOUR)

@@ -1,12 +1,16 @@
 """What `main.py saga` prints of bookings that wait for an operator."""
 
+import argparse
 import io
 
+import pytest
 from rich.console import Console
 
-from commands.saga import WIDTH, is_in_review, show_list, show_one
+from commands.saga import WIDTH, configure, show_list, show_one, word_of
+from core.errors import Rejected
 from core.ports.bookings import BookingSummary
 from core.ports.fraud import ScreeningRow
+from protocol.booking import OperateBooking
 from protocol.frames import Money
 
 REVIEW = ScreeningRow(
@@ -49,19 +53,29 @@ def test_the_list_says_why_a_booking_is_in_review() -> None:
         screening=REVIEW,
     )
     console, out = printer()
-    show_list([waits], console)
+    show_list([waits], {}, console)
     text = " ".join(out.getvalue().split())
-    for word in ("READY", "review", "0.612", "many_declines,", "[b]unusual[/b]"):
+    for word in ("READY", "review", "0.612", "many_declines,", "[b]unusual[/b]", "reserved"):
         assert word in text
+    console, out = printer()
+    show_list([waits], {"b1": "A refund failed"}, console)
+    assert "A refund failed" in " ".join(out.getvalue().split())
 
 
-def test_a_word_is_left_only_where_a_verdict_waits_for_it() -> None:
-    review, allow = {"verdict": "review"}, {"verdict": "allow"}
-    assert is_in_review({"state": "READY", "screening": review})
-    assert is_in_review({"state": "CAPTURE_REPAIR", "screening": review})
-    assert not is_in_review({"state": "READY", "screening": allow})
-    assert not is_in_review({"state": "READY", "screening": None})
-    assert not is_in_review({"state": "CANCELLED", "screening": review})
+def typed(*words: str) -> OperateBooking:
+    parser = argparse.ArgumentParser()
+    configure(parser)
+    return word_of(parser.parse_args(words), "KWD")
+
+
+def test_what_a_supplier_returned_is_typed_in_the_bookings_currency() -> None:
+    word = typed("returned", "b1", "21.340", "--part", "f2", "--note", "by telephone")
+    assert (word.action, word.part_id, word.note) == ("returned", "f2", "by telephone")
+    assert word.amount == Money(amount=21_340, currency="KWD")
+    assert typed("retry", "b1").amount is None
+    for amount in ("21.3405", "all", "21,3"):
+        with pytest.raises(Rejected, match="no amount in KWD"):
+            typed("returned", "b1", amount)
 
 
 def test_one_is_shown_with_each_verdict_and_each_word_about_it() -> None:

@@ -215,6 +215,12 @@ def test_nobody_waits_for_whom_the_others_pay() -> None:
     assert lines[2] == "          0.00 EUR  Ben: pays nothing"
 
 
+def test_a_share_says_how_much_of_it_came_back() -> None:
+    back = {"userId": ADA, "amount": eur(20_000), "state": "part_refunded", "refunded": eur(1_500)}
+    lines = booking_lines(view(participants=[back], travellers=[]), NAMES, ADA)
+    assert lines[1].endswith("you: partly refunded, 15.00 EUR came back")
+
+
 def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
     question = {
         "id": "q1",
@@ -249,6 +255,9 @@ def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
         "    Your share is 133.33 EUR: /approve pays it, /decline says no.",
     ]
     assert "    /choose N answers." not in others
+    answered = booking_lines({**asked, "question": question | {"answered": [ADA]}}, NAMES, ADA)
+    assert "waiting for Chen until" in answered[0]
+    assert answered[-1] == "    You have answered."
 
 
 @pytest.mark.parametrize(

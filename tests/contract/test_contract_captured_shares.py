@@ -27,7 +27,7 @@ def shares_of(world: World) -> Any:
 async def test_what_was_captured_counts_and_what_was_given_back_or_only_held_does_not(
     world: World,
 ) -> None:
-    room_id, ada, ben = (world.ids.uuid7() for _ in range(3))
+    room_id, ada, ben, chen = (world.ids.uuid7() for _ in range(4))
     booking_id, creator = world.ids.uuid7(), world.ids.uuid7()
     new = world.new(creator, room_id=room_id)
     step = world.step(
@@ -40,6 +40,8 @@ async def test_what_was_captured_counts_and_what_was_given_back_or_only_held_doe
             posting("spend", (f"participant:{ada}", 400), (f"trip:{booking_id}", -400)),
             posting("back", (f"participant:{ada}", 100), ("psp:stripe", -100)),
             posting("all", (f"participant:{ben}", 700), ("psp:stripe", -700)),
+            posting("other", ("psp:stripe", 300), (f"participant:{chen}", -300)),
+            posting("by hand", (f"participant:{chen}", 300), ("by_hand", -300)),
             posting("yen", ("psp:paypal", 70), (f"participant:{ben}", -70), currency="JPY"),
         ),
     )

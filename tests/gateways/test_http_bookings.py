@@ -248,6 +248,7 @@ async def stored(world: World) -> Saga:
         version=1,
         state="MANUAL",
         step="Somebody of our team is looking into this booking.",
+        manual_reason="A refund failed",
         split_version=1,
         shares=(
             Share(id="s1", user_id="user-1", amount=EUR, payments=(payment,), method="zanzibar"),
@@ -362,6 +363,7 @@ async def test_operators_see_what_is_stuck_and_nothing_that_is_secret() -> None:
     stuck = await world.call("GET", "/api/v1/admin/bookings", token=token)
     [item] = stuck.json["items"]
     assert (item["bookingId"], item["state"], item["needsOperator"]) == ("b", "MANUAL", True)
+    assert item["why"] == "A refund failed"
     shown = await world.call("GET", "/api/v1/admin/bookings/b", token=token)
     assert shown.json["booking"]["shares"][0]["payments"][0]["paymentId"] == "pi_1"
     assert shown.json["intents"][0]["outcome"] == "unknown"
@@ -395,7 +397,12 @@ async def test_an_operators_word_reaches_the_booking() -> None:
     assert (empty.status, empty.json["errors"][0]["field"]) == (400, "note")
     body = {"note": "refunded by hand"}
     await world.call("POST", "/api/v1/admin/bookings/b/settle", json=body, token=token)
+    back = {"amount": {"amount": 21_340, "currency": "EUR"}, "partId": "f"}
+    await world.call("POST", "/api/v1/admin/bookings/b/returned", json=back, token=token)
     words = [message for _, message, _ in world.actors.asked]
+    returned = words.pop()
+    assert (returned.action, returned.part_id) == ("returned", "f")
+    assert returned.amount == Money(amount=21_340, currency="EUR")
     assert [(word.action, word.note) for word in words] == [
         ("retry", ""),
         ("compensate", ""),

@@ -73,6 +73,15 @@ def test_a_flight_is_read_as_the_reference_writes_it() -> None:
     )
 
 
+@pytest.mark.parametrize("end", ["departure", "arrival"])
+@pytest.mark.parametrize("time", ["2027-02-31T08:10:00", "2027-05-14T08:60:00"])
+def test_a_flight_at_a_time_that_no_clock_shows_is_not_shown(end: str, time: str) -> None:
+    ways = json.loads(FLIGHT)["itineraries"]
+    ways[0]["segments"][0][end]["at"] = time
+    with pytest.raises(ValueError, match=time):
+        flight(itineraries=ways)
+
+
 def test_the_total_is_the_grand_total_which_has_the_fees_in_it() -> None:
     price = {"currency": "EUR", "total": "426.80", "grandTotal": "436.80"}
     assert flight(price=price).total.amount == 43_680

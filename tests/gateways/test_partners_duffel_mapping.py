@@ -1,6 +1,7 @@
 """Duffel's JSON and ours, without a network."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -91,6 +92,18 @@ def test_amounts_follow_their_currency(amount: str, currency: str, units: int) -
 def test_an_offer_that_is_not_whole_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         mapped(**changes)
+
+
+@pytest.mark.parametrize("end", ["departing_at", "arriving_at"])
+@pytest.mark.parametrize(
+    "time", ["2027-02-31T08:10:00", "2027-06-14T24:10:00", "0000-06-14T08:10:00"]
+)
+def test_a_flight_at_a_time_that_no_clock_shows_is_refused(end: str, time: str) -> None:
+    """Whoever holds it against a calendar would break."""
+    slices: list[dict[str, Any]] = offer()["slices"]
+    slices[0]["segments"][1][end] = time
+    with pytest.raises(ValueError, match=time):
+        mapped(slices=slices)
 
 
 def test_what_is_made_of_an_offer_is_valid_where_it_is_kept_token_and_all() -> None:

@@ -62,7 +62,13 @@ def test_an_order_of_duffels_flies_as_its_offer() -> None:
     ]
 
 
-@pytest.mark.parametrize("slices", [None, [], [{"segments": []}], [{"segments": [{}]}], "soon"])
+IMPOSSIBLE: list[dict[str, Any]] = offer()["slices"]
+IMPOSSIBLE[0]["segments"][0]["departing_at"] = "2027-02-31T08:10:00"
+
+
+@pytest.mark.parametrize(
+    "slices", [None, [], [{"segments": []}], [{"segments": [{}]}], "soon", IMPOSSIBLE]
+)
 def test_flights_that_cannot_be_read_keep_nobody_from_reading_the_order(slices: Any) -> None:
     order = duffel(slices=slices)
     assert (order.order_id, order.itineraries) == ("ord_1", ())
@@ -154,6 +160,10 @@ def test_flights_of_amadeus_that_cannot_be_read_keep_nobody_from_reading_the_ord
     ways = [{"segments": [{"bookingStatus": "CONFIRMED", "departure": "tomorrow"}]}]
     order = amadeus(itineraries=ways)
     assert (order.status, order.itineraries) == ("held", ())
+    ways = json.loads(FLIGHT)["itineraries"]
+    ways[0]["segments"][0]["departure"]["at"] = "2027-02-31T08:10:00"
+    order = amadeus(itineraries=ways)
+    assert (order.order_id, order.itineraries) == ("eJz1", ())
 
 
 def test_only_what_was_given_out_stands_in_a_path() -> None:

@@ -6,9 +6,11 @@ from typing import Final
 from booking_journal import Crash
 from booking_stage import Actor, Stage
 from booking_stories import HOUR, MINUTE
+from msgspec.structs import replace
 
 from actors.booking import views
 from actors.booking.cards import is_in_review
+from actors.booking.state import Asked
 from actors.booking.steps import (
     Answer,
     Approve,
@@ -124,6 +126,7 @@ class Crowd(Stage):
             said = self.answers.setdefault(command.question_id, {})
             said[command.user_id] = command.option_id
         seen = self.view(None).participants
+        asked = self.saga.question
         try:
             self.feed(command)
         except Rejected as refusal:
@@ -136,7 +139,9 @@ class Crowd(Stage):
             case CallOff():
                 actor.has_called_off = True
             case Answer(option_id="drop"):
-                self.gone |= {p.user_id for p in seen if p.state not in SETTLED}
+                out = {p.user_id for p in seen if p.state not in SETTLED}
+                said_no = {p.user_id for p in seen if self.people[p.user_id].has_declined}
+                self.gone |= out & (_named(asked) | said_no)
             case TravellerNamed():
                 actor.named.add(command.traveller_id)
             case _:
@@ -169,6 +174,8 @@ class Crowd(Stage):
             self.clerk_words += 1
         if word.action == "compensate":
             self._call_hotels_off()
+        if word.action == "returned":
+            self._call_flight_off(word)
         if word.action == "allow":
             self.allowed.add(self.in_doubt)
         try:
@@ -180,8 +187,14 @@ class Crowd(Stage):
 
     def _word(self) -> Operate | None:
         """What an operator would say now. The desk asks a hotel that did not answer by telephone, after the
-        hour in which the call may still take effect; the clerk tries again, undoes, and settles by hand."""
+        hour in which the call may still take effect; the clerk tries again, undoes, and settles by hand; and of
+        a flight that was given up, gives it up by telephone."""
         if self.story.has_clerk and self.state == "MANUAL":
+            for part in self.saga.parts:
+                is_given_up = part.change is not None and part.change.decision == "refund"
+                if is_given_up and part.returned is None:
+                    back = replace(part.total, amount=part.total.amount * 2 // 3)
+                    return Operate(operator="clerk", action="returned", amount=back)
             words = ("retry", "compensate", "settle")
             self.clerk_words = min(self.clerk_words, len(words) - 1)
             return Operate(operator="clerk", action=words[self.clerk_words], note="by hand")
@@ -200,6 +213,12 @@ class Crowd(Stage):
         )
         return Operate(operator="desk", action="settle" if is_there else "retry", note="asked")
 
+    def _call_flight_off(self, word: Operate) -> None:
+        for core in self.suppliers.values():
+            for order in core.orders.values():
+                if core.kind != "hotel" and order.is_live:
+                    order.status, order.returned = "cancelled", word.amount and word.amount.amount
+
     def _call_hotels_off(self) -> None:
         """By telephone, before everything is undone."""
         for core in self.suppliers.values():
@@ -212,3 +231,11 @@ class Crowd(Stage):
 
     def view(self, user_id: str | None) -> BookingView:
         return views.view(self.saga, user_id)
+
+
+def _named(question: Asked | None) -> set[object]:
+    """Without whom the organiser was told that it goes on."""
+    options = () if question is None else question.options
+    drop = next((option for option in options if option.id == "drop"), None)
+    params = {} if drop is None else drop.params
+    return {value for name, value in params.items() if name.endswith("_user")}

@@ -29,9 +29,10 @@ from actors.booking.calls import (
     Release,
     TellReplaced,
 )
-from actors.booking.finishing import DECLINED
+from actors.booking.finishing import COMES_BACK, DECLINED
 from actors.booking.state import Asked, Part, Saga, Share
 from actors.booking.steps import Notice, Sentence, Step
+from protocol.frames import Money
 
 _OF_ONE_ALONE: Final = re.compile(
     r"insufficient|funds|stolen|\blost\b|card_declined|processing_error|limit_exceeded|expired_card",
@@ -202,8 +203,13 @@ class Judge(Watch):
         if ODD_CARD in str(notice):
             self._say(f"people are told why it is looked at: {notice.note}")
         paid = sum(payment.net for payment in world.payments.payments.values())
-        if "Nobody has paid" in notice.note.text and paid:
+        paid -= sum(payment.by_hand for share in saga.shares for payment in share.payments)
+        if paid and any(word in notice.note.text for word in ("Nobody has paid", "that was paid")):
             self._say(f"everybody is told that nobody has paid, and {paid} were")
+        for share in saga.shares:
+            said = notice.notes.get(share.user_id)
+            if said is not None and said.text == COMES_BACK:
+                self._comes_back(world, share, said)
         states = {share.user_id: share.state for share in saga.shares}
         for user_id, sentence in notice.notes.items():
             if _leaks(sentence) and states.get(user_id) != "declined":
@@ -227,6 +233,16 @@ class Judge(Watch):
                 self._say("a view has another version")
         if world.view(None).action is not None:
             self._say("everybody sees an action")
+
+    def _comes_back(self, world: World, share: Share, said: Sentence) -> None:
+        """No more than did, unless it was taken back since."""
+        payments = _payments(world, share.id)
+        back = sum(payment.refunded for payment in payments)
+        back += sum(payment.by_hand for payment in share.payments)
+        told = said.params["back_money"]
+        assert isinstance(told, Money)
+        if told.amount > back and not any(payment.refund_failed for payment in payments):
+            self._say(f"{share.id} is told that {told.amount} come back, and {back} do")
 
     # ── at the end ──
 

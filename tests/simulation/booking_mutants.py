@@ -40,7 +40,7 @@ from actors.booking.calls import (
     TellReplaced,
 )
 from actors.booking.moves import capture
-from actors.booking.state import Saga
+from actors.booking.state import Saga, Share
 from actors.booking.steps import Sentence
 from actors.booking.turn import Turn
 from protocol.payments import PaymentState
@@ -228,6 +228,16 @@ def money_kept() -> Patches:
         yield module, "left_to_refund", lambda *args: 0
 
 
+def more_told_than_comes() -> Patches:
+    """Whatever comes back, people are told that it is all."""
+
+    def generous(share: Share) -> dict[str, object]:
+        paid = replace(share.amount, amount=payments.taken(share))
+        return {"back_money": paid, "paid_money": paid}
+
+    yield finishing, "_comes_back", generous
+
+
 def holds_kept() -> Patches:
     """What is undone is undone at the suppliers alone."""
     yield unwinding, "_undo_share", lambda *args: True
@@ -351,6 +361,7 @@ MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]]
     "holds_not_let_go": ("reserved", holds_not_let_go, ("gives_up",)),
     "said_too_early": ("is said to be captured", said_too_early, ("duffel3",)),
     "money_kept": ("I2", money_kept, ("sold_out_hotel",)),
+    "more_told_than_comes": ("come back, and", more_told_than_comes, ("less_back",)),
     "holds_kept": ("orphan hold", holds_kept, ("gives_up",)),
     "refund_unasked": ("I7", refund_unasked, ("rebooks",)),
     "times_unasked": ("flown at other times", times_unasked, ("moved",)),

@@ -359,6 +359,18 @@ STORIES: Final[Mapping[str, Story]] = {
             airline=((HOUR, "cancels"),),
         ),
         Story(
+            name="by_telephone",
+            parts=(AMADEUS,),
+            people=_two(
+                ada=Person(prefers={"supplier_change": ("refund",)}),
+                ben=Person(prefers={"supplier_change": ("refund",)}),
+            ),
+            ends=UNDONE,
+            leaves_in=3 * HOUR,
+            airline=((HOUR, "moves"),),
+            has_clerk=True,
+        ),
+        Story(
             name="less_back",
             parts=(DUFFEL, INN),
             people=_two(

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar
 
 from actors.persona.flying import ANYHOW, Flying
 from actors.persona.hints import Attribute, Wish
+from actors.persona.when import begun_anew
 from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -94,7 +95,7 @@ class Trip:
             seeking=seeking,
             destination=slots.destination or (self.destination if stays_bound else ()),
             origin=slots.origin or self.origin,
-            dates=_dates(self.dates, slots.dates),
+            dates=_dates(self.dates, slots.dates, is_elsewhere=bool(slots.destination)),
             budget=slots.budget or self.budget,
             budget_for=seeking if slots.budget else self.budget_for,
             party=_party(self.party, slots.party),
@@ -280,10 +281,13 @@ def _unless(held: Held | None, message_id: str) -> Held | None:
     return None if held is None or held.message_id == message_id else held
 
 
-def _dates(old: Dates | None, new: Dates | None) -> Dates | None:
-    """A number of nights alone keeps the days; new days keep the nights, unless both ends are said."""
+def _dates(old: Dates | None, new: Dates | None, *, is_elsewhere: bool) -> Dates | None:
+    """A number of nights alone keeps the days; new days keep the nights, unless both ends are said, and of the same
+    journey its end."""
     if old is None or new is None:
         return new or old
+    if not is_elsewhere:
+        new = begun_anew(old, new)
     if new.from_ is None and new.to is None and not (new.month or new.season or new.holiday):
         return Dates(
             from_=old.from_,

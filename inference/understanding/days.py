@@ -6,8 +6,9 @@ from typing import Final
 
 from inference.understanding.calendar_words import (
     ABBREVIATED,
-    DAY_NUMBERS,
+    DAY_IN_WORDS,
     MONTHS,
+    ORDINALS,
     SHORT_WEEKDAYS,
     WEEKDAYS,
     alternatives,
@@ -39,6 +40,11 @@ from inference.understanding.when import (
 )
 
 _NUMBERS_BEFORE: Final = r"(?:hotel|room|number|nr|no|option|numero|nummer|zimmer|chambre)\s*$"
+
+_NO_DAY: Final = (
+    r"(?:one|option|hotel|flight|place|room|offer|week|time|floor|night|day|birthday|anniversary)\b"
+)
+"""What an ordinal may count beside days."""
 
 _ISO: Final = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)\b")
 _NUMERIC_RANGE: Final = re.compile(
@@ -91,6 +97,10 @@ _RANGES: Final = tuple(
         rf"\b{MONTH} {DAY}{TO_THE}{MONTH2} {DAY2}{YEAR}\b",
         rf"\b{SAID_DAY}{TO_THE}{SAID_DAY2}{OF} {MONTH}{YEAR}\b",
         rf"\b{MONTH} (?:the )?{DAY}{TO_THE}{DAY2}(?!\d|\s*(?:eur|usd|€|\$|£|pers|peop|adult|night)){YEAR}",
+        rf"\b{MONTH} (?:the )?(?P<word>{ORDINALS}){TO_THE}(?P<word2>{ORDINALS}){YEAR}\b",
+        # "3 may to 7"; what else follows such a number may be anything.
+        rf"\b{SAID_DAY}{OF} {MONTH}\s*(?:-|to|until|till?|bis(?: zum)?|al|hasta(?: el)?|au|jusqu'?au) ?{SAID_DAY2}{YEAR}"
+        r"(?=\.?\s*(?:$|[,;!?)]|(?:for|in|with|and|fur|mit|und|para|con|y|pour|avec|et)\b))",
     )
 )
 _SINGLES: Final = tuple(
@@ -99,6 +109,7 @@ _SINGLES: Final = tuple(
         rf"\b{DAY}{OF} ?{MONTH}{YEAR}\b",
         rf"\b(?:am|vom|bis|zum|dem|den|der|el|del|al|le|du|au) {WORD_DAY}(?: de| del)? {MONTH}{YEAR}\b",
         rf"\b{WORD_DAY} of {MONTH}{YEAR}\b",
+        rf"\b{MONTH} (?:the )?(?P<word>{ORDINALS})\b(?! {_NO_DAY}){YEAR}",
         rf"\b{MONTH} (?:the )?{DAY}(?!\d|\s*(?:eur|usd|€|\$|£|k\b|pers|peop|adult|night|day|nach|tag|dia|jour|noche|nuit|week|woch|semana|semaine|people|kid|min|st[du])){YEAR}",
     )
 )
@@ -307,15 +318,15 @@ def relative(found: Found) -> None:
             found.range(found.today, monday + timedelta(6), match)
 
 
-_IN_WORDS: Final = alternatives(DAY_NUMBERS)
 _BARE_DAY: Final = re.compile(
     r"\b(?:(?:on |from |until |till |by |back )?the (?P<en>3[01]|[12]\d|[4-9])(?:st|nd|rd|th)\b(?! (?:one|option|hotel|flight|place|day|night|birthday|anniversary|floor))"
     r"|(?:on|from|until|till|back|for) the (?P<en3>[1-3])(?:st|nd|rd)\b(?! (?:one|option|hotel|flight|place|week|time|floor|night|day))"
+    rf"|(?:on|from|until|till|back|to(?! the (?:fir|sec|thi))) the (?P<en4>{ORDINALS})\b(?! {_NO_DAY})"
     r"|(?:on|from|until|till|back) (?P<en2>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
     r"|(?:am|vom|bis zum|ab dem|zum) (?P<de>3[01]|[12]\d|[1-9])\."
-    rf"|(?:zuruck am|ruckflug am|bis zum) (?P<de2>{_IN_WORDS})\b(?! (?:tag|abend|hotel|flug|platz|woche))"
-    rf"|(?:vuelta|regreso|volver|volvemos) el (?P<es4>{_IN_WORDS})\b"
-    rf"|(?:retour|revenir|rentrer) le (?P<fr2>{_IN_WORDS})\b"
+    rf"|(?:zuruck am|ruckflug am|bis zum) (?P<de2>{DAY_IN_WORDS})\b(?! (?:tag|abend|hotel|flug|platz|woche))"
+    rf"|(?:vuelta|regreso|volver|volvemos) el (?P<es4>{DAY_IN_WORDS})\b"
+    rf"|(?:retour|revenir|rentrer) le (?P<fr2>{DAY_IN_WORDS})\b"
     r"|(?:el dia|del dia|hasta el dia|el dia) (?P<es>3[01]|[12]\d|[1-9])\b"
     r"|\bel (?P<es2>3[01]|[12]\d)\b(?! (?:por|%))"
     r"|(?:(?<=\bvuelta )|(?<=\bvolver )|(?<=\bvolvemos )|(?<=\bregreso )|(?<=\bhasta ))el (?P<es3>[1-9])\b"

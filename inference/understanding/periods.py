@@ -123,7 +123,7 @@ def _season_year(season: str, today: date) -> int:
 
 _ONE_MONTH: Final = re.compile(rf"\b(?:mi-)?{MONTH}(?:ish)?{YEAR}\b")
 _MONTH_CUE: Final = re.compile(
-    r"\b(?:in|early|late|mid|mid-|of|week|woche|semana|semaine|think\w*|end|start|beginning|middle|for|by|until|til|till|before|after|around|about|"
+    r"\b(?:in|early|late|mid|mid-|of|week|woche|semana|semaine|think\w*|rather|but|end|start|beginning|middle|for|by|until|til|till|before|after|around|about|"
     r"during|next|this|from|since|through|or|and|im|anfang|mitte|ende|ab|bis|seit|en|de|del|para|hasta|por|"
     r"principios de|finales de|debut|fin|mi|mi-|courant|pour|jusqu'en|vers|avant|apres|au mois de|a|y|o|ou|et|"
     r"und|oder|sometime|maybe|late-|early-|to|-|is)[\s/,-]*$"

@@ -149,6 +149,18 @@ def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     assert talk.dialogue.trip.dates == FEBRUARY
 
 
+def test_a_first_day_that_is_put_right_keeps_the_flight_back() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    slots = Slots(destination=LISBON, dates=Dates(from_="2027-05-10", to="2027-05-17"))
+    talk.says(reading("search_flight", slots=slots))
+    talk.says(reading("refine", slots=Slots(dates=Dates(from_="2027-05-12"))), "from the 12th")
+    assert (talk.errand.stay.start.day, talk.errand.stay.end.day) == (12, 17)
+    assert not talk.errand.stay.is_lone
+    elsewhere = Slots(destination=(mention("Porto"),), dates=Dates(from_="2027-05-12"))
+    talk.says(reading("search_flight", slots=elsewhere))
+    assert talk.errand.stay.is_lone
+
+
 def test_of_what_lies_on_the_table_a_word_that_turns_away_is_sure() -> None:
     talk = hotels_shown()
     assert talk.says(reading("book", 0.2), "cheaper please")[-1] == "show_hotels"

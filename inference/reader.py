@@ -116,6 +116,8 @@ class ModelReader:
         if answer is None and wish is None and plain is None:
             return reading
         intent, confidence = answer or wish or plain or (reading.intent, reading.confidence)
+        if intent == reading.intent:
+            confidence = max(confidence, reading.confidence)
         return Understanding(
             language=language,
             intent=intent,

@@ -277,6 +277,9 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     is_read = reading.confidence >= ASK_BELOW
     if is_read and reading.intent == "ask_detail" and focused(before):
         return "ask_detail"
+    is_journey = bool(reading.slots.origin and reading.slots.destination)
+    if is_read and reading.intent == "search_flight" and is_journey:
+        return "search_flight"
     if is_read and not heard.is_aside and _is_place_or_talk(reading):
         return "ask_destination"
     if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
@@ -306,9 +309,9 @@ def _is_put_right(before: Dialogue, heard: Heard) -> bool:
 
 
 def _is_place_or_talk(reading: Understanding) -> bool:
-    """A place is shown rather than asked whether it was only talk."""
+    """A place is shown, of which the climate is told too, rather than asked whether it was only talk."""
     second = None if reading.second is None else reading.second[0]
-    return reading.intent == "ask_destination" and second in TALK
+    return reading.intent == "ask_destination" and (second in TALK or second == "weather")
 
 
 def _is_of_another_kind(before: Dialogue, intent: Intent) -> bool:

@@ -201,9 +201,11 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
     """Those that name a place here: by themselves, by a cue, or beside one that does."""
     sure = [_is_place(said, candidate) for candidate in candidates]
     for at, (one, two) in enumerate(itertools.pairwise(candidates)):
-        # Codes are believed beside one another, or beside a name: "dub to faro".
-        codes = [c.sighting is not None and c.sighting.is_code for c in (one, two)]
-        if any(codes) and one.first <= 2 and _THEN_TO.match(said.between(one, two)):
+        # Codes are believed beside one another, or on the way to a name: "dub lhr", "dub to faro".
+        codes = [_is_code(one), _is_code(two)]
+        between = said.between(one, two)
+        is_trip = _THEN_TO.match(between) or (all(codes) and not between.strip(" /"))
+        if any(codes) and one.first <= 2 and is_trip:
             sure[at] = sure[at + 1] = True
     for at, candidate in enumerate(candidates):
         if sure[at]:
@@ -221,6 +223,10 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
         is_goal = is_end and bool(_THEN_TO.match(said.between(candidates[at - 1], candidate)))
         sure[at] = right or is_goal if is_common else left or right
     return [candidate for candidate, is_sure in zip(candidates, sure, strict=True) if is_sure]
+
+
+def _is_code(candidate: _Candidate) -> bool:
+    return candidate.sighting is not None and candidate.sighting.is_code
 
 
 def _without_where_it_is(said: _Said, found: Sequence[_Candidate]) -> list[_Candidate]:
@@ -315,7 +321,7 @@ def _in_pairs(
         elif (
             not between.strip(" ,/")
             and not second.was_cued
-            and said.is_of_flights
+            and (said.is_of_flights or (_is_code(one) and _is_code(two)))
             and len(found) == 2
         ):
             found[at : at + 2] = _trip(first, second)

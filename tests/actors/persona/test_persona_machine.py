@@ -149,6 +149,18 @@ def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     assert talk.dialogue.trip.dates == FEBRUARY
 
 
+def test_from_one_place_to_another_is_a_flight_however_weakly_it_is_read() -> None:
+    slots = Slots(destination=LISBON, origin=(mention("Dublin"),), dates=FEBRUARY)
+    weak = reading("search_flight", 0.5, second=("weather", 0.3), slots=slots)
+    assert Talk(items=(flight(1),)).says(weak, "dub lis feb")[-1] == "show_flights"
+
+
+def test_a_place_and_a_time_alone_show_the_place_and_ask_for_no_weather() -> None:
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    bare = reading("ask_destination", 0.5, second=("weather", 0.9), slots=slots)
+    assert Talk(items=()).says(bare, "lisbon in february")[-1] == "show_places"
+
+
 def test_a_first_day_that_is_put_right_keeps_the_flight_back() -> None:
     talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
     slots = Slots(destination=LISBON, dates=Dates(from_="2027-05-10", to="2027-05-17"))

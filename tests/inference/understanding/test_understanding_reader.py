@@ -255,6 +255,17 @@ def test_days_or_a_place_alone_are_a_wish_and_no_greeting(wrong: Intent) -> None
     assert together.read_sync("this wkend", Setting(people=3)).intent == "human_chatter"
 
 
+def test_days_alone_answer_whatever_was_asked_and_name_no_weather() -> None:
+    weak = reader(FixedModel(likely("refine", 0.55)))
+    asked = Setting(asked="origin", last="persona")
+    assert weak.read_sync("friday to monday", asked).confidence > 0.8
+    assert weak.read_sync("friday to monday", Setting()).confidence == pytest.approx(0.55, abs=0.01)
+    weather = reader(FixedModel(likely("weather", 0.9)))
+    assert weather.read_sync("new year in prague", Setting()).intent == "ask_destination"
+    assert weather.read_sync("in prague?", Setting()).intent == "weather"
+    assert weather.read_sync("weather prague", Setting()).intent == "weather"
+
+
 @pytest.mark.parametrize(
     "text", ["ok ciao", "tschüss, bis bald", "adiós", "au revoir !", "bye", "hasta luego"]
 )

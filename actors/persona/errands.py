@@ -3,7 +3,7 @@ sifted by what was said.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
 
@@ -110,7 +110,8 @@ class Errand:
 class Findings:
     """What came of an errand before its deadline. `places`: those that were named, or the best;
     `items`: best first, sifted already; `because`: the feature that spoke most for the first;
-    `together`: by which rule they were ranked for several people.
+    `together`: by which rule they were ranked for several people. `least`: where nothing is cheap enough, what costs
+    least of what fits otherwise.
     `is_late`: somebody has not answered yet, or could not be asked."""
 
     places: tuple[Place, ...] = ()
@@ -121,6 +122,7 @@ class Findings:
     is_late: bool = False
     trend: Trend | None = None
     repriced: Offer | None = None
+    least: Offer | None = None
 
 
 def party_of(said: PartySaid | None, default: PartySaid | None) -> tuple[Party, bool]:
@@ -184,6 +186,15 @@ def sifted(errand: Errand, offers: Sequence[Offer]) -> list[Offer]:
     if "shorter" in errand.twists:
         fits.sort(key=minutes_of)
     return fits
+
+
+def least(errand: Errand, offers: Sequence[Offer]) -> Offer | None:
+    """The cheapest of those that may be shown but for what they cost; None: there is none, or others were wanted than
+    the cheapest, which was seen."""
+    if "others" in errand.twists:
+        return None
+    fits = sifted(replace(errand, budget=None, below=None), offers)
+    return min(fits, key=lambda offer: offer.source.total.amount, default=None)
 
 
 def is_within(budget: Budget | None, offer: Offer) -> bool:

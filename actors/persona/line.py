@@ -38,7 +38,7 @@ class Line:
 
     `items`: those listed, by rank. `places`: those that were named or searched in. `ages_assumed`: of
     the party's children. `because`: a feature's name; `together`: by which rule it was chosen for several
-    people, None for one. `month`: 1…12, for climates. `repriced`: the
+    people, None for one. `is_least`: nothing costs less than the first item. `month`: 1…12, for climates. `repriced`: the
     first item as it costs now.
     """
 
@@ -59,5 +59,6 @@ class Line:
     trend: Trend | None = None
     because: str | None = None
     together: Together | None = None
+    is_least: bool = False
     repriced: Offer | None = None
     mood: Literal["plain", "glad", "sad"] = "plain"

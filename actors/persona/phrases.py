@@ -72,7 +72,7 @@ class HotelPhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyPhrases:
-    """`locale`: Babel's, for amounts. `unheld`: a sentence, for a budget in another currency than these."""
+    """`locale`: Babel's, for amounts. `least`: of what nothing costs less than. `unheld`: a sentence, for a budget in another currency than these."""
 
     locale: str
     stay: str
@@ -80,6 +80,7 @@ class MoneyPhrases:
     about: str
     last_seen: str
     up_to: str
+    least: str
     unheld: str
 
 

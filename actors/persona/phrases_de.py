@@ -82,6 +82,7 @@ GERMAN: Final = Phrases(
         about="etwa {price}",
         last_seen="{price}, zuletzt gesehen",
         up_to="bis {price}",
+        least="nichts Günstigeres gefunden",
         unheld="Diese Preise sind in {currency}. Wechselkurse kenne ich nicht, deshalb konnte ich sie nicht mit dem Budget vergleichen.",
     ),
     party=PartyPhrases(

@@ -91,6 +91,7 @@ ENGLISH: Final = Phrases(
         about="about {price}",
         last_seen="{price} when last seen",
         up_to="up to {price}",
+        least="nothing cheaper found",
         unheld="These prices are in {currency}. I know no exchange rates, so I could not check them against the budget.",
     ),
     party=PartyPhrases(

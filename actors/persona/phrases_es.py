@@ -91,6 +91,7 @@ SPANISH: Final = Phrases(
         about="unos {price}",
         last_seen="{price} la última vez que se vio",
         up_to="hasta {price}",
+        least="no encontré nada más barato",
         unheld="Estos precios están en {currency}. No conozco los tipos de cambio, así que no he podido compararlos con el presupuesto.",
     ),
     party=PartyPhrases(

@@ -91,6 +91,7 @@ FRENCH: Final = Phrases(
         about="environ {price}",
         last_seen="{price} au dernier relevé",
         up_to="jusqu’à {price}",
+        least="rien trouvé de moins cher",
         unheld="Ces prix sont en {currency}. Je ne connais pas les taux de change, je n’ai donc pas pu les comparer au budget.",
     ),
     party=PartyPhrases(

@@ -259,6 +259,9 @@ class _Facts:
         per = line.budget.per if line.budget is not None else None
         listed |= facts_of_items.facts_of_offers(offers, language, atlas=self._atlas, per=per)
         self._add_cities(listed, offers)
+        if line.is_least:
+            told = (listed.get("offer.1.detail"), PHRASES[language].money.least)
+            listed["offer.1.detail"] = ", ".join(filter(None, told))
         if kind is not None:
             listed["count"] = facts.count_of(len(line.items), kind, language)
         return listed

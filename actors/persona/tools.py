@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import trio
 
 from actors.persona.dialogue import Item, likeness_of
-from actors.persona.errands import Errand, Findings, city_of, queries, sifted
+from actors.persona.errands import Errand, Findings, city_of, least, queries, sifted
 from actors.persona.place_book import PlaceBook
 from actors.persona.ports import Circumstances, PersonaPorts, Ranked
 from actors.persona.regions import countries_of
@@ -147,19 +147,23 @@ class Tools:
         begin = 0
         answers: dict[Query, Found | Rejected] = {}
         found: list[Found] = []
+        offers: list[Offer] = []
         fitting: list[Offer] = []
         for begin in range(0, len(wanted), AT_ONCE):
             async with trio.open_nursery() as nursery:
                 for query in wanted[begin : begin + AT_ONCE]:
                     nursery.start_soon(self._search, query, answers)
             found = [answer for answer in answers.values() if isinstance(answer, Found)]
-            fitting = sifted(errand, [offer for answer in found for offer in answer.offers])
+            offers = [offer for answer in found for offer in answer.offers]
+            fitting = sifted(errand, offers)
             is_enough = len({_city(offer) for offer in fitting}) >= MAX_LISTED
             if is_enough or trio.current_time() > self._deadline - SPARE:
                 break
         asked = min(len(wanted), begin + AT_ONCE) if wanted else 0
         is_late = len(answers) < asked or any(map(_is_to_come, answers.values()))
-        findings = replace(findings, is_late=is_late)
+        findings = replace(
+            findings, is_late=is_late, least=None if fitting else least(errand, offers)
+        )
         looked = await self._ranked(errand, findings, fitting)
         return replace(looked, searches=len(found))
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from actors.persona.conclusions import conclude
 from actors.persona.decisions import Heard, Look, Say, Silent
 from actors.persona.dialogue import Dialogue, kind_of, likeness_of
-from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, sifted
+from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, least, sifted
 from actors.persona.hints import hints
 from actors.persona.machine import decide, hear, passed_by
 from actors.persona.plans import Manner, plan_of
@@ -630,6 +630,28 @@ def test_a_budget_is_held_against_two_nights_for_two(
     budget: Budget, price: int, is_in: bool
 ) -> None:
     assert is_within(budget, hotel(1, price)) is is_in
+
+
+def test_where_nothing_is_cheaper_the_cheapest_is_said_and_what_lies_there_stays() -> None:
+    talk = hotels_shown()
+    talk.items, talk.least = (), hotel(1)
+    *_, line = talk.hears(reading("refine"), "cheaper")
+    assert (line.act, line.items, line.is_least) == ("show_hotels", (hotel(1),), True)
+    assert talk.dialogue.table is not None
+    assert len(talk.dialogue.table.items) == 3
+    talk.late = True
+    assert talk.says(reading("refine"), "cheaper")[-1] == "still_searching"
+
+
+def test_where_nothing_is_within_a_budget_what_costs_least_is_shown_and_said_to() -> None:
+    budget = Slots(destination=LISBON, dates=FEBRUARY, budget=Budget(amount=50, currency="EUR"))
+    talk = Talk(items=(), least=hotel(2))
+    *_, line = talk.hears(reading("search_hotel", slots=budget))
+    assert (line.items, line.budget) == ((hotel(2),), None)
+    assert talk.dialogue.table is not None
+    dear = [hotel(1, 30_000), hotel(2, 20_000)]
+    assert sifted(talk.errand, dear) == []
+    assert least(talk.errand, dear) == dear[1]
 
 
 def test_nothing_found_is_not_still_searching() -> None:

@@ -259,7 +259,7 @@ def test_days_alone_answer_whatever_was_asked_and_name_no_weather() -> None:
     weak = reader(FixedModel(likely("refine", 0.55)))
     asked = Setting(asked="origin", last="persona")
     assert weak.read_sync("friday to monday", asked).confidence > 0.8
-    assert weak.read_sync("friday to monday", Setting()).confidence == pytest.approx(0.55, abs=0.01)
+    assert weak.read_sync("friday to monday", Setting()).confidence < 0.6
     weather = reader(FixedModel(likely("weather", 0.9)))
     assert weather.read_sync("new year in prague", Setting()).intent == "ask_destination"
     assert weather.read_sync("in prague?", Setting()).intent == "weather"

@@ -104,10 +104,11 @@ class Budget(Value, frozen=True, kw_only=True):
 
 
 class PartySaid(Value, frozen=True, kw_only=True):
-    """Who comes along, as far as it was said."""
+    """Who comes along, as far as it was said. `ages`: of the children."""
 
     adults: int | None = None
     children: int | None = None
+    ages: tuple[int, ...] = ()
 
 
 class Slots(Value, frozen=True, kw_only=True):

@@ -313,7 +313,9 @@ def _dates(old: Dates | None, new: Dates | None, *, is_elsewhere: bool) -> Dates
 
 
 def _party(old: PartySaid | None, new: PartySaid | None) -> PartySaid | None:
-    """Children alone join the adults said before; adults count the party anew."""
-    if old is None or new is None or new.adults is not None:
+    """Children alone join the adults said before; adults count the party anew. As many children are as old as before."""
+    if old is None or new is None:
         return new or old
-    return PartySaid(adults=old.adults, children=new.children)
+    ages = new.ages or (old.ages if new.children == old.children else ())
+    adults = old.adults if new.adults is None else new.adults
+    return PartySaid(adults=adults, children=new.children, ages=ages)

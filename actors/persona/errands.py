@@ -67,7 +67,7 @@ class Defaults:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
     """One thing to look up, with at most three tools, in their order. `seeking`: what offers or places;
-    `with_stays`: rooms in the places that are found. `not_these`: likenesses that are out. `below`: what
+    `with_stays`: rooms in the places that are found. `asks_ages`: the answer says that ages of children were made up. `not_these`: likenesses that are out. `below`: what
     it must cost less than. `items`: what it is about, of what lies on the table."""
 
     tools: tuple[Tool, ...]
@@ -79,6 +79,7 @@ class Errand:
     party: Party = ALONE
     is_party_known: bool = False
     ages_assumed: bool = False
+    asks_ages: bool = False
     budget: Budget | None = None
     home: Iata | None = None
     cabin: Cabin | None = None
@@ -99,6 +100,7 @@ class Errand:
             stay=self.stay,
             party=self.party if self.is_party_known else None,
             ages_assumed=self.ages_assumed,
+            asks_ages=self.asks_ages,
             budget=self.budget,
             subject=self.subject,
             attributes=self.attributes,
@@ -126,12 +128,14 @@ class Findings:
 
 
 def party_of(said: PartySaid | None, default: PartySaid | None) -> tuple[Party, bool]:
-    """Who travels, and whether children's ages were made up: one adult unless something was said."""
+    """Who travels, and whether ages of children were made up: one adult unless something was said."""
     who = said or default or PartySaid(adults=1)
     adults = min(max(who.adults or 1, 1), MOST_ADULTS)
     children = min(max(who.children or 0, 0), MOST_CHILDREN)
     rooms = max(-(-adults // 2), -(-(adults + children) // 4))
-    return Party(adults=adults, children_ages=(ASSUMED_AGE,) * children, rooms=rooms), children > 0
+    known = who.ages[:children]
+    ages = (*known, *(ASSUMED_AGE,) * (children - len(known)))
+    return Party(adults=adults, children_ages=ages, rooms=rooms), children > len(known)
 
 
 def queries(errand: Errand, places: Sequence[Place], origin: Place | None) -> list[Query]:

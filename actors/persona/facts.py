@@ -121,6 +121,11 @@ def unheld(budget: Budget | None, offers: Sequence[Offer], language: Language) -
     return phrases.money.unheld.format(currency=f" {phrases.both} ".join(others))
 
 
+def ages_taken(age: int, language: Language) -> str:
+    """A sentence where ages of children were made up, on which prices depend."""
+    return PHRASES[language].party.ages_taken.format(age=age)
+
+
 def count_of(number: int, shown: Shown, language: Language) -> str:
     """`count`: "3 hotels"."""
     return counted(number, PHRASES[language].counted[shown])

@@ -86,13 +86,14 @@ class MoneyPhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyPhrases:
-    """`ages`: said where children's ages were not, and one was taken."""
+    """`ages`: said where children's ages were not, and one was taken; `ages_taken`: a sentence of the same."""
 
     with_preposition: str
     adults: Counted
     children: Counted
     persons: Counted
     ages: str
+    ages_taken: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,7 @@ GERMAN: Final = Phrases(
         children=("1 Kind", "{n} Kinder"),
         persons=("1 Person", "{n} Personen"),
         ages="{who} (Alter angenommen: {age})",
+        ages_taken="Kinder, deren Alter ich nicht kenne, zählen hier als {age} Jahre alt. Sag mir, wie alt sie sind, dann sehe ich noch einmal nach.",
     ),
     place=PlacePhrases(
         tags={

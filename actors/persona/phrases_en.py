@@ -100,6 +100,7 @@ ENGLISH: Final = Phrases(
         children=("1 child", "{n} children"),
         persons=("1 person", "{n} people"),
         ages="{who} (age taken as {age})",
+        ages_taken="Children whose age I do not know count as {age} here. Tell me how old they are, and I will look again.",
     ),
     place=PlacePhrases(
         tags={

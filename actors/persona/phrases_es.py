@@ -100,6 +100,7 @@ SPANISH: Final = Phrases(
         children=("1 niño", "{n} niños"),
         persons=("1 persona", "{n} personas"),
         ages="{who} (edad supuesta: {age})",
+        ages_taken="A los niños cuya edad no conozco los cuento como de {age} años. Dime qué edad tienen y vuelvo a mirar.",
     ),
     place=PlacePhrases(
         tags={

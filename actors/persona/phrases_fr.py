@@ -100,6 +100,7 @@ FRENCH: Final = Phrases(
         children=("1 enfant", "{n} enfants"),
         persons=("1 personne", "{n} personnes"),
         ages="{who} (âge supposé : {age} ans)",
+        ages_taken="Les enfants dont j’ignore l’âge comptent ici pour {age} ans. Dites-moi leur âge, et je chercherai à nouveau.",
     ),
     place=PlacePhrases(
         tags={

@@ -162,6 +162,7 @@ class Policy:
             party=party,
             is_party_known=bool(trip.party or defaults.party),
             ages_assumed=ages_assumed,
+            asks_ages=ages_assumed and self._has_new_party(),
             budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
             home=defaults.home,
             cabin=trip.cabin or defaults.cabin,
@@ -171,6 +172,11 @@ class Policy:
             below=self._ceiling() if is_cheaper else None,
             month=self._month(),
         )
+
+    def _has_new_party(self) -> bool:
+        """Whether nothing was priced for those who travel yet."""
+        table = self._before.table
+        return self._slots.party is not None or table is None or table.kind == "places"
 
     def _opening(self, errand: Errand) -> Line | None:
         """What is said while suppliers are asked: that something was learned, or what is searched."""

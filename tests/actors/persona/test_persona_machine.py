@@ -632,6 +632,22 @@ def test_a_budget_is_held_against_two_nights_for_two(
     assert is_within(budget, hotel(1, price)) is is_in
 
 
+def test_ages_of_children_are_asked_for_once_and_searched_with() -> None:
+    talk = Talk()
+    talk.says(reading("search_hotel", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    assert not talk.errand.asks_ages
+    with_two = Slots(party=PartySaid(adults=2, children=2))
+    *_, line = talk.hears(reading("refine", slots=with_two), "with 2 kids")
+    assert (line.asks_ages, talk.errand.party.children_ages) == (True, (8, 8))
+    *_, line = talk.hears(reading("refine"), "cheaper")
+    assert (line.asks_ages, line.ages_assumed) == (False, True)
+    *_, line = talk.hears(reading("refine", slots=Slots(party=PartySaid(children=2, ages=(0, 4)))))
+    assert (line.asks_ages, talk.errand.party.children_ages) == (False, (0, 4))
+    assert talk.errand.party.adults == 2
+    talk.says(reading("refine", slots=with_two), "with 2 kids")
+    assert talk.errand.party.children_ages == (0, 4)
+
+
 def test_where_nothing_is_cheaper_the_cheapest_is_said_and_what_lies_there_stays() -> None:
     talk = hotels_shown()
     talk.items, talk.least = (), hotel(1)

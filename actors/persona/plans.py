@@ -267,9 +267,10 @@ class _Facts:
         return listed
 
     def _add_cities(self, listed: Facts, offers: Sequence[Offer]) -> None:
-        """Where hotels of several cities, or of one that nobody named, are shown, each says its own."""
+        """Where hotels of several cities, of one that nobody named, or of one near by are shown, each says its own."""
         cities = [_city(offer) for offer in offers]
-        if len(set(cities)) < 2 and self._destination() is not None:
+        is_there = self._destination() is not None and all(one.iata for one in self._line.places)
+        if len(set(cities)) < 2 and is_there:
             return
         for number, city in enumerate(cities, 1):
             place = self._atlas.get(city or "")

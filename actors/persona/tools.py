@@ -36,6 +36,9 @@ AT_ONCE: Final = 6
 SPARE: Final = 1.5
 """Seconds before the deadline after which no further searches begin."""
 
+ROOMS_WITHIN_KM: Final = 60.0
+"""From a place to the town that lends it its code."""
+
 RANK_WITHIN: Final = 0.5
 TREND_WITHIN: Final = 0.5
 MOST_RANKED: Final = 20
@@ -126,8 +129,8 @@ class Tools:
     # Offers.
 
     async def _with_rooms(self, errand: Errand, places: Sequence[Place]) -> Sequence[Place]:
-        """A place without a code of its own has that of an airport near by, which may lie abroad (Tangier's is the
-        nearest to Cádiz): whoever flies may land there, nobody who goes to the one sleeps in the other."""
+        """A place without a code of its own has that of an airport, which may be Seville's for Cádiz, or lie abroad:
+        whoever flies may land there, nobody who goes to the one sleeps in the other unless it is near."""
         if errand.seeking == "flights":
             return places
         lent = {p.id: city_of(p) for p in places if p.iata is None}
@@ -135,7 +138,8 @@ class Tools:
         return [
             place
             for place in places
-            if (town := towns.get(place.id)) is None or town.country == place.country
+            if (town := towns.get(place.id)) is None
+            or (town.country == place.country and town.at.km_to(place.at) <= ROOMS_WITHIN_KM)
         ]
 
     async def _offers(self, errand: Errand, findings: Findings) -> Looked:

@@ -21,6 +21,7 @@ from core.headroom import Work
 from core.ports.personas import Run
 from core.ports.repositories import UserPatch
 from protocol.frames import Done
+from protocol.travel import GeoPoint
 from protocol.understanding import Budget, Dates, PartySaid, Slots
 
 HOTELS = asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY))
@@ -213,12 +214,16 @@ async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(
         assert after - before == timedelta(days=4)
 
 
-@pytest.mark.parametrize(("country", "act"), [("PT", "show_hotels"), ("MA", "nothing_found")])
-async def test_no_room_is_shown_beyond_the_border_for_an_airport_that_is_lent(
-    country: str, act: str, autojump_clock: MockClock
+@pytest.mark.parametrize(
+    ("country", "north", "act"),
+    [("PT", 38.9, "show_hotels"), ("MA", 38.9, "nothing_found"), ("PT", 39.9, "nothing_found")],
+)
+async def test_no_room_is_shown_beyond_the_border_or_far_away_for_an_airport_that_is_lent(
+    country: str, north: float, act: str, autojump_clock: MockClock
 ) -> None:
     town = place("Tavira", iata=None, airports=("TNG",))
-    lender = place("Tangier", iata="TNG", country=country)
+    at = GeoPoint(latitude=north, longitude=-9.1)
+    lender = place("Tangier", iata="TNG", country=country, at=at)
     async with PersonaWorld(places=(town, lender)).running() as world:
         slots = Slots(destination=(mention("Tavira"),), dates=FEBRUARY)
         await world.told("a hotel in tavira", reading("search_hotel", slots=slots))

@@ -46,8 +46,8 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
     in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
-    fly, which replaces what was said of it. `like`: the words that say what a place should be like, where they may be looked up by what they
-    mean. `asks_where`: it says in so many words that the place is still to be found."""
+    fly, which replaces what was said of it. `like`: texts that say what a place should be like, to be looked up by what they
+    mean, each where the one before says too little. `asks_where`: it says in so many words that the place is still to be found."""
 
     message_id: str
     is_from_elsewhere: bool = False
@@ -55,7 +55,7 @@ class Said:
     slots: Slots = NOTHING_SAID
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
-    like: str = ""
+    like: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     flying: Flying | None = None
     asks_where: bool = False
@@ -81,7 +81,7 @@ class Trip:
     party: PartySaid | None = None
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
-    like: str = ""
+    like: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     flying: Flying = ANYHOW
 
@@ -101,7 +101,7 @@ class Trip:
             party=_party(self.party, slots.party),
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
             cabin=said.cabin or self.cabin,
-            like=said.like or ("" if is_anew else self.like),
+            like=said.like or (() if is_anew else self.like),
             flying=said.flying or (ANYHOW if is_anew else self.flying),
             refused=tuple(dict.fromkeys((*self.refused, *said.refused))),
         )

@@ -147,6 +147,17 @@ WISHES: Final[dict[str, str]] = {
     r"|calme|tranquille",
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
 }
+LIKES: Final[dict[str, str]] = {
+    "somewhere with good food gastronomy wine restaurants": r"food|foodies?|culinary|cuisine|gastronomy|restaurants?|eat(ing)?( out)?|wine"
+    r"|(gut(es|em|e)? |lecker(es)? |)essen( gehen)?|kulinarisch\w*|kuche|wein|gastronomia|(buena |la |)comida|(se )?come(r|mos)? (muy )?bien"
+    r"|vino|gastronomie|bonne (bouffe|table|cuisine)|mange(r)? (tres )?bien|bien manger|vin",
+    "somewhere with nightlife bars clubs party": r"nightlife|party(ing)?|clubs?|clubbing|bars|hen (do|party|weekend|night)|stag (do|party|weekend)"
+    r"|bachelor(ette)? (party|weekend)|nachtleben|feiern|jga|junggesell\w+abschied|vida nocturna|fiesta|despedida de solter[oa]s?"
+    r"|vie nocturne|faire la fete|enterrement de vie de (jeune fille|garcon)|evjf|evg",
+}
+"""What a place should be like that no record proves, in the words by which the model of meanings finds it, and by which
+people say it: short ones tell the model little, and it reads English."""
+
 TWISTS: Final[dict[str, str]] = {
     "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
     r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",

@@ -192,13 +192,19 @@ def _flying(heard: Heard) -> Flying | None:
     return ANYHOW if heard.hints.is_open else None
 
 
-def _like(heard: Heard, intent: Intent | None) -> str:
-    """The words themselves, where they ask for places; the model of meanings reads English, and would take the town
-    that one leaves for one that is wished."""
+def _like(heard: Heard, intent: Intent | None) -> tuple[str, ...]:
+    """The words themselves, where they ask for places, and what the model of meanings knows better by other words; it
+    reads English, and would take the town that one leaves for one that is wished."""
     reading = heard.understanding
-    if intent != "ask_destination" or reading.language != "en" or reading.slots.origin:
-        return ""
-    return _CALLS.sub("", heard.text[:MOST_LIKE]).strip()
+    own = _CALLS.sub("", heard.text[:MOST_LIKE]).strip()
+    is_readable = reading.language == "en" and not reading.slots.origin
+    match intent:
+        case "ask_destination":
+            return (*([own] if own and is_readable else []), *heard.hints.likes)
+        case "search_activity":
+            return heard.hints.likes
+        case _:
+            return ()
 
 
 def _takes_back(before: Dialogue, heard: Heard) -> bool:

@@ -81,7 +81,7 @@ class Policy:
                 return self._ask_first("destination", "origin", "dates") or self._look(seeking)
             case "hotels":
                 return self._ask_first("destination", "dates") or self._look(seeking)
-            case "activities" if self._trip.destination:
+            case "activities" if mentions and not all(one.country for one in mentions):
                 return self._now, Look(errand=self._place_errand("detail"))
             case _:
                 return self._look(seeking)

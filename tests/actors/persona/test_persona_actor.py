@@ -618,6 +618,22 @@ async def test_an_emergency_is_answered_by_people_s_words_without_a_model(
         assert (run.closed.ai.tier, run.closed.ai.model) == ("template", "people")
 
 
+async def test_a_cry_for_help_in_a_silent_group_is_heard_where_personas_may_speak(
+    autojump_clock: MockClock,
+) -> None:
+    cry, chatter = "help, he is not breathing", reading("human_chatter", addressed=0.01)
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        run = await world.told(cry, chatter, follows="nobody")
+        assert run.text == TEXTS["en"]["emergency"]
+        await trio.sleep(1_000)  # whoever was talked with is not any more
+        assert await world.asked(cry, chatter, follows="human") is None
+        assert await world.asked(cry, chatter, follows="nobody", mentions=(user_id(BEN),)) is None
+        for speaking in ("mention", "silent"):
+            world.seat(speaking=speaking)
+            await trio.sleep(1)
+            assert await world.asked(cry, chatter, follows="nobody") is None
+
+
 async def test_fixed_words_too_are_said_by_the_persona_that_was_chosen(
     autojump_clock: MockClock,
 ) -> None:
@@ -736,6 +752,17 @@ async def test_where_no_rooms_are_sold_others_are_asked_and_it_is_remembered(
         assert asked > 6
         await world.told("and where else in february", ideas)
         assert len(world.travel.queries) - asked <= 6
+
+
+async def test_ages_that_were_made_up_are_said_below_the_first_prices(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        slots = Slots(destination=LISBON, dates=FEBRUARY, party=PartySaid(adults=2, children=1))
+        run = await world.told("lisbon with a child", asks_for_hotels(slots=slots))
+        assert run.text.splitlines()[-1].startswith("Children whose age I do not know")
+        run = await world.told("cheaper", reading("refine"))
+        assert "Children" not in run.text
 
 
 async def test_a_budget_in_another_currency_is_not_passed_over_in_silence(

@@ -75,11 +75,13 @@ class Setting(Value, frozen=True, kw_only=True):
 
 class PlaceMention(Value, frozen=True, kw_only=True):
     """A place as it was written. `name`: its English name; `place_id` of the catalogue where that has
-    it, or the city that one goes to for a region; `country` where it is a whole one."""
+    it, or the city that one goes to for a region; `country` where it is a whole one. `namesakes`: where others of that
+    name are that may have been meant, of the same country ("here") or of none but others."""
 
     name: str
     place_id: str | None = None
     country: str | None = None
+    namesakes: Literal["here", "abroad"] | None = None
 
 
 class Dates(Value, frozen=True, kw_only=True):

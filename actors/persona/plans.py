@@ -135,7 +135,10 @@ class _Facts:
         return self._named(line.places if said else (), said)
 
     def _named(self, found: Sequence[Place], said: Sequence[PlaceMention]) -> str | None:
-        mentions = [PlaceMention(name=place.id, place_id=place.id) for place in found] or said
+        by_id = {mention.place_id: mention for mention in said}
+        mentions = [
+            by_id.get(place.id) or PlaceMention(name=place.id, place_id=place.id) for place in found
+        ] or said
         atlas = {**self._atlas, **{place.id: place for place in found}}
         return facts.places_said(mentions, self._language, atlas=atlas)
 

@@ -139,7 +139,7 @@ def mentions_in(
     candidates = [
         candidate for candidate in _candidates(said, gazetteer) if _is_free(said, candidate, taken)
     ]
-    believed = _without_where_it_is(said, _believed(said, candidates))
+    believed = _without_where_it_is(said, _believed(said, candidates), gazetteer)
     mentions = []
     for at, candidate in enumerate(believed):
         since = said.tokens[believed[at - 1].last].end if at else 0
@@ -229,18 +229,26 @@ def _is_code(candidate: _Candidate) -> bool:
     return candidate.sighting is not None and candidate.sighting.is_code
 
 
-def _without_where_it_is(said: _Said, found: Sequence[_Candidate]) -> list[_Candidate]:
-    """ "Portland Oregon", "Valencia, Spain", "Valencia in Spain": the second says only where the first is."""
+def _without_where_it_is(
+    said: _Said, found: Sequence[_Candidate], gazetteer: Gazetteer
+) -> list[_Candidate]:
+    """ "Portland Oregon", "Valencia, Spain", "Valencia in Spain": the second says only where the first is; "San Jose,
+    California" is that one."""
     left = list(found[:1])
     for one, two in itertools.pairwise(found):
         between = said.between(one, two).strip()
         is_named_so = between == "," or between in _IN_THE
+        within = two.sighting.known.country if two.sighting and two.sighting.known.is_wide else None
+        words = [token.word for token in said.tokens[one.first : one.last + 1]]
+        there = gazetteer.alike_in(words, within) if within is not None else None
         is_wide = two.place.country is not None if is_named_so else two.place.place_id is None
         # "Bogotá San Andrés" with a ticket is a trip, not where the one is.
         is_between = between in (",", *_IN_THE) or (between == "" and not said.is_of_flights)
-        is_inside = is_between and one.place.place_id is not None and is_wide
-        if not (is_inside and one.place.country is None and two.sighting is not None):
+        is_inside = one.place.place_id is not None and (is_wide or there is not None)
+        if not (is_between and is_inside and one.place.country is None and two.sighting):
             left.append(two)
+        elif there is not None:
+            left[-1] = replace(one, place=there)
     return left
 
 

@@ -139,6 +139,26 @@ def test_what_the_catalogue_has_comes_with_its_id_and_countries_with_their_code(
     assert (japan.name, japan.country) == ("Japan", "JP")
 
 
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("hotel in san jose", ("san-jose-cr", "abroad")),
+        ("hotel in san jose, usa", ("city-5392171", None)),
+        ("hotel in san jose california", ("city-5392171", None)),
+        ("hotels in granada nicaragua", ("granada-ni", None)),
+        ("valencia in spain", ("valencia-es", None)),
+        ("valencia", ("valencia-es", "abroad")),
+        ("springfield", ("city-4409896", "here")),
+        ("barcelona", ("barcelona-es", None)),
+    ],
+)
+def test_which_of_several_is_meant_is_told_by_its_country_or_said_to_be_open(
+    text: str, right: tuple[str, str | None]
+) -> None:
+    (found,) = mentions_in(text, fold(text), gazetteer(), language="en", asked="destination")
+    assert (found.place.place_id, found.place.namesakes) == right
+
+
 def test_towns_are_known_by_their_hash() -> None:
     assert is_town("zermatt")
     assert not is_town("peace")

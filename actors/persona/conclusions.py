@@ -6,6 +6,7 @@ from typing import Final
 
 from actors.persona.dialogue import Item, Table, kind_of
 from actors.persona.errands import Errand, Findings
+from actors.persona.hint_words import LIKES
 from actors.persona.line import Line
 from protocol.travel import FlightDetails, HotelQuery, Offer, Place
 from protocol.wording import MAX_LISTED, Act
@@ -66,7 +67,10 @@ def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
         return Answer(line=replace(line, act="still_searching") if findings.is_late else line)
     acts: dict[str, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
     act = acts.get(kind, "show_places")
-    line = replace(line, because=_telling(findings.because, items), together=findings.together)
+    because = _telling(findings.because, items)
+    if kind == "places" and not LIKES.keys().isdisjoint(errand.trip.like):
+        because = None  # who asked for good food is not told that the sea decided
+    line = replace(line, because=because, together=findings.together)
     return Answer(line=replace(line, act=act, items=items), shown=items)
 
 

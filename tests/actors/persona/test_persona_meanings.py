@@ -62,6 +62,7 @@ async def test_good_food_is_looked_up_by_words_that_tell_more(
         run = await one.told(text, reading("ask_destination", language=language))
         assert one.meanings.asked == ([text, like] if language == "en" else [like])
         assert shown(run) == ["folga-pt", "erice-pt", "dalia-pt"]
+        assert "because" not in one.writer.plans[-1].facts
 
 
 async def test_what_was_wished_goes_on_when_the_search_is_refined(

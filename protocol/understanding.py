@@ -52,6 +52,10 @@ Question = Literal[
 Shown = Literal["places", "flights", "hotels", "activities"]
 
 
+Part = Literal["second", "mid", "third", "late"]
+"""Of a month: its second or third week, its middle, or its end."""
+
+
 class Setting(Value, frozen=True, kw_only=True):
     """What was going on when a message was written; the prior of its meaning.
 
@@ -91,7 +95,7 @@ class Dates(Value, frozen=True, kw_only=True):
     from_: Date | None = None
     to: Date | None = None
     month: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}$")] | None = None
-    part: Literal["mid", "late"] | None = None
+    part: Part | None = None
     nights: int | None = None
     season: Annotated[str, Meta(pattern=r"^\d{4}-(spring|summer|autumn|winter)$")] | None = None
     holiday: Annotated[str, Meta(pattern=r"^(christmas|new-year|easter)-\d{4}$")] | None = None
@@ -126,7 +130,7 @@ class Slots(Value, frozen=True, kw_only=True):
 class Understanding(Value, frozen=True, kw_only=True):
     """A reading of one message. `confidence` 0…1; `second`: the next best intent and its confidence.
     `addressed`: how likely it is meant for a persona at all, 0…1. `reader`: which model read it.
-    `is_supported`: whether models read its language well enough to act upon it."""
+    `is_supported`: whether it is in one of the languages, and models read that well enough to act upon it."""
 
     language: Language
     intent: Intent

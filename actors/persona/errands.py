@@ -67,7 +67,7 @@ class Defaults:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
     """One thing to look up, with at most three tools, in their order. `seeking`: what offers or places;
-    `with_stays`: rooms in the places that are found. `asks_ages`: the answer says that ages of children were made up. `not_these`: likenesses that are out. `below`: what
+    `with_stays`: rooms in the places that are found. `asks_ages`: the answer says that ages of children were made up; `is_beyond_records`: that no record tells some of what was wished. `not_these`: likenesses that are out. `below`: what
     it must cost less than. `items`: what it is about, of what lies on the table."""
 
     tools: tuple[Tool, ...]
@@ -80,6 +80,7 @@ class Errand:
     is_party_known: bool = False
     ages_assumed: bool = False
     asks_ages: bool = False
+    is_beyond_records: bool = False
     budget: Budget | None = None
     home: Iata | None = None
     cabin: Cabin | None = None
@@ -101,6 +102,7 @@ class Errand:
             party=self.party if self.is_party_known else None,
             ages_assumed=self.ages_assumed,
             asks_ages=self.asks_ages,
+            is_beyond_records=self.is_beyond_records,
             budget=self.budget,
             subject=self.subject,
             attributes=self.attributes,

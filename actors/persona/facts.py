@@ -127,6 +127,11 @@ def ages_taken(age: int, language: Language) -> str:
     return PHRASES[language].party.ages_taken.format(age=age)
 
 
+def untold(language: Language) -> str:
+    """A sentence where something was wished of a room that no record tells."""
+    return PHRASES[language].hotel.untold
+
+
 def count_of(number: int, shown: Shown, language: Language) -> str:
     """`count`: "3 hotels"."""
     return counted(number, PHRASES[language].counted[shown])

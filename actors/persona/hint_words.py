@@ -68,7 +68,8 @@ ATTRIBUTES: Final[dict[str, str]] = {
     "surroundings": r"near(by)?|close (to|by)|far from|how far|walking distance|cent(er|re)|downtown|location|view"
     r"|nahe|in der nahe|weit (von|vom|weg|zum|zur)|wie weit|zentral|zentrum|innenstadt|lage|aussicht|cerca|lejos"
     r"|centric[oa]|centro|ubicacion|vistas|pres d[eu']|proche|loin d[eu']|a quelle distance|centre[- ]ville|emplacement|vue",
-    "amenities": r"pools?|wi-?fi|internet|parking|gym|sauna|air ?con(ditioning|ditioned)?|balcony|kitchen|elevator"
+    "amenities": r"lifts?|step[- ]free|disabled|vegan|vegetarian|halal|kosher|gluten[- ]?free|fahrstuhl|vegetarisch|koscher|glutenfrei"
+    r"|vegan[oa]s?|vegetarian[oa]s?|sin gluten|discapacitad[oa]s?|vegane?s?|vegetarien(ne)?s?|casher|sans gluten|handicapes?|pools?|wi-?fi|internet|parking|gym|sauna|air ?con(ditioning|ditioned)?|balcony|kitchen|elevator"
     r"|pets?|dogs?|wheelchairs?|accessible|schwimmbad|wlan|parkplatz|klimaanlage|balkon|kuche|aufzug|haustiere?"
     r"|hunde?|rollstuhl|barrierefrei|piscina|aparcamiento|aire acondicionado|balcon|cocina|ascensor|mascotas?|perros?"
     r"|silla de ruedas|piscine|climatisation|cuisine|ascenseur|animaux|chiens?|fauteuil roulant",
@@ -162,7 +163,7 @@ TWISTS: Final[dict[str, str]] = {
     "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
     r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
     "others": r"show (me|us) more|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
-    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas|mas opciones|d'autres?|autre chose",
+    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|zu weit|(muy|demasiado) lejos|trop loin|d'autres?|autre chose",
     "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",

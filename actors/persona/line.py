@@ -37,7 +37,8 @@ class Line:
     """An act and all that its words may draw on; nothing else may be said.
 
     `items`: those listed, by rank. `places`: those that were named or searched in. `ages_assumed`: of
-    the party's children; `asks_ages`: that is said of its own. `because`: a feature's name; `together`: by which rule it was chosen for several
+    the party's children; `asks_ages`: that is said of its own; so is what no record tells, if it
+    `is_beyond_records`. `because`: a feature's name; `together`: by which rule it was chosen for several
     people, None for one. `is_least`: nothing costs less than the first item. `month`: 1…12, for climates. `repriced`: the
     first item as it costs now.
     """
@@ -48,6 +49,7 @@ class Line:
     party: Party | None = None
     ages_assumed: bool = False
     asks_ages: bool = False
+    is_beyond_records: bool = False
     budget: Budget | None = None
     items: tuple[Item, ...] = ()
     places: tuple[Place, ...] = ()

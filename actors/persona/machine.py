@@ -71,6 +71,7 @@ TO_A_PLACE: Final = frozenset[Intent]({"search_flight", "search_hotel", "search_
 """Where one of what lies on the table may be the place."""
 
 TO_BOOK: Final = frozenset[Intent]({"search_flight", "search_hotel"})
+SEARCHES: Final = TO_A_PLACE | {"ask_destination"}
 
 
 def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
@@ -245,14 +246,31 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
     if by_words is not None:
         return by_words, 1.0
+    settled = None if is_sure or heard.is_aside else _settled(before, reading)
     if pending is None:
-        return reading.intent, reading.confidence
+        return (settled, 1.0) if settled else (reading.intent, reading.confidence)
     if before.asked == "which" and picked(before.table, hints, heard.text):
         return pending.intent, 1.0
     if _fills(before.asked, heard):
         is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
-    return reading.intent, reading.confidence
+    return (settled, 1.0) if settled else (reading.intent, reading.confidence)
+
+
+def _settled(before: Dialogue, reading: Understanding) -> Intent | None:
+    """Of two readings between which nobody needs to be asked: a change, where nothing is sought, is none; a search that
+    may be a change is one; and what says a place, days or people is more than talk. None: that cannot be told."""
+    second = None if reading.second is None else reading.second[0]
+    if reading.confidence < ASK_BELOW or second is None:
+        return None
+    if reading.intent == "refine" and second in SEARCHES and before.trip.seeking is None:
+        return second
+    is_search = reading.intent in SEARCHES | {"refine"}
+    is_either = (
+        is_search and second in SEARCHES | {"refine"} and "refine" in (reading.intent, second)
+    )
+    is_more = reading.intent in SEARCHES and second in TALK and reading.slots != NOTHING_SAID
+    return reading.intent if is_either or is_more else None
 
 
 def _is_elsewhere(heard: Heard) -> bool:

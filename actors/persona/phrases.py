@@ -60,7 +60,7 @@ class FlightPhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotelPhrases:
-    """`boards` by the codes that suppliers use."""
+    """`boards` by the codes that suppliers use. `untold`: a sentence on what no record says."""
 
     stars: Counted
     boards: Mapping[str, str]
@@ -68,6 +68,7 @@ class HotelPhrases:
     room: str
     stay: str
     nameless: str
+    untold: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

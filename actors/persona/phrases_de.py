@@ -70,6 +70,7 @@ GERMAN: Final = Phrases(
         room="Zimmer: {room}",
         stay="Anreise {start}, Abreise {end}",
         nameless="ein Hotel",
+        untold="Zu Pools, Aufzügen, Barrierefreiheit, Kostformen oder der Lage sagen meine Angaben nichts: Frag bitte das Hotel, bevor du buchst.",
     ),
     money=MoneyPhrases(
         locale="de",

@@ -79,6 +79,7 @@ ENGLISH: Final = Phrases(
         room="room: {room}",
         stay="check-in {start}, check-out {end}",
         nameless="a hotel",
+        untold="Of pools, lifts, step-free access, diets or what lies close by my records say nothing: please ask the hotel before you book.",
     ),
     money=MoneyPhrases(
         locale="en",

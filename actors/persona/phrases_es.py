@@ -79,6 +79,7 @@ SPANISH: Final = Phrases(
         room="habitación: {room}",
         stay="entrada el {start}, salida el {end}",
         nameless="un hotel",
+        untold="De piscinas, ascensores, accesibilidad, dietas o lo que hay cerca mis datos no dicen nada: pregunta al hotel antes de reservar.",
     ),
     money=MoneyPhrases(
         locale="es",

@@ -79,6 +79,7 @@ FRENCH: Final = Phrases(
         room="chambre : {room}",
         stay="arrivée le {start}, départ le {end}",
         nameless="un hôtel",
+        untold="Sur les piscines, les ascenseurs, l’accessibilité, les régimes ou les environs, mes données ne disent rien : demandez à l’hôtel avant de réserver.",
     ),
     money=MoneyPhrases(
         locale="fr",

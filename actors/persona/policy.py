@@ -31,6 +31,9 @@ CONFIRMATIONS: Final[dict[Intent, Question]] = {
     "pay": "confirm_pay",
     "cancel": "confirm_cancel",
 }
+BEYOND_RECORDS: Final = frozenset[Attribute]({"surroundings", "amenities"})
+"""Of these no record of a room says anything."""
+
 Decided = tuple[Dialogue, Decision]
 
 
@@ -163,6 +166,7 @@ class Policy:
             is_party_known=bool(trip.party or defaults.party),
             ages_assumed=ages_assumed,
             asks_ages=ages_assumed and self._has_new_party(),
+            is_beyond_records=not BEYOND_RECORDS.isdisjoint(self._hints.attributes),
             budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
             home=defaults.home,
             cabin=trip.cabin or defaults.cabin,

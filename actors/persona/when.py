@@ -16,7 +16,7 @@ MOST_NIGHTS: Final = 30
 FURTHEST: Final = timedelta(days=359)
 """Suppliers sell about a year ahead."""
 
-_FIRST_OF: Final = {None: 1, "mid": 11, "late": 21}
+_FIRST_OF: Final = {None: 1, "second": 8, "mid": 11, "third": 15, "late": 21}
 _SEASONS: Final = {"winter": 12, "spring": 3, "summer": 6, "autumn": 9}
 
 
@@ -37,7 +37,7 @@ class Stay:
 
 def when(dates: Dates | None, today: date) -> Stay | None:
     """The stay that was meant, beginning after `today`: with days as said; a month, from its 11th
-    or 21st where its middle or its end was said, or a season is its first Friday to Sunday, or as many nights as were said; Christmas is the 23rd to the 27th, New
+    or 21st where its middle or its end was said, from its 8th or 15th where it was its second or third week, or a season is its first Friday to Sunday, or as many nights as were said; Christmas is the 23rd to the 27th, New
     Year the 30th to the 2nd, Easter Good Friday to Easter Monday. None: nothing was said of a
     beginning, it is over, or further ahead than anybody sells."""
     if dates is None:

@@ -68,7 +68,9 @@ def plain_answer(
     if asked in _CONFIRMS:
         return _consent(words, _CONFIRMS[asked])
     if asked == "which":
-        is_choice = len(words) <= MAX_ANSWER and "?" not in text and _ORDINAL.search(fold(text))
+        is_other = bool(slots.destination or slots.dates)  # "hotel in berlin 3-5 march"
+        is_choice = len(words) <= MAX_ANSWER and "?" not in text and not is_other
+        is_choice = is_choice and _ORDINAL.search(fold(text)) is not None
         return ("refine", FAIRLY_SURE) if is_choice and not _asks_others(words) else None
     said = {
         "destination": slots.destination,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
 from inference.understanding.calendar_words import (
     DAY_IN_WORDS,
@@ -13,7 +13,7 @@ from inference.understanding.calendar_words import (
     WEEKDAYS,
     alternatives,
 )
-from protocol.understanding import Language
+from protocol.understanding import Language, Part
 
 Spans = list[tuple[int, int]]
 
@@ -71,7 +71,7 @@ class Found:
     from_: date | None = None
     to: date | None = None
     month: str | None = None
-    part: Literal["mid", "late"] | None = None
+    part: Part | None = None
     nights: int | None = None
     season: str | None = None
     holiday: str | None = None

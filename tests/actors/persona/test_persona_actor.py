@@ -634,6 +634,20 @@ async def test_a_cry_for_help_in_a_silent_group_is_heard_where_personas_may_spea
             assert await world.asked(cry, chatter, follows="nobody") is None
 
 
+async def test_a_language_that_nobody_here_speaks_is_answered_only_where_a_persona_is_meant(
+    autojump_clock: MockClock,
+) -> None:
+    foreign = reading("refine", 0.2, is_supported=False, addressed=0.9)
+    async with PersonaWorld().running() as world:
+        run = await world.told("أريد فندق", foreign)
+        assert run.text == TEXTS["ar"]["not_my_language"]
+        run = await world.told("szukam czegoś", foreign)
+        assert run.text == TEXTS["en"]["not_my_language"]
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        assert await world.asked("أريد فندق", foreign) is None
+        assert await world.asked("أريد فندق", foreign, mentions=(NOVA,)) is not None
+
+
 async def test_fixed_words_too_are_said_by_the_persona_that_was_chosen(
     autojump_clock: MockClock,
 ) -> None:
@@ -763,6 +777,16 @@ async def test_ages_that_were_made_up_are_said_below_the_first_prices(
         assert run.text.splitlines()[-1].startswith("Children whose age I do not know")
         run = await world.told("cheaper", reading("refine"))
         assert "Children" not in run.text
+
+
+async def test_what_no_record_says_of_a_room_is_not_passed_over_in_silence(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        run = await world.told("wheelchair accessible hotels in lisbon", HOTELS)
+        assert run.text.splitlines()[-1].startswith("Of pools, lifts, step-free access")
+        run = await world.told("hotels in lisbon", HOTELS)
+        assert "step-free" not in run.text
 
 
 async def test_a_budget_in_another_currency_is_not_passed_over_in_silence(

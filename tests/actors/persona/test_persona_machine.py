@@ -155,6 +155,31 @@ def test_from_one_place_to_another_is_a_flight_however_weakly_it_is_read() -> No
     assert Talk(items=(flight(1),)).says(weak, "dub lis feb")[-1] == "show_flights"
 
 
+@pytest.mark.parametrize(
+    ("intent", "second", "act"),
+    [
+        ("ask_destination", "refine", "show_hotels"),
+        ("search_hotel", "complaint", "ask"),
+        ("search_hotel", "search_flight", "clarify"),
+    ],
+)
+def test_nobody_is_asked_which_of_two_readings_where_one_of_them_says_nothing(
+    intent: Any, second: Any, act: str
+) -> None:
+    slots = Slots(dates=FEBRUARY, party=PartySaid(adults=2))
+    half = reading(intent, 0.6, second=(second, 0.3), slots=slots)
+    assert Talk().says(half, "in february for two")[-1] == act
+    change = reading("refine", 0.6, second=("ask_destination", 0.3))
+    assert Talk().says(change, "the beach, cheap") == ["show_places"]
+
+
+def test_a_change_of_what_is_sought_is_one_though_it_may_be_another_search() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    half = reading("refine", 0.6, second=("search_flight", 0.3))
+    assert talk.says(half, "something nicer")[-1] == "show_flights"
+
+
 def test_a_place_and_a_time_alone_show_the_place_and_ask_for_no_weather() -> None:
     slots = Slots(destination=LISBON, dates=FEBRUARY)
     bare = reading("ask_destination", 0.5, second=("weather", 0.9), slots=slots)

@@ -121,6 +121,13 @@ def test_english_days(text: str, right: Dates) -> None:
         ("es", "a mediados de febrero", Dates(month="2027-02", part="mid")),
         ("fr", "mi-février", Dates(month="2027-02", part="mid")),
         ("en", "mid march", Dates(month="2027-03", part="mid")),
+        ("en", "the second week of june", Dates(month="2027-06", part="second")),
+        (
+            "de",
+            "dritte Woche im Juni",
+            Dates(month="2027-06", part="third"),
+        ),
+        ("es", "la última semana de mayo", Dates(month="2027-05", part="late")),
         ("fr", "fin mars", Dates(month="2027-03", part="late")),
         ("de", "Ende März", Dates(month="2027-03", part="late")),
     ],

@@ -21,7 +21,7 @@ from inference.understanding.filter import may_be_prompt
 from inference.understanding.folding import fold, words_of
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.intents import IntentModel, Mark, Scores
-from inference.understanding.language import language_of
+from inference.understanding.language import is_foreign_script, is_in, language_of
 from inference.understanding.signs import without_persona
 from inference.understanding.slots import MAX_LETTERS, Recognised, recognised
 from inference.understanding.word_lists import COMMON
@@ -41,6 +41,9 @@ MAX_NAME: Final = 2
 SURELY_OTHERS: Final = 0.0025
 """How likely, at most, a message is for a persona whose asker is surely talking to people: log odds of -6. On two folds
 of the hands that were left out, 8 of 11 that were chatter and looked like an answer were below, and 2 of 109 answers."""
+
+LEAST_READ: Final = 0.4
+"""Confidence below which what has no words of a language's own is in another one."""
 
 UNREAD: Final = 0.2
 """Confidence of an intent that rules alone guessed."""
@@ -101,7 +104,15 @@ class ModelReader:
         return self._read_by(self._models, text, setting)
 
     def _read_by(self, models: Sequence[IntentModel], text: str, setting: Setting) -> Understanding:
-        text = text[:MAX_LETTERS]
+        reading = self._read_as_ours(models, text[:MAX_LETTERS], setting)
+        is_guess = reading.confidence < LEAST_READ and reading.slots == Slots()
+        if is_foreign_script(text) or (is_guess and not is_in(text, reading.language)):
+            return msgspec.structs.replace(reading, is_supported=False)
+        return reading
+
+    def _read_as_ours(
+        self, models: Sequence[IntentModel], text: str, setting: Setting
+    ) -> Understanding:
         said_to = without_persona(text, setting)
         language = language_of(said_to, default=setting.language)
         said = self._recognised(said_to, setting, language)
@@ -116,6 +127,8 @@ class ModelReader:
         if answer is None and wish is None and plain is None:
             return reading
         intent, confidence = answer or wish or plain or (reading.intent, reading.confidence)
+        if intent == reading.intent:
+            confidence = max(confidence, reading.confidence)
         return Understanding(
             language=language,
             intent=intent,

@@ -52,6 +52,10 @@ Question = Literal[
 Shown = Literal["places", "flights", "hotels", "activities"]
 
 
+Part = Literal["second", "mid", "third", "late"]
+"""Of a month: its second or third week, its middle, or its end."""
+
+
 class Setting(Value, frozen=True, kw_only=True):
     """What was going on when a message was written; the prior of its meaning.
 
@@ -75,11 +79,13 @@ class Setting(Value, frozen=True, kw_only=True):
 
 class PlaceMention(Value, frozen=True, kw_only=True):
     """A place as it was written. `name`: its English name; `place_id` of the catalogue where that has
-    it, or the city that one goes to for a region; `country` where it is a whole one."""
+    it, or the city that one goes to for a region; `country` where it is a whole one. `namesakes`: where others of that
+    name are that may have been meant, of the same country ("here") or of none but others."""
 
     name: str
     place_id: str | None = None
     country: str | None = None
+    namesakes: Literal["here", "abroad"] | None = None
 
 
 class Dates(Value, frozen=True, kw_only=True):
@@ -89,7 +95,7 @@ class Dates(Value, frozen=True, kw_only=True):
     from_: Date | None = None
     to: Date | None = None
     month: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}$")] | None = None
-    part: Literal["mid", "late"] | None = None
+    part: Part | None = None
     nights: int | None = None
     season: Annotated[str, Meta(pattern=r"^\d{4}-(spring|summer|autumn|winter)$")] | None = None
     holiday: Annotated[str, Meta(pattern=r"^(christmas|new-year|easter)-\d{4}$")] | None = None
@@ -104,10 +110,11 @@ class Budget(Value, frozen=True, kw_only=True):
 
 
 class PartySaid(Value, frozen=True, kw_only=True):
-    """Who comes along, as far as it was said."""
+    """Who comes along, as far as it was said. `ages`: of the children."""
 
     adults: int | None = None
     children: int | None = None
+    ages: tuple[int, ...] = ()
 
 
 class Slots(Value, frozen=True, kw_only=True):
@@ -123,7 +130,7 @@ class Slots(Value, frozen=True, kw_only=True):
 class Understanding(Value, frozen=True, kw_only=True):
     """A reading of one message. `confidence` 0…1; `second`: the next best intent and its confidence.
     `addressed`: how likely it is meant for a persona at all, 0…1. `reader`: which model read it.
-    `is_supported`: whether models read its language well enough to act upon it."""
+    `is_supported`: whether it is in one of the languages, and models read that well enough to act upon it."""
 
     language: Language
     intent: Intent

@@ -83,7 +83,7 @@ class Builder:
             place=msgspec.structs.replace(
                 place,
                 kind="destination",
-                airports=place.airports or self._airports.gateway(*at, serving),
+                airports=place.airports or self._airports.gateway(*at, country, serving),
                 climate=climate,
                 price_level=self._money.price_level(country),
                 tags=tags(lie, climate, city["population"], capital),

@@ -142,14 +142,22 @@ class Airports:
         return (named or codes or [None])[0], tuple(codes)
 
     def gateway(
-        self, latitude: float, longitude: float, serving: Collection[str]
+        self, latitude: float, longitude: float, country: str, serving: Collection[str]
     ) -> tuple[str, ...]:
-        """The nearest airport within 100 km that calls itself international or is one of these."""
-        return tuple(
-            row["iata"]
+        """The nearest airport within 100 km that calls itself international or is one of these. One abroad, across a
+        border or a strait, counts as half as far again: Cádiz is reached by Seville rather than by Tangier."""
+        fits = [
+            (km, row)
             for km, row in self._near(latitude, longitude)
-            if km <= 100 and ("International" in row["name"] or row["iata"] in serving)
-        )[:1]
+            if "International" in row["name"] or row["iata"] in serving
+        ]
+        nearest = next((km for km, _ in fits if km <= 100), None)
+        if nearest is None:
+            return ()
+        by_way = sorted(
+            (km * (1.0 if row["country"] == country else 1.5), row["iata"]) for km, row in fits
+        )
+        return (by_way[0][1],)
 
     def _near(self, latitude: float, longitude: float) -> list[tuple[float, dict[str, str]]]:
         row, column = math.floor(latitude), math.floor(longitude)

@@ -9,7 +9,7 @@ import trio
 from actors.persona.arbiter import chosen, named
 from actors.persona.conclusions import Answer, table_of
 from actors.persona.decisions import Decision, Heard, Silent
-from actors.persona.fixed_texts import notice
+from actors.persona.fixed_texts import notice, spoken_in
 from actors.persona.learner import Known, Learner
 from actors.persona.listener import Listener, Read, today_of
 from actors.persona.machine import decide, hear, passed_by
@@ -79,8 +79,10 @@ class Answerer:
         elif read.fixed is not None:
             await self._say_fixed(read, persona, read.fixed.text)
         elif read.reading is not None and not read.reading.is_supported:
-            language = read.reading.language
-            await self._say_fixed(read, persona, notice("not_my_language", language))
+            # What people say among themselves in their own language is theirs.
+            if named(read.floor, read.call) or _is_alone(read) or not _is_aside(read):
+                language = spoken_in(read.prompt.message.content) or read.reading.language
+                await self._say_fixed(read, persona, notice("not_my_language", language))
         elif read.reading is not None:
             await self._decide_and_run(read, read.reading, persona)
 
@@ -91,7 +93,6 @@ class Answerer:
                 # So that it is named in the reader's language from the first words on.
                 await self._book.place(mention.place_id)
         is_explicit = named(read.floor, read.call) is not None
-        is_among_people = not read.floor.people <= {read.asker_id}
         # Last, so that nobody comes in between, before whom it may not be used.
         known = await self._listener.known(read, persona.id, asker)
         if self._is_unsaid(read):
@@ -103,7 +104,7 @@ class Answerer:
             text=read.prompt.message.content,
             hints=read.hints,
             is_explicit=is_explicit,
-            is_aside=not is_explicit and is_among_people and _is_aside(read),
+            is_aside=not is_explicit and not _is_alone(read) and _is_aside(read),
             defaults=known.defaults,
         )
         has_spoken = self._sitting.minds.get(persona.id, read.asker_id).spoke_at > 0
@@ -250,6 +251,10 @@ def seed_of(message_id: str) -> int:
         return int(message_id.replace("-", "")[-12:], 16)
     except ValueError:
         return 0
+
+
+def _is_alone(read: Read) -> bool:
+    return read.floor.people <= {read.asker_id}
 
 
 def _is_aside(read: Read) -> bool:

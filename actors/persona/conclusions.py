@@ -6,8 +6,9 @@ from typing import Final
 
 from actors.persona.dialogue import Item, Table, kind_of
 from actors.persona.errands import Errand, Findings
+from actors.persona.hint_words import LIKES
 from actors.persona.line import Line
-from protocol.travel import HotelQuery, Offer, Place
+from protocol.travel import FlightDetails, HotelQuery, Offer, Place
 from protocol.wording import MAX_LISTED, Act
 
 OF_TOWNS: Final = ("tags.", "climate", "distance")
@@ -56,6 +57,8 @@ def table_of(answer: Answer, message_id: str) -> Table | None:
 
 def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
     items: tuple[Item, ...] = findings.items[:MAX_LISTED]
+    if not items and findings.least is not None and not findings.is_late:
+        return _least(errand, findings.least, line)
     if not items and errand.with_stays:
         # Where nobody has a room, where to go is an answer still.
         items = findings.places[:MAX_LISTED]
@@ -64,8 +67,20 @@ def _shown(errand: Errand, findings: Findings, line: Line) -> Answer:
         return Answer(line=replace(line, act="still_searching") if findings.is_late else line)
     acts: dict[str, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
     act = acts.get(kind, "show_places")
-    line = replace(line, because=_telling(findings.because, items), together=findings.together)
+    because = _telling(findings.because, items)
+    if kind == "places" and not LIKES.keys().isdisjoint(errand.trip.like):
+        because = None  # who asked for good food is not told that the sea decided
+    line = replace(line, because=because, together=findings.together)
     return Answer(line=replace(line, act=act, items=items), shown=items)
+
+
+def _least(errand: Errand, offer: Offer, line: Line) -> Answer:
+    """Nothing is cheap enough: what there is for the least. What lies on the table already stays there as it is."""
+    is_flight = isinstance(offer.source.details, FlightDetails)
+    act: Act = "show_flights" if is_flight else "show_hotels"
+    line = replace(line, act=act, items=(offer,), budget=None, is_least=True)
+    is_on_table = offer.source.total == errand.below
+    return Answer(line=line, shown=() if is_on_table else (offer,))
 
 
 def _telling(because: str | None, items: Sequence[Item]) -> str | None:

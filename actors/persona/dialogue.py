@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeVar
 
 from actors.persona.flying import ANYHOW, Flying
 from actors.persona.hints import Attribute, Wish
+from actors.persona.when import begun_anew
 from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -45,8 +46,8 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
     in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
-    fly, which replaces what was said of it. `like`: the words that say what a place should be like, where they may be looked up by what they
-    mean. `asks_where`: it says in so many words that the place is still to be found."""
+    fly, which replaces what was said of it. `like`: texts that say what a place should be like, to be looked up by what they
+    mean, each where the one before says too little. `asks_where`: it says in so many words that the place is still to be found."""
 
     message_id: str
     is_from_elsewhere: bool = False
@@ -54,7 +55,7 @@ class Said:
     slots: Slots = NOTHING_SAID
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
-    like: str = ""
+    like: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     flying: Flying | None = None
     asks_where: bool = False
@@ -80,7 +81,7 @@ class Trip:
     party: PartySaid | None = None
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
-    like: str = ""
+    like: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     flying: Flying = ANYHOW
 
@@ -94,13 +95,13 @@ class Trip:
             seeking=seeking,
             destination=slots.destination or (self.destination if stays_bound else ()),
             origin=slots.origin or self.origin,
-            dates=_dates(self.dates, slots.dates),
+            dates=_dates(self.dates, slots.dates, is_elsewhere=bool(slots.destination)),
             budget=slots.budget or self.budget,
             budget_for=seeking if slots.budget else self.budget_for,
             party=_party(self.party, slots.party),
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
             cabin=said.cabin or self.cabin,
-            like=said.like or ("" if is_anew else self.like),
+            like=said.like or (() if is_anew else self.like),
             flying=said.flying or (ANYHOW if is_anew else self.flying),
             refused=tuple(dict.fromkeys((*self.refused, *said.refused))),
         )
@@ -280,10 +281,13 @@ def _unless(held: Held | None, message_id: str) -> Held | None:
     return None if held is None or held.message_id == message_id else held
 
 
-def _dates(old: Dates | None, new: Dates | None) -> Dates | None:
-    """A number of nights alone keeps the days; new days keep the nights, unless both ends are said."""
+def _dates(old: Dates | None, new: Dates | None, *, is_elsewhere: bool) -> Dates | None:
+    """A number of nights alone keeps the days; new days keep the nights, unless both ends are said, and of the same
+    journey its end."""
     if old is None or new is None:
         return new or old
+    if not is_elsewhere:
+        new = begun_anew(old, new)
     if new.from_ is None and new.to is None and not (new.month or new.season or new.holiday):
         return Dates(
             from_=old.from_,
@@ -309,7 +313,9 @@ def _dates(old: Dates | None, new: Dates | None) -> Dates | None:
 
 
 def _party(old: PartySaid | None, new: PartySaid | None) -> PartySaid | None:
-    """Children alone join the adults said before; adults count the party anew."""
-    if old is None or new is None or new.adults is not None:
+    """Children alone join the adults said before; adults count the party anew. As many children are as old as before."""
+    if old is None or new is None:
         return new or old
-    return PartySaid(adults=old.adults, children=new.children)
+    ages = new.ages or (old.ages if new.children == old.children else ())
+    adults = old.adults if new.adults is None else new.adults
+    return PartySaid(adults=adults, children=new.children, ages=ages)

@@ -3,7 +3,7 @@ sifted by what was said.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal
 
@@ -67,7 +67,7 @@ class Defaults:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
     """One thing to look up, with at most three tools, in their order. `seeking`: what offers or places;
-    `with_stays`: rooms in the places that are found. `not_these`: likenesses that are out. `below`: what
+    `with_stays`: rooms in the places that are found. `asks_ages`: the answer says that ages of children were made up; `is_beyond_records`: that no record tells some of what was wished. `not_these`: likenesses that are out. `below`: what
     it must cost less than. `items`: what it is about, of what lies on the table."""
 
     tools: tuple[Tool, ...]
@@ -79,6 +79,8 @@ class Errand:
     party: Party = ALONE
     is_party_known: bool = False
     ages_assumed: bool = False
+    asks_ages: bool = False
+    is_beyond_records: bool = False
     budget: Budget | None = None
     home: Iata | None = None
     cabin: Cabin | None = None
@@ -99,6 +101,8 @@ class Errand:
             stay=self.stay,
             party=self.party if self.is_party_known else None,
             ages_assumed=self.ages_assumed,
+            asks_ages=self.asks_ages,
+            is_beyond_records=self.is_beyond_records,
             budget=self.budget,
             subject=self.subject,
             attributes=self.attributes,
@@ -110,7 +114,8 @@ class Errand:
 class Findings:
     """What came of an errand before its deadline. `places`: those that were named, or the best;
     `items`: best first, sifted already; `because`: the feature that spoke most for the first;
-    `together`: by which rule they were ranked for several people.
+    `together`: by which rule they were ranked for several people. `least`: where nothing is cheap enough, what costs
+    least of what fits otherwise.
     `is_late`: somebody has not answered yet, or could not be asked."""
 
     places: tuple[Place, ...] = ()
@@ -121,15 +126,18 @@ class Findings:
     is_late: bool = False
     trend: Trend | None = None
     repriced: Offer | None = None
+    least: Offer | None = None
 
 
 def party_of(said: PartySaid | None, default: PartySaid | None) -> tuple[Party, bool]:
-    """Who travels, and whether children's ages were made up: one adult unless something was said."""
+    """Who travels, and whether ages of children were made up: one adult unless something was said."""
     who = said or default or PartySaid(adults=1)
     adults = min(max(who.adults or 1, 1), MOST_ADULTS)
     children = min(max(who.children or 0, 0), MOST_CHILDREN)
     rooms = max(-(-adults // 2), -(-(adults + children) // 4))
-    return Party(adults=adults, children_ages=(ASSUMED_AGE,) * children, rooms=rooms), children > 0
+    known = who.ages[:children]
+    ages = (*known, *(ASSUMED_AGE,) * (children - len(known)))
+    return Party(adults=adults, children_ages=ages, rooms=rooms), children > len(known)
 
 
 def queries(errand: Errand, places: Sequence[Place], origin: Place | None) -> list[Query]:
@@ -184,6 +192,15 @@ def sifted(errand: Errand, offers: Sequence[Offer]) -> list[Offer]:
     if "shorter" in errand.twists:
         fits.sort(key=minutes_of)
     return fits
+
+
+def least(errand: Errand, offers: Sequence[Offer]) -> Offer | None:
+    """The cheapest of those that may be shown but for what they cost; None: there is none, or others were wanted than
+    the cheapest, which was seen."""
+    if "others" in errand.twists:
+        return None
+    fits = sifted(replace(errand, budget=None, below=None), offers)
+    return min(fits, key=lambda offer: offer.source.total.amount, default=None)
 
 
 def is_within(budget: Budget | None, offer: Offer) -> bool:

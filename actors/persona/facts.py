@@ -16,7 +16,7 @@ from actors.persona.phrases import Holiday, Phrases, Season
 from actors.persona.spoken import MAX_NAME, PHRASES, Atlas, name_of_country, name_of_place
 from protocol.frames import Money
 from protocol.money import exponent
-from protocol.travel import Offer, Party
+from protocol.travel import Offer, Party, Place
 from protocol.understanding import (
     Budget,
     Dates,
@@ -39,7 +39,8 @@ YEAR_SAID_AFTER: Final = 300
 def places_said(
     mentions: Sequence[PlaceMention], language: Language, *, atlas: Atlas
 ) -> str | None:
-    """`destination` or `origin`: "Rome or Lisbon"; None: none was said."""
+    """`destination` or `origin`: "Rome or Lisbon", "San José (Costa Rica)" where another may have been meant; None:
+    none was said."""
     names = [_mentioned(mention, language, atlas) for mention in mentions[:MAX_LISTED]]
     names = [name for name in dict.fromkeys(names) if name]
     if not names:
@@ -121,6 +122,16 @@ def unheld(budget: Budget | None, offers: Sequence[Offer], language: Language) -
     return phrases.money.unheld.format(currency=f" {phrases.both} ".join(others))
 
 
+def ages_taken(age: int, language: Language) -> str:
+    """A sentence where ages of children were made up, on which prices depend."""
+    return PHRASES[language].party.ages_taken.format(age=age)
+
+
+def untold(language: Language) -> str:
+    """A sentence where something was wished of a room that no record tells."""
+    return PHRASES[language].hotel.untold
+
+
 def count_of(number: int, shown: Shown, language: Language) -> str:
     """`count`: "3 hotels"."""
     return counted(number, PHRASES[language].counted[shown])
@@ -194,10 +205,17 @@ def called(name: str) -> str | None:
 def _mentioned(mention: PlaceMention, language: Language, atlas: Atlas) -> str:
     place = atlas.get(mention.place_id or "")
     if place is not None:
-        return name_of_place(place, language)
+        name = name_of_place(place, language)
+        return name if mention.namesakes is None else f"{name} ({_which(place, mention, language)})"
     if mention.place_id is None and mention.country is not None:
         return name_of_country(mention.country, language)
     return cleaned(mention.name, MAX_NAME)
+
+
+def _which(place: Place, mention: PlaceMention, language: Language) -> str:
+    """Of several of its name: where it lies, and its code where that tells too little."""
+    country = name_of_country(place.country, language)
+    return f"{country}, {place.iata}" if mention.namesakes == "here" and place.iata else country
 
 
 def _when(dates: Dates, phrases: Phrases, language: Language, today: date) -> str | None:

@@ -64,3 +64,8 @@ def notice(which: Notice, locale: str) -> str:
     """A sentence on ourselves, in the language of a BCP 47 tag, else in English."""
     language = locale.replace("_", "-").partition("-")[0].lower()
     return TEXTS.get(language, TEXTS["en"])[which]
+
+
+def spoken_in(message: str) -> Spoken | None:
+    """A language that its letters tell; None: they do not."""
+    return "ar" if any("\u0600" <= letter <= "\u06ff" for letter in message) else None

@@ -9,7 +9,8 @@ Notice = Literal["slow_down", "not_my_language"]
 Spoken = Literal["en", "de", "es", "fr", "ar"]
 
 PRESSING: Final = frozenset[Topic]({"emergency", "lost", "human", "memory"})
-"""What is answered whoever it was meant for, once somebody talks with a persona."""
+"""What is answered whoever it was meant for, once somebody talks with a persona; a cry for help among people who are
+silent too."""
 
 RULES: Final[dict[Topic, dict[Spoken, str]]] = {
     "emergency": {

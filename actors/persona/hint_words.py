@@ -68,7 +68,8 @@ ATTRIBUTES: Final[dict[str, str]] = {
     "surroundings": r"near(by)?|close (to|by)|far from|how far|walking distance|cent(er|re)|downtown|location|view"
     r"|nahe|in der nahe|weit (von|vom|weg|zum|zur)|wie weit|zentral|zentrum|innenstadt|lage|aussicht|cerca|lejos"
     r"|centric[oa]|centro|ubicacion|vistas|pres d[eu']|proche|loin d[eu']|a quelle distance|centre[- ]ville|emplacement|vue",
-    "amenities": r"pools?|wi-?fi|internet|parking|gym|sauna|air ?con(ditioning|ditioned)?|balcony|kitchen|elevator"
+    "amenities": r"lifts?|step[- ]free|disabled|vegan|vegetarian|halal|kosher|gluten[- ]?free|fahrstuhl|vegetarisch|koscher|glutenfrei"
+    r"|vegan[oa]s?|vegetarian[oa]s?|sin gluten|discapacitad[oa]s?|vegane?s?|vegetarien(ne)?s?|casher|sans gluten|handicapes?|pools?|wi-?fi|internet|parking|gym|sauna|air ?con(ditioning|ditioned)?|balcony|kitchen|elevator"
     r"|pets?|dogs?|wheelchairs?|accessible|schwimmbad|wlan|parkplatz|klimaanlage|balkon|kuche|aufzug|haustiere?"
     r"|hunde?|rollstuhl|barrierefrei|piscina|aparcamiento|aire acondicionado|balcon|cocina|ascensor|mascotas?|perros?"
     r"|silla de ruedas|piscine|climatisation|cuisine|ascenseur|animaux|chiens?|fauteuil roulant",
@@ -147,11 +148,22 @@ WISHES: Final[dict[str, str]] = {
     r"|calme|tranquille",
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",
 }
+LIKES: Final[dict[str, str]] = {
+    "somewhere with good food gastronomy wine restaurants": r"food|foodies?|culinary|cuisine|gastronomy|restaurants?|eat(ing)?( out)?|wine"
+    r"|(gut(es|em|e)? |lecker(es)? |)essen( gehen)?|kulinarisch\w*|kuche|wein|gastronomia|(buena |la |)comida|(se )?come(r|mos)? (muy )?bien"
+    r"|vino|gastronomie|bonne (bouffe|table|cuisine)|mange(r)? (tres )?bien|bien manger|vin",
+    "somewhere with nightlife bars clubs party": r"nightlife|party(ing)?|clubs?|clubbing|bars|hen (do|party|weekend|night)|stag (do|party|weekend)"
+    r"|bachelor(ette)? (party|weekend)|nachtleben|feiern|jga|junggesell\w+abschied|vida nocturna|fiesta|despedida de solter[oa]s?"
+    r"|vie nocturne|faire la fete|enterrement de vie de (jeune fille|garcon)|evjf|evg",
+}
+"""What a place should be like that no record proves, in the words by which the model of meanings finds it, and by which
+people say it: short ones tell the model little, and it reads English."""
+
 TWISTS: Final[dict[str, str]] = {
     "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
     r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
     "others": r"show (me|us) more|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
-    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas|mas opciones|d'autres?|autre chose",
+    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|zu weit|(muy|demasiado) lejos|trop loin|d'autres?|autre chose",
     "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",

@@ -21,6 +21,7 @@ from actors.persona.hint_words import (
     COUNTS,
     DEEDS,
     ELSEWHERE,
+    LIKES,
     MOVED,
     NO,
     NOT_A,
@@ -72,7 +73,7 @@ class Hints:
     "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
     the weather. `is_elsewhere`: of a place that is still to be found.
     `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
-    `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
+    `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
     leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
     `is_terse`: it picks, turns a search or asks why, in no other words."""
@@ -84,6 +85,7 @@ class Hints:
     twists: tuple[Twist, ...] = ()
     styles: tuple[Voice, ...] = ()
     deeds: tuple[Intent, ...] = ()
+    likes: tuple[str, ...] = ()
     cabin: Cabin | None = None
     flying: Flying = ANYHOW
     days_later: int = 0
@@ -120,10 +122,16 @@ _BYE: Final = re.compile(BYE)
 _WEEKDAY: Final = _words(WEEKDAY)
 _TERSE: Final = re.compile(rf"{BESIDE_A_PICK}|{TERSE}|[1-9]")
 _ATTRIBUTES: Final = {cast("Attribute", name): _words(words) for name, words in ATTRIBUTES.items()}
-_WISHES: Final = {
-    cast("Wish", name): re.compile(rf"\b(?P<no>{NOT_A})?\b(?:{words})\b")
-    for name, words in WISHES.items()
-}
+
+
+def _unless_denied(table: Mapping[str, str]) -> dict[str, re.Pattern[str]]:
+    return {
+        name: re.compile(rf"\b(?P<no>{NOT_A})?\b(?:{words})\b") for name, words in table.items()
+    }
+
+
+_WISHES: Final = cast("dict[Wish, re.Pattern[str]]", _unless_denied(WISHES))
+_LIKES: Final = _unless_denied(LIKES)
 _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
 _DEEDS: Final = {cast("Intent", name): _words(words) for name, words in DEEDS.items()}
 _PRAISE: Final = _words(PRAISE)
@@ -150,6 +158,7 @@ def hints(text: str) -> Hints:
         twists=_named(plain, _TWISTS),
         styles=_named(plain, _STYLES),
         deeds=_named(plain, _DEEDS),
+        likes=_wanted(plain, _LIKES),
         cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
         flying=flying(plain),
@@ -214,16 +223,21 @@ def _moved(plain: str) -> int:
 
 
 def _wished(plain: str) -> tuple[Wish, ...]:
-    """What is said with a no is no wish. A quiet city is a small one."""
+    """A quiet city is a small one."""
+    wished = _wanted(plain, _WISHES)
+    return tuple(name for name in wished if name != "city" or "quiet" not in wished)
+
+
+def _wanted(plain: str, table: Mapping[Name, re.Pattern[str]]) -> tuple[Name, ...]:
+    """What is said with a no is not."""
     found = [
         (match.start(), name)
-        for name, words in _WISHES.items()
+        for name, words in table.items()
         for match in words.finditer(plain)
         if match["no"] is None
     ]
     found.sort(key=lambda one: one[0])
-    wished = tuple(dict.fromkeys(name for _, name in found))
-    return tuple(name for name in wished if name != "city" or "quiet" not in wished)
+    return tuple(dict.fromkeys(name for _, name in found))
 
 
 def _named(plain: str, table: Mapping[Name, re.Pattern[str]]) -> tuple[Name, ...]:

@@ -37,8 +37,9 @@ class Line:
     """An act and all that its words may draw on; nothing else may be said.
 
     `items`: those listed, by rank. `places`: those that were named or searched in. `ages_assumed`: of
-    the party's children. `because`: a feature's name; `together`: by which rule it was chosen for several
-    people, None for one. `month`: 1…12, for climates. `repriced`: the
+    the party's children; `asks_ages`: that is said of its own; so is what no record tells, if it
+    `is_beyond_records`. `because`: a feature's name; `together`: by which rule it was chosen for several
+    people, None for one. `is_least`: nothing costs less than the first item. `month`: 1…12, for climates. `repriced`: the
     first item as it costs now.
     """
 
@@ -47,6 +48,8 @@ class Line:
     stay: Stay | None = None
     party: Party | None = None
     ages_assumed: bool = False
+    asks_ages: bool = False
+    is_beyond_records: bool = False
     budget: Budget | None = None
     items: tuple[Item, ...] = ()
     places: tuple[Place, ...] = ()
@@ -59,5 +62,6 @@ class Line:
     trend: Trend | None = None
     because: str | None = None
     together: Together | None = None
+    is_least: bool = False
     repriced: Offer | None = None
     mood: Literal["plain", "glad", "sad"] = "plain"

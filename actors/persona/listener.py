@@ -87,7 +87,7 @@ class Listener:
             reading=None,
         )
         is_meant = named(floor, call) is not None or floor.people <= {read.asker_id}
-        if read.fixed is not None and (is_meant or _is_for_whom_he_talks_with(read)):
+        if read.fixed is not None and (is_meant or _is_pressing(read)):
             return replace(read, call=self._choosing(read.call, await self._choice(read)))
         asker = await self._sitting.user(read.asker_id)
         reading, loaded, choice = await self._understood(read, asker, is_meant=is_meant)
@@ -228,10 +228,13 @@ class Listener:
         )
 
 
-def _is_for_whom_he_talks_with(read: Read) -> bool:
-    """A cry for help, or whether that is a machine, from who was in talk with a persona just now: whatever a model
-    would make of it."""
-    return read.fixed is not None and read.fixed.topic in PRESSING and read.call.talking is not None
+def _is_pressing(read: Read) -> bool:
+    """A cry for help, or whether that is a machine, from who was in talk with a persona just now; and a cry for help to
+    nobody in particular, where no people are in talk who would hear it: whatever a model would make of it."""
+    if read.fixed is None or read.fixed.topic not in PRESSING:
+        return False
+    is_to_anybody = read.fixed.topic == "emergency" and read.prompt.follows != "human"
+    return read.call.talking is not None or is_to_anybody
 
 
 def _is_idle(read: Read, reading: Understanding) -> bool:

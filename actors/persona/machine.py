@@ -71,6 +71,7 @@ TO_A_PLACE: Final = frozenset[Intent]({"search_flight", "search_hotel", "search_
 """Where one of what lies on the table may be the place."""
 
 TO_BOOK: Final = frozenset[Intent]({"search_flight", "search_hotel"})
+SEARCHES: Final = TO_A_PLACE | {"ask_destination"}
 
 
 def hear(dialogue: Dialogue, heard: Heard) -> Dialogue:
@@ -192,13 +193,19 @@ def _flying(heard: Heard) -> Flying | None:
     return ANYHOW if heard.hints.is_open else None
 
 
-def _like(heard: Heard, intent: Intent | None) -> str:
-    """The words themselves, where they ask for places; the model of meanings reads English, and would take the town
-    that one leaves for one that is wished."""
+def _like(heard: Heard, intent: Intent | None) -> tuple[str, ...]:
+    """The words themselves, where they ask for places, and what the model of meanings knows better by other words; it
+    reads English, and would take the town that one leaves for one that is wished."""
     reading = heard.understanding
-    if intent != "ask_destination" or reading.language != "en" or reading.slots.origin:
-        return ""
-    return _CALLS.sub("", heard.text[:MOST_LIKE]).strip()
+    own = _CALLS.sub("", heard.text[:MOST_LIKE]).strip()
+    is_readable = reading.language == "en" and not reading.slots.origin
+    match intent:
+        case "ask_destination":
+            return (*([own] if own and is_readable else []), *heard.hints.likes)
+        case "search_activity":
+            return heard.hints.likes
+        case _:
+            return ()
 
 
 def _takes_back(before: Dialogue, heard: Heard) -> bool:
@@ -239,14 +246,31 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
     if by_words is not None:
         return by_words, 1.0
+    settled = None if is_sure or heard.is_aside else _settled(before, reading)
     if pending is None:
-        return reading.intent, reading.confidence
+        return (settled, 1.0) if settled else (reading.intent, reading.confidence)
     if before.asked == "which" and picked(before.table, hints, heard.text):
         return pending.intent, 1.0
     if _fills(before.asked, heard):
         is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
-    return reading.intent, reading.confidence
+    return (settled, 1.0) if settled else (reading.intent, reading.confidence)
+
+
+def _settled(before: Dialogue, reading: Understanding) -> Intent | None:
+    """Of two readings between which nobody needs to be asked: a change, where nothing is sought, is none; a search that
+    may be a change is one; and what says a place, days or people is more than talk. None: that cannot be told."""
+    second = None if reading.second is None else reading.second[0]
+    if reading.confidence < ASK_BELOW or second is None:
+        return None
+    if reading.intent == "refine" and second in SEARCHES and before.trip.seeking is None:
+        return second
+    is_search = reading.intent in SEARCHES | {"refine"}
+    is_either = (
+        is_search and second in SEARCHES | {"refine"} and "refine" in (reading.intent, second)
+    )
+    is_more = reading.intent in SEARCHES and second in TALK and reading.slots != NOTHING_SAID
+    return reading.intent if is_either or is_more else None
 
 
 def _is_elsewhere(heard: Heard) -> bool:
@@ -277,6 +301,9 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     is_read = reading.confidence >= ASK_BELOW
     if is_read and reading.intent == "ask_detail" and focused(before):
         return "ask_detail"
+    is_journey = bool(reading.slots.origin and reading.slots.destination)
+    if is_read and reading.intent == "search_flight" and is_journey:
+        return "search_flight"
     if is_read and not heard.is_aside and _is_place_or_talk(reading):
         return "ask_destination"
     if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
@@ -306,9 +333,9 @@ def _is_put_right(before: Dialogue, heard: Heard) -> bool:
 
 
 def _is_place_or_talk(reading: Understanding) -> bool:
-    """A place is shown rather than asked whether it was only talk."""
+    """A place is shown, of which the climate is told too, rather than asked whether it was only talk."""
     second = None if reading.second is None else reading.second[0]
-    return reading.intent == "ask_destination" and second in TALK
+    return reading.intent == "ask_destination" and (second in TALK or second == "weather")
 
 
 def _is_of_another_kind(before: Dialogue, intent: Intent) -> bool:

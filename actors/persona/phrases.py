@@ -60,7 +60,7 @@ class FlightPhrases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotelPhrases:
-    """`boards` by the codes that suppliers use."""
+    """`boards` by the codes that suppliers use. `untold`: a sentence on what no record says."""
 
     stars: Counted
     boards: Mapping[str, str]
@@ -68,11 +68,12 @@ class HotelPhrases:
     room: str
     stay: str
     nameless: str
+    untold: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoneyPhrases:
-    """`locale`: Babel's, for amounts. `unheld`: a sentence, for a budget in another currency than these."""
+    """`locale`: Babel's, for amounts. `least`: of what nothing costs less than. `unheld`: a sentence, for a budget in another currency than these."""
 
     locale: str
     stay: str
@@ -80,18 +81,20 @@ class MoneyPhrases:
     about: str
     last_seen: str
     up_to: str
+    least: str
     unheld: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartyPhrases:
-    """`ages`: said where children's ages were not, and one was taken."""
+    """`ages`: said where children's ages were not, and one was taken; `ages_taken`: a sentence of the same."""
 
     with_preposition: str
     adults: Counted
     children: Counted
     persons: Counted
     ages: str
+    ages_taken: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

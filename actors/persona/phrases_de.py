@@ -70,6 +70,7 @@ GERMAN: Final = Phrases(
         room="Zimmer: {room}",
         stay="Anreise {start}, Abreise {end}",
         nameless="ein Hotel",
+        untold="Zu Pools, Aufzügen, Barrierefreiheit, Kostformen oder der Lage sagen meine Angaben nichts: Frag bitte das Hotel, bevor du buchst.",
     ),
     money=MoneyPhrases(
         locale="de",
@@ -82,6 +83,7 @@ GERMAN: Final = Phrases(
         about="etwa {price}",
         last_seen="{price}, zuletzt gesehen",
         up_to="bis {price}",
+        least="nichts Günstigeres gefunden",
         unheld="Diese Preise sind in {currency}. Wechselkurse kenne ich nicht, deshalb konnte ich sie nicht mit dem Budget vergleichen.",
     ),
     party=PartyPhrases(
@@ -90,6 +92,7 @@ GERMAN: Final = Phrases(
         children=("1 Kind", "{n} Kinder"),
         persons=("1 Person", "{n} Personen"),
         ages="{who} (Alter angenommen: {age})",
+        ages_taken="Kinder, deren Alter ich nicht kenne, zählen hier als {age} Jahre alt. Sag mir, wie alt sie sind, dann sehe ich noch einmal nach.",
     ),
     place=PlacePhrases(
         tags={

@@ -79,6 +79,7 @@ ENGLISH: Final = Phrases(
         room="room: {room}",
         stay="check-in {start}, check-out {end}",
         nameless="a hotel",
+        untold="Of pools, lifts, step-free access, diets or what lies close by my records say nothing: please ask the hotel before you book.",
     ),
     money=MoneyPhrases(
         locale="en",
@@ -91,6 +92,7 @@ ENGLISH: Final = Phrases(
         about="about {price}",
         last_seen="{price} when last seen",
         up_to="up to {price}",
+        least="nothing cheaper found",
         unheld="These prices are in {currency}. I know no exchange rates, so I could not check them against the budget.",
     ),
     party=PartyPhrases(
@@ -99,6 +101,7 @@ ENGLISH: Final = Phrases(
         children=("1 child", "{n} children"),
         persons=("1 person", "{n} people"),
         ages="{who} (age taken as {age})",
+        ages_taken="Children whose age I do not know count as {age} here. Tell me how old they are, and I will look again.",
     ),
     place=PlacePhrases(
         tags={

@@ -79,6 +79,7 @@ SPANISH: Final = Phrases(
         room="habitación: {room}",
         stay="entrada el {start}, salida el {end}",
         nameless="un hotel",
+        untold="De piscinas, ascensores, accesibilidad, dietas o lo que hay cerca mis datos no dicen nada: pregunta al hotel antes de reservar.",
     ),
     money=MoneyPhrases(
         locale="es",
@@ -91,6 +92,7 @@ SPANISH: Final = Phrases(
         about="unos {price}",
         last_seen="{price} la última vez que se vio",
         up_to="hasta {price}",
+        least="no encontré nada más barato",
         unheld="Estos precios están en {currency}. No conozco los tipos de cambio, así que no he podido compararlos con el presupuesto.",
     ),
     party=PartyPhrases(
@@ -99,6 +101,7 @@ SPANISH: Final = Phrases(
         children=("1 niño", "{n} niños"),
         persons=("1 persona", "{n} personas"),
         ages="{who} (edad supuesta: {age})",
+        ages_taken="A los niños cuya edad no conozco los cuento como de {age} años. Dime qué edad tienen y vuelvo a mirar.",
     ),
     place=PlacePhrases(
         tags={

@@ -79,6 +79,7 @@ FRENCH: Final = Phrases(
         room="chambre : {room}",
         stay="arrivée le {start}, départ le {end}",
         nameless="un hôtel",
+        untold="Sur les piscines, les ascenseurs, l’accessibilité, les régimes ou les environs, mes données ne disent rien : demandez à l’hôtel avant de réserver.",
     ),
     money=MoneyPhrases(
         locale="fr",
@@ -91,6 +92,7 @@ FRENCH: Final = Phrases(
         about="environ {price}",
         last_seen="{price} au dernier relevé",
         up_to="jusqu’à {price}",
+        least="rien trouvé de moins cher",
         unheld="Ces prix sont en {currency}. Je ne connais pas les taux de change, je n’ai donc pas pu les comparer au budget.",
     ),
     party=PartyPhrases(
@@ -99,6 +101,7 @@ FRENCH: Final = Phrases(
         children=("1 enfant", "{n} enfants"),
         persons=("1 personne", "{n} personnes"),
         ages="{who} (âge supposé : {age} ans)",
+        ages_taken="Les enfants dont j’ignore l’âge comptent ici pour {age} ans. Dites-moi leur âge, et je chercherai à nouveau.",
     ),
     place=PlacePhrases(
         tags={

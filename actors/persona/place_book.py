@@ -135,13 +135,14 @@ class PlaceBook:
             }
         return self._pleasant[key]
 
-    async def _meant(self, like: str, found: Sequence[Place]) -> list[Place]:
-        """Of these, the most alike first; none where the words say too little, or it takes too long."""
-        if not like:
-            return []
+    async def _meant(self, like: Sequence[str], found: Sequence[Place]) -> list[Place]:
+        """Of these, the most alike first; none where all words say too little, or it takes too long."""
         alike: Sequence[tuple[str, float]] = ()
         with trio.move_on_after(MEANT_WITHIN):
-            alike = await self._meanings.nearest(like, limit=MOST_ALIKE, is_beyond_tags=True)
+            for text in like:
+                alike = await self._meanings.nearest(text, limit=MOST_ALIKE, is_beyond_tags=True)
+                if alike:
+                    break
         by_id = {place.id: place for place in found}
         return [by_id[one] for one, _ in alike if one in by_id][:MOST_MEANT]
 

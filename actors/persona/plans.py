@@ -135,7 +135,10 @@ class _Facts:
         return self._named(line.places if said else (), said)
 
     def _named(self, found: Sequence[Place], said: Sequence[PlaceMention]) -> str | None:
-        mentions = [PlaceMention(name=place.id, place_id=place.id) for place in found] or said
+        by_id = {mention.place_id: mention for mention in said}
+        mentions = [
+            by_id.get(place.id) or PlaceMention(name=place.id, place_id=place.id) for place in found
+        ] or said
         atlas = {**self._atlas, **{place.id: place for place in found}}
         return facts.places_said(mentions, self._language, atlas=atlas)
 
@@ -259,14 +262,18 @@ class _Facts:
         per = line.budget.per if line.budget is not None else None
         listed |= facts_of_items.facts_of_offers(offers, language, atlas=self._atlas, per=per)
         self._add_cities(listed, offers)
+        if line.is_least:
+            told = (listed.get("offer.1.detail"), PHRASES[language].money.least)
+            listed["offer.1.detail"] = ", ".join(filter(None, told))
         if kind is not None:
             listed["count"] = facts.count_of(len(line.items), kind, language)
         return listed
 
     def _add_cities(self, listed: Facts, offers: Sequence[Offer]) -> None:
-        """Where hotels of several cities, or of one that nobody named, are shown, each says its own."""
+        """Where hotels of several cities, of one that nobody named, or of one near by are shown, each says its own."""
         cities = [_city(offer) for offer in offers]
-        if len(set(cities)) < 2 and self._destination() is not None:
+        is_there = self._destination() is not None and all(one.iata for one in self._line.places)
+        if len(set(cities)) < 2 and is_there:
             return
         for number, city in enumerate(cities, 1):
             place = self._atlas.get(city or "")

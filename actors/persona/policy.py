@@ -31,6 +31,9 @@ CONFIRMATIONS: Final[dict[Intent, Question]] = {
     "pay": "confirm_pay",
     "cancel": "confirm_cancel",
 }
+BEYOND_RECORDS: Final = frozenset[Attribute]({"surroundings", "amenities"})
+"""Of these no record of a room says anything."""
+
 Decided = tuple[Dialogue, Decision]
 
 
@@ -81,7 +84,7 @@ class Policy:
                 return self._ask_first("destination", "origin", "dates") or self._look(seeking)
             case "hotels":
                 return self._ask_first("destination", "dates") or self._look(seeking)
-            case "activities" if self._trip.destination:
+            case "activities" if mentions and not all(one.country for one in mentions):
                 return self._now, Look(errand=self._place_errand("detail"))
             case _:
                 return self._look(seeking)
@@ -162,6 +165,8 @@ class Policy:
             party=party,
             is_party_known=bool(trip.party or defaults.party),
             ages_assumed=ages_assumed,
+            asks_ages=ages_assumed and self._has_new_party(),
+            is_beyond_records=not BEYOND_RECORDS.isdisjoint(self._hints.attributes),
             budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
             home=defaults.home,
             cabin=trip.cabin or defaults.cabin,
@@ -171,6 +176,11 @@ class Policy:
             below=self._ceiling() if is_cheaper else None,
             month=self._month(),
         )
+
+    def _has_new_party(self) -> bool:
+        """Whether nothing was priced for those who travel yet."""
+        table = self._before.table
+        return self._slots.party is not None or table is None or table.kind == "places"
 
     def _opening(self, errand: Errand) -> Line | None:
         """What is said while suppliers are asked: that something was learned, or what is searched."""

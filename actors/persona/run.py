@@ -12,7 +12,7 @@ from actors.persona.conclusions import Answer, conclude
 from actors.persona.decisions import Look, Say
 from actors.persona.delivery import Delivery
 from actors.persona.dialogue import Item
-from actors.persona.errands import Tool
+from actors.persona.errands import ASSUMED_AGE, Tool
 from actors.persona.fixed_texts import MODEL, VERSION
 from actors.persona.line import Line
 from actors.persona.plans import Manner, plan_of
@@ -26,7 +26,7 @@ from core.reference import Ref
 from protocol.cards import offer_card, place_card
 from protocol.chat import AiOrigin
 from protocol.persona import CloseRun, OpenRun, RunClosed
-from protocol.travel import Offer
+from protocol.travel import HotelQuery, Offer
 from protocol.wording import MAX_UTTERED, Plan, Tier
 
 SEARCH_COSTS: Final = 50
@@ -267,13 +267,18 @@ class PersonaRun:
         self._note("fixed", worded, trio.current_time())
 
     def _remark(self, answer: Answer) -> None:
-        """What no model may leave out: that a budget filtered nothing."""
+        """What no model may leave out: that a budget or a wish filtered nothing, and that ages were made up."""
         offers = [item for item in answer.shown if isinstance(item, Offer)]
-        budget = answer.line.budget if answer.line is not None else None
-        text = facts.unheld(budget, offers, self.task.manner.language)
-        if text is not None:
-            self._begin_segment()
-            self._say_fixed(text)
+        line, language = answer.line, self.task.manner.language
+        if line is None or not offers:
+            return
+        asks_ages = facts.ages_taken(ASSUMED_AGE, language) if line.asks_ages else None
+        is_of_rooms = isinstance(offers[0].query, HotelQuery) and line.is_beyond_records
+        untold = facts.untold(language) if is_of_rooms else None
+        for text in (facts.unheld(line.budget, offers, language), untold, asks_ages):
+            if text is not None:
+                self._begin_segment()
+                self._say_fixed(text)
 
     def _begin_segment(self) -> None:
         if self._delivery.text:

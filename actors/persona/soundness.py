@@ -11,6 +11,8 @@ from protocol.understanding import Budget, Dates, PartySaid, Slots, Understandin
 MOST_PLACES: Final = 3
 MOST_AMOUNT: Final = 1e9
 MOST_PEOPLE: Final = 50
+OLDEST: Final = 17
+"""Of children."""
 
 
 def sound(reading: Understanding) -> Understanding:
@@ -67,7 +69,9 @@ def _budget(budget: Budget | None) -> Budget | None:
 def _party(party: PartySaid | None) -> PartySaid | None:
     if party is None:
         return None
-    known = PartySaid(adults=_count(party.adults), children=_count(party.children))
+    children = _count(party.children)
+    ages = tuple(age for age in party.ages if 0 <= age <= OLDEST)[: children or 0]
+    known = PartySaid(adults=_count(party.adults), children=children, ages=ages)
     return None if known == PartySaid() else known
 
 

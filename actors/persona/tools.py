@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import trio
 
 from actors.persona.dialogue import Item, likeness_of
-from actors.persona.errands import Errand, Findings, city_of, queries, sifted
+from actors.persona.errands import Errand, Findings, city_of, least, queries, sifted
 from actors.persona.place_book import PlaceBook
 from actors.persona.ports import Circumstances, PersonaPorts, Ranked
 from actors.persona.regions import countries_of
@@ -35,6 +35,9 @@ AT_ONCE: Final = 6
 
 SPARE: Final = 1.5
 """Seconds before the deadline after which no further searches begin."""
+
+ROOMS_WITHIN_KM: Final = 60.0
+"""From a place to the town that lends it its code."""
 
 RANK_WITHIN: Final = 0.5
 TREND_WITHIN: Final = 0.5
@@ -126,8 +129,8 @@ class Tools:
     # Offers.
 
     async def _with_rooms(self, errand: Errand, places: Sequence[Place]) -> Sequence[Place]:
-        """A place without a code of its own has that of an airport near by, which may lie abroad (Tangier's is the
-        nearest to Cádiz): whoever flies may land there, nobody who goes to the one sleeps in the other."""
+        """A place without a code of its own has that of an airport, which may be Seville's for Cádiz, or lie abroad:
+        whoever flies may land there, nobody who goes to the one sleeps in the other unless it is near."""
         if errand.seeking == "flights":
             return places
         lent = {p.id: city_of(p) for p in places if p.iata is None}
@@ -135,7 +138,8 @@ class Tools:
         return [
             place
             for place in places
-            if (town := towns.get(place.id)) is None or town.country == place.country
+            if (town := towns.get(place.id)) is None
+            or (town.country == place.country and town.at.km_to(place.at) <= ROOMS_WITHIN_KM)
         ]
 
     async def _offers(self, errand: Errand, findings: Findings) -> Looked:
@@ -147,19 +151,23 @@ class Tools:
         begin = 0
         answers: dict[Query, Found | Rejected] = {}
         found: list[Found] = []
+        offers: list[Offer] = []
         fitting: list[Offer] = []
         for begin in range(0, len(wanted), AT_ONCE):
             async with trio.open_nursery() as nursery:
                 for query in wanted[begin : begin + AT_ONCE]:
                     nursery.start_soon(self._search, query, answers)
             found = [answer for answer in answers.values() if isinstance(answer, Found)]
-            fitting = sifted(errand, [offer for answer in found for offer in answer.offers])
+            offers = [offer for answer in found for offer in answer.offers]
+            fitting = sifted(errand, offers)
             is_enough = len({_city(offer) for offer in fitting}) >= MAX_LISTED
             if is_enough or trio.current_time() > self._deadline - SPARE:
                 break
         asked = min(len(wanted), begin + AT_ONCE) if wanted else 0
         is_late = len(answers) < asked or any(map(_is_to_come, answers.values()))
-        findings = replace(findings, is_late=is_late)
+        findings = replace(
+            findings, is_late=is_late, least=None if fitting else least(errand, offers)
+        )
         looked = await self._ranked(errand, findings, fitting)
         return replace(looked, searches=len(found))
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from msgspec.structs import replace
+
 from protocol.understanding import Dates
 
 A_DAY: Final = timedelta(days=1)
@@ -14,7 +16,7 @@ MOST_NIGHTS: Final = 30
 FURTHEST: Final = timedelta(days=359)
 """Suppliers sell about a year ahead."""
 
-_FIRST_OF: Final = {None: 1, "mid": 11, "late": 21}
+_FIRST_OF: Final = {None: 1, "second": 8, "mid": 11, "third": 15, "late": 21}
 _SEASONS: Final = {"winter": 12, "spring": 3, "summer": 6, "autumn": 9}
 
 
@@ -35,12 +37,12 @@ class Stay:
 
 def when(dates: Dates | None, today: date) -> Stay | None:
     """The stay that was meant, beginning after `today`: with days as said; a month, from its 11th
-    or 21st where its middle or its end was said, or a season is its first Friday to Sunday, or as many nights as were said; Christmas is the 23rd to the 27th, New
+    or 21st where its middle or its end was said, from its 8th or 15th where it was its second or third week, or a season is its first Friday to Sunday, or as many nights as were said; Christmas is the 23rd to the 27th, New
     Year the 30th to the 2nd, Easter Good Friday to Easter Monday. None: nothing was said of a
     beginning, it is over, or further ahead than anybody sells."""
     if dates is None:
         return None
-    stay = _said(dates) or _within(dates, today)
+    stay = _said(dates, today) or _within(dates, today)
     if stay is None or not today <= stay.start <= today + FURTHEST:
         return None
     return stay
@@ -57,6 +59,16 @@ def moved(dates: Dates | None, days: int, today: date) -> Dates | None:
         to=None if stay.is_lone else (stay.end + by).isoformat(),
     )
     return None if when(there, today) is None else there
+
+
+def begun_anew(old: Dates, new: Dates) -> Dates:
+    """Another first day of the same stay, "actually from the 12th": near the old one it leaves the last day where it
+    is, else the stay moves with it, as long as it was. New ones with an end, or nights, are what they say."""
+    start, first, last = day(new.from_), day(old.from_), day(old.to)
+    if start is None or first is None or last is None or new.to is not None or new.nights:
+        return new
+    is_near = abs(start - first) < last - first
+    return replace(new, to=(last if is_near else start + (last - first)).isoformat())
 
 
 def returning(dates: Dates | None, before: Dates) -> Dates | None:
@@ -82,7 +94,8 @@ def said_nights(dates: Dates) -> int | None:
     return None if dates.nights is None else min(max(dates.nights, 1), MOST_NIGHTS)
 
 
-def _said(dates: Dates) -> Stay | None:
+def _said(dates: Dates, today: date) -> Stay | None:
+    """Of a lone day: who needs a bed today needs it for tonight."""
     start, end, nights = day(dates.from_), day(dates.to), said_nights(dates)
     if start is None and end is not None:
         return Stay(end - A_DAY * (nights or SHORT_BREAK), end, is_chosen=True)
@@ -92,7 +105,8 @@ def _said(dates: Dates) -> Stay | None:
         return Stay(start, min(end, start + A_DAY * MOST_NIGHTS))
     if nights is not None:
         return Stay(start, start + A_DAY * nights)
-    return Stay(start, start + A_DAY * SHORT_BREAK, is_chosen=True, is_lone=True)
+    usual = 1 if start == today else SHORT_BREAK
+    return Stay(start, start + A_DAY * usual, is_chosen=True, is_lone=True)
 
 
 def _within(dates: Dates, today: date) -> Stay | None:

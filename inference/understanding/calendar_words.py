@@ -152,22 +152,37 @@ DAY_NUMBERS: Final = {
             "eighteenth achtzehnten dieciocho dix-huit",
             "nineteenth neunzehnten diecinueve dix-neuf",
             "twentieth zwanzigsten veinte vingt",
-            "einundzwanzigsten veintiuno",
-            "zweiundzwanzigsten veintidos vingt-deux",
-            "dreiundzwanzigsten veintitres vingt-trois",
-            "vierundzwanzigsten veinticuatro vingt-quatre",
-            "funfundzwanzigsten veinticinco vingt-cinq",
-            "sechsundzwanzigsten veintiseis vingt-six",
-            "siebenundzwanzigsten veintisiete vingt-sept",
-            "achtundzwanzigsten veintiocho vingt-huit",
-            "neunundzwanzigsten veintinueve vingt-neuf",
-            "dreissigsten dreisigsten treinta trente",
+            "twenty-first einundzwanzigsten veintiuno vingt-et-un",
+            "twenty-second zweiundzwanzigsten veintidos vingt-deux",
+            "twenty-third dreiundzwanzigsten veintitres vingt-trois",
+            "twenty-fourth vierundzwanzigsten veinticuatro vingt-quatre",
+            "twenty-fifth funfundzwanzigsten veinticinco vingt-cinq",
+            "twenty-sixth sechsundzwanzigsten veintiseis vingt-six",
+            "twenty-seventh siebenundzwanzigsten veintisiete vingt-sept",
+            "twenty-eighth achtundzwanzigsten veintiocho vingt-huit",
+            "twenty-ninth neunundzwanzigsten veintinueve vingt-neuf",
+            "thirtieth dreissigsten dreisigsten treinta trente",
+            "thirty-first einunddreissigsten einunddreisigsten treinta-y-uno trente-et-un",
         ),
         1,
     )
     for name in names.split()
 }
 """The days of a month in words: days only before its name."""
+
+DAY_IN_WORDS: Final = "|".join(
+    # "vingt-deux" is no range from "vingt".
+    word.replace("-", "[- ]") + r"(?!-\w)" * any(o.startswith(f"{word}-") for o in DAY_NUMBERS)
+    for word in sorted(DAY_NUMBERS, key=len, reverse=True)
+)
+"""A regular expression for any of these, the longest first."""
+
+ORDINALS: Final = "|".join(
+    word.replace("-", "[- ]")
+    for word in sorted(DAY_NUMBERS, key=len, reverse=True)
+    if word.endswith(("first", "second", "third", "th"))
+)
+"""Those in English, which name a day without its month too."""
 
 NUMBER: Final = r"\d{1,4}|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
 
@@ -178,8 +193,8 @@ def number_of(word: str) -> int:
 
 
 def day_number(word: str) -> int:
-    """`word`: figures, or one of DAY_NUMBERS."""
-    return int(word) if word.isdigit() else DAY_NUMBERS[word]
+    """`word`: figures, or what DAY_IN_WORDS finds."""
+    return int(word) if word.isdigit() else DAY_NUMBERS[word.replace(" ", "-")]
 
 
 def alternatives(words: object) -> str:

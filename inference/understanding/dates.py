@@ -6,9 +6,8 @@ The conventions are those of data/messages/README.md: a weekend is Friday to Sun
 
 from datetime import date
 
+from inference.understanding.bare_days import bare_days, bare_range
 from inference.understanding.days import (
-    bare_days,
-    bare_range,
     numeric,
     relative,
     weekdays,

@@ -1,4 +1,4 @@
-"""Days and ranges of days: by date, by weekday, and counted from today."""
+"""Days and ranges of days: by date, by weekday, and counted from today. Those without a month: `bare_days`."""
 
 import re
 from datetime import date, timedelta
@@ -6,8 +6,8 @@ from typing import Final
 
 from inference.understanding.calendar_words import (
     ABBREVIATED,
-    DAY_NUMBERS,
     MONTHS,
+    ORDINALS,
     SHORT_WEEKDAYS,
     WEEKDAYS,
     alternatives,
@@ -32,13 +32,14 @@ from inference.understanding.when import (
     YEAR,
     Found,
     N,
-    day_in,
-    month_after,
     month_in,
     next_day,
 )
 
-_NUMBERS_BEFORE: Final = r"(?:hotel|room|number|nr|no|option|numero|nummer|zimmer|chambre)\s*$"
+NO_DAY: Final = (
+    r"(?:one|option|hotel|flight|place|room|offer|week|time|floor|night|day|birthday|anniversary)\b"
+)
+"""What an ordinal may count beside days."""
 
 _ISO: Final = re.compile(r"\b(20\d\d)-(\d\d)-(\d\d)\b")
 _NUMERIC_RANGE: Final = re.compile(
@@ -91,6 +92,10 @@ _RANGES: Final = tuple(
         rf"\b{MONTH} {DAY}{TO_THE}{MONTH2} {DAY2}{YEAR}\b",
         rf"\b{SAID_DAY}{TO_THE}{SAID_DAY2}{OF} {MONTH}{YEAR}\b",
         rf"\b{MONTH} (?:the )?{DAY}{TO_THE}{DAY2}(?!\d|\s*(?:eur|usd|€|\$|£|pers|peop|adult|night)){YEAR}",
+        rf"\b{MONTH} (?:the )?(?P<word>{ORDINALS}){TO_THE}(?P<word2>{ORDINALS}){YEAR}\b",
+        # "3 may to 7"; what else follows such a number may be anything.
+        rf"\b{SAID_DAY}{OF} {MONTH}\s*(?:-|to|until|till?|bis(?: zum)?|al|hasta(?: el)?|au|jusqu'?au) ?{SAID_DAY2}{YEAR}"
+        r"(?=\.?\s*(?:$|[,;!?)]|(?:for|in|with|and|fur|mit|und|para|con|y|pour|avec|et)\b))",
     )
 )
 _SINGLES: Final = tuple(
@@ -99,6 +104,7 @@ _SINGLES: Final = tuple(
         rf"\b{DAY}{OF} ?{MONTH}{YEAR}\b",
         rf"\b(?:am|vom|bis|zum|dem|den|der|el|del|al|le|du|au) {WORD_DAY}(?: de| del)? {MONTH}{YEAR}\b",
         rf"\b{WORD_DAY} of {MONTH}{YEAR}\b",
+        rf"\b{MONTH} (?:the )?(?P<word>{ORDINALS})\b(?! {NO_DAY}){YEAR}",
         rf"\b{MONTH} (?:the )?{DAY}(?!\d|\s*(?:eur|usd|€|\$|£|k\b|pers|peop|adult|night|day|nach|tag|dia|jour|noche|nuit|week|woch|semana|semaine|people|kid|min|st[du])){YEAR}",
     )
 )
@@ -305,89 +311,3 @@ def relative(found: Found) -> None:
             found.range(monday + timedelta(7), monday + timedelta(13), match)
         elif re.search(r"\b(?:this|diese|esta|cette)\s*$", before):
             found.range(found.today, monday + timedelta(6), match)
-
-
-_IN_WORDS: Final = alternatives(DAY_NUMBERS)
-_BARE_DAY: Final = re.compile(
-    r"\b(?:(?:on |from |until |till |by |back )?the (?P<en>3[01]|[12]\d|[4-9])(?:st|nd|rd|th)\b(?! (?:one|option|hotel|flight|place|day|night|birthday|anniversary|floor))"
-    r"|(?:on|from|until|till|back|for) the (?P<en3>[1-3])(?:st|nd|rd)\b(?! (?:one|option|hotel|flight|place|week|time|floor|night|day))"
-    r"|(?:on|from|until|till|back) (?P<en2>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
-    r"|(?:am|vom|bis zum|ab dem|zum) (?P<de>3[01]|[12]\d|[1-9])\."
-    rf"|(?:zuruck am|ruckflug am|bis zum) (?P<de2>{_IN_WORDS})\b(?! (?:tag|abend|hotel|flug|platz|woche))"
-    rf"|(?:vuelta|regreso|volver|volvemos) el (?P<es4>{_IN_WORDS})\b"
-    rf"|(?:retour|revenir|rentrer) le (?P<fr2>{_IN_WORDS})\b"
-    r"|(?:el dia|del dia|hasta el dia|el dia) (?P<es>3[01]|[12]\d|[1-9])\b"
-    r"|\bel (?P<es2>3[01]|[12]\d)\b(?! (?:por|%))"
-    r"|(?:(?<=\bvuelta )|(?<=\bvolver )|(?<=\bvolvemos )|(?<=\bregreso )|(?<=\bhasta ))el (?P<es3>[1-9])\b"
-    r"|\b(?:le|au|du) (?P<fr>3[01]|[12]\d|[4-9])\b(?! (?:ou|%|heures|et)))"
-)
-
-
-def bare_days(found: Found) -> None:
-    """A day of the month that is talked of, else of this one or the next."""
-    for language, pattern in _DAY_RANGES:
-        if language == found.language:
-            _ranges_of(found, pattern)
-    for match in found.matches(_BARE_DAY):
-        which = next(name for name, value in match.groupdict().items() if value)
-        if found.language != which[:2] or re.search(_NUMBERS_BEFORE, found.text[: match.start()]):
-            continue
-        number = day_number(match[which])
-        day = day_in(_month_of(found, number), number)
-        if day is not None:
-            found.day(day, match)
-
-
-_ORDINAL_RANGE: Final = re.compile(
-    rf"\b(?:the )?(?P<one>3[01]|[12]\d|[1-9])(?:st|nd|rd|th){TO_THE}(?P<two>3[01]|[12]\d|[1-9])(?:st|nd|rd|th)\b"
-)
-_DAY_RANGES: Final = (
-    ("en", _ORDINAL_RANGE),
-    (
-        "de",
-        re.compile(
-            r"\b(?:vom|ab dem) (?P<one>3[01]|[12]\d|[1-9])\.? bis (?:zum )?(?P<two>3[01]|[12]\d|[1-9])\b(?! ?(?:uhr|euro|€))\.?"
-        ),
-    ),
-    (
-        "es",
-        re.compile(
-            r"\bdel (?P<one>3[01]|[12]\d|[1-9]) (?:al|hasta el) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
-        ),
-    ),
-    (
-        "fr",
-        re.compile(
-            r"\bdu (?P<one>3[01]|[12]\d|[1-9]) (?:au|jusqu'au) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
-        ),
-    ),
-)
-_BARE_RANGE: Final = re.compile(
-    rf"^\D*\b(?P<one>3[01]|[12]\d|[1-9])\.?{TO_THE}(?P<two>3[01]|[12]\d|[1-9])\.?\D*$"
-)
-
-
-def bare_range(found: Found) -> None:
-    """The answer "5 to 12"."""
-    _ranges_of(found, _BARE_RANGE)
-
-
-def _ranges_of(found: Found, pattern: "re.Pattern[str]") -> None:
-    for match in found.matches(pattern):
-        one, two = int(match["one"]), int(match["two"])
-        month = _month_of(found, one)
-        start = day_in(month, one)
-        end = day_in(month if two >= one else month_after(month), two)
-        if start and end:
-            found.range(start, end, match)
-
-
-def _month_of(found: Found, number: int) -> str:
-    """Of a day without a month: that which is talked of, unless it is over there."""
-    if found.from_ is None and found.around is not None:
-        month = month_in(found.around, 0)
-        day = day_in(month, number)
-        if day is not None and day >= found.today:
-            return month
-    start = found.from_ or found.today
-    return month_in(start, 0 if number >= start.day else 1)

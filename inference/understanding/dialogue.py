@@ -32,6 +32,7 @@ ALONE: Final = 0.98
 
 _NO_WISHES: Final = frozenset[Intent]({"greet", "thanks", "smalltalk", "out_of_scope", "complaint"})
 
+_BEFORE_PLACES: Final = WORDS["before places"]
 _YES: Final = WORDS["yes"]
 _NO: Final = WORDS["no"]
 _FILLERS: Final = WORDS["beside yes and no"]
@@ -67,7 +68,9 @@ def plain_answer(
     if asked in _CONFIRMS:
         return _consent(words, _CONFIRMS[asked])
     if asked == "which":
-        is_choice = len(words) <= MAX_ANSWER and "?" not in text and _ORDINAL.search(fold(text))
+        is_other = bool(slots.destination or slots.dates)  # "hotel in berlin 3-5 march"
+        is_choice = len(words) <= MAX_ANSWER and "?" not in text and not is_other
+        is_choice = is_choice and _ORDINAL.search(fold(text)) is not None
         return ("refine", FAIRLY_SURE) if is_choice and not _asks_others(words) else None
     said = {
         "destination": slots.destination,
@@ -78,7 +81,7 @@ def plain_answer(
     }[asked]
     if not said or "?" in text:
         return None
-    beside = _beside(text, marks)
+    beside = len(_beside(text, marks))
     if asked == "party":
         return ("refine", SURE) if len(words) <= 8 else None
     return ("refine", SURE if beside <= 3 else FAIRLY_SURE) if beside <= MAX_ANSWER else None
@@ -87,11 +90,18 @@ def plain_answer(
 def bare_wish(
     intent: Intent, text: str, setting: Setting, slots: Slots, marks: Sequence[Mark]
 ) -> tuple[Intent, float] | None:
-    """What a message means that is hardly more than slots and that a model took for small talk; None: it is
-    none. Places and days alone change what lies on the table, else they ask what there is."""
-    if intent not in _NO_WISHES or slots == Slots() or _beside(text, marks) > MAX_BESIDE:
+    """What a message means that is hardly more than slots and that a model took for small talk, or for a question
+    that it does not ask; None: it is none. Places and days alone change what lies on the table or what was asked
+    about, else they ask what there is."""
+    beside = _beside(text, marks)
+    if slots == Slots() or len(beside) > MAX_BESIDE:
         return None
-    return ("refine", FAIRLY_SURE) if setting.shown or setting.asked else ("ask_destination", HALF)
+    is_open = bool(setting.shown or setting.asked)
+    # "New year in prague" names no weather; "in may?" may go on about it.
+    is_unsaid = intent == "weather" and "?" not in text and _BEFORE_PLACES.issuperset(beside)
+    if intent not in _NO_WISHES and not is_unsaid and not (intent == "refine" and is_open):
+        return None
+    return ("refine", FAIRLY_SURE) if is_open else ("ask_destination", HALF)
 
 
 def in_plain_words(intent: Intent, text: str, setting: Setting) -> tuple[Intent, float] | None:
@@ -125,14 +135,14 @@ def _asks_others(words: Sequence[str]) -> bool:
     return words[0] in WORDS["whom asks what"] or words[0] in dear or words[-1] in dear
 
 
-def _beside(text: str, marks: Sequence[Mark]) -> int:
+def _beside(text: str, marks: Sequence[Mark]) -> list[str]:
     """Words that say no slot."""
     rest, at = [], 0
     for mark in marks:
         rest.append(text[at : mark.start])
         at = max(at, mark.end)
     rest.append(text[at:])
-    return len(words_of(" ".join(rest)))
+    return words_of(" ".join(rest))
 
 
 def in_setting(scores: Scores, setting: Setting) -> Scores:

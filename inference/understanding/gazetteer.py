@@ -6,10 +6,13 @@ before the smaller.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
+from msgspec import structs
+
+from inference.understanding.aliases import ALIASES, SHOWN_AS
 from inference.understanding.folding import Token, fold, words_of
 from inference.understanding.regions import Region, countries, regions
 from inference.understanding.towns import is_town
@@ -24,6 +27,10 @@ MIN_FORGIVEN: Final = 6
 """Letters of a name in which a slip is forgiven; two in names of MIN_FORGIVEN_TWICE."""
 
 MIN_FORGIVEN_TWICE: Final = 10
+
+RIVAL: Final = 3
+"""A city may have been meant instead of another one of its name that has at most so many times its people, or instead
+of a destination with fewer; a destination always."""
 
 Name = tuple[str, ...]
 Slices = Callable[[Iterable[Any]], Iterable[Any]]
@@ -42,11 +49,18 @@ class Entry(Protocol):
 @dataclass(frozen=True, slots=True)
 class Known:
     """`is_plain`: its name means nothing else and is long enough to be believed wherever it stands.
-    `weight`: who wins a name that several have."""
+    `weight`: who wins a name that several have. `country`: that it is, or lies in. `people`: of a city; None: it is
+    wider than one."""
 
     mention: PlaceMention
     weight: float
     is_plain: bool
+    country: str | None = None
+    people: int | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        return self.people is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,90 +75,6 @@ class Sighting:
     is_code: bool = False
 
 
-SHOWN_AS: Final = {
-    "New York City": "New York",
-    "Frankfurt am Main": "Frankfurt",
-    "Palma de Mallorca": "Palma",
-    "Québec City": "Quebec City",
-    "Denpasar": "Denpasar",
-    "Zanzibar City": "Zanzibar",
-    "Kraków": "Krakow",
-    "Hạ Long": "Ha Long",
-    "Huế": "Hue",
-}
-"""As an atlas in English has them."""
-
-_ALIASES: Final = {
-    "new york": "New York City",
-    "nyc": "New York City",
-    "ny": "New York City",
-    "big apple": "New York City",
-    "bcn": "Barcelona",
-    "barna": "Barcelona",
-    "barca": "Barcelona",
-    "vegas": "Las Vegas",
-    "frankfurt": "Frankfurt am Main",
-    "ffm": "Frankfurt am Main",
-    "palma": "Palma de Mallorca",
-    "rio": "Rio de Janeiro",
-    "sf": "San Francisco",
-    "san fran": "San Francisco",
-    "frisco": "San Francisco",
-    "philly": "Philadelphia",
-    "washington dc": "Washington",
-    "dc": "Washington",
-    "kl": "Kuala Lumpur",
-    "saigon": "Ho Chi Minh City",
-    "hcmc": "Ho Chi Minh City",
-    "cdmx": "Mexico City",
-    "bsas": "Buenos Aires",
-    "st petersburg": "Saint Petersburg",
-    "quebec city": "Québec City",
-    "edinborough": "Edinburgh",
-    "ams": "Amsterdam",
-    "dam": "Amsterdam",
-    "stambul": "Istanbul",
-    "donosti": "San Sebastián",
-    "sevilla": "Seville",
-    "firenze": "Florence",
-    "venezia": "Venice",
-    "napoli": "Naples",
-    "roma": "Rome",
-    "milano": "Milan",
-    "torino": "Turin",
-    "koln": "Cologne",
-    "koeln": "Cologne",
-    "munchen": "Munich",
-    "muenchen": "Munich",
-    "gatwick": "London",
-    "heathrow": "London",
-    "stansted": "London",
-    "luton airport": "London",
-    "jfk": "New York City",
-    "la guardia": "New York City",
-    "cdg": "Paris",
-    "orly": "Paris",
-    "schiphol": "Amsterdam",
-    "barajas": "Madrid",
-    "fiumicino": "Rome",
-    "malpensa": "Milan",
-    "zuri": "Zurich",
-    "zurri": "Zurich",
-    "hh": "Hamburg",
-    "ldn": "London",
-    "jozi": "Johannesburg",
-    "joburg": "Johannesburg",
-    "bkk": "Bangkok",
-    "sto domingo": "Santo Domingo",
-    "la habana": "Havana",
-    "marrakesh": "Marrakech",
-    "marraquech": "Marrakech",
-    "tel aviv": "Tel Aviv",
-    "teneriffe": "Tenerife",
-    "cancun": "Cancún",
-}
-
-
 class Gazetteer:
     """Names of places. Owns: its index, which never changes.
 
@@ -156,15 +86,18 @@ class Gazetteer:
         self._codes: dict[str, Known] = {}
         self._slips: dict[str, set[str]] = {}
         self._gateways: dict[str, Known] = {}
+        self._alike: dict[Name, dict[str | None, Known]] = {}
         by_english: dict[str, Known] = {}
         for entry in slices(entries):
             self._take(entry, by_english)
         for region in slices(chain(regions(), countries())):
             self._take_wide(region, by_english)
         self._gateways.clear()
-        for alias, english in _ALIASES.items():
+        for alias, english in ALIASES.items():
             if english in by_english:
                 self._name(alias, by_english[english], weight=9.0)
+        for words in self._alike:
+            self._tell_apart(words)
         self._longest = {first: max(map(len, names)) for first, names in self._names.items()}
         self._count = sum(map(len, self._names.values()))
 
@@ -196,6 +129,12 @@ class Gazetteer:
         words = tuple(words_of(name))
         known = self._names.get(words[0], {}).get(words) if words else None
         return known.mention if known else None
+
+    def alike_in(self, words: Sequence[str], country: str) -> PlaceMention | None:
+        """The largest of several of this name that lies in the country."""
+        alike = self._alike.get(tuple(words), {}).values()
+        there = [known for known in alike if known.country == country]
+        return max(there, key=lambda known: known.people or 0).mention if there else None
 
     def _sighting(self, tokens: Sequence[Token], at: int) -> Sighting | None:
         token = tokens[at]
@@ -249,7 +188,8 @@ class Gazetteer:
         is_destination = place.kind == "destination"
         weight = (3.0 if is_destination else 0.0) + min((place.population or 0) / 10e6, 1.5)
         english = SHOWN_AS.get(place.names["en"], place.names["en"])
-        known = Known(PlaceMention(name=english, place_id=place.id), weight, True)
+        mention = PlaceMention(name=english, place_id=place.id)
+        known = Known(mention, weight, True, place.country, place.population or 0)
         for language, name in place.names.items():
             if language != "ar":
                 self._name(name, known, weight=weight + (0.5 if language == "en" else 0.2))
@@ -281,7 +221,8 @@ class Gazetteer:
             place_id=own.mention.place_id if own else None,
             country=region.country,
         )
-        known = Known(mention, 6.0 if region.country else 5.0, True)
+        country = region.country or region.within
+        known = Known(mention, 6.0 if region.country else 5.0, True, country)
         for name in region.names:
             # Grenada is Granada in Spanish, and so is the city: the city stays.
             city = by_english.get(name)
@@ -299,6 +240,9 @@ class Gazetteer:
                 continue
             names = self._names.setdefault(words[0], {})
             other = names.get(words)
+            if other is not None and not is_also and _are_namesakes(other, known):
+                both = {one.mention.place_id: one for one in (other, known)}
+                self._alike.setdefault(words, {}).update(both)
             if other is not None and other.weight >= weight:
                 continue
             is_plain = (
@@ -306,12 +250,30 @@ class Gazetteer:
                 and letters >= (5 if weight >= 3.0 and not is_also else 6)
                 and (weight >= 3.0 or len(words) > 1)
             ) or (weight >= 5.0 and not is_common and (letters >= 4 or weight >= 9.0))
-            names[words] = Known(known.mention, weight, is_plain)
+            names[words] = replace(known, weight=weight, is_plain=is_plain)
             if is_plain and not is_also and weight >= 3.0 and letters >= MIN_FORGIVEN:
                 self._forgive(" ".join(words))
             joined = "".join(words)
             if len(words) > 1 and is_plain and weight >= 3.0 and letters >= 8:
                 self._names.setdefault(joined, {}).setdefault((joined,), names[words])
+
+    def _tell_apart(self, words: Name) -> None:
+        """Note of the one that wins their name that another may have been meant."""
+        known, alike = self._names[words[0]][words], self._alike[words]
+        if known.mention.place_id not in alike or known.is_wide:
+            return
+        factor = 1 if known.weight >= 3.0 else RIVAL
+        rivals = [
+            one
+            for place_id, one in alike.items()
+            if place_id != known.mention.place_id
+            and (one.weight >= 3.0 or (one.people or 0) * factor >= (known.people or 0))
+        ]
+        if rivals:
+            is_here = any(one.country == known.country for one in rivals)
+            where: Literal["here", "abroad"] = "here" if is_here else "abroad"
+            mention = structs.replace(known.mention, namesakes=where)
+            self._names[words[0]][words] = replace(known, mention=mention)
 
     def _forgive(self, name: str) -> None:
         """Spellings by which a name with a slip in its first word is found."""
@@ -320,6 +282,11 @@ class Gazetteer:
             return
         for shorter in (first, *_shorter(first)):
             self._slips.setdefault(shorter, set()).add(name)
+
+
+def _are_namesakes(one: Known, other: Known) -> bool:
+    """Two cities."""
+    return not one.is_wide and not other.is_wide and one.mention.place_id != other.mention.place_id
 
 
 def _shorter(word: str) -> Iterator[str]:

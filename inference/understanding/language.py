@@ -76,12 +76,19 @@ def is_frequent(word: str, language: Language) -> bool:
     return weights is not None and weights[_LANGUAGES.index(language)] > 0
 
 
+def is_foreign_script(text: str) -> bool:
+    """Whether most letters are of none of the alphabets that the four languages are written in."""
+    if text.isascii():
+        return False
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(letter > _LAST_LATIN for letter in letters) * 2 > len(letters)
+
+
 def is_in(text: str, language: Language) -> bool:
     """Whether a text is in this language at all. `language_of` has four to choose from, and takes what is in none of
     them for the default; this asks for words of the language's own: one in five, of 1,120 texts of ours all but five have that.
     Of less than four words nothing is asked but letters. Of the nearest neighbours (Portuguese beside Spanish) some pass."""
-    letters = [letter for letter in text if letter.isalpha()]
-    if sum(letter > _LAST_LATIN for letter in letters) * 2 > len(letters):
+    if is_foreign_script(text):
         return False
     if language_of(text, default=language) != language:
         return False

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from inference.understanding.ages import LIST, NO_AGES, SEVERAL, THEY_ARE, ages_in
 from inference.understanding.calendar_words import NUMBER, NUMBERS, number_of
 from protocol.understanding import Language, PartySaid
 
@@ -134,8 +135,8 @@ def _compiled(words: _Words) -> _Patterns:
     comma = r"(?:,? \w+)?"
     return _Patterns(
         ages=re.compile(
-            rf"\b(?:{words.children})\W{{0,2}}(?:aged|ages|are|age|im alter von|de|von|ages de)?\W{{0,2}}"
-            r"(?P<ages>1?\d(?:(?:\s?,\s?|\s?(?:and|und|y|et|&|\+|/)\s?|\s)1?\d)+)(?! ?(?:nights?|days?|weeks?|€|eur))"
+            rf"\b(?:{words.children})\W{{0,2}}(?:(?:aged|ages?|im alter von|ages de)\W{{0,2}}(?P<ages>{LIST})"
+            rf"|(?:are|de|von)?\W{{0,2}}(?P<several>{SEVERAL})){NO_AGES}"
         ),
         kin=re.compile(rf"\b(?:{words.my}) {adjective}(?:{words.adult_kin})\b"),
         pairs=re.compile(rf"\b(?:{words.my}) {adjective}(?:{words.pair_kin})\b"),
@@ -205,17 +206,31 @@ def _party(
     patterns: _Patterns, text: str, taken: Spans, language: Language, *, asked: bool
 ) -> PartySaid | None:
     children = _count(patterns.children, text, taken)
-    if children is None and (ages := patterns.ages.search(text)):
-        children = len(re.findall(r"\d+", ages["ages"]))
+    listed = _listed(patterns, text, taken)
+    if children is None and listed:
+        children = len(re.findall(r"\d+", listed))
     if children is None:
         kin = [match[0] for match in patterns.child.finditer(text) if not _is_grown(match[0])]
         children = min(len(kin), 4) or None
+    of_them = THEY_ARE.search(text)
+    if of_them is not None:
+        listed, taken = of_them["ages"], [*taken, of_them.span("ages")]
+    ages = ages_in(text, listed) if children or listed else ()
+    children = max(children or 0, len(ages)) or None
     adults = _adults(patterns, text, taken, language, asked=asked)
     if children and adults is not None and not _count(patterns.adults, text, taken):
         adults = _less_children(text, adults, children)
     if not adults and not children:
         return None
-    return PartySaid(adults=adults or None, children=children)
+    return PartySaid(adults=adults or None, children=children, ages=ages)
+
+
+def _listed(patterns: _Patterns, text: str, taken: Spans) -> str:
+    """Numbers right after the children: "kids 4 and 7"."""
+    match = patterns.ages.search(text)
+    if match is None or _is_taken(match, taken):
+        return ""
+    return match["ages"] or match["several"]
 
 
 def _adults(

@@ -2,7 +2,7 @@
 
 import re
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
 from inference.understanding.calendar_words import (
     CUED_SEASONS,
@@ -14,6 +14,7 @@ from inference.understanding.calendar_words import (
     number_of,
 )
 from inference.understanding.when import MONTH, YEAR, Found, N
+from protocol.understanding import Part
 
 _DURATIONS: Final = (
     (rf"\b{N}[ -]?(?:nights?|nites?|nt|nachte?|naechte?|noches?|nuits?|nuitees?)\b", 1),
@@ -123,13 +124,22 @@ def _season_year(season: str, today: date) -> int:
 
 _ONE_MONTH: Final = re.compile(rf"\b(?:mi-)?{MONTH}(?:ish)?{YEAR}\b")
 _MONTH_CUE: Final = re.compile(
-    r"\b(?:in|early|late|mid|mid-|of|week|woche|semana|semaine|think\w*|end|start|beginning|middle|for|by|until|til|till|before|after|around|about|"
+    r"\b(?:in|early|late|mid|mid-|of|week|woche|semana|semaine|think\w*|rather|but|end|start|beginning|middle|for|by|until|til|till|before|after|around|about|"
     r"during|next|this|from|since|through|or|and|im|anfang|mitte|ende|ab|bis|seit|en|de|del|para|hasta|por|"
     r"principios de|finales de|debut|fin|mi|mi-|courant|pour|jusqu'en|vers|avant|apres|au mois de|a|y|o|ou|et|"
     r"und|oder|sometime|maybe|late-|early-|to|-|is)[\s/,-]*$"
 )
 
-_PARTS: Final[tuple[tuple[Literal["mid", "late"], re.Pattern[str]], ...]] = (
+_WEEK_OF: Final = r" (?:week|wk|woche|semana|semaine)(?: of| in| im| von| des| de| del| en| d')? ?$"
+_PARTS: Final[tuple[tuple[Part, re.Pattern[str]], ...]] = (
+    ("second", re.compile(rf"\b(?:second|2nd|zweite[nr]?|segunda|2da|deuxieme|2eme){_WEEK_OF}")),
+    ("third", re.compile(rf"\b(?:third|3rd|dritte[nr]?|tercera|3ra|troisieme|3eme){_WEEK_OF}")),
+    (
+        "late",
+        re.compile(
+            rf"\b(?:last|fourth|4th|letzte[nr]?|vierte[nr]?|ultima|cuarta|derniere|quatrieme){_WEEK_OF}"
+        ),
+    ),
     (
         "mid",
         re.compile(

@@ -139,7 +139,7 @@ def mentions_in(
     candidates = [
         candidate for candidate in _candidates(said, gazetteer) if _is_free(said, candidate, taken)
     ]
-    believed = _without_where_it_is(said, _believed(said, candidates))
+    believed = _without_where_it_is(said, _believed(said, candidates), gazetteer)
     mentions = []
     for at, candidate in enumerate(believed):
         since = said.tokens[believed[at - 1].last].end if at else 0
@@ -201,9 +201,11 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
     """Those that name a place here: by themselves, by a cue, or beside one that does."""
     sure = [_is_place(said, candidate) for candidate in candidates]
     for at, (one, two) in enumerate(itertools.pairwise(candidates)):
-        # Codes are believed beside one another, or beside a name: "dub to faro".
-        codes = [c.sighting is not None and c.sighting.is_code for c in (one, two)]
-        if any(codes) and one.first <= 2 and _THEN_TO.match(said.between(one, two)):
+        # Codes are believed beside one another, or on the way to a name: "dub lhr", "dub to faro".
+        codes = [_is_code(one), _is_code(two)]
+        between = said.between(one, two)
+        is_trip = _THEN_TO.match(between) or (all(codes) and not between.strip(" /"))
+        if any(codes) and one.first <= 2 and is_trip:
             sure[at] = sure[at + 1] = True
     for at, candidate in enumerate(candidates):
         if sure[at]:
@@ -223,18 +225,30 @@ def _believed(said: _Said, candidates: Sequence[_Candidate]) -> list[_Candidate]
     return [candidate for candidate, is_sure in zip(candidates, sure, strict=True) if is_sure]
 
 
-def _without_where_it_is(said: _Said, found: Sequence[_Candidate]) -> list[_Candidate]:
-    """ "Portland Oregon", "Valencia, Spain", "Valencia in Spain": the second says only where the first is."""
+def _is_code(candidate: _Candidate) -> bool:
+    return candidate.sighting is not None and candidate.sighting.is_code
+
+
+def _without_where_it_is(
+    said: _Said, found: Sequence[_Candidate], gazetteer: Gazetteer
+) -> list[_Candidate]:
+    """ "Portland Oregon", "Valencia, Spain", "Valencia in Spain": the second says only where the first is; "San Jose,
+    California" is that one."""
     left = list(found[:1])
     for one, two in itertools.pairwise(found):
         between = said.between(one, two).strip()
         is_named_so = between == "," or between in _IN_THE
+        within = two.sighting.known.country if two.sighting and two.sighting.known.is_wide else None
+        words = [token.word for token in said.tokens[one.first : one.last + 1]]
+        there = gazetteer.alike_in(words, within) if within is not None else None
         is_wide = two.place.country is not None if is_named_so else two.place.place_id is None
         # "Bogotá San Andrés" with a ticket is a trip, not where the one is.
         is_between = between in (",", *_IN_THE) or (between == "" and not said.is_of_flights)
-        is_inside = is_between and one.place.place_id is not None and is_wide
-        if not (is_inside and one.place.country is None and two.sighting is not None):
+        is_inside = one.place.place_id is not None and (is_wide or there is not None)
+        if not (is_between and is_inside and one.place.country is None and two.sighting):
             left.append(two)
+        elif there is not None:
+            left[-1] = replace(one, place=there)
     return left
 
 
@@ -315,7 +329,7 @@ def _in_pairs(
         elif (
             not between.strip(" ,/")
             and not second.was_cued
-            and said.is_of_flights
+            and (said.is_of_flights or (_is_code(one) and _is_code(two)))
             and len(found) == 2
         ):
             found[at : at + 2] = _trip(first, second)

@@ -63,13 +63,14 @@ _SHORT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """`country`: ISO 3166-1 where it is a whole one. `names` in all languages, its English one first.
+    """`country`: ISO 3166-1 where it is a whole one; `within`: that in which it lies. `names` in all languages, its English one first.
     `gateway`: the English name of the catalogue's city that one goes to for it."""
 
     name: str
     country: str | None
     names: tuple[str, ...]
     gateway: str | None = None
+    within: str | None = None
 
 
 @cache
@@ -102,9 +103,9 @@ def regions() -> Iterator[Region]:
     """Those of regions.tsv."""
     for line in _TABLE.read_text("utf-8").splitlines():
         if not line.startswith("#"):
-            name, _country, others, gateway = line.split("\t")
+            name, country, others, gateway = line.split("\t")
             names = (name, *filter(None, others.split(",")))
-            yield Region(name, None, names, gateway or None)
+            yield Region(name, None, names, gateway or None, country or None)
 
 
 _NO_STATE: Final = "EU EZ UN ZZ QO XA XB XK AC CP CQ DG EA IC TA"

@@ -4,16 +4,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
 from inference.understanding.calendar_words import (
-    DAY_NUMBERS,
+    DAY_IN_WORDS,
     MONTHS,
     NUMBER,
     WEEKDAYS,
     alternatives,
 )
-from protocol.understanding import Language
+from protocol.understanding import Language, Part
 
 Spans = list[tuple[int, int]]
 
@@ -22,10 +22,9 @@ MONTH2: Final = rf"(?P<month2>{alternatives(MONTHS)})\.?"
 YEAR: Final = r"(?:,? (?:de |del )?(?P<year>20\d\d))?"
 DAY: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
 DAY2: Final = r"(?P<day2>3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th|er|\.|º|o)?"
-_IN_WORDS: Final = alternatives(DAY_NUMBERS)
-WORD_DAY: Final = rf"(?P<word>{_IN_WORDS})"
+WORD_DAY: Final = rf"(?P<word>{DAY_IN_WORDS})"
 SAID_DAY: Final = rf"(?:{DAY}|{WORD_DAY})"
-SAID_DAY2: Final = rf"(?:{DAY2}|(?P<word2>{_IN_WORDS}))"
+SAID_DAY2: Final = rf"(?:{DAY2}|(?P<word2>{DAY_IN_WORDS}))"
 TO: Final = r"\s*(?:-|to|until|till?|til|through|thru|and|bis|auf|und|zum|al|a|hasta|y|au|et|jusqu'?au|>)\s*"
 TO_THE: Final = rf"{TO}(?:the |zum |el |le |den |dem )?"
 OF: Final = r"(?: ?of| de| del)?"
@@ -46,6 +45,19 @@ AFTER_NEXT: Final = re.compile(
     r"\b(?:week(?:end)? after next|ubernachste\w*|weekend after(?: that)?|the one after)\b"
 )
 N: Final = rf"(?P<n>{NUMBER})"
+_NOT_BEFORE: Final = re.compile(
+    r"(?<!why )(?<!if )(?<!warum )(?<!wieso )(?<!por que )(?<!pourquoi )"
+    r"\b(?:not|can'?t(?: do| make)?|cannot(?: do| make)?|instead of|rather than|except|nicht|statt|anstatt|ausser"
+    r"|en vez de|en lugar de|excepto|salvo|pas|plutot que?|sauf)"
+    r"(?: (?:in|on|for|at|over|this|the|im|am|an|zu|uber|der|den|en|el|este|le|au|a|ce|de))*\s*$"
+)
+_NO_BEFORE: Final = re.compile(r"(?<!por que )\bno(?: puedo| podemos)?(?: (?:en|el|los|este))*\s*$")
+"""In Spanish."""
+
+_NOT_AFTER: Final = re.compile(
+    r"^,? (?:no|nicht|nein|non|pas|is out|is no good|isn'?t|(?:does|do|wo)n'?t work|geht nicht|passt nicht|no puedo|no podemos"
+    r"|no va|ne va pas)\s*(?:[,.;!]|$|(?:but|aber|sondern|sino|pero|mais)\b)"
+)
 
 
 @dataclass(slots=True)
@@ -59,17 +71,27 @@ class Found:
     from_: date | None = None
     to: date | None = None
     month: str | None = None
-    part: Literal["mid", "late"] | None = None
+    part: Part | None = None
     nights: int | None = None
     season: str | None = None
     holiday: str | None = None
     taken: Spans = field(default_factory=list)
 
     def matches(self, pattern: "re.Pattern[str]") -> Iterator["re.Match[str]"]:
-        """Those in text that nothing was read from yet."""
+        """Those in text that nothing was read from yet. Of what is said not to be, nothing is."""
         for match in pattern.finditer(self.text):
-            if not any(a < match.end() and match.start() < b for a, b in self.taken):
+            if any(a < match.end() and match.start() < b for a, b in self.taken):
+                continue
+            if self._is_denied(match):
+                self.take(match)
+            else:
                 yield match
+
+    def _is_denied(self, match: "re.Match[str]") -> bool:
+        """ "Not in april, in march", "april no, march"."""
+        before, after = self.text[: match.start()], self.text[match.end() :]
+        is_no = self.language == "es" and _NO_BEFORE.search(before) is not None
+        return is_no or bool(_NOT_BEFORE.search(before) or _NOT_AFTER.match(after))
 
     def take(self, match: "re.Match[str]") -> None:
         self.taken.append(match.span())

@@ -102,10 +102,10 @@ def values_said(slots: Slots) -> dict[SlotName, list[Any]]:
     return {
         "destination": [_name(mention.name) for mention in slots.destination],
         "origin": [_name(mention.name) for mention in slots.origin],
-        # Which part of a month is not among what people wrote down as right.
+        # Which part of a month, and how old the children are, is not among what people wrote down as right.
         "dates": [replace(slots.dates, part=None)] if slots.dates else [],
         "budget": [slots.budget] if slots.budget else [],
-        "party": [slots.party] if slots.party else [],
+        "party": [replace(slots.party, ages=())] if slots.party else [],
     }
 
 

@@ -133,6 +133,7 @@ class Talk:
     places: tuple[Place, ...] = (place(),)
     items: tuple[Item, ...] = (hotel(1), hotel(2), hotel(3))
     late: bool = False
+    least: Offer | None = None
     said: int = 0
     decision: Decision | None = None
     answer: Answer | None = None
@@ -159,6 +160,7 @@ class Talk:
                     places=self.places,
                     items=tuple(self.items) if "search_offers" in errand.tools else self.places,
                     is_late=self.late,
+                    least=self.least,
                 )
                 self.answer = conclude(errand, found)
                 table = table_of(self.answer, f"a{self.said}")

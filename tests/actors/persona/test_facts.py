@@ -402,6 +402,13 @@ def test_places_are_joined_by_the_languages_or() -> None:
     assert facts.places_said([], "de", atlas=ATLAS) is None
 
 
+def test_which_of_several_places_of_a_name_was_taken_is_said() -> None:
+    abroad = PlaceMention(name="Rome", place_id=ROME.id, namesakes="abroad")
+    assert facts.places_said([abroad], "de", atlas=ATLAS) == "Rom (Portugal)"
+    here = PlaceMention(name="Rome", place_id=ROME.id, namesakes="here")
+    assert facts.places_said([here], "en", atlas=ATLAS) == f"Rome (Portugal, {ROME.iata})"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_there_are_words_for_every_question_intent_and_reason(language: Language) -> None:
     assert {facts.wanted(question, language) for question in get_args(Question)}

@@ -21,6 +21,7 @@ from core.headroom import Work
 from core.ports.personas import Run
 from core.ports.repositories import UserPatch
 from protocol.frames import Done
+from protocol.travel import GeoPoint
 from protocol.understanding import Budget, Dates, PartySaid, Slots
 
 HOTELS = asks_for_hotels(slots=Slots(destination=LISBON, dates=FEBRUARY))
@@ -213,12 +214,16 @@ async def test_today_is_the_suppliers_day_which_may_be_ahead_of_the_wall_s(
         assert after - before == timedelta(days=4)
 
 
-@pytest.mark.parametrize(("country", "act"), [("PT", "show_hotels"), ("MA", "nothing_found")])
-async def test_no_room_is_shown_beyond_the_border_for_an_airport_that_is_lent(
-    country: str, act: str, autojump_clock: MockClock
+@pytest.mark.parametrize(
+    ("country", "north", "act"),
+    [("PT", 38.9, "show_hotels"), ("MA", 38.9, "nothing_found"), ("PT", 39.9, "nothing_found")],
+)
+async def test_no_room_is_shown_beyond_the_border_or_far_away_for_an_airport_that_is_lent(
+    country: str, north: float, act: str, autojump_clock: MockClock
 ) -> None:
     town = place("Tavira", iata=None, airports=("TNG",))
-    lender = place("Tangier", iata="TNG", country=country)
+    at = GeoPoint(latitude=north, longitude=-9.1)
+    lender = place("Tangier", iata="TNG", country=country, at=at)
     async with PersonaWorld(places=(town, lender)).running() as world:
         slots = Slots(destination=(mention("Tavira"),), dates=FEBRUARY)
         await world.told("a hotel in tavira", reading("search_hotel", slots=slots))
@@ -613,6 +618,36 @@ async def test_an_emergency_is_answered_by_people_s_words_without_a_model(
         assert (run.closed.ai.tier, run.closed.ai.model) == ("template", "people")
 
 
+async def test_a_cry_for_help_in_a_silent_group_is_heard_where_personas_may_speak(
+    autojump_clock: MockClock,
+) -> None:
+    cry, chatter = "help, he is not breathing", reading("human_chatter", addressed=0.01)
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        run = await world.told(cry, chatter, follows="nobody")
+        assert run.text == TEXTS["en"]["emergency"]
+        await trio.sleep(1_000)  # whoever was talked with is not any more
+        assert await world.asked(cry, chatter, follows="human") is None
+        assert await world.asked(cry, chatter, follows="nobody", mentions=(user_id(BEN),)) is None
+        for speaking in ("mention", "silent"):
+            world.seat(speaking=speaking)
+            await trio.sleep(1)
+            assert await world.asked(cry, chatter, follows="nobody") is None
+
+
+async def test_a_language_that_nobody_here_speaks_is_answered_only_where_a_persona_is_meant(
+    autojump_clock: MockClock,
+) -> None:
+    foreign = reading("refine", 0.2, is_supported=False, addressed=0.9)
+    async with PersonaWorld().running() as world:
+        run = await world.told("أريد فندق", foreign)
+        assert run.text == TEXTS["ar"]["not_my_language"]
+        run = await world.told("szukam czegoś", foreign)
+        assert run.text == TEXTS["en"]["not_my_language"]
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        assert await world.asked("أريد فندق", foreign) is None
+        assert await world.asked("أريد فندق", foreign, mentions=(NOVA,)) is not None
+
+
 async def test_fixed_words_too_are_said_by_the_persona_that_was_chosen(
     autojump_clock: MockClock,
 ) -> None:
@@ -731,6 +766,27 @@ async def test_where_no_rooms_are_sold_others_are_asked_and_it_is_remembered(
         assert asked > 6
         await world.told("and where else in february", ideas)
         assert len(world.travel.queries) - asked <= 6
+
+
+async def test_ages_that_were_made_up_are_said_below_the_first_prices(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        slots = Slots(destination=LISBON, dates=FEBRUARY, party=PartySaid(adults=2, children=1))
+        run = await world.told("lisbon with a child", asks_for_hotels(slots=slots))
+        assert run.text.splitlines()[-1].startswith("Children whose age I do not know")
+        run = await world.told("cheaper", reading("refine"))
+        assert "Children" not in run.text
+
+
+async def test_what_no_record_says_of_a_room_is_not_passed_over_in_silence(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        run = await world.told("wheelchair accessible hotels in lisbon", HOTELS)
+        assert run.text.splitlines()[-1].startswith("Of pools, lifts, step-free access")
+        run = await world.told("hotels in lisbon", HOTELS)
+        assert "step-free" not in run.text
 
 
 async def test_a_budget_in_another_currency_is_not_passed_over_in_silence(

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from actors.persona.hint_words import LIKES
 from actors.persona.hints import MOST_READ, Hints, hints
+
+FOOD, _ = LIKES
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,12 @@ from actors.persona.hints import MOST_READ, Hints, hints
         ("una semana después", Hints(days_later=7)),
         ("3 jours plus tôt", Hints(days_later=-3)),
         ("two days before the wedding", Hints()),
-        ("good food and old towns", Hints(wishes=("city",), styles=("foodie",))),
+        ("good food and old towns", Hints(wishes=("city",), styles=("foodie",), likes=(FOOD,))),
+        ("nah too far", Hints(twists=("others",))),
+        ("algo más barato", Hints(twists=("cheaper",), styles=("budget",))),
+        ("is there step free access or a lift?", Hints(attributes=("amenities",))),
+        ("un sitio donde se come bien", Hints(likes=(FOOD,))),
+        ("no nightlife please", Hints()),
         ("a quiet old town by the sea", Hints(wishes=("quiet", "beach"))),
         ("w/ brekkie pls", Hints(twists=("breakfast",))),
         ("number three", Hints(picks=(2,), is_pick=True)),

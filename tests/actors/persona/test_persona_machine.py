@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from actors.persona.conclusions import conclude
 from actors.persona.decisions import Heard, Look, Say, Silent
 from actors.persona.dialogue import Dialogue, kind_of, likeness_of
-from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, sifted
+from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, least, sifted
 from actors.persona.hints import hints
 from actors.persona.machine import decide, hear, passed_by
 from actors.persona.plans import Manner, plan_of
@@ -147,6 +147,55 @@ def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     talk.says(reading("search_flight", 0.6, second=("weather", 0.3), slots=Slots(dates=FEBRUARY)))
     assert talk.dialogue.trip.seeking is None
     assert talk.dialogue.trip.dates == FEBRUARY
+
+
+def test_from_one_place_to_another_is_a_flight_however_weakly_it_is_read() -> None:
+    slots = Slots(destination=LISBON, origin=(mention("Dublin"),), dates=FEBRUARY)
+    weak = reading("search_flight", 0.5, second=("weather", 0.3), slots=slots)
+    assert Talk(items=(flight(1),)).says(weak, "dub lis feb")[-1] == "show_flights"
+
+
+@pytest.mark.parametrize(
+    ("intent", "second", "act"),
+    [
+        ("ask_destination", "refine", "show_hotels"),
+        ("search_hotel", "complaint", "ask"),
+        ("search_hotel", "search_flight", "clarify"),
+    ],
+)
+def test_nobody_is_asked_which_of_two_readings_where_one_of_them_says_nothing(
+    intent: Any, second: Any, act: str
+) -> None:
+    slots = Slots(dates=FEBRUARY, party=PartySaid(adults=2))
+    half = reading(intent, 0.6, second=(second, 0.3), slots=slots)
+    assert Talk().says(half, "in february for two")[-1] == act
+    change = reading("refine", 0.6, second=("ask_destination", 0.3))
+    assert Talk().says(change, "the beach, cheap") == ["show_places"]
+
+
+def test_a_change_of_what_is_sought_is_one_though_it_may_be_another_search() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    talk.says(reading("search_flight", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    half = reading("refine", 0.6, second=("search_flight", 0.3))
+    assert talk.says(half, "something nicer")[-1] == "show_flights"
+
+
+def test_a_place_and_a_time_alone_show_the_place_and_ask_for_no_weather() -> None:
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    bare = reading("ask_destination", 0.5, second=("weather", 0.9), slots=slots)
+    assert Talk(items=()).says(bare, "lisbon in february")[-1] == "show_places"
+
+
+def test_a_first_day_that_is_put_right_keeps_the_flight_back() -> None:
+    talk = Talk(items=(flight(1),), defaults=Defaults(home="DUB"))
+    slots = Slots(destination=LISBON, dates=Dates(from_="2027-05-10", to="2027-05-17"))
+    talk.says(reading("search_flight", slots=slots))
+    talk.says(reading("refine", slots=Slots(dates=Dates(from_="2027-05-12"))), "from the 12th")
+    assert (talk.errand.stay.start.day, talk.errand.stay.end.day) == (12, 17)
+    assert not talk.errand.stay.is_lone
+    elsewhere = Slots(destination=(mention("Porto"),), dates=Dates(from_="2027-05-12"))
+    talk.says(reading("search_flight", slots=elsewhere))
+    assert talk.errand.stay.is_lone
 
 
 def test_of_what_lies_on_the_table_a_word_that_turns_away_is_sure() -> None:
@@ -606,6 +655,44 @@ def test_a_budget_is_held_against_two_nights_for_two(
     budget: Budget, price: int, is_in: bool
 ) -> None:
     assert is_within(budget, hotel(1, price)) is is_in
+
+
+def test_ages_of_children_are_asked_for_once_and_searched_with() -> None:
+    talk = Talk()
+    talk.says(reading("search_hotel", slots=Slots(destination=LISBON, dates=FEBRUARY)))
+    assert not talk.errand.asks_ages
+    with_two = Slots(party=PartySaid(adults=2, children=2))
+    *_, line = talk.hears(reading("refine", slots=with_two), "with 2 kids")
+    assert (line.asks_ages, talk.errand.party.children_ages) == (True, (8, 8))
+    *_, line = talk.hears(reading("refine"), "cheaper")
+    assert (line.asks_ages, line.ages_assumed) == (False, True)
+    *_, line = talk.hears(reading("refine", slots=Slots(party=PartySaid(children=2, ages=(0, 4)))))
+    assert (line.asks_ages, talk.errand.party.children_ages) == (False, (0, 4))
+    assert talk.errand.party.adults == 2
+    talk.says(reading("refine", slots=with_two), "with 2 kids")
+    assert talk.errand.party.children_ages == (0, 4)
+
+
+def test_where_nothing_is_cheaper_the_cheapest_is_said_and_what_lies_there_stays() -> None:
+    talk = hotels_shown()
+    talk.items, talk.least = (), hotel(1)
+    *_, line = talk.hears(reading("refine"), "cheaper")
+    assert (line.act, line.items, line.is_least) == ("show_hotels", (hotel(1),), True)
+    assert talk.dialogue.table is not None
+    assert len(talk.dialogue.table.items) == 3
+    talk.late = True
+    assert talk.says(reading("refine"), "cheaper")[-1] == "still_searching"
+
+
+def test_where_nothing_is_within_a_budget_what_costs_least_is_shown_and_said_to() -> None:
+    budget = Slots(destination=LISBON, dates=FEBRUARY, budget=Budget(amount=50, currency="EUR"))
+    talk = Talk(items=(), least=hotel(2))
+    *_, line = talk.hears(reading("search_hotel", slots=budget))
+    assert (line.items, line.budget) == ((hotel(2),), None)
+    assert talk.dialogue.table is not None
+    dear = [hotel(1, 30_000), hotel(2, 20_000)]
+    assert sifted(talk.errand, dear) == []
+    assert least(talk.errand, dear) == dear[1]
 
 
 def test_nothing_found_is_not_still_searching() -> None:

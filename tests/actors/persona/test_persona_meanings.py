@@ -9,6 +9,7 @@ from dialogue_world import LISBON, place, reading
 from persona_world import ADA, BEN, ROOM_ID, PersonaWorld
 from trio.testing import MockClock
 
+from actors.persona.hints import hints
 from protocol.understanding import PartySaid, PlaceMention, Slots
 
 WISH = "somewhere with good surfing"
@@ -46,6 +47,22 @@ async def test_words_that_say_too_little_leave_it_as_it_was(autojump_clock: Mock
         first = await one.told("where to", reading("ask_destination"))
         second = await other.told("where to", reading("ask_destination"))
         assert shown(first) == shown(second) != []
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("somewhere with good food", "en"), ("irgendwo mit gutem Essen", "de")],
+)
+async def test_good_food_is_looked_up_by_words_that_tell_more(
+    text: str, language: Any, autojump_clock: MockClock
+) -> None:
+    async with world().running() as one:
+        (like,) = hints(text).likes
+        one.meanings.nearby[like] = ["folga-pt", "erice-pt", "dalia-pt"]
+        run = await one.told(text, reading("ask_destination", language=language))
+        assert one.meanings.asked == ([text, like] if language == "en" else [like])
+        assert shown(run) == ["folga-pt", "erice-pt", "dalia-pt"]
+        assert "because" not in one.writer.plans[-1].facts
 
 
 async def test_what_was_wished_goes_on_when_the_search_is_refined(

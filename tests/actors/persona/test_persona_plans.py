@@ -64,6 +64,19 @@ def test_hotels_of_a_city_that_nobody_named_say_where_they_are() -> None:
     assert plan.facts["offer.1.name"] == "Casa Branca, Lisbon"
 
 
+def test_hotels_of_a_town_near_by_say_where_they_are() -> None:
+    plan = planned(replace(SHOWN, places=(place("Sintra", iata=None, airports=("LIS",)),)))
+    assert plan.facts["destination"] == "Sintra"
+    assert plan.facts["offer.1.name"] == "Casa Branca, Lisbon"
+
+
+def test_of_what_costs_least_the_words_say_that_nothing_costs_less() -> None:
+    shown = replace(SHOWN, items=SHOWN.items[:1])
+    detail = planned(shown).facts["offer.1.detail"]
+    plan = planned(replace(shown, is_least=True))
+    assert plan.facts["offer.1.detail"] == f"{detail}, nothing cheaper found"
+
+
 def test_one_way_has_one_day() -> None:
     trip = Trip(destination=LISBON, seeking="flights", dates=Dates(from_="2027-02-05"))
     stay = when(trip.dates, TODAY)

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.persona.when import FURTHEST, MOST_NIGHTS, default_stay, easter, returning, when
+from actors.persona.when import (
+    FURTHEST,
+    MOST_NIGHTS,
+    begun_anew,
+    default_stay,
+    easter,
+    returning,
+    when,
+)
 from protocol.understanding import Dates
 
 TODAY = date(2026, 11, 24)
@@ -20,6 +28,7 @@ TODAY = date(2026, 11, 24)
         (Dates(month="2027-02"), "2027-02-05", "2027-02-07"),
         (Dates(month="2027-02", nights=7), "2027-02-05", "2027-02-12"),
         (Dates(month="2027-02", part="mid"), "2027-02-12", "2027-02-14"),
+        (Dates(month="2027-02", part="third"), "2027-02-19", "2027-02-21"),
         (Dates(month="2027-03", part="late", nights=4), "2027-03-26", "2027-03-30"),
         (Dates(month="2026-11"), "2026-11-27", "2026-11-29"),
         (Dates(season="2026-winter"), "2026-12-04", "2026-12-06"),
@@ -46,6 +55,15 @@ def test_a_lone_day_says_nothing_of_coming_back() -> None:
     assert said is not None
     assert not said.is_lone
     assert not said.is_chosen
+
+
+def test_who_needs_a_bed_today_needs_it_for_one_night() -> None:
+    tonight = when(Dates(from_=TODAY.isoformat()), TODAY)
+    assert tonight is not None
+    assert (tonight.nights, tonight.is_lone) == (1, True)
+    longer = when(Dates(from_=TODAY.isoformat(), nights=2), TODAY)
+    assert longer is not None
+    assert longer.nights == 2
 
 
 @pytest.mark.parametrize(
@@ -129,3 +147,20 @@ def test_a_return_on_a_day_of_the_week_is_after_the_departure(
 ) -> None:
     found = returning(said, before)
     assert (found.to if found is not None else None) == meant
+
+
+@pytest.mark.parametrize(
+    ("new", "end"),
+    [
+        (Dates(from_="2027-05-12"), "2027-05-17"),
+        (Dates(from_="2027-05-08"), "2027-05-17"),
+        (Dates(from_="2027-06-01"), "2027-06-08"),
+        (Dates(from_="2027-05-17"), "2027-05-24"),
+        (Dates(from_="2027-05-12", to="2027-05-14"), "2027-05-14"),
+        (Dates(from_="2027-05-12", nights=2), None),
+        (Dates(month="2027-06"), None),
+    ],
+)
+def test_another_first_day_alone_does_not_drop_the_last_one(new: Dates, end: str | None) -> None:
+    assert begun_anew(Dates(from_="2027-05-10", to="2027-05-17"), new).to == end
+    assert begun_anew(Dates(from_="2027-05-10"), new).to == new.to

@@ -121,11 +121,72 @@ def test_english_days(text: str, right: Dates) -> None:
         ("es", "a mediados de febrero", Dates(month="2027-02", part="mid")),
         ("fr", "mi-février", Dates(month="2027-02", part="mid")),
         ("en", "mid march", Dates(month="2027-03", part="mid")),
+        ("en", "the second week of june", Dates(month="2027-06", part="second")),
+        (
+            "de",
+            "dritte Woche im Juni",
+            Dates(month="2027-06", part="third"),
+        ),
+        ("es", "la última semana de mayo", Dates(month="2027-05", part="late")),
         ("fr", "fin mars", Dates(month="2027-03", part="late")),
         ("de", "Ende März", Dates(month="2027-03", part="late")),
     ],
 )
 def test_days_in_other_languages(language: Language, text: str, right: Dates) -> None:
+    assert said(text, language) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("en", "from the fifth of may to the ninth", days("2027-05-05", "2027-05-09")),
+        ("en", "june twenty-second, back june twenty fifth", days("2027-06-22", "2027-06-25")),
+        ("en", "may the fifth", days("2027-05-05")),
+        ("en", "december thirty-first", days("2026-12-31")),
+        ("en", "back on the fifth", Dates(to="2026-12-05")),
+        ("en", "compare it to the second", None),
+        ("en", "until the third one", None),
+        ("en", "3 may to 7", days("2027-05-03", "2027-05-07")),
+        ("en", "3 may to 7 people", days("2027-05-03")),
+        ("de", "vom 3. mai bis 7.", days("2027-05-03", "2027-05-07")),
+        ("es", "del 3 de mayo al 7", days("2027-05-03", "2027-05-07")),
+        ("es", "el treinta y uno de diciembre", days("2026-12-31")),
+        ("fr", "le vingt-deux juin", days("2027-06-22")),
+        ("fr", "le vingt et un juin", days("2027-06-21")),
+    ],
+)
+def test_days_in_words_and_ends_without_a_month(
+    language: Language, text: str, right: Dates | None
+) -> None:
+    assert said(text, language) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("en", "not april, march", Dates(month="2027-03")),
+        ("en", "april no, march", Dates(month="2027-03")),
+        ("en", "rather than in april, in may", Dates(month="2027-05")),
+        ("en", "not friday, saturday", days("2026-11-28")),
+        ("en", "can't do friday but saturday works", days("2026-11-28")),
+        ("en", "3 may, not 5 may", days("2027-05-03")),
+        ("en", "anytime but not christmas", None),
+        ("en", "why not in april?", Dates(month="2027-04")),
+        ("en", "not before 5 may", Dates(to="2027-05-05")),
+        ("en", "no, in april", Dates(month="2027-04")),
+        ("de", "nicht im April, sondern im März", Dates(month="2027-03")),
+        ("de", "im April nicht, im Mai", Dates(month="2027-05")),
+        ("de", "im April nicht zu teuer", Dates(month="2027-04")),
+        ("es", "no en abril sino en marzo", Dates(month="2027-03")),
+        ("es", "no puedo el viernes, el sábado", days("2026-11-28")),
+        ("es", "¿por qué no en abril?", Dates(month="2027-04")),
+        ("fr", "pas en avril mais en mars", Dates(month="2027-03")),
+        ("fr", "pourquoi pas en avril ?", Dates(month="2027-04")),
+    ],
+)
+def test_what_is_said_not_to_be_is_no_time(
+    language: Language, text: str, right: Dates | None
+) -> None:
     assert said(text, language) == right
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inference.understanding.dates import dates_in
 from inference.understanding.folding import fold
@@ -107,6 +108,30 @@ def test_a_bare_number_is_a_budget_only_when_that_was_asked() -> None:
     ],
 )
 def test_a_party(language: Language, text: str, right: PartySaid) -> None:
+    party = read(text, language)[1]
+    assert party is not None
+    assert replace(party, ages=()) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "right"),
+    [
+        ("en", "2 adults and 2 kids aged 4 and 7", PartySaid(adults=2, children=2, ages=(4, 7))),
+        ("en", "me and my 2 kids (5 and 9)", PartySaid(adults=1, children=2, ages=(5, 9))),
+        ("en", "family of five, kids 3 7 and 10", PartySaid(adults=2, children=3, ages=(3, 7, 10))),
+        ("en", "we have a baby and a 3 year old", PartySaid(children=2, ages=(0, 3))),
+        ("en", "me and my 14 month old", PartySaid(adults=1, children=1, ages=(1,))),
+        ("en", "they are 4 and 7", PartySaid(children=2, ages=(4, 7))),
+        ("en", "they are 4 and 7 nights", None),
+        ("en", "2 kids, 4 nights", PartySaid(children=2)),
+        ("de", "die Kinder sind 4 und 7", PartySaid(children=2, ages=(4, 7))),
+        ("de", "2 Kinder, 3. bis 7. Mai", PartySaid(children=2)),
+        ("de", "mit meinem 5-jährigen Sohn", PartySaid(children=1, ages=(5,))),
+        ("es", "2 niños de 4 y 7 años", PartySaid(children=2, ages=(4, 7))),
+        ("fr", "avec ma fille de 6 ans", PartySaid(children=1, ages=(6,))),
+    ],
+)
+def test_how_old_children_are(language: Language, text: str, right: PartySaid | None) -> None:
     assert read(text, language)[1] == right
 
 

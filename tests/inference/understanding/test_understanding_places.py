@@ -51,6 +51,9 @@ def read(text: str, language: Language = "en", asked: Question | None = None) ->
         ("en", "somewhere in latin america", Where(("Latin America",))),
         ("en", "valencia, spain", Where(("Valencia",))),
         ("en", "dub to faro", Where(("Faro",), ("Dublin",))),
+        ("en", "fra to lhr", Where(("London",), ("Frankfurt",))),
+        ("en", "ber lhr 3 may", Where(("London",), ("Berlin",))),
+        ("en", "the end of the bus line", Where()),
         ("en", "anything ex gatwick to krakow", Where(("Krakow",), ("London",))),
         ("en", "the hotel in old town", Where()),
         ("en", "somewhere closer to berlin", Where((), ("Berlin",))),
@@ -134,6 +137,26 @@ def test_what_the_catalogue_has_comes_with_its_id_and_countries_with_their_code(
     assert bali.place_id == "denpasar-id"
     assert japan is not None
     assert (japan.name, japan.country) == ("Japan", "JP")
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("hotel in san jose", ("san-jose-cr", "abroad")),
+        ("hotel in san jose, usa", ("city-5392171", None)),
+        ("hotel in san jose california", ("city-5392171", None)),
+        ("hotels in granada nicaragua", ("granada-ni", None)),
+        ("valencia in spain", ("valencia-es", None)),
+        ("valencia", ("valencia-es", "abroad")),
+        ("springfield", ("city-4409896", "here")),
+        ("barcelona", ("barcelona-es", None)),
+    ],
+)
+def test_which_of_several_is_meant_is_told_by_its_country_or_said_to_be_open(
+    text: str, right: tuple[str, str | None]
+) -> None:
+    (found,) = mentions_in(text, fold(text), gazetteer(), language="en", asked="destination")
+    assert (found.place.place_id, found.place.namesakes) == right
 
 
 def test_towns_are_known_by_their_hash() -> None:

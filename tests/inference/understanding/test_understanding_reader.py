@@ -255,6 +255,35 @@ def test_days_or_a_place_alone_are_a_wish_and_no_greeting(wrong: Intent) -> None
     assert together.read_sync("this wkend", Setting(people=3)).intent == "human_chatter"
 
 
+def test_days_alone_answer_whatever_was_asked_and_name_no_weather() -> None:
+    weak = reader(FixedModel(likely("refine", 0.55)))
+    asked = Setting(asked="origin", last="persona")
+    assert weak.read_sync("friday to monday", asked).confidence > 0.8
+    assert weak.read_sync("friday to monday", Setting()).confidence < 0.6
+    weather = reader(FixedModel(likely("weather", 0.9)))
+    assert weather.read_sync("new year in prague", Setting()).intent == "ask_destination"
+    assert weather.read_sync("in prague?", Setting()).intent == "weather"
+    assert weather.read_sync("weather prague", Setting()).intent == "weather"
+
+
+def test_what_is_in_none_of_the_languages_is_said_to_be() -> None:
+    sure, weak = (reader(FixedModel(likely("search_hotel", share))) for share in (0.9, 0.3))
+    for text in ("أريد فندق", "привет, хочу в отпуск", "ホテルを探しています"):
+        assert not sure.read_sync(text, Setting()).is_supported, text
+    polish = "szukam czegoś ciepłego z dziećmi nad morzem"
+    assert not weak.read_sync(polish, Setting()).is_supported
+    assert weak.read_sync("hotl w pool", Setting()).is_supported
+    assert weak.read_sync("szukam hotelu w paris na maj", Setting()).is_supported
+    assert sure.read_sync("ein Zimmer in 東京 bitte", Setting()).is_supported
+
+
+def test_a_hotel_elsewhere_is_no_choice_among_what_was_shown() -> None:
+    some = reader(FixedModel(likely("search_hotel", 0.95)))
+    setting = Setting(asked="which", shown="places", last="persona")
+    assert some.read_sync("hotel in berlin 3-5 march", setting).intent == "search_hotel"
+    assert some.read_sync("the 2nd one", setting).intent == "refine"
+
+
 @pytest.mark.parametrize(
     "text", ["ok ciao", "tschüss, bis bald", "adiós", "au revoir !", "bye", "hasta luego"]
 )

@@ -6,9 +6,16 @@ from typing import Final
 
 import trio
 
+from protocol.limits import MAX_REPLAY_EVENTS
 from storage.postgres.pool import Connection, Database
 
 DONE_WITHIN: Final = 600.0
+
+NEW_EPOCHS: Final = "UPDATE room SET epoch = gen_random_uuid()"
+INBOXES_ON: Final = f"""
+INSERT INTO inbox_head (tenant_id, user_id, head)
+SELECT tenant_id, id, {2 * MAX_REPLAY_EVENTS} FROM account
+ON CONFLICT (tenant_id, user_id) DO UPDATE SET head = inbox_head.head + excluded.head"""
 
 _TABLES: Final = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
@@ -70,7 +77,10 @@ async def _tables(connection: Connection) -> int:
 
 
 async def _begin_anew(connection: Connection) -> None:
-    """Logs have lost what was said since: under another epoch, who knows of it is told to read anew. And
-    a dump has no statistics: plans made without them are for small tables."""
-    await connection.execute("UPDATE room SET epoch = gen_random_uuid()", timeout=DONE_WITHIN)
+    """Who knows of more than the backup is told to read anew: logs have another epoch, and inboxes are
+    further on than any that is not behind. And a dump has no statistics: plans made without them are for
+    small tables."""
+    async with connection.transaction():
+        await connection.execute(NEW_EPOCHS, timeout=DONE_WITHIN)
+        await connection.execute(INBOXES_ON, timeout=DONE_WITHIN)
     await connection.execute("ANALYZE", timeout=DONE_WITHIN)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from postgres_for_tests import Given, named
 
+from protocol.limits import MAX_REPLAY_EVENTS
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.backup import BackupError, keep, restore
 from storage.postgres.embedded import Embedded
@@ -14,12 +15,17 @@ from storage.postgres.migrate import migrate
 from storage.postgres.pool import Connection, Database
 
 ADA = "01999999-0000-7000-8000-00000000000a"
-ROOM = f"""
+BOB = "01999999-0000-7000-8000-00000000000b"
+WORLD = f"""
 INSERT INTO room (id, tenant_id, kind, title, history, creator_id, create_client_id, epoch, created_at)
 VALUES ('{ADA}', 1, 'group', 'Lisbon', 'all', '{ADA}', '{ADA}', 'first', 1);
 SELECT ensure_message_leaf(2026, 9), ensure_booking_leaves(2026, 9);
 INSERT INTO message (seq, sent_at, room_id, tenant_id, kind, sender_id, body)
-VALUES (1, 1789000000000, '{ADA}', 1, 0, '{ADA}', 'sardines')"""
+VALUES (1, 1789000000000, '{ADA}', 1, 0, '{ADA}', 'sardines');
+INSERT INTO account (id, tenant_id, handle, name, email, role, locale, created_at)
+VALUES ('{ADA}', 1, 'ada', 'Ada', 'ada@example.org', 'user', 'en', 1),
+       ('{BOB}', 1, 'bob', 'Bob', 'bob@example.org', 'user', 'en', 1);
+INSERT INTO inbox_head (tenant_id, user_id, head) VALUES (1, '{ADA}', 3)"""
 
 
 @pytest.fixture
@@ -37,10 +43,11 @@ async def empty(dsn: str, bridge: AsyncioBridge, database: Database) -> AsyncIte
     await database.call(execute, "DROP DATABASE restored WITH (FORCE)")
 
 
-async def test_a_backup_is_all_there_was_and_begins_logs_anew(
+async def test_a_backup_is_all_there_was_and_who_knows_of_more_is_told_to_read_anew(
     database: Database, empty: Database, programs: Path, tmp_path: Path
 ) -> None:
-    await database.call(execute, ROOM)
+    """Of rooms by another epoch; of inboxes because everybody is too far behind."""
+    await database.call(execute, WORLD)
     size = await keep(database.dsn, tmp_path / "backup", programs=programs)
     assert files(tmp_path) == [("backup", size, 0o600)]
     await restore(empty, tmp_path / "backup", programs=programs)
@@ -49,7 +56,11 @@ async def test_a_backup_is_all_there_was_and_begins_logs_anew(
         fetch, "SELECT title, epoch, body FROM room JOIN message ON room_id = room.id"
     )
     assert (title, bytes(body)) == ("Lisbon", b"sardines")
-    assert epoch != "first"  # who knows of more than the backup is told to read anew
+    assert epoch != "first"
+    assert await empty.call(fetch, "SELECT user_id, head FROM inbox_head ORDER BY user_id") == [
+        (ADA, MAX_REPLAY_EVENTS * 2 + 3),
+        (BOB, MAX_REPLAY_EVENTS * 2),
+    ]
 
 
 async def test_what_cannot_be_kept_leaves_the_backup_before_it(

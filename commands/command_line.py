@@ -14,7 +14,10 @@ COMMANDS: Final = {
     "chat": ("commands.chat", "talk in a room from this terminal"),
     "seed": ("commands.seed", "make a small demo world on a running server"),
     "sandbox": ("commands.sandbox", "play the suppliers of travel on this machine, or steer them"),
-    "admin": ("commands.admin", "give a user a role, from this machine"),
+    "admin": (
+        "commands.admin",
+        "give a user a role, or write down what is kept of one, from this machine",
+    ),
     "backup": ("commands.backup", "write the embedded database to a file"),
     "restore": ("commands.backup", "put a backup into a new data directory"),
     "saga": ("commands.saga", "list bookings that are stuck, show one, or give it a word"),

@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "sandbox": ("commands.sandbox", "play the suppliers of travel on this machine, or steer them"),
     "admin": (
         "commands.admin",
-        "give a user a role, or write down what is kept of one, from this machine",
+        "give a user a role, write down what is kept of one, or forget one",
     ),
     "backup": ("commands.backup", "write the embedded database to a file"),
     "restore": ("commands.backup", "put a backup into a new data directory"),

@@ -43,7 +43,7 @@ async def keep(dsn: str, file: Path, *, programs: Path) -> int:
 async def restore(database: Database, file: Path, *, programs: Path) -> None:
     """Put what `keep` wrote into an empty database, all of it or nothing.
 
-    Raises `BackupError`, `OSError`.
+    Raises `BackupError`.
     """
     if await database.call(_tables):
         raise BackupError("There is a database already. Restore into a new data directory.")
@@ -53,8 +53,11 @@ async def restore(database: Database, file: Path, *, programs: Path) -> None:
 
 
 def _make_private(file: Path) -> None:
-    file.unlink(missing_ok=True)
-    os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        file.unlink(missing_ok=True)
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise BackupError(f"{file} cannot be written ({error.strerror}).") from None
 
 
 def _finish(draft: Path, file: Path) -> int:

@@ -72,6 +72,8 @@ async def test_what_cannot_be_kept_leaves_the_backup_before_it(
         await keep(named(dsn, "no_such"), file, programs=programs)
     assert len(files(tmp_path)) == 1
     assert file.read_text() == "yesterday's"
+    with pytest.raises(BackupError, match="cannot be written"):
+        await keep(dsn, tmp_path / "no" / "backup", programs=programs)
 
 
 async def test_nothing_is_restored_over_a_database_or_from_what_is_no_backup(

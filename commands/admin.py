@@ -19,6 +19,8 @@ from core.errors import Rejected
 from core.identity import Role
 from core.telemetry import configure_logging
 from gateways.http.ports import DEFAULT_TENANT
+from loadtest.accounts import ApiError, UnreachableError
+from loadtest.client import SessionStopped
 from storage.credentials.traveller_seal import TravellerSeal
 from storage.postgres.personal_data import export
 from storage.postgres.users import PostgresUsers
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             user = trio.run(_grant, config, args.handle, Role(args.role))
             print(f"{user} is {args.role} now.")
-    except* (EraseError, FileError, *TROUBLES) as group:
+    except* (ApiError, EraseError, FileError, SessionStopped, UnreachableError, *TROUBLES) as group:
         sentence = sentence_of(group)
         print(sentence, file=sys.stderr)
     return 1 if sentence else 0

@@ -48,7 +48,8 @@ class _Tokens:
 
 
 async def erased(config: Config, handle: str) -> str:
-    """What was done, as a sentence. Raises `EraseError`; repeated after a failure, it does the rest."""
+    """What was done, as a sentence. Raises `EraseError`, `ApiError`, `UnreachableError`; repeated after a
+    failure, it does the rest."""
     server = find_server(config.data_dir.resolve())
     if server is None:
         raise EraseError("No Caravan server runs here, whose rooms could be left. Start it first.")
@@ -58,30 +59,32 @@ async def erased(config: Config, handle: str) -> str:
         if user is None:
             raise Rejected("not_found", "There is no such user.")
         login_id = ProcessIds(clock, random.SystemRandom()).uuid7()
-        rooms = await shut_out(
+        found = await shut_out(
             database, DEFAULT_TENANT, user.id, login_id=login_id, at=clock.now_ms()
         )
-        if rooms is None:
+        if found is None:
             raise EraseError("A booking of theirs has not ended. End it first, or wait.")
         keys = SigningKeys(PostgresKeys(database), key, clock)
         await keys.load()
-        credentials = _Tokens(AccessTokens(keys, clock), user, login_id)
-        await _dismiss_personas(server.http, credentials)
+        tokens = AccessTokens(keys, clock)
+        async with Api(server.http) as api:
+            for one in found.logins:  # the server closes its sockets
+                await api.call("POST", "/auth/logout", token=tokens.issue(user, one))
+            await _dismiss_personas(api, tokens.issue(user, login_id))
+        credentials = _Tokens(tokens, user, login_id)
         session = Session(
             dial=dial_url(server.ws), credentials=credentials, on_event=lambda event: None
         )
         async with open_session(session):
-            for room in rooms:
+            for room in found.rooms:
                 await _leave(session, room)
         messages = await erase(database, DEFAULT_TENANT, user.id)
     return f"{handle} is gone: {messages} messages and edits have no text any more."
 
 
-async def _dismiss_personas(http: str, credentials: _Tokens) -> None:
-    async with Api(http) as api:
-        token = await credentials.token()
-        for persona in (await api.call("GET", "/personas", token=token))["items"]:
-            await api.call("DELETE", f"/personas/{persona['id']}", token=token)
+async def _dismiss_personas(api: Api, token: str) -> None:
+    for persona in (await api.call("GET", "/personas", token=token))["items"]:
+        await api.call("DELETE", f"/personas/{persona['id']}", token=token)
 
 
 async def _leave(session: Session, room: OwnRoom) -> None:

@@ -24,6 +24,12 @@ _UNFINISHED: Final = """
 SELECT EXISTS (SELECT FROM booking_participant p JOIN booking b ON b.booking_id = p.booking_id
                 WHERE p.tenant_id = $1 AND p.user_id = $2 AND NOT b.is_terminal)"""
 
+_LOGINS: Final = """
+SELECT id FROM login WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL"""
+
+_OUR_LOGIN: Final = """
+INSERT INTO login (id, tenant_id, user_id, created_at, renewed_at) VALUES ($3, $1, $2, $4, $4)"""
+
 _ROOMS: Final = f"""
 SELECT m.room_id, room.kind, m.state,
        ARRAY(SELECT said.message_id FROM message said
@@ -67,6 +73,14 @@ _GONE: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShutOut:
+    """What somebody without a password still has: `logins` that stand, by id, and `rooms`."""
+
+    logins: Sequence[str]
+    rooms: Sequence["OwnRoom"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRoom:
     """One that they are a member of. `messages`: theirs that are not deleted, where they have joined."""
 
@@ -78,9 +92,9 @@ class OwnRoom:
 
 async def shut_out(
     database: Database, tenant_id: int, user_id: str, *, login_id: str, at: int
-) -> Sequence[OwnRoom] | None:
-    """End what they log in with, and every login; make one of this id, for who leaves their rooms for
-    them. None: a booking of theirs has not ended, and nothing was done."""
+) -> ShutOut | None:
+    """End what they log in with, and make a login of this id for who acts for them from here on. None: a
+    booking of theirs has not ended, and nothing was done."""
     return await database.transaction(_shut_out, tenant_id, user_id, login_id, at)
 
 
@@ -92,23 +106,17 @@ async def erase(database: Database, tenant_id: int, user_id: str) -> int:
 
 async def _shut_out(
     connection: Connection, tenant_id: int, user_id: str, login_id: str, at: int
-) -> Sequence[OwnRoom] | None:
+) -> ShutOut | None:
     person = (tenant_id, user_id)
     if await connection.fetchval(_UNFINISHED, *person, timeout=DONE_WITHIN):
         return None
     await connection.execute(
         "DELETE FROM credential WHERE tenant_id = $1 AND user_id = $2", *person
     )
-    await connection.execute("DELETE FROM login WHERE tenant_id = $1 AND user_id = $2", *person)
-    await connection.execute(
-        """INSERT INTO login (id, tenant_id, user_id, created_at, renewed_at)
-           VALUES ($3, $1, $2, $4, $4)""",
-        *person,
-        login_id,
-        at,
-    )
-    rows = await connection.fetch(_ROOMS, *person, timeout=DONE_WITHIN)
-    return [OwnRoom(**row) for row in rows]
+    logins = await connection.fetch(_LOGINS, *person)
+    await connection.execute(_OUR_LOGIN, *person, login_id, at)
+    rooms = await connection.fetch(_ROOMS, *person, timeout=DONE_WITHIN)
+    return ShutOut(logins=[row["id"] for row in logins], rooms=[OwnRoom(**row) for row in rooms])
 
 
 async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int:

@@ -11,6 +11,8 @@ from server_process import ServerProcess
 from test_e2e_http_operator import main, sentence
 from test_e2e_personas import persona_of
 
+from protocol.close_codes import CloseCode
+
 WITHIN = 30.0
 
 
@@ -38,6 +40,7 @@ async def test_who_is_erased_leaves_everybodys_rooms_and_no_word(
         ended.stdout
         == f"{eve.person.handle} is gone: 2 messages and edits have no text any more.\n"
     )
+    assert (await eve.ending())[1] == CloseCode.TOKEN_REVOKED
     await bob.event("chat.deleted", roomId=room["id"], messageId=said["messageId"])
     await bob.event("room.changed", roomId=room["id"], change="left", by=eve.id)
     page = await bob.ask("chat.history", roomId=left["id"])

@@ -17,7 +17,7 @@ from storage.credentials.master_key import MasterKeyError
 from storage.credentials.traveller_seal import TravellerSeal
 from storage.months import Month
 from storage.postgres.booking_leaves import ensure_leaves
-from storage.postgres.erasure import OwnRoom, erase, shut_out
+from storage.postgres.erasure import OwnRoom, ShutOut, erase, shut_out
 from storage.postgres.personal_data import EXPORTED, export
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import PostgresRooms
@@ -86,8 +86,10 @@ async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(
 ) -> None:
     await begin(database)
     of_bob = await told_of(database, BOB)
-    rooms = await shut_out(database, 1, ADA, login_id=ROOM, at=AT)
-    assert rooms == [OwnRoom(room_id=ROOM, kind="group", state="joined", messages=[ROOM])]
+    assert await shut_out(database, 1, ADA, login_id=ROOM, at=AT) == ShutOut(
+        logins=[BOB],
+        rooms=[OwnRoom(room_id=ROOM, kind="group", state="joined", messages=[ROOM])],
+    )
     for _ in range(2):
         assert await erase(database, 1, ADA) == 1
     told = await told_of(database, ADA)

@@ -15,7 +15,12 @@ COMMANDS: Final = {
     "chat": ("commands.chat", "talk in a room from this terminal"),
     "seed": ("commands.seed", "make a small demo world on a running server"),
     "sandbox": ("commands.sandbox", "play the suppliers of travel on this machine, or steer them"),
-    "admin": ("commands.admin", "give a user a role, from this machine"),
+    "admin": (
+        "commands.admin",
+        "give a user a role, write down what is kept of one, or forget one",
+    ),
+    "backup": ("commands.backup", "write the embedded database to a file"),
+    "restore": ("commands.backup", "put a backup into a new data directory"),
     "saga": ("commands.saga", "list bookings that are stuck, show one, or give it a word"),
     "models": ("commands.models", "show the models, promote one, or roll back, from this machine"),
     "crashes": ("commands.crashes", "list, show or replay what crashed"),

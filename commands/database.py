@@ -14,16 +14,26 @@ from storage.postgres.pool import Database
 
 
 @asynccontextmanager
-async def database_of(config: Config) -> AsyncIterator[Database]:
-    """A migrated database: the configured one, a running server's, or our own for a while."""
+async def dsn_of(config: Config) -> AsyncIterator[str]:
+    """The configured database, a running server's, or our own for a while."""
     data_dir = prepare(config.data_dir)
     running = find_server(data_dir)
     dsn = config.database_url or (running.database if running else None)
-    async with AsyncioBridge() as bridge, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         if dsn is None:
             dsn = str(await nursery.start(Embedded(data_dir).run))
-        async with Database(dsn, bridge, size=1) as database:
-            await database.reach()
-            await migrate(database)
-            yield database
+        yield dsn
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def database_of(config: Config) -> AsyncIterator[Database]:
+    """Migrated."""
+    async with (
+        dsn_of(config) as dsn,
+        AsyncioBridge() as bridge,
+        Database(dsn, bridge, size=1) as database,
+    ):
+        await database.reach()
+        await migrate(database)
+        yield database

@@ -43,11 +43,11 @@ def seed_tokens(file: Path, count: int) -> None:
     config = Config.from_environment(os.environ)
     if config.database_url is None and find_server(config.data_dir.resolve()) is None:
         raise Unavailable("No Caravan server runs here. Start one with `make run`.")
-    key = _key(config)
+    key = key_of_server(config)
     trio.run(_seed, config, key, file, count)
 
 
-def _key(config: Config) -> bytes:
+def key_of_server(config: Config) -> bytes:
     """The running server's master key. Never made here: one that opens nothing would be left."""
     if config.master_key is not None:
         return config.master_key

@@ -45,8 +45,7 @@ STOPPED_WITHIN: Final = 15.0
 MAX_LOG_BYTES: Final = 4_000_000
 LOG_CHECKED_EVERY: Final = 60.0
 LIVED_WELL_AFTER: Final = 5.0
-MAX_CRASHES: Final = 20  # in a row, none of which lived well
-MAX_RESTART_DELAY: Final = 0.5
+MAX_RESTART_DELAY: Final = 2.0
 
 log = structlog.get_logger()
 
@@ -87,22 +86,20 @@ class Embedded:
     async def run(self, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Start, report the DSN, start again whatever dies; when cancelled, stop in order.
 
-        Raises `EmbeddedError` when another process owns the directory or the server keeps dying.
+        Raises `EmbeddedError` when another process owns the directory or the first start fails. What has
+        been there once is tried until it is there again: a full disk keeps it away for hours.
         """
         owner = await self._become_owner()
         try:
-            crashes = 0
+            running, crashes = await self._launched(is_first=True), 0
+            task_status.started(self.dsn)
             while True:
-                async with await self._launched() as running:
-                    task_status.started(self.dsn)
-                    task_status = trio.TASK_STATUS_IGNORED
-                    ready_at = trio.current_time()
+                ready_at = trio.current_time()
+                async with running:
                     status = await running.wait()
                 log.warning("postgres.died", status=status)
                 crashes = 0 if trio.current_time() > ready_at + LIVED_WELL_AFTER else crashes + 1
-                if crashes > MAX_CRASHES:
-                    raise EmbeddedError(f"PostgreSQL keeps dying: see {self.places.log_file}.")
-                await trio.sleep(min(0.05 * crashes, MAX_RESTART_DELAY))
+                running = await self._launched_again(crashes)
         finally:
             if self.places.socket_dir != self.places.home:
                 with suppress(OSError):
@@ -116,20 +113,31 @@ class Embedded:
             raise EmbeddedError(f"Another process runs the database of {self._data_dir}.")
         return owner
 
-    async def _launched(self) -> "_Running":
-        """A server that accepts connections."""
+    async def _launched(self, *, is_first: bool = False) -> "_Running":
+        """A server that accepts connections. A cluster that goes missing later is not made anew: its
+        volume may come back."""
         lock = await self._exclude_leftovers()
         try:
-            if not self.places.cluster.exists():
+            if is_first and not self.places.cluster.exists():
                 await self._make_cluster(lock)
             # The lock says that no server lives: whoever has that pid now is a stranger.
             (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
             running = await self._spawn(lock)
         finally:
             os.close(lock)
-        self._starts += 1
         await running.wait_ready()
+        self._starts += 1
         return running
+
+    async def _launched_again(self, crashes: int) -> "_Running":
+        """`crashes`: how often it died lately."""
+        while True:
+            await trio.sleep(min(0.05 * crashes, MAX_RESTART_DELAY))
+            try:
+                return await self._launched()
+            except (EmbeddedError, OSError) as error:
+                log.error("postgres.not_started", why=str(error))
+                crashes += 1
 
     async def _exclude_leftovers(self) -> int:
         """The lock that the server's processes will inherit, once nobody of an earlier one is left."""
@@ -262,7 +270,9 @@ def _says_ready(pid_file: Path) -> bool:
 
 
 def keep_bounded(path: Path) -> None:
-    """Move a log that grew past `MAX_LOG_BYTES` to `….1` (its writers append, so it may be cut)."""
+    """Move a log that grew past `MAX_LOG_BYTES` to `….1` (its writers append, so it may be cut). On a full
+    disk it is cut all the same."""
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        with suppress(OSError):
+            shutil.copyfile(path, path.with_name(path.name + ".1"))
         os.truncate(path, 0)

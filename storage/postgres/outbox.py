@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
+import structlog
 
 from core.ports.outbox import OutboxEvent
 from storage.outbox import BATCH, MAX_LAG_COUNTED, Batch, Place
@@ -19,7 +20,9 @@ BEGIN: Final = """
 INSERT INTO outbox_position (subscriber, xid, position, rebuilding)
 VALUES ($1, '0', 0, true) ON CONFLICT DO NOTHING"""
 STAND: Final = """
-SELECT p.xid::text::int8 AS xid, p.position, p.rebuilding, undelivered.waiting, undelivered.age
+SELECT p.xid::text::int8 AS xid, p.position, p.rebuilding, undelivered.waiting, undelivered.age,
+       p.xid > pg_snapshot_xmax(pg_current_snapshot()) OR EXISTS (
+           SELECT FROM outbox WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())) AS is_ahead
   FROM outbox_position p, LATERAL (
     SELECT count(*) AS waiting, extract(epoch FROM now() - min(created_at))::float8 AS age
       FROM (SELECT created_at FROM outbox WHERE (xid, position) > (p.xid, p.position)
@@ -33,6 +36,21 @@ SELECT due.position, due.xid::text::int8 AS xid, tenant_id, topic, key, first, l
      ORDER BY xid, position LIMIT $2) AS due
  WHERE p.subscriber = $1
  ORDER BY due.xid, due.position"""
+
+# A dump keeps the numbers of transactions, and a cluster that it is restored into counts from the beginning:
+# what comes would lie before what was read. All rows are given one number below all others, so that they
+# lie as their positions do, and each place is moved before the first row that may not have been delivered.
+RENUMBER: Final = """
+WITH placed AS (
+    UPDATE outbox_position p SET xid = '1', position = least(p.position,
+        (SELECT min(o.position) - 1 FROM outbox o WHERE (o.xid, o.position) > (p.xid, p.position)))
+    WHERE EXISTS (SELECT FROM outbox_position WHERE xid > pg_snapshot_xmax(pg_current_snapshot()))
+          OR EXISTS (SELECT FROM outbox WHERE xid >= pg_snapshot_xmax(pg_current_snapshot()))
+    RETURNING true
+)
+UPDATE outbox SET xid = '1' WHERE EXISTS (SELECT FROM placed)"""
+
+log = structlog.get_logger()
 
 
 class PostgresOutbox:
@@ -65,6 +83,9 @@ async def _next_batch(connection: Connection, name: str) -> Batch:
     while not (stands := await connection.fetch(STAND, name, MAX_LAG_COUNTED)):
         await connection.execute(BEGIN, name)
     [stood] = stands
+    if stood["is_ahead"]:
+        await _renumber(connection)
+        return await _next_batch(connection, name)
     rows = await connection.fetch(NEXT, name, BATCH) if stood["waiting"] else []
     end = rows[-1] if rows else stood
     return Batch(
@@ -75,6 +96,14 @@ async def _next_batch(connection: Connection, name: str) -> Batch:
         waiting=max(stood["waiting"], len(rows)),
         age=max(0.0, stood["age"] or 0.0),
     )
+
+
+async def _renumber(connection: Connection) -> None:
+    """Nobody writes or reads on meanwhile; whoever waited to do the same finds it done."""
+    async with connection.transaction():
+        await connection.execute("LOCK TABLE outbox, outbox_position IN SHARE ROW EXCLUSIVE MODE")
+        await connection.execute(RENUMBER)
+    log.warning("outbox.renumbered", because="this database was restored from a dump")
 
 
 async def _move(connection: Connection, name: str, place: Place) -> None:

@@ -23,6 +23,9 @@ POOL_SIZE: Final = 10
 CONNECT_WITHIN: Final = 5.0
 ACQUIRE_WITHIN: Final = 5.0
 COMMAND_WITHIN: Final = 10.0
+SILENT_WITHIN: Final = 30.0
+"""Seconds between two statements of a transaction, after which the server ends it: a node that is frozen
+or cut off in one would keep its locks, and the outbox from everybody, for hours."""
 
 AWAY: Final = (
     OSError,  # TimeoutError among them
@@ -44,7 +47,7 @@ class Database:
     """A pool of connections on the other side of the bridge.
 
     Owns: the pool. Borrows: the bridge, which outlives it. Connections carry no session state (no
-    LISTEN, no advisory session locks, no SET), so none is reset between uses.
+    LISTEN, no SET but `prepare`'s), so none is reset between uses.
     """
 
     def __init__(self, dsn: str, bridge: AsyncioBridge, *, size: int = POOL_SIZE) -> None:
@@ -187,7 +190,10 @@ def is_away(error: Exception) -> bool:
 
 
 async def prepare(connection: Connection) -> None:
-    """Decide once how values look in Python: a uuid is a lower-case `str`."""
+    """Decide once how values look in Python (a uuid is a lower-case `str`), and how long we may be silent."""
+    await connection.execute(
+        f"SET idle_in_transaction_session_timeout = {round(SILENT_WITHIN * 1_000)}"
+    )
     await connection.set_type_codec(
         "uuid", schema="pg_catalog", encoder=uuid, decoder=_uuid_text, format="binary"
     )

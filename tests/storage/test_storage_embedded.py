@@ -7,11 +7,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 from postgres_for_tests import until
 
@@ -136,6 +137,32 @@ async def test_a_killed_postmaster_is_started_again_and_the_pool_heals(data_dir:
             with trio.fail_after(2):
                 await until(lambda starts=starts: server.statistics()["starts"] == starts)
                 await ask_until_answered(database)
+
+
+async def test_a_server_that_cannot_come_back_yet_is_tried_until_it_can(data_dir: Path) -> None:
+    """As on a full disk, or one that is not mounted: no other cluster takes its place."""
+    async with (
+        running(data_dir) as server,
+        AsyncioBridge() as bridge,
+        Database(server.dsn, bridge) as database,
+    ):
+        await database.call(execute, "CREATE TABLE kept (n int)")
+        cluster = server.places.cluster
+        for missing in (cluster / "global" / "pg_control", cluster):
+            pid, away = server.postmaster_pid, server.places.home / "away"
+            with structlog.testing.capture_logs() as logs:
+                missing.rename(away)
+                os.kill(pid, signal.SIGKILL)
+                await until(lambda logs=logs: len(tries(logs)) > 1, within=5)
+                away.rename(missing)
+                with trio.fail_after(5):
+                    await ask_until_answered(database)
+        await database.call(execute, "SELECT n FROM kept")
+        assert server.statistics()["starts"] == 3
+
+
+def tries(logs: Sequence[Mapping[str, object]]) -> list[object]:
+    return [log["why"] for log in logs if log["event"] == "postgres.not_started"]
 
 
 async def test_kill_9_of_the_owner_leaves_nothing_alive_after_3_seconds(data_dir: Path) -> None:

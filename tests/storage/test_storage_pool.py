@@ -1,9 +1,12 @@
+import asyncio
+
 import asyncpg
 import pytest
 import trio
 
 from core.errors import Unavailable
 from storage.asyncio_bridge import AsyncioBridge
+from storage.postgres import pool
 from storage.postgres.pool import Connection, Database
 
 ID = "018f3a54-7c1b-7c1b-8c1b-018f3a547c1b"
@@ -47,6 +50,28 @@ async def test_a_broken_connection_is_unavailable_and_the_pool_heals(database: D
         await database.call(one, "SELECT pg_terminate_backend(pg_backend_pid())")
     assert await database.call(one, "SELECT 1") == 1
     assert database.statistics()["away"] == 1
+
+
+async def test_whoever_falls_silent_in_a_transaction_does_not_keep_its_locks(
+    dsn: str, bridge: AsyncioBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SILENT_WITHIN", 0.05)
+    has_it = trio.Event()
+
+    async def freeze(connection: Connection) -> None:
+        await connection.execute("UPDATE tenant SET name = 'mine'")
+        bridge.to_trio(has_it.set)
+        await asyncio.Event().wait()
+
+    async def wake_up_without(database: Database) -> None:
+        with pytest.raises(Unavailable):
+            await database.transaction(freeze)
+
+    async with Database(dsn, bridge) as database, trio.open_nursery() as nursery:
+        nursery.start_soon(wake_up_without, database)
+        await has_it.wait()
+        await database.call(one, "UPDATE tenant SET name = 'ours' RETURNING true")
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_connection_of_ones_own_is_a_fresh_one_after_a_command_that_took_too_long(

@@ -189,6 +189,29 @@ async def test_outbox_rows_go_once_every_subscriber_has_them(database):
     assert [e.key for e in (await outbox.next_batch("quick")).events] == ["three"]
 
 
+async def test_news_arrive_after_a_restore_into_a_cluster_that_is_younger_than_the_dump(database):
+    """A dump keeps the numbers of transactions that the other cluster had counted up to."""
+    outbox = PostgresOutbox(database)
+    for name in ("quick", "slow"):
+        await past_the_rebuild(outbox, name)
+    await database.call(execute, announce("one"))
+    await outbox.move("quick", (await outbox.next_batch("quick")).place)
+    for table in ("outbox", "outbox_position"):
+        later = f"UPDATE {table} SET xid = (xid::text::int8 + 1000000)::text::xid8"
+        await database.call(execute, later)
+    await database.call(execute, announce("two"))
+    for name, news in (("quick", ["two"]), ("slow", ["one", "two"])):
+        batch = await outbox.next_batch(name)
+        assert [event.key for event in batch.events] == news
+        await outbox.move(name, batch.place)
+    await database.call(execute, announce("three"))
+    for name in ("quick", "slow"):
+        batch = await outbox.next_batch(name)
+        assert [event.key for event in batch.events] == ["three"]
+        await outbox.move(name, batch.place)
+    assert (await housekeeping(database, ManualClock()))["outbox"] == 3
+
+
 @pytest.mark.parametrize("name", ["search", "quick"])
 async def test_an_outbox_nobody_has_read_is_kept(database, name):
     await database.call(execute, announce("one"))

@@ -1,0 +1,109 @@
+"""A person is forgotten: their messages are taken back and their rooms left as by a client of their own,
+so that everybody's screens follow; then every table forgets them."""
+
+import random
+from typing import Final
+
+import trio
+
+from commands.data_directory import find_server
+from commands.database import database_of
+from commands.seed_tokens import key_of_server
+from core.clock import SystemClock
+from core.config import Config
+from core.errors import Rejected
+from core.ids import ProcessIds
+from core.ports.repositories import User
+from gateways.http.ports import DEFAULT_TENANT
+from loadtest.accounts import Api
+from loadtest.client import Refused, Session, open_session
+from loadtest.connection import dial_url
+from storage.credentials.keys import SigningKeys
+from storage.credentials.tokens import AccessTokens
+from storage.postgres.erasure import OwnRoom, erase, shut_out
+from storage.postgres.signing_keys import PostgresKeys
+from storage.postgres.users import PostgresUsers
+
+REST_FOR: Final = 1.0
+
+
+class EraseError(RuntimeError):
+    """Nobody was erased; the sentence says why."""
+
+
+class _Tokens:
+    """Access tokens of the login that the person is left with; `loadtest.client.Credentials`."""
+
+    def __init__(self, tokens: AccessTokens, user: User, login_id: str) -> None:
+        self._tokens, self._user, self._login_id = tokens, user, login_id
+        self._issued_at = 0.0
+
+    async def token(self, *, stale: str | None = None) -> str:
+        self._issued_at = trio.current_time()
+        return self._tokens.issue(self._user, self._login_id)
+
+    @property
+    def lives_for(self) -> float:
+        return self._issued_at + self._tokens.life - trio.current_time()
+
+
+async def erased(config: Config, handle: str) -> str:
+    """What was done, as a sentence. Raises `EraseError`, `ApiError`, `UnreachableError`; repeated after a
+    failure, it does the rest."""
+    server = find_server(config.data_dir.resolve())
+    if server is None:
+        raise EraseError("No Caravan server runs here, whose rooms could be left. Start it first.")
+    key, clock = key_of_server(config), SystemClock()
+    async with database_of(config) as database:
+        user = await PostgresUsers(database).by_handle(DEFAULT_TENANT, handle)
+        if user is None:
+            raise Rejected("not_found", "There is no such user.")
+        login_id = ProcessIds(clock, random.SystemRandom()).uuid7()
+        found = await shut_out(
+            database, DEFAULT_TENANT, user.id, login_id=login_id, at=clock.now_ms()
+        )
+        if found is None:
+            raise EraseError("A booking of theirs has not ended. End it first, or wait.")
+        keys = SigningKeys(PostgresKeys(database), key, clock)
+        await keys.load()
+        tokens = AccessTokens(keys, clock)
+        async with Api(server.http) as api:
+            for one in found.logins:  # the server closes its sockets
+                await api.call("POST", "/auth/logout", token=tokens.issue(user, one))
+            await _dismiss_personas(api, tokens.issue(user, login_id))
+        credentials = _Tokens(tokens, user, login_id)
+        session = Session(
+            dial=dial_url(server.ws), credentials=credentials, on_event=lambda event: None
+        )
+        async with open_session(session):
+            for room in found.rooms:
+                await _leave(session, room)
+        messages = await erase(database, DEFAULT_TENANT, user.id)
+    return f"{handle} is gone: {messages} messages and edits have no text any more."
+
+
+async def _dismiss_personas(api: Api, token: str) -> None:
+    for persona in (await api.call("GET", "/personas", token=token))["items"]:
+        await api.call("DELETE", f"/personas/{persona['id']}", token=token)
+
+
+async def _leave(session: Session, room: OwnRoom) -> None:
+    """A room that only two are in cannot be left: there they stay, without a name."""
+    if room.state == "joined":
+        await _asked(session, "room.join", roomId=room.room_id)
+    for message_id in room.messages:
+        await _asked(session, "chat.delete", roomId=room.room_id, messageId=message_id)
+    if room.kind == "group":
+        await _asked(session, "room.leave", roomId=room.room_id)
+
+
+async def _asked(session: Session, kind: str, **fields: object) -> None:
+    """Until it is done, or is no more to be done: what is refused for good, the tables forget later."""
+    while True:
+        try:
+            await session.ask(kind, within=None, **fields)
+            return
+        except Refused as refusal:
+            if not refusal.is_temporary:
+                return
+            await trio.sleep(refusal.retry_after or REST_FOR)

@@ -1,0 +1,139 @@
+"""Taking a person out of every table, for who asks to be forgotten.
+
+What stays: bookings and their ledger (seven years, by id), runs of personas (24 months, by id), what was
+tried to pay with (31 days, by id and digest), and what others wrote.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+from msgspec.structs import replace
+
+from core.ports.message_log import EventKind
+from protocol.chat import MessageEdited, MessagePosted
+from protocol.codec import decode_event, encode
+from storage.postgres.pool import Connection, Database
+
+DONE_WITHIN: Final = 600.0
+MESSAGE, EDITED, DELETED = EventKind.MESSAGE.value, EventKind.EDITED.value, EventKind.DELETED.value
+
+# In all: $1 the tenant, $2 the person.
+_UNFINISHED: Final = """
+SELECT EXISTS (SELECT FROM booking_participant p JOIN booking b ON b.booking_id = p.booking_id
+                WHERE p.tenant_id = $1 AND p.user_id = $2 AND NOT b.is_terminal)"""
+
+_LOGINS: Final = """
+SELECT id FROM login WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL"""
+
+_OUR_LOGIN: Final = """
+INSERT INTO login (id, tenant_id, user_id, created_at, renewed_at) VALUES ($3, $1, $2, $4, $4)"""
+
+_ROOMS: Final = f"""
+SELECT m.room_id, room.kind, m.state,
+       ARRAY(SELECT said.message_id FROM message said
+              WHERE m.state = 'joined' AND said.room_id = m.room_id AND said.sender_id = m.user_id::text
+                AND said.kind = {MESSAGE} AND said.seq >= room.first
+                AND NOT EXISTS (SELECT FROM message gone WHERE gone.room_id = said.room_id
+                                   AND gone.target_seq = said.seq AND gone.kind = {DELETED})
+              ORDER BY said.seq) AS messages
+  FROM membership m JOIN room ON room.id = m.room_id WHERE m.tenant_id = $1 AND m.user_id = $2"""
+
+_SAID: Final = f"""
+SELECT room_id, seq, sent_at, body FROM message
+ WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind IN ({MESSAGE}, {EDITED})"""
+
+_BLANK: Final = """
+UPDATE message SET body = $4 WHERE room_id = $1 AND seq = $2 AND sent_at = $3"""
+
+_GONE: Final = (
+    f"""DELETE FROM persona_memory WHERE tenant_id = $1 AND (about = $2 OR source_message IN (
+            SELECT message_id FROM message
+             WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind = {MESSAGE}))""",
+    "DELETE FROM search_document WHERE tenant_id = $1 AND sender_id = $2::uuid::text",
+    "DELETE FROM persona WHERE tenant_id = $1 AND owner_id = $2",
+    "DELETE FROM persona_choice WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM persona_feedback WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM persona_taste WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM inbox_item WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM inbox_head WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM read_pointer WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM plan_calendar WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM traveller WHERE tenant_id = $1 AND given_by = $2",
+    "DELETE FROM trip_quote WHERE tenant_id = $1 AND user_id = $2",
+    "UPDATE offer SET user_id = NULL WHERE tenant_id = $1 AND user_id = $2",
+    "DELETE FROM idempotency_key WHERE $1::int IS NOT NULL AND strpos(scope, $2::uuid::text) > 0",
+    "DELETE FROM login WHERE tenant_id = $1 AND user_id = $2",
+    """UPDATE account SET handle = 'gone-' || right(id::text, 12), name = 'gone-' || right(id::text, 12),
+              email = 'gone-' || right(id::text, 12) || '@invalid', role = 'user', locale = 'en',
+              time_zone = 'UTC', currency = 'EUR', preferences = '{}'
+        WHERE tenant_id = $1 AND id = $2""",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShutOut:
+    """What somebody without a password still has: `logins` that stand, by id, and `rooms`."""
+
+    logins: Sequence[str]
+    rooms: Sequence["OwnRoom"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRoom:
+    """One that they are a member of. `messages`: theirs that are not deleted, where they have joined."""
+
+    room_id: str
+    kind: str
+    state: str
+    messages: Sequence[str]
+
+
+async def shut_out(
+    database: Database, tenant_id: int, user_id: str, *, login_id: str, at: int
+) -> ShutOut | None:
+    """End what they log in with, and make a login of this id for who acts for them from here on. None: a
+    booking of theirs has not ended, and nothing was done."""
+    return await database.transaction(_shut_out, tenant_id, user_id, login_id, at)
+
+
+async def erase(database: Database, tenant_id: int, user_id: str) -> int:
+    """Take them out, in one transaction; of how many messages and edits the text went. Their account is
+    a shell without a way in. Idempotent."""
+    return await database.transaction(_erase, tenant_id, user_id)
+
+
+async def _shut_out(
+    connection: Connection, tenant_id: int, user_id: str, login_id: str, at: int
+) -> ShutOut | None:
+    person = (tenant_id, user_id)
+    if await connection.fetchval(_UNFINISHED, *person, timeout=DONE_WITHIN):
+        return None
+    await connection.execute(
+        "DELETE FROM credential WHERE tenant_id = $1 AND user_id = $2", *person
+    )
+    logins = await connection.fetch(_LOGINS, *person)
+    await connection.execute(_OUR_LOGIN, *person, login_id, at)
+    rooms = await connection.fetch(_ROOMS, *person, timeout=DONE_WITHIN)
+    return ShutOut(logins=[row["id"] for row in logins], rooms=[OwnRoom(**row) for row in rooms])
+
+
+async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int:
+    rows = await connection.fetch(_SAID, tenant_id, user_id, timeout=DONE_WITHIN)
+    blanks = [_blank(row) for row in rows]
+    await connection.executemany(_BLANK, blanks, timeout=DONE_WITHIN)
+    for sql in _GONE:
+        await connection.execute(sql, tenant_id, user_id, timeout=DONE_WITHIN)
+    return len(blanks)
+
+
+def _blank(row: asyncpg.Record) -> tuple[object, ...]:
+    """As a deletion leaves it, and without the name."""
+    event = decode_event(row["body"])
+    if isinstance(event, MessagePosted):
+        nobody = replace(event.sender, name="")
+        event = replace(event, sender=nobody, content="", attachments=None, cards=None)
+    elif isinstance(event, MessageEdited):
+        event = replace(event, content="")
+    return row["room_id"], row["seq"], row["sent_at"], encode(event)

@@ -1,0 +1,184 @@
+"""What is told of somebody who asks, that no table is forgotten in it, and what is left of who is erased."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from core.ports.message_log import EventKind, LogRow
+from core.ports.repositories import NewRoom
+from protocol.chat import MessagePosted, Sender
+from protocol.codec import encode
+from protocol.room import RoomChanged
+from protocol.travel import Traveller
+from storage.credentials.master_key import MasterKeyError
+from storage.credentials.traveller_seal import TravellerSeal
+from storage.months import Month
+from storage.postgres.booking_leaves import ensure_leaves
+from storage.postgres.erasure import OwnRoom, ShutOut, erase, shut_out
+from storage.postgres.personal_data import EXPORTED, export
+from storage.postgres.pool import Connection, Database
+from storage.postgres.rooms import PostgresRooms
+from storage.postgres.travellers import PostgresTravellers
+
+AT = 1_790_000_000_000
+KEY = bytes(range(32))
+ADA, BOB = (f"01999999-0000-7000-8000-00000000000{digit}" for digit in "ab")
+ROOM = "01999999-0000-7000-8000-0000000000aa"
+
+NAMES = (
+    *("user_id", "owner_id", "creator_id", "sender_id", "asker_id", "about", "author", "given_by"),
+    *("decided_by", "key", "scope"),
+)
+"""How columns are called that name a person."""
+
+NOT_TOLD = {
+    "booking_intent": "keys of calls to suppliers",
+    "booking_key": "told with the booking",
+    "booking_participant": "told with the booking",
+    "booking_screening": "whose word it is: an operator's",
+    "credential": "a secret",
+    "durable_timer": "when an actor is to be woken",
+    "idempotency_key": "for seven days, answers that were given already",
+    "inbox_head": "told with the items",
+    "outbox": "what is on its way, for seconds",
+    "room_persona": "where a persona sits, which is told itself",
+    "search_document": "words of messages, which are told themselves",
+}
+
+
+async def test_every_table_that_names_a_person_is_told_or_says_why_not(database: Database) -> None:
+    tables = await database.call(
+        fetch,
+        """SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+            WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+              AND NOT c.relispartition AND a.attname = ANY($1)""",
+        NAMES,
+    )
+    assert {row["relname"] for row in tables} - EXPORTED.keys() == NOT_TOLD.keys()
+
+
+async def test_all_that_is_hers_is_told_and_nothing_of_others(database: Database) -> None:
+    await begin(database)
+    told = await told_of(database, ADA)
+    assert {row["kind"] for row in told} == {
+        "account", "login", "room", "membership", "message", "persona", "persona_memory", "traveller",
+    }  # fmt: skip
+    [account] = of_kind(told, "account")
+    assert (account["email"], account["preferences"]) == ("ada@example.org", {"pace": "slow"})
+    _, message = of_kind(told, "message")
+    assert message["body"]["content"] == "sardines"
+    [traveller] = of_kind(told, "traveller")
+    assert traveller["sealed"]["givenName"] == "Ada"
+    assert traveller["sealed"]["document"] == {"number": "X1"}
+    assert "bob" not in json.dumps(told)
+    assert {row["kind"] for row in await told_of(database, BOB)} == {
+        "account", "membership", "persona", "persona_memory",
+    }  # fmt: skip
+    with pytest.raises(MasterKeyError):
+        await told_of(database, ADA, key=bytes(32))
+
+
+async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(
+    database: Database,
+) -> None:
+    await begin(database)
+    of_bob = await told_of(database, BOB)
+    assert await shut_out(database, 1, ADA, login_id=ROOM, at=AT) == ShutOut(
+        logins=[BOB],
+        rooms=[OwnRoom(room_id=ROOM, kind="group", state="joined", messages=[ROOM])],
+    )
+    for _ in range(2):
+        assert await erase(database, 1, ADA) == 1
+    told = await told_of(database, ADA)
+    assert {row["kind"] for row in told} == {"account", "room", "membership", "message"}
+    [account] = of_kind(told, "account")
+    assert account["handle"] == account["name"] == "gone-00000000000a"
+    _, message = of_kind(told, "message")
+    assert (message["body"]["content"], message["body"]["sender"]["name"]) == ("", "")
+    assert "ada" not in json.dumps(told).lower()
+    assert await told_of(database, BOB) == of_bob
+
+
+async def test_nobody_is_erased_while_a_booking_of_theirs_goes_on(database: Database) -> None:
+    await begin(database)
+    month = Month.of_uuid7(ROOM)
+    assert month is not None
+    await database.call(ensure_leaves, month)
+    await database.call(execute, BOOKING, False)
+    assert await shut_out(database, 1, ADA, login_id=ROOM, at=AT) is None
+    assert len(of_kind(await told_of(database, ADA), "login")) == 1
+    await database.call(execute, "UPDATE booking SET is_terminal = true")
+    assert await shut_out(database, 1, ADA, login_id=ROOM, at=AT) is not None
+
+
+async def begin(database: Database) -> None:
+    """A room of Ada's with a message, which Bob is invited to; a persona and a memory of each."""
+    for number, (user_id, name) in enumerate(((ADA, "ada"), (BOB, "bob"))):
+        await database.call(execute, ACCOUNT, user_id, name)
+        await database.call(execute, MEMORY, user_id, name, ROOM[:-1] + str(number))
+    await database.call(execute, LOGIN)
+    await PostgresRooms(database).create(a_room())
+    travellers = PostgresTravellers(database, KEY)
+    await travellers.put(1, ROOM, TRAVELLER, by=ADA, document={"number": "X1"})
+
+
+async def told_of(database: Database, user_id: str, *, key: bytes = KEY) -> list[dict[str, Any]]:
+    out = io.BytesIO()
+    counted = await export(database, 1, user_id, out, seal=TravellerSeal(key))
+    rows = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert len(rows) == sum(counted.values())
+    return rows
+
+
+def of_kind(told: Sequence[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
+    return [row for row in told if row["kind"] == kind]
+
+
+def a_room() -> NewRoom:
+    said = MessagePosted(
+        room_id=ROOM, epoch="e", seq=2, sent_at=AT, message_id=ROOM, content="sardines",
+        sender=Sender(id=ADA, kind="user", name="Ada"),
+    )  # fmt: skip
+    row = LogRow(
+        seq=2, sent_at=AT, kind=EventKind.MESSAGE, sender_id=ADA, body=encode(said), message_id=ROOM
+    )
+    return NewRoom(
+        id=ROOM, tenant_id=1, kind="group", title="Lisbon", history="all", creator_id=ADA,
+        client_id=ROOM, direct_key=None, epoch="e", created_at=AT, invited=(BOB,),
+        created=encode(RoomChanged(room_id=ROOM, epoch="e", seq=1, sent_at=AT, by=ADA, change="created")),
+        more=[row],
+    )  # fmt: skip
+
+
+TRAVELLER = Traveller(
+    id="1", kind="adult", given_name="Ada", family_name="Lovelace", born_on="1990-12-10",
+    gender="female", email="ada@example.org",
+)  # fmt: skip
+ACCOUNT = f"""
+INSERT INTO account (id, tenant_id, handle, name, email, role, locale, preferences, created_at)
+VALUES ($1, 1, $2::text, $2, $2 || '@example.org', 'user', 'en', '{{"pace":"slow"}}', {AT})"""
+LOGIN = f"INSERT INTO login VALUES ('{BOB}', 1, '{ADA}', {AT}, {AT})"
+BOOKING = f"""
+WITH made AS (
+    INSERT INTO booking (booking_id, creator_id, quote_id, created_at, changed_at, revision, version,
+                         amount, tenant_id, is_terminal, needs_operator, currency, state, status, step, snapshot)
+    VALUES ('{ROOM}', '{ADA}', '{ROOM}', 1, 1, 1, 1, 1, 1, $1, false, 'EUR', 'X', 'booking', '', ''))
+INSERT INTO booking_participant (booking_id, user_id, place, tenant_id, status)
+VALUES ('{ROOM}', '{ADA}', 1, 1, 'booking')"""
+MEMORY = f"""
+WITH made AS (
+    INSERT INTO persona (id, owner_id, created_at, tenant_id, slot, name, style, about, greeting)
+    VALUES ($3, $1, {AT}, 1, 0, $2::text, 's', $2, $2))
+INSERT INTO persona_memory (id, persona_id, about, created_at, tenant_id, in_groups, kind, slot, text)
+VALUES ($3, $3, $1, {AT}, 1, true, 'fact', 'diet', $2)"""
+
+
+async def execute(connection: Connection, sql: str, *values: object) -> None:
+    await connection.execute(sql, *values)
+
+
+async def fetch(connection: Connection, sql: str, *values: object) -> Sequence[Any]:
+    return await connection.fetch(sql, *values)

@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -82,18 +82,34 @@ async def _serve(config: Config, key: bytes, demo: bool) -> None:
     if config.redis_url is not None:
         log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
-            keep_pauses_short()
-            _announce(data_dir, server)
-            async with trio.open_nursery() as nursery:
-                if demo:
-                    nursery.start_soon(_make_demo_world, server.http_url)
-                async for number in signals:
-                    log.info("stopping", signal=signal.Signals(number).name)
-                    break
-                nursery.cancel_scope.cancel()
-            await server.drain()
-        forget_server(data_dir)
+        async with trio.open_nursery() as nursery:
+            is_ready, told = trio.Event(), trio.Event()
+            nursery.start_soon(_hear, signals, is_ready, told, nursery.cancel_scope)
+            async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
+                keep_pauses_short()
+                _announce(data_dir, server)
+                is_ready.set()
+                async with trio.open_nursery() as guests:
+                    if demo:
+                        guests.start_soon(_make_demo_world, server.http_url)
+                    await told.wait()
+                    guests.cancel_scope.cancel()
+                await server.drain()
+            forget_server(data_dir)
+
+
+async def _hear(
+    signals: AsyncIterator[int], is_ready: trio.Event, told: trio.Event, whole: trio.CancelScope
+) -> None:
+    """The first signal. A server that still starts (a database may take minutes to recover or to
+    migrate) has nothing to drain and ends at once."""
+    async for number in signals:
+        log.info("stopping", signal=signal.Signals(number).name)
+        if is_ready.is_set():
+            told.set()
+        else:
+            whole.cancel()
+        return
 
 
 def _announce(data_dir: Path, server: "Server") -> None:

@@ -68,8 +68,9 @@ async def serving(config: Config, *, node: str, key: bytes) -> AsyncIterator["Se
         dsn = config.database_url or (embedded.dsn if embedded else "")
         async with Database(dsn, bridge) as database:
             await database.reach()
-            await migrate(database)
+            # A wrong setting is told before anything is changed that an older version cannot read.
             server = Server(config, database, node=node, key=key, embedded=embedded)
+            await migrate(database)
             await server.storage.keys.load()
             await server.time.load()
             async with trio.open_nursery() as running:

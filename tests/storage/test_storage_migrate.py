@@ -50,7 +50,9 @@ async def test_a_failing_migration_leaves_nothing(database: Database) -> None:
 async def test_a_database_that_is_not_ours_to_write_to_is_an_error_with_a_sentence(
     database: Database,
 ) -> None:
-    forbidden = Migration(9_003, "9003_forbidden.sql", "SET LOCAL ROLE pg_monitor; CREATE TABLE t ();")
+    forbidden = Migration(
+        9_003, "9003_forbidden.sql", "SET LOCAL ROLE pg_monitor; CREATE TABLE t ();"
+    )
     with pytest.raises(MigrationError, match="permission denied for schema public"):
         await migrate(database, [*read_migrations(), forbidden])
 

@@ -25,6 +25,7 @@ from commands.data_directory import (
 from commands.garbage import keep_pauses_short
 from commands.open_files import raise_limit
 from commands.troubles import TROUBLES, sentence_of
+from commands.unknown_settings import unknown_settings
 from core.config import Config
 from core.telemetry import configure_logging
 from storage.credentials.master_key import master_key
@@ -47,7 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Read from the environment: CARAVAN_HOST (127.0.0.1), CARAVAN_HTTP_PORT (8080), "
         "CARAVAN_WS_PORT (8081), CARAVAN_DATA_DIR (.caravan), CARAVAN_PUBLIC_URL, CARAVAN_PUBLIC_WS_URL, "
-        "CARAVAN_ORIGINS, CARAVAN_NODE_ID, CARAVAN_MASTER_KEY, DATABASE_URL, CARAVAN_RATE_LIMITS. "
+        "CARAVAN_ORIGINS, CARAVAN_NODE_ID, CARAVAN_MASTER_KEY, DATABASE_URL, CARAVAN_RATE_LIMITS, "
+        "CARAVAN_MODELS_DIR, CARAVAN_CHAT_MODEL, CARAVAN_QUIET_HOUR; what suppliers and payments need "
+        "is in docs/runbook.md. "
         "When the server is ready it prints one line of JSON on standard output; logs go to standard error."
     )
 
@@ -68,6 +71,8 @@ def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
     config = Config.from_environment(environ)
     data_dir = prepare(config.data_dir)
     configure_logging()
+    if unknown := unknown_settings(environ):
+        log.warning("unknown_settings", did_you_mean=unknown)
     raise_limit()
     with server_lock(data_dir):
         key = config.master_key or master_key(data_dir, None)

@@ -67,13 +67,20 @@ class PostgresLeases:
                     await self.give_up()
 
     async def _beat_while_possible(self, connection: OwnConnection) -> None:
+        failed = 0
         while True:
             try:
-                return await self._beat(connection)
+                await self._beat(connection)
             except Unavailable as error:
-                log.warning("leases.beat_failed", cause=repr(error.__cause__))
+                failed += 1
+                if failed == 1:  # the others would say the same, four times a second
+                    log.warning("leases.beat_failed", cause=repr(error.__cause__))
                 if self._fences and trio.current_time() >= self._confirmed_until:
                     self._lose()
+            else:
+                if failed:
+                    log.info("leases.beats_again", failed=failed)
+                return
             await trio.sleep(RETRY_EVERY)
 
     async def _beat(self, connection: OwnConnection) -> None:

@@ -306,7 +306,7 @@ class Server:
             is_reachable = True
         return {
             "database": is_reachable,
-            "shards": self.storage.leases.statistics()["confirmed_for"] > 0,
+            "shards": bool(self.storage.leases.owned_shards()),
             "accepting": not self.gateways.stopping.is_set(),
         }
 
@@ -331,6 +331,7 @@ class Server:
             "rooms": self.actors.traces.statistics(),
             "screening": self.screener.statistics(),
             "sessions": self.actors.keeper.statistics(),
+            "signing_keys": self.storage.keys.statistics(),
             "reception": self.actors.reception.statistics(),
             "supervisor": self.supervisor.statistics(),
             **self.personas.statistics(),

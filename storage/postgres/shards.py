@@ -58,6 +58,8 @@ class PostgresLeases:
         async with self._database.own_connection() as connection:
             try:
                 await self._beat(connection)
+                if not self._fences:
+                    log.warning("leases.none_is_free", node=self._node)
                 task_status.started()
                 while True:
                     await trio.sleep(BEAT_EVERY)
@@ -88,7 +90,7 @@ class PostgresLeases:
         sent_at = trio.current_time()
         known = self._incarnation
         if known is not None and not await connection.call(shard_rows.renew, known, TTL):
-            log.warning("leases.declared_dead", incarnation=known)
+            log.warning("leases.declared_dead", incarnation=known, node=self._node)
             self._incarnation = known = None
             self._lose()
         if known is None:

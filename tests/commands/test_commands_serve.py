@@ -1,9 +1,11 @@
-"""What `serve` does with signals; that a ready server drains is shown with a real one."""
+"""What `serve` does with signals (that a ready server drains is shown with a real one), and who is ready."""
 
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trio
@@ -32,3 +34,21 @@ async def test_a_server_that_still_starts_ends_at_once(
         await serve._serve(Config(data_dir=tmp_path), bytes(32), demo=False)
     assert ended == ["in order"]
     assert not (tmp_path / "server.json").exists()
+
+
+@pytest.mark.parametrize("owned", [(), (1, 2)])
+async def test_a_node_that_owns_no_shard_is_not_ready(owned: tuple[int, ...]) -> None:
+    """Another node has them all: every room would be unavailable here."""
+
+    async def answered(_: object) -> None: ...
+
+    server: Any = SimpleNamespace(
+        _database=SimpleNamespace(call=answered),
+        storage=SimpleNamespace(leases=SimpleNamespace(owned_shards=lambda: owned)),
+        gateways=SimpleNamespace(stopping=trio.Event()),
+    )
+    assert await wiring.Server._readiness(server) == {
+        "database": True,
+        "shards": bool(owned),
+        "accepting": True,
+    }

@@ -44,10 +44,13 @@ async def test_a_node_alone_takes_every_shard_and_gives_it_back(database: Databa
 
 
 async def test_a_living_node_is_not_robbed(database: Database) -> None:
-    async with joined(database, "a"), joined(database, "b", reap_name=True) as (other, _):
-        assert other.statistics()["shards"] == 0
-        with pytest.raises(Unavailable):
-            other.fence(ROOM)
+    with capture_logs() as logs:
+        async with joined(database, "a"), joined(database, "b", reap_name=True) as (other, _):
+            assert other.statistics()["shards"] == 0
+            assert not other.owned_shards()
+            with pytest.raises(Unavailable):
+                other.fence(ROOM)
+    assert [(line["event"], line["node"]) for line in logs] == [("leases.none_is_free", "b")]
 
 
 async def test_an_earlier_incarnation_of_the_same_place_is_dead_at_once(

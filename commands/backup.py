@@ -50,11 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _backup(config: Config, file: Path) -> str:
-    data_dir = prepare(config.data_dir)
-    places = await trio.to_thread.run_sync(find_places, data_dir)
-    if not places.cluster.exists():
-        raise BackupError(f"There is no database in {data_dir}.")
+    data_dir = config.data_dir.resolve()
     async with dsn_of(config) as dsn:
+        places = await trio.to_thread.run_sync(find_places, data_dir)
         if str(places.socket_dir) not in dsn:
             raise BackupError(FOREIGN)
         size = await keep(dsn, file, programs=places.binaries)

@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
                     f"No Caravan server answers at {args.url}. Start one with `make run`.",
                     file=sys.stderr,
                 )
+            case trio.TooSlowError():
+                print(f"The server at {args.url} does not answer in time.", file=sys.stderr)
             case (
                 ChatFailedError()
                 | UsageError()

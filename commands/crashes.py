@@ -58,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(directory: Path) -> int:
-    for file in stored(directory):
+    files = stored(directory)
+    if not files:
+        print(f"No crash is on record in {directory.resolve()}.")
+    for file in files:
         try:
             record = load(file)
         except UnreadableRecordError as trouble:

@@ -8,8 +8,13 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
+from core.config import node_name
+from storage.postgres.file_lock import is_locked
 from storage.postgres.places import make_data_dir
+
+LOCK: Final = "server.lock"
 
 
 class DataDirectoryError(RuntimeError):
@@ -58,7 +63,7 @@ def server_lock(path: Path) -> Iterator[None]:
 
     Raises `DataDirectoryInUseError` when another process holds it.
     """
-    with (path / "server.lock").open("a+") as lock:
+    with (path / LOCK).open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -72,13 +77,14 @@ def server_lock(path: Path) -> Iterator[None]:
 
 
 def node_id(path: Path, given: str | None) -> str:
-    """This node's lasting name: `given`, or one made once and kept in the directory."""
+    """This node's lasting name: `given`, or one made once and kept in the directory. Raises `ConfigError`
+    when what is kept there is no name."""
     if given:
         return given
     file = path / "node-id"
     with contextlib.suppress(FileNotFoundError):
-        if name := file.read_text().strip():
-            return name
+        if name := file.read_text(errors="replace").strip():
+            return node_name(str(file), name)
     name = uuid.uuid4().hex
     write_private(file, name + "\n")
     return name
@@ -95,15 +101,15 @@ def forget_server(path: Path) -> None:
 
 
 def find_server(path: Path) -> RunningServer | None:
-    """The server that runs from `path`, if its process lives."""
+    """The server that runs from `path`, if its process lives. After a kill -9 its number may be another
+    process's (in a container it usually is): only the server holds the lock."""
     try:
         server = RunningServer(**json.loads((path / "server.json").read_text()))
-        os.kill(server.pid, 0)
-    except PermissionError:
-        return server
+        with contextlib.suppress(PermissionError):
+            os.kill(server.pid, 0)
+        return server if is_locked(path / LOCK) else None
     except (OSError, ValueError, TypeError):
         return None
-    return server
 
 
 def write_private(file: Path, text: str) -> None:

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import msgspec
 import trio
 
 from commands.crash_sites import sandbox_sites
 from commands.sandbox_cities import sold_cities
 from commands.sandbox_words import EXAMPLES, milliseconds
+from commands.troubles import sentence_of
 from core.clock import SystemClock
-from core.config import ConfigError
+from core.config import Config, ConfigError
 from gateways.sandbox.amadeus import AmadeusMachine
 from gateways.sandbox.consolidator import ConsolidatorMachine
 from gateways.sandbox.duffel import DuffelMachine
@@ -35,6 +37,7 @@ FAILED: Final = 1
 LOOPBACK: Final = "127.0.0.1"
 ANSWER_WITHIN: Final = 10.0
 DEFAULT_SEED: Final = "caravan"
+MAX_PORT: Final = 65_535
 LOW_PRIORITY: Final = 10
 MACHINES: Final[tuple[Machine, ...]] = (
     AmadeusMachine(),
@@ -108,7 +111,7 @@ def _configure_serve(parser: argparse.ArgumentParser, *, inner: bool = False) ->
     parser.add_argument(
         "--data",
         type=Path,
-        default=default(_default_data()),
+        default=default(None),
         metavar="FILE",
         help="the one file that it keeps everything in (.caravan/sandbox.db)",
     )
@@ -120,7 +123,7 @@ def _configure_serve(parser: argparse.ArgumentParser, *, inner: bool = False) ->
     )
     for name in PORTS:
         parser.add_argument(
-            f"--{name}-port", type=int, default=default(0), metavar="PORT", help="(a free one)"
+            f"--{name}-port", type=_port, default=default(0), metavar="PORT", help="(a free one)"
         )
     parser.add_argument(
         "--with-parent",
@@ -133,13 +136,13 @@ def _configure_serve(parser: argparse.ArgumentParser, *, inner: bool = False) ->
 def run(args: argparse.Namespace) -> int:
     """0: done or stopped; 1: the sandbox refused; 2: it could not start, or was not found."""
     try:
+        args.data = args.data or _default_data()
         return _serve(args) if args.action in (None, "serve") else _steer(args, os.environ)
-    except (OSError, StoreError, ConfigError, ValueError, httpx.HTTPError) as error:
-        return _refuse(str(error))
+    except (OSError, StoreError, ConfigError, ValueError) as error:
+        return _refuse(sentence_of(error))
     except BaseExceptionGroup as group:
-        cause = first_cause(group)
-        if isinstance(cause, OSError):
-            return _refuse(str(cause))
+        if isinstance(first_cause(group), OSError):
+            return _refuse(sentence_of(group))
         raise
 
 
@@ -209,11 +212,14 @@ def _steer(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     url = args.url or environ.get("CARAVAN_SANDBOX_URL") or _noted(_note_of(args.data))
     if url is None:
         return _refuse("No sandbox runs here: start `main.py sandbox`, or give its --url.")
-    with httpx.Client(
-        base_url=url.rstrip("/") + "/_sandbox/", timeout=ANSWER_WITHIN, trust_env=False
-    ) as client:
-        response = _ACTIONS[args.action](client, args)
-    answer = response.json()
+    try:
+        with httpx.Client(
+            base_url=url.rstrip("/") + "/_sandbox/", timeout=ANSWER_WITHIN, trust_env=False
+        ) as client:
+            response = _ACTIONS[args.action](client, args)
+        answer = msgspec.json.decode(response.content, type=dict[str, Any])
+    except (httpx.HTTPError, httpx.InvalidURL, msgspec.MsgspecError):
+        return _refuse(f"No sandbox answers at {url}: start `main.py sandbox`, or give its --url.")
     if response.is_error:
         print(answer.get("detail", response.text), file=sys.stderr)
         return FAILED
@@ -257,7 +263,15 @@ _ACTIONS: Final[dict[str, _Action]] = {
 
 
 def _default_data() -> Path:
-    return Path(os.environ.get("CARAVAN_DATA_DIR", ".caravan")) / "sandbox.db"
+    """In the server's data directory. Raises `ConfigError`."""
+    said = os.environ.get("CARAVAN_DATA_DIR", "")
+    return Config.from_environment({"CARAVAN_DATA_DIR": said}).data_dir / "sandbox.db"
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 0 (a free one) to {MAX_PORT}")
+    return int(text)
 
 
 def _note_of(data: Path) -> Path:

@@ -6,7 +6,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +25,7 @@ from commands.data_directory import (
 from commands.garbage import keep_pauses_short, loading_for_good
 from commands.open_files import raise_limit
 from commands.troubles import TROUBLES, sentence_of
+from commands.unknown_settings import unknown_settings
 from core.config import Config
 from core.telemetry import configure_logging
 from storage.credentials.master_key import master_key
@@ -47,7 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "Read from the environment: CARAVAN_HOST (127.0.0.1), CARAVAN_HTTP_PORT (8080), "
         "CARAVAN_WS_PORT (8081), CARAVAN_DATA_DIR (.caravan), CARAVAN_PUBLIC_URL, CARAVAN_PUBLIC_WS_URL, "
-        "CARAVAN_ORIGINS, CARAVAN_NODE_ID, CARAVAN_MASTER_KEY, DATABASE_URL, CARAVAN_RATE_LIMITS. "
+        "CARAVAN_ORIGINS, CARAVAN_NODE_ID, CARAVAN_MASTER_KEY, DATABASE_URL, CARAVAN_RATE_LIMITS, "
+        "CARAVAN_MODELS_DIR, CARAVAN_CHAT_MODEL, CARAVAN_QUIET_HOUR; what suppliers and payments need "
+        "is in docs/runbook.md. "
         "When the server is ready it prints one line of JSON on standard output; logs go to standard error."
     )
 
@@ -68,6 +71,8 @@ def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
     config = Config.from_environment(environ)
     data_dir = prepare(config.data_dir)
     configure_logging()
+    if unknown := unknown_settings(environ):
+        log.warning("unknown_settings", did_you_mean=unknown)
     raise_limit()
     with server_lock(data_dir):
         key = config.master_key or master_key(data_dir, None)
@@ -83,18 +88,34 @@ async def _serve(config: Config, key: bytes, demo: bool) -> None:
     if config.redis_url is not None:
         log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
-            keep_pauses_short()
-            _announce(data_dir, server)
-            async with trio.open_nursery() as nursery:
-                if demo:
-                    nursery.start_soon(_make_demo_world, server.http_url)
-                async for number in signals:
-                    log.info("stopping", signal=signal.Signals(number).name)
-                    break
-                nursery.cancel_scope.cancel()
-            await server.drain()
-        forget_server(data_dir)
+        async with trio.open_nursery() as nursery:
+            is_ready, told = trio.Event(), trio.Event()
+            nursery.start_soon(_hear, signals, is_ready, told, nursery.cancel_scope)
+            async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
+                keep_pauses_short()
+                _announce(data_dir, server)
+                is_ready.set()
+                async with trio.open_nursery() as guests:
+                    if demo:
+                        guests.start_soon(_make_demo_world, server.http_url)
+                    await told.wait()
+                    guests.cancel_scope.cancel()
+                await server.drain()
+            forget_server(data_dir)
+
+
+async def _hear(
+    signals: AsyncIterator[int], is_ready: trio.Event, told: trio.Event, whole: trio.CancelScope
+) -> None:
+    """The first signal. A server that still starts (a database may take minutes to recover or to
+    migrate) has nothing to drain and ends at once."""
+    async for number in signals:
+        log.info("stopping", signal=signal.Signals(number).name)
+        if is_ready.is_set():
+            told.set()
+        else:
+            whole.cancel()
+        return
 
 
 def _announce(data_dir: Path, server: "Server") -> None:

@@ -26,5 +26,9 @@ TROUBLES: Final = (
 
 def sentence_of(trouble: BaseException) -> str:
     """What the first of a group's errors says to a person."""
-    cause = first_cause(trouble)
-    return cause.text.format(**cause.params) if isinstance(cause, Rejected) else str(cause)
+    match cause := first_cause(trouble):
+        case Rejected():
+            return cause.text.format(**cause.params)
+        case OSError() if cause.strerror:
+            return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
+    return str(cause)

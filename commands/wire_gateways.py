@@ -1,6 +1,7 @@
 """Where the outside comes in: the WebSocket server and the HTTP server."""
 
 import os
+import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
@@ -202,8 +203,10 @@ def _listening(variable: str, host: str, port: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        is_no_name = isinstance(error, socket.gaierror)  # its numbers are not the system's
+        why = error.strerror if is_no_name else os.strerror(error.errno or 0)
         raise ConfigError(
-            f"Nothing can listen on {host}, port {port} ({os.strerror(error.errno or 0)}). "
+            f"Nothing can listen on {host}, port {port} ({why}). "
             f"Set CARAVAN_HOST or {variable} to another."
         ) from error
 

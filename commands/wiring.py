@@ -68,8 +68,9 @@ async def serving(config: Config, *, node: str, key: bytes) -> AsyncIterator["Se
         dsn = config.database_url or (embedded.dsn if embedded else "")
         async with Database(dsn, bridge) as database:
             await database.reach()
-            await migrate(database)
+            # A wrong setting is told before anything is changed that an older version cannot read.
             server = Server(config, database, node=node, key=key, embedded=embedded)
+            await migrate(database)
             await server.storage.keys.load()
             await server.time.load()
             async with trio.open_nursery() as running:
@@ -305,7 +306,7 @@ class Server:
             is_reachable = True
         return {
             "database": is_reachable,
-            "shards": self.storage.leases.statistics()["confirmed_for"] > 0,
+            "shards": bool(self.storage.leases.owned_shards()),
             "accepting": not self.gateways.stopping.is_set(),
         }
 
@@ -330,6 +331,7 @@ class Server:
             "rooms": self.actors.traces.statistics(),
             "screening": self.screener.statistics(),
             "sessions": self.actors.keeper.statistics(),
+            "signing_keys": self.storage.keys.statistics(),
             "reception": self.actors.reception.statistics(),
             "supervisor": self.supervisor.statistics(),
             **self.personas.statistics(),

@@ -166,7 +166,7 @@ class Config:
             origins=read("CARAVAN_ORIGINS", _origins, ()),
             rate_limits=rate_limits,
             master_key=read("CARAVAN_MASTER_KEY", _key, None),
-            node_id=read("CARAVAN_NODE_ID", _name, None),
+            node_id=read("CARAVAN_NODE_ID", node_name, None),
             sandbox_url=read("CARAVAN_SANDBOX_URL", _sandbox, None),
             models_dir=read("CARAVAN_MODELS_DIR", _path, DEFAULT_MODELS),
             chat_model=chat_model,
@@ -353,7 +353,8 @@ def _key(name: str, text: str) -> bytes:
     return key
 
 
-def _name(name: str, text: str) -> str:
+def node_name(name: str, text: str) -> str:
+    """`text` of `name`, if a node may be called so. Raises `ConfigError`."""
     if len(text) > _MAX_NAME or not all(letter.isalnum() or letter in "-_." for letter in text):
         raise ConfigError(
             f"{name} is {text!r}. Set it to at most {_MAX_NAME} letters, digits, '-', '_' or '.'."

@@ -42,9 +42,8 @@ async def serve_sandbox(
     """Serve until cancelled. `ports` by machine, or "control"; 0 or absent: a free one. Started with
     what the ready line says: `{"event", "control", NAME: URL…, "seed", "pid"}` without the pid.
     Raises `OSError` when a port is taken."""
-    listeners: dict[str, trio.SocketListener] = {}
-    for name in (faults.CONTROL, *(each.name for each in sandbox.machines)):
-        listeners[name] = (await trio.open_tcp_listeners(ports.get(name, 0), host=host))[0]
+    names = (faults.CONTROL, *(each.name for each in sandbox.machines))
+    listeners = await _listeners(host, {name: ports.get(name, 0) for name in names})
     urls = {
         name: f"http://{host}:{listener.socket.getsockname()[1]}"
         for name, listener in listeners.items()
@@ -59,6 +58,20 @@ async def serve_sandbox(
             handler = partial(_connection, sandbox, machine, limit, nursery)
             nursery.start_soon(trio.serve_listeners, handler, [listeners[machine.name]])
         task_status.started(info)
+
+
+async def _listeners(host: str, ports: Mapping[str, int]) -> dict[str, trio.SocketListener]:
+    """All of them, or none: raises `OSError`, which names the port that cannot be had."""
+    found: dict[str, trio.SocketListener] = {}
+    for name, port in ports.items():
+        try:
+            found[name] = (await trio.open_tcp_listeners(port, host=host))[0]
+        except OSError as error:
+            for listener in found.values():
+                listener.socket.close()
+            why = f"Port {port} for {name} cannot be had: {error.strerror}"
+            raise OSError(error.errno, why) from None
+    return found
 
 
 async def _connection(

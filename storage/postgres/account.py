@@ -38,6 +38,14 @@ class Account:
             os.chown(path, self.uid, self.gid)
 
 
+def account_name(account: Account) -> str:
+    """As `ls -l` shows it."""
+    try:
+        return pwd.getpwuid(account.uid).pw_name
+    except KeyError:
+        return str(account.uid)
+
+
 def account_for(home: Path) -> Account:
     """Whoever owns `home`, where it exists and we are root; a new home's: the user `caravan`, made
     once, or else `nobody`. Not root: ourselves."""

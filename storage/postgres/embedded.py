@@ -6,6 +6,7 @@ earlier server is alive, however that one died.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -43,9 +44,12 @@ READY_WITHIN: Final = 120.0  # crash recovery reads up to `max_wal_size`
 LEFTOVERS_WITHIN: Final = 15.0
 STOPPED_WITHIN: Final = 15.0
 MAX_LOG_BYTES: Final = 4_000_000
+MAX_OUTPUT: Final = 10_000
 LOG_CHECKED_EVERY: Final = 60.0
 LIVED_WELL_AFTER: Final = 5.0
 MAX_RESTART_DELAY: Final = 2.0
+
+_FATAL: Final = re.compile(r"^.*?\b(?:FATAL|PANIC):\s+")
 
 log = structlog.get_logger()
 
@@ -177,7 +181,7 @@ class Embedded:
             os.close(watched)
             os.close(held)
         if done.returncode != 0:
-            raise EmbeddedError(f"initdb failed: {done.stderr.decode(errors='replace')[-2_000:]}")
+            raise EmbeddedError(f"The database cannot be made: {_reason(done.stderr)}.")
         partial.rename(cluster)
 
     def _watched(self, program: str, *args: str) -> list[str]:
@@ -193,6 +197,7 @@ class Embedded:
             command += ["-c", f"{name}={value}"]
         keep_bounded(places.log_file)
         with places.log_file.open("ab") as output:
+            begun_at = output.tell()
             places.account.own(places.log_file)
             process = await trio.lowlevel.open_process(
                 command,
@@ -203,14 +208,14 @@ class Embedded:
                 start_new_session=True,  # a terminal's Ctrl-C is for us, who stop the server last
                 **self.places.account.popen_options(),
             )
-        return _Running(process, places)
+        return _Running(process, places, begun_at)
 
 
 class _Running:
-    """One server and its watchdog, alive until the end of the `async with`."""
+    """One server and its watchdog, alive until the end of the `async with`. `begun_at`: where in the log."""
 
-    def __init__(self, process: trio.Process, places: Places) -> None:
-        self._process, self._places = process, places
+    def __init__(self, process: trio.Process, places: Places, begun_at: int) -> None:
+        self._process, self._places, self._begun_at = process, places, begun_at
 
     async def __aenter__(self) -> "_Running":
         return self
@@ -233,7 +238,7 @@ class _Running:
             with trio.fail_after(READY_WITHIN):
                 while not _says_ready(pid_file):
                     if self._process.poll() is not None:
-                        raise EmbeddedError(f"PostgreSQL did not start: {self._last_words()}")
+                        raise EmbeddedError(self._last_words())
                     await trio.sleep(0.01)
         except BaseException as error:
             with trio.CancelScope(shield=True):
@@ -257,7 +262,18 @@ class _Running:
             await stdin.aclose()
 
     def _last_words(self) -> str:
-        return self._places.log_file.read_bytes()[-1_000:].decode(errors="replace")
+        log_file = self._places.log_file
+        reason = _reason(log_file.read_bytes()[self._begun_at :])
+        return f"PostgreSQL did not start: {reason}. Its log is {log_file}."
+
+
+def _reason(output: bytes) -> str:
+    """The first line of what a program of PostgreSQL's said that ended it, else its last."""
+    lines = output[-MAX_OUTPUT:].decode(errors="replace").strip().splitlines() or [
+        "it said nothing"
+    ]
+    fatal = (line for line in lines if _FATAL.search(line))
+    return _FATAL.sub("", next(fatal, lines[-1])).strip().rstrip(".")
 
 
 def _says_ready(pid_file: Path) -> bool:

@@ -31,18 +31,20 @@ async def lock_file(path: Path, *, within: float) -> int | None:
 def is_locked(path: Path) -> bool:
     """Whether somebody holds the lock just now."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        return not _locked(descriptor)
+        return not _locked(
+            descriptor, fcntl.LOCK_SH
+        )  # who only asks is in nobody else's way who asks
     finally:
         os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(descriptor: int, how: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import structlog
 
 from storage.postgres.pool import Connection, Database
@@ -18,7 +19,7 @@ log = structlog.get_logger()
 
 
 class MigrationError(RuntimeError):
-    """The database's history and the files disagree; the sentence says how."""
+    """The database's history and the files disagree, or it does not let us write it; the sentence says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,19 @@ def read_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
 async def migrate(database: Database, migrations: Sequence[Migration] | None = None) -> int:
     """Apply what is missing; how many that were. Safe to run from several nodes at once.
 
-    Raises `MigrationError` when an applied file has changed or is gone.
+    Raises `MigrationError` when an applied file has changed or is gone, and when our user may not make
+    tables.
     """
     wanted = read_migrations() if migrations is None else migrations
     applied = 0
     for migration in wanted:
-        if await database.transaction(_apply, migration):
+        try:
+            is_new = await database.transaction(_apply, migration)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise MigrationError(
+                f"The database does not let us make our tables ({error}). Let DATABASE_URL's user own it."
+            ) from error
+        if is_new:
             applied += 1
             log.info("postgres.migrated", migration=migration.name)
     await database.call(_refuse_strangers, {migration.number for migration in wanted})

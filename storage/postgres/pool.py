@@ -1,5 +1,6 @@
 """The database as trio sees it: whole asyncio functions, each with a connection, in one crossing."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, Final, ParamSpec, Self, TypeAlias, TypeVar
@@ -19,6 +20,7 @@ Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
 
+OLDEST_VERSION: Final = 15
 POOL_SIZE: Final = 10
 CONNECT_WITHIN: Final = 5.0
 ACQUIRE_WITHIN: Final = 5.0
@@ -67,11 +69,16 @@ class Database:
     async def reach(self) -> None:
         """First contact, for who cannot begin without. Raises `DatabaseUnusableError`."""
         try:
-            await self.call(_greet)
+            version = await self.call(_greet)
         except Unavailable as error:
             raise _unusable(error.__cause__) from error
         except (asyncpg.PostgresError, ValueError) as error:
             raise _unusable(error) from error
+        if version < OLDEST_VERSION:
+            raise DatabaseUnusableError(
+                f"The database is PostgreSQL {version}, and Caravan needs {OLDEST_VERSION} or newer. "
+                "Set DATABASE_URL to a newer one."
+            )
 
     async def call(
         self,
@@ -222,17 +229,29 @@ async def _as_it_is(_: Connection) -> None:
     """The usual reset costs a second round trip for each use."""
 
 
-async def _greet(connection: Connection) -> None:
+async def _greet(connection: Connection) -> int:
+    """Its major version."""
     await connection.execute("SELECT 1")
+    return connection.get_server_version().major
 
 
 def _unusable(error: BaseException | None) -> DatabaseUnusableError:
-    """A ValueError is about the address itself, and may quote its password."""
-    if isinstance(error, ValueError):
-        why = "this is no address"
-    else:
-        why = (isinstance(error, OSError) and error.strerror) or str(error) or "no answer"
+    why = _why(error) or "no answer"
     return DatabaseUnusableError(f"The database cannot be used ({why}). Check DATABASE_URL.")
+
+
+def _why(error: BaseException | None) -> str:
+    """One line, without the password."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted: {error.verify_message}"
+        case OSError() if error.filename:
+            return f"{error.strerror}: {error.filename}"
+        case OSError() if error.strerror:
+            return error.strerror
+        case ValueError() if not isinstance(error, asyncpg.InterfaceError):
+            return "this is no address"  # the error's own words may quote its password
+    return str(error or "").partition("\n")[0]
 
 
 async def _with_connection(

@@ -58,6 +58,8 @@ class PostgresLeases:
         async with self._database.own_connection() as connection:
             try:
                 await self._beat(connection)
+                if not self._fences:
+                    log.warning("leases.none_is_free", node=self._node)
                 task_status.started()
                 while True:
                     await trio.sleep(BEAT_EVERY)
@@ -67,13 +69,20 @@ class PostgresLeases:
                     await self.give_up()
 
     async def _beat_while_possible(self, connection: OwnConnection) -> None:
+        failed = 0
         while True:
             try:
-                return await self._beat(connection)
+                await self._beat(connection)
             except Unavailable as error:
-                log.warning("leases.beat_failed", cause=repr(error.__cause__))
+                failed += 1
+                if failed == 1:  # the others would say the same, four times a second
+                    log.warning("leases.beat_failed", cause=repr(error.__cause__))
                 if self._fences and trio.current_time() >= self._confirmed_until:
                     self._lose()
+            else:
+                if failed:
+                    log.info("leases.beats_again", failed=failed)
+                return
             await trio.sleep(RETRY_EVERY)
 
     async def _beat(self, connection: OwnConnection) -> None:
@@ -81,7 +90,7 @@ class PostgresLeases:
         sent_at = trio.current_time()
         known = self._incarnation
         if known is not None and not await connection.call(shard_rows.renew, known, TTL):
-            log.warning("leases.declared_dead", incarnation=known)
+            log.warning("leases.declared_dead", incarnation=known, node=self._node)
             self._incarnation = known = None
             self._lose()
         if known is None:

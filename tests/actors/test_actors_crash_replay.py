@@ -274,6 +274,7 @@ def test_a_reference_that_names_no_record_is_said_so(
     assert main(["crashes", "show", reference]) == 2
     assert "There is no crash record" in capsys.readouterr().err
     assert main(["crashes", "list"]) == 0
+    assert capsys.readouterr().out == f"No crash is on record in {directory}.\n"
 
 
 @pytest.mark.usefixtures("_with_a_bug")

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from commands import open_files
-from commands.data_directory import prepare
+from commands.data_directory import (
+    DataDirectoryError,
+    RunningServer,
+    announce_server,
+    find_server,
+    node_id,
+    prepare,
+    server_lock,
+)
+from commands.database import database_of
+from core.config import Config, ConfigError
 from storage.postgres import places
 from storage.postgres.places import find_places
 
@@ -46,6 +56,33 @@ def test_a_directory_that_exists_keeps_its_mode(
         assert mode(prepare(path)) == given
         find_places(path)
         assert mode(path) == given
+
+
+def test_a_server_runs_while_it_holds_the_lock(tmp_path: Path) -> None:
+    """Its process's number may be another's after a kill -9: here it is our own."""
+    server = RunningServer(pid=os.getpid(), database="d", http="h", ws="w")
+    announce_server(tmp_path, server)
+    assert find_server(tmp_path) is None
+    with server_lock(tmp_path):
+        assert find_server(tmp_path) == server
+    assert find_server(tmp_path) is None
+
+
+@pytest.mark.parametrize("kept", [b"two words", b"\xff\0", b"n" * 65])
+def test_a_node_id_that_is_no_name_is_named(kept: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "node-id"
+    file.write_bytes(kept)
+    with pytest.raises(ConfigError, match=str(file)):
+        node_id(tmp_path, None)
+    file.write_bytes(b"\n")
+    assert node_id(tmp_path, None) == node_id(tmp_path, None)
+
+
+async def test_where_no_database_is_none_is_made(tmp_path: Path) -> None:
+    with pytest.raises(DataDirectoryError, match="CARAVAN_DATA_DIR"):
+        async with database_of(Config(data_dir=tmp_path / "typo")):
+            pass
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -152,6 +153,51 @@ def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -
             ("action", "issue", "soon", "another sandbox", "No sandbox runs"), said, strict=True
         )
     ] == [True] * 5
+
+
+@pytest.mark.parametrize("url", ["nowhere", "http://127.0.0.1:1", "http://127.0.0.1:99999"])
+def test_where_no_sandbox_is_steering_is_refused(
+    url: str, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert steer(data, "info", "--url", url) == 2
+    assert capsys.readouterr().err.startswith(f"No sandbox answers at {url}: start")
+
+
+def test_what_answers_and_is_no_sandbox_is_said(
+    capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    amadeus = json.loads(data.with_suffix(".json").read_text())["amadeus"]
+    assert steer(data, "info", "--url", amadeus) != 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_that_cannot_be_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["sandbox", f"--control-port={port}"])
+    assert "is no port" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_named(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = urlsplit(json.loads(data.with_suffix(".json").read_text())["control"]).port
+    assert steer(tmp_path / "other.db", "serve", f"--stripe-port={taken}") == 2
+    assert capsys.readouterr().err.startswith(f"Port {taken} for stripe cannot be had: ")
+
+
+def test_the_file_lies_where_the_server_looks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CARAVAN_DATA_DIR", "~/data")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sandbox.json").write_text('{"control": "http://127.0.0.1:1"}')
+    assert main(["sandbox", "info"]) == 2
+    assert "http://127.0.0.1:1" in capsys.readouterr().err
+    monkeypatch.setenv("CARAVAN_DATA_DIR", "~nobody-here/data")
+    assert main(["sandbox", "info"]) == 2
+    assert "CARAVAN_DATA_DIR" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -290,3 +290,14 @@ def test_without_a_server_the_command_says_how_to_start_one(capsys):
     words = ["chat", "--user", "ada", "--room", "lisbon", "--url", "http://127.0.0.1:9"]
     assert main(words) == 1
     assert "Start one with `make run`" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer_in_time_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def too_slow(*_: object) -> None:
+        raise ExceptionGroup("a nursery's", [trio.TooSlowError()])
+
+    monkeypatch.setattr(chat, "_chat_until_interrupted", too_slow)
+    assert main(["chat", "--plain", "--user", "ada", "--room", "r", "--url", "http://x"]) == 1
+    assert capsys.readouterr().err == "The server at http://x does not answer in time.\n"

@@ -242,6 +242,8 @@ def test_a_port_in_use_is_named(tmp_path: Path, taken_port: str, variable: str) 
     said = sentence(ended, status=2)
     assert variable in said
     assert taken_port in said
+    if variable == "CARAVAN_HTTP_PORT":  # settings are judged before the database is changed
+        assert "postgres.migrated" not in ended.stderr
 
 
 def test_a_second_server_on_a_data_directory_is_told_of_the_first(

@@ -253,9 +253,32 @@ async def test_one_directory_has_one_owner(data_dir: Path, monkeypatch: pytest.M
 
 
 async def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
-    with pytest.raises(EmbeddedError, match="no_such_setting"):
+    with pytest.raises(EmbeddedError, match="no_such_setting") as caught:
         await Embedded(data_dir, settings={"no_such_setting": "1"}).run()
+    assert "\n" not in str(caught.value)
+    assert "postgresql.log" in str(caught.value)
     assert await nothing_is_left(data_dir, within=1)
+
+
+def test_a_database_elsewhere_that_is_gone_is_not_made_anew(new_dir: Path) -> None:
+    """It was on a volume that is not mounted, or in a container that was replaced."""
+    new_dir.mkdir(mode=0o711)
+    gone = new_dir / "gone"
+    (new_dir / f"{places.CLUSTER}.elsewhere").write_text(str(gone))
+    with pytest.raises(EmbeddedError, match=rf"{gone}, and it is not there"):
+        places.find_places(new_dir)
+    assert not gone.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_a_directory_that_the_databases_user_cannot_enter_is_named(data_dir: Path) -> None:
+    data_dir.chmod(0o700)
+    with pytest.raises(EmbeddedError, match=rf"cannot enter {data_dir}.*chmod"):
+        places.find_places(data_dir)
+    data_dir.chmod(0o711)
+    os.chown(data_dir / places.CLUSTER, 0, 0)
+    with pytest.raises(EmbeddedError, match=r"'s to write to"):
+        places.find_places(data_dir)
 
 
 async def test_a_cluster_half_made_is_made_anew(data_dir: Path) -> None:

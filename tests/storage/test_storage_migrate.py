@@ -47,6 +47,16 @@ async def test_a_failing_migration_leaves_nothing(database: Database) -> None:
     assert await migrate(database) == 0
 
 
+async def test_a_database_that_is_not_ours_to_write_to_is_an_error_with_a_sentence(
+    database: Database,
+) -> None:
+    forbidden = Migration(
+        9_003, "9003_forbidden.sql", "SET LOCAL ROLE pg_monitor; CREATE TABLE t ();"
+    )
+    with pytest.raises(MigrationError, match="permission denied for schema public"):
+        await migrate(database, [*read_migrations(), forbidden])
+
+
 def test_two_files_with_one_number_are_refused(tmp_path: Path) -> None:
     for name in ("0001_a.sql", "0001_b.sql"):
         (tmp_path / name).write_text("SELECT 1")

@@ -1,4 +1,6 @@
 import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
@@ -7,9 +9,32 @@ import trio
 from core.errors import Unavailable
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres import pool
-from storage.postgres.pool import Connection, Database
+from storage.postgres.pool import (
+    OLDEST_VERSION,
+    Connection,
+    Database,
+    DatabaseUnusableError,
+    is_away,
+)
 
 ID = "018f3a54-7c1b-7c1b-8c1b-018f3a547c1b"
+
+
+def _untrusted(why: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_message = why
+    return error
+
+
+def _raising(error: Exception) -> Callable[..., Awaitable[None]]:
+    """As a crossing that fails so."""
+
+    async def cross(*_: object) -> None:
+        if is_away(error):
+            raise Unavailable from error
+        raise error
+
+    return cross
 
 
 async def one(connection: Connection, sql: str, *args: object) -> object:
@@ -99,3 +124,40 @@ async def test_a_server_that_is_not_there_is_unavailable(bridge: AsyncioBridge) 
     async with Database(nowhere, bridge) as database:
         with pytest.raises(Unavailable):
             await database.call(one, "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (_untrusted("certificate has expired"), "not trusted: certificate has expired"),
+        (FileNotFoundError(2, "No such file or directory", "/ca.pem"), "directory: /ca.pem"),
+        (ConnectionRefusedError(111, "Connection refused"), "(Connection refused)"),
+        (ValueError("invalid port: 'secret-word'"), "this is no address"),
+        (asyncpg.ClientConfigurationError("`sslmode` must be one of: allow"), "`sslmode`"),
+        (asyncpg.InsufficientPrivilegeError("denied\nHINT: ask"), "(denied)"),
+    ],
+)
+async def test_why_a_database_cannot_be_used_is_one_line_without_the_password(
+    error: Exception, words: str, bridge: AsyncioBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Database("postgresql://u:secret-word@/x", bridge) as database:
+        monkeypatch.setattr(database, "_cross", _raising(error))
+        with pytest.raises(DatabaseUnusableError) as caught:
+            await database.reach()
+    said = str(caught.value)
+    assert words in said
+    assert "DATABASE_URL" in said
+    assert "secret-word" not in said
+    assert "\n" not in said
+
+
+async def test_a_postgresql_that_is_too_old_is_named(
+    bridge: AsyncioBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cross(*_: object) -> int:
+        return OLDEST_VERSION - 1
+
+    async with Database("postgresql:///x", bridge) as database:
+        monkeypatch.setattr(database, "_cross", cross)
+        with pytest.raises(DatabaseUnusableError, match="PostgreSQL 14, and Caravan needs 15"):
+            await database.reach()

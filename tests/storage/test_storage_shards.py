@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 from postgres_for_tests import until
+from structlog.testing import capture_logs
 
 from core.errors import Unavailable
 from storage.postgres import shards as shards_module
@@ -43,10 +44,13 @@ async def test_a_node_alone_takes_every_shard_and_gives_it_back(database: Databa
 
 
 async def test_a_living_node_is_not_robbed(database: Database) -> None:
-    async with joined(database, "a"), joined(database, "b", reap_name=True) as (other, _):
-        assert other.statistics()["shards"] == 0
-        with pytest.raises(Unavailable):
-            other.fence(ROOM)
+    with capture_logs() as logs:
+        async with joined(database, "a"), joined(database, "b", reap_name=True) as (other, _):
+            assert other.statistics()["shards"] == 0
+            assert not other.owned_shards()
+            with pytest.raises(Unavailable):
+                other.fence(ROOM)
+    assert [(line["event"], line["node"]) for line in logs] == [("leases.none_is_free", "b")]
 
 
 async def test_an_earlier_incarnation_of_the_same_place_is_dead_at_once(
@@ -102,16 +106,19 @@ async def test_a_node_that_cannot_renew_stops_owning_by_its_own_clock(
         return await real(connection, incarnation, ttl)
 
     monkeypatch.setattr(shards_module.shard_rows, "renew", renew)
-    async with joined(database) as (leases, lost):
-        number = leases.fence(ROOM)
-        away = True
-        await until(lambda: bool(lost))
-        with pytest.raises(Unavailable):
-            leases.fence(ROOM)
-        away = False
-        await until(lambda: leases.statistics()["shards"] == SHARDS)
-        assert leases.fence(ROOM) >= number
-        assert len(lost) == 1
+    with capture_logs() as logs:
+        async with joined(database) as (leases, lost):
+            number = leases.fence(ROOM)
+            away = True
+            await until(lambda: bool(lost))
+            with pytest.raises(Unavailable):
+                leases.fence(ROOM)
+            away = False
+            await until(lambda: leases.statistics()["shards"] == SHARDS)
+            assert leases.fence(ROOM) >= number
+            assert len(lost) == 1
+    said = [line["event"] for line in logs if line["event"].startswith("leases.beat")]
+    assert said == ["leases.beat_failed", "leases.beats_again"]  # not a line for each try
 
 
 def test_a_rooms_shard_never_changes() -> None:

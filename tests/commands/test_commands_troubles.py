@@ -1,0 +1,29 @@
+import pytest
+
+from commands.troubles import sentence_of
+from commands.wire_gateways import _listening
+from core.config import ConfigError
+from core.errors import Unavailable
+from gateways.http.server import bind_http
+
+
+@pytest.mark.parametrize(
+    ("trouble", "sentence"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (IsADirectoryError(21, "Is a directory", "/d/x"), "Is a directory: /d/x"),
+        (OSError("no number"), "no number"),
+        (Unavailable("Try {when}.", params={"when": "later"}), "Try later."),
+        (ExceptionGroup("", [ConfigError("Set it.")]), "Set it."),
+    ],
+)
+def test_a_trouble_is_a_sentence_without_numbers(trouble: Exception, sentence: str) -> None:
+    assert sentence_of(trouble) == sentence
+
+
+def test_a_host_that_nobody_knows_is_named() -> None:
+    with (
+        pytest.raises(ConfigError, match=r"not.a.host.invalid, port 0 \((?!Unknown error)"),
+        _listening("CARAVAN_HTTP_PORT", "not.a.host.invalid", 0),
+    ):
+        bind_http("not.a.host.invalid", 0)

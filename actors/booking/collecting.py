@@ -33,6 +33,9 @@ OPEN_TO_PAYERS: Final[frozenset[SagaState]] = frozenset(
 OPEN_TO_NAMES: Final[frozenset[SagaState]] = frozenset({"COLLECTING", "RESPLIT", "RECONSENT"})
 NEW_ATTEMPT: Final = frozenset({"invited", "declined", "expired", "action_required"})
 SAID_NO: Final = "The share of {who_user} will not be paid by them: the organiser decides by {until_at} how to go on."
+ENDS_SOONER: Final = (
+    "What {who_user} has reserved ends sooner: all shares must be paid by {until_at}."
+)
 MAX_PAYMENTS: Final = 24
 """Of one share: attempts are cheap for the one who makes them, not for the others."""
 
@@ -155,9 +158,12 @@ def advance_collecting(turn: Turn) -> None:
 
 
 def _end_before_expiry(turn: Turn) -> None:
-    limit, collect = first_expiry(turn.saga), turn.saga.deadlines.get("collect")
-    if limit is not None and collect is not None and limit < collect:
-        turn.set_deadline("collect", limit)
+    """The time to pay is over before the first reservation is."""
+    first, collect = first_expiry(turn.saga), turn.saga.deadlines.get("collect")
+    if first is not None and collect is not None and first[0] < collect:
+        until, user_id = first
+        turn.set_deadline("collect", until)
+        turn.say(ENDS_SOONER, who_user=user_id, until_at=until)
 
 
 def keep_payments(turn: Turn) -> None:

@@ -40,10 +40,13 @@ GOES_ON = "The trip goes on for fewer travellers. It is priced anew for them."
 SEATS_GONE = "The airline let the seats go. Everything is being given back."
 
 
-def first_expiry(saga: Saga) -> int | None:
-    """When collecting must have ended because of the authorisation that runs out first."""
+def first_expiry(saga: Saga) -> tuple[int, str] | None:
+    """When collecting must have ended because of the authorisation that runs out first, and whose that is."""
     limits = [
-        max(payment.seen.capture_before - BEFORE_EXPIRY, payment.asked_at + COLLECT_LEAST)
+        (
+            max(payment.seen.capture_before - BEFORE_EXPIRY, payment.asked_at + COLLECT_LEAST),
+            share.user_id,
+        )
         for share in saga.shares
         for payment in share.payments[-1:]
         if payment.seen is not None

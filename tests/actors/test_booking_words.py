@@ -91,3 +91,15 @@ def test_what_people_pay_is_said_to_the_last_unit(amount: int, currency: str, wo
     money = Money(amount=amount, currency=currency)
     text = said(Sentence(text="{total_money}", params={"total_money": money}), "en", names={})
     assert text == words
+
+
+def test_everybody_hears_that_there_is_less_time_because_a_reservation_ends_sooner() -> None:
+    """PayPal's is good for three days, of which the last is kept for taking it."""
+    w = world()
+    w.lasts = 3 * DAY
+    approve(w, "ada")
+    note = last_note(w)
+    assert note.text.startswith("What {who_user} has reserved ends sooner")
+    assert note.params == {"who_user": "ada", "until_at": T0 + 2 * DAY}
+    approve(w, "bob")
+    assert last_note(w).params == {"who_user": "bob"}

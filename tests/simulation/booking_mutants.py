@@ -160,7 +160,7 @@ def reasons_for_all() -> Patches:
     plain = finishing._plain
 
     def loud(before: Saga, saga: Saga) -> Sentence:
-        for sentence in finishing._personal(before, saga).values():
+        for sentence in finishing._personal(before, saga, None).values():
             return sentence
         return plain(before, saga)
 
@@ -171,9 +171,9 @@ def reasons_for_another() -> Patches:
     """Why a card was declined is told the next one in the list."""
     personal = finishing._personal
 
-    def mixed_up(before: Saga, saga: Saga) -> dict[str, Sentence]:
+    def mixed_up(before: Saga, saga: Saga, note: Sentence | None) -> dict[str, Sentence]:
         users = [share.user_id for share in saga.shares]
-        found = personal(before, saga)
+        found = personal(before, saga, note)
         return {users[users.index(one) - 1]: sentence for one, sentence in found.items()}
 
     yield finishing, "_personal", mixed_up

@@ -111,7 +111,7 @@ def _seen(saga: Saga) -> tuple[BookingView, list[object], object]:
 
 
 def _notice(before: Saga, saga: Saga, turn: Turn) -> Notice | None:
-    if _seen(before) == _seen(saga):
+    if _seen(before) == _seen(saga) and not turn.is_reminder:
         return None
     notes = {**turn.notes, **_elsewhere(before, saga), **_personal(before, saga, turn.note)}
     note = turn.note or _plain(before, saga)

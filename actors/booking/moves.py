@@ -28,6 +28,7 @@ from actors.booking.timing import (
     STAY_AFTER,
     TICKET_AFTER,
     UNKNOWN_AFTER,
+    collecting,
 )
 from actors.booking.turn import SCREEN, Turn
 from actors.booking.watching import begin_watch
@@ -61,7 +62,7 @@ def _collect(turn: Turn) -> int:
     close(turn)
     again = max(turn.now + COLLECT_AGAIN, turn.saga.deadlines.get("collect", 0))
     until = max(turn.now + HOUR, min(again, turn.saga.collect_by))
-    turn.go("COLLECTING", deadlines={"collect": until})
+    turn.go("COLLECTING", deadlines=collecting(until, turn.now))
     return until
 
 
@@ -73,7 +74,8 @@ def collect_again(turn: Turn) -> None:
 
 def resplit(turn: Turn) -> None:
     """Something is missing, and the organiser decides. While there is time to pay the others have it still."""
-    kept = {k: v for k, v in turn.saga.deadlines.items() if k in ("resplit", "collect")}
+    names = ("resplit", "collect", "remind")
+    kept = {k: v for k, v in turn.saga.deadlines.items() if k in names}
     until = max(turn.now + RESPLIT_AFTER, kept.get("collect", 0))
     until = kept.get("resplit", until)
     for part in turn.saga.parts:

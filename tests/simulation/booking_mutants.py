@@ -330,6 +330,11 @@ def seats_kept() -> Patches:
     yield resplitting, "leave", forgetful
 
 
+def all_left_behind() -> Patches:
+    """Whoever has not paid yet goes with who said no."""
+    yield resplitting, "given_up", resplitting.missing_shares
+
+
 def order_kept() -> Patches:
     """What is ordered for fewer is ordered beside what was ordered for all."""
     yield capturing, "undo_order", lambda turn, part: True
@@ -374,6 +379,7 @@ MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]]
     "first_share_is_all": ("I3", first_share_is_all, ("group",)),
     "ticket_one_before_capture": ("I3", ticket_before_capture, ("group",)),
     "seats_kept": ("who travel", seats_kept, ("leaves", "leaves_held")),
+    "all_left_behind": ("left behind", all_left_behind, ("leaves",)),
     "order_kept": ("I4", order_kept, ("leaves_held",)),
     "blind": ("hangs", blind, ("lost_order",)),
 }

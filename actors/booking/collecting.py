@@ -24,6 +24,7 @@ from actors.booking.resplitting import ask_organiser, given_up, missing_seats, m
 from actors.booking.standings import standing
 from actors.booking.state import Payment, Saga, SagaState, Share
 from actors.booking.steps import Approve, Decline, TravellerNamed
+from actors.booking.timing import collecting
 from actors.booking.turn import MOST_REMEMBERED, Turn, is_payment_busy, payment_subject
 from core.errors import Rejected
 
@@ -33,6 +34,11 @@ OPEN_TO_PAYERS: Final[frozenset[SagaState]] = frozenset(
 OPEN_TO_NAMES: Final[frozenset[SagaState]] = frozenset({"COLLECTING", "RESPLIT", "RECONSENT"})
 NEW_ATTEMPT: Final = frozenset({"invited", "declined", "expired", "action_required"})
 SAID_NO: Final = "The share of {who_user} will not be paid by them: the organiser decides by {until_at} how to go on."
+REMINDER: Final = "Your share is still open: it can be paid until {until_at}."
+UNNAMED: Final = "Details of travellers are missing; they can be added until {until_at}."
+ENDS_SOONER: Final = (
+    "What {who_user} has reserved ends sooner: all shares must be paid by {until_at}."
+)
 MAX_PAYMENTS: Final = 24
 """Of one share: attempts are cheap for the one who makes them, not for the others."""
 
@@ -144,7 +150,8 @@ def advance_collecting(turn: Turn) -> None:
         ready(turn)
     elif saga.state == "RESPLIT" and not given_up(saga, turn.now) and "collect" in saga.deadlines:
         close(turn)  # who said no has thought better of it
-        turn.go("COLLECTING", deadlines={"collect": saga.deadlines["collect"]})
+        kept = {k: v for k, v in saga.deadlines.items() if k in ("collect", "remind")}
+        turn.go("COLLECTING", deadlines=kept)
     elif saga.state == "RESPLIT":
         ask_organiser(turn, saga.deadlines.get("resplit", turn.now))
         _end_before_expiry(turn)
@@ -155,9 +162,34 @@ def advance_collecting(turn: Turn) -> None:
 
 
 def _end_before_expiry(turn: Turn) -> None:
-    limit, collect = first_expiry(turn.saga), turn.saga.deadlines.get("collect")
-    if limit is not None and collect is not None and limit < collect:
-        turn.set_deadline("collect", limit)
+    """The time to pay is over before the first reservation is."""
+    first, collect = first_expiry(turn.saga), turn.saga.deadlines.get("collect")
+    if first is not None and collect is not None and first[0] < collect:
+        until, user_id = first
+        for name, at in {"remind": None, **collecting(until, turn.now)}.items():
+            turn.set_deadline(name, at)
+        turn.say(ENDS_SOONER, who_user=user_id, until_at=until)
+
+
+def remind(turn: Turn) -> None:
+    """Those without whom it does not go on, while there is time; who said no is not asked again."""
+    saga, until = turn.saga, turn.saga.deadlines.get("collect", 0)
+    if saga.state not in ("COLLECTING", "RESPLIT") or until <= turn.step_at:
+        return
+    missing = [share for share in missing_shares(saga, turn.now) if not share.is_out]
+    for seat in saga.seats:
+        if seat.digest is None:
+            turn.tell(seat.payer_id, UNNAMED, until_at=until)
+    for share in missing:
+        turn.tell(share.user_id, REMINDER, until_at=until)
+    turn.is_reminder = bool(turn.notes)
+    if len(missing) == 1:
+        turn.say("One share is still open: it can be paid until {until_at}.", until_at=until)
+    elif missing:
+        text = "Shares are still open until {until_at} ({count})."
+        turn.say(text, until_at=until, count=len(missing))
+    else:
+        turn.say(UNNAMED, until_at=until)
 
 
 def keep_payments(turn: Turn) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from actors.booking.collecting import remind
 from actors.booking.inquiring import FORECAST, INQUIRY, inquiry_ran_out
 from actors.booking.moves import NOT_TAKEN, ask_after_hold, manual, resplit, unwind
 from actors.booking.orders import flights_of
@@ -36,6 +37,8 @@ def ran_out(turn: Turn, name: str) -> None:
         inquiry_ran_out(turn, name)
         return
     match name, state:
+        case "remind", _:
+            remind(turn)
         case "collect", "COLLECTING" | "RESPLIT":
             _collected(turn)
         case "resplit", "RESPLIT":
@@ -64,6 +67,15 @@ def ran_out(turn: Turn, name: str) -> None:
             unwind(turn, "The seats could not be changed in time. Everything is being given back.")
         case "ticketing", "TICKETING":
             _no_tickets(turn)
+        case "alarm", _:
+            turn.update(is_stuck=True)
+        case _:
+            _ran_out_afterwards(turn, name)
+
+
+def _ran_out_afterwards(turn: Turn, name: str) -> None:
+    """Once it is booked, or called off."""
+    match name, turn.saga.state:
         case "refund", _:
             if turn.saga.question is not None and turn.saga.question.kind == "refund":
                 close(turn)
@@ -76,8 +88,6 @@ def ran_out(turn: Turn, name: str) -> None:
             end_watch(turn)
         case "recheck", "COMPLETED" | "CANCELLED":
             _recheck(turn)
-        case "alarm", _:
-            turn.update(is_stuck=True)
         case _:
             pass
 

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.collecting import NEW_ATTEMPT
+from actors.booking.leaving import who_left
 from actors.booking.looking import wake_at
 from actors.booking.payments import given_back, last, taken
 from actors.booking.standings import STATUS, standing
@@ -41,6 +42,8 @@ PAYPAL_DECLINED: Final = (
 COMES_BACK: Final = (
     "Of the {paid_money} that you paid {back_money} come back: your bank may take some days."
 )
+BOOKED_WITHOUT: Final = "The trip is booked without you. You pay nothing."
+CHANGED_WITHOUT: Final = "Something has changed about the trip that the others have booked."
 NOT_ARRIVED: Final = (
     "What should come back to you did not arrive. Our team pays it to you in another way."
 )
@@ -108,12 +111,21 @@ def _seen(saga: Saga) -> tuple[BookingView, list[object], object]:
 
 
 def _notice(before: Saga, saga: Saga, turn: Turn) -> Notice | None:
-    if _seen(before) == _seen(saga):
+    if _seen(before) == _seen(saga) and not turn.is_reminder:
         return None
-    notes = {**turn.notes, **_personal(before, saga, turn.note)}
+    notes = {**turn.notes, **_elsewhere(before, saga), **_personal(before, saga, turn.note)}
     note = turn.note or _plain(before, saga)
     has_card = turn.has_card or STATUS[before.state] != STATUS[saga.state]
     return Notice(note=note, notes=notes, has_card=has_card)
+
+
+def _elsewhere(before: Saga, saga: Saga) -> dict[str, Sentence]:
+    """What those hear without whom a trip was booked: its flights are not theirs."""
+    if STATUS[saga.state] != "booked":
+        return {}
+    is_news = STATUS[before.state] != "booked"
+    said = Sentence(text=BOOKED_WITHOUT if is_news else CHANGED_WITHOUT)
+    return dict.fromkeys(who_left(saga), said)
 
 
 def _personal(before: Saga, saga: Saga, note: Sentence | None) -> dict[str, Sentence]:

@@ -28,6 +28,7 @@ from actors.booking.timing import (
     STAY_AFTER,
     TICKET_AFTER,
     UNKNOWN_AFTER,
+    collecting,
 )
 from actors.booking.turn import SCREEN, Turn
 from actors.booking.watching import begin_watch
@@ -40,10 +41,13 @@ GOES_ON = "The trip goes on for fewer travellers. It is priced anew for them."
 SEATS_GONE = "The airline let the seats go. Everything is being given back."
 
 
-def first_expiry(saga: Saga) -> int | None:
-    """When collecting must have ended because of the authorisation that runs out first."""
+def first_expiry(saga: Saga) -> tuple[int, str] | None:
+    """When collecting must have ended because of the authorisation that runs out first, and whose that is."""
     limits = [
-        max(payment.seen.capture_before - BEFORE_EXPIRY, payment.asked_at + COLLECT_LEAST)
+        (
+            max(payment.seen.capture_before - BEFORE_EXPIRY, payment.asked_at + COLLECT_LEAST),
+            share.user_id,
+        )
         for share in saga.shares
         for payment in share.payments[-1:]
         if payment.seen is not None
@@ -58,7 +62,7 @@ def _collect(turn: Turn) -> int:
     close(turn)
     again = max(turn.now + COLLECT_AGAIN, turn.saga.deadlines.get("collect", 0))
     until = max(turn.now + HOUR, min(again, turn.saga.collect_by))
-    turn.go("COLLECTING", deadlines={"collect": until})
+    turn.go("COLLECTING", deadlines=collecting(until, turn.now))
     return until
 
 
@@ -70,7 +74,8 @@ def collect_again(turn: Turn) -> None:
 
 def resplit(turn: Turn) -> None:
     """Something is missing, and the organiser decides. While there is time to pay the others have it still."""
-    kept = {k: v for k, v in turn.saga.deadlines.items() if k in ("resplit", "collect")}
+    names = ("resplit", "collect", "remind")
+    kept = {k: v for k, v in turn.saga.deadlines.items() if k in names}
     until = max(turn.now + RESPLIT_AFTER, kept.get("collect", 0))
     until = kept.get("resplit", until)
     for part in turn.saga.parts:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from actors.booking.state import Part, Saga, Share
 from actors.booking.steps import Opening
-from actors.booking.timing import BEFORE_TICKETING, COLLECT_LEAST, COLLECT_MOST, MINUTE
+from actors.booking.timing import BEFORE_TICKETING, COLLECT_LEAST, COLLECT_MOST, MINUTE, collecting
 from core.errors import Rejected
 from protocol.frames import Money
 from protocol.money import decimal_text
@@ -68,7 +68,7 @@ def opened(opening: Opening, now: int) -> Saga:
         total=total,
         provider=opening.provider,
         others=opening.others,
-        deadlines={"collect": until},
+        deadlines=collecting(until, now),
         collect_by=collect_by,
         replaces=opening.replaces,
         entered_at=now,

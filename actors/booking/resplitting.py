@@ -17,8 +17,10 @@ from protocol.frames import Money
 from protocol.splitting import shared_out
 
 CANCEL_TEXT = "Call the trip off: nobody pays."
-COVER_TEXT = "You pay {missing_money} more, {own_money} in all."
-OTHERS_TEXT = "The others share {missing_money} among them, if all of them agree."
+COVER_TEXT = "You pay {missing_money} more, {own_money} in all, and everybody travels."
+OTHERS_TEXT = (
+    "The others share {missing_money} among them, if all of them agree, and everybody travels."
+)
 DROP_ONE = "Go on without {who_user}, priced anew for fewer travellers."
 DROP_TWO = "Go on without {who_user} and {other_user}, priced anew for fewer travellers."
 DROP_MANY = "Go on without {count} people, priced anew for fewer travellers."

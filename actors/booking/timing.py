@@ -14,6 +14,9 @@ BEFORE_TICKETING: Final = 24 * HOUR
 BEFORE_EXPIRY: Final = 24 * HOUR
 """How long before the first authorisation runs out, or tickets must be issued, collecting ends."""
 
+REMIND_BEFORE: Final = DAY
+"""How long before the time to pay is over those are reminded who have not paid; not where they have just heard of it."""
+
 RESPLIT_AFTER: Final = 12 * HOUR
 RECONSENT_AFTER: Final = 6 * HOUR
 COLLECT_AGAIN: Final = 6 * HOUR
@@ -87,6 +90,12 @@ AGAIN_AT_LATEST: Final = MINUTE
 
 _FIRST: Final = 2 * SECOND
 _LONGEST: Final = 5 * MINUTE
+
+
+def collecting(until: int, now: int) -> dict[str, int]:
+    """The deadlines of collecting: its end, and before it a reminder."""
+    at = until - REMIND_BEFORE
+    return {"collect": until, "remind": at} if at >= now + REMIND_BEFORE else {"collect": until}
 
 
 def backoff(tries: int) -> int:

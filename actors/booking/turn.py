@@ -26,11 +26,12 @@ MOST_REMEMBERED: Final = 32
 
 class Turn:
     """Owns: the saga while it changes; nothing of it is seen elsewhere before the step is returned.
-    `now`: business time in milliseconds; a deadline that is past is dealt with at its own time."""
+    `now`: business time in milliseconds; a deadline that is past is dealt with at its own time, and `step_at`
+    is when it is."""
 
     def __init__(self, saga: Saga, now: int) -> None:
         self.saga = saga
-        self.now = now
+        self.now = self.step_at = now
         self.intents: list[Intent] = []
         self.ended: list[tuple[int, str, str]] = []
         self.postings: list[Posting] = []
@@ -41,6 +42,8 @@ class Turn:
         self._is_news = False
         self.has_card = False
         """Whether the room is told of this step, though the booking's status stays."""
+        self.is_reminder = False
+        """Whether people hear of it though nothing has changed that they see."""
 
     # ── what is there ──
 

@@ -210,6 +210,7 @@ class World:
     hold_refusals: list[Any] = field(default_factory=list)
     issue: str = "ok"
     policy_refund: str = "some"
+    lasts: int = 7 * DAY
     keeps: int = 3
     quote: Any = "some"
     alternative: Alternative | None = None
@@ -324,7 +325,7 @@ class World:
             kept.status = "action_required"
             return self.state_of(kept)
         kept.status = "authorized"
-        kept.capture_before = self.now + 7 * DAY
+        kept.capture_before = self.now + self.lasts
         return self.state_of(kept)
 
     def _hold(self, call: Hold) -> Any:

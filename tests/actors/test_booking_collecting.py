@@ -285,7 +285,9 @@ def test_the_organiser_is_asked_and_the_others_hear_that_a_share_is_open() -> No
     assert shown is not None
     assert [option.id for option in shown.options] == ["cover", "others", "drop", "cancel"]
     assert shown.expires_at == T0 + 5 * DAY + 12 * HOUR
-    assert shown.options[0].text == "You pay 100.00 EUR more, 200.00 EUR in all."
+    cover, others, *_ = (option.text for option in shown.options)
+    assert cover == "You pay 100.00 EUR more, 200.00 EUR in all, and everybody travels."
+    assert others.endswith("and everybody travels."), "unlike those who go on without somebody"
     for_bob = view(w.saga, "bob").question
     assert for_bob == replace(shown, options=[]), "whom it waits for is no secret to the others"
     assert view(w.saga, None).question is None

@@ -70,7 +70,7 @@ def test_who_said_no_and_pays_after_all_takes_the_question_back() -> None:
     w = early_no()
     approve(w, "cy")
     assert (w.saga.state, w.saga.question) == ("COLLECTING", None)
-    assert w.saga.deadlines == {"collect": COLLECT}
+    assert w.saga.deadlines == {"collect": COLLECT, "remind": COLLECT - DAY}
     for user_id in ("ada", "bob"):
         approve(w, user_id)
     assert run(w) == "COMPLETED"

@@ -2,10 +2,11 @@
 
 import pytest
 from booking_world import DAY, T0, World, world
-from test_booking_changes import booked, move, vote
+from test_booking_changes import booked, move, timed, vote
 from test_booking_collecting import answer, approve
+from test_booking_leaving import seats
 from test_booking_money_back import notes
-from test_booking_ordering import losing, pay_all
+from test_booking_ordering import losing, pay_all, run
 
 from actors.booking.steps import Decline, Sentence
 from actors.booking.telling import said
@@ -91,3 +92,37 @@ def test_what_people_pay_is_said_to_the_last_unit(amount: int, currency: str, wo
     money = Money(amount=amount, currency=currency)
     text = said(Sentence(text="{total_money}", params={"total_money": money}), "en", names={})
     assert text == words
+
+
+def test_everybody_hears_that_there_is_less_time_because_a_reservation_ends_sooner() -> None:
+    """PayPal's is good for three days, of which the last is kept for taking it."""
+    w = world()
+    w.lasts = 3 * DAY
+    approve(w, "ada")
+    note = last_note(w)
+    assert note.text.startswith("What {who_user} has reserved ends sooner")
+    assert note.params == {"who_user": "ada", "until_at": T0 + 2 * DAY}
+    approve(w, "bob")
+    assert last_note(w).params == {"who_user": "bob"}
+
+
+def test_who_was_left_behind_is_wished_no_good_trip_and_hears_no_news_of_their_flight() -> None:
+    w = world(timed(), seats=seats("adult", "adult", "adult"))
+    w.put(Decline(user_id="cy"))
+    w.settle()
+    answer(w, "ada", "drop")
+    for user_id in ("ada", "bob"):
+        approve(w, user_id)
+    assert run(w) == "COMPLETED"
+    booked_step = [step.notice for step in w.steps if step.notice is not None][-1]
+    assert "good trip" in booked_step.note.text
+    assert booked_step.notes["cy"].text == "The trip is booked without you. You pay nothing."
+    before = len(w.steps)
+    move(w)
+    vote(w, ada="accept", bob="accept")
+    after = [step.notice for step in w.steps[before:] if step.notice is not None]
+    assert after
+    for notice in after:
+        assert notice.notes["cy"].text.startswith("Something has changed about the trip")
+        assert not notice.notes["cy"].params
+    assert "ada" not in after[0].notes

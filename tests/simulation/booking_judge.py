@@ -15,6 +15,7 @@ from typing import Final
 from booking_faults import SILENCES, Scenario
 from booking_performing import ODD_CARD
 from booking_stage import Watch
+from booking_stories import DAY
 from booking_trial import World
 from fake_orders import Order
 from fake_payments import Payment
@@ -38,6 +39,7 @@ _OF_ONE_ALONE: Final = re.compile(
     r"insufficient|funds|stolen|\blost\b|card_declined|processing_error|limit_exceeded|expired_card",
     re.I,
 )
+COLLECT: Final = 5 * DAY
 _BOOKED: Final = ("COMPLETED", "ADJUSTING")
 MAY_BE_MANUAL: Final = {
     "confirm:": ("refused", *SILENCES),
@@ -86,6 +88,18 @@ class Judge(Watch):
         for share in saga.shares:
             self._true_of(world, share)
         self._decided(world, before, saga)
+        self._left(world, before, saga)
+
+    def _left(self, world: World, before: Saga | None, saga: Saga) -> None:
+        """Who has not even begun to pay, and has time to, is left behind by nobody."""
+        if before is None or before.state != "RESPLIT" or world.now >= saga.created_at + COLLECT:
+            return
+        for share in before.shares:
+            is_waited_for = (
+                share.state == "invited" and not world.people[share.user_id].has_declined
+            )
+            if is_waited_for and share.user_id in {*saga.left} - {*before.left}:
+                self._say(f"{share.user_id} is left behind, and could have paid")
 
     def executing(self, world: World, call: Call) -> None:
         """Whatever happens at a supplier's, also late, happens once."""

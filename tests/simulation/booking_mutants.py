@@ -160,7 +160,7 @@ def reasons_for_all() -> Patches:
     plain = finishing._plain
 
     def loud(before: Saga, saga: Saga) -> Sentence:
-        for sentence in finishing._personal(before, saga).values():
+        for sentence in finishing._personal(before, saga, None).values():
             return sentence
         return plain(before, saga)
 
@@ -171,9 +171,9 @@ def reasons_for_another() -> Patches:
     """Why a card was declined is told the next one in the list."""
     personal = finishing._personal
 
-    def mixed_up(before: Saga, saga: Saga) -> dict[str, Sentence]:
+    def mixed_up(before: Saga, saga: Saga, note: Sentence | None) -> dict[str, Sentence]:
         users = [share.user_id for share in saga.shares]
-        found = personal(before, saga)
+        found = personal(before, saga, note)
         return {users[users.index(one) - 1]: sentence for one, sentence in found.items()}
 
     yield finishing, "_personal", mixed_up
@@ -330,6 +330,11 @@ def seats_kept() -> Patches:
     yield resplitting, "leave", forgetful
 
 
+def all_left_behind() -> Patches:
+    """Whoever has not paid yet goes with who said no."""
+    yield resplitting, "given_up", resplitting.missing_shares
+
+
 def order_kept() -> Patches:
     """What is ordered for fewer is ordered beside what was ordered for all."""
     yield capturing, "undo_order", lambda turn, part: True
@@ -374,6 +379,7 @@ MUTANTS: Final[Mapping[str, tuple[str, Callable[[], Patches], tuple[str, ...]]]]
     "first_share_is_all": ("I3", first_share_is_all, ("group",)),
     "ticket_one_before_capture": ("I3", ticket_before_capture, ("group",)),
     "seats_kept": ("who travel", seats_kept, ("leaves", "leaves_held")),
+    "all_left_behind": ("left behind", all_left_behind, ("leaves",)),
     "order_kept": ("I4", order_kept, ("leaves_held",)),
     "blind": ("hangs", blind, ("lost_order",)),
 }

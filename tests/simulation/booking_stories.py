@@ -425,7 +425,11 @@ STORIES: Final[Mapping[str, Story]] = {
         Story(
             name="leaves",
             parts=(DUFFEL,),
-            people=_three(ada=Person(prefers={"resplit": ("drop",)}), cyd=Person(mood="declines")),
+            people=_three(
+                ada=Person(prefers={"resplit": ("drop",)}),
+                ben=Person(waits=HOUR),
+                cyd=Person(mood="declines"),
+            ),
             ends=BOOKED,
         ),
         Story(

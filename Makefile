@@ -4,13 +4,14 @@ PY := .venv/bin/python
 # Processes that share the tests: one more than processors here, since some wait for processes they have killed.
 JOBS ?= 3
 JUDGING := $(addprefix tests/protocol/test_protocol_,codec.py golden.py names.py words.py) $(addprefix tests/gateways/,test_ws_frames.py test_client_gateway_protocol.py test_client_gateway_dispatch.py)
+CONTRACT := $(addprefix tests/protocol/test_protocol_,asyncapi.py asyncapi_codec.py)
 SOURCES := main.py protocol core actors gateways storage inference loadtest commands
 
 # Tests start some fifty servers: what was compiled for one serves the others.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run dev setup models train test suite coverage encoder check format soak chaos bench conformance constraints clean
+.PHONY: help run dev setup models train test suite coverage encoder check lint contract format soak chaos bench conformance constraints clean
 
 help:            ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1	/'
@@ -41,23 +42,29 @@ train: .venv/ready     ## the chat model anew (under an hour on two cores; needs
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
 	@touch $@
 
-test: coverage suite   ## every test, with the ten slowest printed
+test: contract coverage suite   ## every test, with the ten slowest printed
 
-suite: .venv/ready   ## all tests but those of `make coverage`
-	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(JUDGING:%=--ignore=%)
+suite: .venv/ready   ## all tests but those of `make contract` and `make coverage`
+	@$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(patsubst %,--ignore=%,$(CONTRACT) $(JUDGING))
 
+# Tests by hypothesis take no branch that no other takes, and cost twice their time when they are watched.
 coverage: .venv/ready  ## the tests of codec and dispatch: every branch is taken
-	@$(PY) -m coverage run -m pytest $(JUDGING)
+	@$(PY) -m coverage run -m pytest -m 'not hypothesis' $(JUDGING)
 	@$(PY) -m coverage report
+	@$(PY) -m pytest --durations=1 -m hypothesis $(JUDGING)
 
-check: .venv/ready     ## lint, types, import contracts, dependencies, the contract for machines
+check: lint contract   ## lint, types, import contracts, dependencies, the contract for machines
+
+lint: .venv/ready
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
 	@.venv/bin/deptry .
+
+contract: .venv/ready
 	@$(PY) tools/write_asyncapi.py --check
-	@$(PY) -m pytest --durations=1 tests/protocol/test_protocol_asyncapi.py tests/protocol/test_protocol_asyncapi_codec.py
+	@$(PY) -m pytest --durations=1 $(CONTRACT)
 
 encoder: .venv/ready
 	@$(PY) -m inference.training.encoder

@@ -149,7 +149,7 @@ class Stage:
                 raise Crash
         before = self.stored
         self.journal.commit(step, self.journal.fence if fence is None else fence, self.now)
-        self.saga = self.stored = self.journal.load()
+        self.saga = self.stored = step.saga
         self.queue += step.intents
         if step.saga.state == "COMPLETED" and not self.is_flown:
             self.is_flown = True

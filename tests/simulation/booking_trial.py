@@ -1,8 +1,8 @@
 """A booking's whole world in one thread: people, suppliers, a payment provider, a journal, and time.
 
 Plays one scenario. What the actor would do is done here without an event loop: a step is stored whole
-(encoded, so that a crash loses what was only remembered), then its intents are performed and the wanted
-looks made, on a clock that leaps to whatever comes next.
+(encoded, and read again after a crash, which loses what was only remembered), then its intents are
+performed and the wanted looks made, on a clock that leaps to whatever comes next.
 """
 
 import heapq
@@ -115,7 +115,9 @@ class World(Performing, Crowd):
         self.looking.clear()
         self.idle.clear()
         self.now += 5_000
-        self.saga = self.journal.load()
+        remembered, self.saga = self.stored, self.journal.load()
+        if self.saga != remembered:
+            self.problem("what is stored is not what was decided")
         unfinished = sorted(self.journal.intents.keys() - self.journal.ended.keys())
         if unfinished != sorted(pending.seq for pending in self.saga.pending):
             self.problem("the snapshot and the rows of intents do not agree on what is open")

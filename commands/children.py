@@ -35,14 +35,16 @@ def escalating(name: str, run: ChildTask, *, shutdown_after: float = 5.0) -> Chi
     return ChildSpec(name=name, run=run, restart=Restart.TRANSIENT, shutdown_after=shutdown_after)
 
 
-def endless(name: str, run: Callable[[], Awaitable[None]]) -> ChildSpec:
+def endless(
+    name: str, run: Callable[[], Awaitable[None]], *, shutdown_after: float = 5.0
+) -> ChildSpec:
     """A part that keeps its place elsewhere and can simply be run again."""
 
     async def life(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
         await run()
 
-    return ChildSpec(name=name, run=life)
+    return ChildSpec(name=name, run=life, shutdown_after=shutdown_after)
 
 
 def every(name: str, seconds: float, job: Callable[[], Awaitable[object]]) -> ChildSpec:

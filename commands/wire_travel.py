@@ -7,7 +7,7 @@ from typing import Final, Literal
 import structlog
 import trio
 
-from commands.sandbox_child import SandboxError, Urls, attached, played
+from commands.sandbox_child import STOP_WITHIN, SandboxError, Urls, attached, played
 from core.config import Config, ConfigError, Supplier
 from core.ports.clock import Chance, Clock, Ids
 from core.ports.consolidator import Consolidator
@@ -27,6 +27,8 @@ SANDBOX_FILE: Final = "sandbox.db"
 BEGIN_AFTER: Final = 20.0
 AGAIN_AFTER: Final = 2.0
 CLOSE_WITHIN: Final = 1.0
+STOPS_WITHIN: Final = STOP_WITHIN + CLOSE_WITHIN + 1.0
+"""Seconds: longer than the sandbox is waited for, which is killed then."""
 Mode = Literal["sandbox", "live"]
 _ANYWHERE: Final = {"amadeus": "http://127.0.0.1", "duffel": "http://127.0.0.1"}
 """Settings are judged before anybody is played."""

@@ -24,7 +24,7 @@ from commands.wire_personas import Personas
 from commands.wire_plans import plan_spec
 from commands.wire_storage import Storage
 from commands.wire_time import Time
-from commands.wire_travel import Travel
+from commands.wire_travel import STOPS_WITHIN, Travel
 from commands.wire_webhooks import SupplierHooks
 from core.chance import SystemChance
 from core.clock import SystemClock
@@ -249,7 +249,7 @@ class Server:
             endless("durable_timers", self.timers.run),
             endless("business_time", self.time.run),
             endless("places", self.storage.places.run),
-            endless("travel", self.travel.run),
+            endless("travel", self.travel.run, shutdown_after=STOPS_WITHIN),
             endless("payments", self.payments.run),
             endless("supplier_webhooks", self.hooks.run),
             endless("headroom", self.headroom.run),

@@ -20,7 +20,7 @@ from protocol.names import PATTERN
 
 SenderKind = Literal["user", "persona", "agent", "system"]
 Content = Annotated[str, at_most_bytes(MAX_CONTENT_BYTES, not_empty=True)]
-Emoji = Annotated[str, at_most_bytes(MAX_EMOJI_BYTES, not_empty=True)]
+Emoji = Annotated[str, at_most_bytes(MAX_EMOJI_BYTES, not_empty=True, one_line=True)]
 Query = Annotated[str, at_most_bytes(MAX_QUERY_BYTES, not_empty=True)]
 
 

@@ -64,7 +64,10 @@ def _content(frame: PostMessage | EditMessage) -> Fault | None:
 
 
 def _emoji(frame: ReactToMessage) -> Fault | None:
-    return _blank("emoji", frame.emoji) or _long("emoji", frame.emoji, MAX_EMOJI_BYTES)
+    emoji = frame.emoji
+    return (
+        _blank("emoji", emoji) or _long("emoji", emoji, MAX_EMOJI_BYTES) or _turned("emoji", emoji)
+    )
 
 
 def _query(frame: SearchMessages) -> Fault | None:

@@ -52,6 +52,30 @@ class Tree:
         return run
 
 
+async def test_a_job_has_as_long_to_stop_as_it_needs(autojump_clock: MockClock) -> None:
+    stopped: list[str] = []
+
+    def stops_within(name: str, seconds: float):
+        async def run() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(seconds)
+                stopped.append(name)
+
+        return run
+
+    jobs = [
+        endless("outbox", stops_within("outbox", 0.0)),
+        endless("travel", stops_within("travel", 6.0), shutdown_after=7.0),
+    ]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(jobs_supervisor(jobs, chance=random.Random(1)).run)
+        nursery.cancel_scope.cancel()
+    assert stopped == ["travel", "outbox"]
+
+
 async def expect_end(tree: Tree, words: str) -> None:
     with pytest.raises(EscalatedError, match=words):
         await tree.server.run()

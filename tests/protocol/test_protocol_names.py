@@ -63,6 +63,7 @@ def test_nor_is_what_nobody_can_see(name: str) -> None:
     [
         ({"type": "room.create", "kind": "group", "clientId": CLIENT_ID}, "title"),
         ({"type": "room.update", "roomId": "r"}, "title"),
+        ({"type": "chat.react", "roomId": "r", "messageId": "m", "active": True}, "emoji"),
         (
             {"type": "chat.message", "roomId": "r", "content": "a\nb", "clientId": CLIENT_ID},
             "attachments[0].name",
@@ -74,7 +75,7 @@ def test_a_title_is_one_line_and_its_refusal_names_it(
 ) -> None:
     def sent(text: str) -> bytes:
         named = {"attachments": [{"url": "https://a.test/b", "name": text}]}
-        own = {"title": text} if field == "title" else named
+        own = named if field.startswith("attachments") else {field: text}
         return bytes(msgpack.packb(frame | own))
 
     with pytest.raises(Refused) as refused:

@@ -102,7 +102,7 @@ BYE: Final = (
 )
 
 ELSEWHERE: Final = (
-    r"where (should|shall|could|do) (we|i) go|somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
+    r"where (should|shall|could|do) (we|i) go|somewhere|someplace|get(ting)? away|anything for (this|next|the) weekend|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
     r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
 )
 MOVED: Final = (

@@ -108,10 +108,14 @@ class Policy:
         for slot in needed:
             if self._has(slot):
                 continue
-            if slot == "destination" and self._was_asked(slot):
+            if slot == "destination" and (self._was_asked(slot) or self._says_where_to_look()):
                 return self._look("places")
             return self._ask(slot)
         return None
+
+    def _says_where_to_look(self) -> bool:
+        """ "Flights to a beach": what the place should be like is told, so that ideas come first."""
+        return bool(self._trip.wishes or self._hints.likes)
 
     def _has(self, slot: Question) -> bool:
         match slot:
@@ -136,6 +140,7 @@ class Policy:
         trip = self._trip
         has_stay = self._stay() is not None
         with_stays = seeking == "places" and has_stay and bool(trip.budget or trip.party)
+        with_stays = with_stays and trip.seeking != "flights"
         errand = self._errand(seeking, with_stays=with_stays)
         return self._now, Look(errand=errand, opening=self._opening(errand))
 

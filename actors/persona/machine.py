@@ -269,15 +269,20 @@ def _settled(before: Dialogue, heard: Heard) -> Intent | None:
     second = None if reading.second is None else reading.second[0]
     if reading.confidence < ASK_BELOW or second is None:
         return None
-    if reading.intent == "refine" and second in SEARCHES and before.trip.seeking is None:
-        return second
+    if {reading.intent, second} == TO_BOOK and len(hints.kinds) == 1:
+        return hints.kinds[0]
+    pair = {reading.intent, second}
+    if "refine" in pair and before.trip.seeking is None and before.table is None:
+        (other,) = pair - {"refine"}
+        return other if other in SEARCHES | {"weather"} else None
     is_search = reading.intent in SEARCHES | {"refine"}
     is_either = (
         is_search and second in SEARCHES | {"refine"} and "refine" in (reading.intent, second)
     )
     is_less = second in TALK or (second == "weather" and not hints.is_weather)
-    is_more = reading.intent in SEARCHES and reading.slots != NOTHING_SAID
-    is_more = is_more or (reading.intent == "ask_detail" and bool(hints.attributes))
+    is_more = reading.intent in SEARCHES | {"refine"} and reading.slots != NOTHING_SAID
+    is_more |= reading.intent == "ask_detail" and bool(hints.attributes)
+    is_more |= reading.intent == "refine" and "amenities" in hints.attributes
     return reading.intent if is_either or (is_less and is_more) else None
 
 
@@ -317,6 +322,9 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return "ask_destination"
     if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
         return "compare"
+    is_named = before.table is not None and len(hints.kinds) == 1
+    if is_named and is_read and _is_of_another_kind(before, hints.kinds[0]):
+        return hints.kinds[0]
     if is_read and _is_bed_or_idea(reading):
         return "search_hotel" if _is_bound(before, reading) else "ask_destination"
     if is_read and reading.intent in TO_BOOK and _is_of_another_kind(before, reading.intent):

@@ -157,7 +157,10 @@ class Policy:
         is_cheaper = "cheaper" in twists and self._slots.budget is None
         # "Not that one" of none that was talked of turns down all that lie there.
         is_none_of_them = self._hints.is_not_this and not focused(self._before)
-        seen = self._now.seen if "others" in twists or is_none_of_them else ()
+        table = self._before.table
+        is_cheaper_place = "cheaper" in twists and table is not None and table.kind == "places"
+        is_anew = "others" in twists or is_none_of_them or is_cheaper_place
+        seen = self._now.seen if is_anew else ()
         return Errand(
             tools=("places", "search_offers", "recommend")
             if is_offers

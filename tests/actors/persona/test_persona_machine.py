@@ -169,6 +169,25 @@ def test_a_bed_or_an_idea_is_a_bed_where_a_town_was_said_and_an_idea_in_a_countr
         assert Talk().says(half, "accessible, in february")[-1] == act
 
 
+def test_of_a_bed_and_a_flight_the_one_that_is_named_is_meant() -> None:
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    half = reading("search_flight", 0.6, second=("search_hotel", 0.3), slots=slots)
+    assert Talk().says(half, "what hotels are accessible?")[-1] == "show_hotels"
+    assert Talk().says(half, "lisbon in february") == ["clarify"]
+    talk = Talk(items=(place(), place("Porto")), defaults=Defaults(home="DUB"))
+    talk.says(reading("ask_destination", slots=Slots(dates=FEBRUARY)))
+    talk.items = (flight(1),)
+    assert talk.says(reading("ask_detail", 0.6), "flights to the first?")[-1] == "show_flights"
+    assert [one.name for one in talk.errand.trip.destination] == ["Lisbon"]
+
+
+def test_cheaper_places_are_others_and_cheap_ones() -> None:
+    talk = Talk(places=(place(), place("Porto")), items=())
+    talk.says(reading("ask_destination"), "where to?")
+    talk.says(reading("refine"), "too expensive")
+    assert talk.errand.not_these == {"place:lisbon-pt", "place:porto-pt"}
+
+
 def test_a_flight_to_a_beach_shows_places_first_and_no_rooms() -> None:
     talk = Talk(items=())
     slots = Slots(origin=(mention("Dublin"),), dates=FEBRUARY, party=PartySaid(adults=3))

@@ -1,7 +1,7 @@
 """Who of a room's personas answers, if any (pure). One prompt has at most one answer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,7 @@ class Call:
     `replied_to`: the persona whose message it answers. `addressed`: how likely it is meant for a
     persona, by its reading; None: it was not read, and only names count. `is_idle`: thanks, small talk or what nobody
     understands, which asks nothing and follows no persona's word. `called`: the persona whose name begins or
-    ends it without an @. `talking`: the persona that the asker is in talk with, `asking`: the one whose
+    ends it without an @; `is_hailed`: a comma after it shows that it is spoken to. `talking`: the persona that the asker is in talk with, `asking`: the one whose
     question is open. `active`: the asker's own choice; `is_switched`: made since anybody talked with
     them. `is_next`: the message before it was a persona's."""
 
@@ -58,6 +58,7 @@ class Call:
     addressed: float | None = None
     is_idle: bool = False
     called: str | None = None
+    is_hailed: bool = False
     talking: str | None = None
     asking: str | None = None
     active: str | None = None
@@ -76,13 +77,25 @@ def named(floor: Floor, call: Call) -> str | None:
     return call.replied_to if call.replied_to in speakers else None
 
 
+_GREETING: Final = r"(?:(?:hi|hey|hello|ok|okay|hallo|hola|salut|so|and)\W+)?"
+
+
+def hailed(floor: Floor, text: str, people: Iterable[str]) -> bool:
+    """Whether a text begins with the name of a persona, its own alone, and a comma: "Nova, where to?". `people`: what
+    the others there are called, one of whom may be spoken to by it."""
+    taken = {word for name in people for word in folded(name).split()}
+    names = {folded(seat.name) for seat in floor.speakers()} - taken - {""}
+    any_of = "|".join(map(re.escape, names))
+    return bool(names) and re.match(rf"{_GREETING}(?:{any_of})\s?[,:!]", folded(text)) is not None
+
+
 def called(floor: Floor, text: str) -> str | None:
     """The persona whose name, its own alone, begins or ends a text: who is spoken to, where it is meant for a
     persona at all."""
     plain = folded(text)
     names = [folded(seat.name) for seat in floor.speakers()]
     for seat, name in zip(floor.speakers(), names, strict=True):
-        alone = rf"(?:(?:hi|hey|hello|ok|okay|hallo|hola|salut|so|and)\W+)?{re.escape(name)}\b.*|.*\b{re.escape(name)}"
+        alone = rf"{_GREETING}{re.escape(name)}\b.*|.*\b{re.escape(name)}"
         if name and names.count(name) == 1 and re.fullmatch(alone, plain.strip(" ,.!?¿¡")):
             return seat.id
     return None
@@ -145,7 +158,7 @@ def _is_meant(floor: Floor, call: Call) -> bool:
     has called, and with whom the asker is not in talk, has nothing to be thanked for."""
     if call.addressed is None:
         return False
-    if floor.people <= {call.asker_id}:
+    if floor.people <= {call.asker_id} or call.is_hailed:
         return True
     if call.is_next and call.talking is not None and call.hints is not None and call.hints.is_terse:
         return True

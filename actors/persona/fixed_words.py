@@ -12,6 +12,11 @@ PRESSING: Final = frozenset[Topic]({"emergency", "lost", "human", "memory"})
 """What is answered whoever it was meant for, once somebody talks with a persona; a cry for help among people who are
 silent too."""
 
+LAUGHS: Final = (
+    r"\b(?:a*(?:ha){2,}h?|lo+l|lmf?ao|rofl|(?:ja){2,}|(?:je){2,}|mdr+|ptdr|haha\w*)\b|[😂🤣😅😆]"
+)
+"""Among people these make a cry for help a joke."""
+
 RULES: Final[dict[Topic, dict[Spoken, str]]] = {
     "emergency": {
         "en": r"call (an ambulance|the police|911|112|999)|need an ambulance|heart attack|can'?t breathe"

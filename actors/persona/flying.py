@@ -54,7 +54,8 @@ _CARRIER: Final = [
     (
         re.compile(
             r"\b(?P<no>(?:not|no|nicht|keine?[nr]?|sin|pas|ohne|without|anything but|avoid) )?"
-            rf"(?P<by>(?:only |just |nur |solo |que )?(?:with|by|on|via|mit|bei|con|en|avec|chez|sur) )?(?:{name}){_AIRLINES}"
+            r"(?P<by>(?:only|just|nur|solo|seulement|uniquement) |(?:(?:only|just|nur|solo|que|seulement) )?"
+            rf"(?:with|by|on|via|mit|bei|con|en|avec|chez|sur) )?(?:{name}){_AIRLINES}"
             r"(?P<end>\W*$|\W*[,.;!?]|\W+(?:please|pls|only|bitte|nur|por favor|solo|s'il|and|und|y|et|or|oder|o|ou)\b)"
         ),
         codes,

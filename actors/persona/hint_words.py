@@ -86,6 +86,13 @@ DEEDS: Final[dict[str, str]] = {
 }
 """Words that name what is always confirmed."""
 
+KINDS: Final[dict[str, str]] = {
+    "search_flight": r"fl(y|ies|ying|ights?)|planes?|air ?fares?|flug|fluge|flieg(en|er)|vuelos?|volar|avion(es)?|vols?",
+    "search_hotel": r"hotels?|hostels?|rooms?|beds?|stay|sleep|accommodation|zimmer|bett(en)?|unterkunft|schlafen|hoteles|hostal(es)?"
+    r"|habitacion(es)?|camas?|alojamiento|dormir|chambres?|lits?|hebergement|logement|all inclusive",
+}
+"""Words that name what is sought."""
+
 PRAISE: Final = (
     r"(?<!would )(?<!'d )(?<!id )(like|love|prefer) (the|that|this|number|option)|(look|sound|seem)s? (really |very |quite |so |pretty )?"
     r"(good|nice|great|lovely|perfect|fine|amazing|promising|best)|gefallt|gefallen|(sieht|klingt|hort sich) .{0,12}(gut|toll"
@@ -102,7 +109,7 @@ BYE: Final = (
 )
 
 ELSEWHERE: Final = (
-    r"where (should|shall|could|do) (we|i) go|somewhere|someplace|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
+    r"where (should|shall|could|do) (we|i) go|somewhere|someplace|get(ting)? away|anything for (this|next|the) weekend|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
     r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
 )
 MOVED: Final = (
@@ -163,7 +170,7 @@ TWISTS: Final[dict[str, str]] = {
     "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
     r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
     "others": r"show (me|us) more|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
-    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|zu weit|(muy|demasiado) lejos|trop loin|d'autres?|autre chose",
+    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|further away|zu weit|weiter weg|mas lejos|plus loin|(muy|demasiado) lejos|trop loin|d'autres?|autre chose",
     "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",

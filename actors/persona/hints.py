@@ -21,6 +21,7 @@ from actors.persona.hint_words import (
     COUNTS,
     DEEDS,
     ELSEWHERE,
+    KINDS,
     LIKES,
     MOVED,
     NO,
@@ -73,7 +74,7 @@ class Hints:
     "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
     the weather. `is_elsewhere`: of a place that is still to be found.
     `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
-    `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
+    `kinds`: searches that it names, one of which is meant. `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
     leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
     `is_terse`: it picks, turns a search or asks why, in no other words."""
@@ -86,6 +87,7 @@ class Hints:
     styles: tuple[Voice, ...] = ()
     deeds: tuple[Intent, ...] = ()
     likes: tuple[str, ...] = ()
+    kinds: tuple[Intent, ...] = ()
     cabin: Cabin | None = None
     flying: Flying = ANYHOW
     days_later: int = 0
@@ -134,6 +136,7 @@ _WISHES: Final = cast("dict[Wish, re.Pattern[str]]", _unless_denied(WISHES))
 _LIKES: Final = _unless_denied(LIKES)
 _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.items()}
 _DEEDS: Final = {cast("Intent", name): _words(words) for name, words in DEEDS.items()}
+_KINDS: Final = {cast("Intent", name): _words(words) for name, words in KINDS.items()}
 _PRAISE: Final = _words(PRAISE)
 _CABINS: Final = {cast("Cabin", name): _words(words) for name, words in CABINS.items()}
 _STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.items()}
@@ -158,6 +161,7 @@ def hints(text: str) -> Hints:
         twists=_named(plain, _TWISTS),
         styles=_named(plain, _STYLES),
         deeds=_named(plain, _DEEDS),
+        kinds=_named(plain, _KINDS),
         likes=_wanted(plain, _LIKES),
         cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,

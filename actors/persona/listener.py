@@ -1,5 +1,6 @@
 """What a prompt means, whom it may be meant for, and what an answer will need of the asker."""
 
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -9,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import trio
 
-from actors.persona.arbiter import Call, Floor, called, depends_on_choice, named, talk_of
+from actors.persona.arbiter import Call, Floor, called, depends_on_choice, hailed, named, talk_of
 from actors.persona.dialogue import Dialogue
 from actors.persona.fixed_texts import FixedText, fixed_text
-from actors.persona.fixed_words import PRESSING
+from actors.persona.fixed_words import LAUGHS, PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
 from actors.persona.machine import ASK_BELOW, SURE_FROM
@@ -77,7 +78,9 @@ class Listener:
         """What needs no model is recognised before any; a group's talk is read to know whether it is
         meant for a persona at all. None: nothing read it in time. Raises `Rejected`."""
         floor, text = await self._sitting.floor(), prompt.message.content
-        call = self._call(prompt, called(floor, text))
+        others = self._sitting.room.people.values()
+        is_hailed = hailed(floor, text, others)
+        call = replace(self._call(prompt, called(floor, text)), is_hailed=is_hailed)
         read = Read(
             prompt=prompt,
             floor=floor,
@@ -217,7 +220,7 @@ class Listener:
         stay = when(dialogue.trip.dates, today)
         return Setting(
             people=max(1, len(floor.people)),
-            addressed=named(floor, call) is not None,
+            addressed=call.is_hailed or named(floor, call) is not None,
             asked=dialogue.asked,
             shown=dialogue.table.kind if dialogue.table is not None else None,
             last=read.prompt.follows,
@@ -233,7 +236,9 @@ def _is_pressing(read: Read) -> bool:
     nobody in particular, where no people are in talk who would hear it: whatever a model would make of it."""
     if read.fixed is None or read.fixed.topic not in PRESSING:
         return False
+    is_joke = re.search(LAUGHS, read.prompt.message.content.lower()) is not None
     is_to_anybody = read.fixed.topic == "emergency" and read.prompt.follows != "human"
+    is_to_anybody = is_to_anybody and not is_joke
     return read.call.talking is not None or is_to_anybody
 
 

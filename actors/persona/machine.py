@@ -17,6 +17,7 @@ from actors.persona.flying import ANYHOW, Flying
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
+from actors.persona.regions import countries_of
 from actors.persona.when import moved, returning
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -234,6 +235,9 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
             return readings[0 if hints.picks[0] == 0 else 1], 1.0
         if reading.intent in readings and reading.confidence >= ASK_BELOW:
             return reading.intent, 1.0
+        if reading.intent == "refine" and (reading.slots != NOTHING_SAID or hints.twists):
+            # Who goes on with it takes the likelier one for granted.
+            return readings[0], 1.0
     is_of_table = hints.is_terse and before.table is not None
     if reading.intent == "human_chatter" and not is_of_table:
         return reading.intent, reading.confidence
@@ -246,7 +250,7 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
     if by_words is not None:
         return by_words, 1.0
-    settled = None if is_sure or heard.is_aside else _settled(before, reading)
+    settled = None if is_sure or heard.is_aside else _settled(before, heard)
     if pending is None:
         return (settled, 1.0) if settled else (reading.intent, reading.confidence)
     if before.asked == "which" and picked(before.table, hints, heard.text):
@@ -257,26 +261,36 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     return (settled, 1.0) if settled else (reading.intent, reading.confidence)
 
 
-def _settled(before: Dialogue, reading: Understanding) -> Intent | None:
+def _settled(before: Dialogue, heard: Heard) -> Intent | None:
     """Of two readings between which nobody needs to be asked: a change, where nothing is sought, is none; a search that
-    may be a change is one; and what says a place, days or people is more than talk. None: that cannot be told."""
+    may be a change is one; and what says a place, days or people, or asks of something by its name, is more than talk.
+    None: that cannot be told."""
+    reading, hints = heard.understanding, heard.hints
     second = None if reading.second is None else reading.second[0]
     if reading.confidence < ASK_BELOW or second is None:
         return None
-    if reading.intent == "refine" and second in SEARCHES and before.trip.seeking is None:
-        return second
+    if {reading.intent, second} == TO_BOOK and len(hints.kinds) == 1:
+        return hints.kinds[0]
+    pair = {reading.intent, second}
+    if "refine" in pair and before.trip.seeking is None and before.table is None:
+        (other,) = pair - {"refine"}
+        return other if other in SEARCHES | {"weather"} else None
     is_search = reading.intent in SEARCHES | {"refine"}
     is_either = (
         is_search and second in SEARCHES | {"refine"} and "refine" in (reading.intent, second)
     )
-    is_more = reading.intent in SEARCHES and second in TALK and reading.slots != NOTHING_SAID
-    return reading.intent if is_either or is_more else None
+    is_less = second in TALK or (second == "weather" and not hints.is_weather)
+    is_more = reading.intent in SEARCHES | {"refine"} and reading.slots != NOTHING_SAID
+    is_more |= reading.intent == "ask_detail" and bool(hints.attributes)
+    is_more |= reading.intent == "refine" and "amenities" in hints.attributes
+    return reading.intent if is_either or (is_less and is_more) else None
 
 
 def _is_elsewhere(heard: Heard) -> bool:
     """Whether it asks for a place that is still to be found, though it was read as a change, or for a bed."""
     reading, hints = heard.understanding, heard.hints
-    may_be = reading.intent == "refine" or (reading.intent == "search_hotel" and bool(hints.wishes))
+    may_be = reading.intent in ("refine", "search_flight")
+    may_be = may_be or (reading.intent == "search_hotel" and bool(hints.wishes))
     return may_be and hints.is_elsewhere and not reading.slots.destination
 
 
@@ -308,8 +322,11 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return "ask_destination"
     if is_read and reading.intent == "compare" and len(reading.slots.destination) > 1:
         return "compare"
-    if is_read and _is_bound_nowhere(before, heard):
-        return "ask_destination"
+    is_named = before.table is not None and len(hints.kinds) == 1
+    if is_named and is_read and _is_of_another_kind(before, hints.kinds[0]):
+        return hints.kinds[0]
+    if is_read and _is_bed_or_idea(reading):
+        return "search_hotel" if _is_bound(before, reading) else "ask_destination"
     if is_read and reading.intent in TO_BOOK and _is_of_another_kind(before, reading.intent):
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
@@ -343,12 +360,16 @@ def _is_of_another_kind(before: Dialogue, intent: Intent) -> bool:
     return before.table is not None and before.table.kind != seeking_of(intent)
 
 
-def _is_bound_nowhere(before: Dialogue, heard: Heard) -> bool:
-    """A bed, or ideas where to go: for whom no place was said, that is the same."""
-    reading = heard.understanding
+def _is_bed_or_idea(reading: Understanding) -> bool:
+    """A bed, or ideas where to go: which of both is wanted is told by whether a place was said."""
     readings = {reading.intent, reading.second[0] if reading.second is not None else None}
-    is_bound = bool(reading.slots.destination or before.trip.destination)
-    return readings == {"ask_destination", "search_hotel"} and not is_bound
+    return readings == {"ask_destination", "search_hotel"}
+
+
+def _is_bound(before: Dialogue, reading: Understanding) -> bool:
+    """For a town; a whole country, or a part of the world, leaves open where in it."""
+    mentions = reading.slots.destination or before.trip.destination
+    return any(not (one.country or countries_of(one)) for one in mentions)
 
 
 def _fills(asked: Question | None, heard: Heard) -> bool:

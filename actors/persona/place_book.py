@@ -34,8 +34,13 @@ CODE_LETTERS: Final = 3
 """Of a city's code, which is all that an offer says of where it is."""
 
 NEAR_KM: Final = 1_500.0
+LOW_PRICES: Final = 2
 IDEAL, IDEAL_COLD = 23.0, -4.0
 """°C of a month's mean."""
+
+
+def _is_cheap(place: Place) -> bool:
+    return place.price_level is not None and place.price_level <= LOW_PRICES
 
 
 def pleasantness(place: Place, wishes: Sequence[Wish], month: int | None) -> float:
@@ -109,6 +114,7 @@ class PlaceBook:
             if suits(place, wishes, errand.month)
             and (not countries or place.country in countries)
             and f"place:{place.id}" not in errand.not_these
+            and ("cheaper" not in errand.twists or errand.with_stays or _is_cheap(place))
             and (not errand.with_stays or self._may_sell(city_of(place)))
         ]
 

@@ -108,10 +108,14 @@ class Policy:
         for slot in needed:
             if self._has(slot):
                 continue
-            if slot == "destination" and self._was_asked(slot):
+            if slot == "destination" and (self._was_asked(slot) or self._says_where_to_look()):
                 return self._look("places")
             return self._ask(slot)
         return None
+
+    def _says_where_to_look(self) -> bool:
+        """ "Flights to a beach": what the place should be like is told, so that ideas come first."""
+        return bool(self._trip.wishes or self._hints.likes)
 
     def _has(self, slot: Question) -> bool:
         match slot:
@@ -136,6 +140,7 @@ class Policy:
         trip = self._trip
         has_stay = self._stay() is not None
         with_stays = seeking == "places" and has_stay and bool(trip.budget or trip.party)
+        with_stays = with_stays and trip.seeking != "flights"
         errand = self._errand(seeking, with_stays=with_stays)
         return self._now, Look(errand=errand, opening=self._opening(errand))
 
@@ -152,7 +157,10 @@ class Policy:
         is_cheaper = "cheaper" in twists and self._slots.budget is None
         # "Not that one" of none that was talked of turns down all that lie there.
         is_none_of_them = self._hints.is_not_this and not focused(self._before)
-        seen = self._now.seen if "others" in twists or is_none_of_them else ()
+        table = self._before.table
+        is_cheaper_place = "cheaper" in twists and table is not None and table.kind == "places"
+        is_anew = "others" in twists or is_none_of_them or is_cheaper_place
+        seen = self._now.seen if is_anew else ()
         return Errand(
             tools=("places", "search_offers", "recommend")
             if is_offers

@@ -12,6 +12,7 @@ from inference.understanding.days import (
     relative,
     weekdays,
     weekends,
+    weekends_of_months,
     with_month,
 )
 from inference.understanding.periods import durations, holidays, months, seasons
@@ -29,7 +30,7 @@ def dates_in(
 ) -> tuple[Dates | None, Spans]:
     """`text`: folded. `asked`: it answers when. `around`: see `Setting`. Also which characters said it."""
     found = Found(text, today, language, around)
-    for read in (numeric, with_month, weekends, weekdays, relative, bare_days):
+    for read in (numeric, with_month, weekends_of_months, weekends, weekdays, relative, bare_days):
         read(found)
     if asked and not found.taken:
         bare_range(found)

@@ -150,6 +150,27 @@ _DURING: Final = re.compile(
 )
 
 
+_WEEKEND_OF: Final = re.compile(
+    r"\b(?:(?P<w0>first|1st|erste[ns]?|primer|premier)|(?P<w1>second|2nd|zweite[ns]?|segundo|deuxieme)"
+    r"|(?P<w2>third|3rd|dritte[ns]?|tercer|troisieme)|(?P<w3>last|letzte[ns]?|ultimo|dernier))"
+    rf" (?:week-?end|wochenende|finde|fin de semana)(?: of| in| im| von| des| de| del| d')? ?{MONTH}{YEAR}\b"
+)
+
+
+def weekends_of_months(found: Found) -> None:
+    """ "The first weekend of june": Friday to Sunday."""
+    for match in found.matches(_WEEKEND_OF):
+        which = next(at for at in range(4) if match[f"w{at}"])
+        year = int(match["year"]) if match["year"] else None
+        day = next_day(found.today, MONTHS[match["month"]], (1, 8, 15, 22)[which], year)
+        if day is None:
+            continue
+        friday = day + timedelta((4 - day.weekday()) % 7)
+        if which == 3 and (friday + timedelta(7)).month == day.month:
+            friday += timedelta(7)
+        found.range(friday, friday + timedelta(2), match)
+
+
 def weekends(found: Found) -> None:
     """Friday to Sunday: this one, the next, or the one of a day that was said."""
     friday = found.today + timedelta((4 - found.today.weekday()) % 7)

@@ -51,7 +51,7 @@ _AND: Final = re.compile(
 )
 _NOT: Final = re.compile(
     r"\b(?:not|nicht|instead of|statt|anstatt|en vez de|en lugar de|pas|plutot que|rather than|isnt|ohne|without|sin|sans|except|"
-    r"other than|als nach)\s(?:to |in |nach |a |en )?$"
+    r"other than|als nach)\s(?:to |in |nach |a |en |au |aux |the |la |le |les |el |l')*$"
 )
 _NOT_AFTER: Final = re.compile(r"^\s*(?:no\b(?! idea)|nein\b|nicht\b|is out\b|isnt)(?=\W|$)")
 _NO_PLACE: Final = re.compile(

@@ -628,6 +628,8 @@ async def test_a_cry_for_help_in_a_silent_group_is_heard_where_personas_may_spea
         await trio.sleep(1_000)  # whoever was talked with is not any more
         assert await world.asked(cry, chatter, follows="human") is None
         assert await world.asked(cry, chatter, follows="nobody", mentions=(user_id(BEN),)) is None
+        joke = "lol my boss gave me a heart attack"
+        assert await world.asked(joke, chatter, follows="nobody") is None
         for speaking in ("mention", "silent"):
             world.seat(speaking=speaking)
             await trio.sleep(1)

@@ -15,6 +15,7 @@ from actors.persona.arbiter import (
     called,
     chosen,
     depends_on_choice,
+    hailed,
     may_be_meant,
     named,
     talk_of,
@@ -255,3 +256,27 @@ def test_in_turn_nobody_speaks_twice_while_others_wait(
             turns[speaker] += 1
             room = replace(room, last=speaker)
     assert max(turns.values(), default=0) - min(turns.values(), default=0) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "is_hailed"),
+    [
+        ("Nova, was gibt es in Wien?", True),
+        ("hey nova: where to", True),
+        ("Nova says no", False),
+        ("ask Nova, she knows", False),
+        ("Ben, where to?", False),
+    ],
+)
+def test_a_comma_after_its_name_shows_that_a_persona_is_spoken_to(
+    text: str, is_hailed: bool
+) -> None:
+    assert hailed(floor(replace(NOVA, name="Nova")), text, ["Ben", "Cleo"]) is is_hailed
+    assert not hailed(floor(replace(NOVA, name="Nova")), text, ["Ben", "Nova Smith"])
+
+
+def test_who_hails_a_persona_means_it_whatever_a_model_makes_of_it() -> None:
+    hailing = call(addressed=0.1, called="luxa", is_hailed=True)
+    assert chosen(floor(), hailing) == "luxa"
+    assert chosen(floor(), replace(hailing, is_hailed=False)) is None
+    assert chosen(floor(speaking="mention"), hailing) is None

@@ -20,6 +20,7 @@ def window(end: Any, span: tuple[int, int], way: int = 0) -> Flying:
     ("text", "wanted"),
     [
         ("only with lufthansa", Flying(carriers=("LH",))),
+        ("nur Lufthansa", Flying(carriers=("LH",))),
         ("nur mit Lufthansa bitte", Flying(carriers=("LH",))),
         ("con Iberia o con Vueling", Flying(carriers=("IB", "VY"))),
         ("pas avec Ryanair", Flying(not_with=("FR",))),

@@ -23,6 +23,7 @@ from protocol.understanding import (
     Dates,
     Language,
     PartySaid,
+    PlaceMention,
     Question,
     Slots,
     Understanding,
@@ -144,9 +145,55 @@ def test_a_comparison_of_one_is_none() -> None:
 
 def test_a_doubtful_reading_settles_nothing_but_its_slots_count() -> None:
     talk = Talk()
-    talk.says(reading("search_flight", 0.6, second=("weather", 0.3), slots=Slots(dates=FEBRUARY)))
+    half = reading("search_flight", 0.6, second=("search_hotel", 0.3), slots=Slots(dates=FEBRUARY))
+    assert talk.says(half) == ["clarify"]
     assert talk.dialogue.trip.seeking is None
     assert talk.dialogue.trip.dates == FEBRUARY
+
+
+def test_who_goes_on_without_picking_a_reading_takes_the_likelier_one_for_granted() -> None:
+    talk = Talk()
+    half = reading("search_hotel", 0.6, second=("search_flight", 0.3), slots=Slots(dates=FEBRUARY))
+    talk.says(half)
+    lisbon = reading("refine", 0.5, slots=Slots(destination=LISBON))
+    assert talk.says(lisbon, "in lisbon")[-1] == "show_hotels"
+
+
+def test_a_bed_or_an_idea_is_a_bed_where_a_town_was_said_and_an_idea_in_a_country() -> None:
+    for said, act in (
+        (LISBON, "show_hotels"),
+        ((PlaceMention(name="Portugal", country="PT"),), "show_places"),
+    ):
+        slots = Slots(destination=said, dates=FEBRUARY)
+        half = reading("ask_destination", 0.6, second=("search_hotel", 0.3), slots=slots)
+        assert Talk().says(half, "accessible, in february")[-1] == act
+
+
+def test_of_a_bed_and_a_flight_the_one_that_is_named_is_meant() -> None:
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    half = reading("search_flight", 0.6, second=("search_hotel", 0.3), slots=slots)
+    assert Talk().says(half, "what hotels are accessible?")[-1] == "show_hotels"
+    assert Talk().says(half, "lisbon in february") == ["clarify"]
+    talk = Talk(items=(place(), place("Porto")), defaults=Defaults(home="DUB"))
+    talk.says(reading("ask_destination", slots=Slots(dates=FEBRUARY)))
+    talk.items = (flight(1),)
+    assert talk.says(reading("ask_detail", 0.6), "flights to the first?")[-1] == "show_flights"
+    assert [one.name for one in talk.errand.trip.destination] == ["Lisbon"]
+
+
+def test_cheaper_places_are_others_and_cheap_ones() -> None:
+    talk = Talk(places=(place(), place("Porto")), items=())
+    talk.says(reading("ask_destination"), "where to?")
+    talk.says(reading("refine"), "too expensive")
+    assert talk.errand.not_these == {"place:lisbon-pt", "place:porto-pt"}
+
+
+def test_a_flight_to_a_beach_shows_places_first_and_no_rooms() -> None:
+    talk = Talk(items=())
+    slots = Slots(origin=(mention("Dublin"),), dates=FEBRUARY, party=PartySaid(adults=3))
+    assert talk.says(reading("search_flight", slots=slots), "beach from dublin") == ["show_places"]
+    assert talk.errand.tools == ("places", "recommend")
+    assert Talk().says(reading("search_flight", slots=slots), "from dublin") == ["ask"]
 
 
 def test_from_one_place_to_another_is_a_flight_however_weakly_it_is_read() -> None:
@@ -160,6 +207,7 @@ def test_from_one_place_to_another_is_a_flight_however_weakly_it_is_read() -> No
     [
         ("ask_destination", "refine", "show_hotels"),
         ("search_hotel", "complaint", "ask"),
+        ("search_hotel", "weather", "ask"),
         ("search_hotel", "search_flight", "clarify"),
     ],
 )

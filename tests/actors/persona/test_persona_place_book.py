@@ -1,5 +1,6 @@
 """Places by what was wished: in which order, and at what cost to the loop."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ async def test_near_ones_come_first_and_the_pleasant_and_the_large_by_turns() ->
     large = sorted(PLACES, key=lambda one: (far(one), -(one.population or 0), one.id))
     by_turns = [one.id for pair in zip(pleasant, large, strict=True) for one in pair]
     assert [one.id for one in found] == list(dict.fromkeys(by_turns))
+
+
+async def test_cheaper_places_are_those_with_low_prices() -> None:
+    levels = (1, 2, 3, None)
+    towns = [place(f"Town {level}", price_level=level) for level in levels]
+    here = PlaceBook(MemoryCatalogue(Entry(place=one) for one in towns), FakeMeanings())
+    found = await here.wished(replace(errand(5), twists=("cheaper",)), None)
+    assert {one.price_level for one in found} == {1, 2}
 
 
 async def test_weather_is_weighed_once_for_each_month_as_long_as_the_list_is_kept(

@@ -121,6 +121,8 @@ def test_english_days(text: str, right: Dates) -> None:
         ("es", "a mediados de febrero", Dates(month="2027-02", part="mid")),
         ("fr", "mi-février", Dates(month="2027-02", part="mid")),
         ("en", "mid march", Dates(month="2027-03", part="mid")),
+        ("en", "the first weekend of june", days("2027-06-04", "2027-06-06")),
+        ("de", "letztes Wochenende im Mai", days("2027-05-28", "2027-05-30")),
         ("en", "the second week of june", Dates(month="2027-06", part="second")),
         (
             "de",

@@ -43,6 +43,7 @@ def read(text: str, language: Language = "en", asked: Question | None = None) ->
         ("en", "somewhere in the algarve", Where(("Algarve",))),
         ("en", "a b&b in dingle", Where(("Dingle",))),
         ("en", "not paris, rather lyon", Where(("Lyon",))),
+        ("fr", "pas l'Egypte stp", Where()),
         ("en", "a weekend in portland oregon", Where(("Portland",))),
         ("en", "hotels in valencia in spain", Where(("Valencia",))),
         ("en", "Paris in France or Rome", Where(("Paris", "Rome"))),

@@ -83,6 +83,7 @@ class Gateways:
                 runs=storage.runs,
                 memories=storage.memories,
                 feedbacks=storage.feedbacks,
+                listings=storage.listings,
                 recommender=recommender,
                 meanings=meanings,
                 card_fields=lambda: CHAT_USES if reads_cards() else PASSAGES_USE,

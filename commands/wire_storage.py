@@ -20,6 +20,7 @@ from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.ledger import PostgresLedger
 from storage.postgres.logins import PostgresLogins
+from storage.postgres.marketplace import PostgresListings
 from storage.postgres.memories import PostgresMemories
 from storage.postgres.message_log import PostgresMessageLog
 from storage.postgres.models import PostgresModels
@@ -81,6 +82,7 @@ class Storage:
         self.runs = PostgresRuns(database)
         self.feedbacks = PostgresFeedbacks(database)
         self.memories = PostgresMemories(database, clock)
+        self.listings = PostgresListings(database)
         self.models = PostgresModels(database, on_change=on_models_changed)
         self.outbox = PostgresOutbox(database)
         self.read_models: list[Subscriber] = [

@@ -9,6 +9,7 @@ from core.ports.catalogue import Catalogue
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.credentials import Credentials
 from core.ports.inference import PlacesByMeaning, Recommender
+from core.ports.marketplace import Listings
 from core.ports.models import Models
 from core.ports.personas import Feedbacks, Memories, Personas, Runs
 from core.ports.plans import Calendars, Itinerary
@@ -60,6 +61,7 @@ class HttpPorts:
     runs: Runs
     memories: Memories
     feedbacks: Feedbacks
+    listings: Listings
     recommender: Recommender
     meanings: PlacesByMeaning
     card_fields: Callable[[], Set[str]]

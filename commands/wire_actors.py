@@ -12,7 +12,7 @@ from actors.session.keeper import Keeper
 from actors.session.ports import SessionPorts
 from actors.session.reception import Reception
 from actors.user import actor as user
-from actors.user.courier import Courier
+from actors.user.courier import ConsultationCourier, Courier
 from commands.wire_storage import Storage
 from core.actor import ActorSpec
 from core.config import Bounds
@@ -57,6 +57,7 @@ class Actors:
                 *storage.read_models,
                 Courier(storage.log, self.delivery),
                 BookingCourier(storage.bookings, storage.users, self.system.ref, self.delivery),
+                ConsultationCourier(storage.consultations, self.delivery),
             ],
         )
         for spec in self._specs(storage, clock, ids, bounds):
@@ -101,6 +102,7 @@ class Actors:
             clock=clock,
             ids=ids,
             tellings=BookingTellings(storage.bookings, storage.users),
+            consultations=storage.consultations,
         )
         return [
             room.spec(rooms, self.traces),

@@ -84,6 +84,7 @@ class Gateways:
                 memories=storage.memories,
                 feedbacks=storage.feedbacks,
                 listings=storage.listings,
+                consultations=storage.consultations,
                 recommender=recommender,
                 meanings=meanings,
                 card_fields=lambda: CHAT_USES if reads_cards() else PASSAGES_USE,

@@ -13,6 +13,7 @@ from storage.postgres.bookings import PostgresBookings
 from storage.postgres.business_clock import PostgresBusinessOffset
 from storage.postgres.catalogue import PostgresCatalogue
 from storage.postgres.catalogue_loading import Edition
+from storage.postgres.consultations import PostgresConsultations
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.feedbacks import PostgresFeedbacks
 from storage.postgres.forgetting import Forgetting
@@ -96,6 +97,9 @@ class Storage:
         self.travellers = PostgresTravellers(database, key)
         self.histories = PostgresHistories(database)
         self.screenings = PostgresScreenings(database)
+        self.consultations = PostgresConsultations(
+            database, on_stored=on_stored, on_timer_set=on_timer_set
+        )
         self.plans = PostgresPlans(database, on_timer_set=on_timer_set)
         self.calendars = PostgresCalendars(database)
         self.captured_shares = PostgresCapturedShares(database)

@@ -1,6 +1,6 @@
 """A person's own sequence of events, the inbox (§3, §6)."""
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec.msgpack import Decoder
 
@@ -38,6 +38,14 @@ class TellBooking(Value, frozen=True, kw_only=True, tag="booking"):
     version: int
 
 
+class TellConsultation(Value, frozen=True, kw_only=True, tag="consultation"):
+    """outbox or timer → user: this became of a consultation of yours; give that a place in the inbox.
+    Idempotent per consultation and state. `soon`: a reminder, which is nothing where it was cancelled."""
+
+    consultation_id: str
+    state: Literal["booked", "soon", "cancelled"]
+
+
 class Delivered(Answer, kw_only=True, tag="ok"):
     """user → outbox: the event has its place in the inbox."""
 
@@ -50,9 +58,10 @@ class FollowInbox(Value, frozen=True, kw_only=True):
     after: int
 
 
-_ASIDES: Final[Decoder[InviteArrived | TellBooking]] = Decoder(InviteArrived | TellBooking)
+News = InviteArrived | TellBooking | TellConsultation
+_ASIDES: Final[Decoder[News]] = Decoder(News)
 
 
-def read_aside(payload: bytes | None) -> InviteArrived | TellBooking:
-    """What a courier left with a user's durable timers. Raises `ValueError` when it is none."""
+def read_aside(payload: bytes | None) -> News:
+    """What was left with a user's durable timers. Raises `ValueError` when it is none."""
     return _ASIDES.decode(payload or b"")

@@ -66,15 +66,17 @@ async def publish(call: Call) -> Reply:
         wrong.append(FieldProblem("summary", _RULES["empty"]))
     elif is_longer(summary, MAX_SUMMARY_BYTES):
         wrong.append(FieldProblem("summary", _RULES["length"], {"limit": MAX_SUMMARY_BYTES}))
-    if any("," in tag or proper_name(tag) is None for tag in body.tags):
-        wrong.append(FieldProblem("tags", _RULES["tag"]))
+    try:
+        tags = checked_tags(body.tags)
+    except InvalidFields as refused:
+        wrong += refused.problems
     if wrong:
         raise InvalidFields(wrong)
     new = NewListing(
         persona_id=call.path["id"],
         owner_id=call.of().user_id,
         summary=summary,
-        tags=normal_tags(body.tags),
+        tags=tags,
         at=call.ports.clock.now_ms(),
     )
     return _reply(await call.ports.listings.publish(call.of().tenant_id, new))
@@ -115,6 +117,13 @@ async def strike_review(call: Call) -> Reply:
         call.of().tenant_id, call.path["id"], review_id=call.path["reviewId"]
     )
     return json_reply({})
+
+
+def checked_tags(tags: list[str]) -> list[str]:
+    """In normal form. Raises `InvalidFields` for what is no tag."""
+    if any("," in tag or proper_name(tag) is None for tag in tags):
+        raise InvalidFields([FieldProblem("tags", _RULES["tag"])])
+    return normal_tags(tags)
 
 
 async def _judged(call: Call, why: str) -> Reply:

@@ -7,6 +7,7 @@ from typing import Any
 from core.ports.bookings import Bookings, Tellings
 from core.ports.catalogue import Catalogue
 from core.ports.clock import BusinessClock, Clock, Ids
+from core.ports.consultations import Consultations
 from core.ports.credentials import Credentials
 from core.ports.inference import PlacesByMeaning, Recommender
 from core.ports.marketplace import Listings
@@ -62,6 +63,7 @@ class HttpPorts:
     memories: Memories
     feedbacks: Feedbacks
     listings: Listings
+    consultations: Consultations
     recommender: Recommender
     meanings: PlacesByMeaning
     card_fields: Callable[[], Set[str]]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import trio
-from persona_worlds import ManualClock, execute, plan_of
+from persona_worlds import ManualClock, plan_of
 from postgres_for_tests import fresh_database
+from sellers_world import OTHER_TENANT, TENANT, People
 
 from core.chance import SystemChance
 from core.errors import Rejected
@@ -15,7 +16,6 @@ from core.identity import Role
 from core.ids import ProcessIds
 from core.ports.marketplace import Listing, Listings, NewListing, Review, Wanted
 from core.ports.personas import NewPersona, PersonaPatch, Personas
-from core.ports.repositories import User, Users
 from protocol.persona import Persona
 from storage.memory.marketplace import MemoryListings
 from storage.memory.personas import MemoryPersonas
@@ -23,37 +23,19 @@ from storage.memory.stored_personas import StoredPersonas
 from storage.memory.users import MemoryUsers
 from storage.postgres.marketplace import _FIND, PostgresListings
 from storage.postgres.personas import PostgresPersonas
-from storage.postgres.pool import Connection, Database
+from storage.postgres.pool import Connection
 from storage.postgres.users import PostgresUsers
 
-TENANT, OTHER_TENANT = 1, 2
 CARD = {"spec": "chara_card_v2", "data": {"name": "Rosa", "über": [1, None]}}
 ALL = Wanted()
 
 
-@dataclass
-class Market:
-    """The ports of a marketplace, and how people come to it."""
+@dataclass(kw_only=True)
+class Market(People):
+    """The ports of a marketplace."""
 
     listings: Listings
     personas: Personas
-    users: Users
-    ids: ProcessIds
-    database: Database | None = None
-
-    async def person(self, handle: str, role: Role = Role.USER, *, tenant: int = TENANT) -> str:
-        user_id = self.ids.uuid7()
-        if isinstance(self.users, MemoryUsers):
-            self.users.add(_user(user_id, handle, role, tenant))
-        else:
-            assert self.database is not None
-            await self.database.call(
-                execute,
-                """INSERT INTO account (id, tenant_id, handle, name, email, role, locale, created_at)
-                   VALUES ($1, $2, $3::text, initcap($3), $3 || '@example.test', $4, 'en', 0)""",
-                *(user_id, tenant, handle, role.value),
-            )
-        return user_id
 
     async def persona(self, owner: str, name: str = "Rosa", **changes: Any) -> Persona:
         new = NewPersona(id=self.ids.uuid7(), owner_id=owner, name=name, style="foodie", **changes)
@@ -79,37 +61,26 @@ class Market:
         return [one.name for one in await self.listings.find(TENANT, wanted, after=None, limit=50)]
 
 
-def _user(user_id: str, handle: str, role: Role, tenant: int) -> User:
-    return User(
-        id=user_id,
-        tenant_id=tenant,
-        handle=handle,
-        name=handle.title(),
-        email=f"{handle}@example.test",
-        role=role,
-        locale="en",
-        time_zone="UTC",
-        currency="EUR",
-        preferences={},
-        created_at=0,
-    )
-
-
 @pytest.fixture
 async def market(server: Any) -> AsyncIterator[Market]:
     clock = ManualClock()
     ids = ProcessIds(clock, SystemChance())
     if server is None:
         stored, users = StoredPersonas(), MemoryUsers()
-        yield Market(MemoryListings(stored, users), MemoryPersonas(stored, clock), users, ids)
+        yield Market(
+            users=users,
+            ids=ids,
+            listings=MemoryListings(stored, users),
+            personas=MemoryPersonas(stored, clock),
+        )
         return
     async with fresh_database(server) as database:
         yield Market(
-            PostgresListings(database),
-            PostgresPersonas(database, clock),
-            PostgresUsers(database),
-            ids,
-            database,
+            users=PostgresUsers(database),
+            ids=ids,
+            database=database,
+            listings=PostgresListings(database),
+            personas=PostgresPersonas(database, clock),
         )
 
 

@@ -11,11 +11,13 @@ BODIES = {
     "createRoom": {"kind": "group"},
     "changeMe": {"name": "New"},
     "promoteModel": {"version": "1"},
+    "openTime": {"startsAt": 1_795_525_200_000, "minutes": 30},
+    "bookConsultation": {"timeId": "none"},
     "publishPersona": {"summary": "Knows Porto."},
     "writeReview": {"stars": 5},
     "suspendListing": {"note": "Untrue."},
 }
-QUERIES = {"findUser": {"handle": "handle1"}}
+QUERIES = {"findUser": {"handle": "handle1"}, "closeTimes": {"from": "1", "to": "2"}}
 CASES = [(route, role) for route in DECLARED for role in (None, *Role)]
 
 

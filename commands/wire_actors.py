@@ -12,7 +12,7 @@ from actors.session.keeper import Keeper
 from actors.session.ports import SessionPorts
 from actors.session.reception import Reception
 from actors.user import actor as user
-from actors.user.courier import ConsultationCourier, Courier
+from actors.user.courier import Courier
 from commands.wire_storage import Storage
 from core.actor import ActorSpec
 from core.config import Bounds
@@ -55,9 +55,8 @@ class Actors:
             storage.outbox,
             [
                 *storage.read_models,
-                Courier(storage.log, self.delivery),
+                Courier(storage.log, self.delivery, storage.consultations),
                 BookingCourier(storage.bookings, storage.users, self.system.ref, self.delivery),
-                ConsultationCourier(storage.consultations, self.delivery),
             ],
         )
         for spec in self._specs(storage, clock, ids, bounds):

@@ -38,12 +38,19 @@ class TellBooking(Value, frozen=True, kw_only=True, tag="booking"):
     version: int
 
 
+ConsultationState = Literal["booked", "soon", "waiting", "live", "over", "cancelled"]
+
+
 class TellConsultation(Value, frozen=True, kw_only=True, tag="consultation"):
-    """outbox or timer → user: this became of a consultation of yours; give that a place in the inbox.
-    Idempotent per consultation and state. `soon`: a reminder, which is nothing where it was cancelled."""
+    """outbox, timer or consultation → user: this became of a consultation of yours; give that a place in
+    the inbox. Idempotent per consultation and `change`, of those that come once per state. `soon`: a
+    reminder, which is nothing where it was cancelled. `meter_seconds`: where a call has counted more than
+    is stored."""
 
     consultation_id: str
-    state: Literal["booked", "soon", "cancelled"]
+    state: ConsultationState
+    change: str = ""
+    meter_seconds: int = 0
 
 
 class Delivered(Answer, kw_only=True, tag="ok"):

@@ -65,7 +65,7 @@ def document() -> Json:
 
 def is_offered(kind: type) -> bool:
     """Whether this server has the feature that a frame belongs to."""
-    return kind not in wire.UNBUILT and kind is not Notified
+    return kind is not Notified
 
 
 def offer(kind: type) -> Json:

@@ -184,7 +184,7 @@ class UserActor(Actor[Any]):
         seq, body, is_new = await self._ports.inboxes.append(
             self._ports.tenant_id,
             self._user_id,
-            source=f"consultation:{id}:{news.state}",
+            source=f"consultation:{id}:{news.change or news.state}",
             kind="consult.state",
             at=self._ports.clock.now_ms(),
             body=lambda seq: encode(
@@ -193,7 +193,7 @@ class UserActor(Actor[Any]):
                     state=news.state,
                     participants=both,
                     starts_at=found.starts_at,
-                    meter_seconds=0,
+                    meter_seconds=max(news.meter_seconds, found.metered_ms // 1_000),
                     inbox=seq,
                 )
             ),

@@ -19,18 +19,22 @@ class Courier:
 
     name = "inbox"
 
-    def __init__(self, log: MessageLog, delivery: Delivery) -> None:
-        self._log, self._delivery = log, delivery
+    def __init__(
+        self, log: MessageLog, delivery: Delivery, consultations: Consultations | None = None
+    ) -> None:
+        self._log, self._delivery, self._consultations = log, delivery, consultations
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
-        """Raises `Unavailable` when an inbox cannot be reached: the batch comes again. An invitation over
+        """Raises `Unavailable` when an inbox cannot be reached: the batch comes again. An event over
         which its reader crashes again and again is put aside: all others wait behind it."""
         for event in events:
             if event.topic == "room.appended":
                 await self._carry(event)
+            elif event.topic == TOPIC and self._consultations is not None:
+                await self._carry_consultation(event, self._consultations)
 
     async def rebuild(self) -> None:
-        """Inboxes are kept: an invitation that comes again finds its place taken."""
+        """Inboxes are kept: what comes again finds its place taken."""
 
     async def _carry(self, event: OutboxEvent) -> None:
         after = event.first - 1
@@ -51,26 +55,8 @@ class Courier:
                         )
             after = rows[-1].seq
 
-
-class ConsultationCourier:
-    """An outbox `Subscriber`. Idempotent, because an inbox takes each source once."""
-
-    name = "consultations"
-
-    def __init__(self, consultations: Consultations, delivery: Delivery) -> None:
-        self._consultations, self._delivery = consultations, delivery
-
-    async def receive(self, events: Sequence[OutboxEvent]) -> None:
-        """Raises `Unavailable` when an inbox cannot be reached: the batch comes again."""
-        for event in events:
-            if event.topic == TOPIC:
-                await self._carry(event)
-
-    async def rebuild(self) -> None:
-        """Inboxes are kept: what comes again finds its place taken."""
-
-    async def _carry(self, event: OutboxEvent) -> None:
-        found = await self._consultations.get(event.tenant_id, event.key)
+    async def _carry_consultation(self, event: OutboxEvent, stored: Consultations) -> None:
+        found = await stored.get(event.tenant_id, event.key)
         if found is None:
             return
         state = CHANGES[event.first - 1]

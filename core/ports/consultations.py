@@ -35,7 +35,7 @@ State = Literal["open", "booked", "cancelled"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consultation:
     """A time of a professional's, in business time (ms). `open`: nobody has booked it, and there is no
-    `traveller_id`. `cancelled_by` one of the two, and `note` why."""
+    `traveller_id`. `cancelled_by` one of the two, and `note` why. `metered_ms`: for so long both were in the call."""
 
     id: str
     professional_id: str
@@ -47,6 +47,7 @@ class Consultation:
     about: str = ""
     note: str = ""
     tags: Sequence[str] = ()
+    metered_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,9 @@ class Consultations(Protocol):
         """By its traveller before it begins: then its time is open again, as a new one with the id
         `by.again`. By its professional before it ends. Harmless to repeat. Raises `Rejected`: `not_found` to others,
         `conflict` when it is too late."""
+
+    async def meter(self, tenant_id: int, id: str, ms: int) -> None:
+        """Add the time that both were in the call. Not idempotent."""
 
     async def get(self, tenant_id: int, id: str) -> Consultation | None: ...
 

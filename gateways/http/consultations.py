@@ -62,9 +62,11 @@ class OneTime(View, frozen=True):
 
 class BookedTime(OpenTime, frozen=True):
     """A consultation as both sides see it. `state`: `booked` or `cancelled`, `cancelled_by` one of the
-    two (`note`: why). `about`: what the traveller wants to know."""
+    two (`note`: why). `about`: what the traveller wants to know. `meter_seconds`: for so long both were in
+    the call."""
 
     state: str
+    meter_seconds: int
     traveller: Seller
     about: str
     cancelled_by: str | None
@@ -272,6 +274,7 @@ def _view(one: Consultation, names: Mapping[str, User]) -> BookedTime:
         tags=list(one.tags),
         professional=_person(one.professional_id, names),
         state=one.state,
+        meter_seconds=one.metered_ms // 1_000,
         traveller=_person(one.traveller_id or "", names),
         about=one.about,
         cancelled_by=one.cancelled_by,

@@ -129,6 +129,11 @@ class MemoryConsultations:
         self._change(tenant_id, made, "cancelled", no_reminders(tenant_id, made))
         return made
 
+    async def meter(self, tenant_id: int, id: str, ms: int) -> None:
+        row = self._rows.get((tenant_id, id))
+        if row is not None:
+            self._rows[tenant_id, id] = replace(row, metered_ms=row.metered_ms + ms)
+
     async def get(self, tenant_id: int, id: str) -> Consultation | None:
         return self._rows.get((tenant_id, id))
 

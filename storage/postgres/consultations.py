@@ -36,7 +36,7 @@ from storage.postgres.pool import Connection, Database
 _ROLES: Final = ", ".join(f"'{role.value}'" for role in sorted(ADVISERS))
 
 _COLUMNS: Final = """c.id, c.professional_id, c.traveller_id, c.cancelled_by, c.starts_at, c.ends_at,
-    c.state, c.about, c.note, c.tags"""
+    c.state, c.about, c.note, c.tags, c.metered_ms"""
 
 # In one order for everybody, so that nobody waits for who waits for them.
 _LOCK: Final = """
@@ -76,6 +76,10 @@ UPDATE consultation SET state = 'cancelled', cancelled_by = $2, note = $3 WHERE 
 
 _ANNOUNCE: Final = f"""
 INSERT INTO outbox (tenant_id, topic, key, first, last) VALUES ($1, '{TOPIC}', $2::text, $3, $3)"""
+
+_METER: Final = (
+    "UPDATE consultation SET metered_ms = metered_ms + $3 WHERE tenant_id = $1 AND id = $2"
+)
 
 _CLOSE: Final = """
 DELETE FROM consultation WHERE tenant_id = $1 AND professional_id = $2 AND state = 'open'
@@ -145,6 +149,10 @@ class PostgresConsultations:
         cancelled = await self._database.transaction(_cancel, (tenant_id, id), by, now)
         self._on_stored()
         return cancelled
+
+    async def meter(self, tenant_id: int, id: str, ms: int) -> None:
+        if is_uuid(id):
+            await self._database.call(_execute, _METER, tenant_id, id, ms)
 
     async def get(self, tenant_id: int, id: str) -> Consultation | None:
         if not is_uuid(id):

@@ -7,7 +7,7 @@ import trio
 from actors_world import TENANT, World, user_id
 from trio.testing import MockClock
 
-from actors.user.courier import ConsultationCourier
+from actors.user.courier import Courier
 from core.delivery import Delivery
 from core.durable_timers import DurableTimerService
 from core.identity import Role
@@ -39,9 +39,8 @@ async def cancel(world: World) -> None:
 
 async def carry(world: World) -> None:
     """All news, twice."""
-    courier = ConsultationCourier(
-        world.consultations, Delivery(world.system.ref, world.timers, world.clock)
-    )
+    delivery = Delivery(world.system.ref, world.timers, world.clock)
+    courier = Courier(world.log, delivery, world.consultations)
     events = [
         OutboxEvent(
             position=1,

@@ -57,6 +57,7 @@ async def test_a_time_is_found_and_booked_and_both_see_it() -> None:
     made = await booked(world, time)
     assert made == time | {
         "state": "booked",
+        "meterSeconds": 0,
         "traveller": TRAVELLER,
         "about": "Visa?",
         "cancelledBy": None,

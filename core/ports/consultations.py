@@ -35,7 +35,8 @@ State = Literal["open", "booked", "cancelled"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consultation:
     """A time of a professional's, in business time (ms). `open`: nobody has booked it, and there is no
-    `traveller_id`. `cancelled_by` one of the two, and `note` why. `metered_ms`: for so long both were in the call."""
+    `traveller_id`. `cancelled_by` one of the two, and `note` why. `metered_ms`: for so long both were in the call.
+    `reopens`: whether its time can be booked by others when its traveller cancels."""
 
     id: str
     professional_id: str
@@ -48,6 +49,7 @@ class Consultation:
     note: str = ""
     tags: Sequence[str] = ()
     metered_ms: int = 0
+    reopens: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,8 @@ class Consultations(Protocol):
         time already, or more than `MAX_AHEAD`."""
 
     async def close(self, tenant_id: int, professional_id: str, *, start: int, end: int) -> int:
-        """Take the open ones out that start in [start, end); how many. What is booked stays."""
+        """Take the open ones out that start in [start, end); how many. What is booked stays, and is not
+        open again when its traveller cancels."""
 
     async def find(
         self, tenant_id: int, wanted: WantedTimes, *, after: Place | None, limit: int
@@ -98,7 +101,7 @@ class Consultations(Protocol):
 
     async def cancel(self, tenant_id: int, id: str, by: Cancelling, *, now: int) -> Consultation:
         """By its traveller before it begins: then its time is open again, as a new one with the id
-        `by.again`. By its professional before it ends. Harmless to repeat. Raises `Rejected`: `not_found` to others,
+        `by.again`, unless it was closed. By its professional before it ends. Harmless to repeat. Raises `Rejected`: `not_found` to others,
         `conflict` when it is too late."""
 
     async def meter(self, tenant_id: int, id: str, ms: int) -> None:

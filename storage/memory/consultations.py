@@ -59,16 +59,17 @@ class MemoryConsultations:
         return new
 
     async def close(self, tenant_id: int, professional_id: str, *, start: int, end: int) -> int:
-        closed = [
+        within = [
             one
             for one in self._of(tenant_id)
-            if one.state == "open"
-            and one.professional_id == professional_id
-            and start <= one.starts_at < end
+            if one.professional_id == professional_id and start <= one.starts_at < end
         ]
-        for one in closed:
-            del self._rows[tenant_id, one.id]
-        return len(closed)
+        for one in within:
+            if one.state == "open":
+                del self._rows[tenant_id, one.id]
+            elif one.state == "booked":
+                self._rows[tenant_id, one.id] = replace(one, reopens=False)
+        return sum(one.state == "open" for one in within)
 
     async def find(
         self, tenant_id: int, wanted: WantedTimes, *, after: Place | None, limit: int
@@ -121,7 +122,7 @@ class MemoryConsultations:
         is_by_traveller = by.user_id == row.traveller_id
         if now >= (row.starts_at if is_by_traveller else row.ends_at):
             raise has_begun()
-        if is_by_traveller:
+        if is_by_traveller and row.reopens:
             self._rows[tenant_id, by.again] = replace(
                 row, id=by.again, state="open", traveller_id=None, about=""
             )

@@ -36,7 +36,8 @@ from storage.postgres.pool import Connection, Database
 _ROLES: Final = ", ".join(f"'{role.value}'" for role in sorted(ADVISERS))
 
 _COLUMNS: Final = """c.id, c.professional_id, c.traveller_id, c.cancelled_by, c.starts_at, c.ends_at,
-    c.state, c.about, c.note, c.tags, c.metered_ms"""
+    c.state, c.about, c.note, c.tags, c.metered_ms,
+    c.reopens"""
 
 # In one order for everybody, so that nobody waits for who waits for them.
 _LOCK: Final = """
@@ -85,6 +86,10 @@ _CLOSE: Final = """
 DELETE FROM consultation WHERE tenant_id = $1 AND professional_id = $2 AND state = 'open'
    AND starts_at >= $3 AND starts_at < $4"""
 
+_KEEP_CLOSED: Final = """
+UPDATE consultation SET reopens = false WHERE tenant_id = $1 AND professional_id = $2
+   AND state = 'booked' AND starts_at >= $3 AND starts_at < $4"""
+
 _FIND: Final = f"""
 SELECT {_COLUMNS} FROM consultation c JOIN account a ON a.id = c.professional_id
  WHERE c.tenant_id = $1 AND c.state = 'open' AND a.role IN ({_ROLES}) AND c.starts_at >= $2
@@ -117,8 +122,7 @@ class PostgresConsultations:
         return await self._database.transaction(_open, tenant_id, new, now)
 
     async def close(self, tenant_id: int, professional_id: str, *, start: int, end: int) -> int:
-        done = await self._database.call(_execute, _CLOSE, tenant_id, professional_id, start, end)
-        return int(done.rpartition(" ")[2])
+        return await self._database.transaction(_close, tenant_id, professional_id, start, end)
 
     async def find(
         self, tenant_id: int, wanted: WantedTimes, *, after: Place | None, limit: int
@@ -184,6 +188,13 @@ async def _open(
     return new
 
 
+async def _close(connection: Connection, tenant_id: int, whose: str, start: int, end: int) -> int:
+    await connection.execute(_LOCK, tenant_id, [whose])
+    await connection.execute(_KEEP_CLOSED, tenant_id, whose, start, end)
+    done = await connection.execute(_CLOSE, tenant_id, whose, start, end)
+    return int(done.rpartition(" ")[2])
+
+
 async def _book(
     connection: Connection, which: tuple[int, str], traveller_id: str, about: str, now: int
 ) -> Consultation:
@@ -233,7 +244,7 @@ async def _cancel(
     if now >= (booked.starts_at if is_by_traveller else booked.ends_at):
         raise has_begun()
     await connection.execute(_CANCEL, booked.id, by.user_id, by.note)
-    if is_by_traveller:
+    if is_by_traveller and booked.reopens:
         await _insert(connection, which[0], replace(booked, id=by.again))
     cancelled = replace(booked, state="cancelled", cancelled_by=by.user_id, note=by.note)
     await _announce(connection, which, "cancelled")

@@ -299,8 +299,10 @@ async def test_on_holiday_what_is_open_goes_and_what_is_booked_stays(office: Off
     for closed in (1, 0):
         assert await office.consultations.close(TENANT, office.adviser, **span) == closed
     assert list(await office.found()) == [beside, third]
-    assert list(await office.own(office.ada)) == [booked]
+    assert [one.id for one in await office.own(office.ada)] == [booked.id]
     assert await refused(office.book(second, office.ada)) == "not_found"
+    await office.cancel(first, office.ada)
+    assert list(await office.found()) == [beside, third]  # nobody else has it on that holiday
 
 
 async def test_both_are_reminded_unless_it_is_cancelled(office: Office) -> None:

@@ -2,7 +2,7 @@
 -- became of it after; who cancels leaves the row as it is, and the time is opened anew as another one.
 
 -- `tags`: what may be talked of there. `about`: what the traveller wants to know; `note`: why it was cancelled.
--- `metered_ms`: for so long both were in the call.
+-- `metered_ms`: for so long both were in the call. `reopens`: the time has not been closed since.
 -- That nobody is in two places is kept by locking the accounts of all whom a change concerns, in the order of their ids.
 CREATE TABLE consultation (
     id              uuid PRIMARY KEY,
@@ -13,6 +13,7 @@ CREATE TABLE consultation (
     ends_at         int8 NOT NULL CHECK (ends_at > starts_at),
     metered_ms      int8 NOT NULL DEFAULT 0,
     tenant_id       int  NOT NULL REFERENCES tenant,
+    reopens         bool NOT NULL DEFAULT true,
     state           text COLLATE "C" NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'booked', 'cancelled')),
     about           text NOT NULL DEFAULT '',
     note            text NOT NULL DEFAULT '',

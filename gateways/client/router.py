@@ -42,10 +42,10 @@ from protocol.wire import (
     PlanCommand,
 )
 
+_OF_CONSULTATIONS: Final = frozenset(get_args(ConsultationCommand))
 _OF_DESKS: Final = frozenset(get_args(DeskCommand))
 _OF_BOOKINGS: Final = frozenset(get_args(BookingCommand))
 _OF_PLANS: Final = frozenset(get_args(PlanCommand))
-_OF_CONSULTATIONS: Final = frozenset(get_args(ConsultationCommand))
 _IN_TURN: Final = _OF_PLANS | {SearchMessages, SwitchPersona}
 """What another actor than the room that it names answers, in that room's order (§2). A command's type
 is looked up here: `isinstance` would ask each of them in turn, two microseconds."""

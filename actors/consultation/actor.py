@@ -68,7 +68,7 @@ class ConsultationActor(Actor[Any]):
             case SignalConsultation() as command:
                 self._signal(envelope, command)
             case LeaveConsultation():
-                await self._leave(envelope)
+                self._leave(envelope)
             case Look():
                 self._is_looking = False
                 await self._look()
@@ -110,7 +110,7 @@ class ConsultationActor(Actor[Any]):
         other.send_nowait(encode(passed), FrameLane.EPHEMERAL)
         envelope.answer(Done())
 
-    async def _leave(self, envelope: Envelope[Any]) -> None:
+    def _leave(self, envelope: Envelope[Any]) -> None:
         user_id = self._demand_ours(envelope)
         if self._clients.get(user_id) is envelope.client:
             self._part(user_id)

@@ -40,7 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     grant = actions.add_parser(
         "grant",
         help="give a user a role",
-        description="Give a user a role. It is in the next token, at most 15 minutes from now.",
+        description="Give a user a role. Over HTTP it counts from the next call on, over an open "
+        "connection from the next token.",
     )
     grant.add_argument("handle", help="the user's handle, as in `chat --user HANDLE`")
     grant.add_argument("role", choices=[role.value for role in Role])

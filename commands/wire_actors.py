@@ -55,7 +55,7 @@ class Actors:
             storage.outbox,
             [
                 *storage.read_models,
-                Courier(storage.log, self.delivery),
+                Courier(storage.log, self.delivery, storage.consultations),
                 BookingCourier(storage.bookings, storage.users, self.system.ref, self.delivery),
             ],
         )
@@ -101,6 +101,7 @@ class Actors:
             clock=clock,
             ids=ids,
             tellings=BookingTellings(storage.bookings, storage.users),
+            consultations=storage.consultations,
         )
         return [
             room.spec(rooms, self.traces),

@@ -86,6 +86,8 @@ class Gateways:
                 runs=storage.runs,
                 memories=storage.memories,
                 feedbacks=storage.feedbacks,
+                listings=storage.listings,
+                consultations=storage.consultations,
                 recommender=recommender,
                 meanings=meanings,
                 card_fields=lambda: CHAT_USES if reads_cards() else PASSAGES_USE,

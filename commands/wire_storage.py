@@ -13,6 +13,7 @@ from storage.postgres.bookings import PostgresBookings
 from storage.postgres.business_clock import PostgresBusinessOffset
 from storage.postgres.catalogue import PostgresCatalogue
 from storage.postgres.catalogue_loading import Edition
+from storage.postgres.consultations import PostgresConsultations
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.feedbacks import PostgresFeedbacks
 from storage.postgres.forgetting import Forgetting
@@ -20,6 +21,7 @@ from storage.postgres.idempotency import PostgresIdempotencyKeys
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.ledger import PostgresLedger
 from storage.postgres.logins import PostgresLogins
+from storage.postgres.marketplace import PostgresListings
 from storage.postgres.memories import PostgresMemories
 from storage.postgres.message_log import PostgresMessageLog
 from storage.postgres.models import PostgresModels
@@ -81,6 +83,7 @@ class Storage:
         self.runs = PostgresRuns(database)
         self.feedbacks = PostgresFeedbacks(database)
         self.memories = PostgresMemories(database, clock)
+        self.listings = PostgresListings(database)
         self.models = PostgresModels(database, on_change=on_models_changed)
         self.outbox = PostgresOutbox(database)
         self.read_models: list[Subscriber] = [
@@ -94,6 +97,9 @@ class Storage:
         self.travellers = PostgresTravellers(database, key)
         self.histories = PostgresHistories(database)
         self.screenings = PostgresScreenings(database)
+        self.consultations = PostgresConsultations(
+            database, on_stored=on_stored, on_timer_set=on_timer_set
+        )
         self.plans = PostgresPlans(database, on_timer_set=on_timer_set)
         self.calendars = PostgresCalendars(database)
         self.captured_shares = PostgresCapturedShares(database)

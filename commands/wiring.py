@@ -17,6 +17,7 @@ from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
 from commands.wire_bookings import Bookings
 from commands.wire_chat_model import ServedChatModel
+from commands.wire_consultations import consultation_spec
 from commands.wire_gateways import Gateways
 from commands.wire_models import ModelUpkeep
 from commands.wire_payments import PaymentProviders
@@ -167,6 +168,7 @@ class Server:
             ref_to=self.actors.system.ref,
         )
         self.actors.system.register(plan_spec(self.storage, self.actors, clock, self.time.business))
+        self.actors.system.register(consultation_spec(self.storage, clock, ids, self.time.business))
         for kind in self.bookings.specs():
             self.actors.system.register(kind)
         self.chat_model = ServedChatModel(config.chat_model, chance=chance, headroom=self.headroom)

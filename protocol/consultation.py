@@ -1,12 +1,16 @@
-"""Consultations (§6): the contract's types. Their commands answer `unavailable` until built."""
+"""Consultations (§6): the contract's types, and the name of the actor that holds a call."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from msgspec import Meta
+from msgspec import Meta, field
 
+from protocol.addresses import Kind
 from protocol.frames import Command, Event
 from protocol.ids import Id
 from protocol.limits import MAX_FREE_BYTES
+
+CONSULTATION: Final = Kind("consultation")
+"""A consultation's call; keyed by the consultation's id."""
 
 
 class JoinConsultation(Command, frozen=True, kw_only=True, tag="consult.join"):
@@ -27,6 +31,14 @@ class LeaveConsultation(Command, frozen=True, kw_only=True, tag="consult.leave")
     """Leave a consultation."""
 
     consultation_id: Id
+
+
+class ConsultationSignalled(Event, frozen=True, kw_only=True, tag="consult.signal"):
+    """What the other side has passed on, to the connection that has joined."""
+
+    consultation_id: str
+    from_: str = field(name="from")
+    data: Any
 
 
 class ConsultationChanged(Event, frozen=True, kw_only=True, tag="consult.state"):

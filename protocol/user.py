@@ -1,6 +1,6 @@
 """A person's own sequence of events, the inbox (§3, §6)."""
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec.msgpack import Decoder
 
@@ -38,6 +38,21 @@ class TellBooking(Value, frozen=True, kw_only=True, tag="booking"):
     version: int
 
 
+ConsultationState = Literal["booked", "soon", "waiting", "live", "over", "cancelled"]
+
+
+class TellConsultation(Value, frozen=True, kw_only=True, tag="consultation"):
+    """outbox, timer or consultation → user: this became of a consultation of yours; give that a place in
+    the inbox. Idempotent per consultation and `change`, of those that come once per state. `soon`: a
+    reminder, which is nothing where it was cancelled. `meter_seconds`: where a call has counted more than
+    is stored."""
+
+    consultation_id: str
+    state: ConsultationState
+    change: str = ""
+    meter_seconds: int = 0
+
+
 class Delivered(Answer, kw_only=True, tag="ok"):
     """user → outbox: the event has its place in the inbox."""
 
@@ -50,9 +65,10 @@ class FollowInbox(Value, frozen=True, kw_only=True):
     after: int
 
 
-_ASIDES: Final[Decoder[InviteArrived | TellBooking]] = Decoder(InviteArrived | TellBooking)
+News = InviteArrived | TellBooking | TellConsultation
+_ASIDES: Final[Decoder[News]] = Decoder(News)
 
 
-def read_aside(payload: bytes | None) -> InviteArrived | TellBooking:
-    """What a courier left with a user's durable timers. Raises `ValueError` when it is none."""
+def read_aside(payload: bytes | None) -> News:
+    """What was left with a user's durable timers. Raises `ValueError` when it is none."""
     return _ASIDES.decode(payload or b"")

@@ -1,7 +1,5 @@
 """The two closed unions of version 1: what a client may send, what a server may send."""
 
-from typing import Final
-
 from protocol.booking import (
     ApproveBooking,
     BookingUpdated,
@@ -31,11 +29,12 @@ from protocol.chat import (
 )
 from protocol.consultation import (
     ConsultationChanged,
+    ConsultationSignalled,
     JoinConsultation,
     LeaveConsultation,
     SignalConsultation,
 )
-from protocol.frames import Command, ErrorFrame, Event, Ping, Pong, RoomCommand
+from protocol.frames import ErrorFrame, Event, Ping, Pong, RoomCommand
 from protocol.persona import (
     CancelRun,
     OpenCard,
@@ -108,11 +107,20 @@ InRoomOrder = RoomCommand | SearchMessages | SwitchPersona | DeskCommand
 not name one. A quote begins in its place, but waits for suppliers: what was sent after it does not wait
 for its answer."""
 
-UnbuiltCommand = JoinConsultation | SignalConsultation | LeaveConsultation
-"""Known commands whose feature this server does not have yet: `unavailable, temporary:false`."""
+ConsultationCommand = JoinConsultation | SignalConsultation | LeaveConsultation
+"""What a consultation answers itself, in the order sent."""
 
-BuiltCommand = RoomLogCommand | SessionCommand | DeskCommand | BookingCommand | PlanCommand
-ClientFrame = Hello | Ping | Pong | BuiltCommand | UnbuiltCommand
+ActorCommand = (
+    RoomLogCommand
+    | SessionCommand
+    | DeskCommand
+    | BookingCommand
+    | PlanCommand
+    | ConsultationCommand
+)
+"""Whatever somebody inside answers."""
+
+ClientFrame = Hello | Ping | Pong | ActorCommand
 
 DurableRoomEvent = (
     MessagePosted | MessageEdited | MessageDeleted | MessageReacted | MessagePinned | RoomChanged
@@ -133,15 +141,15 @@ ServerEvent = (
     | BookingUpdated
     | PlanChanged
     | ConsultationChanged
+    | ConsultationSignalled
     | Notified
 )
 
-UNBUILT: Final[tuple[type[Command], ...]] = UnbuiltCommand.__args__
 __all__ = [
-    "UNBUILT",
+    "ActorCommand",
     "BookingCommand",
-    "BuiltCommand",
     "ClientFrame",
+    "ConsultationCommand",
     "DeskCommand",
     "DurableRoomEvent",
     "ErrorFrame",
@@ -151,5 +159,4 @@ __all__ = [
     "RoomLogCommand",
     "ServerEvent",
     "SessionCommand",
-    "UnbuiltCommand",
 ]

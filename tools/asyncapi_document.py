@@ -37,10 +37,6 @@ SERVER: Final[tuple[type, ...]] = (
     *(frames.Ping, frames.Pong, frames.ErrorFrame),
 )
 MESSAGES: Final = tuple(dict.fromkeys((*CLIENT, *SERVER, *ANSWERS)))
-UNBUILT_MODULES: Final = {command.__module__ for command in wire.UNBUILT} - {
-    command.__module__ for command in CLIENT if command not in wire.UNBUILT
-}
-"""Subjects of which nothing is built."""
 REPLIES: Final = (session.Welcome, frames.Pong, frames.ErrorFrame)
 """What the server sends only because of something that the client sent."""
 
@@ -69,9 +65,7 @@ def document() -> Json:
 
 def is_offered(kind: type) -> bool:
     """Whether this server has the feature that a frame belongs to."""
-    if kind in CLIENT:
-        return kind not in wire.UNBUILT
-    return kind.__module__ not in UNBUILT_MODULES and kind is not Notified
+    return kind is not Notified
 
 
 def offer(kind: type) -> Json:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
 
@@ -15,6 +15,7 @@ from core.forwarding import forward
 from core.identity import Principal
 from core.ports.bookings import Tellings
 from core.ports.clock import Clock, Ids
+from core.ports.consultations import Consultations
 from core.ports.durable_timers import TimerDue
 from core.ports.fanout import Client, Fanout
 from core.ports.message_log import EventKind, LogRow, PersonaChange
@@ -23,6 +24,7 @@ from core.ports.repositories import Inboxes, InboxItem, NewRoom, Rooms, Users
 from protocol.chat import MessagePosted
 from protocol.close_codes import CloseCode
 from protocol.codec import encode
+from protocol.consultation import ConsultationChanged
 from protocol.frames import Done
 from protocol.limits import MAX_ROOMS
 from protocol.room import (
@@ -40,7 +42,9 @@ from protocol.user import (
     Delivered,
     FollowInbox,
     InviteArrived,
+    News,
     TellBooking,
+    TellConsultation,
     read_aside,
 )
 
@@ -52,7 +56,8 @@ _ROOM_WITHIN: Final = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPorts:
-    """The ports of every user of one tenant. `tellings` None: nothing is booked here."""
+    """The ports of every user of one tenant. `tellings` None: nothing is booked here;
+    `consultations` None: nobody is consulted here."""
 
     tenant_id: int
     users: Users
@@ -63,6 +68,7 @@ class UserPorts:
     clock: Clock
     ids: Ids
     tellings: Tellings | None = None
+    consultations: Consultations | None = None
 
 
 def spec(ports: UserPorts) -> ActorSpec:
@@ -85,10 +91,10 @@ class UserActor(Actor[Any]):
         match envelope.message:
             case CreateRoom() as command:
                 await self._create_room(envelope, command)
-            case InviteArrived() | TellBooking() as news:
+            case InviteArrived() | TellBooking() | TellConsultation() as news:
                 envelope.answer(Delivered(inbox=await self._take_in(news)))
             case TimerDue() as due:
-                # What a courier put aside, because it made us crash.
+                # A reminder, or what a courier put aside, because it made us crash.
                 envelope.answer(Delivered(inbox=await self._take_in(read_aside(due.payload))))
             case FollowInbox():
                 if envelope.client is None or not envelope.client.is_open:
@@ -160,11 +166,46 @@ class UserActor(Actor[Any]):
             personas=[_seat(event) for event in more if isinstance(event, RoomChanged)],
         )
 
-    async def _take_in(self, news: InviteArrived | TellBooking) -> int:
+    async def _take_in(self, news: News) -> int:
         """What a courier brings; its seq, 0 when it is nothing to us any more."""
-        if isinstance(news, InviteArrived):
-            return await self._receive(news)
-        return await self._tell_booking(news)
+        match news:
+            case InviteArrived():
+                return await self._receive(news)
+            case TellBooking():
+                return await self._tell_booking(news)
+            case TellConsultation():
+                return await self._tell_consultation(news)
+            case unexpected:
+                assert_never(unexpected)
+
+    async def _tell_consultation(self, news: TellConsultation) -> int:
+        consultations, id = self._ports.consultations, news.consultation_id
+        found = await consultations.get(self._ports.tenant_id, id) if consultations else None
+        if found is None or found.traveller_id is None:
+            return 0
+        both = [found.professional_id, found.traveller_id]
+        if self._user_id not in both or (news.state == "soon" and found.state != "booked"):
+            return 0
+        seq, body, is_new = await self._ports.inboxes.append(
+            self._ports.tenant_id,
+            self._user_id,
+            source=f"consultation:{id}:{news.change or news.state}",
+            kind="consult.state",
+            at=self._ports.clock.now_ms(),
+            body=lambda seq: encode(
+                ConsultationChanged(
+                    consultation_id=id,
+                    state=news.state,
+                    participants=both,
+                    starts_at=found.starts_at,
+                    meter_seconds=max(news.meter_seconds, found.metered_ms // 1_000),
+                    inbox=seq,
+                )
+            ),
+        )
+        if is_new:
+            self._ports.fanout.publish_nowait(self._topic, body)
+        return seq
 
     async def _tell_booking(self, news: TellBooking) -> int:
         tellings = self._ports.tellings

@@ -1,14 +1,15 @@
-"""Carries invitations from the rooms' logs to the inboxes of the invited."""
+"""Carries invitations from the rooms' logs, and what became of consultations, to the inboxes of whom it concerns."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from core.delivery import Delivery
+from core.ports.consultations import CHANGES, TOPIC, Consultations
 from core.ports.message_log import EventKind, LogRow, MessageLog
 from core.ports.outbox import OutboxEvent
 from protocol.codec import decode_event
 from protocol.room import RoomChanged
-from protocol.user import USER, InviteArrived
+from protocol.user import USER, InviteArrived, TellConsultation
 
 PAGE: Final = 500
 
@@ -18,18 +19,22 @@ class Courier:
 
     name = "inbox"
 
-    def __init__(self, log: MessageLog, delivery: Delivery) -> None:
-        self._log, self._delivery = log, delivery
+    def __init__(
+        self, log: MessageLog, delivery: Delivery, consultations: Consultations | None = None
+    ) -> None:
+        self._log, self._delivery, self._consultations = log, delivery, consultations
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
-        """Raises `Unavailable` when an inbox cannot be reached: the batch comes again. An invitation over
+        """Raises `Unavailable` when an inbox cannot be reached: the batch comes again. An event over
         which its reader crashes again and again is put aside: all others wait behind it."""
         for event in events:
             if event.topic == "room.appended":
                 await self._carry(event)
+            elif event.topic == TOPIC and self._consultations is not None:
+                await self._carry_consultation(event, self._consultations)
 
     async def rebuild(self) -> None:
-        """Inboxes are kept: an invitation that comes again finds its place taken."""
+        """Inboxes are kept: what comes again finds its place taken."""
 
     async def _carry(self, event: OutboxEvent) -> None:
         after = event.first - 1
@@ -49,6 +54,17 @@ class Courier:
                             name=f"invite:{event.key}:{row.seq}",
                         )
             after = rows[-1].seq
+
+    async def _carry_consultation(self, event: OutboxEvent, stored: Consultations) -> None:
+        found = await stored.get(event.tenant_id, event.key)
+        if found is None:
+            return
+        state = CHANGES[event.first - 1]
+        news = TellConsultation(consultation_id=event.key, state=state)
+        for user_id in (found.professional_id, found.traveller_id):
+            if user_id is not None:
+                name = f"consultation:{event.key}:{state}"
+                await self._delivery.deliver(event.tenant_id, USER.at(user_id), news, name=name)
 
 
 def _invited(row: LogRow) -> Iterable[str]:

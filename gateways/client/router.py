@@ -24,6 +24,7 @@ from protocol.addresses import Address
 from protocol.booking import BOOKING, DESK, QuoteTrip
 from protocol.chat import MessageAccepted, PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
+from protocol.consultation import CONSULTATION, SignalConsultation
 from protocol.frames import Answer, Done, Ping, Pong, RoomCommand
 from protocol.persona import SwitchPersona
 from protocol.plan import PLAN
@@ -32,16 +33,16 @@ from protocol.room import ROOM, AwaitTurn, CreateRoom
 from protocol.session import SESSION, Hello
 from protocol.user import USER
 from protocol.wire import (
+    ActorCommand,
     BookingCommand,
-    BuiltCommand,
     ClientFrame,
+    ConsultationCommand,
     DeskCommand,
     InRoomOrder,
     PlanCommand,
-    UnbuiltCommand,
 )
 
-_UNBUILT: Final = frozenset(get_args(UnbuiltCommand))
+_OF_CONSULTATIONS: Final = frozenset(get_args(ConsultationCommand))
 _OF_DESKS: Final = frozenset(get_args(DeskCommand))
 _OF_BOOKINGS: Final = frozenset(get_args(BookingCommand))
 _OF_PLANS: Final = frozenset(get_args(PlanCommand))
@@ -152,25 +153,21 @@ class Router:
         self,
         connection: Connection,
         principal: Principal,
-        command: BuiltCommand | UnbuiltCommand,
+        command: ActorCommand,
     ) -> None:
         try:
             _limit(connection)
-            if type(command) in _UNBUILT:
-                self._refuse_in_turn(connection, _unbuilt(), command.ref, _room_in_order(command))
-            elif connection.turns and (room_id := _room_in_order(command)) is not None:
-                built = cast("BuiltCommand", command)
-                again = partial(self._deliver_or_refuse, connection, principal, built)
+            if connection.turns and (room_id := _room_in_order(command)) is not None:
+                again = partial(self._deliver_or_refuse, connection, principal, command)
                 if not connection.turns.hold(room_id, again):
                     again()
             else:
-                built = cast("BuiltCommand", command)
-                self._deliver(connection, principal, built)
+                self._deliver(connection, principal, command)
         except Rejected as rejected:
             self._refuse(connection, rejected, command.ref)
 
     def _deliver_or_refuse(
-        self, connection: Connection, principal: Principal, command: BuiltCommand
+        self, connection: Connection, principal: Principal, command: ActorCommand
     ) -> None:
         try:
             self._deliver(connection, principal, command)
@@ -211,7 +208,7 @@ class Router:
         self,
         connection: Connection,
         principal: Principal,
-        command: BuiltCommand,
+        command: ActorCommand,
     ) -> None:
         """Queue a command at its actor. Raises `Rejected` when it goes nowhere."""
         if isinstance(command, SetPresence):
@@ -232,7 +229,7 @@ class Router:
         self._system.ref(_address(connection, principal, command)).deliver_nowait(envelope)
 
     def _deliver_in_turn(
-        self, connection: Connection, principal: Principal, command: BuiltCommand, room_id: str
+        self, connection: Connection, principal: Principal, command: ActorCommand, room_id: str
     ) -> None:
         """A room's board, a desk or a session is another actor than the room: the room says when all that
         was sent before has been answered, and what is sent after waits here until it has answered (§2); not
@@ -289,7 +286,7 @@ class Router:
 def _address(
     connection: Connection,
     principal: Principal,
-    command: BuiltCommand,
+    command: ActorCommand,
 ) -> Address:
     """Who answers a command."""
     if type(command) in _OF_PLANS:
@@ -298,6 +295,8 @@ def _address(
         return ROOM.at(command.room_id)
     if type(command) in _OF_BOOKINGS:
         return BOOKING.at(cast("BookingCommand", command).booking_id)
+    if type(command) in _OF_CONSULTATIONS:
+        return CONSULTATION.at(cast("ConsultationCommand", command).consultation_id)
     if type(command) in _OF_DESKS:
         return DESK.at(principal.user_id)
     if isinstance(command, CreateRoom):
@@ -305,22 +304,21 @@ def _address(
     return SESSION.at(connection.session_id)
 
 
-def _room_in_order(command: BuiltCommand | UnbuiltCommand) -> str | None:
+def _room_in_order(command: ActorCommand) -> str | None:
     """The room in whose order a command is answered (§2)."""
     return command.room_id if isinstance(command, InRoomOrder) else None
 
 
-def _card_in(command: BuiltCommand | UnbuiltCommand) -> Rejected | None:
-    """Why a command is refused in which a card's number stands."""
+def _card_in(command: ActorCommand) -> Rejected | None:
+    """Why a command is refused in which a card's number stands. A signal goes from one connection to another
+    and stays nowhere; session ids of SDP (RFC 8866 §5.2) are numbers as long as a card's."""
+    if isinstance(command, SignalConsultation):
+        return None
     try:
         demand_no_card(command)
     except Rejected as refusal:
         return refusal
     return None
-
-
-def _unbuilt() -> Rejected:
-    return Rejected("unavailable", "This server does not offer that yet.", temporary=False)
 
 
 def _limit(connection: Connection) -> None:

@@ -18,9 +18,12 @@ from gateways.http import (
     admin_bookings,
     auth,
     bookings,
+    consultations,
     health,
     inbox,
     info,
+    listings,
+    marketplace,
     models,
     models_page,
     offers,
@@ -41,9 +44,8 @@ from gateways.http.gate import Gate
 from gateways.http.large_bodies import LargeBodies, SizedRequest
 from gateways.http.openapi import openapi_route
 from gateways.http.ports import HttpPorts
-from gateways.http.problems import incident, problem, unbuilt
+from gateways.http.problems import incident, problem
 from gateways.http.routes import ALIAS, API, Reply, Route
-from gateways.http.unbuilt import UNBUILT
 
 DECLARED: Final = (
     *auth.ROUTES,
@@ -61,6 +63,9 @@ DECLARED: Final = (
     *persona_runs.ROUTES,
     *persona_memories.ROUTES,
     *persona_cards.ROUTES,
+    *marketplace.ROUTES,
+    *listings.ROUTES,
+    *consultations.ROUTES,
     *models.ROUTES,
     *models_page.ROUTES,
     *webhooks.ROUTES,
@@ -68,7 +73,6 @@ DECLARED: Final = (
     *health.ROUTES,
 )
 GATE: Final = "caravan.gate"
-_UNBUILT: Final = "unbuilt"
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _SECURITY: Final = {
@@ -102,7 +106,6 @@ def create_app(ports: HttpPorts, *, body_within: float = BODY_WITHIN) -> QuartTr
     _frame(app, ports)
     for route in (*DECLARED, openapi_route(DECLARED, ports.version)):
         app.view_functions[route.name] = _view(gate, route)
-    app.view_functions[_UNBUILT] = _unbuilt_view
     return app
 
 
@@ -111,11 +114,12 @@ def _addresses() -> QuartMap:
     """What each address is called, made once: werkzeug takes half a millisecond to compile a rule."""
     # No path has two spellings: werkzeug would redirect `a//b`, to whatever host the request names.
     addresses = QuartMap(merge_slashes=False)
-    named = [(one.method, one.path, one.name) for one in (*DECLARED, openapi_route(DECLARED, ""))]
-    for method, path, name in (*named, *((method, path, _UNBUILT) for method, path in UNBUILT)):
-        for spelling in _paths(path):
+    for one in (*DECLARED, openapi_route(DECLARED, "")):
+        for spelling in _paths(one.path):
             rule = spelling.replace("{", "<").replace("}", ">")
-            addresses.add(QuartRule(rule, methods=[method], endpoint=name, strict_slashes=False))
+            addresses.add(
+                QuartRule(rule, methods=[one.method], endpoint=one.name, strict_slashes=False)
+            )
     return addresses
 
 
@@ -129,10 +133,6 @@ def _view(gate: Gate, route: Route) -> View:
         return _response(await gate.answer(route, request, path))
 
     return view
-
-
-async def _unbuilt_view(**_path: str) -> Response:
-    return _response(unbuilt(_locale()))
 
 
 def _frame(app: QuartTrio, ports: HttpPorts) -> None:

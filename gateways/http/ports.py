@@ -7,8 +7,10 @@ from typing import Any
 from core.ports.bookings import Bookings, Tellings
 from core.ports.catalogue import Catalogue
 from core.ports.clock import BusinessClock, Clock, Ids
+from core.ports.consultations import Consultations
 from core.ports.credentials import Credentials
 from core.ports.inference import PlacesByMeaning, Recommender
+from core.ports.marketplace import Listings
 from core.ports.models import Models
 from core.ports.personas import Feedbacks, Memories, Personas, Runs
 from core.ports.plans import Calendars, Itinerary
@@ -60,6 +62,8 @@ class HttpPorts:
     runs: Runs
     memories: Memories
     feedbacks: Feedbacks
+    listings: Listings
+    consultations: Consultations
     recommender: Recommender
     meanings: PlacesByMeaning
     card_fields: Callable[[], Set[str]]

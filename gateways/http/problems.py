@@ -96,13 +96,6 @@ def problem(error: Rejected, locale: str) -> Reply:
     return json_reply(Problem(error=text, code=error.code), status, _headers(error, status))
 
 
-def unbuilt(locale: str) -> Reply:
-    """The answer to a known call whose feature this server does not have: 404, because trying
-    again will not help."""
-    text = translate("This server does not offer that yet.", locale)
-    return json_reply(Problem(error=text, code="unavailable"), 404)
-
-
 def incident(reference: str) -> Reply:
     """The answer to a crash."""
     return json_reply(Incident(error=reference), 500)

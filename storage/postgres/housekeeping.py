@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from core.ports.clock import Clock
+from core.ports.consultations import KEPT_FOR as CONSULTATIONS_FOR
 from core.ports.offers import KEPT_FOR as OFFERS_FOR
 from core.ports.webhooks import KEPT_FOR as WEBHOOKS_FOR
 from storage.bookings import ATTEMPTS_FOR, QUOTES_FOR, TRAVELLERS_FOR
@@ -61,6 +62,8 @@ _DELETIONS: Final[Mapping[str, str]] = {
         SELECT booking_id FROM booking_key
          WHERE booking_id < (lpad(to_hex($1::int8), 12, '0') || repeat('0', 20))::uuid
            AND NOT is_live LIMIT $2)""",
+    "consultations": """DELETE FROM consultation WHERE id IN (
+        SELECT id FROM consultation WHERE ends_at <= $1 LIMIT $2)""",
     "webhook_events": """DELETE FROM webhook_event WHERE (provider, event_id) IN (
         SELECT provider, event_id FROM webhook_event WHERE received_at <= $1 LIMIT $2)""",
 }
@@ -110,6 +113,7 @@ async def housekeeping(
         "travellers": now - int(TRAVELLERS_FOR * 1_000),
         "payment_attempts": now - int(ATTEMPTS_FOR * 1_000),
         "booking_keys": oldest_booking.start,
+        "consultations": now - int(CONSULTATIONS_FOR * 1_000),
         "webhook_events": now - int(WEBHOOKS_FOR * 1_000),
     }
     months = await drop_old_leaves(database, before=oldest, forgotten=forgotten)

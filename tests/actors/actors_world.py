@@ -27,6 +27,8 @@ from protocol.close_codes import CloseCode
 from protocol.codec import encode
 from protocol.frames import Answer
 from protocol.room import ROOM, RoomChanged
+from storage.memory.consultations import MemoryConsultations
+from storage.memory.durable_timers import MemoryDurableTimers
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryLeases, MemoryShards
 from storage.memory.message_log import NO_FAULTS, FaultPlan, MemoryMessageLog
@@ -227,6 +229,8 @@ class World:
         )
         self.runs = MemoryRuns(self.clock)
         self.inboxes = MemoryInboxes()
+        self.timers = MemoryDurableTimers()
+        self.consultations = MemoryConsultations(self.users, self.timers)
         self.fanout = FakeFanout()
         self.traces = Traces()
         self.pages = Pages()
@@ -259,6 +263,7 @@ class World:
             fanout=self.fanout,
             clock=self.clock,
             ids=self.ids,
+            consultations=self.consultations,
         )
 
     @asynccontextmanager

@@ -33,7 +33,6 @@ BUILT: Final = {
     ("get", "/metrics"),
 }
 RUNBOOK: Final = Path(__file__).parents[2] / "docs" / "runbook.md"
-NOT_YET: Final = (("GET", "marketplace"),)
 
 
 @pytest.fixture
@@ -97,13 +96,6 @@ def test_an_unknown_address_or_method_is_not_found(http: str, method: str, path:
 
     refusal(answer, 404, "not_found")
     assert answer.headers["X-Request-Id"]
-
-
-@pytest.mark.parametrize(("method", "path"), NOT_YET)
-def test_what_is_not_built_yet_says_so(by_ada: Caller, method: str, path: str) -> None:
-    answer = by_ada._call(method, path, {} if method == "POST" else None)
-
-    refusal(answer, 404, "unavailable")
 
 
 def test_a_webhook_of_nobody_is_not_found(http: str) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trio
 from http_client import Caller, call, claims, refusal
-from raw_client import Person, login, register
+from raw_client import Person, Stage, login, register
 from server_process import ROOT, ServerProcess, is_alive
 
 QUICKLY = 10.0
@@ -118,6 +118,39 @@ def test_a_granted_role_is_in_the_next_token_and_counts_at_once(
     refreshed = Caller(protocol_server.http).post("auth/refresh", {"refreshToken": grantee.refresh})
     assert claims(refreshed.json()["accessToken"])["role"] == "admin"
     assert refreshed.json()["user"]["role"] == "admin"
+
+
+async def test_a_professional_offers_a_character_and_is_consulted(
+    protocol_server: ServerProcess, stage: Stage, grantee: Person
+) -> None:
+    main("admin", "grant", grantee.handle, "professional", data_dir=protocol_server.data_dir)
+    traveller = register(protocol_server.http, "Tia")
+    by_professional = Caller(protocol_server.http, grantee)
+    by_traveller = Caller(protocol_server.http, traveller)
+
+    made = by_professional.post("personas", {"name": "Rosa", "style": "foodie"})
+    listing_id = made.json()["persona"]["id"]
+    offer = {"summary": "Eats in Modena.", "tags": ["Modena"]}
+    assert by_professional.post(f"personas/{listing_id}/listing", offer).status_code == 200
+    [found] = by_traveller.get("marketplace", q="modena", tags="modena").json()["items"]
+    assert (found["id"], found["professional"]["handle"]) == (listing_id, grantee.handle)
+    assert by_traveller.post(f"marketplace/{listing_id}/import", {}).status_code == 201
+    review = by_traveller.post(f"marketplace/{listing_id}/reviews", {"stars": 5})
+    assert review.json()["review"]["isOwn"]
+
+    soon = {"startsAt": int(time.time() * 1_000) + 600_000, "minutes": 30}
+    opened = by_professional.post("consultations/times", soon).json()["time"]
+    booked = by_traveller.post("consultations", {"timeId": opened["id"]})
+    assert booked.status_code == 201, booked.text
+    consultation = {"consultationId": opened["id"]}
+    adviser, asker = await stage.enter(grantee), await stage.enter(traveller)
+    for client in (adviser, asker):
+        await client.ask("consult.join", **consultation)
+    await asker.ask("consult.signal", to=grantee.id, data={"sdp": "v=0"}, **consultation)
+    signal = await adviser.event("consult.signal", **consultation)
+    assert (signal["from"], signal["data"]) == (traveller.id, {"sdp": "v=0"})
+    live = await asker.event("consult.state", state="live", **consultation)
+    assert live["participants"] == [grantee.id, traveller.id]
 
 
 def test_a_service_is_no_person(protocol_server: ServerProcess, grantee: Person) -> None:

@@ -329,24 +329,15 @@ async def test_what_personas_are_asked_of_nothing_is_not_found(
         assert [each["field"] for each in error["fields"]] == [wrong]
 
 
-async def test_every_command_of_consultations_is_unavailable(
-    ada: RawClient,
-) -> None:
-    from protocol.wire import UNBUILT
-
-    for fields in UNBUILT_EXAMPLES:
+async def test_a_consultation_of_nobody_is_not_found(ada: RawClient) -> None:
+    for fields, code in (
+        ({"type": "consult.join", "consultationId": "c"}, "not_found"),
+        ({"type": "consult.signal", "consultationId": "c", "to": "u", "data": {}}, "conflict"),
+    ):
         error = await ada.refused(fields["type"], **without(fields, "type"))
-        assert (error["code"], error["temporary"]) == ("unavailable", False), fields
+        assert (error["code"], error["temporary"]) == (code, False), fields
         assert error["message"]
-    tags = {struct.__struct_config__.tag for struct in UNBUILT}
-    assert tags == {fields["type"] for fields in UNBUILT_EXAMPLES}
-
-
-UNBUILT_EXAMPLES: list[dict[str, Any]] = [
-    {"type": "consult.join", "consultationId": "c"},
-    {"type": "consult.signal", "consultationId": "c", "to": "u", "data": {}},
-    {"type": "consult.leave", "consultationId": "c"},
-]
+    await ada.ask("consult.leave", consultationId="c")
 
 
 async def test_an_error_speaks_the_users_language(stage: Stage, people: dict[str, Person]) -> None:

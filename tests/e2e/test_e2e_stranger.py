@@ -82,23 +82,6 @@ async def test_a_refusal_is_an_answer_that_the_document_knows(enter: Entering) -
         assert codes[answer["code"]] == answer["temporary"]
 
 
-async def test_what_the_document_marks_as_not_offered_is_unavailable(enter: Entering) -> None:
-    marked = {
-        name: operation
-        for name, operation in STRICT.document["operations"].items()
-        if operation["action"] == "send" and operation.get("x-offered") is False
-    }
-    async with enter("ada") as ada:
-        for name, operation in marked.items():
-            message = STRICT.at(STRICT.at(operation["messages"][0]["$ref"])["$ref"])
-            example = {**message["examples"][0]["payload"], "ref": 4_000}
-            del example["type"]
-            answer = await ada.call(name, **example)
-            found = (answer["type"], answer.get("code"), answer.get("temporary"))
-            assert found == ("error", "unavailable", False), name
-    assert marked
-
-
 async def test_a_close_is_announced_and_its_code_described(enter: Entering) -> None:
     async with enter("ada") as ada:
         await ada.send_raw(b"\xc1")

@@ -16,12 +16,12 @@ from core.card_refusal import demand_no_card
 from core.errors import Rejected
 from protocol.addresses import Address
 from protocol.close_codes import CloseCode
+from protocol.consultation import SignalConsultation
 from protocol.errors import ERROR_CODES
 from protocol.frames import Ping, Pong
 from protocol.limits import MAX_FRAME_BYTES
 from protocol.presence import SetPresence
 from protocol.session import Hello
-from protocol.wire import UNBUILT
 
 MOST_REPLY_BYTES: Final = 2_048
 ERROR_FIELDS: Final = {
@@ -171,9 +171,6 @@ class Oracle:
             error = self._one_error(got._replace(raw=unnamed), "bad_request", ref)
             assert [fault["field"] for fault in error["fields"]] == named
             return "refused bad_request"
-        if isinstance(frame, UNBUILT):
-            assert not self._one_error(got, "unavailable", ref)["temporary"]
-            return "refused unavailable"
         answers = [] if ref is None else [{"type": "ok", "ref": ref}]
         assert got == (answers, got.raw, None), "not answered once"
         if not _goes_to_an_actor(frame):
@@ -239,11 +236,13 @@ OF_THE_SESSION = frozenset(
 
 
 def _goes_to_an_actor(frame: Any) -> bool:
-    return not isinstance(frame, (Ping, Pong, SetPresence, *UNBUILT))
+    return not isinstance(frame, (Ping, Pong, SetPresence))
 
 
 def _card_in(frame: Any) -> list[str] | None:
-    """The field in which a number in free form looks like a card's, by chance."""
+    """The field in which a number in free form looks like a card's, by chance; signals stay nowhere."""
+    if isinstance(frame, SignalConsultation):
+        return None
     try:
         demand_no_card(frame)
     except Rejected as refusal:
@@ -259,6 +258,8 @@ def _address(peer: Peer, frame: Any) -> Address:
         return Address("desk", "ada")
     if kind.startswith("booking."):
         return Address("booking", frame.booking_id)
+    if kind.startswith("consult."):
+        return Address("consultation", frame.consultation_id)
     if kind.startswith("plan."):
         return Address("plan", frame.room_id)
     if kind in OF_THE_SESSION:

@@ -51,7 +51,7 @@ def test_no_class_of_harm_is_missing(tally: Tally) -> None:
 def test_no_documented_outcome_is_missing(tally: Tally) -> None:
     assert set(by_group(tally.came, MUTATED)) == {
         *("answered", "dispatched", "closed 4300", "closed 4303", "closed 4304"),
-        *("refused bad_request", "refused too_large", "refused unavailable"),
+        *("refused bad_request", "refused too_large"),
     }
     assert set(by_group(tally.came, RAW)) >= {"answered", "dispatched", "closed 4300"}
     assert set(by_group(tally.came, WEBSOCKET)) == {

@@ -44,8 +44,11 @@ from protocol.room import MemberView, RoomAnswered, RoomView, Settings, ViewRoom
 from protocol.travel import Query
 from storage.memory.bookings import MemoryBookings
 from storage.memory.catalogue import MemoryCatalogue
+from storage.memory.consultations import MemoryConsultations
+from storage.memory.durable_timers import MemoryDurableTimers
 from storage.memory.feedbacks import MemoryFeedbacks
 from storage.memory.leases import MemoryShards
+from storage.memory.marketplace import MemoryListings
 from storage.memory.memories import MemoryMemories
 from storage.memory.models import MemoryModels
 from storage.memory.personas import MemoryPersonas
@@ -426,6 +429,8 @@ class World:
         self.runs = MemoryRuns(FakeClock())
         self.memories = MemoryMemories(stored, FakeClock())
         self.feedbacks = MemoryFeedbacks(stored, FakeClock())
+        self.listings = MemoryListings(stored, self.users)
+        self.consultations = MemoryConsultations(self.users, MemoryDurableTimers())
         self.recommender = TowerRanker(load_tower())
         self.model_rows = MemoryModels()
         self.model_troubles: dict[str, str] = {}
@@ -445,6 +450,8 @@ class World:
             "runs": self.runs,
             "memories": self.memories,
             "feedbacks": self.feedbacks,
+            "listings": self.listings,
+            "consultations": self.consultations,
             "recommender": self.recommender,
             "meanings": self.meanings,
             "card_fields": lambda: self.card_fields,

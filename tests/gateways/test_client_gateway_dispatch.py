@@ -15,6 +15,7 @@ from gateways.client.turns import MAX_HELD
 from protocol.addresses import Address
 from protocol.booking import BOOKING, DESK, QuoteTrip
 from protocol.chat import MessageAccepted, PostMessage
+from protocol.consultation import CONSULTATION
 from protocol.frames import Done
 from protocol.room import AwaitTurn
 from protocol.session import Hello
@@ -268,6 +269,18 @@ async def test_bookings_are_their_own_and_quotes_their_askers() -> None:
         await trio.testing.wait_all_tasks_blocked()
     assert reached[0] == BOOKING.at("b")
     assert reached[1].kind == DESK
+
+
+async def test_a_signal_reaches_its_consultation_whatever_it_looks_like() -> None:
+    world = World()
+    reached: list[Address] = []
+    async with world.running():
+        client = await world.welcomed()
+        world.system.behaviour = lambda address, envelope: reached.append(address)
+        sdp = {"sdp": "o=- 4242424242424242 2 IN IP4 127.0.0.1"}
+        await client.send(type="consult.signal", consultationId="c", to="u", data=sdp)
+        await trio.testing.wait_all_tasks_blocked()
+    assert reached == [CONSULTATION.at("c")]
 
 
 async def test_what_waits_for_a_board_is_bounded() -> None:

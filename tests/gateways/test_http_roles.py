@@ -6,14 +6,18 @@ from http_fakes import World
 from core.identity import PERMISSIONS, Permission, Role
 from gateways.http.app import DECLARED
 from gateways.http.routes import ALIAS, API, Route
-from gateways.http.unbuilt import UNBUILT
 
 BODIES = {
     "createRoom": {"kind": "group"},
     "changeMe": {"name": "New"},
     "promoteModel": {"version": "1"},
+    "openTime": {"startsAt": 1_795_525_200_000, "minutes": 30},
+    "bookConsultation": {"timeId": "none"},
+    "publishPersona": {"summary": "Knows Porto."},
+    "writeReview": {"stars": 5},
+    "suspendListing": {"note": "Untrue."},
 }
-QUERIES = {"findUser": {"handle": "handle1"}}
+QUERIES = {"findUser": {"handle": "handle1"}, "closeTimes": {"from": "1", "to": "2"}}
 CASES = [(route, role) for route in DECLARED for role in (None, *Role)]
 
 
@@ -76,9 +80,3 @@ async def test_the_alias_is_the_same_call(route: Route) -> None:
             for spelling in (path, ALIAS + path.removeprefix(API))
         ]
         assert (first.status, first.raw) == (second.status, second.raw)
-
-
-@pytest.mark.parametrize(("method", "path"), UNBUILT)
-async def test_a_known_call_without_its_feature_says_so(method: str, path: str) -> None:
-    answer = await World().call(method, path.replace("{id}", "x").replace("{provider}", "stripe"))
-    assert (answer.status, answer.json["code"]) == (404, "unavailable")

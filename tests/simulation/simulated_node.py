@@ -25,6 +25,7 @@ from gateways.client.connections import Connections
 from gateways.client.policy import Policy
 from gateways.client.router import Router
 from storage.memory.bookings import MemoryBookings
+from storage.memory.consultations import MemoryConsultations
 from storage.memory.durable_timers import MemoryDurableTimers, TimerTable
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryLeases, MemoryShards
@@ -198,6 +199,7 @@ class Node:
         def mortal(target: object) -> Mortal:
             return Mortal(target, self.life, self._weather)
 
+        timers = MemoryDurableTimers(database.timers, on_set=self._timer_set)
         return SimpleNamespace(
             log=mortal(self.log),
             leases=mortal(self.leases),
@@ -210,7 +212,8 @@ class Node:
             search=mortal(database.search),
             outbox=mortal(database.outbox),
             bookings=mortal(MemoryBookings(database.bookings)),
-            timers=mortal(MemoryDurableTimers(database.timers, on_set=self._timer_set)),
+            timers=mortal(timers),
+            consultations=mortal(MemoryConsultations(database.users, timers)),
             credentials=mortal(Guests(database.users)),
             read_models=[],
         )

@@ -134,6 +134,12 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         execute,
         f"INSERT INTO inbox_item VALUES ('{ADA}', 1, {NOW - 400 * DAY}, 1, 's', 'k', ''), ('{ADA}', 2, {NOW}, 1, 't', 'k', '')",
     )
+    for number, ends_at in ((1, NOW - 701 * DAY), (2, NOW - 699 * DAY)):
+        await database.call(
+            execute,
+            f"""INSERT INTO consultation (id, tenant_id, professional_id, starts_at, ends_at, tags)
+                VALUES ('{ROOM[:-1]}{number}', 1, '{ADA}', {ends_at - 1}, {ends_at}, '{{}}')""",
+        )
     clock.at_ms += 31 * DAY
     await database.call(execute, f"UPDATE login SET renewed_at = {clock.at_ms}")
     await keys.begin("scope", "new", b"hash")
@@ -158,6 +164,7 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         "travellers": 0,
         "booking_keys": 0,
         "payment_attempts": 0,
+        "consultations": 1,
         "webhook_events": 0,
         "outbox": 0,
     }

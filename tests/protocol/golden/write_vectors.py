@@ -431,12 +431,16 @@ SERVER: list[tuple[str, dict[str, Any]]] = [
         {
             "type": "consult.state",
             "consultationId": A,
-            "state": "open",
+            "state": "live",
             "participants": [A, B],
             "startsAt": AT,
             "meterSeconds": 60,
             "inbox": 5,
         },
+    ),
+    (
+        "ConsultationSignalled",
+        {"type": "consult.signal", "consultationId": A, "from": B, "data": {"sdp": "v=0"}},
     ),
     (
         "Notified",

@@ -111,6 +111,17 @@ def _home(data_dir: Path) -> tuple[Path, Account]:
         if not account.can("-w", home):
             raise EmbeddedError(f"The database in {home} belongs to another user.")
         return home, account
+    # An empty one in its place would look as if everything were lost.
+    if marker.exists():
+        raise EmbeddedError(
+            f"The database of {data_dir} was in {home}, which is gone. Bring it back, or remove {marker} to "
+            "begin anew."
+        )
+    if others := sorted(data_dir.glob("postgresql-*")):
+        raise EmbeddedError(
+            f"{others[0]} is of another version of PostgreSQL. Make a backup with the version of Caravan "
+            "that made it, and restore that into a new data directory."
+        )
     if account.user is not None and not account.can("-x", data_dir):
         home = _elsewhere(data_dir, marker)
     home.mkdir(mode=0o700, exist_ok=True)

@@ -313,6 +313,24 @@ async def test_a_home_elsewhere_goes_when_its_temporary_data_directory_is_gone(
     assert not homes[2].exists()
 
 
+def test_a_database_of_another_version_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / places.CLUSTER).mkdir()
+    monkeypatch.setattr(places, "CLUSTER", "postgresql-99")
+    with pytest.raises(EmbeddedError, match=r"postgresql-18 is of another version.*backup"):
+        places.find_places(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["postgresql-18"]
+
+
+def test_a_database_elsewhere_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
+    marker, gone = tmp_path / f"{places.CLUSTER}.elsewhere", tmp_path / "gone"
+    marker.write_text(str(gone))
+    with pytest.raises(EmbeddedError, match=r"was in .*gone, which is gone. Bring it back"):
+        places.find_places(tmp_path)
+    assert not gone.exists()
+
+
 def test_binaries_are_copied_with_their_libraries_and_run_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,12 @@
 """What is over is removed, a bounded bite at a time, so that no table grows without end."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 import structlog
 
+from core.errors import Unavailable
 from core.ports.clock import Clock
 from core.ports.consultations import KEPT_FOR as CONSULTATIONS_FOR
 from core.ports.offers import KEPT_FOR as OFFERS_FOR
@@ -116,21 +118,33 @@ async def housekeeping(
         "consultations": now - int(CONSULTATIONS_FOR * 1_000),
         "webhook_events": now - int(WEBHOOKS_FOR * 1_000),
     }
-    months = await drop_old_leaves(database, before=oldest, forgotten=forgotten)
-    messages = await forget_expired(
-        database, now=now, bite=BITE, most=BITE * MAX_BITES, forgotten=forgotten
-    )
-    removed = {"months": months, "messages": messages}
-    removed["booking_months"] = await drop_old_bookings(database, before=oldest_booking)
-    removed |= {
-        what: await _in_bites(database, sql, until[what]) for what, sql in _DELETIONS.items()
+    most = BITE * MAX_BITES
+    steps: dict[str, Callable[[], Awaitable[int]]] = {
+        "months": partial(drop_old_leaves, database, before=oldest, forgotten=forgotten),
+        "messages": partial(
+            forget_expired, database, now=now, bite=BITE, most=most, forgotten=forgotten
+        ),
+        "booking_months": partial(drop_old_bookings, database, before=oldest_booking),
+        **{
+            what: partial(_in_bites, database, sql, until[what]) for what, sql in _DELETIONS.items()
+        },
+        "outbox": partial(_in_bites, database, _CONSUMED),
     }
-    removed["outbox"] = await _in_bites(database, _CONSUMED)
+    removed = {what: await _done(what, step) for what, step in steps.items()}
     if any(removed.values()):
         log.info(
             "housekeeping.removed", **{what: count for what, count in removed.items() if count}
         )
     return removed
+
+
+async def _done(what: str, step: Callable[[], Awaitable[int]]) -> int:
+    """What one of them finds in its way for ever must not keep the others from their work."""
+    try:
+        return await step()
+    except Unavailable as error:
+        log.warning("housekeeping.failed", what=what, cause=repr(error.__cause__))
+        return 0
 
 
 async def _in_bites(database: Database, sql: str, *args: int) -> int:

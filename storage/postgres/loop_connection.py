@@ -20,6 +20,7 @@ from storage.postgres.pool import CONNECT_WITHIN
 TRIED_AGAIN_AFTER: Final = 10.0
 """Seconds after a connection that could not be had."""
 _BINARY: Final = 1
+_READ_ONLY: Final = b"25006"
 
 log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class LoopConnection:
                 connection.send_query_prepared(
                     name, values, [_BINARY] * len(values), result_format=_BINARY
                 )
-                status = await _answer(connection)
+                result = await _answer(connection)
         except (OSError, psycopg.Error, trio.TooSlowError) as error:
             self.close()
             raise Unavailable from error
@@ -67,7 +68,9 @@ class LoopConnection:
         if connection.status != pq.ConnStatus.OK:
             self.close()
             raise Unavailable
-        is_done = status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
+        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE) == _READ_ONLY:
+            self.close()  # since a failover another server is the one to write to
+        is_done = _status(result) in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
         self.executed += is_done
         return is_done
 
@@ -83,7 +86,7 @@ class LoopConnection:
         if name is None:
             name = b"statement_%d" % len(self._prepared)
             connection.send_prepare(name, sql.encode())
-            if await _answer(connection) != pq.ExecStatus.COMMAND_OK:
+            if _status(await _answer(connection)) != pq.ExecStatus.COMMAND_OK:
                 return None
             self._prepared[sql] = name
         return name
@@ -156,21 +159,25 @@ async def _connected(conninfo: bytes) -> pq.abc.PGconn:
     raise ConnectionError("no connection")
 
 
-async def _answer(connection: pq.abc.PGconn) -> int:
-    """The last result's status, once what was asked is sent and answered. Raises `OSError`,
+def _status(result: pq.abc.PGresult | None) -> int:
+    return pq.ExecStatus.FATAL_ERROR if result is None else result.status
+
+
+async def _answer(connection: pq.abc.PGconn) -> pq.abc.PGresult | None:
+    """The last result, once what was asked is sent and answered. Raises `OSError`,
     `psycopg.OperationalError`."""
     while connection.flush():
         await _either_way(connection.socket)
         connection.consume_input()
-    status: int = pq.ExecStatus.FATAL_ERROR
+    last: pq.abc.PGresult | None = None
     while True:
         while connection.is_busy():
             await trio.lowlevel.wait_readable(connection.socket)
             connection.consume_input()
         result = connection.get_result()
         if result is None:
-            return status
-        status = result.status
+            return last
+        last = result
 
 
 async def _either_way(socket: int) -> None:

@@ -119,10 +119,16 @@ def _home(data_dir: Path) -> tuple[Path, Account]:
     if home.exists():
         _require_access(account, home)
         return home, account
+    # An empty one in its place would look as if everything were lost.
     if marker.exists():
         raise EmbeddedError(
             f"{marker} says that the database is in {home}, and it is not there. "
             f"Bring that folder back, or remove {marker} to begin with an empty database."
+        )
+    if others := sorted(data_dir.glob("postgresql-*")):
+        raise EmbeddedError(
+            f"{others[0]} is of another version of PostgreSQL. Make a backup with the version of Caravan "
+            "that made it, and restore that into a new data directory."
         )
     if account.user is not None and not account.can("-x", data_dir):
         home = _elsewhere(data_dir, marker)

@@ -37,6 +37,8 @@ AWAY: Final = (
     asyncpg.TransactionRollbackError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InternalClientError,
+    asyncpg.InvalidCachedStatementError,  # a newer node migrated
+    asyncpg.ReadOnlySQLTransactionError,  # another server is the one to write to now
 )
 """What the database raises when it is not there, not yet, or not for us now."""
 
@@ -260,7 +262,7 @@ async def _with_connection(
     args: tuple[object, ...],
     kwargs: dict[str, object],
 ) -> T:
-    async with pool.acquire(timeout=ACQUIRE_WITHIN) as connection:
+    async with _acquired(pool) as connection:
         return await fn(connection, *args, **kwargs)
 
 
@@ -270,8 +272,20 @@ async def _in_transaction(
     args: tuple[object, ...],
     kwargs: dict[str, object],
 ) -> T:
-    async with pool.acquire(timeout=ACQUIRE_WITHIN) as connection, connection.transaction():
+    async with _acquired(pool) as connection, connection.transaction():
         return await fn(connection, *args, **kwargs)
+
+
+@asynccontextmanager
+async def _acquired(pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterator[Connection]:
+    """A connection for a block. One to a server that only reads since a failover is given up: the next
+    finds the other."""
+    async with pool.acquire(timeout=ACQUIRE_WITHIN) as connection:
+        try:
+            yield connection
+        except asyncpg.ReadOnlySQLTransactionError:
+            connection.terminate()
+            raise
 
 
 async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:

@@ -17,8 +17,9 @@ from storage.postgres.pool import Connection, Database
 
 DAY_MS: Final = 86_400_000
 ROOMS_AT_ONCE: Final = 500
-MAX_DUE_ROOMS: Final = 1_000
+ROOMS_LOOKED_AT: Final = 2_000
 LEAF_WITHIN: Final = 120.0  # the first page of a great leaf
+NO_ROOM: Final = "00000000-0000-0000-0000-000000000000"
 LOCK: Final = 0x52657465  # any constant; transaction-scoped
 LOCK_WITHIN: Final = "500ms"  # less than `deadlock_timeout`: it is us who give way
 
@@ -42,13 +43,14 @@ WITH page AS (
 SELECT page.room_id, moved.first FROM page LEFT JOIN moved ON moved.id = page.room_id
  ORDER BY page.room_id"""
 
-# A room's rows age in the order of their seqs: the first one tells.
-_DUE: Final = """
-SELECT id, $1 - retention_days * $2::int8 AS until FROM room
- WHERE retention_days IS NOT NULL
-   AND (SELECT sent_at FROM message WHERE room_id = room.id AND seq >= room.first
-         ORDER BY seq LIMIT 1) < $1 - retention_days * $2::int8
- LIMIT $3"""
+# A page of the rooms with a limit of their own. A room's rows age in the order of their seqs: the first one
+# tells.
+_LIMITED: Final = """
+SELECT id, until, (SELECT sent_at FROM message WHERE room_id = page.id AND seq >= page.first
+                    ORDER BY seq LIMIT 1) < until AS is_due
+  FROM (SELECT id, first, $1 - retention_days * $2::int8 AS until FROM room
+         WHERE retention_days IS NOT NULL AND id > $3 ORDER BY id LIMIT $4) AS page
+ ORDER BY id"""
 
 _MOVE_FIRST: Final = """
 WITH old AS (
@@ -75,7 +77,7 @@ async def drop_old_leaves(database: Database, *, before: Month, forgotten: Forgo
 
 
 async def _advance_rooms(database: Database, leaf: str, forgotten: Forgotten) -> None:
-    after, size = "00000000-0000-0000-0000-000000000000", ROOMS_AT_ONCE
+    after, size = NO_ROOM, ROOMS_AT_ONCE
     while size == ROOMS_AT_ONCE:
         try:
             page = await database.call(_advance, leaf, after)
@@ -102,14 +104,18 @@ async def forget_expired(
 ) -> int:
     """Rooms' own limits: remove rows that are too old, `bite` per transaction, until `most` are gone;
     how many."""
-    removed = 0
-    for room_id, until in await database.call(_due, now):
-        taken = bite
-        while taken >= bite and removed < most:
-            first, taken = await database.transaction(_forget, room_id, until, bite)
-            removed += taken
-            if first is not None:
-                forgotten(room_id, first)
+    removed, after, size = 0, NO_ROOM, ROOMS_LOOKED_AT
+    while size == ROOMS_LOOKED_AT and removed < most:
+        page = await database.call(_limited, now, after)
+        for room_id, until, is_due in page:
+            taken = bite if is_due else 0
+            while taken >= bite and removed < most:
+                first, taken = await database.transaction(_forget, room_id, until, bite)
+                removed += taken
+                if first is not None:
+                    forgotten(room_id, first)
+        size = len(page)
+        after = page[-1]["id"] if page else after
     return removed
 
 
@@ -131,8 +137,8 @@ async def _drop(connection: Connection, leaf: str) -> None:
     await connection.execute(f"DROP TABLE IF EXISTS {leaf}")
 
 
-async def _due(connection: Connection, now: int) -> list[asyncpg.Record]:
-    return await connection.fetch(_DUE, now, DAY_MS, MAX_DUE_ROOMS)
+async def _limited(connection: Connection, now: int, after: str) -> list[asyncpg.Record]:
+    return await connection.fetch(_LIMITED, now, DAY_MS, after, ROOMS_LOOKED_AT)
 
 
 async def _forget(

@@ -336,6 +336,16 @@ async def test_a_home_elsewhere_goes_when_its_temporary_data_directory_is_gone(
     assert not homes[2].exists()
 
 
+def test_a_database_of_another_version_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / places.CLUSTER).mkdir()
+    monkeypatch.setattr(places, "CLUSTER", "postgresql-99")
+    with pytest.raises(EmbeddedError, match=r"postgresql-18 is of another version.*backup"):
+        places.find_places(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["postgresql-18"]
+
+
 def test_binaries_are_copied_with_their_libraries_and_run_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

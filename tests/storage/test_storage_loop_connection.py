@@ -84,6 +84,13 @@ async def test_a_statement_larger_than_what_the_kernel_takes_at_once(
     assert await database.call(row, "SELECT length(bodies[8]) FROM arrived") == (1_000_000,)
 
 
+async def test_a_server_that_only_reads_now_is_left(connection: LoopConnection) -> None:
+    write = "UPDATE tenant SET name = 'ours'"
+    assert await connection.execute("SET default_transaction_read_only = on", [])
+    assert not await connection.execute(write, [])
+    assert await connection.execute(write, [])
+
+
 async def test_what_is_refused_was_not_done_and_the_connection_stays(
     connection: LoopConnection, database: Database
 ) -> None:

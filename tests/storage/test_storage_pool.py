@@ -99,6 +99,33 @@ async def test_whoever_falls_silent_in_a_transaction_does_not_keep_its_locks(
         nursery.cancel_scope.cancel()
 
 
+async def test_a_server_that_only_reads_now_is_left_for_the_one_that_writes(
+    dsn: str, bridge: AsyncioBridge
+) -> None:
+    """As after a failover: the address leads elsewhere, the open connection does not."""
+    write = "UPDATE tenant SET name = 'ours' RETURNING true"
+    async with Database(dsn, bridge, size=1) as database:
+        for how in (database.call, database.transaction):
+            await database.call(one, "SET default_transaction_read_only = on")
+            with pytest.raises(Unavailable):
+                await how(one, write)
+            assert await how(one, write)
+
+
+async def test_a_migration_beneath_a_running_server_is_a_moments_trouble(
+    database: Database,
+) -> None:
+    async def names(connection: Connection) -> list[str]:
+        return [row["name"] for row in await connection.fetch("SELECT * FROM tenant")]
+
+    assert await database.transaction(names) == ["default"]
+    async with database.own_connection() as newer:
+        await newer.call(one, "ALTER TABLE tenant ADD COLUMN motto text")
+    with pytest.raises(Unavailable):
+        await database.transaction(names)
+    assert await database.transaction(names) == ["default"]
+
+
 async def test_a_connection_of_ones_own_is_a_fresh_one_after_a_command_that_took_too_long(
     database: Database,
 ) -> None:

@@ -20,6 +20,7 @@ from storage.postgres.search import PostgresSearch, SearchIndex
 DAY = 86_400_000
 BEGIN = Month(2025, 9)
 ADA = "01999999-0000-7000-8000-00000000000a"
+LONG = "01999999-0000-7000-8000-0000000000a0"
 QUIET, TALK = "01999999-0000-7000-8000-0000000000a1", "01999999-0000-7000-8000-0000000000a2"
 
 
@@ -111,6 +112,7 @@ async def test_a_room_with_a_shorter_time_of_its_own_forgets_in_bites(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.postgres.housekeeping.BITE", 4)
+    monkeypatch.setattr(retention, "ROOMS_LOOKED_AT", 1)
     years = Years(database)
     await years.log._make_leaves()
     for room_id in (QUIET, TALK):
@@ -120,6 +122,8 @@ async def test_a_room_with_a_shorter_time_of_its_own_forgets_in_bites(
     await years.index()
     await database.call(_execute, _settings(TALK, b'{"receipts":true,"retentionDays":7}'))
     await database.call(_execute, _settings(QUIET, b'{"receipts":true,"retentionDays":null}'))
+    await years.make(LONG)
+    await database.call(_execute, _settings(LONG, b'{"retentionDays":99}'))
     years.clock.at_ms = BEGIN.start + 31 * DAY
 
     assert await years.keep_house() == {"messages": 23}
@@ -156,6 +160,20 @@ async def test_a_month_in_use_waits_for_the_next_time_and_nobody_for_it(
         await reader.call(_execute, "COMMIT")
     assert await years.keep_house() == {"months": 1}
     assert await years.seqs(TALK) == []
+
+
+async def test_what_fails_again_and_again_keeps_nothing_else_from_being_removed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    years = Years(database)
+    await years.make(TALK)
+    await years.say(TALK, 2, BEGIN.start)
+    await years.index()
+    years.clock.at_ms = BEGIN.plus(14).start
+    monkeypatch.setattr(
+        retention, "_OLD_LEAVES", "SELECT pg_cancel_backend(pg_backend_pid()), $1::text"
+    )
+    assert await years.keep_house() == {"search_documents": 1}
 
 
 async def test_several_nodes_may_keep_house_at_once(database: Database) -> None:

@@ -15,7 +15,7 @@ from core.errors import Rejected
 from core.ids import ProcessIds
 from core.ports.repositories import User
 from gateways.http.ports import DEFAULT_TENANT
-from loadtest.accounts import Api
+from loadtest.accounts import Api, ApiError
 from loadtest.client import Refused, Session, open_session
 from loadtest.connection import dial_url
 from storage.credentials.keys import SigningKeys
@@ -70,7 +70,9 @@ async def erased(config: Config, handle: str) -> str:
         async with Api(server.http) as api:
             for one in found.logins:  # the server closes its sockets
                 await api.call("POST", "/auth/logout", token=tokens.issue(user, one))
-            await _dismiss_personas(api, tokens.issue(user, login_id))
+            token = tokens.issue(user, login_id)
+            await _dismiss_personas(api, token)
+            await _cancel_consultations(api, token)
         credentials = _Tokens(tokens, user, login_id)
         session = Session(
             dial=dial_url(server.ws), credentials=credentials, on_event=lambda event: None
@@ -85,6 +87,22 @@ async def erased(config: Config, handle: str) -> str:
 async def _dismiss_personas(api: Api, token: str) -> None:
     for persona in (await api.call("GET", "/personas", token=token))["items"]:
         await api.call("DELETE", f"/personas/{persona['id']}", token=token)
+
+
+async def _cancel_consultations(api: Api, token: str) -> None:
+    """Those that still can be, so that the other one is told."""
+    query: dict[str, str] = {}
+    while True:
+        page = await api.call("GET", "/consultations", token=token, query=query)
+        for one in page["items"]:
+            try:
+                await api.call("POST", f"/consultations/{one['id']}/cancel", body={}, token=token)
+            except ApiError as error:
+                if error.status != 409:  # too late
+                    raise
+        if page["nextCursor"] is None:
+            return
+        query = {"cursor": page["nextCursor"]}
 
 
 async def _leave(session: Session, room: OwnRoom) -> None:

@@ -1,7 +1,7 @@
 """Taking a person out of every table, for who asks to be forgotten.
 
 What stays: bookings and their ledger (seven years, by id), runs of personas (24 months, by id), what was
-tried to pay with (31 days, by id and digest), and what others wrote.
+tried to pay with (31 days, by id and digest), consultations (24 months, by id), and what others wrote.
 """
 
 from collections.abc import Sequence
@@ -53,6 +53,17 @@ _GONE: Final = (
              WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind = {MESSAGE}))""",
     "DELETE FROM search_document WHERE tenant_id = $1 AND sender_id = $2::uuid::text",
     "DELETE FROM persona WHERE tenant_id = $1 AND owner_id = $2",
+    """WITH gone AS (DELETE FROM listing_review WHERE tenant_id = $1 AND user_id = $2
+                     RETURNING tenant_id, listing_id AS id, stars)
+       UPDATE listing l SET reviews = l.reviews - 1, stars = l.stars - gone.stars
+         FROM gone WHERE (l.tenant_id, l.id) = (gone.tenant_id, gone.id)""",
+    """WITH gone AS (DELETE FROM listing_import WHERE tenant_id = $1 AND user_id = $2
+                     RETURNING tenant_id, listing_id AS id)
+       UPDATE listing l SET imports = l.imports - 1
+         FROM gone WHERE (l.tenant_id, l.id) = (gone.tenant_id, gone.id)""",
+    "DELETE FROM consultation WHERE tenant_id = $1 AND professional_id = $2 AND state = 'open'",
+    "UPDATE consultation SET about = '' WHERE tenant_id = $1 AND traveller_id = $2",
+    "UPDATE consultation SET note = '' WHERE tenant_id = $1 AND cancelled_by = $2",
     "DELETE FROM persona_choice WHERE tenant_id = $1 AND user_id = $2",
     "DELETE FROM persona_feedback WHERE tenant_id = $1 AND user_id = $2",
     "DELETE FROM persona_taste WHERE tenant_id = $1 AND user_id = $2",

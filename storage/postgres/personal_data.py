@@ -65,6 +65,18 @@ EXPORTED: Final[Mapping[str, str]] = {
                m.kind AS memory_kind, m.slot, m.text
           FROM persona_memory m JOIN persona p ON (p.tenant_id, p.id) = (m.tenant_id, m.persona_id)
          WHERE m.tenant_id = $1 AND (m.about = $2 OR m.about IS NULL AND p.owner_id = $2)""",
+    "listing": """
+        SELECT id, name, style, about, greeting, card, summary, tags, published_at, is_offered, suspended_for
+          FROM listing WHERE tenant_id = $1 AND owner_id = $2""",
+    "listing_import": """
+        SELECT i.listing_id, i.imported_at, r.written_at, r.stars, r.text
+          FROM listing_import i LEFT JOIN listing_review r USING (tenant_id, listing_id, user_id)
+         WHERE i.tenant_id = $1 AND i.user_id = $2""",
+    "consultation": """
+        SELECT id, professional_id, traveller_id, starts_at, ends_at, state, cancelled_by, tags, metered_ms,
+               CASE WHEN traveller_id = $2 THEN about END AS about,
+               CASE WHEN cancelled_by = $2 THEN note END AS note
+          FROM consultation WHERE tenant_id = $1 AND (professional_id = $2 OR traveller_id = $2)""",
     "offer": """
         SELECT id, fetched_at, amount, currency, supplier, query, details
           FROM offer WHERE tenant_id = $1 AND user_id = $2""",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -120,7 +121,7 @@ def test_a_granted_role_is_in_the_next_token_and_counts_at_once(
     assert refreshed.json()["user"]["role"] == "admin"
 
 
-async def test_a_professional_offers_a_character_and_is_consulted(
+async def test_a_professional_offers_a_character_and_is_consulted_until_the_traveller_is_erased(
     protocol_server: ServerProcess, stage: Stage, grantee: Person
 ) -> None:
     main("admin", "grant", grantee.handle, "professional", data_dir=protocol_server.data_dir)
@@ -151,6 +152,13 @@ async def test_a_professional_offers_a_character_and_is_consulted(
     assert (signal["from"], signal["data"]) == (traveller.id, {"sdp": "v=0"})
     live = await asker.event("consult.state", state="live", **consultation)
     assert live["participants"] == [grantee.id, traveller.id]
+
+    erase = partial(main, "admin", "erase", traveller.handle, data_dir=protocol_server.data_dir)
+    ended = await trio.to_thread.run_sync(partial(erase, within=30.0))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    await adviser.event("consult.state", state="cancelled", **consultation)
+    listing = by_professional.get(f"personas/{listing_id}/listing").json()["listing"]
+    assert (listing["imports"], listing["reviews"]) == (0, 0)
 
 
 def test_a_service_is_no_person(protocol_server: ServerProcess, grantee: Person) -> None:

@@ -30,7 +30,7 @@ ROOM = "01999999-0000-7000-8000-0000000000aa"
 
 NAMES = (
     *("user_id", "owner_id", "creator_id", "sender_id", "asker_id", "about", "author", "given_by"),
-    *("decided_by", "key", "scope"),
+    *("decided_by", "key", "scope", "professional_id", "traveller_id"),
 )
 """How columns are called that name a person."""
 
@@ -45,6 +45,7 @@ NOT_TOLD = {
     "inbox_head": "told with the items",
     "outbox": "what is on its way, for seconds",
     "room_persona": "where a persona sits, which is told itself",
+    "listing_review": "told with what was taken",
     "search_document": "words of messages, which are told themselves",
 }
 
@@ -65,6 +66,12 @@ async def test_all_that_is_hers_is_told_and_nothing_of_others(database: Database
     told = await told_of(database, ADA)
     assert {row["kind"] for row in told} == {
         "account", "login", "room", "membership", "message", "persona", "persona_memory", "traveller",
+        "listing", "listing_import", "consultation",
+    }  # fmt: skip
+    assert {row["text"] for row in of_kind(told, "listing_import")} == {"wise"}
+    consultations = of_kind(told, "consultation")
+    assert {(row["state"], row["about"]) for row in consultations} == {
+        ("booked", "where to eat"), ("open", None),
     }  # fmt: skip
     [account] = of_kind(told, "account")
     assert (account["email"], account["preferences"]) == ("ada@example.org", {"pace": "slow"})
@@ -75,7 +82,7 @@ async def test_all_that_is_hers_is_told_and_nothing_of_others(database: Database
     assert traveller["sealed"]["document"] == {"number": "X1"}
     assert "bob" not in json.dumps(told)
     assert {row["kind"] for row in await told_of(database, BOB)} == {
-        "account", "membership", "persona", "persona_memory",
+        "account", "membership", "persona", "persona_memory", "listing", "consultation",
     }  # fmt: skip
     with pytest.raises(MasterKeyError):
         await told_of(database, ADA, key=bytes(32))
@@ -85,7 +92,7 @@ async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(
     database: Database,
 ) -> None:
     await begin(database)
-    of_bob = await told_of(database, BOB)
+    of_bob = [row for row in await told_of(database, BOB) if row["kind"] != "consultation"]
     assert await shut_out(database, 1, ADA, login_id=ROOM, at=AT) == ShutOut(
         logins=[BOB],
         rooms=[OwnRoom(room_id=ROOM, kind="group", state="joined", messages=[ROOM])],
@@ -93,13 +100,21 @@ async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(
     for _ in range(2):
         assert await erase(database, 1, ADA) == 1
     told = await told_of(database, ADA)
-    assert {row["kind"] for row in told} == {"account", "room", "membership", "message"}
+    assert {row["kind"] for row in told} == {
+        "account", "room", "membership", "message", "consultation",
+    }  # fmt: skip
     [account] = of_kind(told, "account")
     assert account["handle"] == account["name"] == "gone-00000000000a"
     _, message = of_kind(told, "message")
     assert (message["body"]["content"], message["body"]["sender"]["name"]) == ("", "")
+    [consultation] = of_kind(told, "consultation")
+    assert (consultation["state"], consultation["about"]) == ("booked", "")
     assert "ada" not in json.dumps(told).lower()
-    assert await told_of(database, BOB) == of_bob
+    left = await told_of(database, BOB)
+    assert [row for row in left if row["kind"] != "consultation"] == of_bob
+    assert await database.call(fetch, "SELECT imports, reviews, stars, score FROM listing") == [
+        (0, 0, 0, 3_600)
+    ]
 
 
 async def test_nobody_is_erased_while_a_booking_of_theirs_goes_on(database: Database) -> None:
@@ -115,11 +130,17 @@ async def test_nobody_is_erased_while_a_booking_of_theirs_goes_on(database: Data
 
 
 async def begin(database: Database) -> None:
-    """A room of Ada's with a message, which Bob is invited to; a persona and a memory of each."""
+    """A room of Ada's with a message, which Bob is invited to; a persona, on offer, and a memory of each. Ada has
+    reviewed Bob's and booked a consultation of his; one of hers is open."""
     for number, (user_id, name) in enumerate(((ADA, "ada"), (BOB, "bob"))):
         await database.call(execute, ACCOUNT, user_id, name)
         await database.call(execute, MEMORY, user_id, name, ROOM[:-1] + str(number))
     await database.call(execute, LOGIN)
+    for number, owner in enumerate((ADA, BOB)):
+        await database.call(execute, LISTING, owner, ROOM[:-1] + str(number))
+    await database.call(execute, REVIEW, ADA, ROOM[:-1] + "1")
+    await database.call(execute, CONSULTATION, ROOM, BOB, ADA, "booked", "where to eat")
+    await database.call(execute, CONSULTATION, BOB, ADA, None, "open", "")
     await PostgresRooms(database).create(a_room())
     travellers = PostgresTravellers(database, KEY)
     await travellers.put(1, ROOM, TRAVELLER, by=ADA, document={"number": "X1"})
@@ -168,6 +189,20 @@ WITH made AS (
     VALUES ('{ROOM}', '{ADA}', '{ROOM}', 1, 1, 1, 1, 1, 1, $1, false, 'EUR', 'X', 'booking', '', ''))
 INSERT INTO booking_participant (booking_id, user_id, place, tenant_id, status)
 VALUES ('{ROOM}', '{ADA}', 1, 1, 'booking')"""
+LISTING = f"""
+INSERT INTO listing (tenant_id, id, owner_id, published_at, version, is_offered, name, style, about, greeting,
+                     summary, tags, words)
+SELECT tenant_id, id, owner_id, {AT}, version, true, name, style, about, greeting, '', '{{}}', ''
+  FROM persona WHERE owner_id = $1 AND id = $2"""
+REVIEW = f"""
+WITH taken AS (
+    INSERT INTO listing_import (tenant_id, listing_id, user_id, imported_at) VALUES (1, $2, $1, {AT})),
+     counted AS (UPDATE listing SET imports = 1, reviews = 1, stars = 5 WHERE id = $2)
+INSERT INTO listing_review (id, tenant_id, listing_id, user_id, written_at, stars, text)
+VALUES ($2, 1, $2, $1, {AT}, 5, 'wise')"""
+CONSULTATION = f"""
+INSERT INTO consultation (id, tenant_id, professional_id, traveller_id, state, about, starts_at, ends_at, tags)
+VALUES ($1, 1, $2, $3, $4, $5, {AT}, {AT + 1}, '{{}}')"""
 MEMORY = f"""
 WITH made AS (
     INSERT INTO persona (id, owner_id, created_at, tenant_id, slot, name, style, about, greeting)

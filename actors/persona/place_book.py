@@ -9,6 +9,7 @@ from typing import Final
 import trio
 
 from actors.persona.errands import Errand, city_of, suits
+from actors.persona.facts_of_items import LOW_PRICES
 from actors.persona.hints import Wish, folded
 from actors.persona.regions import countries_of
 from core.ports.catalogue import Catalogue
@@ -34,7 +35,6 @@ CODE_LETTERS: Final = 3
 """Of a city's code, which is all that an offer says of where it is."""
 
 NEAR_KM: Final = 1_500.0
-LOW_PRICES: Final = 2
 IDEAL, IDEAL_COLD = 23.0, -4.0
 """°C of a month's mean."""
 

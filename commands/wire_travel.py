@@ -150,6 +150,11 @@ class Travel:
                         "CARAVAN_CONSOLIDATOR_URL is set: bookings at Amadeus also need "
                         "CARAVAN_CONSOLIDATOR_KEY, and CARAVAN_AGENCY_EMAIL for mail about them."
                     )
+                if url is None and key is not None:
+                    raise ConfigError(
+                        "CARAVAN_CONSOLIDATOR_KEY is set without CARAVAN_CONSOLIDATOR_URL: nobody would "
+                        "issue tickets. Set both, or neither."
+                    )
         if url is None:
             return None
         return HttpConsolidator(ConsolidatorSettings(url=url, key=key), chance=self._chance)

@@ -53,8 +53,8 @@ async def test_whoever_is_played_can_be_booked_with_while_the_sandbox_runs() -> 
     assert (made.suppliers(), made.consolidator) == ({}, None)
 
 
-@pytest.mark.parametrize("missing", ["consolidator_key", "agency_email"])
-def test_a_live_consolidator_needs_a_key_and_an_address(missing: str) -> None:
+@pytest.mark.parametrize("missing", ["consolidator_url", "consolidator_key", "agency_email"])
+def test_a_live_consolidator_needs_a_key_and_addresses(missing: str) -> None:
     with pytest.raises(ConfigError, match=f"CARAVAN_{missing.upper()}"):
         travel(amadeus=LIVE, **{**DESK, missing: None})
 

@@ -10,7 +10,7 @@ import trio
 
 from commands.seed import DEFAULT_URL
 from commands.terminal_commands import Commands, UsageError, invite
-from commands.terminal_login import log_in
+from commands.terminal_login import TokenFileError, log_in
 from commands.terminal_screen import Screen, restored_terminal, screen_for
 from commands.terminal_talk import Talk, matching_rooms
 from loadtest.accounts import Api, ApiError, LoginRefusedError, UnreachableError
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
                 | LoginRefusedError()
                 | Refused()
                 | SessionStopped()
+                | TokenFileError()
             ) as cause:
                 print(cause, file=sys.stderr)
             case _:

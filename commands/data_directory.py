@@ -6,7 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -91,8 +91,14 @@ def node_id(path: Path, given: str | None) -> str:
 
 
 def announce_server(path: Path, server: RunningServer) -> None:
-    """Write `server.json` whole, readable by its owner alone."""
-    write_private(path / "server.json", json.dumps(asdict(server)) + "\n")
+    """Write `server.json` whole, readable by its owner alone. Its addresses are as this machine has them."""
+    here = replace(server, http=_from_here(server.http), ws=_from_here(server.ws))
+    write_private(path / "server.json", json.dumps(asdict(here)) + "\n")
+
+
+def _from_here(url: str) -> str:
+    """Who listens everywhere listens on loopback, from where alone much is told without a token."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def forget_server(path: Path) -> None:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from commands.data_directory import DataDirectoryError, find_server
+from commands.data_directory import DataDirectoryError, find_server, prepare
 from core.config import Config
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
@@ -24,11 +24,13 @@ async def dsn_of(config: Config) -> AsyncIterator[str]:
     data_dir = config.data_dir.resolve()
     running = find_server(data_dir)
     dsn = config.database_url or (running.database if running else None)
-    if dsn is None and not holds_cluster(data_dir):
-        raise DataDirectoryError(
-            f"There is no Caravan database in {data_dir}. "
-            "Set CARAVAN_DATA_DIR to the server's data directory, or DATABASE_URL to its database."
-        )
+    if dsn is None:
+        if not holds_cluster(data_dir):
+            raise DataDirectoryError(
+                f"There is no Caravan database in {data_dir}. "
+                "Set CARAVAN_DATA_DIR to the server's data directory, or DATABASE_URL to its database."
+            )
+        prepare(data_dir)
     async with trio.open_nursery() as nursery:
         if dsn is None:
             dsn = str(await nursery.start(Embedded(data_dir).run))

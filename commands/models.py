@@ -76,6 +76,11 @@ async def _page(config: Config) -> ModelPage:
             async with httpx.AsyncClient(timeout=ANSWER_WITHIN, trust_env=False) as client:
                 answer = await client.get(f"{running.http}{API}/admin/models")
                 return msgspec.json.decode(answer.raise_for_status().content, type=ModelPage)
+        except httpx.HTTPStatusError:
+            print(
+                f"The server at {running.http} tells what is in use to this machine's loopback alone.",
+                file=sys.stderr,
+            )
         except (httpx.HTTPError, msgspec.DecodeError) as error:
             print(f"The server does not answer ({type(error).__name__}).", file=sys.stderr)
     async with database_of(config) as database:

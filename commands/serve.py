@@ -28,7 +28,8 @@ from commands.troubles import TROUBLES, sentence_of
 from commands.unknown_settings import unknown_settings
 from core.config import Config
 from core.telemetry import configure_logging
-from storage.credentials.master_key import master_key
+from storage.credentials.master_key import FILE, MasterKeyError, master_key
+from storage.postgres.places import holds_cluster
 
 if TYPE_CHECKING:
     from commands.wiring import Server
@@ -75,8 +76,20 @@ def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
         log.warning("unknown_settings", did_you_mean=unknown)
     raise_limit()
     with server_lock(data_dir):
-        key = config.master_key or master_key(data_dir, None)
-        trio.run(_serve, replace(config, data_dir=data_dir), key, demo)
+        trio.run(_serve, replace(config, data_dir=data_dir), _master_key(config, data_dir), demo)
+
+
+def _master_key(config: Config, data_dir: Path) -> bytes:
+    """Made with a new data directory alone: beside a database that is there it would open nothing, and be
+    taken for the right one by whoever makes backups. Raises `MasterKeyError`."""
+    if config.master_key is not None:
+        return config.master_key
+    if holds_cluster(data_dir) and not (data_dir / FILE).exists():
+        raise MasterKeyError(
+            f"There is no {FILE} in {data_dir}, and the database there needs it. "
+            "Restore it from its backup, or set CARAVAN_MASTER_KEY."
+        )
+    return master_key(data_dir, None)
 
 
 async def _serve(config: Config, key: bytes, demo: bool) -> None:

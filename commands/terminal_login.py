@@ -21,6 +21,10 @@ TRY_LOCK_EVERY: Final = 0.05
 Say = Callable[[str], None]
 
 
+class TokenFileError(Exception):
+    """The kept token cannot be had; the text says why and what to do."""
+
+
 class TokenFile:
     """A refresh token on disk (0600), one per server and handle, shared by all terminals.
 
@@ -35,12 +39,25 @@ class TokenFile:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._file.with_suffix(".lock").open("a") as lock:
-            with trio.fail_after(LOCKED_WITHIN):
-                # Polled: the kernel tells no event loop when a file lock is free.
-                while not _locked(lock.fileno()):  # noqa: ASYNC110
-                    await trio.sleep(TRY_LOCK_EVERY)
+        """Raises `TokenFileError` when it cannot be had."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = self._file.with_suffix(".lock").open("a")
+        except OSError as error:
+            raise TokenFileError(
+                f"No token can be kept in {self._folder} ({error.strerror}). "
+                "Set XDG_STATE_HOME to a directory that you may write to."
+            ) from None
+        with lock:
+            try:
+                with trio.fail_after(LOCKED_WITHIN):
+                    # Polled: the kernel tells no event loop when a file lock is free.
+                    while not _locked(lock.fileno()):  # noqa: ASYNC110
+                        await trio.sleep(TRY_LOCK_EVERY)
+            except trio.TooSlowError:
+                raise TokenFileError(
+                    "Another terminal of yours logs in just now. Try again."
+                ) from None
             yield
 
     def load(self) -> str | None:

@@ -50,6 +50,7 @@ class Travel:
         self._consolidator: HttpConsolidator | None = None
         self.vault = self._desk_card()
         self.urls: Urls = {}
+        self._trouble = ""
         self.search = OfferSearch(offers, clock=clock, ids=ids)
         self._made(_ANYWHERE)
         self._desk(_ANYWHERE)
@@ -78,7 +79,10 @@ class Travel:
                 await self._run_once()
             except* SandboxError as group:
                 self.urls = {}
-                _log.warning("travel.sandbox_failed", error=str(first_cause(group)))
+                trouble = str(first_cause(group))
+                if trouble != self._trouble:  # each try would say the same
+                    _log.warning("travel.sandbox_failed", error=trouble)
+                self._trouble = trouble
             await trio.sleep(AGAIN_AFTER)
 
     def statistics(self) -> Mapping[str, Mapping[str, int | float]]:
@@ -90,6 +94,7 @@ class Travel:
     async def _run_once(self) -> None:
         async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
             self.urls = await self._sandbox(nursery)
+            self._trouble = ""
             self._suppliers = self._made(self.urls)
             self._consolidator = self._desk(self.urls)
             for each in (*self._suppliers, self._consolidator):
@@ -151,6 +156,11 @@ class Travel:
                     raise ConfigError(
                         "CARAVAN_CONSOLIDATOR_URL is set: bookings at Amadeus also need "
                         "CARAVAN_CONSOLIDATOR_KEY, and CARAVAN_AGENCY_EMAIL for mail about them."
+                    )
+                if url is None and key is not None:
+                    raise ConfigError(
+                        "CARAVAN_CONSOLIDATOR_KEY is set without CARAVAN_CONSOLIDATOR_URL: nobody would "
+                        "issue tickets. Set both, or neither."
                     )
         if url is None:
             return None

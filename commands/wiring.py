@@ -13,6 +13,7 @@ from commands.children import (
     jobs_supervisor,
     server_supervisor,
 )
+from commands.one_world import require_one_world
 from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
 from commands.wire_bookings import Bookings
@@ -93,6 +94,7 @@ class Server:
         key: bytes,
         embedded: Embedded | None,
     ) -> None:
+        require_one_world(config)
         self._database, self._embedded = database, embedded
         self._keep_months = config.bounds.keep_messages_months
         self._keep_bookings_months = config.bounds.keep_bookings_months

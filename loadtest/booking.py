@@ -80,7 +80,7 @@ def main(args: argparse.Namespace, words: Sequence[str], console: Console) -> in
     """0: kept its promises, 1: not. None: `--faults` is no file of rules. Raises what keeps a run from being."""
     try:
         rules, bad_cards = read_faults(args.faults, args.seed)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         console.print(f"--faults: {error}", style="red", markup=False)
         return None
     plan = Plan(
@@ -104,13 +104,22 @@ def main(args: argparse.Namespace, words: Sequence[str], console: Console) -> in
 
 def read_faults(name: str, seed: int) -> tuple[list[Rule], float]:
     """The rules of `loadtest/faults/NAME.json` or a file, each with a seed of its own, and the share of
-    people whose first card is refused. Raises `ValueError`, `OSError`."""
+    people whose first card is refused. Raises `ValueError`."""
     if name == "none":
         return [], 0.0
     file = FAULTS / f"{name}.json" if "/" not in name and not name.endswith(".json") else Path(name)
-    said = json.loads(file.read_text())
-    rules: list[Rule] = [{**rule, "seed": f"{seed}/{rule['name']}"} for rule in said["rules"]]
-    return rules, float(said.get("badCards", 0.0))
+    try:
+        said = json.loads(file.read_text())
+        rules: list[Rule] = [{**rule, "seed": f"{seed}/{rule['name']}"} for rule in said["rules"]]
+        return rules, float(said.get("badCards", 0.0))
+    except OSError as error:
+        raise ValueError(
+            f"{file}: {error.strerror}. Say none, storm, or a file of rules."
+        ) from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise ValueError(
+            f"{file} is no file of rules, as loadtest/faults/storm.json is one."
+        ) from None
 
 
 async def play(plan: Plan, say: Any) -> Played:

@@ -55,5 +55,7 @@ def _decoded(text: str, source: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != KEY_BYTES:
-        raise MasterKeyError(f"{source} does not hold 32 bytes in base64.")
+        raise MasterKeyError(
+            f"{source} does not hold 32 bytes in base64. Restore the key that belongs to the database."
+        )
     return key

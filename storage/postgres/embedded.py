@@ -114,7 +114,10 @@ class Embedded:
         self._places = await trio.to_thread.run_sync(find_places, self._data_dir)
         owner = await self._lock("owner.lock", LEFTOVERS_WITHIN)
         if owner is None:
-            raise EmbeddedError(f"Another process runs the database of {self._data_dir}.")
+            raise EmbeddedError(
+                f"Another process runs the database of {self._data_dir}: a server that starts, or another "
+                "command. Try again when it is done."
+            )
         return owner
 
     async def _launched(self, *, is_first: bool = False) -> "_Running":

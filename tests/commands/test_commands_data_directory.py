@@ -68,6 +68,24 @@ def test_a_server_runs_while_it_holds_the_lock(tmp_path: Path) -> None:
     assert find_server(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("bound", "here"),
+    [
+        ("http://0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("ws://[::]:8081/v1/connect", "ws://[::1]:8081/v1/connect"),
+        ("http://10.0.0.5:8080", "http://10.0.0.5:8080"),
+    ],
+)
+def test_a_server_is_found_where_this_machine_reaches_it(
+    bound: str, here: str, tmp_path: Path
+) -> None:
+    announce_server(tmp_path, RunningServer(pid=os.getpid(), database="d", http=bound, ws=bound))
+    with server_lock(tmp_path):
+        found = find_server(tmp_path)
+    assert found is not None
+    assert (found.http, found.ws) == (here, here)
+
+
 @pytest.mark.parametrize("kept", [b"two words", b"\xff\0", b"n" * 65])
 def test_a_node_id_that_is_no_name_is_named(kept: bytes, tmp_path: Path) -> None:
     file = tmp_path / "node-id"

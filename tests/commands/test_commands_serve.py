@@ -12,6 +12,8 @@ import trio
 
 from commands import serve, wiring
 from core.config import Config
+from storage.credentials.master_key import MasterKeyError
+from storage.postgres.places import CLUSTER
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -52,3 +54,14 @@ async def test_a_node_that_owns_no_shard_is_not_ready(owned: tuple[int, ...]) ->
         "shards": bool(owned),
         "accepting": True,
     }
+
+
+def test_a_master_key_is_made_with_a_data_directory_and_never_again(tmp_path: Path) -> None:
+    key = serve._master_key(Config(), tmp_path)
+    (tmp_path / CLUSTER).mkdir()
+    assert serve._master_key(Config(), tmp_path) == key
+    (tmp_path / "master.key").unlink()
+    with pytest.raises(MasterKeyError, match="Restore it"):
+        serve._master_key(Config(), tmp_path)
+    assert not (tmp_path / "master.key").exists()
+    assert serve._master_key(Config(master_key=key), tmp_path) == key

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import trio
 from orders_world import COUPLE, orders_world, priced
+from structlog.testing import capture_logs
 from trio.testing import wait_all_tasks_blocked
 
 from commands.wire_travel import Travel
@@ -53,8 +54,18 @@ async def test_whoever_is_played_can_be_booked_with_while_the_sandbox_runs() -> 
     assert (made.suppliers(), made.consolidator) == ({}, None)
 
 
-@pytest.mark.parametrize("missing", ["consolidator_key", "agency_email"])
-def test_a_live_consolidator_needs_a_key_and_an_address(missing: str) -> None:
+async def test_a_sandbox_that_is_not_there_is_missed_once(autojump_clock: Any) -> None:
+    made = travel(sandbox_url="http://127.0.0.1:1")
+    made.search.asked.set()
+    with capture_logs() as logs, trio.move_on_after(7):
+        await made.run()
+    said = [line["error"] for line in logs if line["event"] == "travel.sandbox_failed"]
+    assert len(said) == 1
+    assert "CARAVAN_SANDBOX_URL" in said[0]
+
+
+@pytest.mark.parametrize("missing", ["consolidator_url", "consolidator_key", "agency_email"])
+def test_a_live_consolidator_needs_a_key_and_addresses(missing: str) -> None:
     with pytest.raises(ConfigError, match=f"CARAVAN_{missing.upper()}"):
         travel(amadeus=LIVE, **{**DESK, missing: None})
 

@@ -14,7 +14,7 @@ from tiny_server import TinyServer
 from commands import chat
 from commands.command_line import main
 from commands.seed import seed_over_http
-from commands.terminal_login import TokenFile, is_loopback
+from commands.terminal_login import TokenFile, TokenFileError, is_loopback
 from commands.terminal_screen import PlainScreen
 from loadtest.accounts import LoginRefusedError
 
@@ -301,3 +301,22 @@ def test_a_server_that_does_not_answer_in_time_is_said(
     monkeypatch.setattr(chat, "_chat_until_interrupted", too_slow)
     assert main(["chat", "--plain", "--user", "ada", "--room", "r", "--url", "http://x"]) == 1
     assert capsys.readouterr().err == "The server at http://x does not answer in time.\n"
+
+
+def test_a_token_that_cannot_be_kept_is_a_sentence(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    arguments = ["--plain", "--user", "ada", "--room", "r", "--url", "http://127.0.0.1:1"]
+    assert main(["chat", *arguments]) == 1
+    assert capsys.readouterr().err == (
+        f"No token can be kept in {tmp_path / 'file' / 'caravan'} (Not a directory). "
+        "Set XDG_STATE_HOME to a directory that you may write to.\n"
+    )
+
+
+async def test_two_terminals_of_one_person_do_not_wait_for_ever(tmp_path, autojump_clock) -> None:
+    one, other = (TokenFile("http://x", "ada", tmp_path) for _ in range(2))
+    async with one.exclusive():
+        with pytest.raises(TokenFileError, match="Try again"):
+            async with other.exclusive():
+                pass

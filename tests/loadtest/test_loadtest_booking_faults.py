@@ -2,6 +2,7 @@
 
 import re
 from math import prod
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -87,6 +88,15 @@ def test_the_sandbox_takes_every_rule_and_each_draws_for_itself() -> None:
     assert len({rule["name"] for rule in rules}) == len({rule["seed"] for rule in rules})
     assert 0 < bad_cards < 1
     assert read_faults("none", 7) == ([], 0.0)
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"rules": [{}]}', '{"rules": 1}', "7"])
+def test_what_is_no_file_of_rules_is_named(text: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "rules.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ValueError, match=str(file)):
+        read_faults(str(file), 1)
 
 
 def played(statuses: list[str], **verdict: int) -> Played:

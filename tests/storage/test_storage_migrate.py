@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import asyncpg
@@ -8,6 +9,10 @@ from storage.postgres.migrate import Migration, MigrationError, migrate, read_mi
 from storage.postgres.pool import Connection, Database
 
 NEW = Migration(9_001, "9001_new.sql", "CREATE TABLE brand_new (n int); SELECT 1;")
+
+
+async def execute(connection: Connection, sql: str) -> None:
+    await connection.execute(sql)
 
 
 async def count(connection: Connection, sql: str) -> int:
@@ -55,6 +60,15 @@ async def test_a_database_that_is_not_ours_to_write_to_is_an_error_with_a_senten
     )
     with pytest.raises(MigrationError, match="permission denied for schema public"):
         await migrate(database, [*read_migrations(), forbidden])
+
+
+async def test_what_the_runbook_tells_operators_to_run_can_be_run(database: Database) -> None:
+    """On this schema: a restore that tells clients, a key that is changed sooner, a master key that is lost."""
+    runbook = Path(__file__).parents[2] / "docs" / "runbook.md"
+    told = re.findall(r"[`\"]((?:UPDATE|DELETE) [^`\"]+)[`\"]", runbook.read_text(encoding="utf-8"))
+    assert len(told) == 4
+    for sql in told:
+        await database.call(execute, sql)
 
 
 def test_two_files_with_one_number_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Random supervision trees under random crashes do exactly what OTP's rules say."""
 
-import gc
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,16 +33,6 @@ def _no_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture
-def _little_collection() -> Iterator[None]:
-    """Each crashed task is a cycle."""
-    before = gc.get_threshold()
-    gc.set_threshold(50_000)
-    yield
-    gc.set_threshold(*before)
-
-
-@pytest.mark.usefixtures("_little_collection")
 def test_random_trees_under_random_crashes_do_what_the_model_does(
     record_property: Callable[[str, object], None],
 ) -> None:

@@ -33,7 +33,7 @@ from storage.outbox import OutboxSource
 from storage.postgres.consultations import _FIND, PostgresConsultations
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.outbox import PostgresOutbox
-from storage.postgres.pool import Connection
+from storage.postgres.pool import Connection, Database
 from storage.postgres.users import PostgresUsers
 from storage.sharding import SHARDS
 
@@ -229,9 +229,39 @@ async def test_two_who_would_book_each_other_at_one_time_do_not_both(office: Off
             outcomes.append(refusal.code)
 
     async with trio.open_nursery() as nursery:
+        if office.database is not None:
+            # Both have looked by then, so that only what they wait for keeps them apart.
+            accounts = [other, office.adviser]
+            await nursery.start(_held, office.database, accounts)
         nursery.start_soon(book, mine, other)
         nursery.start_soon(book, theirs, office.adviser)
     assert sorted(outcomes) == ["booked", "conflict"]
+
+
+async def _held(
+    database: Database,
+    accounts: Sequence[str],
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Two accounts are locked until two wait for them."""
+    token = trio.lowlevel.current_trio_token()
+
+    async def hold(connection: Connection) -> int:
+        await connection.execute(
+            "SELECT FROM account WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", accounts
+        )
+        token.run_sync_soon(task_status.started)
+        for _ in range(500):
+            if await connection.fetchval(_WAITING) == 2:
+                return 2
+            await connection.execute("SELECT pg_sleep(0.01)")
+        return 0
+
+    assert await database.transaction(hold) == 2, "nobody waits for the accounts"
+
+
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 
 
 async def test_what_is_ones_own_begun_not_there_or_of_who_may_not_advise_is_not_booked(

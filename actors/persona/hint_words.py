@@ -40,8 +40,8 @@ WHY: Final = (
     r"|por que (?:es[eao]s?|est[eao]s?|el|la|los|las|ahi|alli)|pourquoi (?:ce|cet|cette|celui|celle|ca|le|la|les|l'|la-bas)"
 )
 TERSE: Final = (
-    r"again|only|just|show|me|us|see|give|got|any|some|more|options?|can|could|we|you|have|anything|something|what|about|how|but|or|but|too|it"
-    r"|nur|bitte|zeig|mir|uns|noch|mal|was|mit|otra|vez|solo|muestrame|ensename|montre|moi|nous|encore|seulement|juste|en|de"
+    r"again|only|just|show|me|us|see|give|got|any|some|more|options?|can|could|we|you|have|anything|something|what|about|how|but|or|too|it"
+    r"|nur|bitte|zeig|mir|uns|noch|mal|was|mit|otra|vez|solo|muestrame|ensename|montre|moi|m|nous|encore|seulement|juste|en|de"
 )
 """What may stand, beside `BESIDE_A_PICK`, in a message that only turns a search or picks."""
 
@@ -169,8 +169,10 @@ people say it: short ones tell the model little, and it reads English."""
 TWISTS: Final[dict[str, str]] = {
     "cheaper": r"cheaper|less expensive|(too|a (bit|little|tad)|bit|quite|very|pretty|rather|kinda|so|really) (expensive|dear|steep|much)|pricey|out of (my|our) budget|gunstiger"
     r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
-    "others": r"show (me|us) more|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
-    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|further away|zu weit|weiter weg|mas lejos|plus loin|(muy|demasiado) lejos|trop loin|d'autres?|autre chose",
+    "others": r"show (me|us) more|another (one|options?|choice|hotel|flight|offer|idea|place|suggestion|with|in|near|under|for less)"
+    r"|another(?=( please| pls)?\W*$)|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
+    r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|further away|zu weit|weiter weg|mas lejos|plus loin|(muy|demasiado) lejos|trop loin|d'autres?|autre chose"
+    r"|noch (eins|eine[nrs]?)(?=( bitte)?\W*$)|une? autre(?=( s'il (te|vous) plait| svp)?\W*$)",
     "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",

@@ -1008,6 +1008,14 @@ def test_what_was_turned_down_is_out_and_the_next_answer_says_why() -> None:
     assert lines[0].act == "open_hotels"
 
 
+@pytest.mark.parametrize("text", ["show me another", "another one please", "noch eins"])
+def test_another_is_looked_for_however_weakly_it_was_read(text: str) -> None:
+    talk = hotels_shown()
+    talk.dialogue = talk.dialogue.disliking(hotel(1)).learning("price", "m9")
+    lines = talk.hears(reading("complaint", 0.27), text)
+    assert [line.act for line in lines] == ["learned", "show_hotels"]
+
+
 # What holds whatever is said.
 
 TEXTS = st.sampled_from(

@@ -3,6 +3,8 @@
 import os
 import resource
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,3 +125,21 @@ def test_the_limit_of_open_files_is_raised_to_the_hard_one() -> None:
             assert open_files.raise_limit() == hard
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how large the table is")
+def test_no_connection_waits_for_the_table_of_descriptors_to_grow() -> None:
+    """By itself it has 256 places at first."""
+    said = subprocess.run(
+        [sys.executable, "-c", TABLE_AFTER_RAISING], capture_output=True, text=True, check=True
+    )
+    soft, places = map(int, said.stdout.splitlines()[-1].split())
+    assert places >= min(soft, open_files.ENOUGH)
+
+
+TABLE_AFTER_RAISING = """
+from commands.open_files import raise_limit
+soft = raise_limit()
+[places] = [line.split()[1] for line in open("/proc/self/status") if line.startswith("FDSize")]
+print(soft, places)
+"""

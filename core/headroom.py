@@ -35,8 +35,8 @@ FORGOTTEN_AFTER: Final = 60.0
 """Seconds after the loop was last late from which on it is as if it never had been."""
 
 SAVED_FOR: Final = 0.4
-"""Seconds of the allowance that may be saved up, and so come at once: six searches at least, as many as one
-run makes side by side. As much may be owed."""
+"""Seconds of the allowance that may be saved up, and so come at once: six searches at least, which is twice as many
+as one run makes side by side. As much may be owed."""
 
 NEWER: Final = 0.25
 """The weight of the newest adjustment's use."""

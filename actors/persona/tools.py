@@ -30,8 +30,8 @@ STORED_WITHIN: Final = 0.3
 AT_LEAST: Final = 1.0
 """Seconds for a prompt that waited long behind others of its asker."""
 
-AT_ONCE: Final = 6
-"""Searches side by side in one run."""
+AT_ONCE: Final = MAX_LISTED
+"""Searches side by side in one run: mostly each town has something, and then no more are asked than are shown."""
 
 SPARE: Final = 1.5
 """Seconds before the deadline after which no further searches begin."""

@@ -770,6 +770,23 @@ async def test_where_no_rooms_are_sold_others_are_asked_and_it_is_remembered(
         assert len(world.travel.queries) - asked <= 6
 
 
+async def test_where_rooms_are_sold_no_more_towns_are_asked_than_are_shown(
+    autojump_clock: MockClock,
+) -> None:
+    cities = [place(f"{letter * 3}ville", tags=()) for letter in "ABCDEFGHIJKLMNOPQRST"]
+
+    def offers(query: Any) -> list[Any]:
+        return [hotel(ord(query.city[0]), 20_000, name=f"Casa {query.city}")]
+
+    async with PersonaWorld(places=tuple(cities)).running() as world:
+        world.travel.offers = offers
+        ideas = reading("ask_destination", slots=Slots(dates=FEBRUARY, party=PartySaid(adults=2)))
+        run = await world.told("where to in february", ideas)
+        assert run.closed is not None
+        assert len(run.closed.cards or []) == 3
+        assert len(world.travel.queries) == 3
+
+
 async def test_ages_that_were_made_up_are_said_below_the_first_prices(
     autojump_clock: MockClock,
 ) -> None:

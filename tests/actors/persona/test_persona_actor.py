@@ -776,7 +776,8 @@ async def test_where_rooms_are_sold_no_more_towns_are_asked_than_are_shown(
     cities = [place(f"{letter * 3}ville", tags=()) for letter in "ABCDEFGHIJKLMNOPQRST"]
 
     def offers(query: Any) -> list[Any]:
-        return [hotel(ord(query.city[0]), 20_000, name=f"Casa {query.city}")]
+        room = hotel(ord(query.city[0]), 20_000, name=f"Casa {query.city}")
+        return [replace(room, query=query)]
 
     async with PersonaWorld(places=tuple(cities)).running() as world:
         world.travel.offers = offers

@@ -4,11 +4,21 @@ from pathlib import Path
 import asyncpg
 import pytest
 import trio
+from postgres_for_tests import until
+from structlog.testing import capture_logs
 
-from storage.postgres.migrate import Migration, MigrationError, migrate, read_migrations
+from storage.postgres.migrate import (
+    Migration,
+    MigrationError,
+    Patience,
+    migrate,
+    read_migrations,
+)
 from storage.postgres.pool import Connection, Database
 
 NEW = Migration(9_001, "9001_new.sql", "CREATE TABLE brand_new (n int); SELECT 1;")
+
+ALTERING = Migration(9_004, "9004_altering.sql", "ALTER TABLE account ADD COLUMN shoe_size int")
 
 
 async def execute(connection: Connection, sql: str) -> None:
@@ -60,6 +70,40 @@ async def test_a_database_that_is_not_ours_to_write_to_is_an_error_with_a_senten
     )
     with pytest.raises(MigrationError, match="permission denied for schema public"):
         await migrate(database, [*read_migrations(), forbidden])
+
+
+async def test_a_migration_behind_a_long_transaction_lets_others_pass_and_comes_after_it(
+    database: Database,
+) -> None:
+    applied: list[int] = []
+
+    async def node() -> None:
+        patience = Patience(lock_within=0.02, first_pause=0.02, longest_pause=0.05)
+        applied.append(await migrate(database, [*read_migrations(), ALTERING], patience=patience))
+
+    with capture_logs() as said, trio.fail_after(10):
+        async with trio.open_nursery() as nursery, database.own_connection() as reader:
+            await reader.call(execute, "BEGIN; SELECT FROM account")
+            nursery.start_soon(node)
+            await until(lambda: len(said) >= 2)
+            assert await database.call(count, "SELECT count(*) FROM account") == 0
+            assert not applied
+    assert {line["event"] for line in said[:-1]} == {"postgres.migration_waits"}
+    assert applied == [1]
+
+
+async def test_a_migration_gives_up_with_a_sentence_that_says_what_to_do(
+    database: Database,
+) -> None:
+    patience = Patience(lock_within=0.02, first_pause=0.02, tried_for=0.05)
+    with trio.fail_after(10):
+        async with database.own_connection() as reader:
+            await reader.call(execute, "BEGIN; SELECT FROM account")
+            with pytest.raises(
+                MigrationError, match=r"9004_altering\.sql.*0\.05 s.*pg_stat_activity.*start again"
+            ):
+                await migrate(database, [*read_migrations(), NEW, ALTERING], patience=patience)
+    assert await migrate(database, [*read_migrations(), NEW, ALTERING]) == 1
 
 
 async def test_what_the_runbook_tells_operators_to_run_can_be_run(database: Database) -> None:

@@ -240,15 +240,28 @@ class StoredAnswer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A key that is one call's to answer. `at`, ms, tells it from who had the key before or after: a
+    claim is taken over only long after it was made."""
+
+    scope: str
+    key: str
+    at: int
+
+
 class IdempotencyKeys(Protocol):
     """Answers kept 7 days per (tenant, user or address, route, key)."""
 
-    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | None:
-        """Claim the key. None: it is ours to answer. A stored answer: replay it. Raises
+    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | Claim:
+        """Claim the key: it is ours to answer. A stored answer: replay it. Raises
         `Rejected("conflict")` when the key was used with another body, or its first call is
-        still being answered."""
+        still being answered. A claim whose call never came back is taken over in the end."""
 
-    async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None: ...
+    async def finish(self, claim: Claim, answer: StoredAnswer) -> None:
+        """Keep the answer. One that comes late, when another call has taken the claim over, is kept only
+        if that was asked the same and is not answered."""
 
-    async def abandon(self, scope: str, key: str) -> None:
-        """The call failed before an answer worth keeping; the key may be used again."""
+    async def abandon(self, claim: Claim) -> None:
+        """The call failed before an answer worth keeping; the key may be used again. A claim that
+        another call has taken over is that call's, and stays."""

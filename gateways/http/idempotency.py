@@ -53,18 +53,18 @@ async def answer_once(
 ) -> Reply:
     """The stored answer, or that of `produce`, stored. Cancelled or failed before an answer, the
     key is free again. Raises what `produce` raises, and `Rejected("conflict")`."""
-    stored = await store.begin(scope, key, call_hash)
-    if stored is not None:
-        return Reply(status=stored.status, body=stored.body, headers=REPLAYED)
+    begun = await store.begin(scope, key, call_hash)
+    if isinstance(begun, StoredAnswer):
+        return Reply(status=begun.status, body=begun.body, headers=REPLAYED)
     try:
         reply = await produce()
     except BaseException:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + FINISH_WITHIN):
-            await _settle(store.abandon(scope, key))
+            await _settle(store.abandon(begun))
         raise
     answer = StoredAnswer(body_hash=call_hash, status=reply.status, body=reply.body)
     with trio.CancelScope(shield=True, deadline=trio.current_time() + FINISH_WITHIN):
-        await _settle(store.finish(scope, key, answer))
+        await _settle(store.finish(begun, answer))
     return reply
 
 

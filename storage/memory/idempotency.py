@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from core.errors import Rejected
 from core.ports.clock import Clock
-from core.ports.repositories import StoredAnswer
+from core.ports.repositories import Claim, StoredAnswer
 
 
 @dataclass(slots=True)
-class _Claim:
+class _Claimed:
     body_hash: bytes
     claimed_at: int
     answer: StoredAnswer | None = None
@@ -22,29 +22,29 @@ class MemoryIdempotencyKeys:
     ) -> None:
         self._clock = clock
         self._abandoned_ms, self._kept_ms = int(abandoned_after * 1_000), int(kept_for * 1_000)
-        self._claims: dict[tuple[str, str], _Claim] = {}
+        self._claims: dict[tuple[str, str], _Claimed] = {}
 
-    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | None:
+    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | Claim:
         now = self._clock.now_ms()
         known = self._claims.get((scope, key))
         if known is None or now - known.claimed_at > self._life(known):
-            self._claims[scope, key] = _Claim(body_hash, now)
-            return None
+            self._claims[scope, key] = _Claimed(body_hash, now)
+            return Claim(scope=scope, key=key, at=now)
         if known.body_hash != body_hash:
             raise Rejected("conflict", "This idempotency key was used with another body.")
         if known.answer is None:
             raise Rejected("conflict", "The first call with this key is still being answered.")
         return known.answer
 
-    async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None:
-        known = self._claims.get((scope, key))
+    async def finish(self, claim: Claim, answer: StoredAnswer) -> None:
+        known = self._claims.get((claim.scope, claim.key))
         if known is not None and known.answer is None and known.body_hash == answer.body_hash:
             known.answer = answer
 
-    async def abandon(self, scope: str, key: str) -> None:
-        known = self._claims.get((scope, key))
-        if known is not None and known.answer is None:
-            del self._claims[scope, key]
+    async def abandon(self, claim: Claim) -> None:
+        known = self._claims.get((claim.scope, claim.key))
+        if known is not None and known.answer is None and known.claimed_at == claim.at:
+            del self._claims[claim.scope, claim.key]
 
-    def _life(self, claim: _Claim) -> int:
+    def _life(self, claim: _Claimed) -> int:
         return self._abandoned_ms if claim.answer is None else self._kept_ms

@@ -4,7 +4,7 @@ from typing import Final
 
 from core.errors import Rejected
 from core.ports.clock import Clock
-from core.ports.repositories import StoredAnswer
+from core.ports.repositories import Claim, StoredAnswer
 from storage.postgres.pool import Connection, Database
 
 KEPT_FOR: Final = 7 * 86_400.0
@@ -21,7 +21,7 @@ class PostgresIdempotencyKeys:
         self._database, self._clock = database, clock
         self._abandoned_after = abandoned_after
 
-    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | None:
+    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | Claim:
         now = self._clock.now_ms()
         dead_before = now - int(self._abandoned_after * 1_000)
         old_before = now - int(KEPT_FOR * 1_000)
@@ -29,11 +29,11 @@ class PostgresIdempotencyKeys:
             _begin, scope, key, body_hash, now=now, dead_before=dead_before, old_before=old_before
         )
 
-    async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None:
-        await self._database.call(_finish, scope, key, answer)
+    async def finish(self, claim: Claim, answer: StoredAnswer) -> None:
+        await self._database.call(_finish, claim, answer)
 
-    async def abandon(self, scope: str, key: str) -> None:
-        await self._database.call(_abandon, scope, key)
+    async def abandon(self, claim: Claim) -> None:
+        await self._database.call(_abandon, claim)
 
 
 async def _begin(
@@ -45,7 +45,7 @@ async def _begin(
     now: int,
     dead_before: int,
     old_before: int,
-) -> StoredAnswer | None:
+) -> StoredAnswer | Claim:
     claimed = await connection.fetchval(
         """INSERT INTO idempotency_key AS known (scope, key, body_hash, claimed_at)
            VALUES ($1, $2, $3, $4)
@@ -61,7 +61,7 @@ async def _begin(
         old_before,
     )
     if claimed is not None:
-        return None
+        return Claim(scope=scope, key=key, at=now)
     known = await connection.fetchrow(
         "SELECT body_hash, status, body FROM idempotency_key WHERE scope = $1 AND key = $2",
         scope,
@@ -76,20 +76,24 @@ async def _begin(
     return StoredAnswer(body_hash=known["body_hash"], status=known["status"], body=known["body"])
 
 
-async def _finish(connection: Connection, scope: str, key: str, answer: StoredAnswer) -> None:
+async def _finish(connection: Connection, claim: Claim, answer: StoredAnswer) -> None:
     """A claim that another call has taken over meanwhile (with another body) is left alone."""
     await connection.execute(
         """UPDATE idempotency_key SET status = $4, body = $5
            WHERE scope = $1 AND key = $2 AND body_hash = $3 AND status IS NULL""",
-        scope,
-        key,
+        claim.scope,
+        claim.key,
         answer.body_hash,
         answer.status,
         answer.body,
     )
 
 
-async def _abandon(connection: Connection, scope: str, key: str) -> None:
+async def _abandon(connection: Connection, claim: Claim) -> None:
     await connection.execute(
-        "DELETE FROM idempotency_key WHERE scope = $1 AND key = $2 AND status IS NULL", scope, key
+        """DELETE FROM idempotency_key
+           WHERE scope = $1 AND key = $2 AND claimed_at = $3 AND status IS NULL""",
+        claim.scope,
+        claim.key,
+        claim.at,
     )

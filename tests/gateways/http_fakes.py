@@ -16,6 +16,7 @@ from core.identity import Principal, Role
 from core.ports.credentials import Grant
 from core.ports.rate_limits import Allowance
 from core.ports.repositories import (
+    Claim,
     InboxItem,
     MemberRecord,
     RoomRecord,
@@ -248,20 +249,20 @@ class FakeIdempotencyKeys:
     def __init__(self) -> None:
         self.begun: dict[tuple[str, str], tuple[bytes, StoredAnswer | None]] = {}
 
-    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | None:
+    async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | Claim:
         known = self.begun.get((scope, key))
         if known is None:
             self.begun[scope, key] = (body_hash, None)
-            return None
+            return Claim(scope=scope, key=key, at=0)
         if known[0] != body_hash or known[1] is None:
             raise Rejected("conflict", "This idempotency key was used with another request.")
         return known[1]
 
-    async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None:
-        self.begun[scope, key] = (answer.body_hash, answer)
+    async def finish(self, claim: Claim, answer: StoredAnswer) -> None:
+        self.begun[claim.scope, claim.key] = (answer.body_hash, answer)
 
-    async def abandon(self, scope: str, key: str) -> None:
-        del self.begun[scope, key]
+    async def abandon(self, claim: Claim) -> None:
+        del self.begun[claim.scope, claim.key]
 
 
 class FakeRateLimits:

@@ -10,7 +10,7 @@ from trio.testing import MockClock
 from core.callers import address_key
 from core.errors import Rejected, Unavailable
 from core.identity import Principal, Role
-from core.ports.repositories import StoredAnswer
+from core.ports.repositories import Claim, StoredAnswer
 from gateways.http.gate import PART
 from gateways.http.idempotency import answer_once, fingerprint
 from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR
@@ -207,7 +207,7 @@ async def test_a_call_whose_client_left_frees_its_key() -> None:
 
 async def test_an_answer_goes_out_though_it_could_not_be_kept() -> None:
     class Away(FakeIdempotencyKeys):
-        async def finish(self, scope: str, key: str, answer: StoredAnswer) -> None:
+        async def finish(self, claim: Claim, answer: StoredAnswer) -> None:
             raise Unavailable
 
     async def done() -> Reply:

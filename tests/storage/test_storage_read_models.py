@@ -142,7 +142,7 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         )
     clock.at_ms += 31 * DAY
     await database.call(execute, f"UPDATE login SET renewed_at = {clock.at_ms}")
-    await keys.begin("scope", "new", b"hash")
+    claim = await keys.begin("scope", "new", b"hash")
     removed = await housekeeping(database, clock)
     assert removed == {
         "months": 0,
@@ -169,8 +169,8 @@ async def test_what_is_over_is_swept_away_and_what_lives_stays(database):
         "outbox": 0,
     }
     assert set((await housekeeping(database, clock)).values()) == {0}
-    await keys.finish("scope", "new", StoredAnswer(body_hash=b"hash", status=200, body=b""))
-    assert await keys.begin("scope", "new", b"hash") is not None
+    await keys.finish(claim, StoredAnswer(body_hash=b"hash", status=200, body=b""))
+    assert isinstance(await keys.begin("scope", "new", b"hash"), StoredAnswer)
 
 
 async def test_a_login_that_was_not_refreshed_for_30_days_goes_with_all_it_had(database):

@@ -155,7 +155,10 @@ class MessageLog(Protocol):
         month's and the last."""
 
     async def message(self, tenant_id: int, room_id: str, message_id: str) -> Sequence[LogRow]:
-        """A message's own row, then every row that changed it, ascending; empty when unknown."""
+        """A message's own row, then those that changed it and count, ascending; empty when unknown.
+
+        Every edit and the deletion count; of one person's reactions with one emoji, and of the pins, the
+        first and the newest, however often they were set and cleared."""
 
     async def of_member(
         self, tenant_id: int, user_id: str, message_id: str
@@ -175,15 +178,16 @@ class MessageLog(Protocol):
         around: int | None = None,
         limit: int,
     ) -> "HistoryPage":
-        """Messages in [first, up_to] by place (none of the three: the newest), with every row that
-        changed them."""
+        """Messages in [first, up_to] by place (none of the three: the newest), with the rows up to
+        `up_to` that changed them and count, as `message` has them."""
 
     def statistics(self) -> Mapping[str, int | float]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryPage:
-    """`messages` ascending; `changes` maps a message's seq to the rows that changed it, ascending."""
+    """`messages` ascending; `changes` maps a message's seq to the rows that changed it and count,
+    ascending."""
 
     messages: Sequence[LogRow]
     changes: Mapping[int, Sequence[LogRow]]

@@ -15,6 +15,7 @@ from storage.history_pages import window
 from storage.memory.leases import MemoryShards
 from storage.memory.stored_log import StoredLog
 from storage.sharding import shard_of
+from storage.standing_changes import standing
 
 
 class Fault(Enum):
@@ -155,7 +156,7 @@ class MemoryMessageLog:
     async def message(self, tenant_id: int, room_id: str, message_id: str) -> Sequence[LogRow]:
         rows = await self._rows(tenant_id, room_id)
         own = [r for r in rows if r.kind is EventKind.MESSAGE and r.message_id == message_id]
-        return [*own, *(r for r in rows if own and r.target_seq == own[0].seq)]
+        return [*own, *standing(r for r in rows if own and r.target_seq == own[0].seq)]
 
     async def of_member(
         self, tenant_id: int, user_id: str, message_id: str
@@ -186,8 +187,8 @@ class MemoryMessageLog:
         messages, has_before, has_after = shown.cut(lower, upper)
         changes: dict[int, list[LogRow]] = {}
         seqs = {message.seq for message in messages}
-        for row in rows:
-            if row.target_seq in seqs:
+        for row in standing(row for row in rows if row.target_seq in seqs):
+            if row.target_seq is not None:
                 changes.setdefault(row.target_seq, []).append(row)
         return HistoryPage(
             messages=messages, changes=changes, has_before=has_before, has_after=has_after

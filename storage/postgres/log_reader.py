@@ -9,12 +9,29 @@ from core.ports.message_log import EventKind, HistoryPage, LogRow, Missed
 from storage.history_pages import Window
 from storage.months import Month
 from storage.postgres.pool import Connection
+from storage.standing_changes import EMOJI
 
 MAX_COUNTED: Final = 10_000
+LAST_SEQ: Final = 2**62
 COLUMNS: Final = "seq, sent_at, kind, sender_id, client_id, message_id, target_seq, body"
 OF_ROOM: Final = f"SELECT {COLUMNS} FROM message WHERE tenant_id = $1 AND room_id = $2"
 MESSAGES: Final = f"{OF_ROOM} AND kind = {EventKind.MESSAGE.value}"
 _KINDS: Final = {kind.value: kind for kind in EventKind}
+_EMOJI_AT: Final = f"position('\\x{EMOJI.hex()}'::bytea IN body)"
+_IS_REACTION: Final = f"kind = {EventKind.REACTED.value} AND {_EMOJI_AT} > 0"
+_STANDING: Final = f"""
+SELECT {COLUMNS} FROM (
+  SELECT {COLUMNS}, lag(seq) OVER same IS NULL OR lead(seq) OVER same IS NULL AS counts
+    FROM message
+   WHERE tenant_id = $1 AND room_id = $2 AND target_seq = ANY($3::int8[]) AND seq <= $4
+  WINDOW same AS (
+    PARTITION BY target_seq, kind,
+      CASE WHEN {_IS_REACTION} THEN sender_id END,
+      CASE WHEN {_IS_REACTION} THEN substring(body FROM {_EMOJI_AT} FOR octet_length(body) - {_EMOJI_AT})
+           WHEN kind <> {EventKind.PINNED.value} THEN int8send(seq) END
+    ORDER BY seq)
+) AS change WHERE counts ORDER BY seq"""
+"""`storage.standing_changes.standing`, decided where the rows are."""
 
 
 def log_row(record: Iterable[Any]) -> LogRow:
@@ -107,8 +124,8 @@ async def message(
     )
     if own is None:
         return []
-    sql = f"{OF_ROOM} AND target_seq = $3 ORDER BY seq"
-    return [log_row(own), *_rows(await connection.fetch(sql, tenant_id, room_id, own["seq"]))]
+    changes = await connection.fetch(_STANDING, tenant_id, room_id, [own["seq"]], LAST_SEQ)
+    return [log_row(own), *_rows(changes)]
 
 
 async def of_member(
@@ -163,9 +180,8 @@ async def history(
 async def _changes(
     connection: Connection, tenant_id: int, room_id: str, seqs: Sequence[int], up_to: int
 ) -> dict[int, list[LogRow]]:
-    sql = f"{OF_ROOM} AND target_seq = ANY($3::int8[]) AND seq <= $4 ORDER BY seq"
     changes: dict[int, list[LogRow]] = {}
-    for row in _rows(await connection.fetch(sql, tenant_id, room_id, seqs, up_to)):
+    for row in _rows(await connection.fetch(_STANDING, tenant_id, room_id, seqs, up_to)):
         if row.target_seq is not None:
             changes.setdefault(row.target_seq, []).append(row)
     return changes

@@ -25,7 +25,6 @@ MONTHS_AHEAD: Final = 2
 LEAVES_MADE_EVERY: Final = 24 * 3_600.0
 LEAVES_TRIED_EVERY: Final = 60.0
 DRAINED_WITHIN: Final = 10.0
-LAST_SEQ: Final = 2**62
 
 log = structlog.get_logger()
 
@@ -137,7 +136,7 @@ class PostgresMessageLog:
     async def read(
         self, tenant_id: int, room_id: str, *, after: int, limit: int, up_to: int | None = None
     ) -> Sequence[LogRow]:
-        last = LAST_SEQ if up_to is None else up_to
+        last = log_reader.LAST_SEQ if up_to is None else up_to
         return await self._database.call(
             log_reader.read, tenant_id, room_id, after=after, limit=limit, up_to=last
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import trio
@@ -10,6 +11,8 @@ from core.errors import Unavailable
 from core.ports.clock import Clock
 from core.ports.leases import Leases
 from core.ports.message_log import Append, EventKind, LogRow, MessageLog, Outcome
+from protocol.chat import MessageReacted
+from protocol.codec import encode
 from storage.append_queue import AppendQueue
 from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.leases import MemoryLeases
@@ -69,6 +72,22 @@ def change(seq: int, target: int, kind: EventKind = EventKind.EDITED) -> LogRow:
         body=b"change %d" % seq,
         target_seq=target,
     )
+
+
+def reaction(seq: int, target: int, *, by: int = 1, emoji: str = "👍", active: bool) -> LogRow:
+    """As a room stores it."""
+    event = MessageReacted(
+        room_id=room(1),
+        epoch="e",
+        seq=seq,
+        sent_at=NOW,
+        message_id=message_id(target),
+        by=user(by),
+        emoji=emoji,
+        active=active,
+    )
+    plain = change(seq, target, EventKind.REACTED)
+    return replace(plain, sender_id=event.by, body=encode(event))
 
 
 class FixedClock:

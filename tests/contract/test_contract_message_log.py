@@ -16,6 +16,7 @@ from log_worlds import (
     change,
     client_id,
     message_id,
+    reaction,
     room,
     seqs,
     text,
@@ -425,6 +426,34 @@ async def test_a_message_comes_with_what_changed_it(world: World, appender: Appe
     ):
         assert await world.log.of_member(tenant_id, user_id, wanted) is None
     assert not await world.log.message(TENANT, room(1), "no uuid at all")
+
+
+async def test_what_was_set_and_cleared_many_times_is_read_as_it_began_and_as_it_stands(
+    world: World, appender: Appender
+) -> None:
+    """Each for itself: two people, two emojis, two messages; and a page sees what was there then."""
+    toggled = [
+        reaction(n, 1 + n % 2, by=1 + n // 2 % 2, emoji="🌊" if n // 4 % 2 else "👍", active=n < 50)
+        for n in range(10, 90)
+    ]
+    pins = [change(n, 1, EventKind.PINNED) for n in range(90, 96)]
+    others = [change(96, 1), change(97, 1), change(98, 1, EventKind.REACTED), change(99, 1)]
+    appender.add("all", text(1), text(2), *toggled, *pins, *others)
+    await appender.settled()
+
+    async def changes(up_to: int) -> dict[int, list[int]]:
+        page = await world.log.history(TENANT, room(1), first=1, up_to=up_to, limit=2)
+        return {seq: [row.seq for row in rows] for seq, rows in page.changes.items()}
+
+    of_second = [11, 13, 15, 17, 83, 85, 87, 89]
+    of_first = [10, 12, 14, 16, 82, 84, 86, 88, 90, 95, 96, 97, 98, 99]
+    assert await changes(99) == {2: of_second, 1: of_first}
+    assert await changes(30) == {
+        2: [11, 13, 15, 17, 23, 25, 27, 29],
+        1: [10, 12, 14, 16, 24, 26, 28, 30],
+    }
+    rows = await world.log.message(TENANT, room(1), message_id(1))
+    assert [row.seq for row in rows] == [1, *of_first]
 
 
 @pytest.mark.parametrize(

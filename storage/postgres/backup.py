@@ -1,8 +1,12 @@
 """A database in one file and back, by PostgreSQL's own programs."""
 
 import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from subprocess import DEVNULL, PIPE
+from typing import IO, Final
 
 import trio
 
@@ -11,11 +15,16 @@ from storage.postgres.pool import Connection, Database
 
 DONE_WITHIN: Final = 600.0
 
-NEW_EPOCHS: Final = "UPDATE room SET epoch = gen_random_uuid()"
-INBOXES_ON: Final = f"""
+LAST_STEP: Final = f"""
+SET LOCAL search_path = public;
+UPDATE room SET epoch = gen_random_uuid();
 INSERT INTO inbox_head (tenant_id, user_id, head)
 SELECT tenant_id, id, {2 * MAX_REPLAY_EVENTS} FROM account
-ON CONFLICT (tenant_id, user_id) DO UPDATE SET head = inbox_head.head + excluded.head"""
+ON CONFLICT (tenant_id, user_id) DO UPDATE SET head = inbox_head.head + excluded.head;
+COMMIT;
+"""
+"""Who knows of more than the backup is told to read anew: logs have another epoch, and inboxes are further
+on than any that is not behind."""
 
 _TABLES: Final = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
@@ -41,15 +50,15 @@ async def keep(dsn: str, file: Path, *, programs: Path) -> int:
 
 
 async def restore(database: Database, file: Path, *, programs: Path) -> None:
-    """Put what `keep` wrote into an empty database, all of it or nothing.
+    """Put what `keep` wrote into an empty database, all of it with `LAST_STEP` or nothing, whoever is
+    killed at whatever moment.
 
     Raises `BackupError`.
     """
     if await database.call(_tables):
         raise BackupError("There is a database already. Restore into a new data directory.")
-    how = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges")
-    await _run(programs / "pg_restore", *how, f"--dbname={database.dsn}", str(file))
-    await database.call(_begin_anew)
+    await _pour(file, database.dsn, programs=programs)
+    await database.call(_analyze)
 
 
 def _make_private(file: Path) -> None:
@@ -71,19 +80,69 @@ def _finish(draft: Path, file: Path) -> int:
 async def _run(program: Path, *args: str) -> None:
     done = await trio.run_process([program, *args], check=False, capture_stderr=True)
     if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise BackupError(f"{program.name} failed: {said[-1_000:]}")
+        raise BackupError(f"{program.name} failed: {_end(done.stderr)}")
+
+
+async def _pour(file: Path, dsn: str, *, programs: Path) -> None:
+    """pg_restore writes the statements and psql carries them out, in a transaction that begins before and
+    ends after them. So nothing is there without the last step: a psql that hears no COMMIT, because one of
+    us died, has changed nothing."""
+    reading = ("--exit-on-error", "--no-owner", "--no-privileges", "--file=-", str(file))
+    writing = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={dsn}")
+    with tempfile.TemporaryFile() as said:
+        async with (
+            _running(programs / "psql", *writing, stdin=PIPE, stdout=DEVNULL, stderr=said) as psql,
+            _running(programs / "pg_restore", *reading, stdout=PIPE, stderr=said) as source,
+        ):
+            assert psql.stdin is not None and source.stdout is not None  # noqa: S101, PT018  # pipes
+            try:
+                await psql.stdin.send_all(b"BEGIN;\n")
+                async for part in source.stdout:
+                    await psql.stdin.send_all(part)
+                if await source.wait() != 0:
+                    raise _failure("pg_restore", said)
+                await psql.stdin.send_all(LAST_STEP.encode())
+                await psql.stdin.aclose()
+                is_done = await psql.wait() == 0
+            except trio.BrokenResourceError:
+                await psql.wait()
+                is_done = False
+            if not is_done:
+                raise _failure("psql", said)
+
+
+@asynccontextmanager
+async def _running(
+    program: Path, *args: str, stderr: IO[bytes], stdin: int | None = None, stdout: int
+) -> AsyncIterator[trio.Process]:
+    """Until the end of the block."""
+    process = await trio.lowlevel.open_process(
+        [program, *args], stdin=stdin, stdout=stdout, stderr=stderr
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+        for pipe in filter(None, (process.stdin, process.stdout)):
+            await trio.aclose_forcefully(pipe)
+
+
+def _failure(program: str, said: IO[bytes]) -> BackupError:
+    said.seek(0)
+    return BackupError(f"{program} failed: {_end(said.read())}")
+
+
+def _end(said: bytes) -> str:
+    return said.decode(errors="replace").strip()[-1_000:]
 
 
 async def _tables(connection: Connection) -> int:
     return int(await connection.fetchval(_TABLES))
 
 
-async def _begin_anew(connection: Connection) -> None:
-    """Who knows of more than the backup is told to read anew: logs have another epoch, and inboxes are
-    further on than any that is not behind. And a dump has no statistics: plans made without them are for
-    small tables."""
-    async with connection.transaction():
-        await connection.execute(NEW_EPOCHS, timeout=DONE_WITHIN)
-        await connection.execute(INBOXES_ON, timeout=DONE_WITHIN)
+async def _analyze(connection: Connection) -> None:
+    """A dump has no statistics: plans made without them are for small tables. (Killed before
+    this, we leave them to autovacuum.)"""
     await connection.execute("ANALYZE", timeout=DONE_WITHIN)

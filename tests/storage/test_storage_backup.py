@@ -1,19 +1,26 @@
 """A database in a file, and back in another one."""
 
+import os
 import stat
-from collections.abc import AsyncIterator
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from postgres_for_tests import Given, named
+import trio
+from postgres_for_tests import Given, named, until
 
 from protocol.limits import MAX_REPLAY_EVENTS
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.backup import BackupError, keep, restore
 from storage.postgres.embedded import Embedded
 from storage.postgres.migrate import migrate
+from storage.postgres.places import find_places
 from storage.postgres.pool import Connection, Database
 
+ROOT = Path(__file__).parents[2]
 ADA = "01999999-0000-7000-8000-00000000000a"
 BOB = "01999999-0000-7000-8000-00000000000b"
 WORLD = f"""
@@ -26,6 +33,23 @@ INSERT INTO account (id, tenant_id, handle, name, email, role, locale, created_a
 VALUES ('{ADA}', 1, 'ada', 'Ada', 'ada@example.org', 'user', 'en', 1),
        ('{BOB}', 1, 'bob', 'Bob', 'bob@example.org', 'user', 'en', 1);
 INSERT INTO inbox_head (tenant_id, user_id, head) VALUES (1, '{ADA}', 3)"""
+
+LAST_STEP = """
+CREATE FUNCTION last_step() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$;
+CREATE TRIGGER last_step BEFORE UPDATE ON room FOR EACH ROW EXECUTE FUNCTION last_step()"""
+FAILS = LAST_STEP.format("RAISE 'not this time';")
+WAITS = LAST_STEP.format(
+    """EXECUTE format('COPY (SELECT 1) TO %L', current_setting('data_directory') || '/reached');
+       PERFORM pg_sleep(3600);"""
+)
+
+
+@pytest.fixture
+def new_dir() -> Iterator[Path]:
+    """A data directory that is not there yet, where the server's user may come."""
+    with tempfile.TemporaryDirectory(prefix="caravan-tests-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "data"
 
 
 @pytest.fixture
@@ -87,10 +111,59 @@ async def test_nothing_is_restored_over_a_database_or_from_what_is_no_backup(
         await restore(empty, file, programs=programs)
 
 
+async def test_of_a_backup_that_was_cut_short_nothing_is_restored(
+    database: Database, empty: Database, programs: Path, tmp_path: Path
+) -> None:
+    await database.call(execute, WORLD)
+    size = await keep(database.dsn, tmp_path / "backup", programs=programs)
+    os.truncate(tmp_path / "backup", size - size // 10)
+    with pytest.raises(BackupError, match="pg_restore failed"):
+        await restore(empty, tmp_path / "backup", programs=programs)
+    assert await tables(empty) == []
+
+
+async def test_who_cannot_be_told_to_read_anew_is_not_given_the_backup(
+    database: Database, empty: Database, programs: Path, tmp_path: Path
+) -> None:
+    await database.call(execute, f"{WORLD}; {FAILS}")
+    await keep(database.dsn, tmp_path / "backup", programs=programs)
+    with pytest.raises(BackupError, match=r"psql failed: .*not this time"):
+        await restore(empty, tmp_path / "backup", programs=programs)
+    assert await tables(empty) == []
+
+
+async def test_a_restore_that_is_killed_at_its_last_step_has_restored_nothing(
+    database: Database, bridge: AsyncioBridge, programs: Path, tmp_path: Path, new_dir: Path
+) -> None:
+    await database.call(execute, f"{WORLD}; {WAITS}")
+    await keep(database.dsn, tmp_path / "backup", programs=programs)
+    restoring = await trio.lowlevel.open_process(
+        [sys.executable, "main.py", "restore", str(tmp_path / "backup")],
+        env={**os.environ, "CARAVAN_DATA_DIR": str(new_dir)},
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        await until((find_places(new_dir).cluster / "reached").exists, within=60)
+    finally:
+        restoring.kill()
+        await restoring.wait()
+    server = Embedded(new_dir, settings={"fsync": "off", "shared_buffers": "16MB"})
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        async with Database(server.dsn, bridge, size=1) as killed:
+            assert await tables(killed) == []
+        nursery.cancel_scope.cancel()
+
+
 def files(folder: Path) -> list[tuple[str, int, int]]:
     """Each one's name, size and mode."""
     found = [(path.name, path.stat()) for path in folder.iterdir()]
     return [(name, file.st_size, stat.S_IMODE(file.st_mode)) for name, file in found]
+
+
+async def tables(database: Database) -> list[tuple[object, ...]]:
+    return await database.call(fetch, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
 
 
 async def execute(connection: Connection, sql: str) -> None:

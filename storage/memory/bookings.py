@@ -3,11 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import trio
 
-from core.errors import Unavailable
 from core.ports.bookings import (
     Audit,
     Balance,
@@ -18,13 +16,11 @@ from core.ports.bookings import (
     NewBooking,
     StoredBooking,
 )
-from core.ports.durable_timers import SetTimer
 from core.ports.fraud import ScreeningRow
 from protocol.ledger import Posting
-from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan
+from storage.durable_timers import tell_earliest
+from storage.memory.durable_timers import NO_FAULTS, FaultPlan
 from storage.memory.stored_bookings import StoredBookings, StoredRow
-
-T = TypeVar("T")
 
 
 class MemoryBookings:
@@ -43,7 +39,7 @@ class MemoryBookings:
         self._on_stored, self._on_timer_set = on_stored, on_timer_set
 
     async def open(self, booking: NewBooking, step: JournalStep) -> str | None:
-        opened = await self._cross("open", lambda: self.stored.open(booking, step))
+        opened = await self._plan.cross("open", lambda: self.stored.open(booking, step))
         if opened is None:
             self._tell(step)
         return opened
@@ -63,11 +59,11 @@ class MemoryBookings:
         )
 
     async def commit(self, step: JournalStep) -> None:
-        await self._cross("commit", lambda: self.stored.commit(step))
+        await self._plan.cross("commit", lambda: self.stored.commit(step))
         self._tell(step)
 
     async def by_client_id(self, tenant_id: int, creator_id: str, client_id: str) -> str | None:
-        return await self._cross(
+        return await self._plan.cross(
             "by_client_id", lambda: self.stored.by_client_id(tenant_id, creator_id, client_id)
         )
 
@@ -81,7 +77,9 @@ class MemoryBookings:
     async def of_user(
         self, tenant_id: int, user_id: str, *, before: str | None, limit: int
     ) -> Sequence[BookingSummary]:
-        rows = await self._cross("of_user", lambda: sorted(self.stored.rows.items(), reverse=True))
+        rows = await self._plan.cross(
+            "of_user", lambda: sorted(self.stored.rows.items(), reverse=True)
+        )
         return [
             _summary(row)
             for booking_id, row in rows
@@ -91,7 +89,7 @@ class MemoryBookings:
         ][:limit]
 
     async def stuck(self, *, now: int, limit: int) -> Sequence[BookingSummary]:
-        rows = await self._cross("stuck", lambda: list(self.stored.rows.values()))
+        rows = await self._plan.cross("stuck", lambda: list(self.stored.rows.values()))
         stuck = [row for row in rows if row.stuck_from is not None and row.stuck_from <= now]
         stuck.sort(key=lambda row: (row.step.at, row.step.booking_id))
         return [_for_operators(row) for row in stuck[:limit]]
@@ -109,24 +107,12 @@ class MemoryBookings:
         return [] if row is None else balances_of(row.postings.values())
 
     async def _row(self, name: str, tenant_id: int, booking_id: str) -> StoredRow | None:
-        return await self._cross(name, lambda: self.stored.row(tenant_id, booking_id))
-
-    async def _cross(self, name: str, effect: Callable[[], T]) -> T:
-        fault = self._plan.judge(name)
-        await trio.sleep(self._plan.takes(name))
-        if fault is Fault.LOST_BEFORE:
-            raise Unavailable
-        done = effect()
-        if fault is Fault.LOST_AFTER:
-            raise Unavailable
-        return done
+        return await self._plan.cross(name, lambda: self.stored.row(tenant_id, booking_id))
 
     def _tell(self, step: JournalStep) -> None:
         if step.event is not None:
             self._on_stored()
-        times = [change.due_at for change in step.timers if isinstance(change, SetTimer)]
-        if times:
-            self._on_timer_set(min(times))
+        tell_earliest(step.timers, self._on_timer_set)
 
 
 class MemoryLedger:

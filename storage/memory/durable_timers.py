@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -21,8 +21,10 @@ from core.ports.durable_timers import (
     too_many_timers,
 )
 from protocol.addresses import Address
+from storage.durable_timers import tell_earliest
 from storage.sharding import shard_of
 
+T = TypeVar("T")
 Place = tuple[int, Address, str]
 
 
@@ -41,6 +43,17 @@ class FaultPlan:
 
     judge: Callable[[str], Fault] = lambda _: Fault.NONE
     takes: Callable[[str], float] = lambda _: 0.0
+
+    async def cross(self, name: str, effect: Callable[[], T]) -> T:
+        """The call of the method `name`, whose `effect` is atomic. Raises `Unavailable` where it is lost."""
+        fault = self.judge(name)
+        await trio.sleep(self.takes(name))
+        if fault is Fault.LOST_BEFORE:
+            raise Unavailable
+        done = effect()
+        if fault is Fault.LOST_AFTER:
+            raise Unavailable
+        return done
 
 
 NO_FAULTS: Final = FaultPlan()
@@ -76,10 +89,8 @@ class MemoryDurableTimers:
         self._plan, self._on_set = plan, on_set
 
     async def apply(self, *changes: TimerChange) -> None:
-        await self._cross("apply", lambda: self.apply_now(changes))
-        times = [change.due_at for change in changes if isinstance(change, SetTimer)]
-        if times:
-            self._on_set(min(times))
+        await self._plan.cross("apply", lambda: self.apply_now(changes))
+        tell_earliest(changes, self._on_set)
 
     async def claim(
         self, shards: Collection[int], *, now: int, until: int, most: int
@@ -93,7 +104,7 @@ class MemoryDurableTimers:
             claimed = self._claim(owned, now, until, most)
             outlook = self._outlook(owned, now)
 
-        await self._cross("claim", take)
+        await self._plan.cross("claim", take)
         return claimed, outlook
 
     async def finish(self, claimed: ClaimedTimer) -> None:
@@ -104,7 +115,7 @@ class MemoryDurableTimers:
             if row is not None and row.generation == claimed.generation:
                 del self.table.rows[place]
 
-        await self._cross("finish", remove)
+        await self._plan.cross("finish", remove)
 
     async def put_off(self, claimed: ClaimedTimer, *, until: int) -> None:
         def move() -> None:
@@ -112,16 +123,7 @@ class MemoryDurableTimers:
             if row and (row.generation, row.attempts) == (claimed.generation, claimed.attempts):
                 row.wake_at = max(row.timer.due_at, until)
 
-        await self._cross("put_off", move)
-
-    async def _cross(self, name: str, effect: Callable[[], None]) -> None:
-        fault = self._plan.judge(name)
-        await trio.sleep(self._plan.takes(name))
-        if fault is Fault.LOST_BEFORE:
-            raise Unavailable
-        effect()
-        if fault is Fault.LOST_AFTER:
-            raise Unavailable
+        await self._plan.cross("put_off", move)
 
     def apply_now(self, changes: Sequence[TimerChange]) -> None:
         """For transactions of others: all of them or none."""

@@ -3,12 +3,10 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import Final
 
 import trio
 
-from core.errors import Unavailable
-from core.ports.durable_timers import SetTimer
 from core.ports.plans import (
     MAX_KEPT,
     CalendarAddress,
@@ -18,12 +16,12 @@ from core.ports.plans import (
     StalePlan,
     StoredPlan,
 )
-from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan, MemoryDurableTimers
+from storage.durable_timers import tell_earliest
+from storage.memory.durable_timers import NO_FAULTS, FaultPlan, MemoryDurableTimers
 from storage.memory.leases import MemoryShards
 from storage.memory.stored_bookings import StoredBookings
 from storage.sharding import shard_of
 
-T = TypeVar("T")
 PARTICIPANT: Final = "participant:"
 
 
@@ -52,17 +50,15 @@ class MemoryPlans:
         self._on_timer_set = on_timer_set
 
     async def load(self, tenant_id: int, room_id: str) -> StoredPlan | None:
-        row = await self._cross("load", lambda: self.table.rows.get((tenant_id, room_id)))
+        row = await self._plan.cross("load", lambda: self.table.rows.get((tenant_id, room_id)))
         if row is None:
             return None
         since = [each for each in row.changes if each.version > row.snapshot_version]
         return replace(row, changes=since)
 
     async def commit(self, step: PlanStep) -> None:
-        await self._cross("commit", lambda: self._commit(step))
-        times = [change.due_at for change in step.timers if isinstance(change, SetTimer)]
-        if times:
-            self._on_timer_set(min(times))
+        await self._plan.cross("commit", lambda: self._commit(step))
+        tell_earliest(step.timers, self._on_timer_set)
 
     async def by_client_id(
         self, tenant_id: int, room_id: str, by: str, client_id: str
@@ -77,7 +73,7 @@ class MemoryPlans:
         return [one for one in changes if one.version > after][:limit]
 
     async def _changes(self, name: str, tenant_id: int, room_id: str) -> Sequence[PlanChange]:
-        row = await self._cross(name, lambda: self.table.rows.get((tenant_id, room_id)))
+        row = await self._plan.cross(name, lambda: self.table.rows.get((tenant_id, room_id)))
         return () if row is None else row.changes
 
     def _commit(self, step: PlanStep) -> None:
@@ -104,16 +100,6 @@ class MemoryPlans:
                 if one.version > min(kept_from, row.snapshot_version)
             ],
         )
-
-    async def _cross(self, name: str, effect: Callable[[], T]) -> T:
-        fault = self._plan.judge(name)
-        await trio.sleep(self._plan.takes(name))
-        if fault is Fault.LOST_BEFORE:
-            raise Unavailable
-        done = effect()
-        if fault is Fault.LOST_AFTER:
-            raise Unavailable
-        return done
 
 
 class MemoryCalendars:

@@ -20,10 +20,10 @@ from core.ports.bookings import (
     ParticipantRow,
     StoredBooking,
 )
-from core.ports.durable_timers import SetTimer
 from core.ports.fraud import ScreeningRow
 from protocol.frames import Money
 from storage.bookings import STATUSES
+from storage.durable_timers import tell_earliest
 from storage.postgres import booking_writer
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.ledger import BALANCES_OF_BOOKING, balance
@@ -160,9 +160,7 @@ class PostgresBookings:
     def _tell(self, step: JournalStep) -> None:
         if step.event is not None:
             self._on_stored()
-        times = [change.due_at for change in step.timers if isinstance(change, SetTimer)]
-        if times:
-            self._on_timer_set(min(times))
+        tell_earliest(step.timers, self._on_timer_set)
 
 
 async def _fetch(connection: Connection, sql: str, *values: object) -> list[asyncpg.Record]:

@@ -22,6 +22,7 @@ from core.ports.durable_timers import (
     too_many_timers,
 )
 from protocol.addresses import Address
+from storage.durable_timers import tell_earliest
 from storage.postgres.pool import Connection, Database
 from storage.sharding import shard_of
 
@@ -72,9 +73,7 @@ class PostgresDurableTimers:
 
     async def apply(self, *changes: TimerChange) -> None:
         await self._database.transaction(apply_changes, changes)
-        times = [change.due_at for change in changes if isinstance(change, SetTimer)]
-        if times:
-            self._on_set(min(times))
+        tell_earliest(changes, self._on_set)
 
     async def claim(
         self, shards: Collection[int], *, now: int, until: int, most: int

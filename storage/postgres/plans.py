@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from core.ports.durable_timers import SetTimer
 from core.ports.plans import MAX_KEPT, PlanChange, PlanStep, StalePlan, StoredPlan
+from storage.durable_timers import tell_earliest
 from storage.postgres.durable_timers import apply_changes
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
@@ -68,9 +68,7 @@ class PostgresPlans:
         if not is_uuid(step.room_id):
             raise StalePlan
         await self._database.transaction(_commit, step)
-        times = [change.due_at for change in step.timers if isinstance(change, SetTimer)]
-        if times:
-            self._on_timer_set(min(times))
+        tell_earliest(step.timers, self._on_timer_set)
 
     async def by_client_id(
         self, tenant_id: int, room_id: str, by: str, client_id: str

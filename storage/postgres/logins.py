@@ -3,7 +3,6 @@
 from typing import Final
 
 import asyncpg
-import msgspec
 
 from core.ports.repositories import User
 from storage.credentials.records import (
@@ -17,7 +16,7 @@ from storage.credentials.records import (
 )
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
-from storage.postgres.users import COLUMNS, user_of
+from storage.postgres.users import ADD, COLUMNS, row_of, user_of
 
 _TAKEN: Final[dict[str, Taken]] = {"account_email": "email", "account_handle": "handle"}
 
@@ -69,22 +68,7 @@ class PostgresLogins:
 async def _register(
     connection: Connection, user: User, password_hash: str, login: NewLogin
 ) -> None:
-    await connection.execute(
-        """INSERT INTO account (id, tenant_id, handle, name, email, role, locale, time_zone,
-                                currency, preferences, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
-        user.id,
-        user.tenant_id,
-        user.handle,
-        user.name,
-        user.email,
-        user.role.value,
-        user.locale,
-        user.time_zone,
-        user.currency,
-        msgspec.json.encode(user.preferences),
-        user.created_at,
-    )
+    await connection.execute(ADD, *row_of(user))
     await connection.execute(
         """INSERT INTO credential (user_id, tenant_id, password_hash, changed_at)
            VALUES ($1, $2, $3, $4)""",

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from core.ports.repositories import User
 from storage.postgres.pool import Connection, Database
+from storage.postgres.users import ADD, row_of
 
 
 async def add_seeded_accounts(
@@ -20,27 +19,7 @@ async def add_seeded_accounts(
 
 
 async def _add(connection: Connection, users: Sequence[User], login_ids: Sequence[str]) -> None:
-    await connection.executemany(
-        """INSERT INTO account (id, tenant_id, handle, name, email, role, locale, time_zone,
-                                currency, preferences, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
-        [
-            (
-                user.id,
-                user.tenant_id,
-                user.handle,
-                user.name,
-                user.email,
-                user.role.value,
-                user.locale,
-                user.time_zone,
-                user.currency,
-                msgspec.json.encode(user.preferences),
-                user.created_at,
-            )
-            for user in users
-        ],
-    )
+    await connection.executemany(ADD, [row_of(user) for user in users])
     await connection.executemany(
         """INSERT INTO login (id, tenant_id, user_id, created_at, renewed_at)
            VALUES ($1, $2, $3, $4, $4)""",

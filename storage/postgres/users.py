@@ -17,6 +17,11 @@ COLUMNS: Final = """account.id, account.tenant_id, account.handle, account.name,
     account.role, account.locale, account.time_zone, account.currency, account.preferences,
     account.created_at"""
 
+ADD: Final = """INSERT INTO account (id, tenant_id, handle, name, email, role, locale, time_zone,
+                         currency, preferences, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"""
+"""Takes `row_of`."""
+
 
 class PostgresUsers:
     """Users as rows. Each method is one statement."""
@@ -89,6 +94,23 @@ class PostgresUsers:
             role.value,
         )
         return _the(rows)
+
+
+def row_of(user: User) -> tuple[object, ...]:
+    """What `ADD` stores."""
+    return (
+        user.id,
+        user.tenant_id,
+        user.handle,
+        user.name,
+        user.email,
+        user.role.value,
+        user.locale,
+        user.time_zone,
+        user.currency,
+        msgspec.json.encode(user.preferences),
+        user.created_at,
+    )
 
 
 def user_of(row: asyncpg.Record) -> User:

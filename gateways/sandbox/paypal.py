@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateways.sandbox import agenda
 from gateways.sandbox import paypal_events as events
 from gateways.sandbox import paypal_orders as orders
 from gateways.sandbox import paypal_payments as payments
@@ -14,7 +15,7 @@ from gateways.sandbox.exchange import Json, Request, Response, Setting
 from gateways.sandbox.faults import next_number
 from gateways.sandbox.paypal_access import refused, token
 from gateways.sandbox.paypal_effects import listed
-from gateways.sandbox.paypal_objects import DUE, Call, Kind, due
+from gateways.sandbox.paypal_objects import DUE, Call, Kind
 from gateways.sandbox.paypal_pages import page
 from gateways.sandbox.paypal_replies import PayPalRefusal, failure, malformed, missing
 from gateways.sandbox.paypal_request_ids import forget, remember, remembered
@@ -55,7 +56,7 @@ class PayPalMachine:
 
     def settle(self, setting: Setting) -> None:
         call = Call(setting=setting)
-        for key, entry in due(setting):
+        for key, entry in agenda.due(setting, DUE):
             setting.records.delete(DUE, key)
             match entry["what"]:
                 case "expire_order":

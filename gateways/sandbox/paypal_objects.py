@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
+from gateways.sandbox import agenda
 from gateways.sandbox.draw import letters
 from gateways.sandbox.exchange import Json, Setting
 from gateways.sandbox.faults import next_number
@@ -73,21 +74,10 @@ class Call:
 
     def later(self, after_ms: int, what: str, id_: str) -> None:
         """So much later `settle` does it."""
-        key = f"{self.now + after_ms:015}|{what}|{id_}"
-        self.setting.records.put(DUE, key, {"what": what, "id": id_})
+        agenda.put(self.setting, DUE, self.now + after_ms, what, id_)
 
     def link(self, rel: str, path: str, method: str = "GET") -> Json:
         return {"href": f"{self.base}{path}", "rel": rel, "method": method}
-
-
-def due(setting: Setting) -> list[tuple[str, Json]]:
-    """What is to happen by now, in order."""
-    found: list[tuple[str, Json]] = []
-    for key, entry in setting.records.scan(DUE):
-        if int(key[:15]) > setting.now.business:
-            break
-        found.append((key, entry))
-    return found
 
 
 def moment(ms: int) -> str:

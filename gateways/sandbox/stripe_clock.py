@@ -2,12 +2,13 @@
 
 from typing import Final, NoReturn
 
+from gateways.sandbox import agenda
 from gateways.sandbox.exchange import Json, Setting
 from gateways.sandbox.stripe_balance import ripen
 from gateways.sandbox.stripe_events import emit
 from gateways.sandbox.stripe_idempotency import forget
 from gateways.sandbox.stripe_intents import run_out
-from gateways.sandbox.stripe_objects import DUE, Call, due
+from gateways.sandbox.stripe_objects import DUE, Call
 from gateways.sandbox.stripe_refunds import fail_later, pay_waiting
 
 CLOCK_ID: Final = "clock_sandbox"
@@ -17,7 +18,7 @@ _SEEN: Final = "stripe.clock"
 def settle(setting: Setting) -> None:
     """Do what is due, in order; tell of a clock that was moved."""
     call = Call(setting=setting)
-    for key, entry in due(setting):
+    for key, entry in agenda.due(setting, DUE):
         setting.records.delete(DUE, key)
         match entry["what"]:
             case "expire":

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote
 
+from gateways.sandbox import agenda
 from gateways.sandbox.draw import letters
 from gateways.sandbox.exchange import Json, Setting
 from gateways.sandbox.faults import next_number
@@ -158,17 +159,7 @@ class Call:
 
     def later(self, at_ms: int, what: str, id_: str) -> None:
         """At that business time `settle` does it."""
-        self.setting.records.put(DUE, f"{at_ms:015}|{what}|{id_}", {"what": what, "id": id_})
-
-
-def due(setting: Setting) -> list[tuple[str, Json]]:
-    """What is to happen by now, in order."""
-    found: list[tuple[str, Json]] = []
-    for key, entry in setting.records.scan(DUE):
-        if int(key[:15]) > setting.now.business:
-            break
-        found.append((key, entry))
-    return found
+        agenda.put(self.setting, DUE, at_ms, what, id_)
 
 
 def _kept(found: Json) -> Kept:

@@ -6,9 +6,9 @@
 import re
 from html import escape
 from typing import Final
-from urllib.parse import urlencode, urlsplit
 
 from gateways.sandbox.exchange import Request, Response
+from gateways.sandbox.pages import back, html, said
 from gateways.sandbox.stripe_accounts import onboard
 from gateways.sandbox.stripe_amounts import text
 from gateways.sandbox.stripe_confirming import authenticated
@@ -17,12 +17,6 @@ from gateways.sandbox.stripe_replies import StripeRefusal
 from gateways.sandbox.stripe_setups import authenticated as set_up
 
 _PATH: Final = re.compile(r"/(3ds|onboarding)/([A-Za-z0-9_]{1,60})")
-_HTML: Final = "text/html; charset=utf-8"
-_SAFE: Final = (
-    ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
-    ("cache-control", "no-store"),
-    ("x-frame-options", "DENY"),
-)
 
 
 def page(request: Request, call: Call) -> Response | None:
@@ -36,7 +30,7 @@ def page(request: Request, call: Call) -> Response | None:
         return _decided(call, kind, id_, is_good=result != "fail")
     if request.method == "GET":
         return _asked(call, kind, id_)
-    return _said(405, "Only GET and POST here.")
+    return said(405, "Only GET and POST here.")
 
 
 def answer(call: Call, id_: str, *, is_good: bool) -> Kept:
@@ -48,15 +42,15 @@ def answer(call: Call, id_: str, *, is_good: bool) -> Kept:
 def _asked(call: Call, kind: str, id_: str) -> Response:
     if kind == "onboarding":
         if call.find(id_, "acct") is None:
-            return _said(404, "There is no such account.")
+            return said(404, "There is no such account.")
         return _form(
             "The sandbox's bank would now ask who you are.", id_, [("ok", "I am who I am")]
         )
     kept = call.find(id_, "pi") or call.find(id_, "seti")
     if kept is None:
-        return _said(404, "There is no such payment.")
+        return said(404, "There is no such payment.")
     if kept.object["status"] != "requires_action":
-        return _said(200, "There is nothing left to confirm.")
+        return said(200, "There is nothing left to confirm.")
     of = kept.object
     amount = f" of {text(of['amount'], of['currency'])}" if "amount" in of else ""
     buttons = [("ok", "Yes, it is me"), ("fail", "No, refuse")]
@@ -67,16 +61,16 @@ def _decided(call: Call, kind: str, id_: str, *, is_good: bool) -> Response:
     try:
         if kind == "onboarding":
             kept = onboard(call, id_)
-            return _back(kept.private.get("return_url"), {})
+            return back(kept.private.get("return_url"), {})
         before = call.find(id_, "pi") or call.find(id_, "seti")
         kept = answer(call, id_, is_good=is_good)
     except StripeRefusal as refusal:
-        return _said(refusal.status, str(refusal.error["message"]))
+        return said(refusal.status, str(refusal.error["message"]))
     action = None if before is None else before.object["next_action"]
     target = (action or {}).get("redirect_to_url", {}).get("return_url")
     failed = kept.object["status"] == "requires_payment_method"
     name = kept.object["object"]
-    return _back(
+    return back(
         target,
         {
             name: kept.id,
@@ -86,33 +80,11 @@ def _decided(call: Call, kind: str, id_: str, *, is_good: bool) -> Response:
     )
 
 
-def _back(url: str | None, query: dict[str, str]) -> Response:
-    if url is None or urlsplit(url).scheme not in ("http", "https", "caravan"):
-        return _said(200, "Done. You can close this page.")
-    joined = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}" if query else url
-    if not joined.isascii() or any(ord(each) <= 32 for each in joined):
-        return _said(200, "Done. You can close this page.")
-    return Response(status=303, headers=(("location", joined), *_SAFE))
-
-
 def _form(sentence: str, id_: str, buttons: list[tuple[str, str]]) -> Response:
     forms = "".join(
         f'<form method="post" action="?result={value}"><button>{escape(label)}</button></form>'
         for value, label in buttons
     )
-    return _html(
+    return html(
         200, f"<h1>Sandbox</h1><p>{escape(sentence)}</p><p><code>{escape(id_)}</code></p>{forms}"
     )
-
-
-def _said(status: int, sentence: str) -> Response:
-    return _html(status, f"<h1>Sandbox</h1><p>{escape(sentence)}</p>")
-
-
-def _html(status: int, inner: str) -> Response:
-    style = "body{font:1.1rem system-ui;max-width:32rem;margin:4rem auto}button{font:inherit;padding:.6rem 1.2rem;margin:.4rem 0}"
-    document = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sandbox</title>'
-        f"<style>{style}</style></head><body>{inner}</body></html>"
-    )
-    return Response(status=status, content_type=_HTML, body=document.encode(), headers=_SAFE)

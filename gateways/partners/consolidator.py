@@ -12,6 +12,7 @@ import trio
 from core.ports.clock import Chance
 from core.ports.consolidator import FeedPage, Released, ReleaseResult
 from gateways.partners import consolidator_wire as wire
+from gateways.partners.bounded import read_bounded
 from gateways.partners.resilience import CallFailed, Guard, GuardPolicy
 from protocol.ids import Millis
 from protocol.money import money
@@ -131,18 +132,12 @@ class HttpConsolidator:
         """Status and body. Raises `httpx.HTTPError`, or `CallFailed` for an answer that is too large."""
         response = await self._http.send(request, stream=True)
         try:
-            body = bytearray()
-            # Cancelled rather than left, as in the adapter of Duffel: generators below end by that alone.
-            with trio.CancelScope() as enough:
-                async for chunk in response.aiter_raw():
-                    body += chunk
-                    if len(body) > MAX_ANSWER_BYTES:
-                        enough.cancel()
-            if len(body) > MAX_ANSWER_BYTES:
-                raise CallFailed("an answer that is too large")
+            body = await read_bounded(response, MAX_ANSWER_BYTES)
         finally:
             await response.aclose()
-        return response.status_code, bytes(body)
+        if body is None:
+            raise CallFailed("an answer that is too large")
+        return response.status_code, body
 
 
 def _released(order_id: str, status: int, answer: bytes) -> ReleaseResult:

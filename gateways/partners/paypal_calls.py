@@ -11,6 +11,7 @@ import structlog
 import trio
 
 from core.ports.clock import Chance
+from gateways.partners.bounded import read_bounded
 from gateways.partners.payment_outcomes import KINDS, count
 from gateways.partners.paypal_errors import Ended, ended, said
 from gateways.partners.paypal_settings import LIVE_URL, PayPalSettings
@@ -222,18 +223,12 @@ class PayPalCalls:
     async def _read(self, request: httpx.Request, auth: httpx.Auth | None) -> _Answer:
         response = await self._http.send(request, stream=True, auth=auth)
         try:
-            body = bytearray()
-            with trio.CancelScope() as enough:
-                async for chunk in response.aiter_raw():
-                    if len(body) <= MAX_ANSWER_BYTES:
-                        body += chunk
-                    else:
-                        enough.cancel()
-            if len(body) > MAX_ANSWER_BYTES:
-                raise CallFailed("an answer that is too large")
+            body = await read_bounded(response, MAX_ANSWER_BYTES)
         finally:
             await response.aclose()
-        return _Answer(response.status_code, bytes(body))
+        if body is None:
+            raise CallFailed("an answer that is too large")
+        return _Answer(response.status_code, body)
 
 
 def request_id(method: str, path: str, key: str) -> str:

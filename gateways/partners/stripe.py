@@ -58,6 +58,7 @@ MAX_REFUNDS: Final = 100
 _METHOD: Final = re.compile(r"pm_[A-Za-z0-9]{3,64}\Z")
 _ALIAS: Final = re.compile(r"pm_card_[A-Za-z0-9_]{1,64}\Z")
 _CHARGE: Final = ["latest_charge"]
+_NOT_TAKEN: Final = PaymentRefused(kind="amount", detail="not an amount that Stripe takes")
 
 _log = structlog.get_logger("caravan.payments")
 
@@ -110,7 +111,7 @@ class Stripe:
     ) -> OpenResult:
         number = self._settings.money.to_stripe(amount)
         if number is None:
-            return PaymentRefused(kind="amount", detail="not an amount that Stripe takes")
+            return _NOT_TAKEN
         params: Any = {
             "amount": number,
             "currency": amount.currency.lower(),
@@ -147,7 +148,7 @@ class Stripe:
     async def capture(self, payment_id: str, amount: Money, *, key: str) -> OpenResult:
         number = self._settings.money.to_stripe(amount)
         if number is None:
-            return PaymentRefused(kind="amount", detail="not an amount that Stripe takes")
+            return _NOT_TAKEN
         params: Any = {"amount_to_capture": number, "expand": _CHARGE}
         result = await self.calls.change(
             lambda of: of.v1.payment_intents.capture_async(
@@ -178,7 +179,7 @@ class Stripe:
     ) -> RefundResult:
         number = self._settings.money.to_stripe(amount)
         if number is None:
-            return PaymentRefused(kind="amount", detail="not an amount that Stripe takes")
+            return _NOT_TAKEN
         params: Any = {
             "payment_intent": payment_id,
             "amount": number,
@@ -198,7 +199,7 @@ class Stripe:
         not transferred (§7.5)."""
         number = self._settings.money.to_stripe(amount)
         if number is None:
-            return PaymentRefused(kind="amount", detail="not an amount that Stripe takes")
+            return _NOT_TAKEN
         params: Any = {
             "amount": number,
             "currency": amount.currency.lower(),

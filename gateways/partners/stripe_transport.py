@@ -6,7 +6,8 @@ from typing import Any, Final, NoReturn
 
 import httpx
 import stripe
-import trio
+
+from gateways.partners.bounded import read_bounded
 
 MAX_ANSWER_BYTES: Final = 8_388_608
 """A hundred payments with their charges are less than one."""
@@ -46,9 +47,11 @@ class StripeTransport(stripe.HTTPXClient):
             request = self._pool.build_request(method, url, headers=headers, content=post_data)
             response = await self._pool.send(request, stream=True)
             try:
-                body = await _read(response)
+                body = await read_bounded(response, MAX_ANSWER_BYTES)
             finally:
                 await response.aclose()
+            if body is None:
+                raise TooLargeError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
         except httpx.HTTPError as error:
             _failed(error)
         return body, response.status_code, response.headers
@@ -87,18 +90,3 @@ def _failed(error: httpx.HTTPError) -> NoReturn:
         type(error).__name__, should_retry=False
     )
     raise failure from error
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """The whole body. Cancelled rather than left when it is too large: the generators below end only by
-    running out or by an error of the socket."""
-    body = bytearray()
-    with trio.CancelScope() as enough:
-        async for chunk in response.aiter_raw():
-            if len(body) <= MAX_ANSWER_BYTES:
-                body += chunk
-            else:
-                enough.cancel()
-    if len(body) > MAX_ANSWER_BYTES:
-        raise TooLargeError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-    return bytes(body)

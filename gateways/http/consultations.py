@@ -10,9 +10,9 @@ from core.identity import Permission
 from core.ports.consultations import Cancelling, Consultation, WantedTimes
 from core.ports.repositories import User
 from core.texts import sentence
-from gateways.http.listings import checked_tags
-from gateways.http.marketplace import MAX_TAGS, Seller, normal_tags
-from gateways.http.persona_texts import is_longer, shown
+from gateways.http.checked import Tags, checked_tags, checked_text, normal_tags
+from gateways.http.cursors import cursor_of, cursor_pattern, place_of
+from gateways.http.marketplace import Seller
 from gateways.http.personas import new_id
 from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.rooms import MAX_PAGE
@@ -28,13 +28,11 @@ FARTHEST: Final = 180 * 86_400_000
 LOOK_BACK: Final = 86_400_000
 """What began so long ago is still in one's list, unless it is asked otherwise."""
 
-_CURSOR: Final = r"^[0-9]{1,16}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?!\n)$"
-_TOO_LONG: Final = sentence("A field may have at most {limit} bytes.")
 _NOT_AHEAD: Final = sentence("This is a time to come, at most 180 days from now.")
 _NO_SPAN: Final = sentence("The end comes after the beginning.")
 
 Time = Annotated[int, Meta(ge=0, le=2**53)]
-Cursor = Annotated[str, Meta(pattern=_CURSOR)]
+Cursor = Annotated[str, Meta(pattern=cursor_pattern(16))]
 
 
 class OpenTime(View, frozen=True):
@@ -97,9 +95,7 @@ class NewTime(Body, frozen=True):
 
     starts_at: Time
     minutes: Annotated[int, Meta(ge=10, le=240)]
-    tags: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=MAX_TAGS)
-    ] = field(default_factory=list)
+    tags: Tags = field(default_factory=list)
 
 
 class Span(Body, frozen=True):
@@ -181,7 +177,7 @@ async def find_times(call: Call) -> Reply:
         tags=normal_tags(query.tags.split(",")),
     )
     found = await call.ports.consultations.find(
-        call.of().tenant_id, wanted, after=_after(query.cursor), limit=query.limit + 1
+        call.of().tenant_id, wanted, after=place_of(query.cursor), limit=query.limit + 1
     )
     page, more = _page(found, query.limit)
     return json_reply(OpenTimes(items=_times(page, await _names(call, page)), next_cursor=more))
@@ -194,7 +190,7 @@ async def book_time(call: Call) -> Reply:
         who.tenant_id,
         call.body.time_id,
         who.user_id,
-        about=_text("about", call.body.about),
+        about=checked_text("about", call.body.about, MAX_TEXT_BYTES),
         now=call.ports.business.business_ms(),
     )
     return await _reply(call, booked, 201)
@@ -207,7 +203,7 @@ async def list_consultations(call: Call) -> Reply:
     found = await call.ports.consultations.of_user(
         *(who.tenant_id, who.user_id),
         start=start,
-        after=_after(query.cursor),
+        after=place_of(query.cursor),
         limit=query.limit + 1,
     )
     page, more = _page(found, query.limit)
@@ -231,7 +227,7 @@ async def cancel_consultation(call: Call) -> Reply:
         call.path["id"],
         Cancelling(
             user_id=call.of().user_id,
-            note=_text("note", call.body.note),
+            note=checked_text("note", call.body.note, MAX_TEXT_BYTES),
             again=call.ports.ids.uuid7(),
         ),
         now=call.ports.business.business_ms(),
@@ -291,24 +287,9 @@ def _person(user_id: str, names: Mapping[str, User]) -> Seller:
     )
 
 
-def _text(name: str, text: str) -> str:
-    """Raises `InvalidFields`."""
-    said = shown(text).strip()
-    if is_longer(said, MAX_TEXT_BYTES):
-        raise InvalidFields([FieldProblem(name, _TOO_LONG, {"limit": MAX_TEXT_BYTES})])
-    return said
-
-
 def _page(found: Sequence[Consultation], limit: int) -> tuple[Sequence[Consultation], str | None]:
     page = found[:limit]
-    return page, f"{page[-1].starts_at}-{page[-1].id}" if len(found) > limit else None
-
-
-def _after(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    start, _, last = cursor.partition("-")
-    return int(start), last
+    return page, cursor_of(page[-1].starts_at, page[-1].id) if len(found) > limit else None
 
 
 ROUTES: Final = (

@@ -7,23 +7,16 @@ from msgspec import Meta, field
 from core.errors import Rejected
 from core.identity import Permission
 from core.ports.marketplace import Listing, NewListing
-from core.texts import sentence
-from gateways.http.marketplace import MAX_TAGS, ListingItem, item_of, normal_tags
-from gateways.http.persona_texts import is_longer, shown
+from gateways.http.checked import EMPTY, Tags, normal_tags, tag_problems, text_problems
+from gateways.http.marketplace import ListingItem, item_of
+from gateways.http.persona_texts import shown
 from gateways.http.personas import ONE, own
 from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
-from protocol.names import proper_name
 
 PATH: Final = f"{ONE}/listing"
 ADMIN: Final = f"{API}/admin/marketplace/{{id}}"
 MAX_SUMMARY_BYTES: Final = 500
-
-_RULES: Final = {
-    "empty": sentence("A text must not be empty."),
-    "length": sentence("A field may have at most {limit} bytes."),
-    "tag": sentence("A tag has visible characters, no comma and no line breaks."),
-}
 
 
 class OwnListing(ListingItem, frozen=True):
@@ -47,9 +40,7 @@ class PublishPersona(Body, frozen=True):
     their case."""
 
     summary: str
-    tags: Annotated[
-        list[Annotated[str, Meta(min_length=1, max_length=40)]], Meta(max_length=MAX_TAGS)
-    ] = field(default_factory=list)
+    tags: Tags = field(default_factory=list)
 
 
 class SuspendListing(Body, frozen=True):
@@ -62,22 +53,15 @@ async def publish(call: Call) -> Reply:
     """Offer a persona of one's own as it stands."""
     body: PublishPersona = call.body
     summary = shown(body.summary).strip()
-    wrong = []
-    if not summary:
-        wrong.append(FieldProblem("summary", _RULES["empty"]))
-    elif is_longer(summary, MAX_SUMMARY_BYTES):
-        wrong.append(FieldProblem("summary", _RULES["length"], {"limit": MAX_SUMMARY_BYTES}))
-    try:
-        tags = checked_tags(body.tags)
-    except InvalidFields as refused:
-        wrong += refused.problems
+    wrong = text_problems("summary", summary, MAX_SUMMARY_BYTES, may_be_empty=False)
+    wrong += tag_problems(body.tags)
     if wrong:
         raise InvalidFields(wrong)
     new = NewListing(
         persona_id=call.path["id"],
         owner_id=call.of().user_id,
         summary=summary,
-        tags=tags,
+        tags=normal_tags(body.tags),
         at=call.ports.clock.now_ms(),
     )
     return _reply(await call.ports.listings.publish(call.of().tenant_id, new))
@@ -103,7 +87,7 @@ async def suspend(call: Call) -> Reply:
     """Take it off the market, whatever its owner does."""
     why = shown(call.body.note).strip()
     if not why:
-        raise InvalidFields([FieldProblem("note", _RULES["empty"])])
+        raise InvalidFields([FieldProblem("note", EMPTY)])
     return await _judged(call, why)
 
 
@@ -118,13 +102,6 @@ async def strike_review(call: Call) -> Reply:
         call.of().tenant_id, call.path["id"], review_id=call.path["reviewId"]
     )
     return json_reply({})
-
-
-def checked_tags(tags: list[str]) -> list[str]:
-    """In normal form. Raises `InvalidFields` for what is no tag."""
-    if any("," in tag or proper_name(tag) is None for tag in tags):
-        raise InvalidFields([FieldProblem("tags", _RULES["tag"])])
-    return normal_tags(tags)
 
 
 async def _judged(call: Call, why: str) -> Reply:

@@ -8,10 +8,9 @@ from core.errors import Rejected
 from core.identity import Permission
 from core.ports.marketplace import Goods, Listing, Review, Wanted
 from core.ports.personas import NewPersona
-from core.texts import sentence
-from gateways.http.persona_texts import is_longer, shown
+from gateways.http.checked import checked_text, normal_tags
+from gateways.http.cursors import cursor_of, cursor_pattern, place_of
 from gateways.http.personas import OnePersona, new_id, whole_view
-from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.rooms import MAX_PAGE, Page
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 
@@ -19,11 +18,7 @@ PATH: Final = f"{API}/marketplace"
 ONE: Final = f"{PATH}/{{id}}"
 REVIEWS: Final = f"{ONE}/reviews"
 
-MAX_TAGS: Final = 10
 MAX_REVIEW_BYTES: Final = 1_000
-
-_CURSOR: Final = r"^[0-9]{1,4}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?!\n)$"
-_TOO_LONG: Final = sentence("A field may have at most {limit} bytes.")
 
 
 class Seller(View, frozen=True):
@@ -78,7 +73,7 @@ class FindListings(Body, frozen=True):
     tags: Annotated[str, Meta(max_length=500, examples=["lisbon,food"])] = ""
     min_rating: Annotated[float, Meta(ge=1, le=5)] | None = None
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
-    cursor: Annotated[str, Meta(pattern=_CURSOR)] | None = None
+    cursor: Annotated[str, Meta(pattern=cursor_pattern(4))] | None = None
 
 
 class WriteReview(Body, frozen=True):
@@ -118,10 +113,10 @@ async def list_listings(call: Call) -> Reply:
         query=query.q, tags=normal_tags(query.tags.split(",")), min_rating=query.min_rating
     )
     found = await call.ports.listings.find(
-        call.of().tenant_id, wanted, after=_after(query.cursor), limit=query.limit + 1
+        call.of().tenant_id, wanted, after=place_of(query.cursor), limit=query.limit + 1
     )
     shown_ones = found[: query.limit]
-    more = f"{shown_ones[-1].score}-{shown_ones[-1].id}" if len(found) > query.limit else None
+    more = cursor_of(shown_ones[-1].score, shown_ones[-1].id) if len(found) > query.limit else None
     return json_reply(ListingItems(items=[item_of(one) for one in shown_ones], next_cursor=more))
 
 
@@ -167,9 +162,7 @@ async def list_reviews(call: Call) -> Reply:
 async def write_review(call: Call) -> Reply:
     """Say what one thinks of what one has taken."""
     who, goods = call.of(), await _goods(call)
-    text = shown(call.body.text).strip()
-    if is_longer(text, MAX_REVIEW_BYTES):
-        raise InvalidFields([FieldProblem("text", _TOO_LONG, {"limit": MAX_REVIEW_BYTES})])
+    text = checked_text("text", call.body.text, MAX_REVIEW_BYTES)
     review = Review(
         id=call.ports.ids.uuid7(),
         user_id=who.user_id,
@@ -211,19 +204,6 @@ def item_of(listing: Listing) -> ListingItem:
         imports=listing.imports,
         published_at=listing.published_at,
     )
-
-
-def normal_tags(tags: list[str]) -> list[str]:
-    """Whatever their case and the spaces around them; each once, in their order."""
-    normal = (" ".join(tag.lower().split()) for tag in tags)
-    return list(dict.fromkeys(tag for tag in normal if tag))
-
-
-def _after(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    score, _, last = cursor.partition("-")
-    return int(score), last
 
 
 def _review(review: Review, viewer: str) -> ReviewItem:

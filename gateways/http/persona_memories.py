@@ -7,18 +7,13 @@ from msgspec import UNSET, UnsetType
 from core.errors import Rejected
 from core.identity import Permission
 from core.ports.personas import MemoryItem
-from core.texts import sentence
-from gateways.http.persona_texts import is_longer, shown
+from gateways.http.checked import checked_text
 from gateways.http.personas import ONE
-from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.rooms import Page
 from gateways.http.routes import Body, Call, Reply, Route, View, json_reply
 
 MAX_MEMORY_BYTES: Final = 1_000
 PATH: Final = f"{ONE}/memories"
-
-_EMPTY: Final = sentence("A text must not be empty.")
-_TOO_LONG: Final = sentence("A field may have at most {limit} bytes.")
 
 
 class OwnMemory(View, frozen=True):
@@ -77,11 +72,7 @@ async def change_memory(call: Call) -> Reply:
     body: ChangeMemory = call.body
     memory_id, text = await _the(call), None
     if body.text is not UNSET:
-        text = shown(body.text).strip()
-        if not text:
-            raise InvalidFields([FieldProblem("text", _EMPTY)])
-        if is_longer(text, MAX_MEMORY_BYTES):
-            raise InvalidFields([FieldProblem("text", _TOO_LONG, {"limit": MAX_MEMORY_BYTES})])
+        text = checked_text("text", body.text, MAX_MEMORY_BYTES, may_be_empty=False)
     who = call.of()
     item = await call.ports.memories.change(
         who.tenant_id,

@@ -13,10 +13,10 @@ from core.identity import Permission
 from core.ports.personas import NewPersona, PersonaPatch
 from core.texts import sentence
 from gateways.http.character_cards import card_of, used
+from gateways.http.checked import text_problems
 from gateways.http.persona_texts import (
     MAX_NAME_BYTES,
     MAX_TEXT_BYTES,
-    is_longer,
     shown,
 )
 from gateways.http.problems import FieldProblem, InvalidFields
@@ -31,10 +31,7 @@ PATH: Final = f"{API}/personas"
 ONE: Final = f"{PATH}/{{id}}"
 ROOMS_AT_ONCE: Final = 8
 
-_RULES: Final = {
-    "name": sentence("A name has visible characters and no line breaks."),
-    "length": sentence("A field may have at most {limit} bytes."),
-}
+_NO_NAME: Final = sentence("A name has visible characters and no line breaks.")
 
 
 class OwnPersona(View, frozen=True, omit_defaults=True):
@@ -253,11 +250,11 @@ def _judged(
         "greeting": None if greeting is UNSET else shown(greeting),
     }
     if name is not UNSET and normal["name"] is None:
-        wrong.append(FieldProblem("name", _RULES["name"]))
+        wrong.append(FieldProblem("name", _NO_NAME))
     for field, text in normal.items():
         limit = MAX_NAME_BYTES if field == "name" else MAX_TEXT_BYTES
-        if text is not None and is_longer(text, limit):
-            wrong.append(FieldProblem(field, _RULES["length"], {"limit": limit}))
+        if text is not None:
+            wrong += text_problems(field, text, limit)
     if wrong:
         raise InvalidFields(wrong)
     return normal["name"], normal["about"], normal["greeting"]

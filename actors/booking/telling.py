@@ -265,7 +265,7 @@ def _update(
     asked = msgspec.structs.replace(told.view, question=seen_by(user_id, told.question))
     shown = _worded_view(asked, told.options, reader.locale, names, zone)
     note = told.notes.get(user_id, told.note)
-    fields = {name: getattr(shown, name) for name in shown.__struct_fields__}
+    fields = msgspec.structs.asdict(shown)
     if user_id in told.left:
         fields["itinerary"] = None
     return BookingUpdated(

@@ -1,7 +1,7 @@
 """Decisions about who belongs to a room and what it is called (pure; see `machine`)."""
 
 from msgspec import UNSET
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from actors.room.decisions import Decision, Given, KnowUsers, Need
 from actors.room.memory import Memory
@@ -160,5 +160,5 @@ def _update(room: RoomState, command: UpdateRoom, principal: Principal, given: G
 def _patched(settings: Settings, patch: SettingsPatch | None) -> Settings:
     if patch is None:
         return settings
-    named = {name: getattr(patch, name) for name in patch.__struct_fields__}
-    return replace(settings, **{name: value for name, value in named.items() if value is not UNSET})
+    given = {name: value for name, value in asdict(patch).items() if value is not UNSET}
+    return replace(settings, **given)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar, Final, cast
 
 from msgspec import Meta
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from core.errors import Rejected
 from core.identity import Permission
@@ -111,7 +111,6 @@ async def list_stuck(call: Call) -> Reply:
     items = []
     for row in rows:
         item = item_of(row, call.locale)
-        fields = {name: getattr(item, name) for name in item.__struct_fields__}
         screening = None if row.screening is None else _screening(row.screening)
         why = ""
         if row.state == "MANUAL":
@@ -119,7 +118,7 @@ async def list_stuck(call: Call) -> Reply:
             why = str((found or {}).get("manualReason", ""))
         items.append(
             StuckItem(
-                **fields,
+                **asdict(item),
                 state=row.state,
                 needs_operator=row.needs_operator,
                 why=why,

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from core.identity import Permission
 from core.ports.bookings import BookingEventRow, BookingSummary
@@ -211,8 +212,7 @@ async def cancel(call: Call) -> Reply:
 async def name_traveller(call: Call) -> Reply:
     """Say who travels."""
     body = call.body
-    fields = {name: getattr(body, name) for name in body.__struct_fields__}
-    return await _asked(call, NameTraveller(booking_id=call.path["id"], **fields))
+    return await _asked(call, NameTraveller(booking_id=call.path["id"], **asdict(body)))
 
 
 async def _asked(call: Call, command: Command, status: int = 202) -> Reply:

@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from msgspec import Meta, field
+from msgspec.structs import asdict
 
 from core.errors import Rejected
 from core.identity import Permission
@@ -109,12 +110,10 @@ async def _judged(call: Call, why: str) -> Reply:
 
 
 def _reply(listing: Listing) -> Reply:
-    item = item_of(listing)
-    shown_by_all = {name: getattr(item, name) for name in item.__struct_fields__}
     return json_reply(
         OneOwnListing(
             listing=OwnListing(
-                **shown_by_all,
+                **asdict(item_of(listing)),
                 version=listing.version,
                 is_offered=listing.is_offered,
                 suspended_for=listing.suspended_for,

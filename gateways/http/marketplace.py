@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from core.errors import Rejected
 from core.identity import Permission
@@ -124,8 +125,7 @@ async def read_listing(call: Call) -> Reply:
     """One that is on the market."""
     goods = await _goods(call)
     item = item_of(goods.listing)
-    fields = {name: getattr(item, name) for name in item.__struct_fields__}
-    whole = WholeListing(**fields, about=goods.about, greeting=goods.greeting)
+    whole = WholeListing(**asdict(item), about=goods.about, greeting=goods.greeting)
     return json_reply(OneListing(listing=whole))
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
+from msgspec.structs import asdict
 
 from core.identity import Permission
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
@@ -42,7 +43,7 @@ class OneQuote(View, frozen=True):
 async def make_quote(call: Call) -> Reply:
     """Ask the suppliers."""
     body, who = call.body, call.of()
-    command = QuoteTrip(**{name: getattr(body, name) for name in body.__struct_fields__})
+    command = QuoteTrip(**asdict(body))
     ref = call.ports.ref(DESK.at(who.user_id))
     answer = await ref.ask(command, principal=who, timeout=QUOTE_WITHIN)
     if not isinstance(answer, QuoteAnswered):

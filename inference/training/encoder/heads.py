@@ -7,12 +7,9 @@ n-grams was chosen on phrasings left out. MiniLM reads English; for the other la
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
-from hashlib import sha256
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +17,7 @@ import numpy as np
 from inference.encoder.encoder import load_encoder
 from inference.encoder.intents import ARTEFACT
 from inference.encoder.token_head import EMB_SCALE
+from inference.training.artefacts import identity, packed, save
 from inference.training.understanding.examples import Example, Part, examples
 from inference.training.where import models_folder
 from inference.understanding.intents import SETTING_FEATURES, setting_vector
@@ -28,6 +26,7 @@ from protocol.understanding import INTENTS, Language
 if TYPE_CHECKING:
     from inference.training.encoder.token_head import Messages
 
+FILE: Final = "heads.npz"
 EXAMPLES: Final = 75_000
 MEMBERS: Final = 2
 SHARE: Final = 0.5
@@ -92,13 +91,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--examples", type=int, default=EXAMPLES)
     count = parser.parse_args(arguments).examples
     found = english(count, part="all", seed=1)
-    packed = BytesIO()
-    np.savez_compressed(packed, **fit(found))
-    digest = sha256(packed.getvalue()).hexdigest()
-    ARTEFACT.mkdir(parents=True, exist_ok=True)
-    (ARTEFACT / "heads.npz").write_bytes(packed.getvalue())
-    manifest = {**manifest_of(count), "file": "heads.npz", "sha256": digest, "version": digest[:12]}
-    (ARTEFACT / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    body = packed(fit(found))
+    save(ARTEFACT, FILE, body, {**manifest_of(count), "file": FILE, **identity(body)})
     return 0
 
 

@@ -4,17 +4,16 @@ Name and description, each without what all have in common, added: the name alon
 description that a town is small and cheap (right ones among the first ten of twenty wishes: 0.67, 0.74, together 0.75).
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from inference.encoder.encoder import Encoder, load_encoder
 from inference.places.meanings import ARTEFACT, FILE
+from inference.training.artefacts import identity, packed, save
 from inference.training.places.texts import all_texts, description_of, destinations, name_of
 from inference.training.where import models_folder
 
@@ -25,24 +24,20 @@ def main() -> int:
     directions = _apart(encoder, [name_of(place) for place in places])
     directions += _apart(encoder, [description_of(place) for place in places])
     scales = np.abs(directions).max(axis=1) / 127
-    packed = BytesIO()
-    np.savez_compressed(
-        packed,
-        ids=np.array([place.id for place in places]),
-        steps=np.rint(directions / scales[:, None]).astype(np.int8),
-        scales=scales.astype(np.float32),
+    body = packed(
+        {
+            "ids": np.array([place.id for place in places]),
+            "steps": np.rint(directions / scales[:, None]).astype(np.int8),
+            "scales": scales.astype(np.float32),
+        }
     )
-    digest = sha256(packed.getvalue()).hexdigest()
-    ARTEFACT.mkdir(parents=True, exist_ok=True)
-    (ARTEFACT / FILE).write_bytes(packed.getvalue())
     manifest = {
-        "sha256": digest,
-        "version": digest[:12],
+        **identity(body),
         "encoder": encoder.version,
         "texts": sha256(all_texts(places).encode()).hexdigest(),
         "made_by": "python -m inference.training.places",
     }
-    (ARTEFACT / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    save(ARTEFACT, FILE, body, manifest)
     return 0
 
 

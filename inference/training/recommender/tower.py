@@ -8,7 +8,6 @@ what is usual.
 """
 
 import argparse
-import json
 import warnings
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +22,8 @@ from sklearn.neural_network import MLPRegressor
 
 from inference.recommender.schema import AT, FEATURES, NUMBERS, SCHEMA, TAGS, TAGS_UNKNOWN, parts_of
 from inference.recommender.taste import WIDTH, Floats
-from inference.recommender.tower import ARTEFACT, MANIFEST, MODEL
+from inference.recommender.tower import ARTEFACT, MODEL
+from inference.training import artefacts
 from inference.training.recommender.people import stepper, weigher
 from inference.training.recommender.scenes import KINDS, Scenes, scenes
 
@@ -150,9 +150,7 @@ def save(packed: bytes, folder: Path) -> None:
         "seed": SEED,
         "made_by": "python -m inference.training.recommender.tower",
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MODEL).write_bytes(packed)
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    artefacts.save(folder, MODEL, packed, manifest)
 
 
 def main() -> None:

@@ -3,10 +3,7 @@
 How strongly it is held back was chosen by ten-fold comparison within the half that trains.
 """
 
-import json
 import sys
-from hashlib import sha256
-from io import BytesIO
 from typing import Final
 
 import numpy as np
@@ -14,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from inference.encoder.encoder import load_encoder
 from inference.sentiment.head import ARTEFACT, FILE, MOODS, inputs_of
+from inference.training.artefacts import identity, packed, save
 from inference.training.sentiment.messages import labelled
 from inference.training.where import models_folder
 
@@ -27,23 +25,19 @@ def main() -> int:
     inputs = np.array([inputs_of(encoder, one.text) for one in found])
     moods = [MOODS.index(one.mood) for one in found]
     model = LogisticRegression(C=STRENGTH, max_iter=500).fit(inputs, moods)
-    packed = BytesIO()
-    np.savez_compressed(
-        packed,
-        weights=model.coef_.astype(np.float16),
-        biases=model.intercept_.astype(np.float32),
+    body = packed(
+        {
+            "weights": model.coef_.astype(np.float16),
+            "biases": model.intercept_.astype(np.float32),
+        }
     )
-    digest = sha256(packed.getvalue()).hexdigest()
-    ARTEFACT.mkdir(parents=True, exist_ok=True)
-    (ARTEFACT / FILE).write_bytes(packed.getvalue())
     manifest = {
-        "sha256": digest,
-        "version": digest[:12],
+        **identity(body),
         "encoder": encoder.version,
         "examples": len(found),
         "made_by": "python -m inference.training.sentiment",
     }
-    (ARTEFACT / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    save(ARTEFACT, FILE, body, manifest)
     return 0
 
 

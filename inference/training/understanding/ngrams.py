@@ -6,13 +6,10 @@ from phrasings that were left out; then it is trained once more on all. The same
 """
 
 import argparse
-import json
 import sys
 import time
 import warnings
 from collections.abc import Sequence
-from hashlib import sha256
-from io import BytesIO
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +18,7 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from inference.training.artefacts import identity, packed, save
 from inference.training.understanding.examples import Example, Part, examples
 from inference.training.understanding.phrasings import LANGUAGES
 from inference.training.understanding.places import gazetteer
@@ -30,6 +28,7 @@ from inference.understanding.ngrams import ARTEFACT, BUCKETS, buckets
 from inference.understanding.slots import marks_in
 from protocol.understanding import INTENTS, Language
 
+FILE: Final = "ngrams.npz"
 SHARE: Final[dict[Language, float]] = {"en": 0.43, "de": 0.19, "es": 0.19, "fr": 0.19}
 CHATTER_ANSWERED: Final = 0.05
 """Of chatter in phrasings left out; the shift of `addressed` is chosen for it."""
@@ -139,22 +138,17 @@ def packed_arrays(weights: Any, biases: Any) -> dict[str, Any]:
 
 def write(weights: Any, biases: Any, *, temperature: float, shift: float, count: int) -> None:
     """Weights and the manifest."""
-    packed = BytesIO()
-    np.savez_compressed(packed, **packed_arrays(weights, biases))
-    digest = sha256(packed.getvalue()).hexdigest()
-    ARTEFACT.mkdir(parents=True, exist_ok=True)
-    (ARTEFACT / "ngrams.npz").write_bytes(packed.getvalue())
+    body = packed(packed_arrays(weights, biases))
     manifest = {
-        "file": "ngrams.npz",
-        "sha256": digest,
-        "version": digest[:12],
+        "file": FILE,
+        **identity(body),
         "languages": list(LANGUAGES),
         "temperature": round(temperature, 4),
         "shift": round(shift, 4),
         "examples": count,
         "made_by": "python -m inference.training.understanding.ngrams",
     }
-    (ARTEFACT / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    save(ARTEFACT, FILE, body, manifest)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from core.envelope import Envelope, Lane
+from core.errors import Rejected
 from core.restart_policy import RestartPolicy
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ class Context(Protocol):
 
     def passivate_soon(self) -> None:
         """Go as soon as nothing is queued, running or armed, without waiting for the idle time."""
+
+
+def tell_oneself(context: Context, message: object) -> None:
+    """Bring oneself a turn on the control lane, whatever is queued and whether the system drains."""
+    try:
+        context.ref.deliver_nowait(Envelope(message, lane=Lane.CONTROL))
+    except Rejected:
+        # A full mailbox, or a system that drains: a timer's message always finds its place.
+        context.after(0.0, message)
 
 
 class Actor(ABC, Generic[M]):

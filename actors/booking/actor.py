@@ -25,7 +25,7 @@ from actors.booking.steps import (
 )
 from actors.booking.telling import shown_to
 from actors.booking.travellers import traveller_of
-from core.actor import Actor, ActorSpec
+from core.actor import Actor, ActorSpec, tell_oneself
 from core.envelope import Envelope, Lane
 from core.errors import Rejected, Unavailable
 from core.identity import Permission, Principal, authorize
@@ -366,11 +366,7 @@ class BookingActor(Actor[Any]):
         if self._is_woken:
             return
         self._is_woken = True
-        try:
-            self.context.ref.deliver_nowait(Envelope(PROGRESS, lane=Lane.CONTROL))
-        except Rejected:
-            # A full mailbox, or a system that drains: a timer's message always finds its place.
-            self.context.after(0.0, PROGRESS)
+        tell_oneself(self.context, PROGRESS)
 
     def _rest(self) -> None:
         """Bring ourselves a turn a little later."""

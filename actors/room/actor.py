@@ -34,7 +34,7 @@ from actors.room.speaking import Speaking
 from actors.room.state import RoomEvent, RoomState
 from actors.room.traces import Trace, Traces
 from actors.room.typing_users import TypingUsers
-from core.actor import Actor, ActorSpec
+from core.actor import Actor, ActorSpec, tell_oneself
 from core.envelope import Envelope, Lane
 from core.errors import Rejected, Unavailable
 from core.ports.message_log import Append, LogRow, Outcome
@@ -276,11 +276,7 @@ class RoomActor(Actor[Any]):
         if self._is_woken:
             return
         self._is_woken = True
-        try:
-            self.context.ref.deliver_nowait(Envelope(PROGRESS, lane=Lane.CONTROL))
-        except Rejected:
-            # A full mailbox, or a system that drains: a timer's message always finds its place.
-            self.context.after(0.0, PROGRESS)
+        tell_oneself(self.context, PROGRESS)
 
     def land(self, landing: Landing) -> None:
         self._flow.land(landing)

@@ -16,6 +16,7 @@ import trio
 
 from loadtest.accounts import UnreachableError
 from loadtest.booking_auditor import Effect, Order, effect_of, paypal_effect_of
+from loadtest.children import first_line, terminate
 from loadtest.own_server import REPOSITORY, ServerFailedError
 
 READY_WITHIN: Final = 30.0
@@ -124,34 +125,15 @@ async def played_suppliers(folder: Path, seed: str) -> AsyncIterator[PlayedSuppl
             yield PlayedSuppliers(ready, client)
     finally:
         with trio.CancelScope(shield=True):
-            await _end(process)
+            await terminate(process, ENDS_WITHIN)
 
 
 async def _ready(process: trio.Process) -> dict[str, Any]:
-    line = b""
-    with trio.move_on_after(READY_WITHIN):
-        while process.stdout is not None and not line.endswith(b"\n"):
-            chunk = await process.stdout.receive_some()
-            if not chunk:
-                break
-            line += chunk
     try:
-        ready: dict[str, Any] = json.loads(line)
+        ready: dict[str, Any] = json.loads(await first_line(process, READY_WITHIN))
     except ValueError:
         raise ServerFailedError("The sandbox did not start.") from None
     return ready
-
-
-async def _end(process: trio.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    with trio.move_on_after(ENDS_WITHIN):
-        await process.wait()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
-    if process.stdout is not None:
-        await process.stdout.aclose()
 
 
 def _of_consolidator(row: Mapping[str, Any]) -> Order:

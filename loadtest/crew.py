@@ -9,6 +9,7 @@ from typing import Final
 
 import trio
 
+from loadtest.children import wait_or_kill
 from loadtest.link import Link, StreamLink
 from loadtest.own_server import REPOSITORY
 
@@ -57,10 +58,4 @@ async def _end(child: trio.Process) -> None:
     """Its end of input is its sign to go."""
     if child.stdin is not None:
         await child.stdin.aclose()
-    with trio.move_on_after(ENDS_WITHIN):
-        await child.wait()
-    if child.returncode is None:
-        child.kill()
-        await child.wait()
-    if child.stdout is not None:
-        await child.stdout.aclose()
+    await wait_or_kill(child, ENDS_WITHIN)

@@ -13,6 +13,8 @@ from typing import Final
 
 import trio
 
+from loadtest.children import first_line, terminate
+
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 COMMAND: Final = (sys.executable, "main.py", "serve")
 READY_WITHIN: Final = 90.0
@@ -63,7 +65,7 @@ async def own_server(
             yield OwnServer(url=url, pid=process.pid, data_dir=data / "data")
         finally:
             with trio.CancelScope(shield=True):
-                await _end(process)
+                await terminate(process, ENDS_WITHIN)
 
 
 def environment_of(data: Path) -> dict[str, str]:
@@ -82,15 +84,8 @@ def environment_of(data: Path) -> dict[str, str]:
 
 
 async def _ready(process: trio.Process, log: Path) -> str:
-    line = b""
-    with trio.move_on_after(READY_WITHIN):
-        while process.stdout is not None and not line.endswith(b"\n"):
-            chunk = await process.stdout.receive_some()
-            if not chunk:
-                break
-            line += chunk
     try:
-        ready = json.loads(line)
+        ready = json.loads(await first_line(process, READY_WITHIN))
         return str(ready["http"])
     except (ValueError, KeyError, TypeError):
         raise ServerFailedError(_last_words(log)) from None
@@ -99,15 +94,3 @@ async def _ready(process: trio.Process, log: Path) -> str:
 def _last_words(log: Path) -> str:
     tail = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
     return "\n  ".join(["The server did not start. Its last words:", *tail])
-
-
-async def _end(process: trio.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    with trio.move_on_after(ENDS_WITHIN):
-        await process.wait()
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
-    if process.stdout is not None:
-        await process.stdout.aclose()

@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from actors.booking.commands import operation_of
+from actors.booking.inspecting import inspected
 from actors.booking.journal import unpacked
 from actors.booking.machine import decide
-from actors.booking.telling import inspected
 from commands.database import database_of
 from commands.saga_audit import audited
 from commands.troubles import TROUBLES, sentence_of

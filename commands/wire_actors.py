@@ -2,7 +2,8 @@
 
 from contextlib import suppress
 
-from actors.booking.telling import BookingCourier, BookingTellings
+from actors.booking.courier import BookingCourier
+from actors.booking.telling import BookingTellings
 from actors.presence import actor as presence
 from actors.room import actor as room
 from actors.room.ports import RoomPorts

@@ -63,6 +63,11 @@ def told_of(body: bytes) -> Told:
     return msgspec.json.decode(body, type=Told)
 
 
+def people_of(told: Told) -> set[str]:
+    """Whom it concerns."""
+    return {told.organiser_id, *(one.user_id for one in told.view.participants)}
+
+
 def journal_step(
     step: Step, *, fence: int, at: int, told_at: int, timers: tuple[TimerChange, ...] = ()
 ) -> JournalStep:

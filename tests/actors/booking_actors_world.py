@@ -14,10 +14,11 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from actors.booking.actor import spec as booking_spec
+from actors.booking.courier import BookingCourier
 from actors.booking.desk import spec as desk_spec
 from actors.booking.ports import BookingPorts, DeskPorts
 from actors.booking.rebooker import OtherBookings, Rebooker
-from actors.booking.telling import BookingCourier, BookingTellings
+from actors.booking.telling import BookingTellings
 from actors.user.actor import UserPorts
 from core.delivery import Delivery
 from core.durable_timers import DurableTimerService

@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from actors.booking.courier import AT_ONCE, TOPIC, BookingCourier
 from actors.booking.journal import Told
 from actors.booking.steps import Sentence
-from actors.booking.telling import AT_ONCE, TOPIC, BookingCourier
 from core.delivery import Delivery
 from core.errors import Unavailable
 from core.ports.bookings import BookingEventRow, Bookings

@@ -10,8 +10,8 @@ from test_booking_ordering import pay_all, run
 
 from actors.booking.state import Part
 from actors.booking.steps import Approve, CallOff, Operate, Sentence, Wake
-from actors.booking.telling import said
 from actors.booking.views import view
+from actors.booking.wording import said
 from core.errors import Rejected
 from protocol.frames import Money
 from protocol.suppliers import Refused

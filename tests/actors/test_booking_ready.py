@@ -11,6 +11,7 @@ from test_booking_ordering import kinds, paid, pay_all
 from actors.booking.calls import Card, ReadPayment, Screen
 from actors.booking.checks import check
 from actors.booking.facts import facts_of
+from actors.booking.inspecting import inspected
 from actors.booking.journal import journal_step
 from actors.booking.machine import looks_wanted, wake_at
 from actors.booking.state import Saga
@@ -25,7 +26,6 @@ from actors.booking.steps import (
     Step,
     Wake,
 )
-from actors.booking.telling import inspected
 from actors.booking.views import needs_operator, step_of, view
 from core.errors import Rejected
 from core.ports.fraud import PayerFacts, ScreeningRow

@@ -9,8 +9,8 @@ from test_booking_money_back import notes
 from test_booking_ordering import losing, pay_all, run
 
 from actors.booking.steps import Decline, Sentence
-from actors.booking.telling import said
 from actors.booking.views import view
+from actors.booking.wording import said
 from protocol.frames import Money
 
 

@@ -10,7 +10,7 @@ import structlog
 from actors.plan.board import Board
 from actors.plan.fields import wrong
 from actors.plan.machine import Given, next_deadline, overdue, rebase
-from actors.plan.polls import NOBODY, polls_in, polls_shown, said
+from actors.plan.polls import NOBODY, polls_in, polls_shown, said, winner_of
 from actors.plan.ports import PlanPorts
 from actors.plan.settling import Paid, settle
 from core.actor import Actor, ActorSpec
@@ -37,7 +37,6 @@ from protocol.plan import (
     ReadItinerary,
     SettledUp,
     SettleUp,
-    WinnerFound,
 )
 from protocol.room import ROOM, PostNotice
 
@@ -56,10 +55,6 @@ version."""
 log: Final = structlog.get_logger("caravan.plans")
 
 _NO_BOOKING: Final = sentence("There is no such booking of yours in this room.")
-_NO_POLL: Final = sentence("There is no such poll here.")
-_OPEN: Final = sentence("This poll is still open. Close it first.")
-_NO_WINNER: Final = sentence("Nothing has won this poll.")
-_NO_OFFER: Final = sentence("What has won this poll is no offer that can be quoted.")
 _OPS: Final = msgspec.msgpack.Decoder(list[PlanOp])
 
 
@@ -100,7 +95,7 @@ class PlanActor(Actor[Any]):
                 envelope.answer(self._opened(await self._present(), after))
             case FindWinner(poll_id=poll_id):
                 await self._people(envelope.of())
-                envelope.answer(_winner(await self._present(), poll_id))
+                envelope.answer(winner_of(await self._present(), poll_id))
             case SettleUp():
                 await self._people(envelope.of())
                 envelope.answer(await self._settled(await self._present()))
@@ -386,22 +381,6 @@ class PlanActor(Actor[Any]):
 
 def _applied(change: PlanChange) -> PlanApplied:
     return PlanApplied(version=change.version, ops=_OPS.decode(change.body))
-
-
-def _winner(board: Board, poll_id: str) -> WinnerFound:
-    """Raises `Rejected` where nothing can be quoted."""
-    poll = board.items.get(poll_id)
-    if poll is None or poll.kind != "poll":
-        raise Rejected("not_found", _NO_POLL, fields=[("pollId", _NO_POLL)])
-    if not poll.closed:
-        raise Rejected("conflict", _OPEN, fields=[("pollId", _OPEN)])
-    winner = board.items.get(poll.fields.get("winner", ""))
-    if winner is None:
-        raise Rejected("conflict", _NO_WINNER, fields=[("pollId", _NO_WINNER)])
-    offer_ids = winner.fields.get("offerIds")
-    if not offer_ids:
-        raise Rejected("conflict", _NO_OFFER, fields=[("pollId", _NO_OFFER)])
-    return WinnerFound(option_id=poll.fields["winner"], offer_ids=offer_ids)
 
 
 def _unknown() -> Rejected:

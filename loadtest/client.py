@@ -1,7 +1,6 @@
 """The reference client: a session that survives its sockets (§3-§4, §7)."""
 
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -10,6 +9,7 @@ import trio
 
 from loadtest.accounts import ApiError, LoginRefusedError, UnreachableError
 from loadtest.connection import Connection, Dial
+from loadtest.events import Events
 from loadtest.pending import (
     Pending,
     PendingCommands,
@@ -19,12 +19,11 @@ from loadtest.pending import (
 )
 from loadtest.positions import Judgement, Positions
 from loadtest.reconnect import AwaitUser, Ended, ReconnectPolicy, Retry, Stop
+from loadtest.rejoining import Rejoining
 from loadtest.uuid7 import Uuid7
 from loadtest.wire import Frame, is_durable
 
-MAX_EVENTS: Final = 1_000
 REFRESH_BEFORE: Final = 90.0
-JOIN_AGAIN_AFTER: Final = 0.5
 TOO_BUSY: Final = (trio.TooSlowError, trio.WouldBlock, TooManyPendingError)
 """What becomes of a command of our own beside too many of others'."""
 
@@ -76,17 +75,16 @@ class Session:
         self._dial = dial
         self._credentials = credentials
         self._name = name
-        self._on_event = on_event
         self._on_raw = on_raw
         self._rng = rng or random.SystemRandom()
         self.new_id = new_id or Uuid7(self._rng)
         self._heals = heals
         self._policy = ReconnectPolicy(self._rng)
-        self._emitted, self.events = trio.open_memory_channel[Frame](MAX_EVENTS)
-        self._beyond: deque[Frame] = deque()
+        self._told = Events(on_event)
+        self.events = self._told.channel
         self._commands = PendingCommands()
+        self._rejoining = Rejoining(self.positions, self._commands, self._transmit, self._rng)
         self._connection: Connection | None = None
-        self._while_connected: trio.Nursery | None = None
         self._connected = trio.Event()
         self._acted = trio.Event()
 
@@ -201,7 +199,7 @@ class Session:
                 case AwaitUser(reason=reason):
                     self._acted = trio.Event()
                     self._emit("local.waiting", reason=reason)
-                    await self._has_room()
+                    await self._told.has_room()
                     await self._acted.wait()
                     resume, stale = False, None
                 case Retry(after=after, resume=resume, new_token=new_token):
@@ -212,17 +210,17 @@ class Session:
                         code=ended.code,
                         retryAfter=after,
                     )
-                    await self._has_room()
+                    await self._told.has_room()
                     await trio.sleep(after)
 
     async def _connect(self, token: str, resume: bool) -> Ended:
         connection = Connection(
-            on_frame=self._receive, has_room=self._has_room, on_raw=self._on_raw, rng=self._rng
+            on_frame=self._receive, has_room=self._told.has_room, on_raw=self._on_raw, rng=self._rng
         )
         self._connection = connection
         try:
             async with trio.open_nursery() as nursery:
-                self._while_connected = nursery
+                self._rejoining.while_connected = nursery
                 nursery.start_soon(self._keep_token_fresh, token)
                 ended = await connection.run(self._dial, self._hello(token, resume))
                 nursery.cancel_scope.cancel()
@@ -277,13 +275,13 @@ class Session:
                 pass
             case "session.draining":
                 self._policy.draining(frame["reconnectAfterMs"], frame["jitterMs"])
-                self._deliver(frame)
+                self._told.deliver(frame)
             case _ if is_durable(frame):
                 self._follow_log(frame)
             case _ if "inbox" in frame:
                 self._follow_inbox(frame)
             case _:
-                self._deliver(frame)
+                self._told.deliver(frame)
 
     def _answered(self, frame: Frame) -> None:
         pending = self._commands.take(frame["ref"])
@@ -322,7 +320,7 @@ class Session:
         for room_id in verdicts.gone:
             self._emit("local.room_gone", roomId=room_id)
         for room_id, after in verdicts.rejoin.items():
-            self._rejoin(room_id, after)
+            self._rejoining.join(room_id, after)
         for pending in open_commands:
             self._transmit(pending)
 
@@ -330,15 +328,15 @@ class Session:
         room_id = event["roomId"]
         match self.positions.judge(room_id, event["epoch"], event["seq"]):
             case Judgement.NEXT:
-                self._deliver(event)
+                self._told.deliver(event)
                 if self._ends_membership(event):
                     self._lost_room(room_id)
             case Judgement.GAP | Judgement.OTHER_EPOCH:
                 if not self._heals:
                     self.positions[room_id].seq = event["seq"]
-                    self._deliver(event)
+                    self._told.deliver(event)
                 elif not self.positions[room_id].is_healing:
-                    self._heal(room_id)
+                    self._rejoining.heal(room_id)
             case Judgement.SEEN | Judgement.UNKNOWN_ROOM:
                 pass
 
@@ -347,7 +345,7 @@ class Session:
         if event["inbox"] <= known:
             return
         self.inbox = event["inbox"]
-        self._deliver(event)
+        self._told.deliver(event)
         if event["inbox"] > known + 1:
             self._emit("local.inbox_reset")
 
@@ -360,34 +358,13 @@ class Session:
         self.positions.left(room_id)
         self._emit("local.room_gone", roomId=room_id)
 
-    def _heal(self, room_id: str) -> None:
-        """Join again after what was seen: at once, and ever later while that closes no gap."""
-        position = self.positions[room_id]
-        position.is_healing = True
-        position.heals += 1
-        if position.heals == 1:
-            self._rejoin(room_id, position.wire())
-        elif self._while_connected is not None:
-            wait = JOIN_AGAIN_AFTER * 2.0 ** min(position.heals - 2, 6)
-            self._while_connected.start_soon(self._rejoin_later, room_id, wait)
-
     def _not_joined(self, room_id: str, refusal: Refused, *, is_ours: bool) -> None:
         """A room we believed to be in. Our own join, which nobody else repeats, is tried again."""
         self.positions[room_id].is_healing = False
         if refusal.code == "not_found":
             self._lost_room(room_id)
-        elif is_ours and refusal.is_temporary and self._while_connected is not None:
-            self.positions[room_id].is_healing = True
-            self._while_connected.start_soon(self._rejoin_later, room_id, refusal.retry_after)
-
-    async def _rejoin_later(self, room_id: str, wait: float) -> None:
-        await trio.sleep(max(wait, JOIN_AGAIN_AFTER) * self._rng.uniform(1, 2))
-        if room_id in self.positions:
-            self._rejoin(room_id, self.positions.after(room_id))
-
-    def _rejoin(self, room_id: str, after: Frame | None) -> None:
-        frame = {"type": "room.join", "roomId": room_id, "after": after}
-        self._transmit(self._commands.add(frame, awaited=False))
+        elif is_ours and refusal.is_temporary:
+            self._rejoining.refused(room_id, refusal.retry_after)
 
     def _issue(self, pending: Pending) -> None:
         if self.is_connected:
@@ -398,25 +375,7 @@ class Session:
             self._connection.send_nowait(pending.frame)
 
     def _emit(self, kind: str, /, **fields: object) -> None:
-        self._deliver({"type": kind, **fields})
-
-    def _deliver(self, event: Frame) -> None:
-        if self._on_event is not None:
-            self._on_event(event)
-            return
-        self._beyond.append(event)
-        while self._beyond:
-            try:
-                self._emitted.send_nowait(self._beyond[0])
-            except trio.WouldBlock:
-                return
-            self._beyond.popleft()
-
-    async def _has_room(self) -> None:
-        """Until what does not fit in `events` has been read. One frame gives a handful at most."""
-        while self._beyond:
-            await self._emitted.send(self._beyond[0])
-            self._beyond.popleft()
+        self._told.deliver({"type": kind, **fields})
 
 
 @asynccontextmanager

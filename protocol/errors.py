@@ -1,6 +1,6 @@
 """The stable error words (§7) and what each says about trying again."""
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 ErrorCode = Literal[
     "bad_request",
@@ -25,4 +25,4 @@ TEMPORARY: Final[frozenset[str]] = frozenset(
 )
 """Codes for which the same command may succeed later, unless the refusal says otherwise."""
 
-ERROR_CODES: Final[tuple[str, ...]] = ErrorCode.__args__  # type: ignore[attr-defined]
+ERROR_CODES: Final[tuple[str, ...]] = get_args(ErrorCode)

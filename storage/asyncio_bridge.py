@@ -80,7 +80,8 @@ class AsyncioBridge:
         self._in_flight += 1
         self._loop.call_soon_threadsafe(crossing.start)
         try:
-            return await trio.lowlevel.wait_task_rescheduled(crossing.abort)  # type: ignore[no-any-return]  # trio types it Any
+            result: T = await trio.lowlevel.wait_task_rescheduled(crossing.abort)
+            return result
         finally:
             self._in_flight -= 1
 

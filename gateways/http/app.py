@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 import structlog
-from quart import Response, has_request_context, request
+from quart import Response, g, has_request_context, request
 from quart.routing import QuartMap, QuartRule
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -142,14 +142,13 @@ def _frame(app: QuartTrio, ports: HttpPorts) -> None:
     async def begin() -> None:
         sent = request.headers.get("X-Request-Id", "")
         request_id = sent if _REQUEST_ID.match(sent) else ports.ids.uuid7()
-        request.scope["caravan.request_id"] = request_id  # type: ignore[typeddict-unknown-key]
+        g.request_id = request_id
         clear_request()
         bind_request(request_id)
 
     @app.after_request
     async def finish(response: Response) -> Response:
-        request_id = request.scope["caravan.request_id"]  # type: ignore[typeddict-item]
-        response.headers["X-Request-Id"] = request_id
+        response.headers["X-Request-Id"] = g.request_id
         for name, value in _SECURITY.items():
             response.headers.setdefault(name, value)
         if request.scheme == "https":

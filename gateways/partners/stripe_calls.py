@@ -140,8 +140,7 @@ class StripeCalls:
         params: dict[str, Any] = {**filters, "limit": PAGE}
         pages: list[Any] = []
         while len(pages) < MAX_PAGES:
-            sent = dict(params)
-            page = await self.read(lambda of, sent=sent: call(of, sent), decode)  # type: ignore[misc]
+            page = await self._page(call, dict(params), decode)
             if page is None or not page.data:
                 return Pages(pages, is_whole=True)
             pages.append(page)
@@ -149,6 +148,14 @@ class StripeCalls:
                 return Pages(pages, is_whole=True)
             params["starting_after"] = page.data[-1].id
         return Pages(pages, is_whole=False)
+
+    async def _page(
+        self,
+        call: Callable[[Sdk, Any], Awaitable[Any]],
+        params: Mapping[str, Any],
+        decode: Callable[[bytes], Any],
+    ) -> Any:
+        return await self.read(lambda of: call(of, params), decode)
 
 
 def _body(answer: Any) -> bytes:

@@ -101,12 +101,12 @@ class Registration:
         """What a crash or a move left behind."""
         for endpoint in there:
             if endpoint.metadata.get(MARK) == self._node and endpoint.id != current.endpoint_id:
-                id_ = endpoint.id
-                await self._change(
-                    lambda of, id_=id_: of.v1.webhook_endpoints.delete_async(id_)  # type: ignore[misc]
-                )
+                await self._removed(endpoint.id)
         for secret in stored[MOST_SECRETS:]:
             await self._secrets.forget(NAME, secret.endpoint_id)
+
+    async def _removed(self, endpoint_id: str) -> None:
+        await self._change(lambda of: of.v1.webhook_endpoints.delete_async(endpoint_id))
 
 
 def _is_right(endpoint: Endpoint, url: str) -> bool:

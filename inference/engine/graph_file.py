@@ -123,7 +123,9 @@ def _signed(value: int) -> int:
 
 
 def _text(value: int | memoryview) -> str:
-    return str(value, "utf-8")  # type: ignore[arg-type]  # an integer here is a TypeError: no ONNX model
+    if isinstance(value, int):
+        raise TypeError("an integer where a text belongs: no ONNX model")
+    return str(value, "utf-8")
 
 
 def _read_graph(view: memoryview, graph: Graph, *, is_outermost: bool) -> None:

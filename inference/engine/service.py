@@ -177,11 +177,14 @@ class Engine(Generic[M]):
             del self._streams[request]
             if stream.outcome is None:
                 self._scheduler.withdraw(request)
-        if isinstance(stream.outcome, Reply):
-            return stream.outcome
-        if stream.is_send_broken or isinstance(stream.outcome, Rejected):
-            raise stream.outcome  # type: ignore[misc]  # a broken `send` left its error
-        raise Unavailable from stream.outcome
+        outcome = stream.outcome
+        if isinstance(outcome, Reply):
+            return outcome
+        if isinstance(outcome, Rejected):
+            raise outcome
+        if stream.is_send_broken and outcome is not None:
+            raise outcome
+        raise Unavailable from outcome
 
     def _deliver(self, progress: list[Progress]) -> None:
         """In the trio thread, from outside of any task: nothing may be raised."""

@@ -1,5 +1,6 @@
 """How four languages name days, months, seasons, feasts and numbers; all folded."""
 
+from collections.abc import Iterable
 from typing import Final
 
 MONTHS: Final = {
@@ -197,6 +198,6 @@ def day_number(word: str) -> int:
     return int(word) if word.isdigit() else DAY_NUMBERS[word.replace(" ", "-")]
 
 
-def alternatives(words: object) -> str:
+def alternatives(words: Iterable[str]) -> str:
     """A regular expression for any of these words, the longest first."""
-    return "|".join(sorted(map(str, words), key=len, reverse=True))  # type: ignore[call-overload]
+    return "|".join(sorted(words, key=len, reverse=True))

@@ -95,6 +95,13 @@ _TOTAL: Final = re.compile(
     r"para todos|por todo|para todo|pour tout|pour tous|fur alle(?:s)?|fur uns alle|pour nous tous|entre todos|combined)\b"
 )
 
+Per = Literal["night", "person", "total"]
+_PERS: Final[tuple[tuple[re.Pattern[str], Per], ...]] = (
+    (_PER_NIGHT, "night"),
+    (_PER_PERSON, "person"),
+    (_TOTAL, "total"),
+)
+
 
 def budget_in(text: str, taken: Spans, *, asked: bool = False) -> tuple[Budget | None, Spans]:
     """`text`: folded. `taken`: characters that say something else. `asked`: it answers how much."""
@@ -147,18 +154,14 @@ def _currency_after(rest: str) -> str | None:
     return _currency(match) if match else None
 
 
-def _per(text: str, span: tuple[int, int]) -> Literal["night", "person", "total"] | None:
+def _per(text: str, span: tuple[int, int]) -> Per | None:
     """What is said near the amount: after it first, up to four words; else before it."""
     after = text[span[1] : span[1] + 45]
     before = text[max(0, span[0] - 30) : span[0]]
-    found = [
-        (match.start(), name)
-        for pattern, name in ((_PER_NIGHT, "night"), (_PER_PERSON, "person"), (_TOTAL, "total"))
-        if (match := pattern.search(after))
-    ]
+    found = [(match.start(), name) for pattern, name in _PERS if (match := pattern.search(after))]
     if found:
-        return min(found)[1]  # type: ignore[return-value]
-    for pattern, name in ((_PER_NIGHT, "night"), (_PER_PERSON, "person"), (_TOTAL, "total")):
+        return min(found)[1]
+    for pattern, name in _PERS:
         if pattern.search(before):
-            return name  # type: ignore[return-value]
+            return name
     return None

@@ -134,9 +134,13 @@ def _listed(name: str, rules: Rules, facts: Mapping[str, str], choose: Choose) -
     for number in range(2, MAX_LISTED + 1):
         if f"{LISTS[name]}.{number}.name" not in facts:
             break
-        turn = start + number
-        said.append(expanded(further, rules, facts, lambda count, turn=turn: turn % count, number))  # type: ignore[misc]
+        said.append(expanded(further, rules, facts, in_turn(start + number), number))
     return said
+
+
+def in_turn(turn: int) -> Choose:
+    """The same of so many for everybody, another at the next turn."""
+    return lambda count: turn % count
 
 
 def _parts(name: str, rules: Rules) -> tuple[Pattern, ...]:

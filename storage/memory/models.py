@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from core.ports.models import (
     MOST_RUNS,
@@ -168,11 +169,11 @@ class MemoryModels:
     def _rows(self, tenant_id: int, kind: ModelKind) -> dict[str, Model]:
         return self._models.setdefault((tenant_id, kind), {})
 
-    def _change(self, tenant_id: int, run: ModelRun, **values: object) -> bool:
+    def _change(self, tenant_id: int, run: ModelRun, **values: Any) -> bool:
         runs = self._runs.get((tenant_id, run.job), [])
         for at, row in enumerate(runs):
             if row.number == run.number and row.ended_at is None:
-                runs[at] = replace(row, **values)  # type: ignore[arg-type]
+                runs[at] = replace(row, **values)
                 return True
         return False
 

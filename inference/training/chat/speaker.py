@@ -18,6 +18,7 @@ from inference.wording.grammar import (
     Rules,
     Slot,
     Text,
+    in_turn,
 )
 from inference.wording.templates import MOODY, Speech
 from protocol.wording import MAX_LISTED, Act, Plan
@@ -143,8 +144,7 @@ def _listed(kind: str, first: _Part, further: _Part) -> _Part:
         for number in range(2, MAX_LISTED + 1):
             if f"{kind}.{number}.name" not in facts:
                 break
-            turn = start + number
-            further.tell(facts, lambda count, turn=turn: turn % count, number, said)  # type: ignore[misc]
+            further.tell(facts, in_turn(start + number), number, said)
 
     able = first.can
     return _Part(None if able is None else (lambda facts, n: able(facts, n or 1)), tell)

@@ -251,6 +251,3 @@ class MessagesFound(Answer, kw_only=True, tag="ok"):
 
     messages: list[MessageView]
     has_more: bool
-
-
-DurableEvent = MessagePosted | MessageEdited | MessageDeleted | MessageReacted | MessagePinned

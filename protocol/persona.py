@@ -233,6 +233,3 @@ class RunClosed(Answer, kw_only=True, tag="ok"):
     """room → personas: `seq` of the message; None: nothing was streamed."""
 
     seq: int | None = None
-
-
-InternalRunCommand = OpenRun | StreamRun | CloseRun | GlimpseRoom

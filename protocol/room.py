@@ -225,6 +225,3 @@ class PostNotice(Value, frozen=True, kw_only=True):
     message_id: str
     content: str
     cards: list[dict[str, Any]] | None = None
-
-
-InternalRoomCommand = JudgeResume | CatchUp | EnterCreated | ViewRoom | AwaitTurn | ConfirmReader

@@ -100,7 +100,7 @@ class BookingCourier:
         notice = PostNotice(
             message_id=notice_id(told.view.booking_id, row),
             content=said(told.note, locale, names=names, zone=tzinfo_of(organiser)),
-            cards=[msgspec.to_builtins(card_of(told, locale))],
+            cards=[msgspec.to_builtins(card_of(told))],
         )
         code = ""
         for _ in range(TRIES):
@@ -134,8 +134,8 @@ async def _side_by_side(do: Callable[[T], Awaitable[None]], things: Iterable[T])
         raise failures[0]
 
 
-def card_of(told: Told, locale: str) -> BookingCard:
-    """A booking as a room sees it, in the language of `locale`."""
+def card_of(told: Told) -> BookingCard:
+    """A booking as a room sees it."""
     shown = told.view
     return BookingCard(
         kind="booking",

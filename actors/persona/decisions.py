@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-from actors.persona.dialogue import Item
 from actors.persona.errands import Defaults, Errand
 from actors.persona.hints import NO_HINTS, Hints
 from actors.persona.line import Line
@@ -48,11 +47,3 @@ class Look:
 
 
 Decision = Silent | Say | Look
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came of an errand: a segment (None: the opening has said it all) and what it shows."""
-
-    line: Line | None
-    shown: tuple[Item, ...] = ()

@@ -1,7 +1,6 @@
 """Days, months and seasons as English says them, held against what was said and found."""
 
 import re
-from datetime import date
 
 from benchmarks.facts.records import Record
 
@@ -29,7 +28,6 @@ _UNTIL = re.compile(rf"(?<!cancellation )\buntil (\d+) {_MONTH}", re.I)
 _IN_MONTH = re.compile(rf"\bin {_MONTH}(?: (\d{{4}}))?", re.I)
 _IN_SEASON = re.compile(r"\bin (spring|summer|autumn|winter)(?: (\d{4}))?", re.I)
 _AT = re.compile(r"\bat (Christmas|New Year|Easter)(?: (\d{4}))?", re.I)
-_FOR_NIGHTS = re.compile(r"(?<![\d] )\bfor (\d+) nights?\b", re.I)
 DATES = (_FROM_TO, _ON, _UNTIL, _IN_MONTH, _IN_SEASON, _AT)
 
 
@@ -74,7 +72,3 @@ def _month(name: str) -> int:
 
 def day_and_month(day: str, month: str) -> tuple[int, int]:
     return int(day), _month(month)
-
-
-def is_day(known: date, day: str, month: str) -> bool:
-    return (known.day, known.month) == day_and_month(day, month)

@@ -66,7 +66,6 @@ ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "hotels": ("price", "board", "refund", "stars", "room", "times"),
     "flights": ("price", "bags", "refund", "duration", "stops", "times", "seats"),
 }
-PLACES_SHOWN: tuple[Act, ...] = ("open_places", "show_places")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ def table(results: Results) -> str:
                 continue
             cpu, rate = statistics.median(figures.cpu_us), statistics.median(figures.rate)
             user = statistics.fmean(figures.user_us)  # the kernel tells it in coarse steps
-            compared = "" if contender is OURS else _compared(results, case, figures, contender.key)
+            compared = "" if contender is OURS else _compared(results, case, figures)
             lines.append(f"{start}{cpu:.2f} | {user:.2f} | {rate:,.0f} | {compared} |")
     return "\n".join(lines)
 
@@ -90,7 +90,7 @@ def plot(results: Results) -> str:
     )
 
 
-def _compared(results: Results, case: Case, theirs: Figures, key: str) -> str:
+def _compared(results: Results, case: Case, theirs: Figures) -> str:
     ours = results[case][OURS.key].cpu_us
     single = [a / b for a, b in zip(ours, theirs.cpu_us, strict=True)]
     low, middle, high = statistics.quantiles(single, n=4)

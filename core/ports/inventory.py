@@ -36,8 +36,6 @@ class Capabilities:
     cancel: Literal["none", "pre_ticket", "policy"]
     issue: Literal["by_supplier", "explicit"]
     finds_by_reference: bool = False
-    is_create_idempotent: bool = False
-    creates_later: bool = False
     sells_once: bool = False
     most_travellers: int = 9
     only_browsing: str = ""

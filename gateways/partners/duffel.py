@@ -28,7 +28,6 @@ FLIGHTS: Final = Capabilities(
     cancel="policy",
     issue="by_supplier",
     finds_by_reference=True,
-    creates_later=True,
     sells_once=True,
     most_travellers=9,
 )

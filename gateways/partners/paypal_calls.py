@@ -7,7 +7,6 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import msgspec
-import structlog
 import trio
 
 from core.ports.clock import Chance
@@ -33,8 +32,6 @@ TOKEN_SLACK: Final = 60.0
 MAX_TOKEN_FOR: Final = 32_400.0
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _DONE: Final = (200, 201, 204)
-
-_log = structlog.get_logger("caravan.payments")
 
 
 class _Token(msgspec.Struct):

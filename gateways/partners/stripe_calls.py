@@ -6,7 +6,6 @@ from typing import Any, Final, TypeVar
 
 import httpx
 import stripe
-import structlog
 import trio
 
 from core.errors import Unavailable
@@ -26,8 +25,6 @@ PAGE: Final = 100
 MAX_PAGES: Final = 50
 
 Sdk = stripe.StripeClient
-
-_log = structlog.get_logger("caravan.payments")
 
 
 @dataclass(frozen=True, slots=True)

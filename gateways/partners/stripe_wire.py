@@ -12,7 +12,6 @@ from protocol.frames import Money
 from protocol.ids import Millis
 from protocol.payments import PaymentReference, PaymentState, PaymentStatus
 
-MAX_ID: Final = 255
 ACTION_FOR_MS: Final = 7 * 86_400_000
 """Stripe does not say until when somebody may answer their bank. As long after the payment was made as
 any authorisation lasts, so that the saga's own deadline always comes first."""

@@ -33,7 +33,6 @@ class Fare:
     times: float
     bags: int
     is_refundable: bool
-    is_changeable: bool
     seats: tuple[int, int]
 
 
@@ -50,7 +49,14 @@ class Price:
 
 
 def _fare(
-    letter: str, cabin: Cabin, brand: str, *, times: float, bags: int, terms: str, seats: str
+    letter: str,
+    cabin: Cabin,
+    brand: str,
+    *,
+    times: float,
+    bags: int,
+    seats: str,
+    is_refundable: bool = False,
 ) -> Fare:
     low, _, high = seats.partition("-")
     return Fare(
@@ -60,20 +66,19 @@ def _fare(
         basis=f"{letter}{brand[:2]}OW",
         times=times,
         bags=bags,
-        is_refundable="r" in terms,
-        is_changeable="c" in terms,
+        is_refundable=is_refundable,
         seats=(int(low), int(high)),
     )
 
 
 FARES: Final = (
-    _fare("Q", "ECONOMY", "LIGHT", times=1.0, bags=0, terms="", seats="0-14"),
-    _fare("K", "ECONOMY", "CLASSIC", times=1.3, bags=1, terms="c", seats="6-24"),
-    _fare("Y", "ECONOMY", "FLEX", times=1.9, bags=1, terms="rc", seats="9-40"),
-    _fare("W", "PREMIUM_ECONOMY", "PREMIUM", times=2.2, bags=2, terms="c", seats="2-16"),
-    _fare("D", "BUSINESS", "BUSINESS", times=3.4, bags=2, terms="c", seats="0-12"),
-    _fare("J", "BUSINESS", "BUSINESSFLEX", times=4.4, bags=2, terms="rc", seats="4-16"),
-    _fare("F", "FIRST", "FIRST", times=7.5, bags=3, terms="rc", seats="1-6"),
+    _fare("Q", "ECONOMY", "LIGHT", times=1.0, bags=0, seats="0-14"),
+    _fare("K", "ECONOMY", "CLASSIC", times=1.3, bags=1, seats="6-24"),
+    _fare("Y", "ECONOMY", "FLEX", times=1.9, bags=1, seats="9-40", is_refundable=True),
+    _fare("W", "PREMIUM_ECONOMY", "PREMIUM", times=2.2, bags=2, seats="2-16"),
+    _fare("D", "BUSINESS", "BUSINESS", times=3.4, bags=2, seats="0-12"),
+    _fare("J", "BUSINESS", "BUSINESSFLEX", times=4.4, bags=2, seats="4-16", is_refundable=True),
+    _fare("F", "FIRST", "FIRST", times=7.5, bags=3, seats="1-6", is_refundable=True),
 )
 """Cheapest first."""
 

@@ -46,8 +46,6 @@ class Lane:
         self._clock = clock
         self._is_fillings_turn = True
         self._last_step_at: float | None = None
-        self.step_seconds = 0.0
-        """Of the last step alone."""
 
     @property
     def busy(self) -> int:
@@ -145,7 +143,6 @@ class Lane:
             self._drop(list(range(len(self.rows))))
             return
         now = self._clock()
-        self.step_seconds = now - begun_at
         since = begun_at if self._last_step_at is None else self._last_step_at
         self.pace.stepped(now - since)
         self._last_step_at = now

@@ -11,12 +11,9 @@ _DEAR: Final = WORDS["to dear ones"]
 
 NAMES: Final = words_in("first_names.txt")
 
-CUES: Final = ("names somebody", "names first", "names last", "to everybody", "to dear ones")
-"""What `cues_in` may find, in order."""
-
 
 def cues_in(text: str) -> tuple[str, ...]:
-    """Names of what is the case, each of CUES."""
+    """Names of what is the case, in the order in which it is looked for."""
     words = words_of(text)[:60]
     if not words:
         return ()

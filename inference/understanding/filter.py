@@ -6,9 +6,6 @@ from typing import Final
 from inference.understanding.folding import fold
 from inference.understanding.word_lists import WORDS
 
-MAX_LETTERS: Final = 2_000
-"""A longer text is a paste, no prompt to chat with; its beginning is read."""
-
 _WORDLESS: Final = re.compile(r"^[\W_]*$")
 _LAUGHTER: Final = re.compile(
     r"^(?:(?:ha|he|hi|ja|je|ji|lo|mu|a|e|k|x|u|h|j|s|g|ks)*(?:haha|hehe|hihi|jaja|jeje|lol|rofl|lmao|lmfao|xd+|mdr+|ptdr|kkk+|555+|hahah|jajaj)"

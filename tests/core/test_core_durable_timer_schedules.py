@@ -73,7 +73,9 @@ class EveryRefusalIsFinal(DurableTimerService):
 
 class IgnoresGenerations(MemoryDurableTimers):
     async def finish(self, claimed: Any) -> None:
-        await self._plan.cross("finish", lambda: self.table.rows.pop(memory._place(claimed.timer), None))
+        await self._plan.cross(
+            "finish", lambda: self.table.rows.pop(memory._place(claimed.timer), None)
+        )
 
 
 class NeverRemoves(MemoryDurableTimers):

@@ -7,7 +7,7 @@ others like it.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from random import Random
 from typing import Any, Final, Literal, cast
@@ -197,8 +197,3 @@ def _by_intent(language: Language, part: Part, fold: int) -> dict[Intent, list[P
         if part == "all" or is_held == (part == "held"):
             found[phrasing.intent].append(phrasing)
     return found
-
-
-def without_state(example: Example) -> Example:
-    """The same words with nothing known about where they were said."""
-    return replace(example, setting=Setting(people=example.setting.people))

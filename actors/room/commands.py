@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from actors.room import closing, notices
-from actors.room.decisions import Decision, Given
+from actors.room.decisions import Decision, Given, Need
 from actors.room.entrance import Entrance
 from actors.room.flow import Flow
 from actors.room.lookups import LookUps
@@ -122,14 +122,8 @@ class Commands:
         judged = decide(self.decided, self._memory, command, envelope.of(), given)
         if isinstance(judged, Decision):
             return self._decided(envelope, key, command, judged)
-
-        def judge_again(more: Given) -> None:
-            self._flow.push_judged(
-                envelope, key, lambda: self._decide(envelope, key, command, more)
-            )
-
-        job = partial(self._lookups.look_up, judged, given, judge_again)
-        return Entry(envelope=envelope, key=key, turn=lambda: job)
+        judge_again = partial(self._decide, envelope, key, command)
+        return self._looked_up(envelope, key, judged, given, judge_again)
 
     def _close(self, envelope: Envelope[Any], key: int, command: CloseRun, given: Given) -> Entry:
         """A run ends, on nobody's behalf but its persona's."""
@@ -139,12 +133,8 @@ class Commands:
             said = judged.event.content if isinstance(judged.event, MessagePosted) else ""
             self._speaking.closing(command, said)
             return entry
-
-        def judge_again(more: Given) -> None:
-            self._flow.push_judged(envelope, key, lambda: self._close(envelope, key, command, more))
-
-        job = partial(self._lookups.look_up, judged, given, judge_again)
-        return Entry(envelope=envelope, key=key, turn=lambda: job)
+        judge_again = partial(self._close, envelope, key, command)
+        return self._looked_up(envelope, key, judged, given, judge_again)
 
     def _notice(
         self, envelope: Envelope[Any], key: int, command: PostNotice, given: Given
@@ -153,13 +143,23 @@ class Commands:
         judged = notices.decide(self.decided, self._memory, command, given)
         if isinstance(judged, Decision):
             return self._decided(envelope, key, command, judged)
+        judge_again = partial(self._notice, envelope, key, command)
+        return self._looked_up(envelope, key, judged, given, judge_again)
 
-        def judge_again(more: Given) -> None:
-            self._flow.push_judged(
-                envelope, key, lambda: self._notice(envelope, key, command, more)
-            )
+    def _looked_up(
+        self,
+        envelope: Envelope[Any],
+        key: int,
+        need: Need,
+        given: Given,
+        judge_again: Callable[[Given], Entry],
+    ) -> Entry:
+        """What it takes to judge is not in memory: looked up in its turn, then judged again."""
 
-        job = partial(self._lookups.look_up, judged, given, judge_again)
+        def push(more: Given) -> None:
+            self._flow.push_judged(envelope, key, lambda: judge_again(more))
+
+        job = partial(self._lookups.look_up, need, given, push)
         return Entry(envelope=envelope, key=key, turn=lambda: job)
 
     def _decided(

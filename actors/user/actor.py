@@ -20,7 +20,7 @@ from core.ports.durable_timers import TimerDue
 from core.ports.fanout import Client, Fanout
 from core.ports.message_log import EventKind, LogRow, PersonaChange
 from core.ports.personas import Personas
-from core.ports.repositories import Inboxes, InboxItem, NewRoom, Rooms, Users
+from core.ports.repositories import BodyAt, Inboxes, InboxItem, NewRoom, Rooms, Users
 from protocol.chat import MessagePosted
 from protocol.close_codes import CloseCode
 from protocol.codec import encode
@@ -186,12 +186,9 @@ class UserActor(Actor[Any]):
         both = [found.professional_id, found.traveller_id]
         if self._user_id not in both or (news.state == "soon" and found.state != "booked"):
             return 0
-        seq, body, is_new = await self._ports.inboxes.append(
-            self._ports.tenant_id,
-            self._user_id,
+        return await self._put_in_inbox(
             source=f"consultation:{id}:{news.change or news.state}",
             kind="consult.state",
-            at=self._ports.clock.now_ms(),
             body=lambda seq: encode(
                 ConsultationChanged(
                     consultation_id=id,
@@ -203,9 +200,6 @@ class UserActor(Actor[Any]):
                 )
             ),
         )
-        if is_new:
-            self._ports.fanout.publish_nowait(self._topic, body)
-        return seq
 
     async def _tell_booking(self, news: TellBooking) -> int:
         tellings = self._ports.tellings
@@ -216,17 +210,11 @@ class UserActor(Actor[Any]):
         )
         if update is None:
             return 0
-        seq, body, is_new = await self._ports.inboxes.append(
-            self._ports.tenant_id,
-            self._user_id,
+        return await self._put_in_inbox(
             source=f"booking:{news.booking_id}:{news.version}",
             kind="booking.update",
-            at=self._ports.clock.now_ms(),
             body=lambda seq: encode(replace(update, inbox=seq)),
         )
-        if is_new:
-            self._ports.fanout.publish_nowait(self._topic, body)
-        return seq
 
     async def _receive(self, invite: InviteArrived) -> int:
         """Give the invitation its place; the inbox event's seq, 0 when nobody is invited any more."""
@@ -237,16 +225,24 @@ class UserActor(Actor[Any]):
                 raise
             return 0
         view = room.room
-        seq, body, is_new = await self._ports.inboxes.append(
-            self._ports.tenant_id,
-            self._user_id,
+        return await self._put_in_inbox(
             source=f"room:{invite.room_id}:{invite.seq}",
             kind="room.invited",
-            at=self._ports.clock.now_ms(),
             body=lambda seq: encode(RoomInvited(room=view, inbox=seq)),
         )
+
+    async def _put_in_inbox(self, *, source: str, kind: str, body: BodyAt) -> int:
+        """An event in its place, and to all connections if it is new there; its seq."""
+        seq, encoded, is_new = await self._ports.inboxes.append(
+            self._ports.tenant_id,
+            self._user_id,
+            source=source,
+            kind=kind,
+            at=self._ports.clock.now_ms(),
+            body=body,
+        )
         if is_new:
-            self._ports.fanout.publish_nowait(self._topic, body)
+            self._ports.fanout.publish_nowait(self._topic, encoded)
         return seq
 
     async def _view(self, room_id: str) -> RoomAnswered:

@@ -11,6 +11,8 @@ from itertools import pairwise
 from typing import Final
 from zlib import crc32
 
+from core.mistakes import mistakes_in
+
 MAX_WORDS: Final = 8
 """Of a query; what follows is not looked at."""
 
@@ -95,18 +97,7 @@ def _mistakes(word: str, own: str) -> int:
     allowed = _allowed(word)
     if len(own) < len(word) - allowed or not any(part in f"  {own}" for part in _parts(word)):
         return allowed + 1
-    own = own[: len(word) + allowed]
-    before: list[int] = []
-    last = list(range(len(own) + 1))
-    for row, letter in enumerate(word, 1):
-        line = [row]
-        for column, other in enumerate(own, 1):
-            cost = min(last[column] + 1, line[column - 1] + 1, last[column - 1] + (letter != other))
-            if row > 1 and column > 1 and (letter, word[row - 2]) == (own[column - 2], other):
-                cost = min(cost, before[column - 2] + 1)
-            line.append(cost)
-        before, last = last, line
-    return min(last)
+    return min(mistakes_in(word, own[: len(word) + allowed]))
 
 
 @lru_cache(maxsize=64)

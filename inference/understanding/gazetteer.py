@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Protocol
 
 from msgspec import structs
 
+from core.mistakes import mistakes_in
 from inference.understanding.aliases import ALIASES, SHOWN_AS
 from inference.understanding.folding import Token, fold, words_of
 from inference.understanding.regions import Region, countries, regions
@@ -317,16 +318,5 @@ def mistakes_between(word: str, other: str, allowed: int) -> int:
         return 0
     if abs(len(word) - len(other)) > allowed or word[:1] != other[:1]:
         return allowed + 1
-    before: list[int] = []
-    last = list(range(len(other) + 1))
-    for row, letter in enumerate(word, 1):
-        line = [row]
-        for column, own in enumerate(other, 1):
-            cost = min(last[column] + 1, line[column - 1] + 1, last[column - 1] + (letter != own))
-            if row > 1 and column > 1 and (letter, word[row - 2]) == (other[column - 2], own):
-                cost = min(cost, before[column - 2] + 1)
-            line.append(cost)
-        if min(line) > allowed:
-            return allowed + 1
-        before, last = last, line
-    return last[-1]
+    found = mistakes_in(word, other, most=allowed)
+    return found[-1] if found else allowed + 1

@@ -23,6 +23,7 @@ from loadtest.connection import Dial, Through, dial_url
 from loadtest.hub import open_hub
 from loadtest.link import Link, Word
 from loadtest.measured import DISCONNECTED, Measured
+from loadtest.offered_text import intended_in, offered_text
 from loadtest.pending import Pending, TooManyPendingError
 from loadtest.scenario import Load, Scenario
 from loadtest.uuid7 import Uuid7
@@ -37,7 +38,6 @@ TELLS_EVERY: Final = 1.0
 JOINED_WITHIN: Final = 30.0
 OVERDUE_IN_A_ROW: Final = 16
 """A turn of the loop for each would let a busy hub set the rate."""
-MICROSECONDS: Final = 1e6
 
 
 class Play:
@@ -299,7 +299,7 @@ class Play:
     def _say(self, seat: Seat, intended: float) -> None:
         client_id, room_id = self._new_id(), self.rooms[seat.room]
         self.auditor.offered(client_id, room_id, intended)
-        text = f"{self.round}:{round(intended * MICROSECONDS)}:".ljust(self.load.size, ".")
+        text = offered_text(self.round, intended, self.load.size)
         session = self.sessions[seat.number]
         told = partial(self._hear_answer, seat.number, client_id, intended)
         # What cannot be sent stays unanswered, which the audit counts as lost.
@@ -339,9 +339,9 @@ class Play:
     def _hear(self, recipient: int, event: Frame, received: float) -> None:
         message_id, intended = None, None
         if event["type"] == "chat.message":
-            name, _, rest = event["content"].partition(":")
-            if name == self.round:  # else a straggler of an earlier round: it only fills its place
-                message_id, intended = event["messageId"], _microseconds(rest)
+            is_ours, intended = intended_in(event["content"], self.round)
+            if is_ours:  # else a straggler of an earlier round: it only fills its place
+                message_id = event["messageId"]
         is_first = self.auditor.received(
             recipient, event["roomId"], event["seq"], message_id, event.get("clientId")
         )
@@ -394,9 +394,3 @@ class Play:
 
 def _unheard(event: Frame) -> None:
     """Who has no seat hears with `on_raw`."""
-
-
-def _microseconds(text: str) -> float | None:
-    """Seconds out of what `_say` wrote; None when somebody changed it."""
-    digits = text.partition(":")[0]
-    return int(digits) / MICROSECONDS if digits.isascii() and digits.isdigit() else None

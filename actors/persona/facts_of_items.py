@@ -11,6 +11,7 @@ from typing import Final
 
 from babel.dates import format_time
 
+from actors.persona import facts
 from actors.persona.figures import amount, clock, counted, day_of, duration, in_month, whole_number
 from actors.persona.hints import Attribute
 from actors.persona.phrases import Per, Phrases
@@ -127,10 +128,14 @@ def detail_of_offer(offer: Offer, language: Language) -> str | None:
     return ", ".join(text for text in said if text) or None
 
 
-def detail(offer: Offer, attribute: Attribute, language: Language) -> str | None:
+def detail(
+    offer: Offer, attribute: Attribute, language: Language, *, per: Per | None = None
+) -> str | None:
     """One thing that was asked about; None: the supplier does not say."""
     if attribute == "price":
-        return price_of_offer(offer, language)
+        return price_of_offer(offer, language, per=per)
+    if attribute == "people":
+        return facts.party(offer.query.party, language)
     return _attribute(offer.source, attribute, PHRASES[language])
 
 
@@ -210,7 +215,7 @@ def _of_hotel(details: HotelDetails, attribute: Attribute, phrases: Phrases) -> 
                 for day in (details.check_in, details.check_out)
             )
             return hotel.stay.format(start=start, end=end)
-        case "price" | "bags" | "stops" | "seats" | "surroundings" | "amenities":
+        case "people" | "price" | "bags" | "stops" | "seats" | "surroundings" | "amenities":
             return None
 
 
@@ -236,7 +241,7 @@ def _of_flight(details: FlightDetails, attribute: Attribute, phrases: Phrases) -
             if details.seats >= MOST_COUNTED:
                 return flight.many_seats.format(n=details.seats)
             return counted(details.seats, flight.seats)
-        case "price" | "board" | "stars" | "room" | "surroundings" | "amenities":
+        case "people" | "price" | "board" | "stars" | "room" | "surroundings" | "amenities":
             return None
 
 

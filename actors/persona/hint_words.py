@@ -45,7 +45,30 @@ TERSE: Final = (
 )
 """What may stand, beside `BESIDE_A_PICK`, in a message that only turns a search or picks."""
 
+AGAIN: Final = (
+    r"(?:which|what|who|where)\b.{1,40}\bagain\W*$|remind (?:me|us)|which (?:ones? )?(?:was|were) (?:it|that|they|those|the)\b|what (?:was|were) the names?\b"
+    r"|(?:say|show|tell|give|list|repeat|see)\b.{1,30}\b(?:again|once more)\W*$|(?:repeat|resend|recap) (?:it|that|them|those|the|your)\b"
+    r"|what (?:did|had) you (?:show|shown|suggest|suggested|recommend|recommended|offer|offered|found|find)"
+    r"|(?:welche[rsn]?|was|wie|wo)\b.{1,30}\b(?:nochmals?|noch ?mal|noch gleich)\b|erinner\w* (?:mich|uns)|wiederhol(?:e|st|en)?\b"
+    r"|(?:zeig|sag|nenn|gib)\w* .{1,30}\b(?:nochmals?|noch ?mal)\W*$|was hattest du (?:gezeigt|vorgeschlagen|gefunden)"
+    r"|(?:cual(?:es)?|que|como) (?:era|eran)\b|como se llama(?:ba|ban)\b|recuerda(?:me|nos)|(?:me|nos) recuerdas|repite(?:me|nos)?\b"
+    r"|que (?:me |nos )?(?:ensenaste|mostraste|sugeriste|recomendaste|propusiste)"
+    r"|c'etait (?:lequel|laquelle|lesquels|quoi)|(?:lequel|laquelle|quel|quelle|lesquels) (?:c'etait|etait|etaient)|rappelle[sz]?[- ](?:moi|nous)"
+    r"|(?:tu peux |peux-tu )?(?:me |nous )?(?:redire|repeter|rappeler)\b|redis[- ](?:moi|nous)|comment (?:il |elle )?s'appelai(?:t|ent)"
+)
+"""What was shown, or talked of, is asked for once more."""
+
+SHARES: Final[dict[str, str]] = {
+    "person": r"per (?:person|head|capita|traveller)|a head|each|pp|p\.p|pro (?:person|kopf|nase)|por (?:persona|cabeza)|cada un[oa]"
+    r"|par (?:personne|tete)|chacune?",
+    "night": r"(?:per|a|each) night|nightly|pro nacht|(?:por|la) noche|(?:par|la) nuit",
+    "total": r"(?:in )?total|all ?together|overall|insgesamt|gesamt\w*|im ganzen|alles zusammen|en total|en todo|au total|en tout",
+}
+"""For what a price is asked."""
+
 ATTRIBUTES: Final[dict[str, str]] = {
+    "people": r"for (?:all|both|everyone|everybody|the (?:two|three|four|five|six|whole)|us (?:all|both))\b|fur (?:uns )?(?:alle|beide|jeden)\b"
+    r"|para (?:tod[oa]s|l[oa]s (?:dos|tres|cuatro|cinco|seis)|ambos)\b|pour (?:tous|toutes|nous (?:tous|deux|trois)|tout le monde|les (?:deux|trois|quatre|cinq|six))\b",
     "price": r"price|cost|costs|how much|preis|kostet|kosten|wie ?viel|precio|cuesta|cuanto|prix|coute"
     r"|combien",
     "board": r"breakfast|half board|full board|all inclusive|meals?|fruhstuck|halbpension|vollpension"

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeVar, cast
 from actors.persona.flying import ANYHOW, Flying, flying
 from actors.persona.hint_words import (
     AFTER_NO,
+    AGAIN,
     ATTRIBUTES,
     BESIDE_A_PICK,
     BYE,
@@ -32,6 +33,7 @@ from actors.persona.hint_words import (
     OPEN,
     ORDINALS,
     PRAISE,
+    SHARES,
     STYLES,
     TERSE,
     TWISTS,
@@ -48,6 +50,7 @@ Wish = Literal["warm", "cold", "beach", "mountains", "city", "quiet", "dry"]
 """What a place should be like, as far as the catalogue can prove it."""
 
 Attribute = Literal[
+    "people",
     "price",
     "board",
     "bags",
@@ -61,9 +64,10 @@ Attribute = Literal[
     "surroundings",
     "amenities",
 ]
-"""What is asked of an item. Of surroundings and amenities no record says anything: asked for, they are unknown."""
+"""What is asked of an item; `people`: for how many its price is. Of surroundings and amenities no record says anything: asked for, they are unknown."""
 
 Twist = Literal["cheaper", "others", "direct", "shorter", "better", "breakfast"]
+Share = Literal["night", "person", "total"]
 Pick = int | Literal["last", "cheapest"]
 """One of the items that lie on the table; numbers count from 0."""
 
@@ -77,6 +81,7 @@ class Hints:
     `kinds`: searches that it names, one of which is meant. `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
     leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
+    `is_again`: it asks for what was shown or said already; `per`: for what a price is asked.
     `is_terse`: it picks, turns a search or asks why, in no other words."""
 
     picks: tuple[Pick, ...] = ()
@@ -90,6 +95,7 @@ class Hints:
     kinds: tuple[Intent, ...] = ()
     cabin: Cabin | None = None
     flying: Flying = ANYHOW
+    per: Share | None = None
     days_later: int = 0
     is_no: bool = False
     is_open: bool = False
@@ -101,6 +107,7 @@ class Hints:
     is_why: bool = False
     is_bye: bool = False
     is_of_weekday: bool = False
+    is_again: bool = False
     is_terse: bool = False
 
 
@@ -120,6 +127,8 @@ _NUMBERED: Final = re.compile(NUMBERED)
 _NOT_PICKED: Final = re.compile(rf"\b{NOT_PICKED}$")
 _NOT_THIS: Final = re.compile(NOT_THIS)
 _WHY: Final = _words(WHY)
+_AGAIN: Final = re.compile(rf"\b(?:{AGAIN})")
+_SHARES: Final = {cast("Share", name): _words(words) for name, words in SHARES.items()}
 _BYE: Final = re.compile(BYE)
 _WEEKDAY: Final = _words(WEEKDAY)
 _TERSE: Final = re.compile(rf"{BESIDE_A_PICK}|{TERSE}|[1-9]")
@@ -175,6 +184,8 @@ def hints(text: str) -> Hints:
         is_elsewhere=_ELSEWHERE.search(plain) is not None,
         is_not_this=_NOT_THIS.fullmatch(plain.strip(" .!,?")) is not None,
         is_why=_WHY.search(plain) is not None,
+        is_again=_AGAIN.search(plain) is not None,
+        per=next(iter(_named(plain, _SHARES)), None),
         is_terse=_is_terse(plain),
         is_praise=_PRAISE.search(plain) is not None,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from actors.persona.dialogue import Item, Trip
-from actors.persona.hints import Attribute
+from actors.persona.hints import Attribute, Share
 from actors.persona.when import Stay
 from protocol.travel import Offer, Party, Place
 from protocol.understanding import Budget, Intent, Question, Shown
@@ -39,7 +39,7 @@ class Line:
     `items`: those listed, by rank. `places`: those that were named or searched in. `ages_assumed`: of
     the party's children; `asks_ages`: that is said of its own; so is what no record tells, if it
     `is_beyond_records`. `because`: a feature's name; `together`: by which rule it was chosen for several
-    people, None for one. `is_least`: nothing costs less than the first item. `month`: 1…12, for climates. `repriced`: the
+    people, None for one. `per`: for what prices are asked. `is_least`: nothing costs less than the first item. `month`: 1…12, for climates. `repriced`: the
     first item as it costs now.
     """
 
@@ -58,6 +58,7 @@ class Line:
     readings: tuple[Intent, Intent] | None = None
     subject: Subject | None = None
     attributes: tuple[Attribute, ...] = ()
+    per: Share | None = None
     month: int | None = None
     trend: Trend | None = None
     because: str | None = None

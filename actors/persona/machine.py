@@ -12,12 +12,20 @@ from typing import Final
 from msgspec import structs
 
 from actors.persona.decisions import Decision, Heard, Say, Silent
-from actors.persona.dialogue import NOTHING_SAID, Dialogue, Doubt, Said, likeness_of, seeking_of
+from actors.persona.dialogue import (
+    NOTHING_SAID,
+    Dialogue,
+    Doubt,
+    Said,
+    likeness_of,
+    seeking_of,
+)
 from actors.persona.flying import ANYHOW, Flying
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
 from actors.persona.regions import countries_of
+from actors.persona.shown_before import is_of_what_was_shown
 from actors.persona.when import moved, returning
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -247,6 +255,8 @@ def _meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         return "thanks", 1.0
     if hints.is_weather and reading.intent in ("weather", "ask_detail"):
         return "weather", 1.0
+    if is_of_what_was_shown(before, heard):
+        return "ask_detail", 1.0
     by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
     if by_words is not None:
         return by_words, 1.0

@@ -234,7 +234,10 @@ class _Facts:
             return None if is_of_rooms else detail
         if not line.attributes:
             return facts_of_items.detail_of_offer(item, language)
-        said = [facts_of_items.detail(item, attribute, language) for attribute in line.attributes]
+        said = [
+            facts_of_items.detail(item, attribute, language, per=line.per)
+            for attribute in line.attributes
+        ]
         return ", ".join(dict.fromkeys(text for text in said if text)) or None
 
     def _because(self) -> str | None:
@@ -259,7 +262,7 @@ class _Facts:
             return {}
         kind = kind_of(line.items)
         listed = facts_of_items.facts_of_places(places, language, month=line.month)
-        per = line.budget.per if line.budget is not None else None
+        per = line.per or (line.budget.per if line.budget is not None else None)
         listed |= facts_of_items.facts_of_offers(offers, language, atlas=self._atlas, per=per)
         self._add_cities(listed, offers)
         if line.is_least:

@@ -23,8 +23,8 @@ from actors.persona.regions import countries_of
 from actors.persona.when import Stay, default_stay, when
 from protocol.frames import Money
 from protocol.travel import Offer, Place
-from protocol.understanding import Intent, PlaceMention, Question
-from protocol.wording import Act
+from protocol.understanding import Intent, PlaceMention, Question, Shown
+from protocol.wording import MAX_LISTED, Act
 
 CONFIRMATIONS: Final[dict[Intent, Question]] = {
     "book": "confirm_book",
@@ -240,6 +240,12 @@ class Policy:
         item, table = self._one_item(), self._now.table
         if table is not None and self._hints.is_why:
             return self._detail_of(item or table.items[0])
+        if table is not None and self._hints.is_again:
+            return self._told_again(table.items if item is None else (item,), table.kind)
+        if table is not None and table.kind != "places" and "people" in self._hints.attributes:
+            return self._detail_of(item or table.items[0])  # all were searched for the same
+        if table is not None and item is None and self._hints.per is not None:
+            return self._told_again(table.items, table.kind)
         if item is not None:
             return self._detail_of(item)
         if self._slots.destination or (table is None and self._trip.destination):
@@ -247,6 +253,19 @@ class Policy:
         if table is None:
             return self._say(Line(act="ask_again"))
         return self._ask("which")
+
+    def _told_again(self, items: tuple[Item, ...], kind: Shown) -> Decided:
+        """What lies there already, with nothing looked up anew."""
+        acts: dict[Shown, Act] = {"flights": "show_flights", "hotels": "show_hotels"}
+        return self._say(
+            Line(
+                act=acts.get(kind, "show_places"),
+                trip=self._trip,
+                items=items[:MAX_LISTED],
+                month=self._month(),
+                per=self._hints.per,
+            )
+        )
 
     def _detail_of(self, item: Item) -> Decided:
         focus = Focus(likeness=likeness_of(item), message_id=self._heard.message_id)
@@ -257,10 +276,11 @@ class Policy:
             subject=self._subject(item, to_do=None),
             items=(item,),
             attributes=attributes,
+            per=self._hints.per,
             month=self._month(),
             because=self._reason_for(item),
         )
-        if "price" in attributes and isinstance(item, Offer):
+        if "price" in (*self._hints.attributes, *waited) and isinstance(item, Offer):
             errand = Errand(
                 tools=("reprice",),
                 purpose="price",
@@ -279,8 +299,11 @@ class Policy:
 
     def _asked_of_it(self) -> tuple[Attribute, ...]:
         """ "Is it near the beach?" asks what is around it."""
-        is_around = bool(self._hints.wishes) and not self._hints.attributes
-        return ("surroundings",) if is_around else self._hints.attributes
+        asked = self._hints.attributes
+        if self._hints.wishes and not asked:
+            return ("surroundings",)
+        is_of_price = self._hints.per is not None or "people" in asked
+        return (*asked, "price") if is_of_price and "price" not in asked else asked
 
     def _weather(self) -> Decided:
         if self._where():

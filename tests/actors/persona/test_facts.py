@@ -181,7 +181,9 @@ def test_what_a_supplier_does_not_say_is_not_claimed(language: Language) -> None
     assert facts_of_items.detail_of_offer(silent, language) is None
     for attribute in get_args(Attribute):
         told = facts_of_items.detail(silent, attribute, language)
-        assert (told is None) == (attribute not in {"price", "times", "duration"}), attribute
+        assert (told is None) == (attribute not in {"people", "price", "times", "duration"}), (
+            attribute
+        )
     plane = offer(flight(), euros(24_000))
     for attribute in ("bags", "refund", "seats", "board", "stars", "room"):
         assert facts_of_items.detail(plane, attribute, language) is None, attribute

@@ -22,6 +22,7 @@ from inference.understanding.folding import fold, words_of
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.intents import IntentModel, Mark, Scores
 from inference.understanding.language import is_foreign_script, is_in, language_of
+from inference.understanding.neighbours import is_of_neighbour
 from inference.understanding.signs import without_persona
 from inference.understanding.slots import MAX_LETTERS, Recognised, recognised
 from inference.understanding.word_lists import COMMON
@@ -105,6 +106,8 @@ class ModelReader:
 
     def _read_by(self, models: Sequence[IntentModel], text: str, setting: Setting) -> Understanding:
         reading = self._read_as_ours(models, text[:MAX_LETTERS], setting)
+        if is_of_neighbour(text):
+            return msgspec.structs.replace(reading, language="en", is_supported=False)
         is_guess = reading.confidence < LEAST_READ and reading.slots == Slots()
         if is_foreign_script(text) or (is_guess and not is_in(text, reading.language)):
             return msgspec.structs.replace(reading, is_supported=False)

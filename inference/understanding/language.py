@@ -4,7 +4,7 @@ The method of Cavnar and Trenkle (1994), made small: words that a language has t
 decide where there are none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -74,6 +74,21 @@ def is_frequent(word: str, language: Language) -> bool:
     """Whether it is one of the frequent words by which this language is known, maybe of others too."""
     weights = _WORDS.get(word.lower())
     return weights is not None and weights[_LANGUAGES.index(language)] > 0
+
+
+def is_of_some(word: str) -> bool:
+    """Whether it is a frequent word of any of the four."""
+    return word in _WORDS
+
+
+def most_own(words: Collection[str]) -> int:
+    """How many of them are frequent words of the one of the four that has most of them to itself."""
+    own = [0, 0, 0, 0]
+    for word in words:
+        weights = _WORDS.get(word)
+        if weights is not None and _OWN_WEIGHT in weights:
+            own[weights.index(_OWN_WEIGHT)] += 1
+    return max(own)
 
 
 def is_foreign_script(text: str) -> bool:

@@ -10,7 +10,6 @@ from actors.persona.line import Line
 from actors.persona.plans import Manner, plan_of
 from protocol.understanding import PartySaid, Slots
 
-
 HOTELS = (hotel(1), hotel(2), hotel(3))
 
 

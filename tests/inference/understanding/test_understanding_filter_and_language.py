@@ -1,14 +1,17 @@
 """The filter before any model, and which language a message is in."""
 
 import timeit
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from machine_speed import work
 
+from inference.training.understanding import phrasings
 from inference.understanding.filter import may_be_prompt
 from inference.understanding.language import is_in, language_of
+from inference.understanding.neighbours import is_of_neighbour
 from inference.wording.templates import Templates
 from protocol.understanding import Language
 from protocol.wording import Plan
@@ -132,6 +135,61 @@ def test_what_is_in_none_of_the_four_is_not_in_english_for_that(text: str) -> No
 )
 def test_what_is_short_or_has_words_of_its_own_is(text: str, language: Language) -> None:
     assert is_in(text, language)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cerco un albergo a Roma per due persone dal 3 al 6 marzo",
+        "avete qualcosa di più economico vicino al mare?",
+        "siamo in quattro, cosa costano le camere?",
+        "ik zoek een hotel in Amsterdam voor twee personen",
+        "heb je ook iets dichter bij het strand?",
+        "met de kinderen naar Spanje in de meivakantie, wat raad je aan?",
+        "procuro um hotel em Lisboa para duas pessoas",
+        "não gostei desse, tem outro mais perto da praia?",
+        "quero um voo de Lisboa para Paris no dia 12 de março",
+        "szukam hotelu w Krakowie dla dwóch osób",
+        "czy jest coś tańszego bliżej morza?",
+        "ile kosztuje bilet dla dwojga?",
+    ],
+)
+def test_neighbours_of_the_four_are_told_from_them(text: str) -> None:
+    assert is_of_neighbour(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "busco un hotel en Lisboa para dos personas del 3 al 6 de marzo",
+        "ola bro q tal, busca algo pa mañana en ibiza",
+        "quiero un vuelo de Oporto a São Paulo",
+        "hola, tienes algo en Praia da Rocha o Praia do Vau?",
+        "me voy con mis amigos a la praia",
+        "no, la otra",
+        "wat kost dat denn, dat is ja teuer",
+        "moin, hebt ihr wat an der Nordsee?",
+        "ich suche ein Zimmer in Den Haag für zwei Personen",
+        "Flug von Łódź nach Poznań",
+        "mer welled nach Züri, was choscht das",
+        "on est quatre, deux adultes et deux enfants",
+        "une chambre à Cala di Volpe ou à Porto Cervo",
+        "hotel near piazza della repubblica",
+        "the train from Den Haag Centraal to Bergen op Zoom",
+        "Łódź – Poznań",
+        "quanto?",
+        "",
+    ],
+)
+def test_nothing_is_taken_from_the_four(text: str) -> None:
+    assert not is_of_neighbour(text)
+
+
+def test_no_phrasing_of_ours_is_taken_for_a_neighbours() -> None:
+    folder = Path(phrasings.__file__).parent / "phrasings"
+    lines = [line for file in folder.glob("*.txt") for line in file.read_text("utf-8").splitlines()]
+    assert len(lines) > 45_000
+    assert [line for line in lines if is_of_neighbour(line)] == []
 
 
 @pytest.fixture(scope="module")

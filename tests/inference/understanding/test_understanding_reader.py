@@ -273,8 +273,20 @@ def test_what_is_in_none_of_the_languages_is_said_to_be() -> None:
     polish = "szukam czegoś ciepłego z dziećmi nad morzem"
     assert not weak.read_sync(polish, Setting()).is_supported
     assert weak.read_sync("hotl w pool", Setting()).is_supported
-    assert weak.read_sync("szukam hotelu w paris na maj", Setting()).is_supported
+    assert weak.read_sync("hotel paris maj", Setting()).is_supported
     assert sure.read_sync("ein Zimmer in 東京 bitte", Setting()).is_supported
+
+
+def test_a_neighbour_s_language_is_not_read_as_the_nearest_of_the_four() -> None:
+    sure = reader(FixedModel(likely("search_hotel")))
+    for text in (
+        "cerco un albergo a Roma per due persone",
+        "ik zoek een hotel in Rome voor twee personen",
+        "procuro um hotel em Roma para duas pessoas",
+        "szukam hotelu w Rzymie dla dwóch osób",
+    ):
+        read = sure.read_sync(text, Setting())
+        assert (read.is_supported, read.language) == (False, "en"), text
 
 
 def test_a_hotel_elsewhere_is_no_choice_among_what_was_shown() -> None:

@@ -17,6 +17,7 @@ from protocol.understanding import (
     Budget,
     Dates,
     Intent,
+    Language,
     PartySaid,
     PlaceMention,
     Question,
@@ -47,7 +48,8 @@ class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
     in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
     fly, which replaces what was said of it. `like`: texts that say what a place should be like, to be looked up by what they
-    mean, each where the one before says too little. `asks_where`: it says in so many words that the place is still to be found."""
+    mean, each where the one before says too little. `rooms`: so many at least. `is_one_way`: whether nobody comes back, where
+    that is told. `asks_where`: it says in so many words that the place is still to be found."""
 
     message_id: str
     is_from_elsewhere: bool = False
@@ -58,6 +60,8 @@ class Said:
     like: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     flying: Flying | None = None
+    rooms: int | None = None
+    is_one_way: bool | None = None
     asks_where: bool = False
 
     @property
@@ -65,6 +69,7 @@ class Said:
         is_wordless = (
             not self.wishes and self.cabin is None and not self.refused and self.flying is None
         )
+        is_wordless = is_wordless and self.rooms is None and self.is_one_way is None
         return self.seeking is None and self.slots == NOTHING_SAID and is_wordless
 
 
@@ -84,6 +89,8 @@ class Trip:
     like: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     flying: Flying = ANYHOW
+    rooms: int | None = None
+    is_one_way: bool = False
 
     def after(self, said: Said) -> "Trip":
         """Newer words win; those of dates and party that were not repeated stay. Who looked for a bed somewhere and
@@ -104,6 +111,8 @@ class Trip:
             like=said.like or (() if is_anew else self.like),
             flying=said.flying or (ANYHOW if is_anew else self.flying),
             refused=tuple(dict.fromkeys((*self.refused, *said.refused))),
+            rooms=said.rooms or self.rooms,
+            is_one_way=self.is_one_way if said.is_one_way is None else said.is_one_way,
         )
 
     def budget_of(self, seeking: Seeking | None) -> Budget | None:
@@ -163,7 +172,15 @@ class Learned:
     message_id: str
 
 
-Held = TypeVar("Held", Pending, Doubt, Focus, Learned)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """The language that the asker wrote last, and the message that was in it."""
+
+    language: Language
+    message_id: str
+
+
+Held = TypeVar("Held", Pending, Doubt, Focus, Learned, Spoken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +199,7 @@ class Dialogue:
     disliked: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     learned: Learned | None = None
+    spoken: Spoken | None = None
     spoke_at: int = 0
 
     @property
@@ -210,6 +228,7 @@ class Dialogue:
             doubt=_unless(self.doubt, message_id),
             focus=_unless(self.focus, message_id),
             learned=_unless(self.learned, message_id),
+            spoken=_unless(self.spoken, message_id),
         )
 
     def unconfirmed(self) -> "Dialogue":

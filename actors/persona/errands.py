@@ -129,12 +129,15 @@ class Findings:
     least: Offer | None = None
 
 
-def party_of(said: PartySaid | None, default: PartySaid | None) -> tuple[Party, bool]:
-    """Who travels, and whether ages of children were made up: one adult unless something was said."""
-    who = said or default or PartySaid(adults=1)
+def party_of(
+    said: PartySaid | None, default: PartySaid | None, rooms_said: int | None = None
+) -> tuple[Party, bool]:
+    """Who travels, and whether ages of children were made up: one adult, or one in each room that was said, unless
+    something was. Nobody's room is empty."""
+    who = said or default or PartySaid(adults=rooms_said or 1)
     adults = min(max(who.adults or 1, 1), MOST_ADULTS)
     children = min(max(who.children or 0, 0), MOST_CHILDREN)
-    rooms = max(-(-adults // 2), -(-(adults + children) // 4))
+    rooms = max(-(-adults // 2), -(-(adults + children) // 4), min(rooms_said or 1, adults))
     known = who.ages[:children]
     ages = (*known, *(ASSUMED_AGE,) * (children - len(known)))
     return Party(adults=adults, children_ages=ages, rooms=rooms), children > len(known)

@@ -22,6 +22,7 @@ from protocol.travel import (
     FlightDetails,
     FlightQuery,
     HotelDetails,
+    HotelQuery,
     Itinerary,
     Offer,
     Place,
@@ -34,6 +35,7 @@ MAX_ROOM: Final = 90
 MOST_SAID_OF_PLACE: Final = 3
 LOW_PRICES: Final = 2
 HIGH_PRICES: Final = 4
+SEVERAL: Final = 2
 MOST_COUNTED: Final = 9
 """Seats: Amadeus says 9 for whatever is more."""
 
@@ -124,7 +126,8 @@ def detail_of_offer(offer: Offer, language: Language) -> str | None:
         if isinstance(details, HotelDetails)
         else ("times", "bags", "refund")
     )
-    said = [_attribute(offer.source, attribute, phrases) for attribute in wanted]
+    said = [_rooms(offer, phrases)]
+    said += [_attribute(offer.source, attribute, phrases) for attribute in wanted]
     return ", ".join(text for text in said if text) or None
 
 
@@ -134,9 +137,13 @@ def detail(
     """One thing that was asked about; None: the supplier does not say."""
     if attribute == "price":
         return price_of_offer(offer, language, per=per)
+    phrases = PHRASES[language]
+    rooms, said = _rooms(offer, phrases), _attribute(offer.source, attribute, phrases)
     if attribute == "people":
-        return facts.party(offer.query.party, language)
-    return _attribute(offer.source, attribute, PHRASES[language])
+        return ", ".join(filter(None, (facts.party(offer.query.party, language), rooms)))
+    if attribute == "room":
+        return ", ".join(filter(None, (rooms, said))) or None
+    return said
 
 
 def detail_of_place(
@@ -188,6 +195,13 @@ def nights_of(details: HotelDetails) -> int:
     """Slept between check-in and check-out; at least one."""
     stay = date.fromisoformat(details.check_out) - date.fromisoformat(details.check_in)
     return max(1, stay.days)
+
+
+def _rooms(offer: Offer, phrases: Phrases) -> str | None:
+    """How many its price is for, where that is more than one."""
+    if not isinstance(offer.query, HotelQuery) or offer.query.party.rooms < SEVERAL:
+        return None
+    return counted(offer.query.party.rooms, phrases.hotel.rooms)
 
 
 def _attribute(source: SupplierOffer, attribute: Attribute, phrases: Phrases) -> str | None:

@@ -139,6 +139,16 @@ def flies_so(wanted: Flying, details: FlightDetails) -> bool:
     return is_by and is_spared and all(_is_within(one, ways) for one in wanted.windows)
 
 
+def minute_of(details: FlightDetails) -> int | None:
+    """Of its day, when the way there departs; None: that is not told."""
+    ways = details.itineraries
+    return _minute(ways[0].segments[0].departs) if ways and ways[0].segments else None
+
+
+def _minute(moment: str) -> int:
+    return int(moment[11:13]) * 60 + int(moment[14:16])
+
+
 def _is_within(window: Window, ways: tuple[Itinerary, ...] | list[Itinerary]) -> bool:
     """A way that is not flown keeps every time; on another day than it set out it arrives too late."""
     if window.way >= len(ways):
@@ -149,8 +159,7 @@ def _is_within(window: Window, ways: tuple[Itinerary, ...] | list[Itinerary]) ->
     left, moment = segments[0].departs, segments[-1].arrives
     if window.end == "departs":
         moment = left
-    minutes = int(moment[11:13]) * 60 + int(moment[14:16])
-    return moment[:10] == left[:10] and window.span[0] <= minutes <= window.span[1]
+    return moment[:10] == left[:10] and window.span[0] <= _minute(moment) <= window.span[1]
 
 
 def _windows(plain: str) -> Iterator[Window]:

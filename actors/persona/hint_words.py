@@ -135,6 +135,20 @@ ELSEWHERE: Final = (
     r"where (should|shall|could|do) (we|i) go|somewhere|someplace|get(ting)? away|anything for (this|next|the) weekend|elsewhere|another (place|town|city|country)|irgendwo|woanders|anderswo|(wo|ort)anders hin"
     r"|algun (sitio|lugar)|(otro|a otro) (sitio|lugar)|en otra parte|quelque part|ailleurs|un autre (endroit|lieu)"
 )
+ROOMS: Final = (
+    r"(?P<count>[2-9]|two|three|four|five|six|zwei|drei|vier|funf|sechs|dos|tres|cuatro|cinco|seis|deux|trois|quatre|cinq)"
+    r" (?:(?:separate|double|single|twin|different|getrennte|chambres?) )?(?:rooms|(?:doppel|einzel)?zimmer|habitaciones|cuartos|chambres)\b"
+)
+ONE_WAY: Final = r"one[ -]way|no return|without (?:a )?return|nur hin(?:flug)?|einfache[rn]? (?:flug|strecke)|solo ida|sin vuelta|aller simple|(?:juste|que) l'aller|sans retour"
+RETURN: Final = r"(?:round|return)[ -]?(?:trip|flights?|ticket)|with (?:a )?return|hin und (?:zu)?ruck|mit ruckflug|ida y vuelta|con vuelta|aller[ -]retour"
+SHIFTED: Final[dict[str, str]] = {
+    "later": r"too early|(?:something|anything|one|bit|little|any|much) later|later (?:in the day|flights?|ones?|departures?|times?)"
+    r"|zu fruh|was spater(?:es)?|spatere[rns]?|(?:demasiado|muy) (?:pronto|temprano)|mas tarde|trop tot|plus tard",
+    "earlier": r"too late|(?:something|anything|one|bit|little|any|much) (?:earlier|sooner)|earlier (?:in the day|flights?|ones?|departures?|times?)"
+    r"|zu spat|was fruher(?:es)?|fruhere[rns]?|(?:demasiado|muy) tarde|mas (?:temprano|pronto)|trop tard|plus tot",
+}
+"""Than the flight that lies there."""
+
 MOVED: Final = (
     r"(?P<count>an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) (?P<unit>days?|weeks?|tage?|wochen?"
     r"|dias?|semanas?|jours?|semaines?) (?:(?P<later>later|spater|danach|mas tarde|despues|plus tard|apres)"
@@ -143,7 +157,15 @@ MOVED: Final = (
 COUNTS: Final[dict[str, int]] = {
     word: count
     for count, words in enumerate(
-        ("a an one ein eine einen un una une", "two zwei dos deux", "three drei tres trois"), 1
+        (
+            "a an one ein eine einen un una une",
+            "two zwei dos deux",
+            "three drei tres trois",
+            "four vier cuatro quatre",
+            "five funf cinco cinq",
+            "six sechs seis",
+        ),
+        1,
     )
     for word in words.split()
 }

@@ -30,10 +30,14 @@ from actors.persona.hint_words import (
     NOT_PICKED,
     NOT_THIS,
     NUMBERED,
+    ONE_WAY,
     OPEN,
     ORDINALS,
     PRAISE,
+    RETURN,
+    ROOMS,
     SHARES,
+    SHIFTED,
     STYLES,
     TERSE,
     TWISTS,
@@ -67,6 +71,7 @@ Attribute = Literal[
 """What is asked of an item; `people`: for how many its price is. Of surroundings and amenities no record says anything: asked for, they are unknown."""
 
 Twist = Literal["cheaper", "others", "direct", "shorter", "better", "breakfast"]
+Shift = Literal["later", "earlier"]
 Share = Literal["night", "person", "total"]
 Pick = int | Literal["last", "cheapest"]
 """One of the items that lie on the table; numbers count from 0."""
@@ -82,6 +87,8 @@ class Hints:
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
     leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
     `is_again`: it asks for what was shown or said already; `per`: for what a price is asked.
+    `rooms`: how many, from two on. `is_one_way`: whether there is no way back, where it says so. `shift`: another time of the day than
+    the flight's that lies there.
     `is_terse`: it picks, turns a search or asks why, in no other words."""
 
     picks: tuple[Pick, ...] = ()
@@ -96,6 +103,9 @@ class Hints:
     cabin: Cabin | None = None
     flying: Flying = ANYHOW
     per: Share | None = None
+    rooms: int | None = None
+    shift: Shift | None = None
+    is_one_way: bool | None = None
     days_later: int = 0
     is_no: bool = False
     is_open: bool = False
@@ -127,6 +137,10 @@ _NUMBERED: Final = re.compile(NUMBERED)
 _NOT_PICKED: Final = re.compile(rf"\b{NOT_PICKED}$")
 _NOT_THIS: Final = re.compile(NOT_THIS)
 _WHY: Final = _words(WHY)
+_ROOMS: Final = _words(ROOMS)
+_ONE_WAY: Final = _words(ONE_WAY)
+_RETURN: Final = _words(RETURN)
+_SHIFTED: Final = {cast("Shift", name): _words(words) for name, words in SHIFTED.items()}
 _AGAIN: Final = re.compile(rf"\b(?:{AGAIN})")
 _SHARES: Final = {cast("Share", name): _words(words) for name, words in SHARES.items()}
 _BYE: Final = re.compile(BYE)
@@ -162,6 +176,7 @@ def hints(text: str) -> Hints:
     """Linear in the text, which is cut at `MOST_READ` characters."""
     plain = folded(text[:MOST_READ])
     picks, refused = _picks(plain)
+    days_later = _moved(plain)
     return Hints(
         picks=picks,
         refused=refused,
@@ -177,7 +192,7 @@ def hints(text: str) -> Hints:
         flying=flying(plain),
         is_bye=_BYE.fullmatch(plain.strip(" .!,?")) is not None,
         is_of_weekday=_WEEKDAY.search(plain) is not None,
-        days_later=_moved(plain),
+        days_later=days_later,
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),
         is_weather=_WEATHER.search(plain) is not None,
@@ -186,6 +201,9 @@ def hints(text: str) -> Hints:
         is_why=_WHY.search(plain) is not None,
         is_again=_AGAIN.search(plain) is not None,
         per=next(iter(_named(plain, _SHARES)), None),
+        rooms=_rooms(plain),
+        shift=None if days_later else next(iter(_named(plain, _SHIFTED)), None),
+        is_one_way=True if _ONE_WAY.search(plain) else False if _RETURN.search(plain) else None,
         is_terse=_is_terse(plain),
         is_praise=_PRAISE.search(plain) is not None,
     )
@@ -226,6 +244,11 @@ def _is_bare(plain: str) -> bool:
     for words in (_NUMBERED, *_ORDINALS.values()):
         plain = words.sub(" ", plain)
     return all(_BESIDE.fullmatch(word) for word in re.findall(r"\w+", plain))
+
+
+def _rooms(plain: str) -> int | None:
+    found = _ROOMS.search(plain)
+    return None if found is None else COUNTS.get(found["count"]) or int(found["count"])
 
 
 def _moved(plain: str) -> int:

@@ -227,7 +227,7 @@ class Listener:
             today=today.isoformat(),
             around=stay.start.isoformat() if stay is not None else None,
             names=tuple(seat.name for seat in floor.seats if seat.name),
-            language=language,
+            language=language if dialogue.spoken is None else dialogue.spoken.language,
         )
 
 

@@ -17,6 +17,7 @@ from actors.persona.dialogue import (
     Dialogue,
     Doubt,
     Said,
+    Spoken,
     likeness_of,
     seeking_of,
 )
@@ -25,7 +26,7 @@ from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
 from actors.persona.regions import countries_of
-from actors.persona.shown_before import is_of_what_was_shown
+from actors.persona.shown_before import is_of_what_was_shown, shifted
 from actors.persona.when import moved, returning
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -79,6 +80,9 @@ ABOUT_TRIPS: Final = frozenset[Intent](
 TO_A_PLACE: Final = frozenset[Intent]({"search_flight", "search_hotel", "search_activity"})
 """Where one of what lies on the table may be the place."""
 
+MAY_SHIFT: Final = frozenset[Intent]({"refine", "ask_detail", "complaint", "search_flight"})
+"""What a wish for a later flight is read as."""
+
 TO_BOOK: Final = frozenset[Intent]({"search_flight", "search_hotel"})
 SEARCHES: Final = TO_A_PLACE | {"ask_destination"}
 
@@ -96,6 +100,9 @@ def decide(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
     closed by it, whatever it was, unless it was not for a persona at all. What people said among themselves, as
     far as can be told, is not asked back about, nor are they told what was noted of it."""
     after, decision = _decided(dialogue, heard)
+    if heard.understanding.intent != "human_chatter":
+        spoken = Spoken(language=heard.understanding.language, message_id=heard.message_id)
+        after = replace(after, spoken=spoken)
     if heard.is_aside and isinstance(decision, Say) and _is_intrusive(decision.line, heard):
         return dialogue.unconfirmed(), Silent()
     return after, decision
@@ -168,7 +175,11 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
         asks_where=heard.hints.is_elsewhere,
-        flying=_flying(heard) if (seeking or dialogue.trip.seeking) == "flights" else None,
+        flying=_flying(talked_of, heard)
+        if (seeking or dialogue.trip.seeking) == "flights"
+        else None,
+        rooms=heard.hints.rooms,
+        is_one_way=_is_one_way(heard),
         refused=tuple(likeness_of(item) for item in turned_down(talked_of, heard.hints)),
     )
     return dialogue.heard(said)
@@ -195,10 +206,18 @@ def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
     return slots if there is None else structs.replace(slots, dates=there)
 
 
-def _flying(heard: Heard) -> Flying | None:
+def _is_one_way(heard: Heard) -> bool | None:
+    """Who says when they come back does."""
+    dates = heard.understanding.slots.dates
+    return False if dates is not None and dates.to is not None else heard.hints.is_one_way
+
+
+def _flying(dialogue: Dialogue, heard: Heard) -> Flying | None:
     """ "Any airline" takes back what was said before."""
     if heard.hints.flying != ANYHOW:
         return heard.hints.flying
+    if (window := shifted(dialogue, heard.hints, heard.text)) is not None:
+        return replace(dialogue.trip.flying, windows=(window,))
     return ANYHOW if heard.hints.is_open else None
 
 
@@ -314,6 +333,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     is_liked = hints.is_praise and not hints.deeds
     if is_of_one and (hints.is_pick or is_liked):
         return "ask_detail"
+    if reading.intent in MAY_SHIFT and shifted(before, hints, heard.text) is not None:
+        return "refine"
     if before.table is not None and hints.is_terse and hints.is_why:
         return "ask_detail"
     if before.table is not None and (turned_down(before, hints) or hints.is_not_this):
@@ -341,7 +362,7 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
-    is_hinting |= before.trip.seeking == "flights" and _flying(heard) is not None
+    is_hinting |= before.trip.seeking == "flights" and _flying(before, heard) is not None
     is_said = reading.slots != NOTHING_SAID
     # Where nothing is sought yet, it is only noted.
     is_harmless = before.trip.seeking is None and not (hints.wishes or hints.is_open)

@@ -63,6 +63,7 @@ class HotelPhrases:
     """`boards` by the codes that suppliers use. `untold`: a sentence on what no record says."""
 
     stars: Counted
+    rooms: Counted
     boards: Mapping[str, str]
     free_until: str
     room: str

@@ -59,6 +59,7 @@ GERMAN: Final = Phrases(
     ),
     hotel=HotelPhrases(
         stars=("1 Stern", "{n} Sterne"),
+        rooms=("1 Zimmer", "{n} Zimmer"),
         boards={
             "ROOM_ONLY": "ohne Verpflegung",
             "BREAKFAST": "mit Frühstück",

@@ -68,6 +68,7 @@ ENGLISH: Final = Phrases(
     ),
     hotel=HotelPhrases(
         stars=("1 star", "{n} stars"),
+        rooms=("1 room", "{n} rooms"),
         boards={
             "ROOM_ONLY": "room only",
             "BREAKFAST": "breakfast included",

@@ -68,6 +68,7 @@ SPANISH: Final = Phrases(
     ),
     hotel=HotelPhrases(
         stars=("1 estrella", "{n} estrellas"),
+        rooms=("1 habitación", "{n} habitaciones"),
         boards={
             "ROOM_ONLY": "solo alojamiento",
             "BREAKFAST": "desayuno incluido",

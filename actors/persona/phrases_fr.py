@@ -68,6 +68,7 @@ FRENCH: Final = Phrases(
     ),
     hotel=HotelPhrases(
         stars=("1 étoile", "{n} étoiles"),
+        rooms=("1 chambre", "{n} chambres"),
         boards={
             "ROOM_ONLY": "chambre seule",
             "BREAKFAST": "petit-déjeuner compris",

@@ -134,6 +134,8 @@ class Policy:
         stay = when(self._trip.dates, today)
         if stay is None and self._was_asked("dates"):
             return default_stay(self._trip.dates, today)
+        if stay is not None and self._trip.is_one_way and self._trip.seeking == "flights":
+            return replace(stay, is_lone=True)
         return stay
 
     def _look(self, seeking: Seeking) -> Decided:
@@ -151,7 +153,7 @@ class Policy:
             self._hints.twists,
             self._stay(),
         )
-        party, ages_assumed = party_of(trip.party, defaults.party)
+        party, ages_assumed = party_of(trip.party, defaults.party, trip.rooms)
         for_rooms: Seeking = "hotels" if with_stays else seeking
         is_offers = for_rooms in ("flights", "hotels")
         is_cheaper = "cheaper" in twists and self._slots.budget is None
@@ -171,7 +173,7 @@ class Policy:
             stay=stay,
             with_stays=with_stays,
             party=party,
-            is_party_known=bool(trip.party or defaults.party),
+            is_party_known=bool(trip.party or defaults.party or trip.rooms),
             ages_assumed=ages_assumed,
             asks_ages=ages_assumed and self._has_new_party(),
             is_beyond_records=not BEYOND_RECORDS.isdisjoint(self._hints.attributes),

@@ -4,7 +4,10 @@ from typing import Final
 
 from actors.persona.decisions import Heard
 from actors.persona.dialogue import Dialogue, Item, seeking_of
-from protocol.travel import Place
+from actors.persona.flying import DAY, Window, minute_of
+from actors.persona.hints import Hints
+from actors.persona.picking import focused, picked
+from protocol.travel import FlightDetails, Place
 from protocol.understanding import Intent, PartySaid
 
 SEARCHES_OFFERS: Final = frozenset[Intent]({"search_flight", "search_hotel"})
@@ -37,3 +40,19 @@ def _is_for(item: Item, party: PartySaid | None) -> bool:
     priced = item.query.party
     said = (party.adults or 0) + (party.children or 0)
     return said == priced.adults + len(priced.children_ages)
+
+
+def shifted(dialogue: Dialogue, hints: Hints, text: str) -> Window | None:
+    """When to leave instead, where another time of the day is wanted than that of the flight that was talked of, or
+    of the first. None: that is not wanted, or no flight lies there."""
+    table = dialogue.table
+    if table is None or hints.shift is None:
+        return None
+    item = (*picked(table, hints, text), *focused(dialogue), *table.items)[0]
+    if isinstance(item, Place) or not isinstance(item.source.details, FlightDetails):
+        return None
+    at = minute_of(item.source.details)
+    if at is None:
+        return None
+    span = (at + 1, DAY) if hints.shift == "later" else (0, at - 1)
+    return Window(way=0, end="departs", span=span)

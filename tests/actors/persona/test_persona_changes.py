@@ -1,0 +1,167 @@
+"""What is changed in mid-talk: rooms, the way back, the time of the day, the language."""
+
+from typing import Any
+
+import pytest
+from dialogue_world import FEBRUARY, LISBON, TODAY, Talk, flight, hotel, mention, place, reading
+from msgspec.structs import replace
+
+from actors.persona.errands import queries
+from actors.persona.flying import ANYHOW, Window, flies_so
+from actors.persona.plans import Manner, plan_of
+from protocol.travel import FlightDetails, FlightQuery, Offer, Party
+from protocol.understanding import Dates, PartySaid, Slots
+
+DUBLIN = (mention("Dublin"),)
+THERE_AND_BACK = Dates(from_="2027-02-05", to="2027-02-08")
+
+
+def shown(intent: Any = "search_hotel", items: Any = (), **slots: Any) -> Talk:
+    talk = Talk(items=items or (hotel(1), hotel(2), hotel(3)))
+    known = {"destination": LISBON, "origin": DUBLIN, "dates": FEBRUARY} | slots
+    talk.hears(reading(intent, slots=Slots(**known)))
+    return talk
+
+
+def flights(*hours: int) -> tuple[Offer, ...]:
+    return tuple(
+        flight(at, departs=f"2027-02-05T{hour:02}:10:00", arrives=f"2027-02-05T{hour + 1:02}:05:00")
+        for at, hour in enumerate(hours)
+    )
+
+
+# Rooms.
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2 rooms",
+        "two double rooms please",
+        "zwei Zimmer",
+        "2 Doppelzimmer",
+        "dos cuartos",
+        "2 chambres",
+    ],
+)
+def test_as_many_rooms_are_searched_as_were_said(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("refine", slots=Slots(party=PartySaid(adults=2))), text)
+    assert talk.errand.party == Party(adults=2, rooms=2)
+
+
+def test_nobody_s_room_is_empty() -> None:
+    talk = shown()
+    talk.hears(reading("refine", slots=Slots(party=PartySaid(adults=2))), "4 rooms")
+    assert talk.errand.party.rooms == 2
+    talk = shown()
+    talk.hears(reading("refine"), "we need 3 rooms")
+    assert (talk.errand.party, talk.errand.is_party_known) == (Party(adults=3, rooms=3), True)
+
+
+def test_fewer_rooms_than_hold_them_are_not_searched() -> None:
+    talk = shown(party=PartySaid(adults=6))
+    talk.hears(reading("refine"), "2 rooms")
+    assert talk.errand.party.rooms == 3
+
+
+def test_a_price_for_several_rooms_says_so() -> None:
+    two = for_party(hotel(1), Party(adults=4, rooms=2))
+    talk = shown(items=(two,))
+    manner = Manner(voice="explorer", language="en", user="", persona="", today=TODAY)
+    (line, *_) = talk.hears(reading("ask_detail"), "is that for all of us?")
+    facts = plan_of(line, manner, {"LIS": place()}).facts
+    assert facts["detail"] == "for 4 people, 2 rooms, €240 for 2 nights"
+
+
+def for_party(offer: Offer, party: Party) -> Offer:
+    return replace(offer, query=replace(offer.query, party=party))
+
+
+# The way back.
+
+
+@pytest.mark.parametrize(
+    "text", ["just one way actually", "nur Hinflug", "solo ida", "aller simple", "no return"]
+)
+def test_who_wants_no_way_back_is_searched_none(text: str) -> None:
+    talk = shown("search_flight", flights(8), dates=THERE_AND_BACK)
+    talk.hears(reading("refine"), text)
+    (query,) = queries(talk.errand, [place()], place("Dublin"))
+    assert isinstance(query, FlightQuery)
+    assert query.return_on is None
+
+
+@pytest.mark.parametrize(
+    ("text", "dates"),
+    [("make it a round trip", None), ("back on the 9th", Dates(to="2027-02-09"))],
+)
+def test_a_way_back_may_be_wanted_after_all(text: str, dates: Dates | None) -> None:
+    talk = shown("search_flight", flights(8), dates=THERE_AND_BACK)
+    talk.hears(reading("refine"), "one way")
+    talk.hears(reading("refine", slots=Slots(dates=dates)), text)
+    assert not talk.errand.stay.is_lone
+
+
+def test_a_bed_is_for_all_nights_whatever_is_flown() -> None:
+    talk = shown("search_flight", flights(8), dates=THERE_AND_BACK)
+    talk.hears(reading("refine"), "one way")
+    talk.hears(reading("search_hotel", slots=Slots(destination=LISBON)), "and a hotel")
+    assert (talk.errand.stay.nights, talk.errand.stay.is_lone) == (3, False)
+
+
+# The time of the day.
+
+
+@pytest.mark.parametrize("intent", ["refine", "ask_detail", "complaint"])
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("too early", (9 * 60 + 11, 24 * 60)),
+        ("anything later in the day?", (9 * 60 + 11, 24 * 60)),
+        ("más tarde", (9 * 60 + 11, 24 * 60)),
+        ("gibt es was früheres?", (0, 9 * 60 + 9)),
+        ("trop tard", (0, 9 * 60 + 9)),
+        ("later than the second one, please: something later", (15 * 60 + 11, 24 * 60)),
+    ],
+)
+def test_another_time_than_the_flight_that_lies_there(
+    text: str, span: tuple[int, int], intent: Any
+) -> None:
+    talk = shown("search_flight", flights(9, 15, 7))
+    talk.hears(reading(intent), text)
+    assert talk.errand.flying.windows == (Window(way=0, end="departs", span=span),)
+
+
+def test_later_ones_leave_later() -> None:
+    early, late = flights(9, 15)
+    talk = shown("search_flight", (early, late))
+    talk.hears(reading("refine"), "too early")
+    details = [offer.source.details for offer in (early, late)]
+    assert all(isinstance(one, FlightDetails) for one in details)
+    fits = [flies_so(talk.errand.flying, one) for one in details if isinstance(one, FlightDetails)]
+    assert fits == [False, True]
+
+
+@pytest.mark.parametrize("text", ["one week later", "talk to you later", "see you later"])
+def test_a_later_day_or_a_goodbye_moves_no_time(text: str) -> None:
+    talk = shown("search_flight", flights(9, 15), dates=THERE_AND_BACK)
+    talk.hears(reading("refine", slots=Slots(party=PartySaid(adults=2))), text)
+    assert talk.errand.flying == ANYHOW
+
+
+# The language.
+
+
+def test_the_language_of_the_talk_is_kept_until_its_message_is_unsaid() -> None:
+    talk = Talk()
+    talk.hears(reading("ask_destination", language="de"), "wohin im februar")
+    assert talk.dialogue.spoken is not None
+    assert talk.dialogue.spoken.language == "de"
+    assert talk.dialogue.without("m1").spoken is None
+
+
+def test_what_people_say_among_themselves_is_not_the_language_of_the_talk() -> None:
+    talk = Talk()
+    talk.hears(reading("human_chatter", language="fr"), "salut")
+    assert talk.dialogue.spoken is None

@@ -11,6 +11,13 @@ from protocol.understanding import Language, PartySaid
 Spans = list[tuple[int, int]]
 
 _N: Final = rf"(?P<n>{NUMBER})"
+_ONLY: Final = (
+    r"(?:(?:only|just|now|actually|nur|doch|jetzt|noch|bloss|solo|ya|ahora|al final|seulement|que|plus|maintenant|finalement) ){0,2}"
+)
+_NO_CHILDREN: Final = re.compile(
+    r"\b(?:without|no|ohne|sin|sans) (?:the |my |our |any |his |her |die |unsere |meine |los |las |mis |nuestros |les |nos |mes )?"
+    r"(?:kids|children|kinder|ninos|ninas|hijos|enfants|gosses)\b(?![ -](?:club|menu|pool|area|discount|under))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ _EN: Final = _Words(
     adult_kin=r"wife|wifey|missus|mrs|mister|husband|hubby|girlfriend|gf|boyfriend|bf|partner|fiancee?|mum|mom|mother|dad|father|sister|brother|sis|bro|friend|mate|bestie|"
     r"best friend|aunt|uncle|cousin|gran|grandma|grandpa|granny|nan|nana|colleague|missus|other half|roommate|flatmate|in[ -]law|bff|buddy",
     pair_kin=r"parents|grandparents|folks|mum and dad|mom and dad|inlaws|in-laws",
-    us=rf"(?:the )?{_N} of us(?! (?:are|is|still))|\bus {_N.replace('<n>', '<n2>')}\b|(?!(?:we are|we're|were|we r) an? )(?:we are|we're|were|we r|there(?:'s| are| r)|party of|group of|family of|table for|room for|we will be|it'?s|itll be|we'd be) {_N.replace('<n>', '<n3>')}(?! (?:adults?|kids?|children|nights?|days?|weeks?|hours?|min|year|star|different|week))\b",
+    us=rf"(?:the )?{_N} of us(?! (?:are|is|still))|\bus {_N.replace('<n>', '<n2>')}\b|(?!(?:we are|we're|were|we r) an? )(?:we are|we're|were|we r|there(?:'s| are| r)|party of|group of|family of|table for|room for|we will be|it'?s|itll be|we'd be) {_ONLY}{_N.replace('<n>', '<n3>')}(?! (?:adults?|kids?|children|nights?|days?|weeks?|hours?|min|year|star|different|week))\b",
     alone=r"\b(?:just|only) (?:me|myself|for me)\b(?! (?:and|\+|&|n |plus|or))|\bsolo\b(?! (?:otro))|\balone\b|\bby myself\b|\bon my own\b|\bsingle travell?er\b|\btravell?ing single\b|\bone person\b|\bone adult\b",
     two=r"\b(?:the )?(?:two|2) of us\b|\bus two\b|\bboth of us\b|\bas a couple\b|\bfor a couple\b(?! of)|\bcouples? (?:trip|getaway|weekend)\b|\b(?:we are|we're|were) a couple\b|\bhoneymoon\b(?=x)",
     my=r"my|our|the|a|his|her",
@@ -51,7 +58,7 @@ _DE: Final = _Words(
     child_kin=r"\d+[ -]?jahrig\w*|baby|kleinkind|sohn|tochter|kind|kleine[nr]?|enkel|enkelin|neffe|nichte|saugling",
     adult_kin=r"frau|mann|freundin|freund|partner(?:in)?|mutter|mama|papa|vater|schwester|bruder|oma|opa|tante|onkel|kumpel|beste freundin|bester freund|kollegin|kollege|schatz|verlobte[nr]?|cousine?|mutti",
     pair_kin=r"eltern|grosseltern|groseltern|schwiegereltern",
-    us=rf"(?:wir sind|wir waren|wir|sind|z|fur uns|gruppe von|zu) (?P<n>{NUMBER}|zweit|dritt|viert|funft|fuenft|sechst|siebt|acht)(?! (?:erwachsene|kinder|nachte|tage|wochen|stunden|sterne|zimmer|kids?|tag))\b",
+    us=rf"(?:wir sind|wir waren|wir|sind|z|fur uns|gruppe von|zu) {_ONLY}(?P<n>{NUMBER}|zweit|dritt|viert|funft|fuenft|sechst|siebt|acht)(?! (?:erwachsene|kinder|nachte|tage|wochen|stunden|sterne|zimmer|kids?|tag))\b",
     alone=r"\b(?:nur|blos|bloss) (?:ich|fur mich|mich)\b(?! (?:und|\+))|\ballein(?:e|reisend\w*)?\b|\bsolo\b|\beine person\b|\bein erwachsener\b",
     two=r"\bzu zweit\b|\bwir (?:zwei|beide|beiden)\b|\buns (?:zwei|beide|beiden)\b|\bals paar\b|\bfur (?:uns )?(?:zwei|2)\b(?! (?:nachte|tage|wochen|kinder|erwachsene|kids|naechte))|\bzwei personen\b",
     my=r"mein(?:e[mnrs]?)?|unser(?:e[mnrs]?)?|der|die|das|dem|den|ein(?:e[mnr]?)?|nem|ner",
@@ -64,7 +71,7 @@ _ES: Final = _Words(
     child_kin=r"bebe|hijo|hija|nino|nina|crio|peque|sobrino|sobrina|nieto|nieta|nene",
     adult_kin=r"mujer|marido|novia|novio|pareja|esposa|esposo|madre|padre|mama|papa|hermana|hermano|amigo|amiga|abuela|abuelo|tia|tio|prima|primo|suegra|suegro|colega|chica|chico",
     pair_kin=r"padres|abuelos|suegros",
-    us=rf"(?:somos|seremos|seriamos|vamos|iriamos|grupo de|familia de|para|nosotr[oa]s|(?<!entre )(?<!de )(?<!a )los) {_N}(?! (?:adultos?|ninos?|noches?|dias?|semanas?|horas?|estrellas?|habitaciones?|personas?|hijos?|de|meses|primer\w*|ultim\w*|opcion\w*|hotel\w*))\b",
+    us=rf"(?:somos|seremos|seriamos|vamos|iriamos|grupo de|familia de|para|nosotr[oa]s|(?<!entre )(?<!de )(?<!a )los) {_ONLY}{_N}(?! (?:adultos?|ninos?|noches?|dias?|semanas?|horas?|estrellas?|habitaciones?|personas?|hijos?|de|meses|primer\w*|ultim\w*|opcion\w*|hotel\w*))\b",
     alone=r"\b(?:solo|solamente|solo para) (?:yo|mi)\b(?! y)|\b(?:voy|viajo|ire) sol[oa]\b|\byo (?:solo|sola|solito|solita)\b|\bviajo (?:solo|sola)\b|\bsol[oa] yo\b|\buna persona\b|\bun adulto\b|\ben solitario\b|\bpara mi solo\b",
     two=r"\blos dos\b(?! (?:primer|ultim|hotel|vuel))|\blas dos juntas\b|\ben pareja\b|\bnosotros dos\b|\bpara (?:dos|2)\b(?! (?:noches|dias|semanas|ninos|adultos))|\bcomo pareja\b",
     my=r"mi|mis|nuestr[oa]s?|el|la|los|las|un|una|su",
@@ -77,7 +84,7 @@ _FR: Final = _Words(
     child_kin=r"bebe|bb|fils|fille|enfant|petite?(?!s? ?-?dej)|ptite?(?! ?-?dej)|neveu|niece|petit-fils|petite-fille|ado|gamin|loulou",
     adult_kin=r"femme|mari|copine|copain|conjoint|conjointe|mere|pere|maman|papa|soeur|sour|sor|sr|frere|ami|amie|mamie|papi|papy|grand-mere|grand-pere|tante|oncle|cousine?|pote|meuf|mec|collegue|fiancee?|cherie?",
     pair_kin=r"parents|grands-parents|beaux-parents",
-    us=rf"(?:on est|on sera|nous sommes|on serait|serons|on part|on part a|groupe de|famille de|pour|a) {_N}(?! (?:adultes?|enfants?|nuits?|jours?|semaines?|heures?|etoiles?|chambres?|personnes?|h\b|km|min|pers\b|euros?|€|mois|balles|%))\b(?!\s?(?:h\d|€))",
+    us=rf"(?:on est|on sera|nous sommes|on serait|serons|on part|on part a|groupe de|famille de|pour|a) {_ONLY}{_N}(?! (?:adultes?|enfants?|nuits?|jours?|semaines?|heures?|etoiles?|chambres?|personnes?|h\b|km|min|pers\b|euros?|€|mois|balles|%))\b(?!\s?(?:h\d|€))",
     alone=r"\b(?:juste|que|seulement) (?:moi|pour moi)\b(?! et)|\b(?:tout|toute)? ?seule?\b(?! (?:ment|hotel|vol))|\bmoi (?:tout )?seule?\b|\ben solo\b|\bune personne\b|\bun adulte\b",
     two=r"\btous les deux\b|\bnous deux\b|\bon est (?:deux|2)\b|\ben couple\b|\ba deux\b|\bpour (?:deux|2)\b(?! (?:nuits|jours|semaines|enfants|adultes))|\ben amoureux\b",
     my=r"ma|mon|mes|notre|nos|la|le|les|un|une|sa|son",
@@ -221,7 +228,7 @@ def _party(
     if children and adults is not None and not _count(patterns.adults, text, taken):
         adults = _less_children(text, adults, children)
     if not adults and not children:
-        return None
+        return PartySaid(children=0) if _NO_CHILDREN.search(text) else None
     return PartySaid(adults=adults or None, children=children, ages=ages)
 
 

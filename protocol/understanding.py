@@ -106,7 +106,7 @@ class Budget(Value, frozen=True, kw_only=True):
 
     amount: float
     currency: Currency | None = None
-    per: Literal["night", "person", "total"] | None = None
+    per: Literal["night", "person", "person_night", "total"] | None = None
 
 
 class PartySaid(Value, frozen=True, kw_only=True):

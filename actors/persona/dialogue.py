@@ -118,7 +118,7 @@ class Trip:
     def budget_of(self, seeking: Seeking | None) -> Budget | None:
         """What is to be spent at most on this: a night's budget says nothing of a flight."""
         own = self.budget_for in (None, seeking) or {self.budget_for, seeking} <= _STAYS
-        is_of_nights = self.budget is not None and self.budget.per == "night"
+        is_of_nights = self.budget is not None and self.budget.per in ("night", "person_night")
         return self.budget if own and not (is_of_nights and seeking == "flights") else None
 
 

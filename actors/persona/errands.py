@@ -216,10 +216,11 @@ def is_within(budget: Budget | None, offer: Offer) -> bool:
     shares = 1
     if isinstance(details, HotelDetails):
         nights = max((_day(details.check_out) - _day(details.check_in)).days, 1)
-        if budget.per == "night" or (budget.per is None and budget.amount <= ONE_NIGHT_AT_MOST):
+        is_nightly = budget.per is None and budget.amount <= ONE_NIGHT_AT_MOST
+        if is_nightly or budget.per in ("night", "person_night"):
             shares = nights
-    if budget.per == "person":
-        shares = party.adults + len(party.children_ages)
+    if budget.per in ("person", "person_night"):
+        shares *= party.adults + len(party.children_ages)
     most = budget.amount * float(10 ** exponent(total.currency)) * shares
     return total.amount <= most
 

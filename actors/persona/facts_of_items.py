@@ -321,7 +321,7 @@ def _free_until(at: int, phrases: Phrases) -> str:
 
 def _part(total: Money, per: Per | None, shares: int, phrases: Phrases) -> str | None:
     """A share of the total, rounded up to whole units where it has to be, and then "about"."""
-    if per not in ("night", "person") or shares < 2:
+    if per in (None, "total") or shares < SEVERAL:
         return None
     exact = total.amount % shares == 0
     unit = 10 ** exponent(total.currency)
@@ -333,6 +333,8 @@ def _part(total: Money, per: Per | None, shares: int, phrases: Phrases) -> str |
 
 def _shares(offer: Offer, per: Per | None) -> int:
     details = offer.source.details
-    if per == "night":
-        return nights_of(details) if isinstance(details, HotelDetails) else 0
-    return offer.query.party.adults + len(offer.query.party.children_ages)
+    persons = offer.query.party.adults + len(offer.query.party.children_ages)
+    if per == "person":
+        return persons
+    nights = nights_of(details) if isinstance(details, HotelDetails) else 0
+    return nights * persons if per == "person_night" else nights

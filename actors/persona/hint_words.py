@@ -35,9 +35,9 @@ NOT_THIS: Final = (
 """The one that was talked of is turned down."""
 
 WHY: Final = (
-    r"why (?:that|this|these|those|the|him|her|it|did you (?:pick|choose|suggest|recommend|show)|do you (?:suggest|recommend)|(?:them|there)\b|\?|$)"
-    r"|how come|warum (?:das|dies|gerade|ausgerechnet|genau|der|die|den|dorthin)|wieso (?:das|dies|gerade|der|die|den)"
-    r"|por que (?:es[eao]s?|est[eao]s?|el|la|los|las|ahi|alli)|pourquoi (?:ce|cet|cette|celui|celle|ca|le|la|les|l'|la-bas)"
+    r"why (?:not )?(?:that|this|these|those|the|him|her|it|did you (?:pick|choose|suggest|recommend|show)|do you (?:suggest|recommend)|(?:them|there)\b|\?|$)"
+    r"|how come|warum (?:nicht )?(?:das|dies|gerade|ausgerechnet|genau|der|die|den|dorthin)|wieso (?:das|dies|gerade|der|die|den)"
+    r"|por que (?:no )?(?:es[eao]s?|est[eao]s?|el|la|los|las|ahi|alli)|pourquoi (?:pas )?(?:ce|cet|cette|celui|celle|ca|le|la|les|l'|la-bas)"
 )
 TERSE: Final = (
     r"again|only|just|show|me|us|see|give|got|any|some|more|options?|can|could|we|you|have|anything|something|what|about|how|but|or|too|it"
@@ -58,7 +58,13 @@ AGAIN: Final = (
 )
 """What was shown, or talked of, is asked for once more."""
 
+ALL_OF_THEM: Final = r"list|options|offers|ones|they|those|them|all|everything|liste|alle|die|lista|opciones|ofertas|todos|todas|eran|lesquel(?:le)?s|tous|toutes|etaient"
+"""It is all of that."""
+
 SHARES: Final[dict[str, str]] = {
+    "person_night": r"pppn|per person,? (?:and |a |per |each )?night|(?:a|per) night,? (?:and |per |each )*(?:person|each)"
+    r"|pro (?:person|kopf|nase) und nacht|pro nacht und (?:person|nase)|por persona y (?:por )?noche|por noche y (?:por )?persona"
+    r"|par personne et (?:par )?nuit|par nuit et (?:par )?personne",
     "person": r"per (?:person|head|capita|traveller)|a head|each|pp|p\.p|pro (?:person|kopf|nase)|por (?:persona|cabeza)|cada un[oa]"
     r"|par (?:personne|tete)|chacune?",
     "night": r"(?:per|a|each) night|nightly|pro nacht|(?:por|la) noche|(?:par|la) nuit",

@@ -15,6 +15,7 @@ from actors.persona.flying import ANYHOW, Flying, flying
 from actors.persona.hint_words import (
     AFTER_NO,
     AGAIN,
+    ALL_OF_THEM,
     ATTRIBUTES,
     BESIDE_A_PICK,
     BYE,
@@ -72,7 +73,7 @@ Attribute = Literal[
 
 Twist = Literal["cheaper", "others", "direct", "shorter", "better", "breakfast"]
 Shift = Literal["later", "earlier"]
-Share = Literal["night", "person", "total"]
+Share = Literal["person_night", "person", "night", "total"]
 Pick = int | Literal["last", "cheapest"]
 """One of the items that lie on the table; numbers count from 0."""
 
@@ -84,9 +85,10 @@ class Hints:
     the weather. `is_elsewhere`: of a place that is still to be found.
     `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
     `kinds`: searches that it names, one of which is meant. `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
-    `refused`: picks that it turns down; `is_not_this`: so is what was talked of. `is_why`: it asks for a reason. `is_bye`: it takes
+    `refused`: picks that it turns down; `is_not_this`: so is what was talked of; `refused_words`:
+    so is what they name. `is_why`: it asks for a reason. `is_bye`: it takes
     leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
-    `is_again`: it asks for what was shown or said already; `per`: for what a price is asked.
+    `is_again`: it asks for what was shown or said already, `is_all`: for all of it; `per`: for what a price is asked.
     `rooms`: how many, from two on. `is_one_way`: whether there is no way back, where it says so. `shift`: another time of the day than
     the flight's that lies there.
     `is_terse`: it picks, turns a search or asks why, in no other words."""
@@ -103,6 +105,7 @@ class Hints:
     cabin: Cabin | None = None
     flying: Flying = ANYHOW
     per: Share | None = None
+    is_all: bool = False
     rooms: int | None = None
     shift: Shift | None = None
     is_one_way: bool | None = None
@@ -114,6 +117,7 @@ class Hints:
     is_elsewhere: bool = False
     is_praise: bool = False
     is_not_this: bool = False
+    refused_words: str = ""
     is_why: bool = False
     is_bye: bool = False
     is_of_weekday: bool = False
@@ -135,8 +139,10 @@ def _words(expression: str) -> re.Pattern[str]:
 _ORDINALS: Final = {cast("Pick", pick): _words(words) for pick, words in ORDINALS.items()}
 _NUMBERED: Final = re.compile(NUMBERED)
 _NOT_PICKED: Final = re.compile(rf"\b{NOT_PICKED}$")
+_REFUSED: Final = re.compile(rf"\b{NOT_PICKED}(\w{{4,}}(?: \w{{4,}})?)")
 _NOT_THIS: Final = re.compile(NOT_THIS)
 _WHY: Final = _words(WHY)
+_ALL_OF_THEM: Final = _words(ALL_OF_THEM)
 _ROOMS: Final = _words(ROOMS)
 _ONE_WAY: Final = _words(ONE_WAY)
 _RETURN: Final = _words(RETURN)
@@ -176,7 +182,7 @@ def hints(text: str) -> Hints:
     """Linear in the text, which is cut at `MOST_READ` characters."""
     plain = folded(text[:MOST_READ])
     picks, refused = _picks(plain)
-    days_later = _moved(plain)
+    days_later, is_again = _moved(plain), _AGAIN.search(plain) is not None
     return Hints(
         picks=picks,
         refused=refused,
@@ -197,10 +203,12 @@ def hints(text: str) -> Hints:
         is_pick=bool(picks) and _is_bare(plain),
         is_weather=_WEATHER.search(plain) is not None,
         is_elsewhere=_ELSEWHERE.search(plain) is not None,
+        refused_words=" ".join(_REFUSED.findall(plain)),
         is_not_this=_NOT_THIS.fullmatch(plain.strip(" .!,?")) is not None,
         is_why=_WHY.search(plain) is not None,
-        is_again=_AGAIN.search(plain) is not None,
+        is_again=is_again,
         per=next(iter(_named(plain, _SHARES)), None),
+        is_all=is_again and _ALL_OF_THEM.search(plain) is not None,
         rooms=_rooms(plain),
         shift=None if days_later else next(iter(_named(plain, _SHIFTED)), None),
         is_one_way=True if _ONE_WAY.search(plain) else False if _RETURN.search(plain) else None,

@@ -362,6 +362,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
+    is_hinting |= hints.rooms is not None
+    is_hinting |= before.trip.seeking == "flights" and hints.is_one_way is not None
     is_hinting |= before.trip.seeking == "flights" and _flying(before, heard) is not None
     is_said = reading.slots != NOTHING_SAID
     # Where nothing is sought yet, it is only noted.

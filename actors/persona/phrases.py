@@ -14,7 +14,7 @@ from protocol.understanding import Intent, Question, Shown
 Counted = tuple[str, str]
 Season = Literal["spring", "summer", "autumn", "winter"]
 Holiday = Literal["christmas", "new-year", "easter"]
-Per = Literal["night", "person", "total"]
+Per = Literal["night", "person", "person_night", "total"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,7 @@ GERMAN: Final = Phrases(
         per={
             "night": "{price} pro Nacht",
             "person": "{price} pro Person",
+            "person_night": "{price} pro Person und Nacht",
             "total": "{price} insgesamt",
         },
         about="etwa {price}",

@@ -88,6 +88,7 @@ ENGLISH: Final = Phrases(
         per={
             "night": "{price} a night",
             "person": "{price} per person",
+            "person_night": "{price} per person a night",
             "total": "{price} in total",
         },
         about="about {price}",

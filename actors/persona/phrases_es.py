@@ -88,6 +88,7 @@ SPANISH: Final = Phrases(
         per={
             "night": "{price} por noche",
             "person": "{price} por persona",
+            "person_night": "{price} por persona y noche",
             "total": "{price} en total",
         },
         about="unos {price}",

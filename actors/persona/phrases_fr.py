@@ -88,6 +88,7 @@ FRENCH: Final = Phrases(
         per={
             "night": "{price} par nuit",
             "person": "{price} par personne",
+            "person_night": "{price} par personne et par nuit",
             "total": "{price} au total",
         },
         about="environ {price}",

@@ -28,6 +28,7 @@ def turned_down(dialogue: Dialogue, hints: Hints) -> tuple[Item, ...]:
         return ()
     numbered = [_numbered(table.items, pick) for pick in hints.refused]
     found = [item for item in numbered if item is not None]
+    found += [item for item in _named(table.items, hints.refused_words) if item not in found]
     return (*found, *(focused(dialogue) if hints.is_not_this else ()))
 
 

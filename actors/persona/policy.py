@@ -5,6 +5,7 @@ from typing import Final
 
 from actors.persona.decisions import Decision, Heard, Look, Say
 from actors.persona.dialogue import (
+    NOTHING_SAID,
     Dialogue,
     Focus,
     Item,
@@ -161,7 +162,7 @@ class Policy:
         is_none_of_them = self._hints.is_not_this and not focused(self._before)
         table = self._before.table
         is_cheaper_place = "cheaper" in twists and table is not None and table.kind == "places"
-        is_anew = "others" in twists or is_none_of_them or is_cheaper_place
+        is_anew = "others" in twists or is_none_of_them or is_cheaper_place or self._is_better()
         seen = self._now.seen if is_anew else ()
         return Errand(
             tools=("places", "search_offers", "recommend")
@@ -186,6 +187,10 @@ class Policy:
             below=self._ceiling() if is_cheaper else None,
             month=self._month(),
         )
+
+    def _is_better(self) -> bool:
+        """ "Something nicer" than what was seen, where the search is the same otherwise."""
+        return "better" in self._hints.twists and self._slots == NOTHING_SAID
 
     def _has_new_party(self) -> bool:
         """Whether nothing was priced for those who travel yet."""
@@ -243,7 +248,8 @@ class Policy:
         if table is not None and self._hints.is_why:
             return self._detail_of(item or table.items[0])
         if table is not None and self._hints.is_again:
-            return self._told_again(table.items if item is None else (item,), table.kind)
+            is_all = item is None or (self._hints.is_all and not self._hints.picks)
+            return self._told_again(table.items if is_all or item is None else (item,), table.kind)
         if table is not None and table.kind != "places" and "people" in self._hints.attributes:
             return self._detail_of(item or table.items[0])  # all were searched for the same
         if table is not None and item is None and self._hints.per is not None:

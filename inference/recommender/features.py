@@ -160,10 +160,10 @@ def _share_of(budget: Budget | None, offer: Offer) -> float | None:
     shares = 1
     if isinstance(offer.source.details, HotelDetails):
         is_nightly = budget.per is None and budget.amount <= ONE_NIGHT_AT_MOST
-        if budget.per == "night" or is_nightly:
+        if budget.per in ("night", "person_night") or is_nightly:
             shares = _nights(offer.source.details)
-    if budget.per == "person":
-        shares = party.adults + len(party.children_ages)
+    if budget.per in ("person", "person_night"):
+        shares *= party.adults + len(party.children_ages)
     most = budget.amount * float(10 ** exponent(total.currency)) * shares
     return total.amount / most if total.amount > 0 else None
 

@@ -89,13 +89,20 @@ _PER_PERSON: Final = re.compile(
     r"\b(?:a|per|pro|por|par|x|je|each|jede[rn]?|cada|chaque)\s?(?:person\w*|pers\b|head|nase|kopf|cabeza|persona|tete|pax|uno)|"
     r"/ ?(?:person\w*|pers|head|kopf|pax|p\b)|\bpp\b|\bp\.p\.?|\beach\b|\bchacune?\b|\bcada (?:uno|una)\b|\bp/p\b|\bjeweils\b"
 )
+_EVERY_NIGHT: Final = re.compile(
+    r"\bpppn\b|\bpp ?/?pn\b|\bp\.p\.p\.n|per person,? (?:and |a |per |each |/ ?)?night|(?:a|per) night,? (?:and |per |each )+person|a night each"
+    r"|pro (?:person|kopf|nase) (?:und|pro|/) ?(?:pro )?nacht|pro nacht (?:und|pro) (?:pro )?(?:person|kopf|nase)"
+    r"|por persona (?:y )?(?:por )?noche|por noche (?:y )?(?:por )?persona|par personne (?:et )?(?:par )?(?:nuit|la nuit)|(?:par|la) nuit (?:et )?par personne"
+)
+"""For each of them, each night."""
+
 _TOTAL: Final = re.compile(
     r"\b(?:in total|total|al+together|all together|all in all|all in|alles zame|alles inklusive|insgesamt|gesamt|im ganzen|alles zusammen|en total|en todo|en tout|"
     r"au total|tout compris|todo incluido el viaje|for all of us|for both(?: of us)?|for the (?:two|three|four) of us|entre (?:todos|los dos)|fur uns beide|pour nous deux|pour les deux|para los dos|for everyone|for the (?:lot|whole \w+)|for everything|overall|zusammen|"
     r"para todos|por todo|para todo|pour tout|pour tous|fur alle(?:s)?|fur uns alle|pour nous tous|entre todos|combined)\b"
 )
 
-Per = Literal["night", "person", "total"]
+Per = Literal["night", "person", "person_night", "total"]
 _PERS: Final[tuple[tuple[re.Pattern[str], Per], ...]] = (
     (_PER_NIGHT, "night"),
     (_PER_PERSON, "person"),
@@ -158,6 +165,8 @@ def _per(text: str, span: tuple[int, int]) -> Per | None:
     """What is said near the amount: after it first, up to four words; else before it."""
     after = text[span[1] : span[1] + 45]
     before = text[max(0, span[0] - 30) : span[0]]
+    if _EVERY_NIGHT.search(after) or _EVERY_NIGHT.search(before):
+        return "person_night"
     found = [(match.start(), name) for pattern, name in _PERS if (match := pattern.search(after))]
     if found:
         return min(found)[1]

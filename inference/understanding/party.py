@@ -11,9 +11,7 @@ from protocol.understanding import Language, PartySaid
 Spans = list[tuple[int, int]]
 
 _N: Final = rf"(?P<n>{NUMBER})"
-_ONLY: Final = (
-    r"(?:(?:only|just|now|actually|nur|doch|jetzt|noch|bloss|solo|ya|ahora|al final|seulement|que|plus|maintenant|finalement) ){0,2}"
-)
+_ONLY: Final = r"(?:(?:only|just|now|actually|nur|doch|jetzt|noch|bloss|solo|ya|ahora|al final|seulement|que|plus|maintenant|finalement) ){0,3}"
 _NO_CHILDREN: Final = re.compile(
     r"\b(?:without|no|ohne|sin|sans) (?:the |my |our |any |his |her |die |unsere |meine |los |las |mis |nuestros |les |nos |mes )?"
     r"(?:kids|children|kinder|ninos|ninas|hijos|enfants|gosses)\b(?![ -](?:club|menu|pool|area|discount|under))"

@@ -59,6 +59,20 @@ def test_the_one_that_was_talked_of_is_told_again_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["repeat the list", "which ones were they", "rappelle-moi la liste"]
+)
+def test_the_list_is_told_again_whatever_was_talked_of(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), "tell me about the second one")
+    (line,) = talk.hears(reading("ask_detail"), text)
+    assert line.items == HOTELS
+
+
+def test_a_reason_may_be_asked_for_what_was_not_taken() -> None:
+    assert shown().says(reading("complaint"), "why not that?") == ["detail"]
+
+
+@pytest.mark.parametrize(
     "text", ["flights again please, remind me", "show me cheaper ones again", "take me there again"]
 )
 def test_who_wants_something_else_is_not_told_again(text: str) -> None:
@@ -125,6 +139,11 @@ def test_for_others_than_were_asked_for_it_is_searched_anew() -> None:
     slots = Slots(party=PartySaid(adults=3))
     talk.hears(reading("refine", slots=slots), "and in total for 3 people?")
     assert talk.errand.party.adults == 3
+
+
+def test_a_price_is_told_per_person_and_night() -> None:
+    (line,) = shown().hears(reading("ask_detail"), "how much per person per night?")
+    assert worded(line)["offer.2.price"] == "€240 for 2 nights (€60 per person a night)"
 
 
 def test_a_flight_has_no_nights_to_be_told() -> None:

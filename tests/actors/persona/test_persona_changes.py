@@ -78,6 +78,40 @@ def for_party(offer: Offer, party: Party) -> Offer:
     return replace(offer, query=replace(offer.query, party=party))
 
 
+# What is turned down by its name, and what is nicer.
+
+
+@pytest.mark.parametrize(
+    "text", ["not porto", "anything but porto", "nicht Porto", "pas porto svp"]
+)
+def test_a_place_that_lies_there_is_turned_down_by_its_name(text: str) -> None:
+    talk = Talk(places=(place("Lisbon"), place("Porto"), place("Faro")))
+    talk.hears(reading("ask_destination"), "somewhere warm")
+    talk.hears(reading("compare"), text)
+    assert talk.errand.not_these == frozenset({"place:porto-pt"})
+
+
+def test_a_hotel_is_turned_down_by_its_name() -> None:
+    talk = shown()
+    talk.hears(reading("complaint"), "not the Celeste please")
+    assert talk.errand.not_these == frozenset({"hotel:H2"})
+
+
+@pytest.mark.parametrize(
+    "text", ["something nicer", "was besseres? schöner", "algo mejor", "mieux"]
+)
+def test_what_is_to_be_better_was_not_seen_yet(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("refine"), text)
+    assert talk.errand.not_these == frozenset({"hotel:H1", "hotel:H2", "hotel:H3"})
+
+
+def test_what_is_to_be_better_on_other_days_may_have_been_seen() -> None:
+    talk = shown()
+    talk.hears(reading("refine", slots=Slots(dates=THERE_AND_BACK)), "better from 5 to 8 february")
+    assert talk.errand.not_these == frozenset()
+
+
 # The way back.
 
 
@@ -90,6 +124,15 @@ def test_who_wants_no_way_back_is_searched_none(text: str) -> None:
     (query,) = queries(talk.errand, [place()], place("Dublin"))
     assert isinstance(query, FlightQuery)
     assert query.return_on is None
+
+
+def test_no_way_back_and_rooms_turn_a_search_however_weakly_they_were_read() -> None:
+    talk = shown("search_flight", flights(8), dates=THERE_AND_BACK)
+    talk.hears(reading("refine", 0.5, second=("cancel", 0.4)), "aller simple finalement")
+    assert talk.errand.stay.is_lone
+    talk = shown()
+    talk.hears(reading("complaint", 0.5, second=("refine", 0.4)), "i said two rooms")
+    assert talk.errand.party.rooms == 2
 
 
 @pytest.mark.parametrize(

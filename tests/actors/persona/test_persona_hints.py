@@ -81,7 +81,7 @@ FOOD, _ = LIKES
         ("show me another with a pool", Hints(twists=("others",), attributes=("amenities",))),
         ("another week, then", Hints()),
         ("sin playa", Hints()),
-        ("pas trop chaud", Hints()),
+        ("pas trop chaud", Hints(refused_words="trop chaud")),
         ("ohne Regen", Hints(wishes=("dry",))),
         ("peu importe", Hints(is_open=True)),
         ("me da igual", Hints(is_open=True)),

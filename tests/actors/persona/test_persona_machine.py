@@ -695,6 +695,8 @@ def test_nor_does_one_that_was_said_before_it_was_clear_what_for() -> None:
         (Budget(amount=900), 900_00, True),
         (Budget(amount=900), 900_01, False),
         (Budget(amount=100, per="person"), 200_00, True),
+        (Budget(amount=75, per="person_night"), 300_00, True),
+        (Budget(amount=75, per="person_night"), 300_01, False),
         (Budget(amount=100, per="total"), 100_01, False),
         (Budget(amount=1, currency="USD", per="total"), 500_00, True),
     ],

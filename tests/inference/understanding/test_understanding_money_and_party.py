@@ -56,6 +56,11 @@ def read(
         ("es", "tenemos mil euros en total", Budget(amount=1000, currency="EUR", per="total")),
         ("fr", "300€ par personne", Budget(amount=300, currency="EUR", per="person")),
         ("fr", "pas plus de 90 la nuit", Budget(amount=90, per="night")),
+        ("en", "max 100 pppn", Budget(amount=100, per="person_night")),
+        ("en", "up to 80 per person per night", Budget(amount=80, per="person_night")),
+        ("de", "bis 90 pro Person und Nacht", Budget(amount=90, per="person_night")),
+        ("es", "máximo 70 por persona y noche", Budget(amount=70, per="person_night")),
+        ("fr", "max 60 par personne et par nuit", Budget(amount=60, per="person_night")),
     ],
 )
 def test_a_budget(language: Language, text: str, right: Budget) -> None:

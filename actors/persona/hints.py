@@ -47,6 +47,7 @@ from actors.persona.hint_words import (
     WHY,
     WISHES,
 )
+from actors.persona.typos import mended
 from protocol.persona import Voice
 from protocol.travel import Cabin
 from protocol.understanding import Intent
@@ -180,7 +181,7 @@ Name = TypeVar("Name", bound=str)
 
 def hints(text: str) -> Hints:
     """Linear in the text, which is cut at `MOST_READ` characters."""
-    plain = folded(text[:MOST_READ])
+    plain = mended(folded(text[:MOST_READ]))
     picks, refused = _picks(plain)
     days_later, is_again = _moved(plain), _AGAIN.search(plain) is not None
     return Hints(

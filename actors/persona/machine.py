@@ -339,7 +339,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return "ask_detail"
     if before.table is not None and (turned_down(before, hints) or hints.is_not_this):
         return "refine"
-    if is_sure and not (reading.intent == "human_chatter" and hints.is_terse):
+    is_talk = reading.intent == "human_chatter" or (reading.intent in TALK and not heard.is_aside)
+    if is_sure and not (is_talk and hints.is_terse):
         return None
     if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
         return "ask_detail"

@@ -46,7 +46,7 @@ TERSE: Final = (
 """What may stand, beside `BESIDE_A_PICK`, in a message that only turns a search or picks."""
 
 AGAIN: Final = (
-    r"(?:which|what|who|where)\b.{1,40}\bagain\W*$|remind (?:me|us)|which (?:ones? )?(?:was|were) (?:it|that|they|those|the)\b|what (?:was|were) the names?\b"
+    r"(?:which|what|who|where)\b.{1,40}\bagain\W*$|remind (?:me|us)(?! to\b)|which (?:ones? )?(?:was|were) (?:it|that|they|those|the)\b|what (?:was|were) the names?\b"
     r"|(?:say|show|tell|give|list|repeat|see)\b.{1,30}\b(?:again|once more)\W*$|(?:repeat|resend|recap) (?:it|that|them|those|the|your)\b"
     r"|what (?:did|had) you (?:show|shown|suggest|suggested|recommend|recommended|offer|offered|found|find)"
     r"|(?:welche[rsn]?|was|wie|wo)\b.{1,30}\b(?:nochmals?|noch ?mal|noch gleich)\b|erinner\w* (?:mich|uns)|wiederhol(?:e|st|en)?\b"

@@ -125,6 +125,12 @@ class Hints:
     is_again: bool = False
     is_terse: bool = False
 
+    @property
+    def is_of_price(self) -> bool:
+        """Whether it asks for what, or for whom, a price is, and for nothing else."""
+        is_asked = self.per is not None or "people" in self.attributes
+        return is_asked and {"people", "price"}.issuperset(self.attributes)
+
 
 NO_HINTS: Final = Hints()
 MOST_READ: Final = 2_000

@@ -188,6 +188,9 @@ class Policy:
             month=self._month(),
         )
 
+    def _asks_for_whom(self) -> bool:
+        return self._hints.is_of_price and "people" in self._hints.attributes
+
     def _is_better(self) -> bool:
         """ "Something nicer" than what was seen, where the search is the same otherwise."""
         return "better" in self._hints.twists and self._slots == NOTHING_SAID
@@ -250,9 +253,9 @@ class Policy:
         if table is not None and self._hints.is_again:
             is_all = item is None or (self._hints.is_all and not self._hints.picks)
             return self._told_again(table.items if is_all or item is None else (item,), table.kind)
-        if table is not None and table.kind != "places" and "people" in self._hints.attributes:
+        if table is not None and table.kind != "places" and self._asks_for_whom():
             return self._detail_of(item or table.items[0])  # all were searched for the same
-        if table is not None and item is None and self._hints.per is not None:
+        if table is not None and item is None and self._hints.is_of_price:
             return self._told_again(table.items, table.kind)
         if item is not None:
             return self._detail_of(item)

@@ -29,8 +29,7 @@ def is_of_what_was_shown(before: Dialogue, heard: Heard) -> bool:
     is_of_kind = all(seeking_of(kind) == table.kind for kind in hints.kinds)
     if hints.is_again and slots.party is None:
         return is_of_kind
-    is_asked = hints.per is not None or "people" in hints.attributes
-    return is_asked and table.kind != "places" and _is_for(table.items[0], slots.party)
+    return hints.is_of_price and table.kind != "places" and _is_for(table.items[0], slots.party)
 
 
 def _is_for(item: Item, party: PartySaid | None) -> bool:

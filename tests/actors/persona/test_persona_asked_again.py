@@ -146,6 +146,15 @@ def test_a_price_is_told_per_person_and_night() -> None:
     assert worded(line)["offer.2.price"] == "€240 for 2 nights (€60 per person a night)"
 
 
+@pytest.mark.parametrize("text", ["how many bags each?", "is breakfast in the total?"])
+def test_what_else_is_asked_is_no_question_of_prices(text: str) -> None:
+    assert shown().says(reading("ask_detail"), text) == ["ask"]
+
+
+def test_who_wants_to_be_reminded_later_is_not_told_again() -> None:
+    assert shown().says(reading("plan_add"), "remind me to call them") == ["not_yet"]
+
+
 def test_a_flight_has_no_nights_to_be_told() -> None:
     talk = shown("search_flight", (flight(1), flight(2)))
     (line,) = talk.hears(reading("ask_detail"), "per night?")

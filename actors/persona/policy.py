@@ -324,7 +324,8 @@ class Policy:
     def _trend(self) -> Decided:
         table = self._now.table
         item = self._one_item() or (table.items[0] if table else None)
-        if item is None and not self._where():
+        if item is None and self._heard.is_aside and not self._where():
+            # Of nowhere nothing is known, which people who talk with each other need not be told.
             return self._say(Line(act="ask_again"))
         errand = replace(
             self._errand("flights" if self._trip.seeking == "flights" else "hotels"),

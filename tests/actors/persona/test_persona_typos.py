@@ -57,6 +57,6 @@ def test_thanks_turn_nothing_nor_does_what_people_say_to_each_other(
     assert talk.says(reading("thanks"), text, is_aside=is_aside) in (["welcome_thanks"], [])
 
 
-def test_how_prices_move_is_not_told_of_nowhere() -> None:
-    assert Talk().says(reading("price_trend"), "wie hieß das nochmal?") == ["ask_again"]
-    assert Talk().says(reading("price_trend"), "how was it called", is_aside=True) == []
+def test_people_are_not_told_that_nothing_is_known_of_prices_nowhere() -> None:
+    assert Talk().says(reading("price_trend"), "wie hieß das nochmal?", is_aside=True) == []
+    assert Talk().says(reading("price_trend"), "will that go down?") == ["no_price_trend"]

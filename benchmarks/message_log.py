@@ -119,7 +119,7 @@ async def main(rate: int, seconds: float, data_dir: Path) -> None:
         async with AsyncioBridge() as bridge, Database(dsn, bridge) as database:
             await migrate(database)
             async with trio.open_nursery() as nursery:
-                leases = PostgresLeases(database, node="benchmark", reap_name=True)
+                leases = PostgresLeases(database, node="benchmark")
                 await nursery.start(leases.run)
                 log = PostgresMessageLog(database, SystemClock())
                 await nursery.start(log.run)

@@ -8,6 +8,7 @@ from core.errors import EscalatedError, Rejected
 from loadtest.causes import first_cause
 from storage.credentials.master_key import MasterKeyError
 from storage.postgres.migrate import MigrationError
+from storage.postgres.node_name import NodeNameTakenError
 from storage.postgres.places import EmbeddedError
 from storage.postgres.pool import DatabaseUnusableError
 
@@ -19,6 +20,7 @@ TROUBLES: Final = (
     EscalatedError,
     MasterKeyError,
     MigrationError,
+    NodeNameTakenError,
     OSError,
     Rejected,
 )
@@ -29,6 +31,8 @@ def sentence_of(trouble: BaseException) -> str:
     match cause := first_cause(trouble):
         case Rejected():
             return cause.text.format(**cause.params)
+        case EscalatedError(__cause__=NodeNameTakenError() as taken):
+            return str(taken)
         case OSError() if cause.strerror:
             return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
     return str(cause)

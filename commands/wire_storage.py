@@ -69,8 +69,7 @@ class Storage:
     ) -> None:
         self.database = database
         self.log = PostgresMessageLog(database, clock, on_stored=on_stored)
-        # We hold the data directory's lock, so nobody else runs under this node's name.
-        self.leases = PostgresLeases(database, node=node, reap_name=True)
+        self.leases = PostgresLeases(database, node=node)
         self.users = PostgresUsers(database)
         self.rooms = PostgresRooms(database, on_stored=on_stored)
         self.inboxes = PostgresInboxes(database)

@@ -3,13 +3,11 @@
 from storage.postgres.pool import Connection
 
 
-async def join(connection: Connection, name: str, ttl: float, reap_name: bool) -> int:
-    """A new incarnation of the node `name`. Rows of the dead that own nothing are swept."""
+async def join(connection: Connection, name: str, ttl: float) -> int:
+    """A new incarnation of the node `name`, whose earlier ones are dead. Rows of the dead that own
+    nothing are swept."""
     async with connection.transaction():
-        if reap_name:
-            await connection.execute(
-                "UPDATE node SET dead = true WHERE name = $1 AND NOT dead", name
-            )
+        await connection.execute("UPDATE node SET dead = true WHERE name = $1 AND NOT dead", name)
         await connection.execute(
             """DELETE FROM node n WHERE dead AND NOT EXISTS (
                  SELECT FROM shard_owner s WHERE s.incarnation = n.incarnation)"""

@@ -13,7 +13,8 @@ import trio
 
 from core.errors import Unavailable
 from storage.postgres import shard_rows
-from storage.postgres.pool import Database, OwnConnection
+from storage.postgres.node_name import NodeName, NodeNameTakenError
+from storage.postgres.pool import Connection, Database, OwnConnection
 from storage.sharding import SHARDS, shard_of
 
 TTL: Final = 10.0
@@ -21,6 +22,9 @@ BEAT_EVERY: Final = 3.0
 RETRY_EVERY: Final = 0.25
 SAFETY: Final = 2.0
 GIVEN_UP_WITHIN: Final = 2.0
+ASK_AGAIN_EVERY: Final = 0.05
+SILENT_FOR: Final = 1.0
+"""Seconds without a lease, after which whoever still holds our name is not coming back."""
 
 log = structlog.get_logger()
 
@@ -28,10 +32,9 @@ log = structlog.get_logger()
 class PostgresLeases:
     """Implements `core.ports.leases.Leases` for one incarnation of this node after another.
 
-    Owns: its heartbeat and the numbers it holds. Borrows: the database. `reap_name`: nobody else can
-    be running under this node's name (we hold its data directory), so its earlier incarnations are
-    dead at once. `on_lost` is called in the trio thread when what we hold became doubtful: stop
-    acting as an owner.
+    Owns: its name, its heartbeat and the numbers it holds. Borrows: the database. While the name is
+    ours nobody else can run under it, so its earlier incarnations are dead at once. `on_lost` is
+    called in the trio thread when what we hold became doubtful: stop acting as an owner.
     """
 
     def __init__(
@@ -39,10 +42,10 @@ class PostgresLeases:
         database: Database,
         *,
         node: str,
-        reap_name: bool = False,
         on_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        self._database, self._node, self._reap_name = database, node, reap_name
+        self._database, self._node = database, node
+        self._name = NodeName(node)
         self._on_lost = on_lost
         self._incarnation: int | None = None
         self._fences: dict[int, int] = {}
@@ -53,7 +56,8 @@ class PostgresLeases:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Join, take every shard that is free, stay alive; when cancelled, give everything up.
 
-        Raises `Unavailable` when the database is away at the start; later it waits for it.
+        Raises `Unavailable` when the database is away at the start; later it waits for it. Raises
+        `NodeNameTakenError`, at the start or later, when another node lives under our name.
         """
         async with self._database.own_connection() as connection:
             try:
@@ -89,19 +93,44 @@ class PostgresLeases:
         """Renew, or join (again); then take what is free. Lost numbers are read anew."""
         sent_at = trio.current_time()
         known = self._incarnation
-        if known is not None and not await connection.call(shard_rows.renew, known, TTL):
+        if known is not None and not await connection.call(self._renew, known):
             log.warning("leases.declared_dead", incarnation=known, node=self._node)
             self._incarnation = known = None
             self._lose()
         if known is None:
-            self._incarnation = known = await connection.call(
-                shard_rows.join, self._node, TTL, self._reap_name
-            )
+            await self._take_name(connection)
+            self._incarnation = known = await connection.call(shard_rows.join, self._node, TTL)
         if len(self._fences) < SHARDS:
             for shard, fence in (await connection.call(shard_rows.take, known)).items():
                 self._fences[shard] = max(fence, self._fences.get(shard, 0))
         # From before the question: the database counts from a later moment than we do.
         self._confirmed_until = sent_at + TTL - SAFETY
+
+    async def _renew(self, connection: Connection, incarnation: int) -> bool:
+        """In the asyncio thread. After the connection broke the name is taken again with a new one; while
+        the old one's end is still under way, at a later beat."""
+        is_alive = await shard_rows.renew(connection, incarnation, TTL)
+        if is_alive:
+            await self._name.hold(connection)
+        return is_alive
+
+    async def _take_name(self, connection: OwnConnection) -> None:
+        """At once where nobody has it. Who has it and beats is alive; who has it and no lease is not."""
+        first, silent_since = None, None
+        has_looked = False
+        while not await connection.call(self._name.hold):
+            seen, now = await connection.call(self._name.seen_alive), trio.current_time()
+            if not has_looked:
+                first, has_looked = seen, True
+            if seen is None:
+                silent_since = now if silent_since is None else silent_since
+                if now - silent_since >= SILENT_FOR:
+                    log.warning("leases.name_taken_from_the_silent", node=self._node)
+                    await connection.call(self._name.take_from_the_silent)
+                    silent_since = None
+            elif seen != first:
+                raise NodeNameTakenError(self._node)
+            await trio.sleep(ASK_AGAIN_EVERY)
 
     def _lose(self) -> None:
         self._fences.clear()

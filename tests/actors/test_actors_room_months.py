@@ -41,7 +41,7 @@ class Node(World):
         super().__init__(clock=clock)
         self.log = PostgresMessageLog(database, clock)
         self.rooms = PostgresRooms(database)
-        self.leases = PostgresLeases(database, node="n", reap_name=True)
+        self.leases = PostgresLeases(database, node="n")
 
 
 def posts(numbers: Sequence[int]) -> list[PostMessage]:

@@ -3,8 +3,9 @@ import pytest
 from commands.troubles import sentence_of
 from commands.wire_gateways import _listening
 from core.config import ConfigError
-from core.errors import Unavailable
+from core.errors import EscalatedError, Unavailable
 from gateways.http.server import bind_http
+from storage.postgres.node_name import NodeNameTakenError
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,13 @@ from gateways.http.server import bind_http
 )
 def test_a_trouble_is_a_sentence_without_numbers(trouble: Exception, sentence: str) -> None:
     assert sentence_of(trouble) == sentence
+
+
+def test_a_server_that_ends_because_its_name_is_taken_says_that() -> None:
+    escalated = EscalatedError("server: leases crashed too often")
+    escalated.__cause__ = NodeNameTakenError("node-1")
+
+    assert sentence_of(escalated) == str(escalated.__cause__)
 
 
 def test_a_host_that_nobody_knows_is_named() -> None:

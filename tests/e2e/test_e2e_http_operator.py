@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -347,6 +348,27 @@ def test_another_master_key_than_the_databases_is_named(
     )
 
     assert "master key" in sentence(ended, status=2)
+
+
+def test_a_node_id_that_a_living_server_has_is_named_and_that_server_keeps_its_rooms(
+    protocol_server: ServerProcess, tmp_path: Path
+) -> None:
+    taken = (protocol_server.data_dir / "node-id").read_text().strip()
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    shutil.copy(protocol_server.data_dir / "master.key", data_dir)
+    ended = main(
+        "serve",
+        data_dir=data_dir,
+        DATABASE_URL=database_of(protocol_server),
+        CARAVAN_NODE_ID=taken,
+    )
+
+    said = sentence(ended, status=2)
+    assert taken in said
+    assert "CARAVAN_NODE_ID" in said
+    assert "declared_dead" not in protocol_server.last_words()
+    assert call(protocol_server.http, "GET", "/readyz").status_code == 200
 
 
 # Help, and Ctrl-C.

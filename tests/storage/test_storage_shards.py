@@ -8,21 +8,21 @@ from structlog.testing import capture_logs
 
 from core.errors import Unavailable
 from storage.postgres import shards as shards_module
+from storage.postgres.node_name import NodeNameTakenError
 from storage.postgres.pool import Connection, Database
 from storage.postgres.shards import PostgresLeases
 from storage.sharding import SHARDS, shard_of
 
+HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 ROOM = "018f3a54-7c1b-7c1b-8c1b-018f3a547c1b"
 
 
 @asynccontextmanager
 async def joined(
-    database: Database, node: str = "a", *, reap_name: bool = False
+    database: Database, node: str = "a"
 ) -> AsyncIterator[tuple[PostgresLeases, list[str]]]:
     lost: list[str] = []
-    leases = PostgresLeases(
-        database, node=node, reap_name=reap_name, on_lost=lambda: lost.append(node)
-    )
+    leases = PostgresLeases(database, node=node, on_lost=lambda: lost.append(node))
     async with trio.open_nursery() as nursery:
         await nursery.start(leases.run)
         yield leases, lost
@@ -45,7 +45,7 @@ async def test_a_node_alone_takes_every_shard_and_gives_it_back(database: Databa
 
 async def test_a_living_node_is_not_robbed(database: Database) -> None:
     with capture_logs() as logs:
-        async with joined(database, "a"), joined(database, "b", reap_name=True) as (other, _):
+        async with joined(database, "a"), joined(database, "b") as (other, _):
             assert other.statistics()["shards"] == 0
             assert not other.owned_shards()
             with pytest.raises(Unavailable):
@@ -53,19 +53,35 @@ async def test_a_living_node_is_not_robbed(database: Database) -> None:
     assert [(line["event"], line["node"]) for line in logs] == [("leases.none_is_free", "b")]
 
 
-async def test_an_earlier_incarnation_of_the_same_place_is_dead_at_once(
+async def test_an_earlier_incarnation_whose_connection_ended_is_dead_at_once_and_learns_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.05)
-    async with joined(database, "a") as (old, lost):
-        number = old.fence(ROOM)
-        async with joined(database, "a", reap_name=True) as (new, _):
-            assert new.fence(ROOM) > number
-            await until(lambda: bool(lost))
-            with pytest.raises(Unavailable):
-                old.fence(ROOM)
-            with pytest.raises(Unavailable):
-                await old.refence(ROOM, seen=number)
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.5)
+    with pytest.RaisesGroup(NodeNameTakenError):
+        async with joined(database, "a") as (old, lost):
+            number = old.fence(ROOM)
+            await database.call(execute, HANG_UP)
+            async with joined(database, "a") as (new, _):
+                assert new.fence(ROOM) > number
+                await until(lambda: bool(lost))
+                with pytest.raises(Unavailable):
+                    old.fence(ROOM)
+                with pytest.raises(Unavailable):
+                    await old.refence(ROOM, seen=number)
+                await trio.sleep_forever()  # until the old one ends itself
+
+
+async def test_a_node_of_the_same_name_that_lives_is_let_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.1)
+    async with joined(database, "a") as (first, lost):
+        number = first.fence(ROOM)
+        with pytest.RaisesGroup(pytest.RaisesExc(NodeNameTakenError, match="CARAVAN_NODE_ID")):
+            async with joined(database, "a"):
+                pytest.fail("it may not join")
+        assert first.fence(ROOM) == number
+        assert not lost
 
 
 async def test_an_expired_node_is_taken_over(database: Database) -> None:

@@ -77,7 +77,7 @@ async def a_node(
     chance = random.SystemRandom()
     system = ActorSystem(chance=chance, ids=ProcessIds(clock, chance))
     system.register(ActorSpec(kind=SLEEPER, make=lambda key: Sleeper(woken)))
-    leases = PostgresLeases(database, node="node", reap_name=True)
+    leases = PostgresLeases(database, node="node")
     service = DurableTimerService(
         timers, leases=leases, ref=system.ref, clock=clock, chance=chance, poll_every=0.1
     )

@@ -92,6 +92,15 @@ class NoAudience:
     def is_subscribed(self, topic: str, client: Client) -> bool:
         return client in self._topics.get(topic, [])
 
+    def reserve(self, topic: str, client: Client) -> None:
+        """Nobody here is in more rooms than one."""
+
+    def release(self, topic: str, client: Client) -> None:
+        """As above."""
+
+    def has_place(self, topic: str, client: Client) -> bool:
+        return self.is_subscribed(topic, client)
+
     def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         """Said to nobody."""
 

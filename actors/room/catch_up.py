@@ -79,9 +79,11 @@ class CatchUp:
     def follow(
         self, client: Client, user_id: str, after: int, then: Callable[[], None] = lambda: None
     ) -> None:
-        """Send everything after `after`, become live, call `then`. A newer way replaces the older."""
+        """Send everything after `after`, become live, call `then`. A newer way replaces the older. It has
+        its place among the client's rooms from here on."""
         self.abandon(client)
         self._ports.fanout.unsubscribe(self._topic, client)
+        self._ports.fanout.reserve(self._topic, client)
         follower = Follower(client, user_id, after, then)
         self._followers[client.id] = follower
         self._finish(follower)
@@ -185,4 +187,6 @@ class CatchUp:
         follower.is_over = True
         if self._followers.get(follower.client.id) is follower:
             del self._followers[follower.client.id]
+            # Where its way led to no subscription, which takes the place.
+            self._ports.fanout.release(self._topic, follower.client)
         follower.then()

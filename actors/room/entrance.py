@@ -63,8 +63,8 @@ class Entrance:
         self._demand_place_for(client)
 
     def _demand_place_for(self, client: Client) -> None:
-        is_in = self._ports.fanout.is_subscribed(self._topic, client)
-        if not is_in and client.room_count >= MAX_ROOMS:
+        has_place = self._ports.fanout.has_place(self._topic, client)
+        if not has_place and client.room_count >= MAX_ROOMS:
             raise Rejected(
                 "conflict",
                 "A connection can join at most {limit} rooms. Leave one of them first.",

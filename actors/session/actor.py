@@ -154,6 +154,10 @@ class SessionActor(Actor[Any]):
         """Replace the older socket, which a hello that was refused leaves alone. Whether the
         connection lives."""
         self._keeper.replace(self._session_id, client)
+        # What was sent behind the hello is judged with the welcome: the rooms that come in count already.
+        for room_id, judged in verdicts.items():
+            if judged.verdict == "complete":
+                self._ports.fanout.reserve(f"room:{room_id}", client)
         frame = welcome(
             session_id=self._session_id,
             principal=principal,

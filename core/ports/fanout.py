@@ -42,7 +42,7 @@ class Client(Protocol):
 
     @property
     def room_count(self) -> int:
-        """How many rooms it has joined; `MAX_ROOMS` is for the room to enforce."""
+        """How many rooms it has joined or has a place in; `MAX_ROOMS` is for the room to enforce."""
 
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         """Queue one encoded frame (a MessagePack map), in order with everything else."""
@@ -91,6 +91,16 @@ class Fanout(Protocol):
         """All connections of one user leave the topic."""
 
     def is_subscribed(self, topic: str, client: Client) -> bool: ...
+
+    def reserve(self, topic: str, client: Client) -> None:
+        """Keep a place for who is still on its way: it counts in `room_count`, and nothing comes of it
+        until `subscribe` takes it. Idempotent; who is subscribed has its place."""
+
+    def release(self, topic: str, client: Client) -> None:
+        """Give a place back that was kept and not taken. Idempotent."""
+
+    def has_place(self, topic: str, client: Client) -> bool:
+        """Whether it is subscribed, or a place is kept."""
 
     def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         """Send one encoded frame to every connection of the topic; the WebSocket header is made

@@ -54,13 +54,14 @@ class Connection(Channel):
         "_held",
         "_held_bytes",
         "_pinged_for",
+        "_rooms",
         "address",
         "command_rate",
         "is_away",
+        "kept_places",
         "locale",
         "principal",
         "refusals",
-        "room_count",
         "session_id",
         "topics",
         "turns",
@@ -80,8 +81,9 @@ class Connection(Channel):
         self.session_id = ""
         self.principal: Principal | None = None
         self.is_away = False
-        self.room_count = 0
+        self._rooms = 0
         self.topics: list[Topic] = []
+        self.kept_places: set[str] | None = None
         self.address = intern(address)
         self.locale = "en"
         self.command_rate: CommandRate | None = None
@@ -99,6 +101,10 @@ class Connection(Channel):
         return self.principal.user_id if self.principal is not None else None
 
     # What actors use.
+
+    @property
+    def room_count(self) -> int:
+        return self._rooms + len(self.kept_places or ())
 
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         """Queue one frame, behind everything that its topics have pending for it.
@@ -157,12 +163,12 @@ class Connection(Channel):
     def entered(self, topic: "Topic", *, is_room: bool) -> None:
         """The connection is a member of `topic` now."""
         self.topics.append(topic)
-        self.room_count += is_room
+        self._rooms += is_room
 
     def departed(self, topic: "Topic", *, is_room: bool) -> None:
         """The connection is a member of `topic` no longer."""
         self.topics.remove(topic)
-        self.room_count -= is_room
+        self._rooms -= is_room
 
     def greet(self) -> None:
         """A hello is with the session: hold what follows until `welcomed`."""

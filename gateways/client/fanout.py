@@ -55,6 +55,7 @@ class TopicFanout:
             found = self._topics[topic] = Topic(topic)
         if connection in found.members:
             return
+        self.release(topic, connection)
         found.add(connection)
         connection.entered(found, is_room=topic.startswith(ROOM))
         self._changed(topic)
@@ -73,6 +74,23 @@ class TopicFanout:
     def is_subscribed(self, topic: str, client: Client) -> bool:
         found = self._topics.get(topic)
         return found is not None and client in found.members
+
+    def reserve(self, topic: str, client: Client) -> None:
+        connection = _connection(client)
+        if connection.is_open and not self.is_subscribed(topic, connection):
+            if connection.kept_places is None:
+                connection.kept_places = set()
+            connection.kept_places.add(topic)
+
+    def release(self, topic: str, client: Client) -> None:
+        connection = _connection(client)
+        if connection.kept_places is not None:
+            connection.kept_places.discard(topic)
+            connection.kept_places = connection.kept_places or None
+
+    def has_place(self, topic: str, client: Client) -> bool:
+        kept = _connection(client).kept_places
+        return (kept is not None and topic in kept) or self.is_subscribed(topic, client)
 
     def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         found = self._topics.get(topic)
@@ -130,6 +148,7 @@ class TopicFanout:
 
     def _left(self, channel: Channel) -> None:
         connection = _connection(channel)
+        connection.kept_places = None
         for topic in tuple(connection.topics):
             self._part(topic, connection)
         try:

@@ -114,11 +114,12 @@ class FakeClient:
     closed_with: CloseCode | None = None
     welcome: Any = None
     topics: set[str] = field(default_factory=set)
+    kept_places: set[str] = field(default_factory=set)
     drained: Callable[[], Any] | None = None
 
     @property
     def room_count(self) -> int:
-        return sum(topic.startswith("room:") for topic in self.topics)
+        return sum(topic.startswith("room:") for topic in self.topics) + len(self.kept_places)
 
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         if self.is_open:
@@ -167,6 +168,7 @@ class FakeFanout:
         members = self.topics.setdefault(topic, [])
         if client.is_open and client not in members:
             members.append(client)
+            client.kept_places.discard(topic)
             client.topics.add(topic)
 
     def unsubscribe(self, topic: str, client: FakeClient) -> None:
@@ -181,6 +183,16 @@ class FakeFanout:
 
     def is_subscribed(self, topic: str, client: FakeClient) -> bool:
         return client in self.topics.get(topic, [])
+
+    def reserve(self, topic: str, client: FakeClient) -> None:
+        if client.is_open and not self.is_subscribed(topic, client):
+            client.kept_places.add(topic)
+
+    def release(self, topic: str, client: FakeClient) -> None:
+        client.kept_places.discard(topic)
+
+    def has_place(self, topic: str, client: FakeClient) -> bool:
+        return topic in client.kept_places or self.is_subscribed(topic, client)
 
     def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         self.published.append((topic, msgspec.msgpack.decode(frame)))

@@ -493,6 +493,46 @@ async def test_invitations_accepted_all_at_once_keep_to_that_bound_too(
         assert (ben.room_count, refused) == (200, ["conflict"])
 
 
+async def test_a_room_that_a_connection_catches_up_with_keeps_its_place(
+    autojump_clock: MockClock,
+) -> None:
+    another = "0190a000-0000-7000-8000-000000000777"
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        await world.make_room(2, room_id=another)
+        for number in range(600):
+            await world.ask(ada, post(number))
+        late, gate = world.client(2), trio.Event()
+        late.topics = {f"room:{number}" for number in range(199)}
+        late.drained = gate.wait
+        assert (await world.ask(late, join(2))).verdict == "complete"
+        assert not world.fanout.is_subscribed(f"room:{ROOM_ID}", late)
+        with pytest.raises(Rejected, match="conflict"):
+            await world.ask(late, JoinRoom(room_id=another), room_id=another)
+        await world.ask(late, join(2))  # again: it has its place
+        gate.set()
+        await trio.sleep(5)
+        assert world.fanout.is_subscribed(f"room:{ROOM_ID}", late)
+        assert late.room_count == 200
+
+
+async def test_whoever_is_removed_while_catching_up_gives_the_place_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        ada, _ = await two_in_a_room(world)
+        for number in range(600):
+            await world.ask(ada, post(number))
+        late, gate = world.client(2), trio.Event()
+        late.drained = gate.wait
+        await world.ask(late, join(2))
+        assert late.room_count == 1
+        await world.ask(ada, RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2)))
+        gate.set()
+        await trio.sleep(5)
+        assert late.room_count == 0
+
+
 async def test_a_foreign_tenant_finds_no_room(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         await world.make_room()

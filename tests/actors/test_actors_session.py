@@ -193,6 +193,32 @@ async def test_rooms_that_cannot_go_on_are_reset_or_gone(autojump_clock: MockClo
         assert welcome["rooms"][ROOM_ID]["verdict"] == "gone"
 
 
+async def test_rooms_that_a_resume_brings_in_count_from_the_welcome_on(
+    autojump_clock: MockClock,
+) -> None:
+    another = "0190a000-0000-7000-8000-000000000777"
+    async with desk() as made:
+        await made.world.make_room(room_id=another)
+        ada, back = made.fresh_client(1), made.fresh_client(1)
+        await made.hello(ada)
+        back.topics = {f"room:{number}" for number in range(199)}
+        gate = trio.Event()
+        back.drained = gate.wait
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.hello, back, None, resume(ada, 1))
+            await wait_all_tasks_blocked()
+            assert back.welcome["rooms"][ROOM_ID]["verdict"] == "complete"
+            assert not made.world.fanout.is_subscribed(f"room:{ROOM_ID}", back)
+            with pytest.raises(Rejected, match="conflict"):
+                await made.world.ask(back, JoinRoom(room_id=another), room_id=another)
+            # The room that is on its way has its place.
+            await made.world.ask(back, JoinRoom(room_id=ROOM_ID))
+            assert back.room_count == 200
+            gate.set()
+        assert back.room_count == 200
+        assert back.is_open
+
+
 async def test_an_unknown_session_becomes_a_fresh_one_and_a_ticket_is_spent_once(
     autojump_clock: MockClock,
 ) -> None:

@@ -61,6 +61,7 @@ class Model:
     def __init__(self) -> None:
         self.segments: list[list[list[tuple[int, int]]]] = [[[]] for _ in range(CONNECTIONS)]
         self.members: list[set[int]] = [set() for _ in range(TOPICS)]
+        self.kept: list[set[int]] = [set() for _ in range(TOPICS)]
 
     def direct(self, connection: int) -> None:
         self.segments[connection].append([])
@@ -74,7 +75,7 @@ operation = st.one_of(
     st.tuples(st.just("publish"), st.integers(0, TOPICS - 1)),
     st.tuples(st.just("direct"), st.integers(0, CONNECTIONS - 1)),
     st.tuples(
-        st.sampled_from(["join", "leave"]),
+        st.sampled_from(["join", "leave", "reserve", "release"]),
         st.integers(0, CONNECTIONS - 1),
         st.integers(0, TOPICS - 1),
     ),
@@ -108,16 +109,27 @@ async def _check(operations: list[tuple[Any, ...]], scripts: list[list[int]]) ->
             case "join", [index, topic]:
                 fanout.subscribe(f"room:{topic}", connections[index])
                 model.members[topic].add(index)
+                model.kept[topic].discard(index)
             case "leave", [index, topic]:
                 fanout.unsubscribe(f"room:{topic}", connections[index])
                 model.members[topic].discard(index)
+            case "reserve", [index, topic]:
+                fanout.reserve(f"room:{topic}", connections[index])
+                model.kept[topic] |= {index} - model.members[topic]
+            case "release", [index, topic]:
+                fanout.release(f"room:{topic}", connections[index])
+                model.kept[topic].discard(index)
             case "flush", _:
                 fanout.tick.flush()
             case "writable", [index]:
                 connections[index].ready(WRITE, bytearray(), 0.0)
     _settle(fanout, connections)
     for index, connection in enumerate(connections):
-        assert connection.room_count == sum(index in members for members in model.members)
+        places = zip(model.members, model.kept, strict=True)
+        has_place = [index in members | kept for members, kept in places]
+        assert connection.room_count == sum(has_place)
+        names = [f"room:{topic}" for topic in range(TOPICS)]
+        assert [fanout.has_place(name, connection) for name in names] == has_place
         seen = _segments(bytes(connection.wire.taken))
         expected = model.segments[index]
         assert [_per_topic(s) for s in seen] == [_per_topic(s) for s in expected]

@@ -57,6 +57,7 @@ class Incarnation:
         self._wants_rest = False
         self._is_retiring = False
         self._is_asked_to_go = False
+        self._is_over = False
 
     async def run(self) -> Rejected | None:
         """Live. Returns why `started` refused, or None after a good end; raises what crashed us."""
@@ -137,6 +138,7 @@ class Incarnation:
 
     def cut(self) -> None:
         """The system's patience is over: the turn in hand is cancelled, then `stopping`."""
+        self._is_over = True
         self._scope.cancel()
 
     def may_rest(self) -> bool:
@@ -189,6 +191,11 @@ class Incarnation:
                     self._stay()
             else:
                 envelope = await mailbox.get(control_only=control_only)
+            if self._is_over:
+                # Taken between a child task's crash, or a cut, and our own end: it is not for us.
+                if envelope is not None:
+                    mailbox.give_back(envelope)
+                await trio.sleep_forever()
             if envelope is None or not self._take(envelope):
                 continue
             try:
@@ -255,7 +262,11 @@ class Incarnation:
         envelope: AnyEnvelope | None,
     ) -> None:
         current_turn.set(Turn(None, envelope))
-        await job(*args)
+        try:
+            await job(*args)
+        except BaseException:
+            self._is_over = True
+            raise
         self._children -= 1
         self._let_go()
 

@@ -139,6 +139,24 @@ class Mailbox:
             envelope = self.get_nowait(control_only=control_only)
         return envelope
 
+    def give_back(self, envelope: AnyEnvelope) -> None:
+        """Put back what was taken last, as if it had never been: it is the first of its lane again.
+        Before anything else is put or taken; it needs no room."""
+        if envelope.lane is Lane.EPHEMERAL:
+            self._ephemeral = self._ephemeral or OrderedDict()
+            key = object() if envelope.key is None else envelope.key
+            self._ephemeral[key] = envelope
+            self._ephemeral.move_to_end(key, last=False)
+            return
+        match envelope.lane:
+            case Lane.CONTROL:
+                lane = self._control = self._control or deque()
+            case Lane.PERSONA:
+                lane = self._persona = self._persona or deque()
+            case Lane.NORMAL:
+                lane = self._normal = self._normal or deque()
+        lane.appendleft(envelope)
+
     def wake(self) -> None:
         """Let `get` return even if there is nothing to take: now, or when it would next wait."""
         reader, self._reader = self._reader, None

@@ -13,6 +13,7 @@ import trio
 import trio.testing
 from core_stage import PLAYER, Player, a_stage, crash, wait_for
 
+from core.envelope import Envelope, Lane
 from core.errors import Rejected, Unavailable
 from core.restart_policy import Restart, RestartPolicy
 from storage.memory.crash_records import MemoryCrashRecords
@@ -273,6 +274,65 @@ async def test_a_timers_message_that_was_queued_dies_with_the_instance_that_set_
         stage.ref().tell_nowait("queued")
         await trio.sleep(5)
         assert stage.words() == ["started", "started", "queued"]
+
+
+@pytest.mark.parametrize("lane", Lane)
+async def test_what_comes_in_the_moment_of_a_child_tasks_crash_is_for_the_successor(
+    lane: Lane, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def send_and_crash() -> None:
+        await trio.sleep(1)
+        stage.ref().deliver_nowait(Envelope(dawdle, lane=lane, key="k"))
+        stage.ref().deliver_nowait(Envelope("next", lane=lane, key="l"))
+        raise ValueError
+
+    async def begin(player: Player, envelope: Any) -> None:
+        player.context.start_soon(send_and_crash)
+
+    async def dawdle(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        player.say("handled")
+
+    async with a_stage() as stage:
+        await stage.ref().ask(begin)
+        await trio.sleep(5)
+        assert stage.words() == ["started", "started", "handled", "next"]
+
+
+async def test_what_is_queued_when_a_child_task_crashes_beside_a_long_turn_is_for_the_successor(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def fall() -> None:
+        raise ValueError
+
+    async def last(player: Player, envelope: Any) -> None:
+        player.context.start_soon(fall)
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1)
+
+    async def dawdle(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        player.say("handled")
+
+    async with a_stage() as stage:
+        stage.ref().tell_nowait(last)
+        stage.ref().tell_nowait(dawdle)
+        await trio.sleep(5)
+        assert stage.words() == ["started", "started", "handled"]
+
+
+async def test_what_comes_in_the_moment_of_a_cut_is_a_dead_letter(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def hold_on(player: Player, envelope: Any) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(3)
+
+    async with a_stage(drain_within=1) as stage:
+        stage.ref().tell_nowait(hold_on)
+        stage.ref().tell_nowait("too late")
+    assert stage.words() == ["started", "stopping", "stopped"]
+    assert stage.count("dead_shut_down") == 1
 
 
 async def test_a_crash_storm_leaves_no_task_behind(autojump_clock: trio.testing.MockClock) -> None:

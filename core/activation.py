@@ -154,7 +154,7 @@ class Activation:
 
     async def _after_refusal(self, refusal: Rejected) -> bool:
         self._runtime.counts.failed_starts += 1
-        if not isinstance(refusal, Unavailable):
+        if not refusal.temporary:
             self._tell_monitors(Ending.REFUSED)
             self._bury(Cause.NOT_STARTED, refusal)
             return False

@@ -72,8 +72,9 @@ class Actor(ABC, Generic[M]):
     context: Context
 
     async def started(self) -> None:
-        """Become what one was before: load state. Raising `Unavailable` fails the waiting asks and
-        tries again with backoff; `Rejected` fails them and ends the activation."""
+        """Become what one was before: load state. A refusal for now (`Unavailable`, `Overloaded`) fails
+        the waiting asks and tries again with backoff; any other `Rejected` fails them and ends the
+        activation."""
 
     @abstractmethod
     async def handle(self, envelope: Envelope[M]) -> None:

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from core_stage import Player, a_stage, crash
 
-from core.errors import Rejected, Unavailable
+from core.errors import Overloaded, Rejected, Unavailable
 from core.restart_policy import RestartPolicy
 from storage.memory.crash_records import MemoryCrashRecords
 
@@ -54,6 +54,45 @@ async def test_a_start_that_is_unavailable_fails_the_asks_and_keeps_the_tells(
         await trio.sleep(5)
         assert stage.words() == ["started"] * 4 + ["kept"]
         assert stage.count("crashes") == 0
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Overloaded(),
+        Rejected("rate_limited", "Not so fast."),
+        Rejected("conflict", "x", temporary=True),
+    ],
+)
+async def test_every_refusal_for_now_keeps_the_tells(
+    refusal: Rejected, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def fail(player: Player) -> None:
+        if len(stage.players) < 3:
+            raise refusal
+
+    async with a_stage() as stage:
+        stage.on_start = fail
+        stage.ref().tell_nowait("kept")
+        with pytest.raises(Rejected) as caught:
+            await stage.ref().ask("failed")
+        assert caught.value.code == refusal.code
+        await trio.sleep(5)
+        assert stage.words() == ["started"] * 3 + ["kept"]
+
+
+async def test_whoever_crashed_comes_back_though_its_start_finds_others_busy(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def fail(player: Player) -> None:
+        if len(stage.players) == 2:
+            raise Overloaded
+
+    async with a_stage() as stage:
+        stage.on_start = fail
+        stage.ref().tell_nowait(crash)
+        await trio.sleep(5)
+        assert stage.words() == ["started"] * 3
 
 
 async def test_a_start_that_is_unavailable_ends_when_nothing_is_queued(

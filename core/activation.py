@@ -122,20 +122,24 @@ class Activation:
         return True
 
     def _record(self, incarnation: Incarnation, crash: Exception, reference: str) -> None:
+        """What is found of a crash may itself be broken: then less is said of it, and nobody else is
+        harmed."""
         recent = incarnation.recent()
+        crashed = log.bind(kind=self.address.kind, key=self.address.key, reference=reference)
         try:
             state = incarnation.redacted_state()
         except Exception as error:
             state = f"unreadable: {type(error).__name__}"
-        log.error(
-            "actor crashed",
-            kind=self.address.kind,
-            key=self.address.key,
-            reference=reference,
-            **describe(crash),
-            recent_messages=[type(envelope.message).__name__ for envelope in recent],
-            state=summary_of(state),
-        )
+        try:
+            crashed.error(
+                "actor crashed",
+                **describe(crash),
+                recent_messages=[type(envelope.message).__name__ for envelope in recent],
+                state=summary_of(state),
+            )
+        except Exception as error:
+            unsayable = type(error).__name__
+            crashed.error("actor crashed", error=type(crash).__name__, unsayable=unsayable)
         records = self._runtime.crash_records
         if records is None or not records.may_keep():
             return

@@ -276,6 +276,36 @@ async def test_a_timers_message_that_was_queued_dies_with_the_instance_that_set_
         assert stage.words() == ["started", "started", "queued"]
 
 
+class Unsayable(dict[str, object]):
+    """A state that was caught halfway."""
+
+    def items(self) -> Any:
+        raise ReferenceError
+
+    def __repr__(self) -> str:
+        raise ReferenceError
+
+
+class Immeasurable(list[object]):
+    def __len__(self) -> int:
+        raise ReferenceError
+
+
+@pytest.mark.parametrize("state", [Unsayable(), {"a": Immeasurable()}])
+async def test_a_state_that_cannot_be_said_costs_the_record_and_nobody_else(
+    state: object, autojump_clock: trio.testing.MockClock
+) -> None:
+    records = MemoryCrashRecords()
+    with mock_state(lambda player: state), structlog.testing.capture_logs() as logs:
+        async with a_stage(crash_records=records) as stage:
+            with pytest.raises(Rejected) as caught:
+                await stage.ref().ask(crash)
+            await stage.ref().ask("alive")
+            assert stage.count("restarts") == 1
+    crashed = [line for line in logs if line["event"] == "actor crashed"]
+    assert [line["reference"] for line in crashed] == [caught.value.params["reference"]]
+
+
 @pytest.mark.parametrize("lane", Lane)
 async def test_what_comes_in_the_moment_of_a_child_tasks_crash_is_for_the_successor(
     lane: Lane, autojump_clock: trio.testing.MockClock

@@ -24,8 +24,8 @@ class ChildTask(Protocol):
 class ChildSpec:
     """How a child is started, restarted and stopped. Lives beside the child.
 
-    `start_within`: seconds in which it must say that it has started; past them the start failed.
-    `shutdown_after`: seconds that the next one's stop waits for this one's.
+    `start_within`: seconds in which it must say that it has started; past them the start failed, and it
+    is stopped. `shutdown_after`: seconds that the next one's stop, or the next start, waits for that.
     """
 
     name: str
@@ -60,7 +60,11 @@ class Child:
         `on_end` is called."""
         self._life = life = Life(self, number, self._turn, on_end)
         nursery.start_soon(life.run)
-        await life.begun.wait()
+        with trio.move_on_after(self.spec.start_within + self.spec.shutdown_after):
+            await life.begun.wait()
+        if not life.begun.is_set():
+            log.error("child does not stop", child=self.spec.name)
+            life.give_up()
         return None if life.has_started else life.crash
 
     async def stop(self) -> None:
@@ -94,6 +98,7 @@ class Life:
         self.is_dismissed = False
         self.stop_by = float("inf")
         self.crash: Exception | None = None
+        self._is_given_up = False
         self._child = child
         self._turn = turn
         self._on_end = on_end
@@ -113,6 +118,14 @@ class Life:
         self.stop_by = min(self.stop_by, stop_by)
         self._scope.cancel()
 
+    def give_up(self) -> None:
+        """It has not started in time, and does not end: its failure is told now, and its end, whenever
+        that comes, is nobody's business but the next life's, which waits for it."""
+        self._is_given_up = True
+        self.stop_by = trio.current_time()
+        self.crash = _no_start(self._child.spec.name, in_time=False)
+        self._on_end(self)
+
     async def run(self) -> None:
         """Until it ends, by itself or dismissed. Raises no `Exception`."""
         spec = self._child.spec
@@ -122,19 +135,19 @@ class Life:
             with self._scope:
                 async with self._turn:
                     await spec.run(task_status=self)
-            if not (self.has_started or self.is_dismissed):
+            if not (self.has_started or self.is_dismissed or self._is_given_up):
                 raise _no_start(spec.name, in_time=not self._scope.cancelled_caught)
             if spec.restart is Restart.PERMANENT and not self.is_dismissed:
                 log.warning("child ended", child=spec.name)
         except Exception as crash:
-            self.crash = crash
+            self.crash = self.crash or crash
             # Who started it hears of a start that failed, and knows whether that is an error.
             if self.has_started or self.is_dismissed:
                 self._child.note_crash(crash)
         finally:
             self.ended.set()
             self.begun.set()
-            if not self.is_dismissed:
+            if not (self.is_dismissed or self._is_given_up):
                 self._on_end(self)
 
 

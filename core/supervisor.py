@@ -50,7 +50,7 @@ class Supervisor:
             name=self._name,
             run=self.run,
             restart=restart,
-            start_within=sum(spec.start_within for spec in specs) + 1.0,
+            start_within=sum(spec.start_within + spec.shutdown_after for spec in specs) + 1.0,
             shutdown_after=sum(spec.shutdown_after for spec in specs) + 1.0,
         )
 

@@ -195,6 +195,60 @@ async def test_a_new_life_waits_until_the_old_one_is_over(autojump_clock: MockCl
     assert stage.seen[at("stubborn ends") + 1] == "stubborn starts"
 
 
+async def test_a_start_that_neither_succeeds_nor_ends_keeps_no_sibling_from_its_restart(
+    autojump_clock: MockClock,
+) -> None:
+    lives = 0
+
+    async def stubborn(*, task_status: trio.TaskStatus[None]) -> None:
+        nonlocal lives
+        lives += 1
+        if lives == 1:
+            task_status.started()
+            await trio.sleep(1)
+            raise ValueError
+        if lives == 2:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(100)
+        task_status.started()
+        await trio.sleep_forever()
+
+    stage, often = Stage(), RestartIntensity(intensity=99, period=1_000)
+    stage.specs.append(ChildSpec(name="a", run=stubborn, start_within=2, shutdown_after=1))
+    stage.child("b", lambda n: 5.0)
+    supervisor = stage.supervisor(intensity=often)
+    await run_for(supervisor, 50)
+    assert stage.starts_of("b") >= 5
+    # Then it is over, and a life that waited for it begins: there are never two.
+    lives, stage.seen = 0, []
+    await run_for(supervisor, 150)
+    assert lives == 3
+
+
+async def test_a_first_start_that_neither_succeeds_nor_ends_stops_the_others_in_time(
+    autojump_clock: MockClock,
+) -> None:
+    async def stubborn(*, task_status: trio.TaskStatus[None]) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(100)
+
+    stage, began = Stage(), trio.current_time()
+    ended: list[float] = []
+
+    async def first(*, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.append(trio.current_time() - began)
+
+    stage.specs.append(ChildSpec(name="a", run=first))
+    stage.specs.append(ChildSpec(name="b", run=stubborn, start_within=2, shutdown_after=1))
+    with pytest.raises(trio.TooSlowError, match="b did not start"):
+        await stage.supervisor().run()
+    assert ended == [pytest.approx(3)]
+
+
 async def test_an_escalation_is_a_crash_to_the_supervisor_above(autojump_clock: MockClock) -> None:
     inner, outer = Stage(), Stage()
     inner.child("x", lambda n: ValueError() if n < 4 else FOREVER)

@@ -154,7 +154,9 @@ class DurableTimerService:
     async def _deliver(self, claimed: ClaimedTimer, deadline: float) -> None:
         try:
             if trio.current_time() >= deadline:  # another of its timers took all the time
-                await self._source.put_off(claimed, until=self._clock.now_ms())
+                # Not to now again and again: those behind a silent one would take others' places.
+                wait = self._backoff(claimed.attempts - 1) if claimed.attempts > 1 else 0.0
+                await self._source.put_off(claimed, until=self._clock.now_ms() + _ms(wait))
             elif await self._ask(claimed, deadline):
                 await self._source.finish(claimed)
             else:

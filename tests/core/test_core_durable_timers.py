@@ -188,6 +188,28 @@ async def test_a_silent_actor_holds_no_other_up(autojump_clock: MockClock, world
         assert node.figure("in_flight") == 1
 
 
+async def test_not_even_many_silent_actors_with_all_their_timers_due_hold_another_up_for_long(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def behave(actor: Sleeper, due: TimerDue) -> None:
+        if actor.key.startswith("silent"):
+            await trio.sleep_forever()
+
+    world.behave = behave
+    async with running(world) as node:
+        for n in range(8):
+            timers = (world.timer(f"{i}", key=f"silent {n}") for i in range(64))
+            await node.timers.apply(*timers)
+        due = [10 * 60 * SECOND + n * 7 * SECOND for n in range(30)]
+        for at in due:
+            await node.timers.apply(world.timer(f"{at}", at=at, key="free"))
+        await trio.sleep(15 * 60)
+        late = [each.at_ms - each.due_at for each in world.woken if each.key == "free"]
+        assert len(late) == len(due)
+        assert max(late) < 1_000
+        assert node.figure("stuck") == 8 * 64
+
+
 async def test_thousands_that_are_due_at_once_are_delivered_a_bounded_number_at_a_time(
     autojump_clock: MockClock,
     world: World,

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from contextvars import Context, copy_context
 from typing import Any, Final
 
+import structlog
 import trio
 
 from core.activation import Activation
@@ -24,7 +25,11 @@ from core.timers import Timers
 from core.waits import Waits
 from protocol.addresses import Address
 
+log: Final = structlog.get_logger("core.system")
+
 _LOOK_EVERY: Final = 0.02
+_STOPS_LATE_AFTER: Final = 1.0
+_MOST_NAMED: Final = 8
 
 
 class ActorSystem:
@@ -123,7 +128,8 @@ class ActorSystem:
 
     async def drain(self, within: float = 10.0) -> None:
         """Stop accepting, let mailboxes empty for `within` seconds, let each actor say its last
-        word (at most its `shutdown_after`), end `run`. Safe to call twice.
+        word (at most its `shutdown_after`), end `run`. Safe to call twice. Who does not let itself be
+        cancelled is waited for, and named in the log.
 
         While draining, actors still reach each other, and the control lane of an active actor is
         open to all, so that what has begun can end.
@@ -142,7 +148,15 @@ class ActorSystem:
         for activation in self._registry:
             activation.cut()
         self._closing.set()
-        await self._gone.wait()
+        patience = max(
+            (activation.spec.shutdown_after for activation in self._registry), default=0.0
+        )
+        with trio.move_on_after(patience + _STOPS_LATE_AFTER):
+            await self._gone.wait()
+        if not self._gone.is_set():
+            stubborn = [str(activation.address) for activation in self._registry]
+            log.error("actors do not stop", count=len(stubborn), actors=stubborn[:_MOST_NAMED])
+            await self._gone.wait()
 
     def deliver_nowait(self, address: Address, envelope: AnyEnvelope) -> None:
         """As `Ref.deliver_nowait`."""

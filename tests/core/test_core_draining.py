@@ -145,6 +145,23 @@ async def test_a_last_word_at_shutdown_has_its_bound(
     assert trio.current_time() - began == pytest.approx(2, abs=0.1)
 
 
+async def test_who_keeps_a_drain_from_its_end_is_named(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def hold_on(player: Player, envelope: Any) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(60)
+
+    with structlog.testing.capture_logs() as logs:
+        async with a_stage(drain_within=1, shutdown_after=2) as stage:
+            stage.ref("stubborn").tell_nowait(hold_on)
+            await stage.ref("good").ask("hello")
+            began = trio.current_time()
+        assert trio.current_time() - began >= 59
+    said = [(line["event"], line["actors"]) for line in logs]
+    assert said == [("actors do not stop", [str(PLAYER.at("stubborn"))])]
+
+
 async def test_an_actor_that_cannot_start_does_not_hold_a_drain_up(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

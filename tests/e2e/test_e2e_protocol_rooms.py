@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from raw_client import Frame, RawClient, Stage, uuid7
+from raw_client import Frame, RawClient, Stage, hello, uuid7
 
 ROOM_FIELDS = {
     *("id", "kind", "title", "settings", "members", "memberCount", "personas", "epoch"),
@@ -355,3 +355,26 @@ async def test_a_connection_joins_at_most_the_announced_number_of_rooms(
     await ada.ask("room.join", roomId=rooms[0])
     await ada.ask("room.leave", roomId=rooms[0])
     await ada.ask("room.join", roomId=more["id"])
+
+
+async def test_what_is_sent_behind_a_hello_that_resumes_in_that_many_rooms_gets_no_more(
+    stage: Stage, ada: RawClient
+) -> None:
+    assert ada.person
+    limit = ada.welcome["limits"]["maxRooms"]
+    refs = [await ada.send("room.create", kind="group", clientId=uuid7()) for _ in range(limit)]
+    rooms = [(await ada.answer(ref))["room"] for ref in refs]
+    aside = await stage.enter(ada.person)
+    more = (await aside.ask("room.create", kind="group", clientId=uuid7()))["room"]
+    seen = {room["id"]: {"epoch": room["epoch"], "seq": room["head"]} for room in rooms}
+    back = await stage.connect(ada.person)
+    resume = {"sessionId": ada.welcome["sessionId"], "rooms": seen}
+    await back.tell("hello", **hello(ada.person.token, resume))
+    for _ in range(5):
+        await back.send("room.create", kind="group", clientId=uuid7())
+        await back.send("room.join", roomId=more["id"])
+    last = await back.send("room.join", roomId=rooms[-1]["id"])
+    welcome = await back.event("welcome")
+    assert {judged["verdict"] for judged in welcome["rooms"].values()} == {"complete"}
+    assert [(await back.answer(ref))["code"] for ref in range(1, last)] == ["conflict"] * 10
+    assert (await back.answer(last))["type"] == "ok"

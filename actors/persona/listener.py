@@ -16,7 +16,7 @@ from actors.persona.fixed_texts import FixedText, fixed_text
 from actors.persona.fixed_words import LAUGHS, PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
-from actors.persona.machine import ASK_BELOW, SURE_FROM
+from actors.persona.meant import ASK_BELOW, SURE_FROM
 from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
 from actors.persona.when import when

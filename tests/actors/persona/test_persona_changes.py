@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from actors.persona.errands import queries
 from actors.persona.flying import ANYHOW, Window, flies_so
 from actors.persona.plans import Manner, plan_of
-from protocol.travel import FlightDetails, FlightQuery, Offer, Party
+from protocol.travel import FlightDetails, FlightQuery, HotelQuery, Offer, Party
 from protocol.understanding import Dates, PartySaid, Slots
 
 DUBLIN = (mention("Dublin"),)
@@ -208,3 +208,22 @@ def test_what_people_say_among_themselves_is_not_the_language_of_the_talk() -> N
     talk = Talk()
     talk.hears(reading("human_chatter", language="fr"), "salut")
     assert talk.dialogue.spoken is None
+
+
+# What was picked, on other days.
+
+
+def test_a_hotel_that_is_picked_for_other_nights_is_searched_where_it_is() -> None:
+    talk = shown()
+    five = Slots(dates=Dates(from_="2027-02-05", nights=5))
+    lines = talk.says(reading("ask_detail", slots=five), "the cheapest one for 5 nights then")
+    assert lines == ["open_hotels", "show_hotels"]
+    (query,) = queries(talk.errand, [place()], None)
+    assert isinstance(query, HotelQuery)
+    assert (query.check_in, query.check_out) == ("2027-02-05", "2027-02-10")
+    assert [mention.name for mention in talk.errand.trip.destination] == ["LIS"]
+
+
+def test_a_hotel_that_is_picked_without_other_days_is_told_of() -> None:
+    talk = shown()
+    assert talk.says(reading("ask_detail"), "what about the second one then") == ["detail"]

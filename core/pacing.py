@@ -38,8 +38,9 @@ class DutyCycle:
         self._turn = trio.StrictFIFOLock()
         self._begins_at = -inf
 
-    async def take(self, lot: Callable[[], None]) -> None:
-        """Do it, in its turn. Raises what it raises."""
+    async def take(self, lot: Callable[[], None], *, rest: float = LEAST_REST) -> None:
+        """Do it, in its turn. Raises what it raises. `rest`: seconds at least after it, for a lot that begins more than
+        it does itself."""
         async with self._turn:
             await trio.sleep_until(self._begins_at)
             began = trio.current_time()
@@ -47,4 +48,4 @@ class DutyCycle:
                 lot()
             finally:
                 ended = trio.current_time()
-                self._begins_at = ended + max(LEAST_REST, (ended - began) * (1 / SHARE - 1))
+                self._begins_at = ended + max(rest, (ended - began) * (1 / SHARE - 1))

@@ -48,6 +48,15 @@ async def test_all_who_share_a_duty_cycle_take_no_more_than_its_share_together(
     assert [later - earlier for earlier, later in pairwise(begun)] == [pytest.approx(every)] * 3
 
 
+async def test_who_begins_more_than_he_does_himself_has_the_rest_that_he_asks_for(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    duty, begun = DutyCycle(), list[float]()
+    for rest in (0.01, 0.003, LEAST_REST):
+        await duty.take(lambda: begun.append(trio.current_time()), rest=rest)
+    assert [later - earlier for earlier, later in pairwise(begun)] == pytest.approx([0.01, 0.003])
+
+
 async def test_a_lot_that_fails_has_its_rest_and_the_next_its_turn(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -185,7 +185,9 @@ async def test_who_asks_together_is_handed_over_one_by_one(
         assert len(door.taken) == 5
     times = [at for _, at in door.taken]
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert gaps == [pytest.approx(HAND_OVER.slowest)] * 4
+    # Who is let in meanwhile has a turn among them.
+    assert min(gaps) >= HAND_OVER.slowest - 1e-9
+    assert max(gaps) <= HAND_OVER.slowest + LEAST_REST + 1e-9
 
 
 async def test_where_it_is_full_the_longest_silent_leaves_for_who_comes() -> None:
@@ -230,11 +232,13 @@ async def test_at_the_end_who_has_asked_is_taken_in_and_the_others_leave(
 ) -> None:
     async with opened() as door:
         await door.connected(HEAD)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        mock_clock.jump(LEAST_REST)  # it was let in, and now it begins
         await until(lambda: len(door.taken) == 1)
         for _ in range(PER_LOT - 1):
             await door.connected(HEAD)
         silent = await door.connected()
-        mock_clock.jump(LEAST_REST)
+        mock_clock.jump(HAND_OVER.slowest)
         await trio.testing.wait_all_tasks_blocked(0.01)
         assert len(door.taken) == 1
         assert door.counts() == (1, PER_LOT - 1)

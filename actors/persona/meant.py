@@ -10,7 +10,7 @@ from actors.persona.line import Line
 from actors.persona.picking import focused, picked, turned_down
 from actors.persona.regions import countries_of
 from actors.persona.shown_before import is_of_what_was_shown, shifted
-from protocol.understanding import Intent, Question, Understanding
+from protocol.understanding import INTENTS, Intent, Question, Understanding
 
 SURE_FROM: Final = 0.7
 """Below, the two best readings are offered."""
@@ -26,21 +26,7 @@ TALK: Final[dict[Intent, Line]] = {
 }
 """What needs no tool and no slot; harmless, so that a weak reading of it is enough."""
 
-ABOUT_TRIPS: Final = frozenset[Intent](
-    {
-        "ask_destination",
-        "search_flight",
-        "search_hotel",
-        "search_activity",
-        "refine",
-        "compare",
-        "ask_detail",
-        "weather",
-        "price_trend",
-        "plan_add",
-        "book",
-    }
-)
+ABOUT_TRIPS: Final = frozenset(INTENTS) - set(TALK) - {"pay", "cancel", "human_chatter"}
 """Whose slots are about the trip that is talked of."""
 
 TO_A_PLACE: Final = frozenset[Intent]({"search_flight", "search_hotel", "search_activity"})

@@ -5,7 +5,6 @@ from typing import Final
 
 from actors.persona.decisions import Decision, Heard, Look, Say
 from actors.persona.dialogue import (
-    NOTHING_SAID,
     Dialogue,
     Focus,
     Item,
@@ -16,13 +15,12 @@ from actors.persona.dialogue import (
     likeness_of,
     seeking_of,
 )
-from actors.persona.errands import Errand, Purpose, party_of
+from actors.persona.errands import Errand, Purpose
 from actors.persona.hints import Attribute
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.regions import countries_of
-from actors.persona.when import Stay, default_stay, when
-from protocol.frames import Money
+from actors.persona.search import Search
 from protocol.travel import Offer, Place
 from protocol.understanding import Intent, PlaceMention, Question, Shown
 from protocol.wording import MAX_LISTED, Act
@@ -32,9 +30,6 @@ CONFIRMATIONS: Final[dict[Intent, Question]] = {
     "pay": "confirm_pay",
     "cancel": "confirm_cancel",
 }
-BEYOND_RECORDS: Final = frozenset[Attribute]({"surroundings", "amenities"})
-"""Of these no record of a room says anything."""
-
 Decided = tuple[Dialogue, Decision]
 
 
@@ -50,6 +45,7 @@ class Policy:
         self._slots, self._hints = heard.understanding.slots, heard.hints
         self._defaults = heard.defaults
         self._trip = now.trip
+        self._search = Search(before, now, heard)
 
     def act(self) -> Decided:
         """Never called with talk or chatter."""
@@ -125,105 +121,21 @@ class Policy:
             case "origin":
                 return bool(self._trip.origin or self._defaults.origin or self._defaults.home)
             case _:
-                return self._stay() is not None
+                return self._search.stay() is not None
 
     def _was_asked(self, slot: Question) -> bool:
         return self._before.asked == slot
 
-    def _stay(self) -> Stay | None:
-        today = self._heard.today
-        stay = when(self._trip.dates, today)
-        if stay is None and self._was_asked("dates"):
-            return default_stay(self._trip.dates, today)
-        if stay is not None and self._trip.is_one_way and self._trip.seeking == "flights":
-            return replace(stay, is_lone=True)
-        return stay
-
     def _look(self, seeking: Seeking) -> Decided:
         trip = self._trip
-        has_stay = self._stay() is not None
+        has_stay = self._search.stay() is not None
         with_stays = seeking == "places" and has_stay and bool(trip.budget or trip.party)
         with_stays = with_stays and trip.seeking != "flights"
-        errand = self._errand(seeking, with_stays=with_stays)
-        return self._now, Look(errand=errand, opening=self._opening(errand))
-
-    def _errand(self, seeking: Seeking, *, with_stays: bool = False) -> Errand:
-        trip, defaults, twists, stay = (
-            self._trip,
-            self._defaults,
-            self._hints.twists,
-            self._stay(),
-        )
-        party, ages_assumed = party_of(trip.party, defaults.party, trip.rooms)
-        for_rooms: Seeking = "hotels" if with_stays else seeking
-        is_offers = for_rooms in ("flights", "hotels")
-        is_cheaper = "cheaper" in twists and self._slots.budget is None
-        # "Not that one" of none that was talked of turns down all that lie there.
-        is_none_of_them = self._hints.is_not_this and not focused(self._before)
-        table = self._before.table
-        is_cheaper_place = "cheaper" in twists and table is not None and table.kind == "places"
-        is_anew = "others" in twists or is_none_of_them or is_cheaper_place or self._is_better()
-        seen = self._now.seen if is_anew else ()
-        return Errand(
-            tools=("places", "search_offers", "recommend")
-            if is_offers
-            else ("places", "recommend"),
-            purpose="show",
-            trip=replace(trip, origin=trip.origin or defaults.origin),
-            seeking=seeking,
-            stay=stay,
-            with_stays=with_stays,
-            party=party,
-            is_party_known=bool(trip.party or defaults.party or trip.rooms),
-            ages_assumed=ages_assumed,
-            asks_ages=ages_assumed and self._has_new_party(),
-            is_beyond_records=not BEYOND_RECORDS.isdisjoint(self._hints.attributes),
-            budget=trip.budget_of(for_rooms) or defaults.budget_of(for_rooms),
-            home=defaults.home,
-            cabin=trip.cabin or defaults.cabin,
-            flying=trip.flying,
-            twists=twists,
-            not_these=frozenset((*self._now.disliked, *trip.refused, *seen)),
-            below=self._ceiling() if is_cheaper else None,
-            month=self._month(),
-        )
+        errand = self._search.errand(seeking, with_stays=with_stays)
+        return self._now, Look(errand=errand, opening=self._search.opening(errand))
 
     def _asks_for_whom(self) -> bool:
         return self._hints.is_of_price and "people" in self._hints.attributes
-
-    def _is_better(self) -> bool:
-        """ "Something nicer" than what was seen, where the search is the same otherwise."""
-        return "better" in self._hints.twists and self._slots == NOTHING_SAID
-
-    def _has_new_party(self) -> bool:
-        """Whether nothing was priced for those who travel yet."""
-        table = self._before.table
-        return self._slots.party is not None or table is None or table.kind == "places"
-
-    def _opening(self, errand: Errand) -> Line | None:
-        """What is said while suppliers are asked: that something was learned, or what is searched."""
-        if "search_offers" not in errand.tools:
-            return None
-        learned = self._now.learned
-        if learned is not None:
-            return Line(act="learned", because=learned.because)
-        act: Act = "open_flights" if errand.seeking == "flights" else "open_hotels"
-        return errand.line("open_places" if errand.with_stays else act)
-
-    def _ceiling(self) -> Money | None:
-        """What was called too dear: the item that was picked, else all that were shown."""
-        table = self._now.table
-        chosen = picked(table, self._hints, self._heard.text)
-        items = chosen or (table.items if table is not None else ())
-        prices = [item.source.total for item in items if isinstance(item, Offer)]
-        return min(prices, key=lambda price: price.amount, default=None)
-
-    def _month(self) -> int | None:
-        """Of the journey: as it was said, or that of its first day."""
-        dates, stay = self._trip.dates, self._stay()
-        if dates is not None and dates.month is not None and dates.from_ is None:
-            return int(dates.month[5:])
-        return None if stay is None else stay.start.month
 
     # What lies on the table, or a place.
 
@@ -238,7 +150,12 @@ class Policy:
         rest = [item for item in table.items if likeness_of(item) not in likenesses]
         pair = (*chosen, *rest)[:2]
         return self._say(
-            Line(act="compare", items=pair, month=self._month(), attributes=self._compared_by())
+            Line(
+                act="compare",
+                items=pair,
+                month=self._search.month(),
+                attributes=self._compared_by(),
+            )
         )
 
     def _compared_by(self) -> tuple[Attribute, ...]:
@@ -273,7 +190,7 @@ class Policy:
                 act=acts.get(kind, "show_places"),
                 trip=self._trip,
                 items=items[:MAX_LISTED],
-                month=self._month(),
+                month=self._search.month(),
                 per=self._hints.per,
             )
         )
@@ -288,7 +205,7 @@ class Policy:
             items=(item,),
             attributes=attributes,
             per=self._hints.per,
-            month=self._month(),
+            month=self._search.month(),
             because=self._reason_for(item),
         )
         if "price" in (*self._hints.attributes, *waited) and isinstance(item, Offer):
@@ -328,7 +245,7 @@ class Policy:
             # Of nowhere nothing is known, which people who talk with each other need not be told.
             return self._say(Line(act="ask_again"))
         errand = replace(
-            self._errand("flights" if self._trip.seeking == "flights" else "hotels"),
+            self._search.errand("flights" if self._trip.seeking == "flights" else "hotels"),
             tools=("places", "price_trend"),
             purpose="trend",
             items=(item,) if isinstance(item, Offer) else (),
@@ -343,10 +260,10 @@ class Policy:
             tools=("places", "weather") if purpose == "weather" else ("places",),
             purpose=purpose,
             trip=replace(self._trip, destination=mentions),
-            stay=self._stay(),
+            stay=self._search.stay(),
             items=() if on_table is None else (on_table,),
             attributes=self._compared_by() if purpose == "compare" else self._hints.attributes,
-            month=self._month() or self._heard.today.month,
+            month=self._search.month() or self._heard.today.month,
         )
 
     def _where(self) -> tuple[PlaceMention, ...]:

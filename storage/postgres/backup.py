@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
-from typing import IO, Final
+from typing import IO, Final, cast
 
 import trio
 
@@ -94,15 +94,17 @@ async def _pour(file: Path, dsn: str, *, programs: Path) -> None:
             _running(programs / "psql", *writing, stdin=PIPE, stdout=DEVNULL, stderr=said) as psql,
             _running(programs / "pg_restore", *reading, stdout=PIPE, stderr=said) as source,
         ):
-            assert psql.stdin is not None and source.stdout is not None  # noqa: S101, PT018  # pipes
+            # Both are pipes, which were asked for.
+            statements = cast("trio.abc.ReceiveStream", source.stdout)
+            carried_out = cast("trio.abc.SendStream", psql.stdin)
             try:
-                await psql.stdin.send_all(b"BEGIN;\n")
-                async for part in source.stdout:
-                    await psql.stdin.send_all(part)
+                await carried_out.send_all(b"BEGIN;\n")
+                async for part in statements:
+                    await carried_out.send_all(part)
                 if await source.wait() != 0:
                     raise _failure("pg_restore", said)
-                await psql.stdin.send_all(LAST_STEP.encode())
-                await psql.stdin.aclose()
+                await carried_out.send_all(LAST_STEP.encode())
+                await carried_out.aclose()
                 is_done = await psql.wait() == 0
             except trio.BrokenResourceError:
                 await psql.wait()

@@ -511,9 +511,13 @@ async def test_a_webhook_is_genuine_byte_for_byte_or_not_at_all(provided: Provid
     assert isinstance(await provided.payments.verify_webhook(body, {}), NotGenuine)
 
 
+HEARD_WITHIN = 2.0
+"""Seconds, which only what hangs takes: what is answered must not depend on how busy the machine is."""
+
+
 @pytest.fixture
 async def over_paypal(sandbox: SandboxProcess) -> AsyncIterator[Provided]:
-    found = at_paypal(sandbox, call_within=0.2)
+    found = at_paypal(sandbox, call_within=HEARD_WITHIN)
     yield found
     sandbox.control("DELETE", "rules")
     await found.payments.aclose()
@@ -522,7 +526,7 @@ async def over_paypal(sandbox: SandboxProcess) -> AsyncIterator[Provided]:
 @pytest.fixture
 async def over_sandbox(sandbox: SandboxProcess) -> AsyncIterator[Provided]:
     stripe = Stripe(
-        StripeSettings(url=sandbox.urls["stripe"], call_within=0.2),
+        StripeSettings(url=sandbox.urls["stripe"], call_within=HEARD_WITHIN),
         chance=SystemChance(),
         policy=POLICY,
     )

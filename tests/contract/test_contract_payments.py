@@ -673,7 +673,7 @@ async def test_an_authorisation_that_took_effect_after_the_cancellation_is_a_str
     await over_paypal.authorise(made.payment_id, "paypal")
     over_paypal.answer(made.payment_id, True)
     match = {"api": "paypal", "method": "POST", "pathRegex": "authorize$"}
-    late = {"type": "late_effect", "ms": 300}
+    late = {"type": "late_effect", "ms": round(1_000 * HEARD_WITHIN) + 500}
     control.control("POST", "rules", {"match": match, "action": late, "times": 1})
     assert isinstance(await over_paypal.authorise(made.payment_id, "paypal"), Unknown)
     gone = await over_paypal.payments.cancel(made.payment_id, key=over_paypal.key())

@@ -232,8 +232,9 @@ class UserActor(Actor[Any]):
         )
 
     async def _put_in_inbox(self, *, source: str, kind: str, body: BodyAt) -> int:
-        """An event in its place, and to all connections if it is new there; its seq."""
-        seq, encoded, is_new = await self._ports.inboxes.append(
+        """An event in its place, and to all connections if it is new there; its seq, 0 when they are
+        forgotten."""
+        stored = await self._ports.inboxes.append(
             self._ports.tenant_id,
             self._user_id,
             source=source,
@@ -241,6 +242,9 @@ class UserActor(Actor[Any]):
             at=self._ports.clock.now_ms(),
             body=body,
         )
+        if stored is None:
+            return 0
+        seq, encoded, is_new = stored
         if is_new:
             self._ports.fanout.publish_nowait(self._topic, encoded)
         return seq

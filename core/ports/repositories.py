@@ -195,8 +195,9 @@ class Inboxes(Protocol):
 
     async def append(
         self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: "BodyAt"
-    ) -> tuple[int, bytes, bool]:
-        """Store an event once per `source`. `body(seq)` encodes it. Returns (seq, body, is new)."""
+    ) -> tuple[int, bytes, bool] | None:
+        """Store an event once per `source`. `body(seq)` encodes it. Returns (seq, body, is new), or None:
+        they asked to be forgotten, nothing is put down."""
 
 
 class BodyAt(Protocol):

@@ -31,7 +31,7 @@ class MemoryInboxes:
 
     async def append(
         self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: BodyAt
-    ) -> tuple[int, bytes, bool]:
+    ) -> tuple[int, bytes, bool] | None:
         items = self._items.setdefault((tenant_id, user_id), [])
         known = self._places.get((tenant_id, user_id, source))
         if known is not None:

@@ -47,6 +47,13 @@ SELECT room_id, seq, sent_at, body FROM message
 _BLANK: Final = """
 UPDATE message SET body = $4 WHERE room_id = $1 AND seq = $2 AND sent_at = $3"""
 
+# First, and its row stays locked until the end: who puts something down for them takes the same lock.
+_FORGOTTEN: Final = """
+UPDATE account SET handle = 'gone-' || right(id::text, 12), name = 'gone-' || right(id::text, 12),
+       email = 'gone-' || right(id::text, 12) || '@invalid', role = 'user', locale = 'en',
+       time_zone = 'UTC', currency = 'EUR', preferences = '{}', is_forgotten = true
+ WHERE tenant_id = $1 AND id = $2"""
+
 _GONE: Final = (
     f"""DELETE FROM persona_memory WHERE tenant_id = $1 AND (about = $2 OR source_message IN (
             SELECT message_id FROM message
@@ -76,10 +83,6 @@ _GONE: Final = (
     "UPDATE offer SET user_id = NULL WHERE tenant_id = $1 AND user_id = $2",
     "DELETE FROM idempotency_key WHERE $1::int IS NOT NULL AND strpos(scope, $2::uuid::text) > 0",
     "DELETE FROM login WHERE tenant_id = $1 AND user_id = $2",
-    """UPDATE account SET handle = 'gone-' || right(id::text, 12), name = 'gone-' || right(id::text, 12),
-              email = 'gone-' || right(id::text, 12) || '@invalid', role = 'user', locale = 'en',
-              time_zone = 'UTC', currency = 'EUR', preferences = '{}'
-        WHERE tenant_id = $1 AND id = $2""",
 )
 
 
@@ -131,6 +134,7 @@ async def _shut_out(
 
 
 async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int:
+    await connection.execute(_FORGOTTEN, tenant_id, user_id, timeout=DONE_WITHIN)
     rows = await connection.fetch(_SAID, tenant_id, user_id, timeout=DONE_WITHIN)
     blanks = [_blank(row) for row in rows]
     await connection.executemany(_BLANK, blanks, timeout=DONE_WITHIN)

@@ -23,7 +23,7 @@ class PostgresInboxes:
 
     async def append(
         self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: BodyAt
-    ) -> tuple[int, bytes, bool]:
+    ) -> tuple[int, bytes, bool] | None:
         """As the port says. `body` is called in the database's thread: it must be pure."""
         return await self._database.transaction(
             _append, tenant_id, user_id, source=source, kind=kind, at=at, body=body
@@ -65,7 +65,14 @@ async def _append(
     kind: str,
     at: int,
     body: BodyAt,
-) -> tuple[int, bytes, bool]:
+) -> tuple[int, bytes, bool] | None:
+    is_forgotten = await connection.fetchval(
+        "SELECT is_forgotten FROM account WHERE tenant_id = $1 AND id = $2 FOR SHARE",
+        tenant_id,
+        user_id,
+    )
+    if is_forgotten:
+        return None
     await connection.execute(
         "INSERT INTO inbox_head (tenant_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         tenant_id,

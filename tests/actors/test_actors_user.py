@@ -153,6 +153,24 @@ async def test_who_is_no_member_any_more_gets_no_invitation(autojump_clock: Mock
         assert (await stranger.ask(InviteArrived(room_id=ROOM_ID, seq=9))).inbox == 0
 
 
+async def test_who_is_forgotten_gets_no_invitation(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forgotten(tenant_id: int, of: str, **fields: Any) -> None:
+        return None
+
+    async with World().running() as world:
+        await world.make_room(2)
+        ada, ben = world.client(1), world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        await world.ask(ada, JoinRoom(room_id=ROOM_ID))
+        invited = await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(2)]))
+        monkeypatch.setattr(world.inboxes, "append", forgotten)
+        delivered = await ask(world, ben, InviteArrived(room_id=ROOM_ID, seq=invited.seq))
+        assert delivered.inbox == 0
+        assert ben.of_type("room.invited") == []
+
+
 async def test_the_courier_comes_again_when_a_room_cannot_say(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         await world.make_room(2)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+import trio
 
 from core.ports.message_log import EventKind, LogRow
 from core.ports.repositories import NewRoom
@@ -18,6 +19,7 @@ from storage.credentials.traveller_seal import TravellerSeal
 from storage.months import Month
 from storage.postgres.booking_leaves import ensure_leaves
 from storage.postgres.erasure import OwnRoom, ShutOut, erase, shut_out
+from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.personal_data import EXPORTED, export
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import PostgresRooms
@@ -115,6 +117,34 @@ async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(
     assert await database.call(fetch, "SELECT imports, reviews, stars, score FROM listing") == [
         (0, 0, 0, 3_600)
     ]
+
+
+async def test_nothing_is_put_down_for_whoever_was_erased_meanwhile(database: Database) -> None:
+    await begin(database)
+    inboxes = PostgresInboxes(database)
+    put: list[object] = []
+
+    async def put_down(number: int) -> None:
+        put.append(
+            await inboxes.append(
+                1, ADA, source=f"source-{number}", kind="notification", at=AT, body=lambda seq: b"x"
+            )
+        )
+
+    async with trio.open_nursery() as nursery:
+        for number in range(6):
+            nursery.start_soon(put_down, number)
+        nursery.start_soon(erase, database, 1, ADA)
+        for number in range(6, 12):
+            nursery.start_soon(put_down, number)
+    await put_down(12)
+    assert len(put) == 13
+    assert put[-1] is None
+    assert await inboxes.head(1, ADA) == 0
+    assert not await inboxes.read(1, ADA, after=0, limit=100)
+    assert await inboxes.append(
+        1, BOB, source="s", kind="notification", at=AT, body=lambda seq: b"x"
+    ) == (1, b"x", True)
 
 
 async def test_nobody_is_erased_while_a_booking_of_theirs_goes_on(database: Database) -> None:

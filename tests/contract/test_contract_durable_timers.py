@@ -16,7 +16,6 @@ from core.ports.durable_timers import (
     CancelTimer,
     SetTimer,
 )
-from core.reminders import Reminders
 from protocol.addresses import Kind
 from storage.asyncio_bridge import AsyncioBridge
 from storage.memory.durable_timers import MemoryDurableTimers
@@ -248,15 +247,6 @@ async def test_whoever_delivers_hears_of_the_earliest_time_that_was_set(
     await timers.apply(timer("b", at=T0 + 5), timer("a", at=T0 + 3))
     await timers.apply(cancel("a"))
     assert nudges == [T0 + 3]
-
-
-async def test_an_actor_reminds_itself_and_forgets_by_name(timers: Any) -> None:
-    reminders = Reminders(timers, tenant_id=1, address=A)
-    await reminders.remind("payment", T0, b"\xc0")
-    await reminders.remind("poll", T0)
-    await reminders.forget("poll")
-    [claimed] = await claim(timers)
-    assert claimed.timer == timer("payment", payload=b"\xc0")
 
 
 async def test_a_timer_is_part_of_whatever_transaction_sets_it(database: Database) -> None:

@@ -11,7 +11,6 @@ from trio.testing import MockClock
 from core.durable_timers import BACKOFF_MOST, CLAIM_FOR, MAX_IN_FLIGHT, POLL_EVERY
 from core.errors import Overloaded, Rejected, Unavailable
 from core.ports.durable_timers import SetTimer, TimerDue
-from core.reminders import Reminders
 from protocol.addresses import Address
 from storage.memory.durable_timers import Fault, FaultPlan, MemoryDurableTimers
 from storage.sharding import shard_of
@@ -47,12 +46,11 @@ async def test_passivation_does_not_wait_for_a_durable_timer(
     autojump_clock: MockClock, world: World
 ) -> None:
     async with running(world) as node:
-        reminders = Reminders(node.timers, tenant_id=1, address=A)
 
-        async def remind(actor: Sleeper) -> None:
-            await reminders.remind("tomorrow", T0 + DAY)
+        async def set_timer(actor: Sleeper) -> None:
+            await node.timers.apply(world.timer("tomorrow", at=DAY))
 
-        await node.system.ref(A).ask(remind)
+        await node.system.ref(A).ask(set_timer)
         assert node.system.is_active(A)
         await trio.sleep(world.idle_after + 1)
         assert not node.system.is_active(A)

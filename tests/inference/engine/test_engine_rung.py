@@ -1,11 +1,9 @@
 """The chat model on the ladder: its words filled and judged, and the templates when it is late or fails."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 import trio
-from engine_stage import MODELS, TINY
+from engine_stage import TINY
 from no_headroom import NoHeadroom
 from tokenizers import Tokenizer
 
@@ -16,12 +14,12 @@ from inference.engine.generated_rung import GeneratedRung
 from inference.engine.request import Prompt
 from inference.engine.sampler import FORBIDDEN, Mask
 from inference.engine.service import Engine
-from inference.engine.vocabulary import Speech, has_figures, speakable
+from inference.engine.vocabulary import Speech
 from inference.wording.rung import TooLate
 from inference.wording.template_rung import TemplateRung
 from inference.wording.templates import Templates
 from inference.wording.writer import Ladder
-from protocol.wording import PLACEHOLDERS, Plan
+from protocol.wording import Plan
 
 TOKENIZER = Tokenizer.from_file(str(TINY / "tokenizer.json"))
 PLAN = Plan(
@@ -142,31 +140,3 @@ def test_speech_is_the_text_whole_characters_at_a_time() -> None:
     pieces = [speech.take(token) for token in ids]
     assert "".join(pieces) == "Grüße – 東京 {offer.1.name}!"
     assert not any("\ufffd" in piece for piece in pieces)
-
-
-def allowed(mask: Mask, tokens: Sequence[int]) -> list[bool]:
-    return [bool(mask[token] == 0) for token in tokens]
-
-
-def test_no_token_that_may_be_said_has_a_figure_or_can_spell_one() -> None:
-    ends = [1]
-    placeholders = [TOKENIZER.token_to_id(f"{{{name}}}") for name in PLACEHOLDERS]
-    mask = speakable(TOKENIZER, 320, specials=[*ends, *placeholders[:3]])
-    may = [token for token in range(320) if mask[token] == 0]
-    spelled = [token for token in may if token not in (*ends, *placeholders)]
-    assert len(spelled) > 80
-    assert not any(has_figures(TOKENIZER.decode([token])) for token in spelled)
-    assert all(allowed(mask, TOKENIZER.encode("Some words, as they come!").ids))
-    for text in ("7", "$", "€", "%", "٣", "½", "\u00b2"):
-        assert not all(allowed(mask, TOKENIZER.encode(text).ids)), text
-    assert allowed(mask, [0, 2, *ends]) == [False, False, True]
-    assert allowed(mask, placeholders[:5]) == [True] * 3 + [False] * 2
-    assert not any(allowed(mask, range(TOKENIZER.get_vocab_size(), 320)))
-
-
-def test_a_dropped_in_folder_has_such_a_mask_too() -> None:
-    model = load_model(MODELS / "qwen")
-    mask = speakable(model.tokenizer, model.vocabulary, specials=model.ends)
-    digits = model.tokenizer.encode("0123456789").ids
-    assert not any(allowed(mask, digits))
-    assert all(allowed(mask, model.tokenizer.encode("words").ids))

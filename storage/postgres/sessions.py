@@ -12,6 +12,10 @@ from storage.postgres.pool import Connection, Database
 
 LIFE_MS: Final = int(SESSION_FOR * 1_000)
 
+_HEAD: Final = """
+coalesce((SELECT head FROM inbox_head WHERE tenant_id = $2 AND user_id = $3), 0) AS head"""
+"""Read with the session: whoever opens one crosses to the database and back once, in one statement."""
+
 
 class PostgresSessions:
     """Sessions as rows, tied to their login."""
@@ -25,7 +29,7 @@ class PostgresSessions:
         """As the port says. Raises `TokenRevoked` when the login ended meanwhile."""
         if not is_uuid(session_id):
             return None
-        return await self._database.transaction(
+        return await self._database.call(
             _resume if resuming else _begin, principal, session_id, now
         )
 
@@ -37,14 +41,14 @@ class PostgresSessions:
 
 async def _begin(
     connection: Connection, principal: Principal, session_id: str, now: int
-) -> SessionOpened | None:
+) -> SessionOpened:
     """FOR SHARE: a login is revoked either before this (then we find it revoked) or after it (then
     the session is there to be removed)."""
-    opened = await connection.fetchval(
-        """INSERT INTO session (id, tenant_id, user_id, login_id, opened_at, expires_at)
-           SELECT $1, $2, $3, id, $5, $6 FROM login
-           WHERE id = $4 AND user_id = $3 AND tenant_id = $2 AND revoked_at IS NULL FOR SHARE
-           RETURNING true""",
+    opened = await connection.fetchrow(
+        f"""INSERT INTO session (id, tenant_id, user_id, login_id, opened_at, expires_at)
+            SELECT $1, $2, $3, id, $5, $6 FROM login
+            WHERE id = $4 AND user_id = $3 AND tenant_id = $2 AND revoked_at IS NULL FOR SHARE
+            RETURNING {_HEAD}""",
         session_id,
         principal.tenant_id,
         principal.user_id,
@@ -54,16 +58,16 @@ async def _begin(
     )
     if opened is None:
         raise TokenRevoked
-    return await _opened(connection, principal, session_id, resumed=False)
+    return SessionOpened(session_id=session_id, resumed=False, inbox_head=opened["head"])
 
 
 async def _resume(
     connection: Connection, principal: Principal, session_id: str, now: int
 ) -> SessionOpened | None:
-    known = await connection.fetchval(
-        """UPDATE session SET expires_at = $5
-           WHERE id = $1 AND tenant_id = $2 AND user_id = $3 AND login_id = $4 AND expires_at > $6
-           RETURNING true""",
+    known = await connection.fetchrow(
+        f"""UPDATE session SET expires_at = $5
+            WHERE id = $1 AND tenant_id = $2 AND user_id = $3 AND login_id = $4 AND expires_at > $6
+            RETURNING {_HEAD}""",
         session_id,
         principal.tenant_id,
         principal.user_id,
@@ -73,18 +77,7 @@ async def _resume(
     )
     if known is None:
         return None
-    return await _opened(connection, principal, session_id, resumed=True)
-
-
-async def _opened(
-    connection: Connection, principal: Principal, session_id: str, *, resumed: bool
-) -> SessionOpened:
-    head = await connection.fetchval(
-        "SELECT head FROM inbox_head WHERE tenant_id = $1 AND user_id = $2",
-        principal.tenant_id,
-        principal.user_id,
-    )
-    return SessionOpened(session_id=session_id, resumed=resumed, inbox_head=head or 0)
+    return SessionOpened(session_id=session_id, resumed=True, inbox_head=known["head"])
 
 
 async def _touch(connection: Connection, session_ids: list[str], now: int) -> None:

@@ -81,7 +81,7 @@ soak: .venv/ready      ## the long versions of the property and crash tests
 chaos: .venv/ready     ## kill -9 of server, PostgreSQL and sandbox, at every site of a booking (twenty-five minutes)
 	@CARAVAN_BOOKING_KILLS=1 $(PY) -m pytest -s tests/e2e/test_e2e_crash.py tests/e2e/test_e2e_booking_crash.py
 
-bench: .venv/ready     ## every benchmark in its short form, about ten minutes
+bench: .venv/ready     ## the benchmarks of chat, runtime and models in their short form, about ten minutes
 	@$(PY) -m benchmarks
 
 conformance: .venv/ready  ## the Autobahn suite against the gateway (Debian or Ubuntu; fetches its Python 2 once)

@@ -1,4 +1,4 @@
-"""Every benchmark, each in its short form and within a time.
+"""The benchmarks of chat, runtime and models, each in its short form and within a time.
 
     .venv/bin/python -m benchmarks        # ten minutes; `make bench`
 

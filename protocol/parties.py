@@ -1,6 +1,6 @@
 """Parties that are too large for one order: airlines' systems book nine travellers at once (pure).
 
-Each order is for some of them and is an order like any other (APIS.md §10.6). They are as alike in size as can be: whatever
+Each order is for some of them and is an order like any other (APIS §10.6). They are as alike in size as can be: whatever
 class of fares is left for one is most probably left for all.
 """
 

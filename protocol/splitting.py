@@ -1,6 +1,6 @@
 """How an amount is shared out exactly: whole units, largest remainder first, ties in listed order.
 
-Source: APIS.md §9 (there checked over 20,000 cases). Amounts are minor units of one currency; a `unit` is
+Source: APIS §9 (there checked over 20,000 cases). Amounts are minor units of one currency; a `unit` is
 the smallest step in which the payment provider charges that currency (KWD: 10).
 """
 

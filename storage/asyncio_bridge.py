@@ -1,6 +1,6 @@
 """One asyncio loop (uvloop) in one thread; trio crosses to it with `await bridge.call(fn, *args)`.
 
-asyncpg and redis-py are asyncio libraries. A real loop costs a quarter of an emulated one, as long as
+asyncpg is an asyncio library. A real loop costs a quarter of an emulated one, as long as
 trio crosses once per transaction, with a whole asyncio function, and never once per statement.
 """
 

@@ -1,7 +1,7 @@
 """The saga of a group booking: what each input does to it (pure). docs/booking.md has its states.
 
 `decide` takes in an input, lets past deadlines take effect at their own time, and goes on by itself as far
-as it can. A step whose saga is the one it was given is nothing to commit. Source: APIS.md §10.
+as it can. A step whose saga is the one it was given is nothing to commit. Source: APIS §10.
 """
 
 from typing import Final, assert_never

@@ -1,4 +1,4 @@
-"""How a share and a booking stand, in the protocol's words (pure). PROTOCOL.md §6."""
+"""How a share and a booking stand, in the protocol's words (pure). docs/protocol-v1.md §6."""
 
 from typing import Final
 

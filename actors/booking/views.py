@@ -1,4 +1,4 @@
-"""What people see of a booking (pure): PROTOCOL.md §6's words, and nobody else's business."""
+"""What people see of a booking (pure): docs/protocol-v1.md §6's words, and nobody else's business."""
 
 from typing import Final
 

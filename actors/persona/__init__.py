@@ -10,9 +10,9 @@ Invariants: at most one answer to a prompt; no delta after a cancel was answered
 room with others only what was said there, what suppliers and the catalogue say, and what somebody
 allowed it to say. One file, one idea:
 
-    machine.py    (state, understanding, results) → act, tools, cards; dialogue.py, when.py, queries.py and
-                  hints.py are its parts
+    machine.py    (state, understanding, results) → act, tools, cards; dialogue.py, meant.py, picking.py,
+                  search.py, when.py and conclusions.py are its parts, hints.py is what a message adds
     arbiter.py    who speaks
-    actor.py      the shell; lines.py the queues, run.py one run, tools.py what it looks up
+    actor.py      the shell; waiting.py the queues, run.py one run, tools.py what it looks up
     memory.py     what is learned of whom, and what may be used where
 """

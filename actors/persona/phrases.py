@@ -123,7 +123,7 @@ class TrendPhrases:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrases:
     """One language. `either_before_o`: Spanish has another "or" before that sound. `items`: the first,
-    the second … of what was shown; `item_beyond`: further down; `item_as_object`: where an object looks
+    the second … of what was shown; `item_beyond`: further down; `items_as_object`: where an object looks
     otherwise. `doing`: an intent as a thing to confirm or not to be able to do, `doing_it` with what."""
 
     either: str

@@ -1,4 +1,4 @@
-"""What a call makes of the board, on top of everybody else's (pure; PROTOCOL.md §6 "Plans").
+"""What a call makes of the board, on top of everybody else's (pure; docs/protocol-v1.md §6 "Plans").
 
 `set` and `move` of an item that was changed since the caller's version, or removed, are a conflict.
 Everything else is rebased: it finds its place again, or has nothing left to do. What could not have

@@ -39,7 +39,7 @@ class Register(Body, frozen=True):
 
 
 class LogIn(Body, frozen=True):
-    """Either `email` or `handle`. `otp` is accepted and only looked at where one is set up."""
+    """Either `email` or `handle`. `otp` is accepted and not looked at: nobody can set one up yet."""
 
     password: Password
     email: Annotated[str, Meta(min_length=1, max_length=254)] | None = None

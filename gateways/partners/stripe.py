@@ -100,7 +100,7 @@ class Stripe:
         return self._settings.money.least(currency)
 
     def takes_method(self, method: str) -> bool:
-        """Ids of Stripe's element (`pm_1Abc…`); in sandbox mode also the aliases of APIS.md §7.6."""
+        """Ids of Stripe's element (`pm_1Abc…`); in sandbox mode also the aliases of APIS §7.6."""
         if holds_card_number(method):
             return False
         is_alias = self._settings.mode == "sandbox" and _ALIAS.match(method)

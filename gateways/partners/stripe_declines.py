@@ -1,4 +1,4 @@
-"""Why a card was refused, in the port's words (pure). Source: ../shared/APIS.md §7.6, §10.5, and Stripe's
+"""Why a card was refused, in the port's words (pure). Source: APIS §7.6, §10.5, and Stripe's
 list of decline codes."""
 
 from typing import Final

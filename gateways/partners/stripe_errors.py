@@ -1,4 +1,4 @@
-"""What the SDK raises, in the port's words (pure). Source: ../shared/APIS.md §6.3.
+"""What the SDK raises, in the port's words (pure). Source: APIS §6.3.
 
 No message of Stripe's goes further: it may repeat what was sent. Its code and the request's id do.
 """

@@ -1,4 +1,4 @@
-"""Stripe's amounts, and which of ours it takes (pure). Source: ../shared/APIS.md §9.
+"""Stripe's amounts, and which of ours it takes (pure). Source: APIS §9.
 
 Stripe counts in "minor units" of its own: no decimals for some currencies that have two (MGA), two for
 one that has none (ISK, in whole crowns). Ours are ISO 4217's (`protocol.money`).

@@ -1,4 +1,4 @@
-"""How Stripe learns where to send its webhooks, and we under what secret they come (APIS.md §7.3).
+"""How Stripe learns where to send its webhooks, and we under what secret they come (APIS §7.3).
 
 For the sandbox, whose addresses come and go. In live mode the operator registers the address once, in
 Stripe's dashboard, and configures the secret.

@@ -1,5 +1,5 @@
 """Events that Stripe sends: whether they are genuine, and what they are about (pure but for the wall
-clock, which the SDK reads). Source: ../shared/APIS.md §7.3, §10.8."""
+clock, which the SDK reads). Source: APIS §7.3, §10.8."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What Stripe's objects look like, and what they mean here (pure). Source: ../shared/APIS.md §7."""
+"""What Stripe's objects look like, and what they mean here (pure). Source: APIS §7."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
 """Suppliers' orders in memory: the mutating half of the inventory port, as a pure core and the port on top.
 
-Flavours (APIS.md §5.2): "amadeus" holds softly, finds nothing and does not issue; "duffel" holds hard, finds
+Flavours (APIS §5.2): "amadeus" holds softly, finds nothing and does not issue; "duffel" holds hard, finds
 by reference and issues when it is paid; "instant" is the same supplier's offer that cannot be held; "hotel"
 holds nothing, and nobody undoes an order.
 """

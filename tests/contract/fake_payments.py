@@ -1,6 +1,6 @@
 """A payment provider in memory: a pure core that tells what a provider would do, and the port on top.
 
-As strict as the real one (APIS.md §7): a key is answered for 24 hours as the first call was and executes
+As strict as the real one (APIS §7): a key is answered for 24 hours as the first call was and executes
 anew after that; an authorisation ends by the business clock; a payment is captured once.
 """
 
@@ -53,7 +53,7 @@ DECLINES: Mapping[str, Declined] = {
     "pm_card_visa_chargeDeclinedVelocityLimitExceeded": Declined(code="limit_exceeded"),
     "pm_card_chargeCustomerFail": Declined(code="card_declined"),
 }
-"""By alias (APIS.md §7.6)."""
+"""By alias (APIS §7.6)."""
 ASKING = {
     "pm_card_authenticationRequired",
     "pm_card_threeDSecure2Required",

@@ -1,4 +1,4 @@
-"""Stripe's adapter over the real SDK: what leaves, and what each answer means (APIS.md §6.3, §7)."""
+"""Stripe's adapter over the real SDK: what leaves, and what each answer means (APIS §6.3, §7)."""
 
 import logging
 import socket

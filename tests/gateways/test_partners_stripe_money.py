@@ -1,4 +1,4 @@
-"""Our minor units and Stripe's (APIS.md §9)."""
+"""Our minor units and Stripe's (APIS §9)."""
 
 import pytest
 from hypothesis import given

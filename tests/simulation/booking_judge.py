@@ -1,4 +1,4 @@
-"""What must be true of every play of a booking, whatever was broken (APIS.md §10.9, docs/booking.md).
+"""What must be true of every play of a booking, whatever was broken (APIS §10.9, docs/booking.md).
 
 I1 booked: one live issued order per part, each share paid exactly. I2 cancelled: no order, no hold, no
 money. I3 no ticket before all captures. I4 one order per part and attempt, never two live. I5 the shares

@@ -70,6 +70,24 @@ async def test_what_a_professional_offers_is_found_and_read_by_all() -> None:
     assert await found(world, minRating="1") == []
 
 
+@pytest.mark.parametrize(
+    ("stars", "sentence"),
+    [
+        ("6", "The number must be at most 5."),
+        ("0.5", "The number must be at least 1."),
+        ("nan", "The number must be at least 1."),
+        ("many", "This must be a number."),
+    ],
+)
+async def test_a_rating_that_nothing_can_have_is_told_what_it_may_be(
+    stars: str, sentence: str
+) -> None:
+    world = World()
+    query = {"minRating": stars}
+    answer = await world.call("GET", MARKET, token=world.token(), query_string=query)
+    assert answer.json["errors"] == [{"field": "minRating", "message": sentence}]
+
+
 async def test_who_takes_one_has_a_persona_of_their_own_with_the_whole_card() -> None:
     world = World()
     listing_id = await on_offer(world)

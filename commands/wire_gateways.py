@@ -74,6 +74,7 @@ class Gateways:
             )
         self.http_url = _url("http", config.host, port_of(self._listener))
         pace = DutyCycle()
+        self._rate_limits = ProcessRateLimits(clock) if config.rate_limits else None
         self.clients = self._client_server(actors, clock, ids, pace)
         self.app = create_app(
             HttpPorts(
@@ -93,7 +94,7 @@ class Gateways:
                 card_fields=lambda: CHAT_USES if reads_cards() else PASSAGES_USE,
                 mood_agreed=mood_agreed,
                 idempotency=storage.idempotency,
-                rate_limits=ProcessRateLimits(clock) if config.rate_limits else None,
+                rate_limits=self._rate_limits,
                 clock=clock,
                 ids=ids,
                 travel=travel,
@@ -174,10 +175,12 @@ class Gateways:
         await self.clients.drain(jitter_ms=2_000, within=1.0)
 
     def statistics(self) -> dict[str, Mapping[str, int | float]]:
+        limits = self._rate_limits
         return {
             "clients": self.clients.statistics(),
             "http": self.app.extensions[GATE].statistics(),
             "http_connections": self._http.statistics(),
+            **({"rate_limits": limits.statistics()} if limits else {}),
         }
 
 

@@ -107,9 +107,12 @@ class Storage:
         self.webhook_secrets = PostgresWebhookSecrets(database, key)
         self.idempotency = PostgresIdempotencyKeys(database, clock)
         self.keys = SigningKeys(PostgresKeys(database), key, clock)
+        self.passwords = Passwords(
+            threads=bounds.hashing_threads, max_waiting=bounds.max_queued_hashings
+        )
         self.credentials = StoredCredentials(
             PostgresLogins(database),
-            Passwords(threads=bounds.hashing_threads, max_waiting=bounds.max_queued_hashings),
+            self.passwords,
             self.keys,
             AccessTokens(self.keys, clock),
             clock=clock,

@@ -6,7 +6,7 @@ from typing import Final
 import httpx
 import pytest
 import trio
-from http_client import Caller, call, refusal
+from http_client import Caller, call, figures, refusal
 from raw_client import PASSWORD, Person, register
 from server_process import ServerProcess
 
@@ -59,7 +59,7 @@ def test_what_tells_of_the_server_is_not_limited(limited: ServerProcess) -> None
 
 def test_guessing_has_an_end(limited: ServerProcess, person: Person) -> None:
     """First the account's five tries in 15 minutes, then the address's hundred calls an hour."""
-    nobody = Caller(limited.http)
+    nobody, before = Caller(limited.http), figures(limited.http)
     guess = {"handle": person.handle, "password": "a wrong guess"}
 
     tries = [nobody.post("auth/login", guess) for _ in range(5)]
@@ -80,3 +80,9 @@ def test_guessing_has_an_end(limited: ServerProcess, person: Person) -> None:
     assert set(statuses[:-1]) == {401}
     too_many(call(limited.http, "GET", "/api/v1/users/me", token="a.b.c"))
     assert Caller(limited.http, person).get("users/me").status_code == 200
+
+    # Who watches the server sees it.
+    seen = figures(limited.http)
+    assert int(seen["credentials_failed"]) - int(before["credentials_failed"]) == 5
+    assert int(seen["rate_limits_refused"]) - int(before["rate_limits_refused"]) >= 5
+    assert int(seen["passwords_hashed"]) - int(before["passwords_hashed"]) == 5

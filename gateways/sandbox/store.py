@@ -30,14 +30,15 @@ class Store:
     """`Records` in a file. Owns the connection. One process at a time: a second one is refused."""
 
     def __init__(self, path: Path) -> None:
-        """Opens or makes it. Raises `StoreError`."""
+        """Opens it, or makes it for its owner alone: people name themselves to suppliers. Raises `StoreError`."""
         try:
+            path.touch(mode=0o600)  # SQLite's own files beside it get the same
             self._db = sqlite3.connect(path, timeout=0.2, isolation_level=None)
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(_SCHEMA)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"{path} cannot be opened ({error}): is another sandbox using it? "
                 "Stop that one, or name another file with --data."

@@ -1,6 +1,8 @@
 """Rules, the clock and the records: pure parts that all suppliers of the sandbox stand on."""
 
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -162,6 +164,19 @@ def test_a_file_has_one_owner_and_one_seed(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreError):
         Store(tmp_path / "absent" / "s.db")
+
+
+def test_its_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """People name themselves to the suppliers that it plays, as in earnest."""
+    usual = os.umask(0o022)
+    try:
+        store = Store(tmp_path / "s.db")
+    finally:
+        os.umask(usual)
+    store.commit({("orders", "1"): {"name": "Ada"}})
+    files = sorted(tmp_path.iterdir())
+    assert len(files) > 1  # the log that is written ahead
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
 def test_what_was_committed_outlives_a_kill(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ from protocol.wording import (
     cleaned,
 )
 
-MOST_OF_A_CHARACTER: Final = 1_200
+MOST_OF_A_CHARACTER: Final = 1_802
+"""Characters: who it is, its personality and the scenario, 600 each, and what is between them."""
+
 MOST_NOTES: Final = 2
 WHO_YOU_ARE: Final = "Somebody describes you so, which tells you how to sound and nothing to do:"
 FROM_YOUR_NOTES: Final = "From your own notes, which are no facts of offers:"

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from own_models import CHATML, ROLES, changed, write_chat, write_compact
 from small_vocabulary import some_plans
 
+from actors.persona.passages import MOST_OF_A_FIELD
 from inference.composing.chat import YOU_REMEMBER
 from inference.composing.compact import CALM, CALM_TOP_P, CALMLY, CompactComposer
 from inference.composing.forms import FormComposer
@@ -219,6 +220,16 @@ def test_where_not_all_fits_the_oldest_is_left_out_first(chat: Path, tmp_path: P
     kept = [at for at in "abcdefgh" if f"{long}{at}" in text]
     assert kept == ["e", "f", "g", "h"]
     assert "“tea”" in text
+
+
+def test_each_field_of_a_card_is_told_however_long_the_others_are(tmp_path: Path) -> None:
+    composer = FormComposer()
+    model = composer.load(write_chat(tmp_path / "chat", positions=2_048))
+    fields = ("Keeps books. ", "Is warm. ", "By night. ")
+    character = "\n".join((field * 100)[:MOST_OF_A_FIELD].strip() for field in fields)
+    prompt = composer.compose(replace(PLAN, character=character), model)
+    text = text_of(model, prompt.tokens)
+    assert [field for field in fields if field not in text] == []
 
 
 def test_a_card_that_does_not_fit_is_left_out(chat: Path) -> None:

@@ -6,22 +6,20 @@ from typing import Any, Final
 
 import msgspec
 
-from gateways.http.problems import STATUS, Incident, Problem, WrongFields
+from gateways.http.problems import STATUS, ChangedPrice, Incident, Problem, WrongFields
 from gateways.http.routes import Call, Nothing, Reply, Route, json_reply
 from protocol.errors import ErrorCode
 
 REFERENCE: Final = "#/components/schemas/{name}"
+_REFUSALS: Final = (WrongFields, Problem, ChangedPrice, Incident)
 
 
 def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """The page as JSON-able values."""
     types = [kind for route in routes for kind in (route.body, route.answer) if kind]
-    shapes, components = msgspec.json.schema_components(
-        [*dict.fromkeys([*types, WrongFields, Problem, Incident])], ref_template=REFERENCE
-    )
-    schema_of = dict(
-        zip(dict.fromkeys([*types, WrongFields, Problem, Incident]), shapes, strict=True)
-    )
+    described = [*dict.fromkeys([*types, *_REFUSALS])]
+    shapes, components = msgspec.json.schema_components(described, ref_template=REFERENCE)
+    schema_of = dict(zip(described, shapes, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
@@ -74,7 +72,7 @@ def _operation(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
     }
     if route.body is not Nothing:
         content = {"application/json": {"schema": schema_of[route.body]}}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": not route.body.may_be_empty, "content": content}
     if route.takes:
         content = {each: {"schema": {}} for each in route.takes}
         operation["requestBody"] = {"required": True, "content": content}
@@ -101,6 +99,9 @@ def _failures(route: Route, schema_of: dict[type, Any]) -> dict[str, Any]:
         str(status): _response(HTTPStatus(status).phrase, kinds.get(status, Problem), schema_of)
         for status in sorted(shown)
     }
+    if "price_changed" in route.errors:
+        either = [schema_of[Problem], schema_of[ChangedPrice]]
+        failures["409"]["content"]["application/json"]["schema"] = {"anyOf": either}
     if route.path == "/readyz":
         failures["503"] = _response("Not ready", route.answer, schema_of)
     return failures

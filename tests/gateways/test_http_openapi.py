@@ -56,6 +56,23 @@ def test_a_query_that_may_be_left_out_is_not_required() -> None:
     assert [(p["name"], p["required"]) for p in parameters] == [("limit", False), ("cursor", False)]
 
 
+def test_a_body_that_may_be_left_out_is_not_required() -> None:
+    for route in DECLARED:
+        operation = PAGE["paths"][route.path][route.method.lower()]
+        if "requestBody" in operation:
+            may_be_empty = route.body.may_be_empty and not route.takes
+            assert operation["requestBody"]["required"] == (not may_be_empty)
+
+
+def test_another_price_comes_with_the_quote_that_may_be_booked() -> None:
+    refusals = PAGE["paths"]["/api/v1/quotes"]["post"]["responses"]["409"]
+    schemas = PAGE["components"]["schemas"]
+    shapes = refusals["content"]["application/json"]["schema"]["anyOf"]
+    names = [shape["$ref"].rpartition("/")[2] for shape in shapes]
+    assert names == ["Problem", "ChangedPrice"]
+    assert schemas["ChangedPrice"]["required"] == ["error", "code", "quote"]
+
+
 def test_a_set_of_answers_is_declared_for_every_status_of_the_contract() -> None:
     allowed = {
         "200",

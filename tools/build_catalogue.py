@@ -6,6 +6,7 @@ make. data/destinations.csv, kept by hand, names the destinations; data/SOURCES.
 column comes from.
 """
 
+import argparse
 import csv
 import gzip
 import sys
@@ -154,10 +155,13 @@ def _others(names: Sequence[str], shown: Any) -> tuple[str, ...]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="compare, and write nothing")
+    asked = parser.parse_args()
     encoder = msgspec.json.Encoder()
     packages = Packages(ROOT / "out" / "catalogue")
     made = b"".join(encoder.encode(entry) + b"\n" for entry in Builder(packages).entries())
-    if "--check" in sys.argv:
+    if asked.check:
         if gzip.decompress(PLACES.read_bytes()) != made:
             sys.exit(f"{PLACES} is not what the packages make: run tools/build_catalogue.py.")
         return

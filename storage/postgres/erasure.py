@@ -48,9 +48,10 @@ _BLANK: Final = """
 UPDATE message SET body = $4 WHERE room_id = $1 AND seq = $2 AND sent_at = $3"""
 
 # First, and its row stays locked until the end: who puts something down for them takes the same lock.
+# Handle and address have no proper form: nobody can have registered them, to be in the way here.
 _FORGOTTEN: Final = """
-UPDATE account SET handle = 'gone-' || right(id::text, 12), name = 'gone-' || right(id::text, 12),
-       email = 'gone-' || right(id::text, 12) || '@invalid', role = 'user', locale = 'en',
+UPDATE account SET handle = 'gone~' || right(id::text, 12), name = 'gone-' || right(id::text, 12),
+       email = 'gone~' || right(id::text, 12), role = 'user', locale = 'en',
        time_zone = 'UTC', currency = 'EUR', preferences = '{}', is_forgotten = true
  WHERE tenant_id = $1 AND id = $2"""
 

@@ -14,6 +14,7 @@ from protocol.chat import MessagePosted, Sender
 from protocol.codec import encode
 from protocol.room import RoomChanged
 from protocol.travel import Traveller
+from storage.credentials.forms import email_problem, handle_problem
 from storage.credentials.master_key import MasterKeyError
 from storage.credentials.traveller_seal import TravellerSeal
 from storage.months import Month
@@ -106,7 +107,7 @@ async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(
         "account", "room", "membership", "message", "consultation",
     }  # fmt: skip
     [account] = of_kind(told, "account")
-    assert account["handle"] == account["name"] == "gone-00000000000a"
+    assert (account["handle"], account["name"]) == ("gone~00000000000a", "gone-00000000000a")
     _, message = of_kind(told, "message")
     assert (message["body"]["content"], message["body"]["sender"]["name"]) == ("", "")
     [consultation] = of_kind(told, "consultation")
@@ -117,6 +118,18 @@ async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(
     assert await database.call(fetch, "SELECT imports, reviews, stars, score FROM listing") == [
         (0, 0, 0, 3_600)
     ]
+
+
+async def test_nobody_can_stand_in_the_way_by_a_name_that_is_to_be_the_shells(
+    database: Database,
+) -> None:
+    await begin(database)
+    taken = "UPDATE account SET handle = $2, email = $2 || '@invalid' WHERE id = $1"
+    await database.call(execute, taken, BOB, "gone-00000000000a")
+    assert await erase(database, 1, ADA) == 1
+    [account] = of_kind(await told_of(database, ADA), "account")
+    assert handle_problem(account["handle"])
+    assert email_problem(account["email"])
 
 
 async def test_nothing_is_put_down_for_whoever_was_erased_meanwhile(database: Database) -> None:

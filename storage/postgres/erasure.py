@@ -15,6 +15,7 @@ from core.ports.message_log import EventKind
 from protocol.chat import MessageEdited, MessagePosted
 from protocol.codec import decode_event, encode
 from storage.postgres.pool import Connection, Database
+from storage.postgres.search import ALONE
 
 DONE_WITHIN: Final = 600.0
 MESSAGE, EDITED, DELETED = EventKind.MESSAGE.value, EventKind.EDITED.value, EventKind.DELETED.value
@@ -139,6 +140,8 @@ async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int:
     rows = await connection.fetch(_SAID, tenant_id, user_id, timeout=DONE_WITHIN)
     blanks = [_blank(row) for row in rows]
     await connection.executemany(_BLANK, blanks, timeout=DONE_WITHIN)
+    # Whoever has read their words to index them is done before, whoever comes after reads none.
+    await connection.execute(ALONE, timeout=DONE_WITHIN)
     for sql in _GONE:
         await connection.execute(sql, tenant_id, user_id, timeout=DONE_WITHIN)
     return len(blanks)

@@ -22,7 +22,8 @@ from storage.postgres.rooms import APPENDED, SAID
 
 PAGE: Final = 500
 FIND_WITHIN: Final = 2.0
-LOCK: Final = 0x53656172  # any constant; transaction-scoped
+ALONE: Final = f"SELECT pg_advisory_xact_lock({0x53656172})"  # any constant
+"""Nobody else changes documents until the end of the transaction."""
 
 log = structlog.get_logger()
 
@@ -164,7 +165,7 @@ def portions(spans: Iterable[Span]) -> Iterator[list[Span]]:
 async def _index(connection: Connection, spans: Sequence[Span]) -> None:
     """The documents of the messages that the events in these spans are or change. The lock comes
     first: two nodes would else write what they had read before the other's newer state."""
-    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+    await connection.execute(ALONE)
     present, gone = [], []
     for row in await connection.fetch(TOUCHED, *_columns(spans)):
         is_there = row["sent_at"] is not None and row["kind"] != EventKind.DELETED.value

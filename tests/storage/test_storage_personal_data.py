@@ -21,9 +21,11 @@ from storage.months import Month
 from storage.postgres.booking_leaves import ensure_leaves
 from storage.postgres.erasure import OwnRoom, ShutOut, erase, shut_out
 from storage.postgres.inboxes import PostgresInboxes
+from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.personal_data import EXPORTED, export
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import PostgresRooms
+from storage.postgres.search import SearchIndex
 from storage.postgres.travellers import PostgresTravellers
 
 AT = 1_790_000_000_000
@@ -160,6 +162,29 @@ async def test_nothing_is_put_down_for_whoever_was_erased_meanwhile(database: Da
     ) == (1, b"x", True)
 
 
+async def test_words_that_were_being_indexed_as_they_were_erased_are_found_by_nobody(
+    database: Database,
+) -> None:
+    """The index has read the message, and waits for somebody else's row, as the text goes."""
+    await begin(database)
+    index, is_erased = SearchIndex(database), trio.Event()
+
+    async def erase_her() -> None:
+        await erase(database, 1, ADA)
+        is_erased.set()
+
+    async with database.own_connection() as slow:
+        await slow.call(execute, "BEGIN")
+        await slow.call(execute, DOCUMENT)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(index.receive, await PostgresOutbox(database).whole_logs(None))
+            await until_waiting(database, 1)
+            nursery.start_soon(erase_her)
+            await until_waiting(database, 2, or_else=is_erased)
+            await slow.call(execute, "ROLLBACK")
+    assert await database.call(fetch, "SELECT words FROM search_document") == []
+
+
 async def test_nobody_is_erased_while_a_booking_of_theirs_goes_on(database: Database) -> None:
     await begin(database)
     month = Month.of_uuid7(ROOM)
@@ -187,6 +212,16 @@ async def begin(database: Database) -> None:
     await PostgresRooms(database).create(a_room())
     travellers = PostgresTravellers(database, KEY)
     await travellers.put(1, ROOM, TRAVELLER, by=ADA, document={"number": "X1"})
+
+
+async def until_waiting(
+    database: Database, how_many: int, *, or_else: trio.Event | None = None
+) -> None:
+    """Until so many wait for locks of others."""
+    while or_else is None or not or_else.is_set():
+        [row] = await database.call(fetch, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+        if row["count"] >= how_many:
+            return
 
 
 async def told_of(database: Database, user_id: str, *, key: bytes = KEY) -> list[dict[str, Any]]:
@@ -224,6 +259,7 @@ TRAVELLER = Traveller(
 ACCOUNT = f"""
 INSERT INTO account (id, tenant_id, handle, name, email, role, locale, preferences, created_at)
 VALUES ($1, 1, $2::text, $2, $2 || '@example.org', 'user', 'en', '{{"pace":"slow"}}', {AT})"""
+DOCUMENT = f"INSERT INTO search_document VALUES ('{ROOM}', 2, {AT}, '{ROOM}', 1, '{BOB}', '')"
 LOGIN = f"INSERT INTO login VALUES ('{BOB}', 1, '{ADA}', {AT}, {AT})"
 BOOKING = f"""
 WITH made AS (

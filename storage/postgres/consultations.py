@@ -122,7 +122,9 @@ class PostgresConsultations:
         return await self._database.transaction(_open, tenant_id, new, now)
 
     async def close(self, tenant_id: int, professional_id: str, *, start: int, end: int) -> int:
-        return await self._database.transaction(_close, tenant_id, professional_id, start, end)
+        return await self._database.transaction(
+            close_times, tenant_id, professional_id, start, end
+        )
 
     async def find(
         self, tenant_id: int, wanted: WantedTimes, *, after: Place | None, limit: int
@@ -188,7 +190,10 @@ async def _open(
     return new
 
 
-async def _close(connection: Connection, tenant_id: int, whose: str, start: int, end: int) -> int:
+async def close_times(
+    connection: Connection, tenant_id: int, whose: str, start: int, end: int
+) -> int:
+    """To be called in a transaction: what is open goes, and what is booked will not open again."""
     await connection.execute(_LOCK, tenant_id, [whose])
     await connection.execute(_KEEP_CLOSED, tenant_id, whose, start, end)
     done = await connection.execute(_CLOSE, tenant_id, whose, start, end)

@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from core.ports.message_log import EventKind
 from protocol.chat import MessageEdited, MessagePosted
 from protocol.codec import decode_event, encode
+from storage.postgres.consultations import close_times
 from storage.postgres.pool import Connection, Database
 from storage.postgres.search import ALONE
 
 DONE_WITHIN: Final = 600.0
+FOREVER: Final = 2**63 - 1
 MESSAGE, EDITED, DELETED = EventKind.MESSAGE.value, EventKind.EDITED.value, EventKind.DELETED.value
 
 # In all: $1 the tenant, $2 the person.
@@ -109,8 +111,8 @@ class OwnRoom:
 async def shut_out(
     database: Database, tenant_id: int, user_id: str, *, login_id: str, at: int
 ) -> ShutOut | None:
-    """End what they log in with, and make a login of this id for who acts for them from here on. None: a
-    booking of theirs has not ended, and nothing was done."""
+    """End what they log in with, take their times off the market, and make a login of this id for who
+    acts for them from here on. None: a booking of theirs has not ended, and nothing was done."""
     return await database.transaction(_shut_out, tenant_id, user_id, login_id, at)
 
 
@@ -129,6 +131,7 @@ async def _shut_out(
     await connection.execute(
         "DELETE FROM credential WHERE tenant_id = $1 AND user_id = $2", *person
     )
+    await close_times(connection, *person, 0, FOREVER)
     logins = await connection.fetch(_LOGINS, *person)
     await connection.execute(_OUR_LOGIN, *person, login_id, at)
     rooms = await connection.fetch(_ROOMS, *person, timeout=DONE_WITHIN)

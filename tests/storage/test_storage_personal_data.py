@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import trio
 
+from core.errors import Rejected
+from core.ports.consultations import Cancelling, WantedTimes
 from core.ports.message_log import EventKind, LogRow
 from core.ports.repositories import NewRoom
 from protocol.chat import MessagePosted, Sender
@@ -19,6 +21,7 @@ from storage.credentials.master_key import MasterKeyError
 from storage.credentials.traveller_seal import TravellerSeal
 from storage.months import Month
 from storage.postgres.booking_leaves import ensure_leaves
+from storage.postgres.consultations import PostgresConsultations
 from storage.postgres.erasure import OwnRoom, ShutOut, erase, shut_out
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.outbox import PostgresOutbox
@@ -183,6 +186,22 @@ async def test_words_that_were_being_indexed_as_they_were_erased_are_found_by_no
             await until_waiting(database, 2, or_else=is_erased)
             await slow.call(execute, "ROLLBACK")
     assert await database.call(fetch, "SELECT words FROM search_document") == []
+
+
+async def test_nobody_gets_an_appointment_with_somebody_who_is_being_erased(
+    database: Database,
+) -> None:
+    """Neither at a time that was open, nor at one that is given back meanwhile."""
+    await begin(database)
+    await database.call(execute, "UPDATE account SET role = 'professional' WHERE id = $1", ADA)
+    await database.call(execute, CONSULTATION, ADA, ADA, BOB, "booked", "")
+    consultations, now = PostgresConsultations(database), AT - 1
+    assert await shut_out(database, 1, ADA, login_id=ROOM, at=AT) is not None
+    with pytest.raises(Rejected) as refused:
+        await consultations.book(1, BOB, BOB, about="", now=now)
+    assert refused.value.code == "not_found"
+    await consultations.cancel(1, ADA, Cancelling(user_id=BOB, note="", again=ROOM[:-1] + "9"), now=now)
+    assert await consultations.find(1, WantedTimes(start=0), after=None, limit=9) == []
 
 
 async def test_nobody_is_erased_while_a_booking_of_theirs_goes_on(database: Database) -> None:

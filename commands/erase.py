@@ -28,7 +28,7 @@ REST_FOR: Final = 1.0
 
 
 class EraseError(RuntimeError):
-    """Nobody was erased; the sentence says why."""
+    """Nobody was erased, or not yet wholly; the sentence says why."""
 
 
 class _Tokens:
@@ -81,6 +81,10 @@ async def erased(config: Config, handle: str) -> str:
             for room in found.rooms:
                 await _leave(session, room)
         messages = await erase(database, DEFAULT_TENANT, user.id)
+    if messages is None:
+        raise EraseError(
+            "A booking with them began meanwhile. End it, or wait; then call this again."
+        )
     return f"{handle} is gone: {messages} messages and edits have no text any more."
 
 

@@ -122,9 +122,7 @@ class PostgresConsultations:
         return await self._database.transaction(_open, tenant_id, new, now)
 
     async def close(self, tenant_id: int, professional_id: str, *, start: int, end: int) -> int:
-        return await self._database.transaction(
-            close_times, tenant_id, professional_id, start, end
-        )
+        return await self._database.transaction(close_times, tenant_id, professional_id, start, end)
 
     async def find(
         self, tenant_id: int, wanted: WantedTimes, *, after: Place | None, limit: int

@@ -116,9 +116,10 @@ async def shut_out(
     return await database.transaction(_shut_out, tenant_id, user_id, login_id, at)
 
 
-async def erase(database: Database, tenant_id: int, user_id: str) -> int:
+async def erase(database: Database, tenant_id: int, user_id: str) -> int | None:
     """Take them out, in one transaction; of how many messages and edits the text went. Their account is
-    a shell without a way in. Idempotent."""
+    a shell without a way in. Idempotent. None: a booking of theirs has begun since they were shut out,
+    and nothing was done."""
     return await database.transaction(_erase, tenant_id, user_id)
 
 
@@ -138,7 +139,9 @@ async def _shut_out(
     return ShutOut(logins=[row["id"] for row in logins], rooms=[OwnRoom(**row) for row in rooms])
 
 
-async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int:
+async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int | None:
+    if await connection.fetchval(_UNFINISHED, tenant_id, user_id, timeout=DONE_WITHIN):
+        return None
     await connection.execute(_FORGOTTEN, tenant_id, user_id, timeout=DONE_WITHIN)
     rows = await connection.fetch(_SAID, tenant_id, user_id, timeout=DONE_WITHIN)
     blanks = [_blank(row) for row in rows]

@@ -200,7 +200,9 @@ async def test_nobody_gets_an_appointment_with_somebody_who_is_being_erased(
     with pytest.raises(Rejected) as refused:
         await consultations.book(1, BOB, BOB, about="", now=now)
     assert refused.value.code == "not_found"
-    await consultations.cancel(1, ADA, Cancelling(user_id=BOB, note="", again=ROOM[:-1] + "9"), now=now)
+    await consultations.cancel(
+        1, ADA, Cancelling(user_id=BOB, note="", again=ROOM[:-1] + "9"), now=now
+    )
     assert await consultations.find(1, WantedTimes(start=0), after=None, limit=9) == []
 
 
@@ -214,6 +216,15 @@ async def test_nobody_is_erased_while_a_booking_of_theirs_goes_on(database: Data
     assert len(of_kind(await told_of(database, ADA), "login")) == 1
     await database.call(execute, "UPDATE booking SET is_terminal = true")
     assert await shut_out(database, 1, ADA, login_id=ROOM, at=AT) is not None
+    told = await told_of(database, ADA)
+    await database.call(
+        execute, "UPDATE booking SET is_terminal = false"
+    )  # another, begun meanwhile
+    assert await erase(database, 1, ADA) is None
+    assert len(of_kind(await told_of(database, ADA), "traveller")) == 1
+    assert await told_of(database, ADA) == told
+    await database.call(execute, "UPDATE booking SET is_terminal = true")
+    assert await erase(database, 1, ADA) == 1
 
 
 async def begin(database: Database) -> None:

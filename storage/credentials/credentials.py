@@ -96,11 +96,15 @@ class StoredCredentials:
         """As the port says: an unknown user costs a hash too."""
         user, stored = await self._secret(tenant_id, email, handle) or (None, None)
         verdict = await self._passwords.check(password, stored)
-        if user is None or not verdict.is_right:
+        login, refresh_token = self._new_login()
+        # Looked at in its turn, a password may be gone by now.
+        if (
+            user is None
+            or not verdict.is_right
+            or not await self._logins.open(user, login, renewed_hash=verdict.renewed)
+        ):
             self._counts["failed"] += 1
             raise Rejected("unauthenticated", "The user or the password is wrong.")
-        login, refresh_token = self._new_login()
-        await self._logins.open(user, login, renewed_hash=verdict.renewed)
         self._counts["logins"] += 1
         return self._grant(user, login.id, refresh_token)
 

@@ -76,8 +76,9 @@ class Logins(Protocol):
     ) -> tuple[User, str] | None:
         """The user of this e-mail or handle (whatever its case), and the password's hash."""
 
-    async def open(self, user: User, login: NewLogin, *, renewed_hash: str | None) -> None:
-        """Add a login; with `renewed_hash`, replace the password's hash."""
+    async def open(self, user: User, login: NewLogin, *, renewed_hash: str | None) -> bool:
+        """Add a login; with `renewed_hash`, replace the password's hash. False: they have no password
+        any more, and nothing was done."""
 
     async def renew(
         self, spent: bytes, fresh: bytes, *, now: int, issued_after: int

@@ -66,11 +66,14 @@ class MemoryLogins:
         )
         return None if user is None else (user, self._hashes[user.id])
 
-    async def open(self, user: User, login: NewLogin, *, renewed_hash: str | None) -> None:
+    async def open(self, user: User, login: NewLogin, *, renewed_hash: str | None) -> bool:
+        if user.id not in self._hashes:
+            return False
         self._logins[login.id] = _Login(user.tenant_id, user.id)
         self._refreshes[login.refresh_hash] = _Refresh(login.id, login.at)
         if renewed_hash is not None:
             self._hashes[user.id] = renewed_hash
+        return True
 
     async def renew(
         self, spent: bytes, fresh: bytes, *, now: int, issued_after: int

@@ -42,8 +42,8 @@ class PostgresLogins:
     ) -> tuple[User, str] | None:
         return await self._database.call(_secret, tenant_id, email, handle)
 
-    async def open(self, user: User, login: NewLogin, *, renewed_hash: str | None) -> None:
-        await self._database.transaction(_open, user, login, renewed_hash)
+    async def open(self, user: User, login: NewLogin, *, renewed_hash: str | None) -> bool:
+        return await self._database.transaction(_open, user, login, renewed_hash)
 
     async def renew(
         self, spent: bytes, fresh: bytes, *, now: int, issued_after: int
@@ -96,20 +96,25 @@ async def _secret(
 
 async def _open(
     connection: Connection, user: User, login: NewLogin, renewed_hash: str | None
-) -> None:
-    await connection.execute(
+) -> bool:
+    """KEY SHARE: who takes the password away waits, and then sees this login; or it is gone."""
+    is_open = await connection.fetchval(
         """INSERT INTO login (id, tenant_id, user_id, created_at, renewed_at)
-           VALUES ($1, $2, $3, $4, $4)""",
+           SELECT $1, $2, user_id, $4, $4 FROM credential WHERE user_id = $3 FOR KEY SHARE
+           RETURNING true""",
         login.id,
         user.tenant_id,
         user.id,
         login.at,
     )
+    if is_open is None:
+        return False
     await _add_refresh_token(connection, login.refresh_hash, login.id, user.tenant_id, login.at)
     if renewed_hash is not None:
         await connection.execute(
             "UPDATE credential SET password_hash = $2 WHERE user_id = $1", user.id, renewed_hash
         )
+    return True
 
 
 async def _renew(

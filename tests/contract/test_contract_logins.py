@@ -24,6 +24,13 @@ async def test_a_login_may_bring_a_renewed_hash(people):
     assert (await people.logins.secret(1, email=None, handle="ada"))[1] == "newer"
 
 
+async def test_who_has_no_password_gets_no_login(people):
+    login = people.new_login()
+    assert not await people.logins.open(people.person("ada"), login, renewed_hash="newer")
+    assert await people.logins.standing(1, people.person("ada").id, login.id) is None
+    assert await renew(people, login.refresh_hash, b"next") is NotRenewed.UNKNOWN
+
+
 async def test_a_refresh_token_gives_one_successor(people):
     ada = await people.add("ada", b"first")
     renewed = await renew(people, b"first", b"second")

@@ -41,7 +41,8 @@ _COLUMNS: Final = """c.id, c.professional_id, c.traveller_id, c.cancelled_by, c.
 
 # In one order for everybody, so that nobody waits for who waits for them.
 _LOCK: Final = """
-SELECT role FROM account WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE"""
+SELECT id, role, is_forgotten FROM account
+ WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE"""
 
 _GET: Final = f"SELECT {_COLUMNS} FROM consultation c WHERE c.tenant_id = $1 AND c.id = $2"
 
@@ -208,10 +209,11 @@ async def _book(
     if seen["professional_id"] == traveller_id:
         raise is_own()
     both = [traveller_id, seen["professional_id"]]
-    await connection.execute(_LOCK, tenant_id, both)
-    role = await connection.fetchval("SELECT role FROM account WHERE id = $1", both[1])
+    people = await connection.fetch(_LOCK, tenant_id, both)
+    is_advised = any(one["id"] == both[1] and one["role"] in ADVISERS for one in people)
+    is_anyone_gone = any(one["is_forgotten"] for one in people)
     row = await connection.fetchrow(_GET, *which)
-    if row is None or role not in ADVISERS or row["state"] == "cancelled":
+    if row is None or is_anyone_gone or not is_advised or row["state"] == "cancelled":
         raise no_consultation()
     if row["state"] == "booked":
         if row["traveller_id"] != traveller_id:

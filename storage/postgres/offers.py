@@ -19,10 +19,15 @@ _QUERY: Final[msgspec.json.Decoder[Query]] = msgspec.json.Decoder(Query)
 _DETAILS: Final[msgspec.json.Decoder[Details]] = msgspec.json.Decoder(Details)
 _OTHERS: Final = msgspec.json.Decoder(tuple[SupplierOffer, ...])
 
+# Nobody's, when whoever asked is forgotten by now; FOR SHARE waits for who forgets them.
 _ADD: Final = """
+WITH asker AS MATERIALIZED (
+    SELECT is_forgotten FROM account WHERE tenant_id = $1 AND id = $2 FOR SHARE
+)
 INSERT INTO offer (tenant_id, user_id, stored_at, id, fetched_at, expires_at, amount, currency,
                    supplier, can_hold, is_stale, query, details, token, others)
-SELECT $1, $2, $3, * FROM unnest(
+SELECT $1, CASE WHEN NOT EXISTS (SELECT FROM asker WHERE is_forgotten) THEN $2::uuid END, $3, *
+  FROM unnest(
     $4::uuid[], $5::int8[], $6::int8[], $7::int8[], $8::text[], $9::text[], $10::bool[], $11::bool[],
     $12::jsonb[], $13::bytea[], $14::bytea[], $15::bytea[])"""
 

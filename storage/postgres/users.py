@@ -68,7 +68,7 @@ class PostgresUsers:
                         time_zone = coalesce($6, time_zone),
                         currency = coalesce($7, currency),
                         preferences = coalesce($8, preferences)
-                    WHERE tenant_id = $1 AND id = $2 RETURNING {COLUMNS}""",
+                    WHERE tenant_id = $1 AND id = $2 AND NOT is_forgotten RETURNING {COLUMNS}""",
                 tenant_id,
                 user_id,
                 patch.name,

@@ -28,46 +28,47 @@ BOOKINGS_FOR_MONTHS: Final = 84
 
 log = structlog.get_logger()
 
-# What to remove, and which argument is its time. Few bookings have travellers' data, and they are asked
-# one by one: no join may read seven years of the others. A login unused for as long as a refresh token
-# lives can never be refreshed again; its tokens and sessions go with it.
+# What to remove: table, key and when it is over, of which $1 is the time. Few bookings have travellers' data, and
+# they are asked one by one: no join may read seven years of the others. A login unused for as long as a refresh
+# token lives can never be refreshed again; its tokens and sessions go with it.
+_OVER: Final[Mapping[str, tuple[str, str, str]]] = {
+    "sessions": ("session", "id", "expires_at <= $1"),
+    "tickets": ("ticket", "hash", "expires_at <= $1"),
+    "logins": ("login", "id", "renewed_at <= $1"),
+    "refresh_tokens": ("refresh_token", "hash", "issued_at <= $1"),
+    "idempotency_keys": ("idempotency_key", "scope, key", "claimed_at <= $1"),
+    "inbox_items": ("inbox_item", "tenant_id, user_id, seq", "created_at <= $1"),
+    "search_documents": ("search_document", "room_id, seq", "sent_at < $1"),
+    "offers": ("offer", "id", "stored_at <= $1"),
+    "runs": ("persona_run", "tenant_id, id", "started_at <= $1"),
+    "shown": ("persona_shown", "tenant_id, run_id, card_id", "shown_at <= $1"),
+    "feedback": (
+        "persona_feedback",
+        "tenant_id, user_id, message_id, kind, item_id",
+        "given_at <= $1",
+    ),
+    "memories": ("persona_memory", "tenant_id, id", "expires_at <= $1"),
+    "trip_quotes": ("trip_quote", "id", "stored_at <= $1"),
+    "travellers": (
+        "traveller",
+        "booking_id, traveller_id",
+        "(SELECT ended_at FROM booking b WHERE b.booking_id = traveller.booking_id) <= $1",
+    ),
+    "payment_attempts": ("payment_attempt", "tenant_id, user_id, at, booking_id, n", "at <= $1"),
+    "booking_keys": (
+        "booking_key",
+        "booking_id",
+        "booking_id < (lpad(to_hex($1::int8), 12, '0') || repeat('0', 20))::uuid AND NOT is_live",
+    ),
+    "consultations": ("consultation", "id", "ends_at <= $1"),
+    "webhook_events": ("webhook_event", "provider, event_id", "received_at <= $1"),
+}
+
+# Asked twice: of a row that somebody uses anew meanwhile, the new version is asked once more.
 _DELETIONS: Final[Mapping[str, str]] = {
-    "sessions": "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at <= $1 LIMIT $2)",
-    "tickets": "DELETE FROM ticket WHERE hash IN (SELECT hash FROM ticket WHERE expires_at <= $1 LIMIT $2)",
-    "logins": "DELETE FROM login WHERE id IN (SELECT id FROM login WHERE renewed_at <= $1 LIMIT $2)",
-    "refresh_tokens": """DELETE FROM refresh_token WHERE hash IN (
-        SELECT hash FROM refresh_token WHERE issued_at <= $1 LIMIT $2)""",
-    "idempotency_keys": """DELETE FROM idempotency_key WHERE (scope, key) IN (
-        SELECT scope, key FROM idempotency_key WHERE claimed_at <= $1 LIMIT $2)""",
-    "inbox_items": """DELETE FROM inbox_item WHERE (tenant_id, user_id, seq) IN (
-        SELECT tenant_id, user_id, seq FROM inbox_item WHERE created_at <= $1 LIMIT $2)""",
-    "search_documents": """DELETE FROM search_document WHERE (room_id, seq) IN (
-        SELECT room_id, seq FROM search_document WHERE sent_at < $1 LIMIT $2)""",
-    "offers": "DELETE FROM offer WHERE id IN (SELECT id FROM offer WHERE stored_at <= $1 LIMIT $2)",
-    "runs": """DELETE FROM persona_run WHERE (tenant_id, id) IN (
-        SELECT tenant_id, id FROM persona_run WHERE started_at <= $1 LIMIT $2)""",
-    "shown": """DELETE FROM persona_shown WHERE (tenant_id, run_id, card_id) IN (
-        SELECT tenant_id, run_id, card_id FROM persona_shown WHERE shown_at <= $1 LIMIT $2)""",
-    "feedback": """DELETE FROM persona_feedback WHERE (tenant_id, user_id, message_id, kind, item_id) IN (
-        SELECT tenant_id, user_id, message_id, kind, item_id FROM persona_feedback
-         WHERE given_at <= $1 LIMIT $2)""",
-    "memories": """DELETE FROM persona_memory WHERE (tenant_id, id) IN (
-        SELECT tenant_id, id FROM persona_memory WHERE expires_at <= $1 LIMIT $2)""",
-    "trip_quotes": """DELETE FROM trip_quote WHERE id IN (
-        SELECT id FROM trip_quote WHERE stored_at <= $1 LIMIT $2)""",
-    "travellers": """DELETE FROM traveller WHERE (booking_id, traveller_id) IN (
-        SELECT booking_id, traveller_id FROM traveller t
-         WHERE (SELECT ended_at FROM booking b WHERE b.booking_id = t.booking_id) <= $1 LIMIT $2)""",
-    "payment_attempts": """DELETE FROM payment_attempt WHERE (tenant_id, user_id, at, booking_id, n) IN (
-        SELECT tenant_id, user_id, at, booking_id, n FROM payment_attempt WHERE at <= $1 LIMIT $2)""",
-    "booking_keys": """DELETE FROM booking_key WHERE booking_id IN (
-        SELECT booking_id FROM booking_key
-         WHERE booking_id < (lpad(to_hex($1::int8), 12, '0') || repeat('0', 20))::uuid
-           AND NOT is_live LIMIT $2)""",
-    "consultations": """DELETE FROM consultation WHERE id IN (
-        SELECT id FROM consultation WHERE ends_at <= $1 LIMIT $2)""",
-    "webhook_events": """DELETE FROM webhook_event WHERE (provider, event_id) IN (
-        SELECT provider, event_id FROM webhook_event WHERE received_at <= $1 LIMIT $2)""",
+    what: f"""DELETE FROM {table} WHERE ({key}) IN (
+        SELECT {key} FROM {table} WHERE {is_over} LIMIT $2) AND {is_over}"""
+    for what, (table, key, is_over) in _OVER.items()
 }
 
 _CONSUMED: Final = """DELETE FROM outbox WHERE position IN (

@@ -1,6 +1,7 @@
 """What only PostgreSQL can get wrong: the order of commits, rebuilding, and what is swept away."""
 
 import pytest
+import trio
 
 from core.ports.repositories import NewRoom, StoredAnswer
 from protocol.chat import MessagePosted, Sender
@@ -219,6 +220,22 @@ async def test_news_arrive_after_a_restore_into_a_cluster_that_is_younger_than_t
     assert (await housekeeping(database, ManualClock()))["outbox"] == 3
 
 
+async def test_what_is_used_again_as_it_is_swept_away_stays(database):
+    """An old key is claimed anew: were it swept away now, a repeat of that call would have a second effect."""
+    clock = ManualClock()
+    await PostgresIdempotencyKeys(database, clock).begin("scope", "key", b"hash")
+    clock.at_ms += 8 * DAY
+    async with database.own_connection() as slow:
+        await slow.call(execute, "BEGIN")
+        await slow.call(execute, f"UPDATE idempotency_key SET claimed_at = {clock.at_ms}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(housekeeping, database, clock)
+            while not await database.call(waiting):
+                pass
+            await slow.call(execute, "COMMIT")
+    assert await database.call(count, "idempotency_key") == 1
+
+
 @pytest.mark.parametrize("name", ["search", "quick"])
 async def test_an_outbox_nobody_has_read_is_kept(database, name):
     await database.call(execute, announce("one"))
@@ -308,6 +325,11 @@ def announce(key):
 
 async def execute(connection, sql):
     await connection.execute(sql)
+
+
+async def waiting(connection):
+    """How many wait for locks of others."""
+    return await connection.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
 
 
 async def count(connection, table):

@@ -154,11 +154,15 @@ async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int | 
 
 
 def _blank(row: asyncpg.Record) -> tuple[object, ...]:
-    """As a deletion leaves it, and without the name."""
-    event = decode_event(row["body"])
+    """As a deletion leaves it, and without the name; of what nobody can read, nothing."""
+    place = row["room_id"], row["seq"], row["sent_at"]
+    try:
+        event = decode_event(row["body"])
+    except ValueError:
+        return *place, b""
     if isinstance(event, MessagePosted):
         nobody = replace(event.sender, name="")
         event = replace(event, sender=nobody, content="", attachments=None, cards=None)
     elif isinstance(event, MessageEdited):
         event = replace(event, content="")
-    return row["room_id"], row["seq"], row["sent_at"], encode(event)
+    return *place, encode(event)

@@ -14,6 +14,7 @@ import structlog
 
 from storage.months import Month
 from storage.postgres.pool import Connection, Database
+from storage.postgres.search import ALONE
 
 DAY_MS: Final = 86_400_000
 ROOMS_AT_ONCE: Final = 500
@@ -144,7 +145,9 @@ async def _limited(connection: Connection, now: int, after: str) -> list[asyncpg
 async def _forget(
     connection: Connection, room_id: str, until: int, bite: int
 ) -> tuple[int | None, int]:
-    """(the room's new `first`, or None when nothing was left to do; rows removed)"""
+    """(the room's new `first`, or None when nothing was left to do; rows removed). Whoever has read these
+    rows to index them is done before."""
+    await connection.execute(ALONE)
     first = await connection.fetchval(_MOVE_FIRST, room_id, until, bite)
     if first is None:
         return None, 0

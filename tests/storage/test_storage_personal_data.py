@@ -137,7 +137,9 @@ async def test_nobody_can_stand_in_the_way_by_a_name_that_is_to_be_the_shells(
     assert email_problem(account["email"])
 
 
-async def test_a_row_that_nobody_can_read_keeps_nobody_from_being_erased(database: Database) -> None:
+async def test_a_row_that_nobody_can_read_keeps_nobody_from_being_erased(
+    database: Database,
+) -> None:
     await begin(database)
     await database.call(execute, "UPDATE message SET body = $1 WHERE seq = 2", b"\xc1 sardines")
     assert await erase(database, 1, ADA) == 1

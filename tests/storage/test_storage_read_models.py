@@ -16,6 +16,7 @@ NOW = 1_790_000_000_000
 DAY = 86_400_000
 ADA = "01999999-0000-7000-8000-00000000000a"
 ROOM = "01999999-0000-7000-8000-0000000000aa"
+DOCUMENT = f"INSERT INTO search_document VALUES ('{ROOM}', 2, {NOW}, '{ROOM}', 1, '{ADA}', '')"
 LOGIN = "01999999-0000-7000-8000-0000000000bb"
 
 
@@ -234,6 +235,32 @@ async def test_what_is_used_again_as_it_is_swept_away_stays(database):
                 pass
             await slow.call(execute, "COMMIT")
     assert await database.call(count, "idempotency_key") == 1
+
+
+async def test_words_that_are_being_indexed_as_their_time_is_over_go_too(database):
+    """The index has read the message, and waits for somebody else's row, as retention takes it away."""
+    await a_room_with(database, ["tea"])
+    await database.call(execute, """UPDATE room SET settings = '{"retentionDays":1}'""")
+    index, clock, is_swept = SearchIndex(database), ManualClock(), trio.Event()
+    clock.at_ms += 9 * DAY
+
+    async def sweep():
+        await housekeeping(database, clock)
+        is_swept.set()
+
+    async with database.own_connection() as slow:
+        await slow.call(execute, "BEGIN")
+        await slow.call(execute, DOCUMENT)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(index.receive, await PostgresOutbox(database).whole_logs(None))
+            while not await database.call(waiting):
+                pass
+            nursery.start_soon(sweep)
+            while not is_swept.is_set() and await database.call(waiting) < 2:
+                pass
+            await slow.call(execute, "ROLLBACK")
+    assert await database.call(count, "message") == 0
+    assert await database.call(count, "search_document") == 0
 
 
 @pytest.mark.parametrize("name", ["search", "quick"])

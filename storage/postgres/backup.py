@@ -1,5 +1,6 @@
 """A database in one file and back, by PostgreSQL's own programs."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import IO, Final, cast
 import trio
 
 from protocol.limits import MAX_REPLAY_EVENTS
+from storage.postgres.file_lock import is_locked
 from storage.postgres.pool import Connection, Database
 
 DONE_WITHIN: Final = 600.0
@@ -40,13 +42,15 @@ async def keep(dsn: str, file: Path, *, programs: Path) -> int:
     Raises `BackupError`, `OSError`.
     """
     draft = file.with_name(file.name + ".new")
-    _make_private(draft)
+    ours = _make_private(draft)
     try:
         await _run(programs / "pg_dump", "--format=custom", f"--file={draft}", dsn)
         return _finish(draft, file)
     except BaseException:
         os.unlink(draft)
         raise
+    finally:
+        os.close(ours)
 
 
 async def restore(database: Database, file: Path, *, programs: Path) -> None:
@@ -61,12 +65,17 @@ async def restore(database: Database, file: Path, *, programs: Path) -> None:
     await database.call(_analyze)
 
 
-def _make_private(file: Path) -> None:
+def _make_private(file: Path) -> int:
+    """A descriptor of it, which tells others that it is being written."""
     try:
+        if is_locked(file):
+            raise BackupError(f"{file} is being written already, by another backup.")
         file.unlink(missing_ok=True)
-        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise BackupError(f"{file} cannot be written ({error.strerror}).") from None
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # who only asks lets go at once
+    return descriptor
 
 
 def _finish(draft: Path, file: Path) -> int:

@@ -100,6 +100,34 @@ async def test_what_cannot_be_kept_leaves_the_backup_before_it(
         await keep(dsn, tmp_path / "no" / "backup", programs=programs)
 
 
+async def test_a_second_backup_to_the_same_file_leaves_the_first_alone(tmp_path: Path) -> None:
+    """The first is half written: taken for the second's it would be there, and not whole."""
+    file, goes_on = tmp_path / "backup", tmp_path / "goes_on"
+    os.mkfifo(goes_on)
+    dump = tmp_path / "pg_dump"
+    dump.write_text(
+        f'#!/bin/sh\nprintf half > "${{2#--file=}}"\ncat {goes_on} >> "${{2#--file=}}"\n'
+    )
+    dump.chmod(0o700)
+    kept: list[int] = []
+
+    async def keep_first() -> None:
+        kept.append(await keep("dsn", file, programs=tmp_path))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keep_first)
+        # Until somebody reads.
+        writer = await trio.to_thread.run_sync(lambda: goes_on.open("wb"))
+        with pytest.raises(BackupError, match="written already"), trio.fail_after(5):
+            await keep("dsn", file, programs=tmp_path)
+        assert not file.exists()
+        writer.write(b" and half")
+        writer.close()
+    assert kept == [len(b"half and half")]
+    assert file.read_text() == "half and half"
+    assert not file.with_name("backup.new").exists()
+
+
 async def test_nothing_is_restored_over_a_database_or_from_what_is_no_backup(
     database: Database, empty: Database, programs: Path, tmp_path: Path
 ) -> None:

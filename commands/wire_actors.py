@@ -28,7 +28,7 @@ from gateways.client.fanout import TopicFanout
 from gateways.http.ports import DEFAULT_TENANT
 from protocol.persona import PERSONA
 from protocol.presence import PRESENCE, AudienceChanged
-from protocol.room import ROOM, ForgetBelow
+from protocol.room import ROOM, ForgetBelow, ForgetPerson
 from storage.outbox import OutboxDispatcher
 
 
@@ -117,6 +117,13 @@ class Actors:
         if self.system.is_active(address):
             with suppress(Rejected):  # it finds the gap itself, and closes whom it concerns
                 self.system.ref(address).tell_nowait(ForgetBelow(first=first))
+
+    def forget_person(self, room_id: str, user_id: str) -> None:
+        """The erasure took out what a room had of this user."""
+        address = ROOM.at(room_id)
+        if self.system.is_active(address):
+            with suppress(Rejected):  # it restarts, and reads what is there
+                self.system.ref(address).tell_nowait(ForgetPerson(user_id=user_id))
 
     def _audience_changed(self, topic: str) -> None:
         envelope = Envelope(AudienceChanged(), lane=Lane.EPHEMERAL, key=AudienceChanged)

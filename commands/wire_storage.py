@@ -66,6 +66,7 @@ class Storage:
         on_timer_set: Callable[[int], None],
         on_models_changed: Callable[[], None],
         on_unsaid: Callable[[str], None],
+        on_forgotten: Callable[[str, str], None],
     ) -> None:
         self.database = database
         self.log = PostgresMessageLog(database, clock, on_stored=on_stored)
@@ -87,7 +88,7 @@ class Storage:
         self.outbox = PostgresOutbox(database)
         self.read_models: list[Subscriber] = [
             SearchIndex(database),
-            Forgetting(database, on_unsaid=on_unsaid),
+            Forgetting(database, on_unsaid=on_unsaid, on_forgotten=on_forgotten),
         ]
         self.timers = PostgresDurableTimers(database, on_set=on_timer_set)
         self.business_offset = PostgresBusinessOffset(database)

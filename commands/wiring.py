@@ -113,6 +113,7 @@ class Server:
             on_timer_set=self._timer_set,
             on_models_changed=self._models_changed,
             on_unsaid=self._unsaid,
+            on_forgotten=self._forgotten,
         )
         self.time = Time(
             config,
@@ -294,6 +295,9 @@ class Server:
 
     def _unsaid(self, message_id: str) -> None:
         self.personas.kind.unsay(message_id)
+
+    def _forgotten(self, room_id: str, user_id: str) -> None:
+        self.actors.forget_person(room_id, user_id)
 
     def _revoked(self, login_id: str) -> None:
         self.actors.fanout.close_topic(f"login:{login_id}", CloseCode.TOKEN_REVOKED)

@@ -193,6 +193,12 @@ class ForgetBelow(Value, frozen=True, kw_only=True):
     first: Seq
 
 
+class ForgetPerson(Value, frozen=True, kw_only=True):
+    """erasure → room: what this user said and was called is gone from the log."""
+
+    user_id: str
+
+
 class EnterCreated(Value, frozen=True, kw_only=True):
     """user → room: the room was just made by the envelope's principal; join their client, answer
     with the room."""

@@ -49,7 +49,7 @@ from protocol.persona import (
     RunEnded,
     StreamRun,
 )
-from protocol.room import ROOM, ForgetBelow, RoomChanged
+from protocol.room import ROOM, ForgetBelow, ForgetPerson, RoomChanged
 
 PUBLISH_PAGE: Final = 256
 
@@ -61,7 +61,7 @@ def spec(ports: RoomPorts, traces: Traces | None = None) -> ActorSpec:
     return ActorSpec(
         kind=ROOM,
         make=lambda room_id: RoomActor(room_id, ports, traces),
-        lanes={Progress: Lane.CONTROL, ForgetBelow: Lane.CONTROL},
+        lanes=dict.fromkeys((Progress, ForgetBelow, ForgetPerson), Lane.CONTROL),
     )
 
 
@@ -221,6 +221,8 @@ class RoomActor(Actor[Any]):
                 self._receipts.announce()
             case ForgetBelow(first=first):
                 self._forget_below(first)
+            case ForgetPerson(user_id=user_id):
+                self._forget_person(user_id)
             case RunsOverdue():
                 self._end_runs(self._speaking.overdue())
             case OpenRun() as command:
@@ -238,6 +240,11 @@ class RoomActor(Actor[Any]):
         for fold in (self._applied, self._commands.decided):
             fold.first = max(fold.first, first)
         self._ring.forget_below(first)
+
+    def _forget_person(self, user_id: str) -> None:
+        for fold in (self._applied, self._commands.decided):
+            fold.forget_name(user_id)
+        self._ring.forget_below(self._applied.head + 1)
 
     def is_saturated(self) -> bool:
         return self._flow.is_saturated

@@ -87,6 +87,11 @@ class RoomState:
         self.head = event.seq
         self.sent_at = event.sent_at
 
+    def forget_name(self, user_id: str) -> None:
+        """A member's, if it is one: nobody's is blank but of who was forgotten."""
+        if user_id in self.members:
+            self.members[user_id] = replace(self.members[user_id], name="")
+
     def _seat(self, event: RoomChanged) -> None:
         for persona_id, seat in self.seats_after(event).items():
             if seat is None:

@@ -9,6 +9,7 @@ from typing import Protocol
 class OutboxEvent:
     """Something committed. `room.appended`: `key` is the room, rows `first`..`last` were added.
     `room.said`: the same, where it is known that none of them changes who or what the room is.
+    `person.forgotten`: `key` is `ROOM/USER`, rows of that user's there have no text any more.
     """
 
     position: int

@@ -15,6 +15,7 @@ from core.ports.message_log import EventKind
 from protocol.chat import MessageEdited, MessagePosted
 from protocol.codec import decode_event, encode
 from storage.postgres.consultations import close_times
+from storage.postgres.forgetting import PERSON_FORGOTTEN
 from storage.postgres.pool import Connection, Database
 from storage.postgres.search import ALONE
 
@@ -57,6 +58,13 @@ UPDATE account SET handle = 'gone~' || right(id::text, 12), name = 'gone-' || ri
        email = 'gone~' || right(id::text, 12), role = 'user', locale = 'en',
        time_zone = 'UTC', currency = 'EUR', preferences = '{}', is_forgotten = true
  WHERE tenant_id = $1 AND id = $2"""
+
+# For the rooms that are active: where something of theirs was, or they stay.
+_TELL: Final = f"""
+INSERT INTO outbox (tenant_id, topic, key, first, last)
+SELECT $1, '{PERSON_FORGOTTEN}', room_id::text || '/' || $2::uuid::text, 0, 0
+  FROM (SELECT unnest($3::uuid[]) UNION
+        SELECT room_id FROM membership WHERE tenant_id = $1 AND user_id = $2) AS rooms(room_id)"""
 
 _GONE: Final = (
     f"""DELETE FROM persona_memory WHERE tenant_id = $1 AND (about = $2 OR source_message IN (
@@ -146,6 +154,8 @@ async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int | 
     rows = await connection.fetch(_SAID, tenant_id, user_id, timeout=DONE_WITHIN)
     blanks = [_blank(row) for row in rows]
     await connection.executemany(_BLANK, blanks, timeout=DONE_WITHIN)
+    rooms = sorted({row["room_id"] for row in rows})
+    await connection.execute(_TELL, tenant_id, user_id, rooms, timeout=DONE_WITHIN)
     # Whoever has read their words to index them is done before, whoever comes after reads none.
     await connection.execute(ALONE, timeout=DONE_WITHIN)
     for sql in _GONE:

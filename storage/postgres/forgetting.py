@@ -12,6 +12,9 @@ from core.ports.outbox import OutboxEvent
 from storage.postgres.pool import Connection, Database
 from storage.postgres.search import Span, portions, spans_of
 
+PERSON_FORGOTTEN: Final = "person.forgotten"
+"""The outbox's topic of what the erasure took out of rooms: the key is `ROOM/USER`."""
+
 # Every message that an edit or a deletion in these spans is about; with its memories gone.
 _FORGET: Final = f"""
 WITH unsaid AS (
@@ -34,18 +37,30 @@ class Forgetting:
     that is rightly known is lost, however often an event comes.
 
     `on_unsaid`: told each such message once its memories are gone, for whoever has loaded them meanwhile.
+    `on_forgotten`: told each room and user of whom nothing is there any more, for a room that is active.
     """
 
     name = "forgetting"
 
-    def __init__(self, database: Database, *, on_unsaid: Callable[[str], None]) -> None:
-        self._database, self._on_unsaid = database, on_unsaid
+    def __init__(
+        self,
+        database: Database,
+        *,
+        on_unsaid: Callable[[str], None],
+        on_forgotten: Callable[[str, str], None],
+    ) -> None:
+        self._database = database
+        self._on_unsaid, self._on_forgotten = on_unsaid, on_forgotten
 
     async def receive(self, events: Sequence[OutboxEvent]) -> None:
         """Remove what was learned from the messages that these events took back."""
         for portion in portions(spans_of(events)):
             for message_id in await self._database.call(_forget, portion):
                 self._on_unsaid(message_id)
+        for event in events:
+            if event.topic == PERSON_FORGOTTEN:
+                room_id, _, user_id = event.key.partition("/")
+                self._on_forgotten(room_id, user_id)
 
     async def rebuild(self) -> None:
         """Nothing is derived; whole logs come next, and what an earlier version missed goes."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trio
 from http_client import Caller, refusal
-from raw_client import PASSWORD, RawClient, Stage, register
+from raw_client import PASSWORD, Frame, RawClient, Stage, register
 from server_process import ServerProcess
 from test_e2e_http_operator import main, sentence
 from test_e2e_personas import persona_of
@@ -46,9 +46,23 @@ async def test_who_is_erased_leaves_everybodys_rooms_and_no_word(
     page = await bob.ask("chat.history", roomId=left["id"])
     [herring] = [one for one in page["messages"] if one["messageId"] == once["messageId"]]
     assert (herring["content"], herring["sender"]["name"]) == ("", "")
+    with trio.fail_after(WITHIN):  # a room that is active hears of it within a second or two
+        while (await told_again(stage, bob, left, once))["content"]:
+            pass
     caller = Caller(protocol_server.http)
     again = {"handle": eve.person.handle, "password": PASSWORD}
     refusal(caller.post("auth/login", again), 401, "unauthenticated")
+
+
+async def told_again(stage: Stage, client: RawClient, room: Frame, said: Frame) -> Frame:
+    """That message, as another device hears of it that missed it."""
+    assert client.person
+    late = await stage.enter(client.person)
+    after = {"epoch": room["epoch"], "seq": said["seq"] - 1}
+    await late.ask("room.join", roomId=room["id"], after=after)
+    told = await late.event("chat.message", messageId=said["messageId"])
+    await stage.leave(late)
+    return told
 
 
 def test_who_asks_is_told_all_that_is_kept(protocol_server: ServerProcess, tmp_path: Path) -> None:

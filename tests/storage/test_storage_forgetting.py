@@ -8,6 +8,8 @@ from test_storage_read_models import ADA, NOW, ROOM, ManualClock, a_room, a_room
 from core.ports.message_log import EventKind
 from core.ports.outbox import OutboxEvent
 from core.ports.personas import MemoryItem, NewPersona
+from storage.outbox import Place
+from storage.postgres.erasure import erase
 from storage.postgres.forgetting import Forgetting
 from storage.postgres.memories import PostgresMemories
 from storage.postgres.outbox import PostgresOutbox
@@ -16,6 +18,9 @@ from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import PostgresRooms
 
 NOVA = "01999999-0000-7000-8000-0000000000cc"
+
+
+def nothing(*_: str) -> None: ...
 
 
 def message_id(seq: int) -> str:
@@ -70,7 +75,7 @@ async def test_what_a_message_taught_goes_with_it(database: Any, kind: EventKind
     await take_back(database, kind, 5, of=3)
     await take_back(database, EventKind.REACTED, 6, of=4)
     told: list[str] = []
-    forgetting = Forgetting(database, on_unsaid=told.append)
+    forgetting = Forgetting(database, on_unsaid=told.append, on_forgotten=nothing)
     await forgetting.receive([span(2, 4)])
     assert await known(memories) == {"2", "3", "4", "None"}
     assert told == []
@@ -84,7 +89,7 @@ async def test_whole_logs_tell_what_was_missed_before(database: Any) -> None:
     await a_room_with(database, [f"number {number}" for number in range(600)])
     memories = await learned(database, 2, 601)
     await take_back(database, EventKind.DELETED, 602, of=601)
-    forgetting = Forgetting(database, on_unsaid=lambda _: None)
+    forgetting = Forgetting(database, on_unsaid=nothing, on_forgotten=nothing)
     await forgetting.rebuild()
     assert await known(memories) == {"2", "601", "None"}
     await forgetting.receive(await PostgresOutbox(database).whole_logs(None))
@@ -94,7 +99,23 @@ async def test_whole_logs_tell_what_was_missed_before(database: Any) -> None:
 async def test_other_news_change_nothing(database: Any) -> None:
     await PostgresRooms(database).create(a_room(created_at=NOW))
     memories = await learned(database, 2)
-    await Forgetting(database, on_unsaid=lambda _: None).receive(
+    await Forgetting(database, on_unsaid=nothing, on_forgotten=nothing).receive(
         [span(1, 9, "booking.changed"), span(1, 1)]
     )
     assert await known(memories) == {"2", "None"}
+
+
+async def test_rooms_are_told_of_whom_nothing_is_there_any_more(database: Any) -> None:
+    """Where they said something, and where they stay."""
+    await a_room_with(database, ["tea"])
+    member = f"INSERT INTO membership VALUES ('{NOVA}', '{ADA}', 1, NULL, 1, 'member', 'joined')"
+    await database.call(lambda connection: connection.execute(member))
+    assert await erase(database, 1, ADA) == 1
+    outbox, told = PostgresOutbox(database), set[tuple[str, str]]()
+    forgetting = Forgetting(
+        database, on_unsaid=nothing, on_forgotten=lambda room, user: told.add((room, user))
+    )
+    await outbox.next_batch("forgetting")
+    await outbox.end_rebuild("forgetting", Place(0, 0))
+    await forgetting.receive((await outbox.next_batch("forgetting")).events)
+    assert told == {(ROOM, ADA), (NOVA, ADA)}

@@ -4,21 +4,25 @@ What stays: bookings and their ledger (seven years, by id), runs of personas (24
 tried to pay with (31 days, by id and digest), consultations (24 months, by id), and what others wrote.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+import msgspec
 from msgspec.structs import replace
 
 from core.ports.message_log import EventKind
 from protocol.chat import MessageEdited, MessagePosted
 from protocol.codec import decode_event, encode
+from protocol.room import RoomInvited
 from storage.postgres.consultations import close_times
 from storage.postgres.forgetting import PERSON_FORGOTTEN
 from storage.postgres.pool import Connection, Database
 from storage.postgres.search import ALONE
 
+_INVITED: Final = msgspec.msgpack.Decoder(RoomInvited)
 DONE_WITHIN: Final = 600.0
 FOREVER: Final = 2**63 - 1
 MESSAGE, EDITED, DELETED = EventKind.MESSAGE.value, EventKind.EDITED.value, EventKind.DELETED.value
@@ -58,6 +62,14 @@ UPDATE account SET handle = 'gone~' || right(id::text, 12), name = 'gone-' || ri
        email = 'gone~' || right(id::text, 12), role = 'user', locale = 'en',
        time_zone = 'UTC', currency = 'EUR', preferences = '{}', is_forgotten = true
  WHERE tenant_id = $1 AND id = $2"""
+
+# Of others, who were told who is in a room.
+_INVITATIONS: Final = """
+SELECT user_id, seq, body FROM inbox_item
+ WHERE tenant_id = $1 AND kind = 'room.invited' AND position(convert_to($2::uuid::text, 'UTF8') IN body) > 0"""
+
+_RENAME: Final = """
+UPDATE inbox_item SET body = $4 WHERE tenant_id = $1 AND user_id = $2 AND seq = $3"""
 
 # For the rooms that are active: where something of theirs was, or they stay.
 _TELL: Final = f"""
@@ -154,6 +166,9 @@ async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int | 
     rows = await connection.fetch(_SAID, tenant_id, user_id, timeout=DONE_WITHIN)
     blanks = [_blank(row) for row in rows]
     await connection.executemany(_BLANK, blanks, timeout=DONE_WITHIN)
+    invitations = await connection.fetch(_INVITATIONS, tenant_id, user_id, timeout=DONE_WITHIN)
+    unnamed = [(tenant_id, *each) for row in invitations for each in _unnamed(row, user_id)]
+    await connection.executemany(_RENAME, unnamed, timeout=DONE_WITHIN)
     rooms = sorted({row["room_id"] for row in rows})
     await connection.execute(_TELL, tenant_id, user_id, rooms, timeout=DONE_WITHIN)
     # Whoever has read their words to index them is done before, whoever comes after reads none.
@@ -161,6 +176,16 @@ async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int | 
     for sql in _GONE:
         await connection.execute(sql, tenant_id, user_id, timeout=DONE_WITHIN)
     return len(blanks)
+
+
+def _unnamed(row: asyncpg.Record, user_id: str) -> Iterator[tuple[object, ...]]:
+    """An invitation without this member's name; none, when nobody can read it."""
+    with suppress(ValueError):
+        invited = _INVITED.decode(row["body"])
+        room = invited.room
+        members = [replace(one, name="") if one.id == user_id else one for one in room.members]
+        invited = replace(invited, room=replace(room, members=members))
+        yield row["user_id"], row["seq"], encode(invited)
 
 
 def _blank(row: asyncpg.Record) -> tuple[object, ...]:

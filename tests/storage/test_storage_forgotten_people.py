@@ -1,5 +1,8 @@
 """What comes late for somebody who is forgotten: nothing of it is put down, whatever was first."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import pytest
 import trio
 from msgspec import Raw
@@ -19,10 +22,13 @@ from test_storage_personal_data import (
 from core.clock import SystemClock
 from core.errors import Rejected
 from core.ports.repositories import UserPatch
+from protocol.codec import encode
 from protocol.frames import Money
+from protocol.room import MemberView, RoomInvited, RoomView, Settings
 from protocol.travel import HotelDetails, HotelQuery, Offer, Party, SupplierOffer
 from storage.postgres.consultations import PostgresConsultations
 from storage.postgres.erasure import erase
+from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.offers import PostgresOffers
 from storage.postgres.pool import Database
 from storage.postgres.users import PostgresUsers
@@ -122,6 +128,37 @@ async def test_an_appointment_that_is_wanted_late_is_not_booked(database: Databa
     with pytest.raises(Rejected) as refused:
         await PostgresConsultations(database).book(1, BOBS, ADA, about="where to eat", now=AT)
     assert refused.value.code == "not_found"
+
+
+async def test_the_invitations_of_others_do_not_name_whoever_is_erased(database: Database) -> None:
+    await begin(database)
+    inboxes, kept = PostgresInboxes(database), {}
+    for number, ids in enumerate(([ADA, BOB], [BOB])):
+        body = partial(invitation, ids)
+        kind = {"source": f"room:{number}", "kind": "room.invited", "at": AT}
+        assert await inboxes.append(1, BOB, **kind, body=body)
+        kept[number + 1] = body(number + 1)
+    await database.call(execute, UNREADABLE)
+    assert await erase(database, 1, ADA) == 1
+    first, second, _ = await inboxes.read(1, BOB, after=0, limit=9)
+    assert first.body == kept[1].replace(b"\xa3Ada", b"\xa0")
+    assert second.body == kept[2]
+
+
+def invitation(ids: Sequence[str], seq: int) -> bytes:
+    """To a room of these, who are called Ada and Bob."""
+    names = {ADA: "Ada", BOB: "Bob"}
+    room = RoomView(
+        id=ROOM, kind="group", title="Lisbon", settings=Settings(),
+        members=[MemberView(id=one, name=names[one], role="member", state="joined") for one in ids],
+        member_count=len(ids), personas=[], epoch="e", head=1, first=1, read=0, created_at=AT,
+    )  # fmt: skip
+    return encode(RoomInvited(room=room, inbox=seq))
+
+
+UNREADABLE = f"""
+INSERT INTO inbox_item (tenant_id, user_id, seq, source, kind, body, created_at)
+VALUES (1, '{BOB}', 3, 'junk', 'room.invited', convert_to('Ada {ADA}', 'UTF8'), {AT})"""
 
 
 async def of_hers(database: Database, table: str) -> int:

@@ -1,7 +1,8 @@
 """Taking a person out of every table, for who asks to be forgotten.
 
 What stays: bookings and their ledger (seven years, by id), runs of personas (24 months, by id), what was
-tried to pay with (31 days, by id and digest), consultations (24 months, by id), and what others wrote.
+tried to pay with (31 days, by id and digest), consultations (24 months, by id), what they put on a room's
+plan (by id), and what others wrote.
 """
 
 from collections.abc import Iterator, Sequence

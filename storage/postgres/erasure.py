@@ -50,8 +50,11 @@ SELECT m.room_id, room.kind, m.state,
   FROM membership m JOIN room ON room.id = m.room_id WHERE m.tenant_id = $1 AND m.user_id = $2"""
 
 _SAID: Final = f"""
-SELECT room_id, seq, sent_at, body FROM message
+SELECT room_id, seq, sent_at, message_id, kind, body FROM message
  WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind IN ({MESSAGE}, {EDITED})"""
+
+_INDEXED: Final = """
+SELECT room_id, seq FROM search_document WHERE tenant_id = $1 AND sender_id = $2::uuid::text"""
 
 _BLANK: Final = """
 UPDATE message SET body = $4 WHERE room_id = $1 AND seq = $2 AND sent_at = $3"""
@@ -79,11 +82,13 @@ SELECT $1, '{PERSON_FORGOTTEN}', room_id::text || '/' || $2::uuid::text, 0, 0
   FROM (SELECT unnest($3::uuid[]) UNION
         SELECT room_id FROM membership WHERE tenant_id = $1 AND user_id = $2) AS rooms(room_id)"""
 
+_UNINDEX: Final = "DELETE FROM search_document WHERE room_id = $1 AND seq = $2"
+
+_UNLEARN: Final = """
+DELETE FROM persona_memory
+ WHERE tenant_id = $1 AND (about = $2 OR source_message = ANY($3::uuid[]))"""
+
 _GONE: Final = (
-    f"""DELETE FROM persona_memory WHERE tenant_id = $1 AND (about = $2 OR source_message IN (
-            SELECT message_id FROM message
-             WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind = {MESSAGE}))""",
-    "DELETE FROM search_document WHERE tenant_id = $1 AND sender_id = $2::uuid::text",
     "DELETE FROM persona WHERE tenant_id = $1 AND owner_id = $2",
     """WITH gone AS (DELETE FROM listing_review WHERE tenant_id = $1 AND user_id = $2
                      RETURNING tenant_id, listing_id AS id, stars)
@@ -129,24 +134,37 @@ class OwnRoom:
     messages: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Traces:
+    """Rows of what they said, of its words, and of others' invitations with their name."""
+
+    said: Sequence[asyncpg.Record]
+    indexed: Sequence[asyncpg.Record]
+    invitations: Sequence[asyncpg.Record]
+
+
 async def shut_out(
     database: Database, tenant_id: int, user_id: str, *, login_id: str, at: int
 ) -> ShutOut | None:
     """End what they log in with, take their times off the market, and make a login of this id for who
     acts for them from here on. None: a booking of theirs has not ended, and nothing was done."""
-    return await database.transaction(_shut_out, tenant_id, user_id, login_id, at)
+    logins = await database.transaction(_shut_out, tenant_id, user_id, login_id, at)
+    if logins is None:
+        return None
+    return ShutOut(logins=logins, rooms=await database.call(_rooms, tenant_id, user_id))
 
 
 async def erase(database: Database, tenant_id: int, user_id: str) -> int | None:
     """Take them out, in one transaction; of how many messages and edits the text went. Their account is
     a shell without a way in. Idempotent. None: a booking of theirs has begun since they were shut out,
     and nothing was done."""
-    return await database.transaction(_erase, tenant_id, user_id)
+    traces = await database.call(_traces, tenant_id, user_id)
+    return await database.transaction(_erase, tenant_id, user_id, traces)
 
 
 async def _shut_out(
     connection: Connection, tenant_id: int, user_id: str, login_id: str, at: int
-) -> ShutOut | None:
+) -> Sequence[str] | None:
     person = (tenant_id, user_id)
     if await connection.fetchval(_UNFINISHED, *person, timeout=DONE_WITHIN):
         return None
@@ -156,24 +174,43 @@ async def _shut_out(
     await close_times(connection, *person, 0, FOREVER)
     logins = await connection.fetch(_LOGINS, *person)
     await connection.execute(_OUR_LOGIN, *person, login_id, at)
-    rooms = await connection.fetch(_ROOMS, *person, timeout=DONE_WITHIN)
-    return ShutOut(logins=[row["id"] for row in logins], rooms=[OwnRoom(**row) for row in rooms])
+    return [row["id"] for row in logins]
 
 
-async def _erase(connection: Connection, tenant_id: int, user_id: str) -> int | None:
+async def _rooms(connection: Connection, tenant_id: int, user_id: str) -> Sequence[OwnRoom]:
+    """By itself, as `_traces`: whole rooms are read."""
+    rows = await connection.fetch(_ROOMS, tenant_id, user_id, timeout=DONE_WITHIN)
+    return [OwnRoom(**row) for row in rows]
+
+
+async def _traces(connection: Connection, tenant_id: int, user_id: str) -> _Traces:
+    """A year of everybody's is read for them, before the transaction: while one with a number runs, no
+    subscriber of the outbox hears of anything. They are logged out, so nothing is added to it."""
+    said, indexed, invitations = [
+        await connection.fetch(sql, tenant_id, user_id, timeout=DONE_WITHIN)
+        for sql in (_SAID, _INDEXED, _INVITATIONS)
+    ]
+    return _Traces(said=said, indexed=indexed, invitations=invitations)
+
+
+async def _erase(
+    connection: Connection, tenant_id: int, user_id: str, traces: _Traces
+) -> int | None:
     if await connection.fetchval(_UNFINISHED, tenant_id, user_id, timeout=DONE_WITHIN):
         return None
     await connection.execute(_FORGOTTEN, tenant_id, user_id, timeout=DONE_WITHIN)
-    rows = await connection.fetch(_SAID, tenant_id, user_id, timeout=DONE_WITHIN)
-    blanks = [_blank(row) for row in rows]
+    blanks = [_blank(row) for row in traces.said]
     await connection.executemany(_BLANK, blanks, timeout=DONE_WITHIN)
-    invitations = await connection.fetch(_INVITATIONS, tenant_id, user_id, timeout=DONE_WITHIN)
-    unnamed = [(tenant_id, *each) for row in invitations for each in _unnamed(row, user_id)]
+    unnamed = [(tenant_id, *each) for row in traces.invitations for each in _unnamed(row, user_id)]
     await connection.executemany(_RENAME, unnamed, timeout=DONE_WITHIN)
-    rooms = sorted({row["room_id"] for row in rows})
+    rooms = sorted({row["room_id"] for row in traces.said})
     await connection.execute(_TELL, tenant_id, user_id, rooms, timeout=DONE_WITHIN)
+    messages = [row["message_id"] for row in traces.said if row["kind"] == MESSAGE]
+    await connection.execute(_UNLEARN, tenant_id, user_id, messages, timeout=DONE_WITHIN)
     # Whoever has read their words to index them is done before, whoever comes after reads none.
     await connection.execute(ALONE, timeout=DONE_WITHIN)
+    places = {(row["room_id"], row["seq"]) for row in (*traces.said, *traces.indexed)}
+    await connection.executemany(_UNINDEX, sorted(places), timeout=DONE_WITHIN)
     for sql in _GONE:
         await connection.execute(sql, tenant_id, user_id, timeout=DONE_WITHIN)
     return len(blanks)

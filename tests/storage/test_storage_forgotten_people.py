@@ -27,7 +27,7 @@ from protocol.frames import Money
 from protocol.room import MemberView, RoomInvited, RoomView, Settings
 from protocol.travel import HotelDetails, HotelQuery, Offer, Party, SupplierOffer
 from storage.postgres.consultations import PostgresConsultations
-from storage.postgres.erasure import erase
+from storage.postgres.erasure import erase, shut_out
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.offers import PostgresOffers
 from storage.postgres.pool import Database
@@ -94,6 +94,39 @@ async def test_what_comes_with_the_erasure_goes_with_it(database: Database, tabl
         await until_waiting(database, 1, or_else=is_erased)
         await slow.call(execute, "COMMIT")
     assert await of_hers(database, table) == 0
+
+
+@pytest.mark.parametrize("table", ["message", "search_document", "inbox_item"])
+async def test_nobody_waits_while_it_is_looked_for_what_somebody_said(
+    database: Database, table: str
+) -> None:
+    """A year of messages is read: a transaction with a number of its own would keep all news from everybody
+    meanwhile, and a lock on her account whoever has news for her."""
+    await begin(database)
+    async with database.own_connection() as slow, trio.open_nursery() as nursery:
+        await slow.call(execute, "BEGIN")
+        await slow.call(execute, f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        nursery.start_soon(erase, database, 1, ADA)
+        await until_waiting(database, 1)
+        assert await database.call(fetch, NUMBERED) == []
+        await slow.call(execute, "ROLLBACK")
+    assert await database.call(fetch, "SELECT FROM account WHERE is_forgotten") == [()]
+
+
+async def test_nobody_waits_while_it_is_looked_for_whose_rooms_are_left(database: Database) -> None:
+    await begin(database)
+    async with database.own_connection() as slow, trio.open_nursery() as nursery:
+        await slow.call(execute, "BEGIN")
+        await slow.call(execute, "LOCK TABLE message IN ACCESS EXCLUSIVE MODE")
+        nursery.start_soon(partial(shut_out, login_id=ROOM, at=AT), database, 1, ADA)
+        await until_waiting(database, 1)
+        assert await database.call(fetch, NUMBERED) == []
+        await slow.call(execute, "ROLLBACK")
+
+
+NUMBERED = """
+SELECT pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+ WHERE NOT l.granted AND a.backend_xid IS NOT NULL"""
 
 
 async def test_offers_that_come_late_are_nobodys(database: Database) -> None:

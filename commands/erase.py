@@ -2,7 +2,8 @@
 so that everybody's screens follow; then every table forgets them."""
 
 import random
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -18,6 +19,7 @@ from gateways.http.ports import DEFAULT_TENANT
 from loadtest.accounts import Api, ApiError
 from loadtest.client import Refused, Session, open_session
 from loadtest.connection import dial_url
+from loadtest.wire import Frame
 from storage.credentials.keys import SigningKeys
 from storage.credentials.tokens import AccessTokens
 from storage.postgres.erasure import OwnRoom, erase, shut_out
@@ -25,6 +27,9 @@ from storage.postgres.signing_keys import PostgresKeys
 from storage.postgres.users import PostgresUsers
 
 REST_FOR: Final = 1.0
+UNAUTHENTICATED: Final = 401
+PUT_OFF: Final = (429, 503, 504)
+"""HTTP's words for later."""
 
 
 class EraseError(RuntimeError):
@@ -68,8 +73,7 @@ async def erased(config: Config, handle: str) -> str:
         await keys.load()
         tokens = AccessTokens(keys, clock)
         async with Api(server.http) as api:
-            for one in found.logins:  # the server closes its sockets
-                await api.call("POST", "/auth/logout", token=tokens.issue(user, one))
+            await end_logins(api, (tokens.issue(user, one) for one in found.logins))
             token = tokens.issue(user, login_id)
             await _dismiss_personas(api, token)
             await _cancel_consultations(api, token)
@@ -88,19 +92,56 @@ async def erased(config: Config, handle: str) -> str:
     return f"{handle} is gone: {messages} messages and edits have no text any more."
 
 
+class Caller(Protocol):
+    """An `Api`, or what plays it."""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Frame | None = None,
+        token: str | None = None,
+        query: dict[str, str] | None = None,
+    ) -> Any: ...
+
+
+async def call_patiently(api: Caller, method: str, path: str, **fields: Any) -> Any:
+    """As `Api.call`, until it is not put off any more: a person's calls are counted, and a busy client of
+    theirs may use them all up."""
+    while True:
+        try:
+            return await api.call(method, path, **fields)
+        except ApiError as error:
+            if error.status not in PUT_OFF:
+                raise
+            await trio.sleep(error.retry_after or REST_FOR)
+
+
+async def end_logins(api: Caller, tokens: Iterable[str]) -> None:
+    """The server closes their sockets. One that has ended by itself meanwhile is none any more."""
+    for token in tokens:
+        try:
+            await call_patiently(api, "POST", "/auth/logout", token=token)
+        except ApiError as error:
+            if error.status != UNAUTHENTICATED:
+                raise
+
+
 async def _dismiss_personas(api: Api, token: str) -> None:
-    for persona in (await api.call("GET", "/personas", token=token))["items"]:
-        await api.call("DELETE", f"/personas/{persona['id']}", token=token)
+    for persona in (await call_patiently(api, "GET", "/personas", token=token))["items"]:
+        await call_patiently(api, "DELETE", f"/personas/{persona['id']}", token=token)
 
 
 async def _cancel_consultations(api: Api, token: str) -> None:
     """Those that still can be, so that the other one is told."""
     query: dict[str, str] = {}
     while True:
-        page = await api.call("GET", "/consultations", token=token, query=query)
+        page = await call_patiently(api, "GET", "/consultations", token=token, query=query)
         for one in page["items"]:
+            path = f"/consultations/{one['id']}/cancel"
             try:
-                await api.call("POST", f"/consultations/{one['id']}/cancel", body={}, token=token)
+                await call_patiently(api, "POST", path, body={}, token=token)
             except ApiError as error:
                 if error.status != 409:  # too late
                     raise

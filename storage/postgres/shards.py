@@ -6,6 +6,7 @@ fence does; every write of the message log checks the fence in its own transacti
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -69,7 +70,8 @@ class PostgresLeases:
                     await trio.sleep(BEAT_EVERY)
                     await self._beat_while_possible(connection)
             finally:
-                with trio.move_on_after(GIVEN_UP_WITHIN, shield=True):
+                # Where the database is away, others wait for our lease's end.
+                with trio.move_on_after(GIVEN_UP_WITHIN, shield=True), suppress(Unavailable):
                     await self.give_up()
 
     async def _beat_while_possible(self, connection: OwnConnection) -> None:

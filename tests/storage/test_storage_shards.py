@@ -139,3 +139,13 @@ async def test_a_node_that_cannot_renew_stops_owning_by_its_own_clock(
 
 def test_a_rooms_shard_never_changes() -> None:
     assert shard_of(ROOM) == 482
+
+
+async def test_a_node_that_stops_while_the_database_is_away_just_stops(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable
+
+    async with joined(database):
+        monkeypatch.setattr(database, "transaction", away)

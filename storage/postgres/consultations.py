@@ -177,7 +177,8 @@ async def _open(
     connection: Connection, tenant_id: int, new: Consultation, now: int
 ) -> Consultation:
     whose = new.professional_id
-    await connection.execute(_LOCK, tenant_id, [whose])
+    if any(one["is_forgotten"] for one in await connection.fetch(_LOCK, tenant_id, [whose])):
+        raise no_consultation()
     known = await connection.fetchrow(_GET, tenant_id, new.id)
     if known is not None:
         return _consultation(known)

@@ -21,6 +21,7 @@ from test_storage_personal_data import (
 
 from core.clock import SystemClock
 from core.errors import Rejected
+from core.ports.consultations import Consultation
 from core.ports.repositories import UserPatch
 from protocol.codec import encode
 from protocol.frames import Money
@@ -160,6 +161,15 @@ async def test_an_appointment_that_is_wanted_late_is_not_booked(database: Databa
     assert await erase(database, 1, ADA) == 1
     with pytest.raises(Rejected) as refused:
         await PostgresConsultations(database).book(1, BOBS, ADA, about="where to eat", now=AT)
+    assert refused.value.code == "not_found"
+
+
+async def test_a_time_that_is_opened_late_is_none(database: Database) -> None:
+    await begin(database)
+    assert await erase(database, 1, ADA) == 1
+    late = Consultation(id=BOBS, professional_id=ADA, starts_at=AT + 9, ends_at=AT + 10)
+    with pytest.raises(Rejected) as refused:
+        await PostgresConsultations(database).open(1, late, now=AT)
     assert refused.value.code == "not_found"
 
 

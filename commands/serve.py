@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 
 log: Final = structlog.get_logger("caravan.serve")
 
+CUT_SHORT: Final = 1
 MISUSE: Final = 2
+ECHO_WITHIN: Final = 1.0
+"""Seconds in which a second signal is the first one's echo: a terminal's Ctrl-C goes to the server and to who
+started it, who hands it on."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +61,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT. 0: drained; 2: it could not start, or not go on."""
+    """Serve until SIGTERM or SIGINT. 0: drained; 1: a second signal came before that; 2: it could not start,
+    or not go on."""
     if platform.system() == "Windows":
         return _refuse("Caravan's server runs on Linux and macOS; on Windows use WSL.")
     sentence = ""
@@ -101,34 +106,44 @@ async def _serve(config: Config, key: bytes, demo: bool) -> None:
     if config.redis_url is not None:
         log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
-            is_ready, told = trio.Event(), trio.Event()
-            nursery.start_soon(_hear, signals, is_ready, told, nursery.cancel_scope)
-            async with serving(config, node=node_id(data_dir, config.node_id), key=key) as server:
-                keep_pauses_short()
-                _announce(data_dir, server)
-                is_ready.set()
-                async with trio.open_nursery() as guests:
-                    if demo:
-                        guests.start_soon(_make_demo_world, server.http_url)
-                    await told.wait()
-                    guests.cancel_scope.cancel()
-                await server.drain()
-            forget_server(data_dir)
+        async with trio.open_nursery() as hearing:
+            is_ready, told, starting = trio.Event(), trio.Event(), trio.CancelScope()
+            hearing.start_soon(_hear, signals, is_ready, told, starting)
+            with starting:
+                node = node_id(data_dir, config.node_id)
+                async with serving(config, node=node, key=key) as server:
+                    keep_pauses_short()
+                    _announce(data_dir, server)
+                    is_ready.set()
+                    async with trio.open_nursery() as guests:
+                        if demo:
+                            guests.start_soon(_make_demo_world, server.http_url)
+                        await told.wait()
+                        guests.cancel_scope.cancel()
+                    await server.drain()
+                forget_server(data_dir)
+            hearing.cancel_scope.cancel()
 
 
 async def _hear(
-    signals: AsyncIterator[int], is_ready: trio.Event, told: trio.Event, whole: trio.CancelScope
+    signals: AsyncIterator[int], is_ready: trio.Event, told: trio.Event, starting: trio.CancelScope
 ) -> None:
-    """The first signal. A server that still starts (a database may take minutes to recover or to
-    migrate) has nothing to drain and ends at once."""
+    """The first signal, and one that comes while that is not yet done. A server that still starts (a database
+    may take minutes to recover or to migrate) has nothing to drain and ends at once."""
+    heard_at: float | None = None
     async for number in signals:
-        log.info("stopping", signal=signal.Signals(number).name)
-        if is_ready.is_set():
-            told.set()
-        else:
-            whole.cancel()
-        return
+        name = signal.Signals(number).name
+        if heard_at is None:
+            heard_at = trio.current_time()
+            log.info("stopping", signal=name)
+            if is_ready.is_set():
+                told.set()
+            else:
+                starting.cancel()
+        elif trio.current_time() >= heard_at + ECHO_WITHIN:
+            # What holds up the end may be what nobody can cancel. As after a kill -9: the database notices.
+            log.error("cut short", signal=name, status=CUT_SHORT)
+            os._exit(CUT_SHORT)
 
 
 def _announce(data_dir: Path, server: "Server") -> None:

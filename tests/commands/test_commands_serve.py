@@ -1,6 +1,10 @@
 """What `serve` does with signals (that a ready server drains is shown with a real one), and who is ready."""
 
+import json
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +18,9 @@ from commands import serve, wiring
 from core.config import Config
 from storage.credentials.master_key import MasterKeyError
 from storage.postgres.places import CLUSTER
+
+ROOT = Path(__file__).parents[2]
+STUCK = Path(__file__).with_name("stuck_server.py")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -36,6 +43,70 @@ async def test_a_server_that_still_starts_ends_at_once(
         await serve._serve(Config(data_dir=tmp_path), bytes(32), demo=False)
     assert ended == ["in order"]
     assert not (tmp_path / "server.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_second_signal_ends_a_drain_that_does_not_end(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, str(STUCK), str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        with trio.fail_after(30):
+            await line_with(process.stdout, "ready")
+            process.send_signal(number)
+            await line_with(process.stderr, "stopping")
+            process.send_signal(number)
+            last = await line_with(process.stderr, "cut short")
+            assert await process.wait() == 1
+    finally:
+        process.kill()
+        await process.wait()
+    assert (last["level"], last["signal"], last["status"]) == ("error", number.name, 1)
+
+
+async def line_with(stream: trio.abc.ReceiveStream | None, event: str) -> dict[str, Any]:
+    """The next lines, up to that one."""
+    assert stream is not None
+    said = b""
+    while part := await stream.receive_some():
+        said += part
+        for line in said.split(b"\n")[:-1]:
+            if (entry := json.loads(line))["event"] == event:
+                return dict(entry)
+    raise AssertionError(said.decode())
+
+
+async def test_a_signals_echo_leaves_the_drain_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.abc.Clock
+) -> None:
+    """Ctrl-C goes to the whole group of processes; watchfiles and make hand it on besides."""
+    ended: list[str] = []
+
+    async def drain() -> None:
+        signal.raise_signal(signal.SIGINT)
+        await trio.sleep(5)
+        ended.append("drained")
+
+    @asynccontextmanager
+    async def ready(*_: object, **__: object) -> AsyncIterator[SimpleNamespace]:
+        yield SimpleNamespace(dsn="", http_url="", ws_url="", drain=drain)
+
+    async def tell_when_it_runs() -> None:
+        while not (tmp_path / "server.json").exists():
+            await trio.sleep(1)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(wiring, "serving", ready)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tell_when_it_runs)
+        await serve._serve(Config(data_dir=tmp_path), bytes(32), demo=False)
+    assert ended == ["drained"]
 
 
 @pytest.mark.parametrize("owned", [(), (1, 2)])

@@ -75,7 +75,8 @@ class Gateways:
         self.http_url = _url("http", config.host, port_of(self._listener))
         pace = DutyCycle()
         self._rate_limits = ProcessRateLimits(clock) if config.rate_limits else None
-        self.clients = self._client_server(actors, clock, ids, pace)
+        with _listening("CARAVAN_WS_PORT", config.host, config.ws_port):
+            self.clients = self._client_server(actors, clock, ids, pace)
         self.app = create_app(
             HttpPorts(
                 credentials=storage.credentials,
@@ -158,8 +159,7 @@ class Gateways:
     ) -> None:
         """The WebSocket server, until cancelled."""
         async with trio.open_nursery() as nursery:
-            with _listening("CARAVAN_WS_PORT", self._config.host, self._config.ws_port):
-                self._ws_port = await nursery.start(self.clients.run)
+            self._ws_port = await nursery.start(self.clients.run)
             self.ws_url = _url("ws", self._config.host, self._ws_port) + CONNECT_PATH
             task_status.started()
 
@@ -207,13 +207,21 @@ def _listening(variable: str, host: str, port: int) -> Iterator[None]:
     """An address that cannot be listened on is a wrong setting: raises `ConfigError`."""
     try:
         yield
-    except OSError as error:
-        is_no_name = isinstance(error, socket.gaierror)  # its numbers are not the system's
-        why = error.strerror if is_no_name else os.strerror(error.errno or 0)
+    except (OSError, UnicodeError) as error:
+        why = _why(error)
         raise ConfigError(
             f"Nothing can listen on {host}, port {port} ({why}). "
             f"Set CARAVAN_HOST or {variable} to another."
         ) from error
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    match error:
+        case UnicodeError():
+            return "this is no name"
+        case socket.gaierror():  # its numbers are not the system's
+            return str(error.strerror)
+    return os.strerror(error.errno or 0)
 
 
 def _url(scheme: str, host: str, port: int) -> str:

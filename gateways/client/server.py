@@ -34,6 +34,9 @@ class ClientServer:
     No error of a connection, in its handshake or in what its messages cause, ends the server or
     touches another connection.
 
+    Raises `OSError` when the address cannot be had. It is had from the beginning: who comes before `run`
+    waits in the kernel's backlog.
+
     Owns: the listeners, the hub and the connections. Borrows: the fan-out, through which actors
     reach connections, and the handler. `origins` is read at every upgrade.
     Strangers are let in and out at `pace`.
@@ -54,7 +57,7 @@ class ClientServer:
     ) -> None:
         self._admission = admission
         self._pace = pace or DutyCycle()
-        self._host, self._port = host, port
+        self._listeners = _listen(host, port)
         policy = policy or Policy()
         hub = Hub(fanout.tick.flush)
         self.connections = Connections(
@@ -76,9 +79,9 @@ class ClientServer:
         self._accepting = trio.CancelScope()
 
     async def run(self, task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled; `task_status` gets the bound port. Raises OSError when the
-        address cannot be had. Cancelled, it drops what is still connected: `drain` first."""
-        listeners = await _listen(self._host, self._port)
+        """Serve until cancelled; `task_status` gets the bound port. Cancelled, it drops what is still
+        connected: `drain` first."""
+        listeners = self._listeners
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.connections.run)
@@ -141,11 +144,9 @@ class ClientServer:
             self._arrivals.enter(PlainWire(connected), str(address[0]) if address else "")
 
 
-async def _listen(host: str, port: int) -> list[socket.socket]:
+def _listen(host: str, port: int) -> list[socket.socket]:
     """Sockets for every address of `host`, all on the same port."""
-    found = await trio.socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[socket.socket] = []
     try:
         for family, _, _, _, address in found:

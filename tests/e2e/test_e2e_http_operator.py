@@ -250,6 +250,7 @@ def taken_port() -> Iterator[str]:
             {"CARAVAN_RATE_LIMITS": "off", "CARAVAN_HOST": "0.0.0.0"},
             ["CARAVAN_RATE_LIMITS", "0.0.0.0"],
         ),
+        ({"CARAVAN_HOST": "a..b"}, ["CARAVAN_HOST", "a..b"]),
         ({"DATABASE_URL": "postgresql://u:secret-word@127.0.0.1:1/x"}, ["DATABASE_URL"]),
         ({"DATABASE_URL": "postgresql://u:secret-word#@127.0.0.1/x"}, ["DATABASE_URL"]),
     ],
@@ -284,8 +285,8 @@ def test_a_port_in_use_is_named(tmp_path: Path, taken_port: str, variable: str) 
     said = sentence(ended, status=2)
     assert variable in said
     assert taken_port in said
-    if variable == "CARAVAN_HTTP_PORT":  # settings are judged before the database is changed
-        assert "postgres.migrated" not in ended.stderr
+    # Settings are judged before the database is changed.
+    assert "postgres.migrated" not in ended.stderr
 
 
 def test_a_second_server_on_a_data_directory_is_told_of_the_first(

@@ -20,7 +20,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
-ENVIRONMENT = {"CARAVAN_HTTP_PORT": "0", "CARAVAN_WS_PORT": "0", "CARAVAN_RATE_LIMITS": "off"}
+ENVIRONMENT = {
+    "DATABASE_URL": "",  # its own
+    "CARAVAN_HTTP_PORT": "0",
+    "CARAVAN_WS_PORT": "0",
+    "CARAVAN_RATE_LIMITS": "off",
+}
 
 
 class Server:

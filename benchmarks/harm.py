@@ -193,6 +193,7 @@ async def staged(options: argparse.Namespace) -> AsyncIterator[Stage]:
     with TemporaryDirectory(prefix="caravan-harm-") as folder:
         await trio.Path(folder).chmod(0o711)  # the database's own user may pass through
         settings = {
+            "DATABASE_URL": "",  # its own
             "CARAVAN_DATA_DIR": f"{folder}/data",
             "CARAVAN_HTTP_PORT": "0",
             "CARAVAN_WS_PORT": "0",

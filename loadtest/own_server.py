@@ -73,6 +73,9 @@ def environment_of(data: Path) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("CARAVAN_")}
     return {
         **inherited,
+        # Empty is unset. Who operates a server has its database in the same shell, and nobody loads that.
+        "DATABASE_URL": "",
+        "REDIS_URL": "",
         "CARAVAN_HTTP_PORT": "0",
         "CARAVAN_WS_PORT": "0",
         "CARAVAN_DATA_DIR": str(data),

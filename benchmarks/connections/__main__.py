@@ -123,6 +123,7 @@ async def staged(connections: int, per_account: int) -> AsyncIterator[Stage]:
         await trio.Path(folder).chmod(0o711)  # the database's own user may pass through
         data = Path(folder) / "data"
         settings = {
+            "DATABASE_URL": "",  # its own
             "CARAVAN_DATA_DIR": str(data),
             "CARAVAN_HTTP_PORT": "0",
             "CARAVAN_WS_PORT": "0",

@@ -73,6 +73,7 @@ class ServerProcess:
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if "CARAVAN" not in name}
         return inherited | {
+            "DATABASE_URL": "",  # of whoever runs the tests: never theirs
             "CARAVAN_DATA_DIR": str(self.data_dir),
             "CARAVAN_HTTP_PORT": str(urlsplit(self.http).port or lasting_port()),
             "CARAVAN_WS_PORT": str(urlsplit(self.ws).port or lasting_port()),

@@ -13,6 +13,7 @@ from tiny_http import tiny_site
 from tiny_personas import FIRST_AFTER, SEARCHES_FOR, PersonaFaults
 from tiny_server import Faults, TinyServer
 
+from core.config import Config
 from loadtest import __main__ as command
 from loadtest.measurement import report_of
 from loadtest.own_server import environment_of
@@ -200,6 +201,14 @@ def test_its_own_server_has_suppliers_and_others_have_none(tmp_path):
     assert Persona.server_settings.keys() <= usual.keys()
     assert {usual[name] for name in Persona.server_settings} == {"off"}
     assert set(Persona.server_settings.values()) == {"sandbox"}
+
+
+def test_its_own_server_has_a_database_of_its_own(tmp_path, monkeypatch):
+    """Whoever operates a server may have its settings in the same shell."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://caravan@db.example/caravan")
+    monkeypatch.setenv("REDIS_URL", "redis://redis.example")
+    config = Config.from_environment(environment_of(tmp_path))
+    assert (config.database_url, config.redis_url) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from typing import Final
 
 import trio
 
-from commands.data_directory import find_server, prepare
+from commands.data_directory import begin_restore, end_restore, find_server, prepare
 from commands.database import dsn_of
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
 from core.telemetry import configure_logging
 from storage.asyncio_bridge import AsyncioBridge
-from storage.postgres.backup import BackupError, keep, restore
+from storage.postgres.backup import BackupError, NotEmptyError, keep, require_backup, restore
 from storage.postgres.embedded import Embedded
 from storage.postgres.migrate import migrate
 from storage.postgres.places import find_places
@@ -60,15 +60,22 @@ async def _backup(config: Config, file: Path) -> str:
 
 
 async def _restore(config: Config, file: Path) -> str:
-    """Migrated to what this program knows."""
+    """Migrated to what this program knows. Killed at whatever moment, it can be repeated, or all is done."""
+    require_backup(file)
     data_dir = prepare(config.data_dir)
     if find_server(data_dir):
         raise BackupError(f"A server runs from {data_dir}.")
+    begin_restore(data_dir)
     embedded = Embedded(data_dir)
     async with AsyncioBridge() as bridge, trio.open_nursery() as nursery:
         dsn = str(await nursery.start(embedded.run))
         async with Database(dsn, bridge, size=1) as database:
-            await restore(database, file, programs=embedded.places.binaries)
+            try:
+                await restore(database, file, programs=embedded.places.binaries)
+            except NotEmptyError:
+                end_restore(data_dir)
+                raise
+            end_restore(data_dir)
             await migrate(database)
         nursery.cancel_scope.cancel()
     return f"Restored into {data_dir}. Put its master.key there before you start the server."

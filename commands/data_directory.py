@@ -12,9 +12,10 @@ from typing import Final
 
 from core.config import node_name
 from storage.postgres.file_lock import is_locked
-from storage.postgres.places import make_data_dir
+from storage.postgres.places import holds_cluster, make_data_dir
 
 LOCK: Final = "server.lock"
+RESTORING: Final = "restore.unfinished"
 
 
 class DataDirectoryError(RuntimeError):
@@ -74,6 +75,27 @@ def server_lock(path: Path) -> Iterator[None]:
                 "Stop it, or set CARAVAN_DATA_DIR to another directory."
             ) from None
         yield
+
+
+def begin_restore(path: Path) -> None:
+    """Before a database is made here to be restored into: until `end_restore` it is nobody's."""
+    if not holds_cluster(path):
+        (path / RESTORING).touch(mode=0o600)
+
+
+def end_restore(path: Path) -> None:
+    """The database is whole."""
+    (path / RESTORING).unlink(missing_ok=True)
+
+
+def require_restored(path: Path) -> None:
+    """Raises `DataDirectoryError` where the database is empty because a restore was cut short: who served from
+    it would serve nothing, and no backup would fit over that."""
+    if (path / RESTORING).exists():
+        raise DataDirectoryError(
+            f"A restore into {path} has not finished. Repeat it (`main.py restore FILE`), or remove "
+            f"{path / RESTORING} to go on with an empty database."
+        )
 
 
 def node_id(path: Path, given: str | None) -> str:

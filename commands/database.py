@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from commands.data_directory import DataDirectoryError, find_server, prepare
+from commands.data_directory import DataDirectoryError, find_server, prepare, require_restored
 from core.config import Config
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.embedded import Embedded
@@ -18,8 +18,8 @@ from storage.postgres.pool import Database
 async def dsn_of(config: Config) -> AsyncIterator[str]:
     """The configured database, a running server's, or our own for a while.
 
-    Raises `DataDirectoryError` where there is none: one made here would be empty, and whoever asks at a wrong
-    directory would hear that all is well.
+    Raises `DataDirectoryError` where there is none, or a restore has not finished: one made here would be
+    empty, and whoever asks at a wrong directory would hear that all is well.
     """
     data_dir = config.data_dir.resolve()
     running = find_server(data_dir)
@@ -30,7 +30,7 @@ async def dsn_of(config: Config) -> AsyncIterator[str]:
                 f"There is no Caravan database in {data_dir}. "
                 "Set CARAVAN_DATA_DIR to the server's data directory, or DATABASE_URL to its database."
             )
-        prepare(data_dir)
+        require_restored(prepare(data_dir))
     async with trio.open_nursery() as nursery:
         if dsn is None:
             dsn = str(await nursery.start(Embedded(data_dir).run))

@@ -20,6 +20,7 @@ from commands.data_directory import (
     forget_server,
     node_id,
     prepare,
+    require_restored,
     server_lock,
 )
 from commands.garbage import keep_pauses_short, loading_for_good
@@ -81,6 +82,8 @@ def _serve_from(environ: Mapping[str, str], *, demo: bool) -> None:
         log.warning("unknown_settings", did_you_mean=unknown)
     raise_limit()
     with server_lock(data_dir):
+        if config.database_url is None:
+            require_restored(data_dir)
         trio.run(_serve, replace(config, data_dir=data_dir), _master_key(config, data_dir), demo)
 
 

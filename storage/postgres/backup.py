@@ -16,6 +16,8 @@ from storage.postgres.file_lock import is_locked
 from storage.postgres.pool import Connection, Database
 
 DONE_WITHIN: Final = 600.0
+MAGIC: Final = b"PGDMP"
+"""With which pg_dump's own format begins."""
 
 LAST_STEP: Final = f"""
 SET LOCAL search_path = public;
@@ -33,6 +35,17 @@ _TABLES: Final = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 
 class BackupError(RuntimeError):
     """Nothing was kept, or nothing was restored; the sentence says why."""
+
+
+class NotEmptyError(BackupError):
+    """There is a database already."""
+
+
+def require_backup(file: Path) -> None:
+    """Raises `BackupError` when `file` does not begin as what `keep` writes does, `OSError`."""
+    with file.open("rb") as backup:
+        if backup.read(len(MAGIC)) != MAGIC:
+            raise BackupError(f"{file} is no backup: `main.py backup {file.name}` writes one.")
 
 
 async def keep(dsn: str, file: Path, *, programs: Path) -> int:
@@ -57,10 +70,10 @@ async def restore(database: Database, file: Path, *, programs: Path) -> None:
     """Put what `keep` wrote into an empty database, all of it with `LAST_STEP` or nothing, whoever is
     killed at whatever moment.
 
-    Raises `BackupError`.
+    Raises `BackupError`; `NotEmptyError` among them.
     """
     if await database.call(_tables):
-        raise BackupError("There is a database already. Restore into a new data directory.")
+        raise NotEmptyError("There is a database already. Restore into a new data directory.")
     await _pour(file, database.dsn, programs=programs)
     await database.call(_analyze)
 

@@ -12,6 +12,10 @@ import pytest
 import trio
 from postgres_for_tests import Given, named, until
 
+from commands import backup, serve
+from commands.data_directory import DataDirectoryError
+from commands.database import database_of, dsn_of
+from core.config import Config
 from protocol.limits import MAX_REPLAY_EVENTS
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.backup import BackupError, keep, restore
@@ -158,6 +162,39 @@ async def test_who_cannot_be_told_to_read_anew_is_not_given_the_backup(
     with pytest.raises(BackupError, match=r"psql failed: .*not this time"):
         await restore(empty, tmp_path / "backup", programs=programs)
     assert await tables(empty) == []
+
+
+async def test_what_a_restore_left_undone_is_no_empty_database_to_anybody(
+    database: Database, programs: Path, tmp_path: Path, new_dir: Path
+) -> None:
+    """Who serves from it, or looks into it, would take it for one; and no backup fits over that."""
+    await database.call(execute, WORLD)
+    size = await keep(database.dsn, tmp_path / "backup", programs=programs)
+    (tmp_path / "half").write_bytes((tmp_path / "backup").read_bytes()[: size // 2])
+    config = Config(data_dir=new_dir)
+    with pytest.RaisesGroup(BackupError, allow_unwrapped=True, flatten_subgroups=True):
+        await backup._restore(config, tmp_path / "half")
+    with pytest.raises(DataDirectoryError, match=r"Repeat it \(`main.py restore FILE`\)"):
+        serve._serve_from({"CARAVAN_DATA_DIR": str(new_dir)}, demo=False)
+    with pytest.raises(DataDirectoryError, match="has not finished"):
+        async with dsn_of(config):
+            pass
+    said = await backup._restore(config, tmp_path / "backup")
+    assert said.startswith("Restored into")
+    async with database_of(config) as restored:
+        assert await restored.call(fetch, "SELECT title FROM room") == [("Lisbon",)]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no backup"])
+async def test_what_is_no_backup_makes_no_database(
+    content: bytes | None, tmp_path: Path, new_dir: Path
+) -> None:
+    file = tmp_path / "backup"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises((BackupError, OSError), match="backup"):
+        await backup._restore(Config(data_dir=new_dir), file)
+    assert list(new_dir.parent.iterdir()) == []
 
 
 async def test_a_restore_that_is_killed_at_its_last_step_has_restored_nothing(

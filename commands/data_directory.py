@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,8 @@ from storage.postgres.file_lock import is_locked
 from storage.postgres.places import holds_cluster, make_data_dir
 
 LOCK: Final = "server.lock"
+LOCK_TRIES: Final = 10
+TRY_LOCK_EVERY: Final = 0.02
 RESTORING: Final = "restore.unfinished"
 
 
@@ -64,17 +67,27 @@ def server_lock(path: Path) -> Iterator[None]:
 
     Raises `DataDirectoryInUseError` when another process holds it.
     """
-    with (path / LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with open(os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
+        if not _had(lock.fileno()):
             running = find_server(path)
             who = f" (process {running.pid}, {running.http})" if running else ""
             raise DataDirectoryInUseError(
                 f"Another Caravan server uses {path}{who}. "
                 "Stop it, or set CARAVAN_DATA_DIR to another directory."
-            ) from None
+            )
         yield
+
+
+def _had(lock: int) -> bool:
+    """Whoever asks whether a server runs has it for a moment, too."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(TRY_LOCK_EVERY)
+        else:
+            return True
+    return False
 
 
 def begin_restore(path: Path) -> None:

@@ -1,11 +1,13 @@
 """The folder that a server makes for itself, and the limit it raises for its sockets."""
 
+import fcntl
 import os
 import resource
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,22 @@ def test_a_server_runs_while_it_holds_the_lock(tmp_path: Path) -> None:
     with server_lock(tmp_path):
         assert find_server(tmp_path) == server
     assert find_server(tmp_path) is None
+
+
+def test_who_asks_whether_a_server_runs_keeps_none_from_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking takes the lock for a moment. Nobody else on the machine can take it at all."""
+    with server_lock(tmp_path):
+        assert mode(tmp_path / "server.lock") == 0o600
+    asking = os.open(tmp_path / "server.lock", os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    monkeypatch.setattr(time, "sleep", lambda seconds: fcntl.flock(asking, fcntl.LOCK_UN))
+    try:
+        with server_lock(tmp_path):
+            pass
+    finally:
+        os.close(asking)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,6 +143,7 @@ def test_an_airline_moves_an_order_and_cancels_it(
 
 def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert steer(data, "rule", '{"match": {}}') == 1
+    assert steer(data, "rule", '{"match": {}') == 1
     assert steer(data, "issue", "NOBODY") == 1
     assert steer(data, "advance", "soon") == 2
     assert steer(data) == 2
@@ -150,9 +152,20 @@ def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -
     assert [
         word in line
         for word, line in zip(
-            ("action", "issue", "soon", "another sandbox", "No sandbox runs"), said, strict=True
+            (
+                *("action", "no JSON", "no order NOBODY", "soon", "another sandbox"),
+                "No sandbox runs",
+            ),
+            said,
+            strict=True,
         )
-    ] == [True] * 5
+    ] == [True] * 6
+
+
+def test_its_file_is_its_owners_alone(data: Path) -> None:
+    """Travellers are in it, and the data directory of a server that runs as root lets everybody pass."""
+    files = [each for each in data.parent.iterdir() if each.name.startswith(data.name)]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
 
 
 @pytest.mark.parametrize("url", ["nowhere", "http://127.0.0.1:1", "http://127.0.0.1:99999"])

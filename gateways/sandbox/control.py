@@ -43,6 +43,9 @@ class ControlMachine:
             response = machine.control(request, setting)
             if response is not None:
                 return response
+        match request.path.removeprefix("/_sandbox/").split("/"):
+            case ["orders", order, word]:
+                return _problem(404, f"There is no order {order} here: nothing to {word}.")
         return _problem(404, f"There is no {request.method} {request.path} here.")
 
     def settle(self, setting: Setting) -> None:
@@ -88,8 +91,10 @@ def _rules(request: Request, setting: Setting, rest: list[str]) -> Response:
             rules = [each for _, each in setting.records.scan(faults.RULES)]
             return Response.of_json(200, {"data": rules})
         case "POST", []:
+            if (posted := posted_json(request)) is None:
+                return _problem(400, "This is no JSON, and so no rule.")
             try:
-                kept = faults.add_rule(setting.records, posted_json(request))
+                kept = faults.add_rule(setting.records, posted)
             except faults.RuleError as error:
                 return _problem(400, str(error))
             return Response.of_json(201, kept)

@@ -1,6 +1,7 @@
 """The data directory: who may serve from it, which node it is, and where a running server is found."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -154,7 +155,9 @@ def find_server(path: Path) -> RunningServer | None:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Whole or not at all, and readable by its owner alone, whatever was there before."""
+    """Whole or not at all, and readable by its owner alone, whatever file was there before. Raises `OSError`."""
+    if file.exists() and not file.is_file():  # it would be replaced, were it a device
+        raise FileExistsError(errno.EEXIST, "That is no file", str(file))
     draft = file.with_name(file.name + ".new")
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:

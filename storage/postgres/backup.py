@@ -54,8 +54,7 @@ async def keep(dsn: str, file: Path, *, programs: Path) -> int:
 
     Raises `BackupError`, `OSError`.
     """
-    draft = file.with_name(file.name + ".new")
-    ours = _make_private(draft)
+    draft, ours = _private_draft(file)
     try:
         await _run(programs / "pg_dump", "--format=custom", f"--file={draft}", dsn)
         return _finish(draft, file)
@@ -78,17 +77,20 @@ async def restore(database: Database, file: Path, *, programs: Path) -> None:
     await database.call(_analyze)
 
 
-def _make_private(file: Path) -> int:
-    """A descriptor of it, which tells others that it is being written."""
+def _private_draft(file: Path) -> tuple[Path, int]:
+    """Beside it, and a descriptor of that, which tells others that it is being written."""
+    if file.exists() and not file.is_file():  # it would be replaced, were it a device
+        raise BackupError(f"{file} is no file: name one.")
+    draft = file.with_name(file.name + ".new")
     try:
-        if is_locked(file):
-            raise BackupError(f"{file} is being written already, by another backup.")
-        file.unlink(missing_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if is_locked(draft):
+            raise BackupError(f"{draft} is being written already, by another backup.")
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise BackupError(f"{file} cannot be written ({error.strerror}).") from None
+        raise BackupError(f"{draft} cannot be written ({error.strerror}).") from None
     fcntl.flock(descriptor, fcntl.LOCK_EX)  # who only asks lets go at once
-    return descriptor
+    return draft, descriptor
 
 
 def _finish(draft: Path, file: Path) -> int:

@@ -22,6 +22,7 @@ from commands.data_directory import (
     node_id,
     prepare,
     server_lock,
+    write_private,
 )
 from commands.database import database_of
 from core.config import Config, ConfigError
@@ -70,6 +71,15 @@ def test_a_server_runs_while_it_holds_the_lock(tmp_path: Path) -> None:
     with server_lock(tmp_path):
         assert find_server(tmp_path) == server
     assert find_server(tmp_path) is None
+
+
+def test_what_is_written_takes_no_devices_place(tmp_path: Path) -> None:
+    """`seed --tokens /dev/stdout`, as root."""
+    os.mkfifo(tmp_path / "device")
+    with pytest.raises(OSError, match="That is no file"):
+        write_private(tmp_path / "device", "tokens")
+    assert (tmp_path / "device").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_who_asks_whether_a_server_runs_keeps_none_from_its_start(

@@ -132,6 +132,17 @@ async def test_a_second_backup_to_the_same_file_leaves_the_first_alone(tmp_path:
     assert not file.with_name("backup.new").exists()
 
 
+async def test_a_backup_takes_no_devices_place(dsn: str, programs: Path, tmp_path: Path) -> None:
+    """As root, `backup /dev/null` would leave a machine without one."""
+    os.mkfifo(tmp_path / "device")
+    (tmp_path / "folder").mkdir()
+    for name in ("device", "folder"):
+        with pytest.raises(BackupError, match=f"{name} is no file"):
+            await keep(dsn, tmp_path / name, programs=programs)
+    assert (tmp_path / "device").is_fifo()
+    assert len(files(tmp_path)) == 2
+
+
 async def test_nothing_is_restored_over_a_database_or_from_what_is_no_backup(
     database: Database, empty: Database, programs: Path, tmp_path: Path
 ) -> None:

@@ -151,7 +151,7 @@ class Gateways:
         """The web origins that may open a socket: our own pages and the configured ones."""
         port = port_of(self._listener)
         own = {_url("http", host, port) for host in (self._config.host, "localhost", "127.0.0.1")}
-        public = {self._config.public_url} if self._config.public_url else set()
+        public = {self._config.public_origin} if self._config.public_origin else set()
         return frozenset(own | public | set(self._config.origins))
 
     async def run_clients(

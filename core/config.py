@@ -1,7 +1,6 @@
 """What can be set from outside, and every bound with its default (docs/architecture.md §5)."""
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -134,6 +133,11 @@ class Config:
         if self.paypal.mode is not None:
             return self.paypal.mode
         return "sandbox" if self.stripe.mode == "sandbox" else "off"
+
+    @property
+    def public_origin(self) -> str | None:
+        """What browsers that show pages of `public_url` call themselves."""
+        return None if self.public_url is None else _origin(self.public_url)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
@@ -334,17 +338,25 @@ def _origins(name: str, text: str) -> tuple[str, ...]:
     origins = [origin.strip().rstrip("/").lower() for origin in text.split(",")]
     for origin in filter(None, origins):
         _require_url(name, origin, ("https", "http"), "https://app.example,http://localhost:3000")
-        if urlsplit(origin).path or "?" in origin or "#" in origin:
+        if urlsplit(origin).path:
             raise ConfigError(
                 f"{name} holds {origin!r}. An origin ends with its host or port: leave the rest out."
             )
-    return tuple(filter(None, origins))
+    return tuple(_origin(origin) for origin in origins if origin)
+
+
+def _origin(url: str) -> str:
+    """RFC 6454, section 6.2: the scheme's own port is not written."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    is_usual = parts.port in (None, _USUAL_PORTS.get(parts.scheme))
+    return f"{parts.scheme}://{host}" + ("" if is_usual else f":{parts.port}")
 
 
 def _key(name: str, text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # what is no base64, and letters beyond ASCII
         key = b""
     if len(key) != _KEY_BYTES:
         raise ConfigError(
@@ -366,12 +378,15 @@ def _require_url(name: str, text: str, schemes: tuple[str, ...], example: str) -
     try:
         parts = urlsplit(text)
         is_good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        # What `urlsplit` would leave out, or leave in; and what no path can be put behind.
+        is_good = is_good and text.isprintable() and not set(text) & set(" \\?#")
     except ValueError:
         is_good = False
     if not is_good:
         raise ConfigError(f"{name} holds {text!r}, which is no URL. Set it like {example}.")
 
 
+_USUAL_PORTS: Final = {"http": 80, "https": 443}
 _MAX_PHONE: Final = 16
 _MAX_PORT: Final = 65_535
 _KEY_BYTES: Final = 32

@@ -98,6 +98,11 @@ def test_models_are_fitted_at_night_unless_that_is_off() -> None:
         ("CARAVAN_PUBLIC_URL", "https://caravan.example:port"),
         ("CARAVAN_ORIGINS", "app.example"),
         ("CARAVAN_ORIGINS", "https://app.example/path"),
+        ("CARAVAN_ORIGINS", "https://app.example https://other.example"),
+        ("CARAVAN_PUBLIC_URL", "https://caravan.example/?from=mail"),
+        ("CARAVAN_PUBLIC_URL", "https://caravan .example"),
+        ("CARAVAN_PUBLIC_URL", "https:\\\\caravan.example"),
+        ("CARAVAN_MASTER_KEY", "…" * 44),
         ("CARAVAN_RATE_LIMITS", "no"),
         ("CARAVAN_MASTER_KEY", "c2hvcnQ="),
         ("CARAVAN_MASTER_KEY", "not base64!"),
@@ -109,6 +114,20 @@ def test_a_bad_value_is_named_with_what_to_do(name: str, value: str) -> None:
         Config.from_environment({name: value})
     sentence = str(caught.value)
     assert sentence.endswith(".") or "with: " in sentence or "Set it like" in sentence
+
+
+def test_origins_are_as_browsers_write_them() -> None:
+    """Without the scheme's own port, in lower case; of the public address without its path."""
+    config = Config.from_environment(
+        {
+            "CARAVAN_ORIGINS": "https://App.Example:443/,http://localhost:3000,http://[::1]:80",
+            "CARAVAN_PUBLIC_URL": "https://Caravan.Example:443/talk",
+        }
+    )
+    assert config.origins == ("https://app.example", "http://localhost:3000", "http://[::1]")
+    assert config.public_url == "https://Caravan.Example:443/talk"
+    assert config.public_origin == "https://caravan.example"
+    assert Config().public_origin is None
 
 
 def test_limits_can_be_off_on_loopback_alone() -> None:

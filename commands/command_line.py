@@ -2,13 +2,17 @@
 
 import argparse
 import importlib
+import sys
 from collections.abc import Sequence
 from typing import Final
 
 from commands.garbage import loading_for_good
 from loadtest.causes import first_cause
 
+FAILED: Final = 1
+MISUSE: Final = 2
 INTERRUPTED: Final = 130
+NO_UTF8: Final = "A word of the command line, or of its environment, is not in UTF-8."
 
 COMMANDS: Final = {
     "serve": ("commands.serve", "start the server (the database comes along)"),
@@ -32,9 +36,20 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _carried_out(argv)
     except BaseException as error:
-        if isinstance(first_cause(error), KeyboardInterrupt):
-            return INTERRUPTED
+        match first_cause(error):
+            case KeyboardInterrupt():
+                return INTERRUPTED
+            case BrokenPipeError():  # who read it has read enough
+                return FAILED
+            case UnicodeEncodeError(object=text) if any(map(_is_undecoded, text)):
+                print(NO_UTF8, file=sys.stderr)  # not the word: it may be a password
+                return MISUSE
         raise
+
+
+def _is_undecoded(letter: str) -> bool:
+    """Python keeps bytes that are no UTF-8 as lone surrogates."""
+    return "\udc80" <= letter <= "\udcff"
 
 
 def _carried_out(argv: Sequence[str]) -> int:

@@ -288,11 +288,13 @@ def _path(name: str, text: str) -> Path:
     if "\0" in text:
         raise ConfigError(f"{name} holds a NUL character. Set it to a directory.")
     try:
-        return Path(text).expanduser()
-    except RuntimeError:
+        path = Path(text).expanduser()
+        path.resolve()
+    except RuntimeError:  # no such user; a link to itself
         raise ConfigError(
-            f"{name} is {text!r}, and there is no such user. Set it to a directory."
+            f"{name} is {text!r}, which leads nowhere. Set it to a directory."
         ) from None
+    return path
 
 
 def _path_or_off(name: str, text: str) -> Path | None:

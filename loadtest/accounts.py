@@ -47,10 +47,15 @@ class TokenKeeper(Protocol):
 
 
 class Api:
-    """One server's HTTP API. Use as an async context; calls raise `ApiError`, `UnreachableError`."""
+    """One server's HTTP API. Use as an async context; calls raise `ApiError`, `UnreachableError`, which an
+    address that is none raises at once."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
+        try:
+            httpx.URL(self.url).host.encode("idna")  # as the system is asked for it
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise UnreachableError(f"No Caravan server answers at {self.url}.") from error
         # A proxy of the environment has no business between us and a server we were pointed at.
         self._client = httpx.AsyncClient(
             base_url=self.url,

@@ -32,15 +32,15 @@ def master_key(data_dir: Path, given: str | None) -> bytes:
 def _make(file: Path) -> None:
     """Whole or not at all: a link never replaces a key that another process has just made."""
     draft = file.with_name(f"{FILE}.{secrets.token_hex(8)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
     try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
         with contextlib.suppress(FileExistsError):
             file.hardlink_to(draft)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def _read(file: Path) -> bytes:

@@ -49,7 +49,7 @@ LOG_CHECKED_EVERY: Final = 60.0
 LIVED_WELL_AFTER: Final = 5.0
 MAX_RESTART_DELAY: Final = 2.0
 
-_FATAL: Final = re.compile(r"^.*?\b(?:FATAL|PANIC):\s+")
+_FATAL: Final = re.compile(r"^.*?\b(?:FATAL|PANIC|initdb: error):\s+")
 
 log = structlog.get_logger()
 

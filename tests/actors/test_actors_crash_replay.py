@@ -1,5 +1,6 @@
 """A crash that was recorded happens again, offline, from the record alone."""
 
+import io
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -284,3 +285,17 @@ def test_the_file_is_its_owners_alone(directory: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == 0o700
     assert os.listdir(directory) == [file.name]
+
+
+def test_who_reads_no_further_than_the_first_lines_gets_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`crashes list | head -1`."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setenv("CARAVAN_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("sys.stdout", Gone())
+    assert main(["crashes", "list"]) == 1

@@ -12,7 +12,7 @@ from tiny_http import tiny_site
 from tiny_server import TinyServer
 
 from commands import chat
-from commands.command_line import main
+from commands.command_line import NO_UTF8, main
 from commands.seed import seed_over_http
 from commands.terminal_login import TokenFile, TokenFileError, is_loopback
 from commands.terminal_screen import PlainScreen
@@ -24,6 +24,13 @@ def own_state(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.delenv("CARAVAN_PASSWORD", raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO())
+
+
+def test_words_in_another_encoding_are_no_trace(capsys):
+    """A terminal that is set to Latin-1, where Python reads UTF-8."""
+    words = ["--room=lisbon", "--plain", "--url=http://127.0.0.1:9"]
+    assert main(["chat", "--user=jos\udce9", *words]) == 2
+    assert capsys.readouterr().err == NO_UTF8 + "\n"
 
 
 class Paper(io.StringIO):

@@ -52,6 +52,7 @@ async def test_the_command_says_whom_to_be(capsys):
     assert "ada, bob, chen, dina" in capsys.readouterr().out
 
 
-def test_without_a_server_the_command_says_how_to_start_one(capsys):
-    assert seed.run(argparse.Namespace(url="http://127.0.0.1:9", tokens=None, accounts=None)) == 1
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://[::1", "http://a..b"])
+def test_without_a_server_the_command_says_how_to_start_one(url, capsys):
+    assert seed.run(argparse.Namespace(url=url, tokens=None, accounts=None)) == 1
     assert "Start one with `make run`" in capsys.readouterr().err

@@ -116,6 +116,12 @@ def test_a_bad_value_is_named_with_what_to_do(name: str, value: str) -> None:
     assert sentence.endswith(".") or "with: " in sentence or "Set it like" in sentence
 
 
+def test_a_link_to_itself_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ConfigError, match=r"CARAVAN_DATA_DIR is .*leads nowhere"):
+        Config.from_environment({"CARAVAN_DATA_DIR": str(tmp_path / "loop")})
+
+
 def test_origins_are_as_browsers_write_them() -> None:
     """Without the scheme's own port, in lower case; of the public address without its path."""
     config = Config.from_environment(

@@ -1,6 +1,8 @@
 """Passwords in threads, and the master key in its file."""
 
 import base64
+import errno
+import os
 import threading
 
 import argon2
@@ -98,3 +100,15 @@ def test_a_master_key_that_others_can_read_is_refused(tmp_path):
     (tmp_path / "master.key").chmod(0o644)
     with pytest.raises(MasterKeyError, match="chmod 600"):
         master_key(tmp_path, None)
+
+
+def test_a_key_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    """A full disk, and a server that is started again and again."""
+
+    def fsync(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="No space left"):
+        master_key(tmp_path, None)
+    assert list(tmp_path.iterdir()) == []

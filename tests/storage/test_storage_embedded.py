@@ -416,3 +416,13 @@ def test_a_log_that_grew_is_set_aside_once(tmp_path: Path) -> None:
             embedded.keep_bounded(path)
             assert path.stat().st_size == 0, round_
     assert sorted(p.name for p in tmp_path.iterdir()) == ["postgresql.log", "postgresql.log.1"]
+
+
+def test_why_no_cluster_could_be_made_is_told() -> None:
+    said = (
+        b"creating configuration files ... initdb: error: could not write file "
+        b'"/data/postgresql.conf": No space left on device\n'
+        b'initdb: removing data directory "/data"\n'
+    )
+    told = 'could not write file "/data/postgresql.conf": No space left on device'
+    assert embedded._reason(said) == told

@@ -79,7 +79,8 @@ class LineScreen:
         # The room shows the line in its place of the order: take away the echo of the typing.
         sys.stdout.write(UP + ERASE_LINE)
         sys.stdout.flush()
-        return line
+        # What is no UTF-8 is kept as surrogates, which nobody could be sent.
+        return line.encode(errors="surrogateescape").decode(errors="replace")
 
     def show(self, text: str, style: str = "") -> None:
         shown = f"{STYLES[style]}{text}{RESET}" if style else text

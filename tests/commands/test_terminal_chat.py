@@ -15,7 +15,7 @@ from commands import chat
 from commands.command_line import NO_UTF8, main
 from commands.seed import seed_over_http
 from commands.terminal_login import TokenFile, TokenFileError, is_loopback
-from commands.terminal_screen import PlainScreen
+from commands.terminal_screen import LineScreen, PlainScreen
 from loadtest.accounts import LoginRefusedError
 
 
@@ -31,6 +31,12 @@ def test_words_in_another_encoding_are_no_trace(capsys):
     words = ["--room=lisbon", "--plain", "--url=http://127.0.0.1:9"]
     assert main(["chat", "--user=jos\udce9", *words]) == 2
     assert capsys.readouterr().err == NO_UTF8 + "\n"
+
+
+async def test_a_line_that_is_typed_in_another_encoding_can_be_sent(monkeypatch):
+    """As readline gives it: with what is no UTF-8 kept aside."""
+    monkeypatch.setattr("builtins.input", lambda prompt: "caf\udce9 ☕")
+    assert await LineScreen().read_line() == "caf\ufffd ☕"
 
 
 class Paper(io.StringIO):

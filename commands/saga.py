@@ -116,6 +116,8 @@ async def _carry_out(config: Config, args: argparse.Namespace, console: Console)
 def word_of(args: argparse.Namespace, currency: str) -> OperateBooking:
     """What was typed. Raises `Rejected`."""
     word = OperateBooking(operator="terminal", action=args.action, note=args.note)
+    if args.action == "settle" and not args.note.strip():
+        raise Rejected("bad_request", "Say with --note what was done.")
     if args.action != "returned":
         return word
     try:
@@ -126,8 +128,8 @@ def word_of(args: argparse.Namespace, currency: str) -> OperateBooking:
 
 
 async def leave_word(database: Database, booking_id: str, word: OperateBooking) -> None:
-    """For the booking's actor, which finds it when its timer fires. Raises `Unavailable`."""
-    await PostgresDurableTimers(database, on_set=lambda due_at: None).apply(
+    """For the booking's actor, which finds it when its timer fires. Raises `Rejected`, `Unavailable` too."""
+    is_left = await PostgresDurableTimers(database).leave(
         SetTimer(
             tenant_id=DEFAULT_TENANT,
             address=BOOKING.at(booking_id),
@@ -136,6 +138,11 @@ async def leave_word(database: Database, booking_id: str, word: OperateBooking) 
             payload=msgspec.msgpack.encode(word),
         )
     )
+    if not is_left:
+        raise Rejected(
+            "conflict",
+            "A word for this booking waits already. A server that runs hears it in seconds: then say this one.",
+        )
 
 
 async def _why_manual(

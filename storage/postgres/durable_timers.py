@@ -26,7 +26,7 @@ from storage.durable_timers import tell_earliest
 from storage.postgres.pool import Connection, Database
 from storage.sharding import shard_of
 
-_SET: Final = """
+_PUT: Final = """
     INSERT INTO durable_timer (tenant_id, kind, key, name, shard, due_at, wake_at, payload)
     SELECT $1, $2, $3, $4, $5, $6, $6, $7
     WHERE (SELECT count(*) FROM durable_timer
@@ -34,7 +34,11 @@ _SET: Final = """
     ON CONFLICT (tenant_id, kind, key, name) DO UPDATE
        SET due_at = excluded.due_at, wake_at = excluded.wake_at, payload = excluded.payload,
            generation = excluded.generation, attempts = 0
+    {}
     RETURNING true"""
+
+_SET: Final = _PUT.format("")
+_LEAVE: Final = _PUT.format("WHERE durable_timer.attempts > 0")
 
 _CANCEL: Final = """
     DELETE FROM durable_timer WHERE tenant_id = $1 AND kind = $2 AND key = $3 AND name = $4"""
@@ -80,6 +84,11 @@ class PostgresDurableTimers:
     ) -> tuple[Sequence[ClaimedTimer], Outlook]:
         return await self._database.call(_claim, list(shards), now, until, most)
 
+    async def leave(self, timer: SetTimer) -> bool:
+        """For who is not its actor: set it, unless one of this name waits that was never delivered. Whether it
+        was set."""
+        return await self._database.call(_put, _LEAVE, timer)
+
     async def finish(self, claimed: ClaimedTimer) -> None:
         await self._database.call(_finish, claimed)
 
@@ -98,16 +107,22 @@ async def apply_changes(connection: Connection, changes: Sequence[TimerChange]) 
 
 
 async def _set(connection: Connection, timer: SetTimer) -> None:
-    is_set = await connection.fetchval(
-        _SET,
-        *_place(timer),
-        shard_of(timer.address.key),
-        timer.due_at,
-        timer.payload,
-        MAX_TIMERS_PER_ACTOR,
-    )
-    if not is_set:
+    if not await _put(connection, _SET, timer):
         raise too_many_timers()
+
+
+async def _put(connection: Connection, sql: str, timer: SetTimer) -> bool:
+    return (
+        await connection.fetchval(
+            sql,
+            *_place(timer),
+            shard_of(timer.address.key),
+            timer.due_at,
+            timer.payload,
+            MAX_TIMERS_PER_ACTOR,
+        )
+        is not None
+    )
 
 
 async def _claim(

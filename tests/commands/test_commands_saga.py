@@ -6,13 +6,18 @@ import io
 import pytest
 from rich.console import Console
 
-from commands.saga import WIDTH, configure, show_list, show_one, word_of
+from actors.booking.commands import left_word
+from commands.saga import WIDTH, configure, leave_word, show_list, show_one, word_of
 from core.errors import Rejected
 from core.ports.bookings import BookingSummary
 from core.ports.fraud import ScreeningRow
 from protocol.booking import OperateBooking
 from protocol.frames import Money
+from storage.postgres.durable_timers import PostgresDurableTimers
+from storage.postgres.pool import Database
+from storage.sharding import SHARDS
 
+BOOKING_ID = "01999999-0000-7000-8000-00000000000b"
 REVIEW = ScreeningRow(
     at=1_789_873_200_000,
     verdict="review",
@@ -76,6 +81,33 @@ def test_what_a_supplier_returned_is_typed_in_the_bookings_currency() -> None:
     for amount in ("21.3405", "all", "21,3"):
         with pytest.raises(Rejected, match="no amount in KWD"):
             typed("returned", "b1", amount)
+
+
+def test_what_was_done_by_hand_has_to_be_said() -> None:
+    """Over HTTP as well."""
+    assert typed("settle", "b1", "--note", "paid at the desk").note == "paid at the desk"
+    with pytest.raises(Rejected, match="--note"):
+        typed("settle", "b1", "--note", " ")
+
+
+async def test_a_word_that_no_server_has_heard_yet_is_not_replaced_by_the_next(
+    database: Database,
+) -> None:
+    """No server runs: that a supplier returned money would be lost without a word."""
+    timers = PostgresDurableTimers(database)
+    returned = OperateBooking(
+        operator="terminal", action="returned", amount=Money(amount=21_340, currency="EUR")
+    )
+    await leave_word(database, BOOKING_ID, returned)
+    with pytest.raises(Rejected, match="waits already"):
+        await leave_word(database, BOOKING_ID, typed("retry", BOOKING_ID))
+    claimed, _ = await timers.claim(range(SHARDS), now=1, until=2, most=9)
+    [word] = [left_word(each.timer.payload) for each in claimed]
+    assert word == returned
+    # It may be what the booking cannot take: then another one is the way out.
+    await leave_word(database, BOOKING_ID, typed("retry", BOOKING_ID))
+    [claimed], _ = await timers.claim(range(SHARDS), now=3, until=4, most=9)
+    assert left_word(claimed.timer.payload).action == "retry"
 
 
 def test_one_is_shown_with_each_verdict_and_each_word_about_it() -> None:

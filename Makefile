@@ -37,7 +37,7 @@ train: .venv/ready     ## the chat model anew (under an hour on two cores; needs
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Caravan needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
-	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo 'Python cannot make a virtual environment here; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv || { echo 'Python cannot make a virtual environment here; on Debian: apt-get install python3-venv' >&2; exit 1; }
 	@echo 'Installing the dependencies into .venv (once) ...' >&2
 	@$(PY) -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
 	@touch $@

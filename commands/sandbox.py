@@ -20,6 +20,7 @@ from commands.sandbox_words import EXAMPLES, milliseconds
 from commands.troubles import sentence_of
 from core.clock import SystemClock
 from core.config import Config, ConfigError
+from core.telemetry import configure_logging
 from gateways.sandbox.amadeus import AmadeusMachine
 from gateways.sandbox.consolidator import ConsolidatorMachine
 from gateways.sandbox.duffel import DuffelMachine
@@ -147,6 +148,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    configure_logging()
     args.data.parent.mkdir(parents=True, exist_ok=True)
     store = Store(args.data)
     try:

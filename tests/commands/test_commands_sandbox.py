@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -160,6 +161,29 @@ def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -
             strict=True,
         )
     ] == [True] * 6
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a disk is filled for it on Linux")
+def test_what_goes_wrong_is_logged_as_the_server_does_whose_log_it_shares(tmp_path: Path) -> None:
+    """A full disk, of each request anew."""
+    process = subprocess.Popen(
+        [sys.executable, "main.py", "sandbox", "serve", "--data", str(tmp_path / "sandbox.db")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        rule = {"match": {}, "action": {"type": "rate_limit"}}
+        answer = httpx.post(f"{ready['control']}/_sandbox/rules", json=rule, trust_env=False)
+        assert answer.status_code == 500
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=10)
+    assert said
+    assert {json.loads(line)["level"] for line in said.splitlines()} == {"error"}
 
 
 def test_its_file_is_its_owners_alone(data: Path) -> None:

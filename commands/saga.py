@@ -123,7 +123,9 @@ def word_of(args: argparse.Namespace, currency: str) -> OperateBooking:
     try:
         amount = money(args.amount, currency)
     except ValueError:
-        raise Rejected("bad_request", f"{args.amount} is no amount in {currency}.") from None
+        said = {"amount": args.amount, "currency": currency}
+        text = "{amount} is no amount in {currency}."
+        raise Rejected("bad_request", text, params=said) from None
     return msgspec.structs.replace(word, part_id=args.part, amount=amount)
 
 

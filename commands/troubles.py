@@ -27,7 +27,7 @@ TROUBLES: Final = (
 
 
 def sentence_of(trouble: BaseException) -> str:
-    """What the first of a group's errors says to a person."""
+    """What the first of a group's errors says to a person; never nothing."""
     match cause := first_cause(trouble):
         case Rejected():
             return cause.text.format(**cause.params)
@@ -35,4 +35,4 @@ def sentence_of(trouble: BaseException) -> str:
             return str(taken)
         case OSError() if cause.strerror:
             return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
-    return str(cause)
+    return str(cause) or type(cause).__name__

@@ -14,6 +14,7 @@ from storage.postgres.node_name import NodeNameTakenError
         (OSError(28, "No space left on device"), "No space left on device"),
         (IsADirectoryError(21, "Is a directory", "/d/x"), "Is a directory: /d/x"),
         (OSError("no number"), "no number"),
+        (TimeoutError(), "TimeoutError"),  # an empty one would be taken for none
         (Unavailable("Try {when}.", params={"when": "later"}), "Try later."),
         (ExceptionGroup("", [ConfigError("Set it.")]), "Set it."),
     ],

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import trio
 
@@ -22,12 +22,22 @@ from gateways.http.ports import DEFAULT_TENANT
 from loadtest.accounts import ApiError, UnreachableError
 from loadtest.client import SessionStopped
 from storage.credentials.traveller_seal import TravellerSeal
-from storage.postgres.personal_data import export
+from storage.postgres.personal_data import UnwritableError, export
 from storage.postgres.users import PostgresUsers
 
 
 class FileError(RuntimeError):
     """Where it was to be written, nothing can be; the sentence says why."""
+
+
+OURS: Final = (
+    ApiError,
+    EraseError,
+    FileError,
+    SessionStopped,
+    UnreachableError,
+    UnwritableError,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             user = trio.run(_grant, config, args.handle, Role(args.role))
             print(f"{user} is {args.role} now.")
-    except* (ApiError, EraseError, FileError, SessionStopped, UnreachableError, *TROUBLES) as group:
+    except* (*OURS, *TROUBLES) as group:
         sentence = sentence_of(group)
         print(sentence, file=sys.stderr)
     return 1 if sentence else 0

@@ -104,12 +104,17 @@ EXPORTED: Final[Mapping[str, str]] = {
 }
 
 
+class UnwritableError(RuntimeError):
+    """What is told cannot be written down; the sentence says why."""
+
+
 async def export(
     database: Database, tenant_id: int, user_id: str, out: BinaryIO, *, seal: TravellerSeal
 ) -> Mapping[str, int]:
     """Write it all, as at one moment; how many rows of each kind. `out` is written to from another thread.
 
-    Raises `MasterKeyError` when travellers' data were sealed under another key, and `Unavailable`.
+    Raises `MasterKeyError` when travellers' data were sealed under another key, `UnwritableError`, and
+    `Unavailable`.
     """
     return await database.call(_export, tenant_id, user_id, out, seal)
 
@@ -126,9 +131,17 @@ async def _export(
                 values = {name: _readable(row[name], types[name]) for name in types}
                 if kind == "traveller":
                     values["sealed"] = _opened(seal, tenant_id, row)
-                out.write(msgspec.json.encode({"kind": kind, **values}) + b"\n")
+                _write(out, msgspec.json.encode({"kind": kind, **values}) + b"\n")
                 rows[kind] += 1
     return rows
+
+
+def _write(out: BinaryIO, line: bytes) -> None:
+    """Its `OSError` would look like one of the database's."""
+    try:
+        out.write(line)
+    except OSError as error:
+        raise UnwritableError(f"It cannot be written down ({error.strerror}).") from None
 
 
 def _opened(seal: TravellerSeal, tenant_id: int, row: asyncpg.Record) -> object:

@@ -1,7 +1,9 @@
 """What is told of somebody who asks, that no table is forgotten in it, and what is left of who is erased."""
 
+import errno
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +27,7 @@ from storage.postgres.consultations import PostgresConsultations
 from storage.postgres.erasure import OwnRoom, ShutOut, erase, shut_out
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.outbox import PostgresOutbox
-from storage.postgres.personal_data import EXPORTED, export
+from storage.postgres.personal_data import EXPORTED, UnwritableError, export
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import PostgresRooms
 from storage.postgres.search import SearchIndex
@@ -94,6 +96,18 @@ async def test_all_that_is_hers_is_told_and_nothing_of_others(database: Database
     }  # fmt: skip
     with pytest.raises(MasterKeyError):
         await told_of(database, ADA, key=bytes(32))
+
+
+async def test_a_disk_that_is_full_is_not_taken_for_a_database_that_is_away(
+    database: Database,
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    await begin(database)
+    with pytest.raises(UnwritableError, match="No space left on device"):
+        await export(database, 1, ADA, Full(), seal=TravellerSeal(KEY))
 
 
 async def test_whoever_is_erased_is_a_shell_of_ids_and_others_are_as_before(

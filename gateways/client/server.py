@@ -151,7 +151,11 @@ def _listen(host: str, port: int) -> list[socket.socket]:
     try:
         for family, _, _, _, address in found:
             bound = (address[0], listeners[0].getsockname()[1] if listeners else port)
-            listener = socket.create_server(bound, family=family, backlog=BACKLOG)
+            # As HTTP's is: `::` is reached over IPv4, too.
+            is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+            listener = socket.create_server(
+                bound, family=family, backlog=BACKLOG, dualstack_ipv6=is_dual
+            )
             listener.setblocking(False)
             listeners.append(listener)
     except OSError:

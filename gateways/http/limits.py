@@ -77,9 +77,11 @@ def _headers(allowance: Allowance) -> dict[str, str]:
 def is_loopback(address: str) -> bool:
     """Whether the caller is on this machine."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_loopback
 
 
 def names_loopback(host: str) -> bool:

@@ -17,6 +17,7 @@ from gateways.client.arrivals import Arrivals
 from gateways.client.deadlines import NEVER, PER_LOT, Deadlines, Timing
 from gateways.client.policy import Policy
 from gateways.client.wire import PlainWire
+from gateways.http.server import bind_http
 
 
 class NoHub:
@@ -28,6 +29,15 @@ class NoHub:
     def watch(self, watched: Any, events: int) -> None:
         if watched not in self.watched:
             self.watched.append(watched)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+async def test_who_listens_on_all_of_ipv6_is_reached_over_ipv4() -> None:
+    """`CARAVAN_HOST=::`; over HTTP they are logged in by then."""
+    for listener in (server_of._listen("::", 0)[0], bind_http("::", 0)):
+        with listener:
+            stream = await trio.open_tcp_stream("127.0.0.1", listener.getsockname()[1])
+            await stream.aclose()
 
 
 async def test_a_connection_without_a_head_is_no_task() -> None:

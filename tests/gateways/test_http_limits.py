@@ -13,7 +13,7 @@ from core.identity import Principal, Role
 from core.ports.repositories import Claim, StoredAnswer
 from gateways.http.gate import PART
 from gateways.http.idempotency import answer_once, fingerprint
-from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR
+from gateways.http.limits import PER_HOUR, PUBLIC_PER_HOUR, is_loopback
 from gateways.http.routes import Reply
 
 ME = "/api/v1/users/me"
@@ -218,3 +218,9 @@ async def test_an_answer_goes_out_though_it_could_not_be_kept() -> None:
 
 def test_a_fingerprint_tells_where_its_parts_end() -> None:
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
+
+
+def test_this_machine_is_known_by_each_of_its_addresses():
+    """The last one is how a socket for both protocols calls 127.0.0.1."""
+    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")))
+    assert not any(map(is_loopback, ("10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "", "nobody")))

@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -184,12 +183,6 @@ def test_what_goes_wrong_is_logged_as_the_server_does_whose_log_it_shares(tmp_pa
         _, said = process.communicate(timeout=10)
     assert said
     assert {json.loads(line)["level"] for line in said.splitlines()} == {"error"}
-
-
-def test_its_file_is_its_owners_alone(data: Path) -> None:
-    """Travellers are in it, and the data directory of a server that runs as root lets everybody pass."""
-    files = [each for each in data.parent.iterdir() if each.name.startswith(data.name)]
-    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
 
 
 @pytest.mark.parametrize("url", ["nowhere", "http://127.0.0.1:1", "http://127.0.0.1:99999"])

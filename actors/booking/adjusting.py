@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from actors.booking.calls import AcceptChange, OpenReplacement
 from actors.booking.collecting import keep_payments
 from actors.booking.flights import is_same, with_ways
-from actors.booking.moves import complete, manual, unwind
+from actors.booking.moves import REFUND_FAILED, complete, manual, unwind
 from actors.booking.order_calls import LOOK_AFTER
 from actors.booking.orders import doubt_order, is_live, order_of, undo_order
-from actors.booking.payments import left_to_refund
+from actors.booking.payments import has_refund_failed, left_to_refund
 from actors.booking.postings import lower_to_kept
 from actors.booking.state import Change, Part
 from actors.booking.steps import CallOutcome, ReplacementOpened
@@ -26,7 +26,7 @@ from actors.booking.turn import (
     order_look,
     order_subject,
 )
-from actors.booking.unwinding import BOUGHT, REFUND_FAILED, SILENT, tell_less
+from actors.booking.unwinding import BOUGHT, SILENT, tell_less
 from actors.booking.watching import begin_watch, takes_back
 from protocol.suppliers import NotSent, Refused, Unsupported
 from protocol.travel import OrderState
@@ -185,7 +185,7 @@ def _give_back(turn: Turn) -> None:
     for part in saga.parts:
         if part.is_given_back and part.change is not None:
             turn.put_part(replace(part, change=None))
-    if any(p.has_refund_failed for share in saga.shares for p in share.payments):
+    if has_refund_failed(saga):
         manual(turn, REFUND_FAILED)
         return
     left = any(left_to_refund(saga, s, p) for s in saga.shares for p in s.payments)

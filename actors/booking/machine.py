@@ -49,7 +49,7 @@ from actors.booking.ordering import (
 )
 from actors.booking.orders import doubt_order
 from actors.booking.payment_calls import payment_call_ended, payment_looked, suspect
-from actors.booking.payments import doubt, is_stray, undo
+from actors.booking.payments import doubt, has_refund_failed, is_stray, undo
 from actors.booking.pricing import advance_reconsent, advance_repricing
 from actors.booking.replacing import tell_replaced, told_ended
 from actors.booking.screening import advance_ready, screened
@@ -276,7 +276,5 @@ def _let_go_strays(turn: Turn) -> None:
 
 def _notice_failed_refund(turn: Turn) -> None:
     """A refund may fail days later: then somebody has to pay it otherwise."""
-    if turn.saga.state in TERMINAL and any(
-        payment.has_refund_failed for share in turn.saga.shares for payment in share.payments
-    ):
+    if turn.saga.state in TERMINAL and has_refund_failed(turn.saga):
         manual(turn, "A refund failed after the end: it has to be paid otherwise")

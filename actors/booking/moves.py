@@ -40,6 +40,8 @@ GOES_ON = "The trip goes on for fewer travellers. It is priced anew for them."
 
 SEATS_GONE = "The airline let the seats go. Everything is being given back."
 
+REFUND_FAILED = "A refund failed or was refused: it has to be paid otherwise"
+
 
 def first_expiry(saga: Saga) -> tuple[int, str] | None:
     """When collecting must have ended because of the authorisation that runs out first, and whose that is."""

@@ -8,6 +8,7 @@ from actors.booking.collecting import keep_payments
 from actors.booking.leaving import who_left
 from actors.booking.moves import (
     QUOTE_AGAIN,
+    REFUND_FAILED,
     SEATS_GONE,
     after_capture,
     capture,
@@ -30,7 +31,13 @@ from actors.booking.orders import (
     is_ticketed,
     order_of,
 )
-from actors.booking.payments import is_dead, is_kept, is_paid, left_to_refund
+from actors.booking.payments import (
+    has_refund_failed,
+    is_dead,
+    is_kept,
+    is_paid,
+    left_to_refund,
+)
 from actors.booking.postings import spend
 from actors.booking.pricing import lower
 from actors.booking.state import Part
@@ -197,6 +204,9 @@ def _not_issued(turn: Turn, flight: Part) -> None:
 
 def _finish(turn: Turn) -> None:
     """Done, once nothing is to be given back any more."""
+    if has_refund_failed(turn.saga):
+        manual(turn, REFUND_FAILED)
+        return
     for share in turn.saga.shares:
         for payment in share.payments:
             if left_to_refund(turn.saga, share, payment):

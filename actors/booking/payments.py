@@ -134,6 +134,11 @@ def left_to_refund(saga: Saga, share: Share, payment: Payment) -> int:
     return max(0, payment.captured - payment.refunded - payment.by_hand - kept)
 
 
+def has_refund_failed(saga: Saga) -> bool:
+    """Whether somebody has to be paid otherwise."""
+    return any(payment.has_refund_failed for share in saga.shares for payment in share.payments)
+
+
 def given_back(share: Share) -> int:
     """Minor units that its owner has back."""
     return sum(payment.refunded + payment.by_hand for payment in share.payments)

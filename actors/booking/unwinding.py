@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from actors.booking.moves import cancelled, manual
+from actors.booking.moves import REFUND_FAILED, cancelled, manual
 from actors.booking.order_calls import proven_none
 from actors.booking.ordering import late_tickets
 from actors.booking.orders import (
@@ -17,7 +17,7 @@ from actors.booking.orders import (
     may_be_bought,
     undo_order,
 )
-from actors.booking.payments import status_of, undo
+from actors.booking.payments import has_refund_failed, status_of, undo
 from actors.booking.postings import lower_to_kept, take_back
 from actors.booking.state import Part, Saga
 from actors.booking.timing import ALARM_UNWINDING
@@ -33,7 +33,6 @@ SILENT_NOW: Final = (
 LESS: Final = (
     "The supplier would return less by now: {back_money}. You are asked again how to go on."
 )
-REFUND_FAILED: Final = "A refund failed or was refused: it has to be paid otherwise"
 
 
 def advance_unwinding(turn: Turn) -> None:
@@ -50,7 +49,7 @@ def advance_unwinding(turn: Turn) -> None:
         return
     orders = [_undo_part(turn, part) for part in turn.saga.parts]
     payments = [_undo_share(turn, share.id) for share in turn.saga.shares]
-    if any(p.has_refund_failed for share in turn.saga.shares for p in share.payments):
+    if has_refund_failed(turn.saga):
         manual(turn, REFUND_FAILED)
     elif all(orders) and all(payments) and not turn.saga.pending:
         cancelled(turn)

@@ -279,7 +279,8 @@ def undo(turn: Turn, share_id: str, payment: Payment) -> bool:
     status = payment.seen.status
     if status == "captured":
         left = left_to_refund(turn.saga, share, payment)
-        if left and turn.is_open(subject):
+        # Of one that failed a person sees to the rest: it would come back twice.
+        if left and not payment.has_refund_failed and turn.is_open(subject):
             call_refund(turn, share, payment, left)
         return not left
     if status != "processing" and turn.is_open(subject):

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from booking_world import World, stay, world
+from booking_world import MINUTE, World, stay, world
+from test_booking_changes import all_vote, booked, move, timed
 from test_booking_ordering import pay_all, run
 
 from actors.booking.calls import Refund
-from actors.booking.steps import Operate
+from actors.booking.steps import Operate, Wake
 from actors.booking.views import needs_operator
 from protocol.payments import PaymentRefused
 from protocol.suppliers import Refused
@@ -36,3 +37,23 @@ def test_what_cannot_be_given_back_of_a_trip_without_a_flight_is_for_a_person() 
     w.put(Operate(operator="op", action="settle", note="bank transfer"))
     assert w.saga.state == "COMPLETED"
     assert w.balance("by_hand") == -2_000
+
+
+def test_a_refund_that_failed_is_not_made_once_more_while_a_person_sees_to_it() -> None:
+    w = booked(timed(), stay())
+    move(w)
+    w.fault = lambda call: (
+        "broken" if isinstance(call, Refund) and call.share_id == "s3" else "reply"
+    )
+    all_vote(w, "refund")
+    w.pass_time(w.now + MINUTE)
+    assert w.saga.state == "ADJUSTING"
+    payment_id, first = next((id, kept) for id, kept in w.payments.items() if kept.refunded)
+    share_id = first.reference.share_id
+    made = sum(isinstance(c, Refund) and c.share_id == share_id for c in w.calls)
+    first.refunded, first.refund_failed = 0, True
+    w.put(Wake(payment_id=payment_id))
+    w.settle()
+    assert w.saga.state == "MANUAL"
+    assert first.refunded == 0
+    assert sum(isinstance(c, Refund) and c.share_id == share_id for c in w.calls) == made

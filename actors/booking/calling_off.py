@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from actors.booking.adjusting import record
 from actors.booking.inquiring import FORECAST, begin_forecast, forecast
-from actors.booking.moves import cancelled, complete, unwind
+from actors.booking.moves import afterwards, cancelled, complete, unwind
 from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_hand
 from actors.booking.payments import doubt_all, left_to_refund
 from actors.booking.postings import post_by_hand
@@ -171,10 +171,7 @@ def _retry(turn: Turn) -> None:
     screen_again(turn)
     turn.update(next_look_at={}, tries={}, is_stuck=False)
     if saga.state == "MANUAL" and saga.manual_from is not None:
-        name = _go_back(turn, saga.manual_from)
-        if saga.manual_from == "COMPLETED":
-            turn.set_deadline(name, None)
-            begin_watch(turn)
+        _go_back(turn, saga.manual_from)
         if saga.manual_from in ("TICKETING", "ADJUSTING"):
             for part in turn.saga.parts:  # what was refused is asked once more
                 turn.put_part(replace(part, refusal=""))
@@ -189,12 +186,15 @@ def _retry(turn: Turn) -> None:
     _doubt_everything(turn)
 
 
-def _go_back(turn: Turn, state: SagaState) -> str:
-    """To where a person was needed; the name of its deadline."""
+def _go_back(turn: Turn, state: SagaState) -> None:
+    """To where a person was needed. What was called off is undone until nothing is left, as before its end."""
+    if state == "COMPLETED":
+        turn.go(state, manual_reason="", deadlines=afterwards(turn))
+        begin_watch(turn)
+        return
     names = {"TICKETING": "ticketing", "HOTEL": "held", "HOTEL_UNKNOWN": "held"}
-    name = names.get(state, "alarm")
-    turn.go(state, manual_reason="", deadlines={name: turn.now + TICKET_AFTER})
-    return name
+    deadlines = {names.get(state, "alarm"): turn.now + TICKET_AFTER}
+    turn.go("UNWINDING" if state == "CANCELLED" else state, manual_reason="", deadlines=deadlines)
 
 
 def _returned(turn: Turn, part_id: str, amount: Money | None) -> None:

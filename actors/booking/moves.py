@@ -232,7 +232,7 @@ def ticket(turn: Turn) -> None:
     turn.go("TICKETING", deadlines={"ticketing": until} if flights else {})
 
 
-def _afterwards(turn: Turn) -> dict[str, int]:
+def afterwards(turn: Turn) -> dict[str, int]:
     """Refunds may fail for weeks, and the word of it may be lost: they are looked at again."""
     has_refunds = any(p.refunded for share in turn.saga.shares for p in share.payments)
     return {"recheck": turn.now + RECHECK_AFTER} if has_refunds else {}
@@ -241,7 +241,7 @@ def _afterwards(turn: Turn) -> dict[str, int]:
 def complete(turn: Turn, text: str = "Everything is booked. Have a good trip!") -> None:
     """It is booked; from now on its flights are watched."""
     close(turn)
-    turn.go("COMPLETED", deadlines=_afterwards(turn), next_look_at={}, tries={})
+    turn.go("COMPLETED", deadlines=afterwards(turn), next_look_at={}, tries={})
     begin_watch(turn)
     turn.say(text)
 
@@ -268,7 +268,7 @@ def unwind(turn: Turn, reason: str, *, is_ordered: bool = False) -> None:
 
 
 def cancelled(turn: Turn) -> None:
-    turn.go("CANCELLED", deadlines=_afterwards(turn), next_look_at={}, tries={})
+    turn.go("CANCELLED", deadlines=afterwards(turn), next_look_at={}, tries={})
     paid = sum(taken(share) for share in turn.saga.shares)
     kept = paid - sum(given_back(share) for share in turn.saga.shares)
     if kept and (turn.saga.manual_reason or not turn.saga.by_policy):

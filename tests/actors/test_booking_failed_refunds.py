@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from booking_world import MINUTE, World, stay, world
+from booking_world import DAY, MINUTE, World, stay, world
 from test_booking_changes import all_vote, booked, move, timed
 from test_booking_ordering import pay_all, run
 
@@ -57,3 +57,24 @@ def test_a_refund_that_failed_is_not_made_once_more_while_a_person_sees_to_it() 
     assert w.saga.state == "MANUAL"
     assert first.refunded == 0
     assert sum(isinstance(c, Refund) and c.share_id == share_id for c in w.calls) == made
+
+
+def test_a_booking_that_an_operator_has_looked_at_again_after_its_end_does_not_call_for_one() -> (
+    None
+):
+    w = world()
+    w.issue = "refused"
+    pay_all(w)
+    assert run(w) == "CANCELLED"
+    payment_id, kept = next(iter(w.payments.items()))
+    kept.refund_failed, kept.refunded, w.is_audited = True, 0, False
+    w.put(Wake(payment_id=payment_id))
+    w.settle()
+    assert w.saga.state == "MANUAL"
+    kept.refund_failed, kept.refunded = False, kept.captured  # the bank took it after all
+    w.put(Operate(operator="op", action="retry"))
+    w.settle()
+    assert w.saga.state == "CANCELLED"
+    w.pass_time(w.now + 3 * DAY)
+    assert not needs_operator(w.saga)
+    assert "recheck" in w.saga.deadlines  # refunds are still looked at

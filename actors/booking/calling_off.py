@@ -278,9 +278,14 @@ def _settle(turn: Turn, note: str) -> None:
         for payment in share.payments:
             if payment.has_refund_failed:
                 left = left_to_refund(saga, share, payment)
-                settled = replace(payment, has_refund_failed=False, is_settled=True, by_hand=left)
+                settled = replace(
+                    payment,
+                    has_refund_failed=False,
+                    is_settled=True,
+                    by_hand=payment.by_hand + left,
+                )
                 turn.put_payment(share.id, settled)
-                post_by_hand(turn, share.id, settled)
+                post_by_hand(turn, share.id, settled, left)
     for part in turn.saga.parts:
         if part.change is not None:
             _settle_change(turn, part, part.change)

@@ -72,10 +72,12 @@ def observe(
 def _is_short(turn: Turn, share_id: str, payment: Payment, given_back: int) -> bool:
     """Whether a refund that failed is news: providers say for ever that one did, also when another was made
     since, or a person has settled the rest."""
-    if payment.has_refund_failed or payment.is_settled:
+    if payment.has_refund_failed:
         return False
     if given_back < max(payment.refunded, payment.refund_aim):
         return True
+    if payment.is_settled:
+        return False
     now = replace(payment, refunded=given_back)
     return left_to_refund(turn.saga, turn.share(share_id), now) > 0
 
@@ -98,11 +100,21 @@ def refunded(turn: Turn, share_id: str, payment: Payment, total: int) -> None:
 
 
 def refund_failed(turn: Turn, share_id: str, payment: Payment, refunded_now: int) -> None:
-    """What was given back came back: a person has to pay it otherwise."""
+    """What was given back came back: a person has to pay it otherwise. Another refund is none under its key."""
     if refunded_now < payment.refunded:
         post_refund_failed(turn, share_id, payment, refunded_now)
-        payment = replace(payment, refunded=refunded_now, refund_aim=refunded_now)
-    turn.put_payment(share_id, replace(payment, has_refund_failed=True))
+    else:
+        post_refunded(turn, share_id, payment, refunded_now)
+    turn.put_payment(
+        share_id,
+        replace(
+            payment,
+            refunded=refunded_now,
+            refund_aim=refunded_now,
+            refunds=payment.refunds + 1,
+            has_refund_failed=True,
+        ),
+    )
 
 
 def lose(turn: Turn, share_id: str, payment: Payment) -> None:

@@ -63,18 +63,19 @@ def post_refunded(turn: Turn, share_id: str, payment: Payment, total: int) -> No
 def post_refund_failed(turn: Turn, share_id: str, payment: Payment, refunded: int) -> None:
     back = payment.refunded - refunded
     turn.post(
-        f"refund_failed:{share_id}:v{payment.version}:{refunded}",
+        f"refund_failed:{share_id}:v{payment.version}:{payment.refunds + 1}:{refunded}",
         payment.intent,
         [(_psp(turn, payment), back), (_participant(turn, share_id), -back)],
     )
 
 
-def post_by_hand(turn: Turn, share_id: str, payment: Payment) -> None:
-    """What a refund that failed had left was paid to its owner by our team, otherwise."""
+def post_by_hand(turn: Turn, share_id: str, payment: Payment, amount: int) -> None:
+    """What a refund that failed had left was paid to its owner by our team, otherwise; `payment.by_hand` is
+    all of that by now."""
     turn.post(
-        f"by_hand:{share_id}:v{payment.version}",
+        f"by_hand:{share_id}:v{payment.version}:{payment.by_hand}",
         payment.intent,
-        [(_participant(turn, share_id), payment.by_hand), ("by_hand", -payment.by_hand)],
+        [(_participant(turn, share_id), amount), ("by_hand", -amount)],
     )
 
 

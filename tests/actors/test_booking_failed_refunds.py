@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from booking_world import DAY, MINUTE, World, stay, world
-from test_booking_changes import all_vote, booked, move, timed
+from booking_world import DAY, HOUR, MINUTE, World, eur, stay, world
+from test_booking_changes import all_vote, booked, move, timed, vote
 from test_booking_ordering import pay_all, run
 
 from actors.booking.calls import Refund
-from actors.booking.steps import Operate, Wake
-from actors.booking.views import needs_operator
+from actors.booking.steps import CallOff, Operate, Wake
+from actors.booking.views import needs_operator, view
 from protocol.payments import PaymentRefused
-from protocol.suppliers import Refused
+from protocol.suppliers import Refused, Unknown
 
 
 def refusing(w: World, share_id: str) -> None:
@@ -77,4 +77,83 @@ def test_a_booking_that_an_operator_has_looked_at_again_after_its_end_does_not_c
     assert w.saga.state == "CANCELLED"
     w.pass_time(w.now + 3 * DAY)
     assert not needs_operator(w.saga)
-    assert "recheck" in w.saga.deadlines  # refunds are still looked at
+    kept.refund_failed, kept.refunded = True, 0
+    w.pass_time(w.now + 5 * DAY + HOUR)
+    assert w.saga.state == "MANUAL"  # refunds are still looked at
+
+
+def given_back_again(w: World) -> Any:
+    """A refund after tickets were refused failed, and its bank took it after all."""
+    w.issue = "refused"
+    pay_all(w)
+    assert run(w) == "CANCELLED"
+    w.is_audited = False
+    kept = next(iter(w.payments.values()))
+    fail(w, kept)
+    kept.refund_failed, kept.refunded = False, kept.captured
+    w.put(Operate(operator="op", action="retry"))
+    w.settle()
+    return kept
+
+
+def fail(w: World, kept: Any, refunded: int = 0) -> None:
+    kept.refund_failed, kept.refunded = True, refunded
+    w.put(Wake(payment_id=kept.id))
+    w.settle()
+    assert w.saga.state == "MANUAL"
+
+
+def test_a_refund_that_fails_twice_is_posted_twice() -> None:
+    w = world()
+    kept = given_back_again(w)
+    fail(w, kept)
+    assert w.balance("participant:ada") == -10_000
+    assert w.balance("psp:stripe") == 10_000
+
+
+def test_a_refund_whose_answer_was_lost_and_that_failed_is_made_anew_under_another_key() -> None:
+    w = world()
+    w.issue = "refused"
+    execute, is_failing = w.execute, True
+
+    def instead(call: Any) -> Any:
+        if isinstance(call, Refund) and call.share_id == "s1" and is_failing:
+            answer = execute(call)
+            kept = w.payments[call.payment_id]
+            kept.refund_failed, kept.refunded = True, 0
+            return Unknown(detail="lost") if answer else answer
+        return execute(call)
+
+    w.execute = instead  # type: ignore[method-assign]
+    pay_all(w)
+    assert run(w) == "MANUAL"
+    is_failing, w.is_audited = False, False
+    kept = next(iter(w.payments.values()))
+    kept.refund_failed = False
+    w.put(Operate(operator="op", action="retry"))
+    assert run(w) == "CANCELLED"
+    assert kept.refunded == 10_000
+
+
+def test_after_one_refund_was_paid_otherwise_another_that_fails_is_news_and_paid_too() -> None:
+    w = world(stay(1, cancels="policy"), stay(2, 6_000, cancels="policy"))
+    w.hold_refusals = [None, Refused(kind="sold_out", detail="")]
+    pay_all(w)
+    assert run(w) == "COMPLETED"
+    w.is_audited = False
+    kept = next(iter(w.payments.values()))
+    fail(w, kept)
+    w.put(Operate(operator="op", action="settle", note="bank transfer"))
+    assert w.saga.state == "COMPLETED"
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    vote(w, ada="agree")
+    assert run(w) == "CANCELLED"
+    back = kept.refunded
+    assert back == 2_100
+    fail(w, kept)
+    w.put(Operate(operator="op", action="settle", note="bank transfer"))
+    assert w.saga.state == "CANCELLED"
+    assert (w.balance("participant:ada"), w.balance("by_hand")) == (0, -2_000 - back)
+    [share, *_] = view(w.saga, "ada").participants
+    assert (share.state, share.refunded) == ("part_refunded", eur(2_000 + back))

@@ -60,11 +60,12 @@ class Hold(Value, frozen=True, kw_only=True, tag="hold", tag_field="op"):
 
 
 class Confirm(Value, frozen=True, kw_only=True, tag="confirm", tag_field="op"):
-    """Pay a held order at a supplier who then issues."""
+    """Pay a held order at a supplier who then issues. `at_most`: what people have paid for it."""
 
     part_id: str
     order_id: str
     reference: str
+    at_most: Money | None = None
 
 
 class Release(Value, frozen=True, kw_only=True, tag="release", tag_field="op"):

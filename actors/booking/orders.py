@@ -115,15 +115,12 @@ def call_hold(turn: Turn, part: Part) -> None:
 
 
 def call_issue(turn: Turn, part: Part) -> None:
-    """Have tickets made of a held order."""
-    call = Release if part.issues == "explicit" else Confirm
-    seq = turn.call(
-        call(
-            part_id=part.id,
-            order_id=order_of(part).order_id,
-            reference=reference(turn.saga, part),
-        )
-    )
+    """Have tickets made of a held order, for no more than was agreed to."""
+    id, ours = order_of(part).order_id, reference(turn.saga, part)
+    call: Release | Confirm = Release(part_id=part.id, order_id=id, reference=ours)
+    if part.issues == "by_supplier":
+        call = Confirm(part_id=part.id, order_id=id, reference=ours, at_most=part.total)
+    seq = turn.call(call)
     turn.put_part(replace(part, is_released=True, intent=seq))
 
 

@@ -177,7 +177,7 @@ async def _order(
         case Hold():
             return await inventory.hold(part.offer, travellers, call.reference)
         case Confirm():
-            return await inventory.confirm(call.order_id, call.reference)
+            return await inventory.confirm(call.order_id, call.reference, at_most=call.at_most)
         case CancelOrder():
             return await inventory.cancel(call.order_id, at_least=call.at_least)
         case AcceptChange():

@@ -79,8 +79,11 @@ class Inventory(Protocol):
         """An order that the supplier lets go by itself unless it is confirmed. `reference` is ours,
         and is written into the order."""
 
-    async def confirm(self, order_id: str, reference: str) -> ConfirmResult:
-        """Pay, or release to ticketing."""
+    async def confirm(
+        self, order_id: str, reference: str, *, at_most: Money | None = None
+    ) -> ConfirmResult:
+        """Pay, or release to ticketing. `at_most`: what people have paid for it; one that costs more by now
+        is `Refused("price_changed")` with that `price`, and nothing is paid."""
 
     async def get(self, order_id: str) -> OrderState | None:
         """The order as it is; None when the supplier does not know it. Raises `Unavailable` also where the

@@ -48,7 +48,9 @@ class AmadeusOrders:
             return await self._hold_flight(priced, travellers, reference)
         return await self._book_rooms(priced, travellers, reference)
 
-    async def confirm(self, order_id: str, reference: str) -> ConfirmResult:
+    async def confirm(
+        self, order_id: str, reference: str, *, at_most: Money | None = None
+    ) -> ConfirmResult:
         """Always `Refused`: a consolidator issues its tickets."""
         return Refused(kind="invalid", detail="Amadeus issues no tickets: the consolidator does")
 

@@ -63,8 +63,11 @@ class DuffelOrders(DuffelReads):
         except (ValueError, msgspec.MsgspecError):
             return Unknown(detail="a success that cannot be read")
 
-    async def confirm(self, order_id: str, reference: str) -> ConfirmResult:
-        """Pays from the balance what the order costs now. What is paid already is paid once."""
+    async def confirm(
+        self, order_id: str, reference: str, *, at_most: Money | None = None
+    ) -> ConfirmResult:
+        """Pays from the balance what the order costs now: Duffel keeps its price for less long than its seats.
+        What is paid already is paid once."""
         try:
             order = await self.get(order_id)
         except Unavailable:
@@ -73,6 +76,8 @@ class DuffelOrders(DuffelReads):
             return Refused(kind="expired", detail="there is no order to pay")
         if order.status in ("confirmed", "ticketed"):
             return order
+        if at_most is not None and _is_dearer(order.total, at_most):
+            return Refused(kind="price_changed", detail="it costs more by now", price=order.total)
         body = orders.payment_body(order_id, order.total)
         changed = await self._client.change("/air/payments", body)
         if isinstance(changed, Proof) and changed.code == "already_paid":
@@ -256,6 +261,11 @@ def _is_accepted(order: wire.Order, change_id: str) -> bool:
         and (one.action_taken == "accepted" or one.travel_agent_ticket is not None)
         for one in order.airline_initiated_changes or ()
     )
+
+
+def _is_dearer(total: Money, at_most: Money) -> bool:
+    """Another currency is another price."""
+    return total.currency != at_most.currency or total.amount > at_most.amount
 
 
 def _too_little(refund: Money | None, at_least: Money | None) -> Refused | None:

@@ -350,6 +350,10 @@ class World:
         order = self.orders[call.order_id]
         if self.issue == "refused" or order.status == "cancelled":
             return Refused(kind="invalid", detail="no")
+        if isinstance(call, Confirm) and order.total is not None:
+            at_most = call.at_most
+            if at_most is None or order.total.amount > at_most.amount:
+                return Refused(kind="price_changed", detail="dearer", price=order.total)
         captured = sum(kept.captured - kept.refunded for kept in self.payments.values())
         assert captured >= self.saga.total.amount, "I3: tickets before everything is captured"
         if order.status == "held":

@@ -425,6 +425,19 @@ def test_refused_tickets_give_everything_back() -> None:
     assert all(share.state == "refunded" for share in w.saga.shares)
 
 
+def test_seats_that_have_become_dearer_after_they_were_held_are_not_bought() -> None:
+    w = world(flight(issues="by_supplier"))
+    w.fault = lambda call: "unsent" if isinstance(call, Confirm) else "reply"
+    pay_all(w)
+    assert w.saga.state == "TICKETING"
+    [(order_id, order)] = w.orders.items()
+    w.orders[order_id] = replace(order, total=eur(30_300))
+    w.fault = lambda call: "reply"
+    assert run(w) == "CANCELLED"
+    assert w.orders[order_id].status == "cancelled"
+    assert w.balance("psp:stripe") == 0
+
+
 def test_some_tickets_and_a_refusal_are_for_a_person() -> None:
     w = world()
     w.issue = "refused"

@@ -166,13 +166,15 @@ class OrdersCore:
         self._heard("order.created", order.id)
         return Created(order=self._state(order))
 
-    def confirm(self, order_id: str) -> ConfirmResult:
+    def confirm(self, order_id: str, at_most: Money | None = None) -> ConfirmResult:
         """Pay for a held order, which issues. Again: it is paid already."""
         order = self._order(order_id)
         if self.capabilities.issue == "explicit" or order is None:
             return Refused(kind="invalid", detail="not_found")
         if order.status != "held":
             return Refused(kind="invalid", detail="already_paid_or_cancelled")
+        if at_most is not None and order.total.amount > at_most.amount:
+            return Refused(kind="price_changed", detail="dearer", price=order.total)
         order.status, order.hold_until = "ticketed", None
         self._heard("order.updated", order.id)
         return self._state(order)
@@ -340,9 +342,11 @@ class FakeOrders:
         await trio.lowlevel.checkpoint()
         return self.core.hold(priced, len(travellers), reference)
 
-    async def confirm(self, order_id: str, reference: str) -> ConfirmResult:
+    async def confirm(
+        self, order_id: str, reference: str, *, at_most: Money | None = None
+    ) -> ConfirmResult:
         await trio.lowlevel.checkpoint()
-        return self.core.confirm(order_id)
+        return self.core.confirm(order_id, at_most)
 
     async def get(self, order_id: str) -> OrderState | None:
         await self._reach()

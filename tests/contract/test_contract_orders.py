@@ -9,6 +9,7 @@ import pytest
 import trio
 from fake_orders import FakeOrders, OrdersCore
 from msgspec import Raw
+from msgspec.structs import replace
 from orders_world import (
     COUPLE,
     DAY,
@@ -262,6 +263,15 @@ async def test_who_issues_issues_once_and_who_does_not_refuses(anybody: Anybody)
     again = await anybody.inventory.confirm(order.order_id, REFERENCE)
     assert again == paid or isinstance(again, Refused)
     assert await anybody.inventory.get(order.order_id) == paid
+
+
+async def test_nobody_pays_more_than_was_agreed(anybody: Anybody) -> None:
+    order = await anybody.held()
+    assert order.total is not None
+    less = replace(order.total, amount=order.total.amount - 1)
+    refused = await anybody.inventory.confirm(order.order_id, REFERENCE, at_most=less)
+    assert isinstance(refused, Refused)
+    assert await anybody.inventory.get(order.order_id) == order
 
 
 # Undoing.

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 from orders_world import (
     COUPLE,
     FLIGHT,
@@ -86,6 +87,19 @@ async def test_what_it_costs_is_read_before_it_is_paid(duffel: Sold) -> None:
     duffel.world.rule("duffel", on="/air/orders/", type="status", code=503)
     assert isinstance(await duffel.inventory.confirm(order.order_id, REFERENCE), NotSent)
     assert duffel.world.count("duffel", "POST", "/air/payments") == 0
+
+
+async def test_what_has_become_dearer_than_was_agreed_is_not_paid(duffel: Sold) -> None:
+    order = await duffel.held()
+    assert order.total is not None
+    less = replace(order.total, amount=order.total.amount - 1)
+    refused = await duffel.inventory.confirm(order.order_id, REFERENCE, at_most=less)
+    assert isinstance(refused, Refused)
+    assert (refused.kind, refused.price) == ("price_changed", order.total)
+    assert duffel.world.count("duffel", "POST", "/air/payments") == 0
+    paid = await duffel.inventory.confirm(order.order_id, REFERENCE, at_most=order.total)
+    assert isinstance(paid, OrderState)
+    assert await duffel.inventory.confirm(order.order_id, REFERENCE, at_most=less) == paid
 
 
 async def test_a_lapsed_order_is_not_paid(duffel: Sold) -> None:

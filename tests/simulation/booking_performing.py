@@ -244,7 +244,7 @@ class Performing(Stage):
                 core = self.suppliers[part.offer.supplier]
                 return core.hold(part.offer, len(seats_of(asked, part)), call.reference, asked_at)
             case Confirm():
-                return self._core(call.part_id).confirm(call.order_id)
+                return self._core(call.part_id).confirm(call.order_id, call.at_most)
             case Release():
                 released = self.desks[self._core(call.part_id).name].release(call.order_id)
                 if isinstance(released, Refused | NotSent | Unknown):

@@ -18,7 +18,9 @@ class NoOrders:
     ) -> HoldResult:
         raise Unavailable
 
-    async def confirm(self, order_id: str, reference: str) -> ConfirmResult:
+    async def confirm(
+        self, order_id: str, reference: str, *, at_most: Money | None = None
+    ) -> ConfirmResult:
         raise Unavailable
 
     async def get(self, order_id: str) -> OrderState | None:

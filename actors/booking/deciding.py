@@ -12,7 +12,7 @@ from actors.booking.questions import (
     shares_of,
     take_answer,
 )
-from actors.booking.resplitting import apply_split, drop
+from actors.booking.resplitting import apply_split, drop, options_for
 from actors.booking.steps import Answer
 from actors.booking.timing import RECONSENT_AFTER
 from actors.booking.turn import Turn
@@ -29,7 +29,10 @@ def answer(turn: Turn, command: Answer) -> bool:
         return False
     question = turn.saga.question
     if question is not None and question.kind == "resplit":
-        _decided(turn, command.option_id)
+        # Somebody else may be missing by now: then the organiser is asked anew, and leaves nobody behind.
+        is_outdated = question.options != options_for(turn.saga, turn.now)
+        if command.option_id != DROP or not is_outdated:
+            _decided(turn, command.option_id)
     elif question is not None and question.kind == "reconsent" and command.option_id == ACCEPT:
         turn.say("The new amounts are agreed to by {who_user}.", who_user=command.user_id)
     else:

@@ -10,7 +10,7 @@ from test_booking_ordering import answer, losing, only, pay_all, run
 from actors.booking.calls import Authorise, CancelOrder, Capture, Hold, Refund, Reprice
 from actors.booking.orders import seats_of
 from actors.booking.state import Part, Seat
-from actors.booking.steps import Approve, Decline, TravellerNamed
+from actors.booking.steps import Answer, Approve, Decline, TravellerNamed
 from actors.booking.views import view
 from core.errors import Rejected
 from protocol.suppliers import Refused
@@ -410,3 +410,25 @@ def test_whoever_has_paid_cannot_say_no_any_more() -> None:
     with pytest.raises(Rejected) as refusal:
         w.put(Decline(user_id="ada"))
     assert refusal.value.code == "conflict"
+
+
+def test_nobody_is_left_behind_whom_the_organiser_was_not_asked_about() -> None:
+    w = world()
+    w.lasts = HOUR
+    w.put(Approve(user_id="bob", method=CARD, client_id="bob"))
+    w.settle()
+    w.lasts = 7 * DAY
+    w.put(Approve(user_id="ada", method=CARD, client_id="ada"))
+    w.settle()
+    w.pass_time(T0 + 30 * MINUTE)
+    assert w.saga.question is not None
+    first = w.saga.question
+    assert first.options[-2].params == {"who_user": "cy"}
+    w.now = T0 + HOUR + MINUTE  # what Bob has reserved has ended, and nobody has looked yet
+    w.put(Answer(user_id="ada", question_id=first.id, option_id="drop"))
+    assert w.saga.left == ()
+    assert w.saga.question is not None
+    assert w.saga.question.id != first.id
+    assert w.saga.question.options[-2].params == {"who_user": "bob", "other_user": "cy"}
+    answer(w, "drop")
+    assert w.saga.left == ("bob", "cy")

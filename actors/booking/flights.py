@@ -1,4 +1,4 @@
-"""When booked flights leave, whether they are others than people know, and how they are written (pure).
+"""When what is booked begins, whether its flights are others than people know, and how they are written (pure).
 
 Suppliers give times as clocks show them there. Which zone that is nobody here knows: what must not be too
 late takes the earliest moment that it may be, what must not be too early the latest.
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from actors.booking.state import Part
 from actors.booking.timing import (
+    DAY,
     EAST,
     WATCH_EVERY,
     WATCH_SOON,
@@ -18,7 +19,7 @@ from actors.booking.timing import (
     WATCHED_AFTER,
     WEST,
 )
-from protocol.travel import FlightDetails, Itinerary, Segment
+from protocol.travel import FlightDetails, HotelDetails, Itinerary, Segment
 
 Ways = tuple[Itinerary, ...]
 
@@ -89,6 +90,14 @@ def leaves_at(ways: Ways, now: int) -> int | None:
     """The earliest moment at which the next of them may leave, in ms; None: all have left."""
     coming = [at - EAST for at in _departures(ways) if at + WEST > now]
     return min(coming, default=None)
+
+
+def begins_by(part: Part) -> int | None:
+    """The latest moment at which what it is for begins, in ms: its first departure, or the end of the day of
+    arrival at a hotel; None: nobody knows."""
+    if isinstance(part.offer.details, HotelDetails):
+        return _ms(part.offer.details.check_in) + DAY + WEST
+    return min((at + WEST for at in _departures(ways_of(part))), default=None)
 
 
 def watched_until(part: Part) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from actors.booking.flights import begins_by
 from actors.booking.state import Part, Saga, Share
 from actors.booking.steps import Opening
 from actors.booking.timing import BEFORE_TICKETING, COLLECT_LEAST, COLLECT_MOST, MINUTE, collecting
@@ -156,7 +157,8 @@ def _own(split: Mapping[str, int], people: tuple[str, ...], total: Money, unit: 
 
 def _collect_by(opening: Opening, now: int) -> int:
     """Five days, a day before tickets must be issued, and before anything that was quoted begins."""
-    until = now + COLLECT_MOST
+    limits = [now + COLLECT_MOST]
+    limits += [at for part in opening.parts if (at := begins_by(part)) is not None]
     if opening.last_ticketing_at is not None:
-        until = min(until, opening.last_ticketing_at - BEFORE_TICKETING)
-    return until
+        limits.append(opening.last_ticketing_at - BEFORE_TICKETING)
+    return min(limits)

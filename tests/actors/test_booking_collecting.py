@@ -22,11 +22,12 @@ from msgspec.structs import replace
 
 from actors.booking.calls import Authorise, CancelPayment, OpenPayment
 from actors.booking.machine import open_saga
-from actors.booking.state import Provider, Seat
+from actors.booking.state import Part, Provider, Seat
 from actors.booking.steps import Answer, Approve, CallOff, Decline, TravellerNamed, Wake
 from actors.booking.views import view
 from core.errors import Rejected
 from protocol.frames import Money
+from protocol.travel import FlightDetails, HotelDetails, Itinerary, Segment
 
 
 def amounts(w: World) -> list[int]:
@@ -132,6 +133,44 @@ def test_collecting_ends_by_whichever_limit_comes_first() -> None:
     approve(w, "ada")
     kept = next(iter(w.payments.values()))
     assert kept.capture_before == T0 + 7 * DAY
+
+
+def leaving(departs: str) -> Part:
+    segment = Segment(
+        carrier="QF",
+        number="1",
+        origin="BER",
+        destination="LIS",
+        departs=departs,
+        arrives=departs,
+    )
+    ways = (Itinerary(segments=(segment,), minutes=None),)
+    part = flight()
+    return replace(part, offer=replace(part.offer, details=FlightDetails(itineraries=ways)))
+
+
+def sleeping(check_in: str) -> Part:
+    part = stay()
+    assert isinstance(part.offer.details, HotelDetails)
+    details = replace(part.offer.details, check_in=check_in)
+    return replace(part, offer=replace(part.offer, details=details))
+
+
+def test_nobody_has_time_to_pay_for_what_has_begun_wherever_it_is() -> None:
+    """T0 is 2027-01-15 08:00 UTC, and clocks are twelve hours behind that at most."""
+    for part, hours in (
+        (leaving("2027-01-16T08:00:00"), 36),
+        (leaving("2027-01-15T00:30:00"), 4.5),
+        (sleeping("2027-01-15"), 28),
+        (sleeping("2027-01-17"), 76),
+        (sleeping("2027-02-15"), 5 * 24),
+    ):
+        assert world(part).saga.deadlines["collect"] == T0 + round(hours * HOUR), part.offer.details
+    for part in (leaving("2027-01-14T20:10:00"), sleeping("2027-01-13")):
+        with pytest.raises(Rejected, match="15 minutes"):
+            open_saga(opening(part), T0)
+    both = world(leaving("2027-01-17T08:00:00"), sleeping("2027-01-16"))
+    assert both.saga.collect_by == T0 + 52 * HOUR
 
 
 def test_an_authorisation_that_runs_out_early_ends_collecting_a_day_before() -> None:

@@ -5,7 +5,7 @@ from typing import Final
 from actors.booking.collecting import remind
 from actors.booking.inquiring import FORECAST, INQUIRY, inquiry_ran_out
 from actors.booking.moves import NOT_TAKEN, ask_after_hold, manual, resplit, unwind
-from actors.booking.orders import flights_of
+from actors.booking.orders import flights_of, is_ticketed
 from actors.booking.payments import doubt
 from actors.booking.pricing import NO_PRICE, is_about_price
 from actors.booking.questions import close
@@ -124,8 +124,10 @@ def _no_consent(turn: Turn) -> None:
 
 
 def _no_tickets(turn: Turn) -> None:
-    orders = [flight.order for flight in flights_of(turn.saga) if flight.order is not None]
-    if any(order.tickets for order in orders):
+    flights = flights_of(turn.saga)
+    if all(is_ticketed(turn.saga, flight) for flight in flights):
+        turn.update(is_stuck=True)  # what is left is to be given back
+    elif any(flight.order is not None and flight.order.tickets for flight in flights):
         manual(turn, "Only some tickets were issued in time")
     else:
         unwind(turn, "The tickets were not issued in time. Everything is being given back.")

@@ -229,7 +229,7 @@ def ticket(turn: Turn) -> None:
     until = max(min(holds), turn.now + HOUR) if holds else turn.now + TICKET_AFTER
     if turn.saga.state != "TICKETING":
         turn.say("Everything is paid. The tickets are being issued.")
-    turn.go("TICKETING", deadlines={"ticketing": until} if flights else {})
+    turn.go("TICKETING", deadlines={"ticketing": until})
 
 
 def afterwards(turn: Turn) -> dict[str, int]:

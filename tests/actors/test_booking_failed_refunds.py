@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from booking_world import DAY, HOUR, MINUTE, World, eur, stay, world
+import pytest
+from booking_world import DAY, HOUR, MINUTE, World, eur, flight, stay, world
 from test_booking_changes import all_vote, booked, move, timed, vote
 from test_booking_ordering import pay_all, run
 
@@ -157,3 +158,25 @@ def test_after_one_refund_was_paid_otherwise_another_that_fails_is_news_and_paid
     assert (w.balance("participant:ada"), w.balance("by_hand")) == (0, -2_000 - back)
     [share, *_] = view(w.saga, "ada").participants
     assert (share.state, share.refunded) == ("part_refunded", eur(2_000 + back))
+
+
+def unreachable(w: World) -> None:
+    """No refund gets through: nobody knows why."""
+    w.fault = lambda call: "broken" if isinstance(call, Refund) else "reply"
+
+
+@pytest.mark.parametrize("is_flown", [False, True])
+def test_what_cannot_be_given_back_for_long_is_told_to_operators_and_goes_on(
+    is_flown: bool,
+) -> None:
+    flights = [flight()] if is_flown else []
+    w = world(*flights, stay(), stay(2, 6_000))
+    w.hold_refusals = [None] * (1 + is_flown) + [Refused(kind="sold_out", detail="")]
+    unreachable(w)
+    pay_all(w)
+    assert run(w, 4 * 24 * 60) == "TICKETING"
+    assert needs_operator(w.saga)
+    assert all(part.is_paid for part in w.saga.parts if not part.is_dropped)
+    w.fault = lambda call: "reply"
+    assert run(w) == "COMPLETED"
+    assert not needs_operator(w.saga)

@@ -78,7 +78,13 @@ async def perform(ports: BookingPorts, saga: Saga, call: Call, *, leaves_by: flo
         if isinstance(call, Hold):
             try:
                 travellers = await _travellers(ports, saga, part_of(saga, call.part_id))
-            except Rejected:
+            # Nothing has left, whatever is wrong with what is stored: another master key, or another version's.
+            except Exception as error:
+                if not isinstance(error, Rejected):
+                    kind = type(error).__name__
+                    log.error(
+                        "booking.travellers_unreadable", booking_id=saga.booking_id, error=kind
+                    )
                 return NotSent(detail="the travellers' data cannot be read")
         if not isinstance(call, (_PAYMENTS, TellReplaced)):
             await ports.suppliers.ready()

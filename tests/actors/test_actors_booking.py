@@ -45,6 +45,7 @@ from protocol.frames import Money
 from protocol.travel import Offer
 from protocol.user import USER, FollowInbox
 from storage.memory.durable_timers import Fault, FaultPlan
+from storage.memory.travellers import MemoryTravellers
 
 DAY = 86_400.0
 VISA, BAD = "pm_card_visa", "pm_card_chargeDeclined"
@@ -375,6 +376,29 @@ async def test_a_call_that_cannot_leave_in_time_was_not_sent(autojump_clock: Moc
         first = (await world.bookings.intents(TENANT, booking.booking_id))[0]
         assert (first.op, first.outcome) == ("open_payment", "not_sent")
         assert world.provider.calls == 0
+
+
+class Unreadable(MemoryTravellers):
+    """Under another key than that which they were sealed with."""
+
+    async def get(self, tenant_id: int, booking_id: str) -> Any:
+        await trio.lowlevel.checkpoint()
+        raise ValueError("another master key")
+
+
+async def test_an_order_for_travellers_who_cannot_be_read_was_not_sent(
+    autojump_clock: MockClock,
+) -> None:
+    world = BookingsWorld()
+    world.travellers = Unreadable(world.tables, b"k" * 32, world.business)
+    async with world.running():
+        booking = await world.opened(flight(2))
+        await world.name_all(booking)
+        await approve_all(world, booking, 1, 2)
+        await world.until(booking.booking_id, "CANCELLED", within=DAY)
+        intents = await world.bookings.intents(TENANT, booking.booking_id)
+    assert {one.outcome for one in intents if one.op == "hold"} == {"not_sent"}
+    assert not world.flights.orders
 
 
 async def test_after_a_restart_a_booking_goes_on_by_itself(autojump_clock: MockClock) -> None:

@@ -64,14 +64,15 @@ def _approval(
 
 
 def woken_by(payload: bytes | None) -> Wake:
-    """What a webhook's timer names: MessagePack `{paymentId}` or `{orderId}`."""
+    """What a webhook's timer names: MessagePack `{paymentId}` or `{orderId}`; else anything may have changed."""
     found = msgspec.msgpack.decode(payload) if payload else {}
     names = found if isinstance(found, dict) else {}
     payment_id, order_id = names.get("paymentId"), names.get("orderId")
-    return Wake(
-        payment_id=payment_id if isinstance(payment_id, str) else None,
-        order_id=order_id if isinstance(order_id, str) else None,
-    )
+    if isinstance(payment_id, str):
+        return Wake(payment_id=payment_id)
+    if isinstance(order_id, str):
+        return Wake(order_id=order_id)
+    return Wake(is_unnamed=True)
 
 
 def operation_of(word: OperateBooking) -> Operate:

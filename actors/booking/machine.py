@@ -49,7 +49,7 @@ from actors.booking.ordering import (
 )
 from actors.booking.orders import doubt_order
 from actors.booking.payment_calls import payment_call_ended, payment_looked, suspect
-from actors.booking.payments import doubt, has_refund_failed, is_stray, undo
+from actors.booking.payments import doubt, doubt_all, has_refund_failed, is_stray, undo
 from actors.booking.pricing import advance_reconsent, advance_repricing
 from actors.booking.replacing import tell_replaced, told_ended
 from actors.booking.screening import advance_ready, screened
@@ -192,8 +192,12 @@ def _woken(turn: Turn, wake: Wake) -> None:
                 is_known = True
     if not is_known:
         suspect(turn)
+    if wake.is_unnamed:
+        doubt_all(turn)
     for part in turn.saga.parts:
-        if part.order is not None and part.order.order_id == wake.order_id and not part.is_gone:
+        if part.order is None or part.is_gone:
+            continue
+        if wake.is_unnamed or part.order.order_id == wake.order_id:
             _order_woken(turn, part)
 
 

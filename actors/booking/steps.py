@@ -221,10 +221,11 @@ class Looked:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
     """Time has passed, a webhook came, or the server starts: look at everything. `payment_id`, `order_id`:
-    what changed, if somebody said so."""
+    what changed, if somebody said so; `is_unnamed`: something did, and they did not say what."""
 
     payment_id: str | None = None
     order_id: str | None = None
+    is_unnamed: bool = False
 
 
 Input = (

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from booking_world import DAY, HOUR, MINUTE, World, eur, flight, stay, world
-from test_booking_changes import all_vote, booked, move, timed, vote
+from msgspec.structs import replace
+from test_booking_changes import LATER, all_vote, booked, move, order_id, timed, vote, ways
 from test_booking_ordering import pay_all, run
 
 from actors.booking.calls import Refund
+from actors.booking.commands import woken_by
+from actors.booking.machine import looks_wanted
 from actors.booking.steps import CallOff, Operate, Wake
 from actors.booking.views import needs_operator, view
 from protocol.payments import PaymentRefused
@@ -180,3 +184,33 @@ def test_what_cannot_be_given_back_for_long_is_told_to_operators_and_goes_on(
     w.fault = lambda call: "reply"
     assert run(w) == "COMPLETED"
     assert not needs_operator(w.saga)
+
+
+def test_an_event_that_names_no_payment_has_all_of_them_read() -> None:
+    """PayPal's about refunds name none."""
+    w = world()
+    w.issue = "refused"
+    pay_all(w)
+    assert run(w) == "CANCELLED"
+    w.is_audited = False
+    kept = next(iter(w.payments.values()))
+    kept.refund_failed, kept.refunded = True, 0
+    w.put(woken_by(None))
+    w.settle()
+    assert w.saga.state == "MANUAL"
+    assert w.saga.shares[0].state == "refund_failed"
+
+
+def test_an_event_that_names_no_order_has_a_booked_flight_read() -> None:
+    w = booked(timed())
+    id_ = order_id(w)
+    w.orders[id_] = replace(w.orders[id_], itineraries=ways(LATER))
+    w.put(woken_by(msgspec.msgpack.encode({})))
+    w.settle()
+    assert w.saga.question is not None
+
+
+def test_what_time_alone_wakes_reads_nothing_that_is_known() -> None:
+    w = booked(timed())
+    w.put(Wake())
+    assert looks_wanted(w.saga, w.now) == ()

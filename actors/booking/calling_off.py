@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from actors.booking.adjusting import record
 from actors.booking.inquiring import FORECAST, begin_forecast, forecast
-from actors.booking.moves import afterwards, cancelled, complete, unwind
+from actors.booking.moves import REFUND_FAILED, afterwards, cancelled, complete, unwind
 from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_hand
 from actors.booking.payments import doubt_all, left_to_refund
 from actors.booking.postings import post_by_hand
@@ -261,6 +261,23 @@ def _settle_change(turn: Turn, part: Part, change: Change) -> None:
         record(turn, part)
 
 
+def _pay_by_hand(turn: Turn) -> None:
+    """What refunds that failed had left was paid otherwise."""
+    saga = turn.saga
+    for share in saga.shares:
+        for payment in share.payments:
+            if payment.has_refund_failed:
+                left = left_to_refund(saga, share, payment)
+                settled = replace(
+                    payment,
+                    has_refund_failed=False,
+                    is_settled=True,
+                    by_hand=payment.by_hand + left,
+                )
+                turn.put_payment(share.id, settled)
+                post_by_hand(turn, share.id, settled, left)
+
+
 def _settle(turn: Turn, note: str) -> None:
     """The rest was done by hand: a stay that was not answered is booked, or a manual booking ends."""
     saga = turn.saga
@@ -273,19 +290,15 @@ def _settle(turn: Turn, note: str) -> None:
         raise Rejected("conflict", "Only a booking that needs a person can be settled.")
     if saga.pending:
         raise Rejected("conflict", CALL_UNDER_WAY)
-    turn.update(manual_reason=f"{saga.manual_reason}; settled: {note}"[:1000])
-    for share in turn.saga.shares:
-        for payment in share.payments:
-            if payment.has_refund_failed:
-                left = left_to_refund(saga, share, payment)
-                settled = replace(
-                    payment,
-                    has_refund_failed=False,
-                    is_settled=True,
-                    by_hand=payment.by_hand + left,
-                )
-                turn.put_payment(share.id, settled)
-                post_by_hand(turn, share.id, settled, left)
+    reason = f"{saga.manual_reason}; settled: {note}"[:1000]
+    turn.update(manual_reason=reason)
+    _pay_by_hand(turn)
+    if saga.manual_reason == REFUND_FAILED and saga.manual_from is not None:
+        # One refund was seen to; what the others get back goes on.
+        turn.update(next_look_at={}, tries={}, is_stuck=False)
+        _go_back(turn, saga.manual_from)
+        turn.update(manual_reason=reason)
+        return
     for part in turn.saga.parts:
         if part.change is not None:
             _settle_change(turn, part, part.change)

@@ -214,3 +214,31 @@ def test_what_time_alone_wakes_reads_nothing_that_is_known() -> None:
     w = booked(timed())
     w.put(Wake())
     assert looks_wanted(w.saga, w.now) == ()
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_what_the_others_get_back_is_not_lost_when_one_was_paid_otherwise(is_alone: bool) -> None:
+    """Of the whole trip, or of one flight of it."""
+    w = booked(timed(), stay()) if is_alone else world()
+    w.fault = lambda call: (
+        "broken" if isinstance(call, Refund) and call.share_id == "s3" else "reply"
+    )
+    if is_alone:
+        move(w)
+        all_vote(w, "refund")
+    else:
+        w.issue = "refused"
+        pay_all(w)
+    w.pass_time(w.now + MINUTE)
+    assert w.saga.state == ("ADJUSTING" if is_alone else "UNWINDING")
+    first, *_, last = w.payments.values()
+    fail(w, first)
+    w.is_audited = False
+    w.fault = lambda call: "reply"
+    w.put(Operate(operator="op", action="settle", note="bank transfer"))
+    assert run(w) == ("COMPLETED" if is_alone else "CANCELLED")
+    assert "bank transfer" in w.saga.manual_reason
+    assert last.refunded == (7_000 if is_alone else 10_000)
+    assert w.balance("participant:cy") == 0
+    assert w.balance("participant:ada") == 0
+    assert w.balance("by_hand") == -last.refunded

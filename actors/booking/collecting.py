@@ -216,7 +216,7 @@ def _pursue(turn: Turn, share: Share, payment: Payment) -> None:
     if is_payment_busy(turn.saga, share.id, payment):
         return
     is_wanted = share.method is not None
-    if is_wanted and _is_useless(turn.saga, share, payment):
+    if is_wanted and _is_useless(turn.saga, share, payment, turn.now):
         open_payment(turn, share)
     elif payment.is_void or is_dead(payment):
         return
@@ -241,7 +241,7 @@ def _pursue(turn: Turn, share: Share, payment: Payment) -> None:
             call_authorise(turn, share, payment, payment.method, payment.attempt)
 
 
-def _is_useless(saga: Saga, share: Share, payment: Payment) -> bool:
+def _is_useless(saga: Saga, share: Share, payment: Payment, now: int) -> bool:
     """Whether an approved share needs a new payment rather than this one."""
     if is_dead(payment) or payment.is_lost or payment.amount != share.amount:
         return True
@@ -249,6 +249,8 @@ def _is_useless(saga: Saga, share: Share, payment: Payment) -> bool:
         return True
     if payment.seen is None:
         return False
+    if payment.seen.status == "authorized":
+        return not is_held(saga, share, now)  # by its time alone: nobody honours it any more
     # Two methods must not be at work on one payment: the one that waits for its owner is let go. And where
     # an owner chose at the provider's page what was then refused, only a new page lets them choose again.
     is_refused = payment.seen.is_approved and payment.declined is not None

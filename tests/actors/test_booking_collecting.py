@@ -483,3 +483,19 @@ def test_a_stored_saga_says_money_exactly_as_before() -> None:
     saga = msgspec.json.decode(msgspec.json.encode(w.saga), type=type(w.saga))
     assert view(saga, "ada") == view(w.saga, "ada")
     assert view(saga, "ada").total == Money(amount=30_000, currency="EUR")
+
+
+def test_who_approves_again_after_a_reservation_is_no_longer_honoured_pays_anew() -> None:
+    """PayPal honours three days of 29: the payment is authorised still."""
+    w = world()
+    w._expire = lambda: None  # type: ignore[method-assign]
+    w.lasts = HOUR
+    approve(w, "bob")
+    w.pass_time(T0 + HOUR + MINUTE)
+    assert w.saga.state == "RESPLIT"
+    assert states(w) == ["invited", "expired", "invited"]
+    w.lasts = 7 * DAY
+    approve(w, "bob", attempt="2")
+    assert states(w) == ["invited", "authorized", "invited"]
+    first, second = w.payments.values()
+    assert (first.status, second.status) == ("cancelled", "authorized")

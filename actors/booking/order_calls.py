@@ -157,6 +157,8 @@ def _read(turn: Turn, part: Part, outcome: LookOutcome) -> None:
                 turn.wait(order_look(part.id), until - turn.now)
         case NotThere():
             order_gone(turn, part)
+        case Unsupported():
+            _not_shown(turn, part)
         case _ if turn.saga.state == "COMPLETED":
             # Many booked trips may wait for one supplier, and none of them is in a hurry.
             tries = turn.back_off(order_look(part.id))
@@ -164,6 +166,17 @@ def _read(turn: Turn, part: Part, outcome: LookOutcome) -> None:
         case _:
             turn.put_part(replace(part, is_fresh=False))
             turn.back_off(order_look(part.id))
+
+
+def _not_shown(turn: Turn, part: Part) -> None:
+    """Its supplier shows no such orders, so that it stands as it was answered. What an operator undoes was
+    called off by hand; and what became of one that was not made out yet only they can find out."""
+    turn.settled(order_look(part.id))
+    if turn.saga.state == "UNWINDING" and turn.saga.by_operator:
+        order_gone(turn, part)
+    else:
+        is_open = part.order is not None and part.order.status == "pending"
+        turn.put_part(replace(part, is_fresh=True, is_doubtful=is_open, finds=False))
 
 
 def _found(turn: Turn, part: Part, look: FindOrders, outcome: LookOutcome) -> None:

@@ -52,6 +52,7 @@ def order_by_hand(part: Part) -> OrderState:
         supplier=part.offer.supplier,
         order_id=f"{_BY_HAND}{part.id}:{part.attempt}",
         status="confirmed",
+        locator=None if part.order is None else part.order.locator,
         total=part.total,
     )
 

@@ -265,6 +265,9 @@ async def _look(ports: BookingPorts, saga: Saga, what: Look) -> LookOutcome:
             if inventory is None:
                 return NotSeen()
             if isinstance(what, ReadOrder):
+                able = inventory.capabilities(part.kind)
+                if able is not None and not able.shows_orders:
+                    return Unsupported()
                 return await inventory.get(what.order_id) or NotThere()
             if isinstance(what, QuoteRefund):
                 return await inventory.quote_refund(what.order_id)

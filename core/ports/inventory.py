@@ -29,6 +29,7 @@ class Capabilities:
     `cancel`: only before ticketing, by the fare's own rules, or not at all. `issue`: whether
     `confirm` makes the supplier issue tickets, or somebody else does that out of band.
     `sells_once`: of all the offers of one search one can be booked, once.
+    `shows_orders`: whether `get` knows an order of this kind.
     `only_browsing`: why nothing of this kind can be booked here, a sentence for people; empty: it can.
     """
 
@@ -38,6 +39,7 @@ class Capabilities:
     finds_by_reference: bool = False
     sells_once: bool = False
     most_travellers: int = 9
+    shows_orders: bool = True
     only_browsing: str = ""
 
 

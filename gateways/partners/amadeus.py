@@ -34,6 +34,7 @@ HOTELS: Final = Capabilities(
     cancel="none",
     issue="by_supplier",
     most_travellers=hotels.MOST_ROOMS * hotels.MOST_PER_ROOM,
+    shows_orders=False,
 )
 FLIGHTS_TO_LOOK_AT: Final = replace(
     FLIGHTS,

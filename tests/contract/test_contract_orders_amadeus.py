@@ -136,6 +136,10 @@ async def test_rooms_are_booked_for_good_and_with_the_desks_card(world: OrdersWo
     assert made.order.total == offer.total
     with pytest.raises(Unavailable):
         await inventory.get(made.order.order_id)
+    rooms, flights = inventory.capabilities("hotel"), inventory.capabilities("flight")
+    assert rooms is not None
+    assert flights is not None
+    assert (rooms.shows_orders, flights.shows_orders) == (False, True)
     assert isinstance(await inventory.cancel(made.order.order_id), Refused)
     assert world.count("amadeus", "POST", "/v2/booking/hotel-orders") == 1
 

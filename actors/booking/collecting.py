@@ -24,7 +24,7 @@ from actors.booking.resplitting import ask_organiser, given_up, missing_seats, m
 from actors.booking.standings import standing
 from actors.booking.state import Payment, Saga, SagaState, Share
 from actors.booking.steps import Approve, Decline, TravellerNamed
-from actors.booking.timing import collecting
+from actors.booking.timing import COLLECT_LEAST, HOUR, collecting
 from actors.booking.turn import MOST_REMEMBERED, Turn, is_payment_busy, payment_subject
 from core.errors import Rejected
 
@@ -162,10 +162,16 @@ def advance_collecting(turn: Turn) -> None:
 
 
 def _end_before_expiry(turn: Turn) -> None:
-    """The time to pay is over before the first reservation is."""
-    first, collect = first_expiry(turn.saga), turn.saga.deadlines.get("collect")
-    if first is not None and collect is not None and first[0] < collect:
-        until, user_id = first
+    """The time to pay is over before the first reservation is; not at once, though: whoever has just agreed to
+    new amounts has an hour."""
+    saga = turn.saga
+    first, collect = first_expiry(saga), saga.deadlines.get("collect")
+    if first is None or collect is None:
+        return
+    until, user_id = first
+    least = HOUR if saga.entered_at > saga.created_at else COLLECT_LEAST
+    until = max(until, turn.now + least)
+    if until < collect:
         for name, at in {"remind": None, **collecting(until, turn.now)}.items():
             turn.set_deadline(name, at)
         turn.say(ENDS_SOONER, who_user=user_id, until_at=until)

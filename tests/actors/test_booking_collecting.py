@@ -499,3 +499,43 @@ def test_who_approves_again_after_a_reservation_is_no_longer_honoured_pays_anew(
     assert states(w) == ["invited", "authorized", "invited"]
     first, second = w.payments.values()
     assert (first.status, second.status) == ("cancelled", "authorized")
+
+
+def test_whoever_has_agreed_to_pay_more_has_an_hour_though_a_reservation_ends_within_a_day() -> (
+    None
+):
+    w = world()
+    w.lasts = 30 * HOUR
+    for user_id in ("ada", "bob"):
+        approve(w, user_id)
+    assert w.saga.deadlines["collect"] == T0 + 6 * HOUR
+    w.pass_time(T0 + 7 * HOUR)
+    assert w.saga.state == "RESPLIT"
+    answer(w, "ada", "others")
+    answer(w, "bob", "accept")
+    assert w.saga.state == "COLLECTING"
+    assert w.saga.deadlines["collect"] == w.now + HOUR
+    w.pass_time(w.now + HOUR - 1)
+    assert w.saga.state == "COLLECTING"
+    for user_id in ("ada", "bob"):
+        approve(w, user_id, attempt="2")
+    assert run_to_end(w) == "COMPLETED"
+
+
+def test_nobody_is_told_that_the_time_to_pay_was_over_before_they_heard_of_it() -> None:
+    """Ada's bank answers late, and holds the money for less than a day."""
+    w = world()
+    approve(w, "ada", "pm_3ds")
+    w.pass_time(T0 + 2 * HOUR)
+    kept = next(iter(w.payments.values()))
+    kept.status, kept.capture_before = "authorized", w.now + 20 * HOUR
+    w.put(Wake(payment_id=kept.id))
+    w.settle()
+    assert (w.saga.state, w.saga.deadlines["collect"]) == ("COLLECTING", w.now + 15 * MINUTE)
+    w.pass_time(w.now + 15 * MINUTE)
+    assert w.saga.state == "RESPLIT"
+
+
+def run_to_end(w: World) -> str:
+    w.pass_time(w.now + 10 * MINUTE)
+    return w.saga.state

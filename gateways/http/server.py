@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
+import structlog
 import trio
 from hypercorn.config import Config
 from hypercorn.trio.lifespan import Lifespan
@@ -25,6 +26,8 @@ from quart_trio import QuartTrio
 from core.pacing import DutyCycle
 from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep
 from gateways.http.gate import ANSWER_WITHIN
+
+_log = structlog.get_logger()
 
 BACKLOG: Final = 1_024
 MAX_CONNECTIONS: Final = 4_096
@@ -138,9 +141,20 @@ class HttpServer:
         began: Any = _Begun(stream, begun)
         try:
             await TCPServer(self._app, self._config, self._context, state, began)
+        except* Exception as group:
+            # hypercorn answers some requests that break the protocol by an exception.
+            _log.warning("http.connection_failed", error=_first_in(group))
         finally:
             self._places.release()
             await trio.aclose_forcefully(stream)
+
+
+def _first_in(group: BaseExceptionGroup[Exception]) -> str:
+    """What it is, and no more: its words quote the request, and that may hold a token."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return type(error).__name__
 
 
 def _config(*, drain_within: float, head_within: float) -> Config:

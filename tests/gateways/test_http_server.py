@@ -182,6 +182,28 @@ async def test_a_websocket_upgrade_here_is_a_404() -> None:
     assert b" 404 " in answer.splitlines()[0]
 
 
+_WEBSOCKET = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YQ==\r\n"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Connection: upgrade\r\n" + _WEBSOCKET + b"\r\nmore than was asked for",
+        b"Connection: \xe9, upgrade\r\n" + _WEBSOCKET + b"\r\n",
+        b"Upgrade: h2c\r\nHTTP2-Settings: a\r\n\r\n",
+        b"Upgrade: h2c\r\nHTTP2-Settings: AAUAAAAB\r\n\r\n",  # a frame size that may not be
+    ],
+    ids=["more", "no ascii", "no base64", "no settings"],
+)
+async def test_what_breaks_one_connection_ends_no_other(rest: bytes) -> None:
+    async with served(World()) as (port, _), httpx.AsyncClient() as client:
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + rest)
+        await read_all(stream)
+        answer = await client.get(f"http://127.0.0.1:{port}/healthz")
+    assert answer.status_code == 200
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux only")
 async def test_a_client_that_reads_nothing_cannot_hold_up_the_end() -> None:
     world = World()

@@ -5,9 +5,11 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
+import h11
 import structlog
 import trio
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.lifespan import Lifespan
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -140,7 +142,7 @@ class HttpServer:
         state = ConnectionState(self._state.copy())
         began: Any = _Begun(stream, begun)
         try:
-            await TCPServer(self._app, self._config, self._context, state, began)
+            await _Connection(self._app, self._config, self._context, state, began)
         except* Exception as group:
             # hypercorn answers some requests that break the protocol by an exception.
             _log.warning("http.connection_failed", error=_first_in(group))
@@ -168,6 +170,33 @@ def _config(*, drain_within: float, head_within: float) -> Config:
     config.graceful_timeout = drain_within
     config.websocket_max_message_size = 0
     return config
+
+
+class _Http1(H11Protocol):
+    """Without hypercorn's way to HTTP/2, for which there is no switch: there each of a hundred answers waits
+    for as long as its client lets it, past every deadline, its place taken after the client has left."""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """An offer to change may be passed over (RFC 9110 §7.8)."""
+
+
+class _Connection(TCPServer):
+    """One connection, in HTTP/1.1 alone."""
+
+    async def _read_data(self) -> None:
+        made = self.protocol
+        made.protocol = _Http1(
+            made.app,
+            made.config,
+            made.context,
+            made.task_group,
+            made.state,
+            made.ssl,
+            made.client,
+            made.server,
+            made.send,
+        )
+        await super()._read_data()
 
 
 class _Begun:

@@ -188,12 +188,11 @@ _WEBSOCKET = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-
 @pytest.mark.parametrize(
     "rest",
     [
-        b"Connection: upgrade\r\n" + _WEBSOCKET + b"\r\nmore than was asked for",
+        b"Connection: upgrade\r\n" + _WEBSOCKET + b"\r\nand more",
         b"Connection: \xe9, upgrade\r\n" + _WEBSOCKET + b"\r\n",
-        b"Upgrade: h2c\r\nHTTP2-Settings: a\r\n\r\n",
+        b"Upgrade: h2c\r\nHTTP2-Settings: a\r\n\r\n",  # no base64
         b"Upgrade: h2c\r\nHTTP2-Settings: AAUAAAAB\r\n\r\n",  # a frame size that may not be
     ],
-    ids=["more", "no ascii", "no base64", "no settings"],
 )
 async def test_what_breaks_one_connection_ends_no_other(rest: bytes) -> None:
     async with served(World()) as (port, _), httpx.AsyncClient() as client:
@@ -202,6 +201,27 @@ async def test_what_breaks_one_connection_ends_no_other(rest: bytes) -> None:
         await read_all(stream)
         answer = await client.get(f"http://127.0.0.1:{port}/healthz")
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (  # what Java's client sends unless told otherwise
+            b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+            b"Upgrade: h2c\r\nHTTP2-Settings: AAQAAAAA\r\n\r\n",
+            200,
+        ),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 404),
+    ],
+    ids=["offered", "taken for granted"],
+)
+async def test_http_2_is_not_spoken_here(sent: bytes, status: int) -> None:
+    async with served(World()) as (port, _):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        await stream.send_all(sent)
+        await stream.send_eof()
+        answer = await read_all(stream)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux only")

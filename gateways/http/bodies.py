@@ -11,8 +11,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from core.errors import Rejected
 from core.texts import sentence
+from gateways.http.nesting import nests_deeper
 from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.routes import Body
+from protocol.limits import MAX_NESTING
 from protocol.wrong_values import WRONG_TYPE, reading
 
 MAX_BODY_BYTES: Final = 65_536
@@ -24,6 +26,7 @@ B = TypeVar("B", bound=Body)
 _MISSING: Final = sentence("This field is required.")
 _ONE_OF: Final = sentence("Give one of these: {names}.")
 _UNKNOWN: Final = sentence("This field is not known here.")
+_TOO_DEEP: Final = sentence("This is nested too deeply: at most {limit} levels.")
 _PLACE: Final = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
 _NAMED: Final = re.compile(r"field `([^`]*)`")
 
@@ -71,6 +74,9 @@ def decode_body(raw: bytes, media_type: str, shape: type[B]) -> B:
         raise _invalid("", sentence("The request's body is not JSON.")) from None
     if not isinstance(sent, dict):
         raise _invalid("", sentence("Send a JSON object."))
+    deep = next((name for name, value in sent.items() if nests_deeper(value, MAX_NESTING)), None)
+    if deep is not None:
+        raise InvalidFields([FieldProblem(deep[:64], _TOO_DEEP, {"limit": MAX_NESTING})])
     return _convert(sent, shape, strict=True)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from core.texts import sentence
+from gateways.http.nesting import nests_deeper
 from gateways.http.persona_texts import MAX_TEXT_BYTES, cut, name_of, shown
 from protocol.persona import Persona, Voice
 
@@ -105,7 +106,7 @@ def read_card(raw: bytes) -> Card:
         raise BadCard(sentence("This card is not JSON.")) from None
     if not isinstance(whole, dict):
         raise _no_card()
-    if not _is_at_most(whole, MAX_DEPTH):
+    if nests_deeper(whole, MAX_DEPTH):
         raise BadCard(sentence("This card is nested too deeply."))
     return card_of(whole)
 
@@ -130,21 +131,6 @@ def _version(whole: dict[str, Any]) -> int:
 
 def _no_card() -> BadCard:
     return BadCard(sentence("This is no character card of version 1, 2 or 3."))
-
-
-def _is_at_most(value: object, depth: int) -> bool:
-    """Level by level: no recursion, and each part is looked at once."""
-    level = [value]
-    while level and depth:
-        depth -= 1
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-    return not level
 
 
 def taken(card: Card) -> Taken:

@@ -11,6 +11,7 @@ from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Role
 from core.ports.repositories import InboxItem, MemberRecord
 from gateways.http import gate
+from protocol.limits import MAX_NESTING
 from protocol.room import ROOM, ViewRoom
 from protocol.user import USER
 
@@ -104,6 +105,31 @@ async def test_a_body_that_is_no_json_object_is_a_400(raw: bytes, media_type: st
     answer = await world.call("PATCH", ME, token=world.token(), data=raw, headers=headers)
     assert answer.status == 400
     assert set(answer.json["errors"][0]) == {"field", "message"}
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "levels", "is_taken"),
+    [
+        ("[", "]", MAX_NESTING, True),
+        ("[", "]", MAX_NESTING + 1, False),
+        ("[", "]", 900, False),
+        ('{"a":', "}", 900, False),
+    ],
+)
+async def test_a_body_is_nested_as_deeply_as_a_frame_and_no_deeper(
+    opening: str, closing: str, levels: int, is_taken: bool
+) -> None:
+    """Nobody need have logged in to send one."""
+    deep = opening * levels + ("1" if closing == "}" else "") + closing * levels
+    answer = await World().call(
+        "POST",
+        "/api/v1/auth/login",
+        data=f'{{"password": {deep}}}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert answer.status == 400
+    said = {one["field"]: one["message"] for one in answer.json["errors"]}
+    assert ("nested" in said["password"]) is not is_taken
 
 
 @pytest.mark.parametrize("user_id", ["nobody", "x" * 65, "a%00b", "..%2f..", "%F0%9F%98%80"])

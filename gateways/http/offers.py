@@ -195,11 +195,12 @@ def _may_end(start: date | None, end: date | None, is_flight: bool) -> bool:
 
 
 def _day(text: str | None) -> date | None:
-    """None for what is no day."""
+    """None for what is no day as suppliers write it: ISO 8601 has weeks too (`2027-W19-5`)."""
     try:
-        return date.fromisoformat(text) if text and len(text) == len("2027-05-14") else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
         return None
+    return day if day is not None and day.isoformat() == text else None
 
 
 def _ages(text: str) -> tuple[int, ...] | None:

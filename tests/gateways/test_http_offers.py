@@ -143,6 +143,7 @@ async def test_a_place_may_be_named_by_its_id() -> None:
         (FLIGHT | {"start": "2027-12-01"}, ["start"]),
         (FLIGHT | {"start": "2027-02-30"}, ["start"]),
         (FLIGHT | {"start": "20270514"}, ["start"]),
+        (FLIGHT | {"start": "2027-W19-5"}, ["start"]),
         (FLIGHT | {"end": "2027-05-13"}, ["end"]),
         (FLIGHT | {"end": "soon"}, ["end"]),
         (FLIGHT | {"childrenAges": "4,18"}, ["childrenAges"]),

@@ -92,11 +92,12 @@ def entries_of(items: Sequence[PlanItem], booked: Iterable[BookedPart]) -> list[
 
 
 def _real_day(text: str | None) -> str | None:
-    """What looks like a date may be none: `2027-02-30`."""
+    """What looks like a date may be none: `2027-02-30`. Nor is the last of all days, for want of one after it."""
     try:
-        return None if text is None else date.fromisoformat(text).isoformat()
+        day = date.max if text is None else date.fromisoformat(text)
     except ValueError:
         return None
+    return None if day == date.max else day.isoformat()
 
 
 def _event(entry: Entry, room_id: str, stamp: str) -> list[str]:

@@ -57,6 +57,7 @@ def test_days_their_stops_and_what_is_booked_are_events() -> None:
         item("day", "d2", title="no date"),
         item("stop", "s3", title="no day"),
         item("day", "d3", title="not a day", date="2027-02-30"),
+        item("day", "d4", title="no day after it", date="9999-12-31"),
     ]
     booked = [
         BookedPart(

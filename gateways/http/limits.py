@@ -2,6 +2,7 @@
 
 import ipaddress
 import math
+import unicodedata
 from typing import Final
 
 from core.callers import address_key
@@ -41,7 +42,7 @@ class Limits:
         `Rejected("rate_limited")`."""
         self._count(f"login/address/{address_key(address)}", LOGINS_PER_ADDRESS, LOGIN_PERIOD)
         if account is not None:
-            self._count(f"login/account/{account.lower()}", LOGINS_PER_ACCOUNT, LOGIN_PERIOD)
+            self._count(f"login/account/{_name_of(account)}", LOGINS_PER_ACCOUNT, LOGIN_PERIOD)
 
     def _count(self, key: str, limit: int, period: float) -> dict[str, str]:
         if self._counters is None:
@@ -72,6 +73,12 @@ def _headers(allowance: Allowance) -> dict[str, str]:
         "RateLimit-Remaining": str(max(0, allowance.remaining)),
         "RateLimit-Reset": str(math.ceil(allowance.reset_after)),
     }
+
+
+def _name_of(account: str) -> str:
+    """The same for all spellings that find the same account: PostgreSQL's `lower` makes an `i` of `İ`."""
+    folded = unicodedata.normalize("NFKD", account).casefold()
+    return "".join(char for char in folded if not unicodedata.combining(char))
 
 
 def is_loopback(address: str) -> bool:

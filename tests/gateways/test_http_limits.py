@@ -90,12 +90,21 @@ async def test_watching_and_finding_the_server_is_not_limited() -> None:
     assert world.rate_limits.taken == {}
 
 
-async def test_an_account_takes_five_attempts_whatever_the_case_and_the_address() -> None:
+@pytest.mark.parametrize(
+    ("kind", "spellings"),
+    [
+        ("handle", ["handle1", "HANDLE1"]),
+        ("email", ["mail1@example.test", "Mail1@example.test", "maİl1@example.test"]),
+    ],
+)
+async def test_an_account_takes_five_attempts_whatever_the_case_and_the_address(
+    kind: str, spellings: list[str]
+) -> None:
+    """PostgreSQL finds the same account by all of these spellings."""
     world = World(limited=True)
     statuses = []
     for number in range(6):
-        handle = "HANDLE1" if number % 2 else "handle1"
-        body = {"handle": handle, "password": "wrong"}
+        body = {kind: spellings[number % len(spellings)], "password": "wrong"}
         answer = await world.call("POST", LOGIN, json=body, client=f"203.0.113.{number}")
         statuses.append(answer.status)
     assert statuses == [401] * 5 + [429]

@@ -1,6 +1,7 @@
 """The HTTP server: a listener bound first, hypercorn's protocol on it, and an orderly end."""
 
 import logging
+import math
 import socket
 from collections.abc import Mapping
 from typing import Any, Final
@@ -26,6 +27,7 @@ from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
 from core.pacing import DutyCycle
+from gateways.http.app import DECLARED
 from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep
 from gateways.http.gate import ANSWER_WITHIN
 
@@ -36,7 +38,7 @@ MAX_CONNECTIONS: Final = 4_096
 """Connections that have asked: past that the next waits on the doorstep."""
 DRAIN_WITHIN: Final = 5.0
 SEND_WITHIN: Final = 30.0
-SILENCE_AFTER: Final = round(ANSWER_WITHIN) + 5
+SILENCE_AFTER: Final = 5 + math.ceil(max(one.answer_within or ANSWER_WITHIN for one in DECLARED))
 """Seconds in which a client sends nothing, after which it is cut off. One that has asked sends nothing
 until it is answered: the gate answers all it lets in before, if only that it took too long. Heads and
 bodies have shorter deadlines of their own.

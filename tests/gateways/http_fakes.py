@@ -359,9 +359,10 @@ def an_answer(address: Address, message: Any) -> Any:
 
 @dataclass
 class FakeActors:
-    """Answers asks by a function of (address, message); keeps what was asked."""
+    """Answers asks by a function of (address, message) after it `takes` so many seconds; keeps what was asked."""
 
     answer: Callable[[Address, Any], Any] = an_answer
+    takes: float = 0.0
     asked: list[tuple[Address, Any, Principal | None]] = field(default_factory=list)
 
     def ref(self, address: Address) -> Any:
@@ -375,6 +376,8 @@ class _FakeRef:
 
     async def ask(self, message: Any, *, principal: Principal | None = None, **_: Any) -> Any:
         self.actors.asked.append((self.address, message, principal))
+        if self.actors.takes:
+            await trio.sleep(self.actors.takes)
         answer = self.actors.answer(self.address, message)
         if isinstance(answer, Exception):
             raise answer

@@ -254,3 +254,22 @@ async def test_whoever_asked_is_answered_however_long_that_takes(
         await stream.send_all(f"{head}Connection: close\r\n\r\n".encode())
         answer = await read_all(stream)
     assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
+
+
+@pytest.mark.parametrize(("takes", "status"), [(59.0, 200), (1_000.0, 504)])
+async def test_whoever_asks_for_a_quote_is_answered_too(
+    takes: float, status: int, autojump_clock: MockClock
+) -> None:
+    """Suppliers are asked for a minute, longer than any other call takes."""
+    world = World()
+    world.actors.takes = takes
+    body = msgspec.json.encode({"offerIds": ["offer"], "adults": 1})
+    async with served(world, within=100.0) as (port, _):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        head = (
+            f"POST /api/v1/quotes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+        )
+        await stream.send_all(f"{head}\r\n".encode() + body)
+        answer = await read_all(stream)
+    assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer

@@ -104,8 +104,9 @@ class Doorstep:
                 nursery.cancel_scope.cancel()
             self._stop_listening()
             while self._ready:
-                newcomer = self._ready.popleft()
+                newcomer = self._ready[0]
                 await self._take_in(newcomer.socket, bytes(newcomer.head))
+                self._ready.popleft()
         finally:
             self._stop_listening()
             for newcomer in [*self._ready, *self._silent.values()]:

@@ -120,20 +120,25 @@ class HttpServer:
             await lifespan.wait_for_startup()
             async with trio.open_nursery() as connections:
                 self._connections = connections
+                connections.start_soon(self._end_in_time, stopping)
                 task_status.started()
                 try:
                     await self._doorstep.run(stopping)
                     await trio.sleep(BEGIN_WITHIN)
                 finally:
                     await self._context.terminated.set()
-                    deadline = trio.current_time() + self._config.graceful_timeout
-                    self._connections.cancel_scope.deadline = deadline
             await lifespan.wait_for_shutdown()
             nursery.cancel_scope.cancel()
 
     def statistics(self) -> Mapping[str, int | float]:
         """`served`: connections that have asked."""
         return {"served": MAX_CONNECTIONS - self._places.value, **self._doorstep.statistics()}
+
+    async def _end_in_time(self, stopping: trio.Event) -> None:
+        """Also where somebody who has asked still waits for a place."""
+        await stopping.wait()
+        deadline = trio.current_time() + self._config.graceful_timeout
+        self._connections.cancel_scope.deadline = deadline
 
     async def _take_in(self, connected: socket.socket, begun: bytes) -> None:
         await self._places.acquire()

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
 import msgspec
@@ -11,6 +11,7 @@ import trio
 from http_fakes import World, a_room
 from trio.testing import MockClock
 
+from gateways.http import server
 from gateways.http.server import HttpServer, bind_http, port_of
 
 
@@ -25,8 +26,8 @@ async def served(
         async with trio.open_nursery() as nursery:
 
             async def run(*, task_status: trio.TaskStatus[None]) -> None:
-                server = HttpServer(world.app, listener, **options)
-                await server.run(stopping=stopping, task_status=task_status)
+                http = HttpServer(world.app, listener, **options)
+                await http.run(stopping=stopping, task_status=task_status)
 
             await nursery.start(run)
             yield port, stopping
@@ -273,3 +274,29 @@ async def test_whoever_asks_for_a_quote_is_answered_too(
         await stream.send_all(f"{head}\r\n".encode() + body)
         answer = await read_all(stream)
     assert answer.startswith(f"HTTP/1.1 {status}".encode()), answer
+
+
+async def test_who_waits_for_a_place_cannot_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
+    world = World()
+    world.travel.takes = 1_000.0
+    listener, stopping = bind_http("127.0.0.1", 0), trio.Event()
+    http = HttpServer(world.app, listener, drain_within=0.1)
+    path = "/api/v1/offers?kind=flight&from=LIS&to=PAR&start=2027-05-14"
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}\r\n\r\n"
+    with trio.fail_after(5.0):
+        async with AsyncExitStack() as clients, trio.open_nursery() as nursery:
+
+            async def run(*, task_status: trio.TaskStatus[None]) -> None:
+                await http.run(stopping=stopping, task_status=task_status)
+
+            await nursery.start(run)
+            for wanted in ("served", "ready"):
+                client = await trio.open_tcp_stream("127.0.0.1", port_of(listener))
+                await clients.enter_async_context(client)
+                await client.send_all(head.encode())
+                while not http.statistics()[wanted]:
+                    await trio.sleep(0.001)
+            stopping.set()

@@ -3,10 +3,10 @@
 import hashlib
 import uuid
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 import trio
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from core.errors import Rejected
 from core.identity import Permission
@@ -14,13 +14,14 @@ from core.ports.personas import NewPersona, PersonaPatch
 from core.texts import sentence
 from gateways.http.character_cards import card_of, used
 from gateways.http.checked import text_problems
+from gateways.http.cursors import cursor_of, cursor_pattern, place_of
 from gateways.http.persona_texts import (
     MAX_NAME_BYTES,
     MAX_TEXT_BYTES,
     shown,
 )
 from gateways.http.problems import FieldProblem, InvalidFields
-from gateways.http.rooms import Page
+from gateways.http.rooms import MAX_PAGE
 from gateways.http.routes import API, Body, Call, Reply, Route, View, json_reply
 from protocol.ids import Id
 from protocol.names import proper_name
@@ -49,6 +50,13 @@ class OwnPersona(View, frozen=True, omit_defaults=True):
     created_at: int
     is_active: bool | None = None
     uses: list[str] | None = None
+
+
+class FindPersonas(Body, frozen=True):
+    """Which part of one's list. `cursor`: the last answer's `nextCursor`."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
+    cursor: Annotated[str, Meta(pattern=cursor_pattern(16))] | None = None
 
 
 class PersonaItems(View, frozen=True):
@@ -94,11 +102,12 @@ async def list_personas(call: Call) -> Reply:
     """One's own."""
     who, page = call.of(), call.query
     found = await call.ports.personas.of_owner(who.tenant_id, who.user_id)
-    places = {persona.id: place for place, persona in enumerate(found, 1)}
-    rest = found[places.get(page.cursor, 0 if page.cursor is None else len(found)) :]
+    after = place_of(page.cursor)
+    # By its place, not by itself: the last one that was shown may have been removed since.
+    rest = [one for one in found if after is None or (one.created_at, one.id) > after]
     active = await _active(call)
     items = [view(persona, active) for persona in rest[: page.limit]]
-    more = items[-1].id if len(rest) > page.limit else None
+    more = cursor_of(items[-1].created_at, items[-1].id) if len(rest) > page.limit else None
     return json_reply(PersonaItems(items=items, next_cursor=more))
 
 
@@ -268,7 +277,7 @@ ROUTES: Final = (
         summary="One's personas, oldest first",
         handle=list_personas,
         access=Permission.MANAGE_PERSONAS,
-        query=Page,
+        query=FindPersonas,
         answer=PersonaItems,
     ),
     Route(

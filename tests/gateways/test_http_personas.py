@@ -66,6 +66,20 @@ async def test_the_list_is_ones_own_oldest_first_in_pages() -> None:
     assert seen == [f"P{number}" for number in range(5)]
 
 
+async def test_a_list_goes_on_where_it_was_though_what_was_shown_is_removed_meanwhile() -> None:
+    world, seen, query = World(), [], {"limit": "2"}
+    for number in range(5):
+        await make(world, name=f"P{number}")
+    while query:
+        page = await world.call("GET", PERSONAS, token=world.token(), query_string=query)
+        for item in page.json["items"]:
+            seen.append(item["name"])
+            await world.call("DELETE", f"{PERSONAS}/{item['id']}", token=world.token())
+        cursor = page.json["nextCursor"]
+        query = {"limit": "2", "cursor": cursor} if cursor else {}
+    assert seen == [f"P{number}" for number in range(5)]
+
+
 async def test_a_sixth_is_a_409() -> None:
     world = World()
     for _ in range(5):

@@ -361,6 +361,7 @@ async def test_what_is_nothing_of_paypal_s_is_not_even_asked_about() -> None:
         (b"[]", {}),
         (b'{"id":1}', {}),
         (event.replace(b"2026-01-25T02:28:11Z", b"yesterday"), {}),
+        (event[:-1] + b', "more": ' + b"[" * 2_000 + b"]" * 2_000 + b"}", {}),
         (event, {}),
         (event, {"paypal-transmission-id": "x" * 3_000}),
     ):

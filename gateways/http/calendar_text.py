@@ -67,12 +67,13 @@ def entries_of(items: Sequence[PlanItem], booked: Iterable[BookedPart]) -> list[
                 )
         elif item.kind == "stop" and day is not None:
             starts, ends = fields.get("startsAt"), fields.get("endsAt")
+            lasts = starts is not None and ends is not None and starts < ends
             entries.append(
                 Entry(
                     uid=item.id,
                     title=fields["title"],
                     starts=day if starts is None else f"{day}T{starts}:00",
-                    ends=None if starts is None or ends is None else f"{day}T{ends}:00",
+                    ends=f"{day}T{ends}:00" if lasts else None,
                     where=fields.get("address", ""),
                     note=fields.get("note", ""),
                 )

@@ -53,6 +53,7 @@ def test_days_their_stops_and_what_is_booked_are_events() -> None:
             "stop", "s1", title="Museum", startsAt="10:00", endsAt="12:30", address="Rua 1, Lisboa"
         ),
         item("stop", "s2", title="Somewhere"),
+        item("stop", "s4", title="Train", startsAt="14:00", endsAt="14:00"),
         item("poll", "p", title="no event"),
         item("day", "d2", title="no date"),
         item("stop", "s3", title="no day"),
@@ -77,16 +78,19 @@ def test_days_their_stops_and_what_is_booked_are_events() -> None:
         "Friday",
         "Museum",
         "Somewhere",
+        "Train",
         "TP1 LIS–BER",
         "Hotel",
     ]
-    day, museum, somewhere, flight, hotel = events
+    day, museum, somewhere, train, flight, hotel = events
     assert day["DTSTART;VALUE=DATE"] == "20270531"
     assert day["DTEND;VALUE=DATE"] == "20270601"
     assert day["DESCRIPTION"] == "pack\\nlight"
     assert (museum["DTSTART"], museum["DTEND"]) == ("20270531T100000", "20270531T123000")
     assert museum["LOCATION"] == "Rua 1\\, Lisboa"
     assert somewhere["DTSTART;VALUE=DATE"] == "20270531"
+    # An end comes after its beginning (§3.8.2.2).
+    assert (train["DTSTART"], "DTEND" in train) == ("20270531T140000", False)
     # It lands in another zone: an end would be read as of the first.
     assert (flight["DTSTART"], "DTEND" in flight) == ("20270531T081000", False)
     assert flight["DESCRIPTION"].endswith("2027-05-31 12:00")

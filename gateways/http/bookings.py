@@ -3,11 +3,14 @@
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
+from msgspec.msgpack import encode
 from msgspec.structs import asdict
 
 from core.identity import Permission
 from core.ports.bookings import BookingEventRow, BookingSummary
 from core.texts import translate
+from gateways.http.checked import TOO_LONG
+from gateways.http.problems import FieldProblem, InvalidFields
 from gateways.http.rooms import MAX_PAGE, Page, client_id
 from gateways.http.routes import API, Body, Call, Nothing, Reply, Route, View, json_reply
 from protocol.booking import (
@@ -211,7 +214,9 @@ async def cancel(call: Call) -> Reply:
 
 async def name_traveller(call: Call) -> Reply:
     """Say who travels."""
-    body = call.body
+    body: NamedTraveller = call.body
+    if body.document is not None and len(encode(body.document)) > MAX_FREE_BYTES:
+        raise InvalidFields([FieldProblem("document", TOO_LONG, {"limit": MAX_FREE_BYTES})])
     return await _asked(call, NameTraveller(booking_id=call.path["id"], **asdict(body)))
 
 

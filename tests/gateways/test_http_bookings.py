@@ -193,6 +193,24 @@ async def test_a_card_s_number_gets_no_further_than_the_door() -> None:
     assert world.actors.asked == []
 
 
+@pytest.mark.parametrize(("size", "status"), [(16_000, 202), (16_384, 400)])
+async def test_a_document_has_the_bound_that_it_has_in_a_frame(size: int, status: int) -> None:
+    world = answering(BookingAnswered(booking=VIEW))
+    body = {
+        "travellerId": "1",
+        "givenName": "Ada",
+        "familyName": "Byron",
+        "bornOn": "1990-05-14",
+        "gender": "female",
+        "email": "ada@caravan.test",
+        "document": {"type": "x" * size},
+    }
+    path = "/api/v1/bookings/b/travellers"
+    answer = await world.call("POST", path, json=body, token=world.token())
+    assert answer.status == status
+    assert [one["field"] for one in answer.json.get("errors", [])] == ["document"] * (status == 400)
+
+
 async def test_travellers_data_leave_no_trace_under_an_idempotency_key() -> None:
     world = answering(BookingAnswered(booking=VIEW))
     body = {

@@ -38,14 +38,6 @@ def text_problems(
     return []
 
 
-def checked_tags(tags: list[str]) -> list[str]:
-    """In normal form. Raises `InvalidFields` for what is no tag."""
-    wrong = tag_problems(tags)
-    if wrong:
-        raise InvalidFields(wrong)
-    return normal_tags(tags)
-
-
 def tag_problems(tags: list[str]) -> list[FieldProblem]:
     """That one of them is no tag."""
     if any("," in tag or proper_name(tag) is None for tag in tags):

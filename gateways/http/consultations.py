@@ -10,7 +10,7 @@ from core.identity import Permission
 from core.ports.consultations import Cancelling, Consultation, WantedTimes
 from core.ports.repositories import User
 from core.texts import sentence
-from gateways.http.checked import Tags, checked_tags, checked_text, normal_tags
+from gateways.http.checked import Tags, checked_text, normal_tags, tag_problems
 from gateways.http.cursors import cursor_of, cursor_pattern, place_of
 from gateways.http.marketplace import Seller
 from gateways.http.personas import new_id
@@ -142,14 +142,17 @@ class Cancel(Body, frozen=True):
 async def open_time(call: Call) -> Reply:
     """Let others book a time of one's own."""
     body, now = call.body, call.ports.business.business_ms()
-    if not now < body.starts_at <= now + FARTHEST:
-        raise InvalidFields([FieldProblem("startsAt", _NOT_AHEAD)])
+    is_ahead = now < body.starts_at <= now + FARTHEST
+    wrong = [] if is_ahead else [FieldProblem("startsAt", _NOT_AHEAD)]
+    wrong += tag_problems(body.tags)
+    if wrong:
+        raise InvalidFields(wrong)
     new = Consultation(
         id=new_id(call, "time"),
         professional_id=call.of().user_id,
         starts_at=body.starts_at,
         ends_at=body.starts_at + body.minutes * 60_000,
-        tags=checked_tags(body.tags),
+        tags=normal_tags(body.tags),
     )
     opened = await call.ports.consultations.open(call.of().tenant_id, new, now=now)
     [shown_one] = _times([opened], await _names(call, [opened]))

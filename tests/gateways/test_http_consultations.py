@@ -131,9 +131,10 @@ async def test_on_holiday_open_times_are_closed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("change", "fields"),
     [
         ({"startsAt": NOW}, "startsAt"),
+        ({"startsAt": NOW, "tags": ["a,b"]}, "startsAt tags"),
         ({"startsAt": NOW + 181 * 24 * HOUR}, "startsAt"),
         ({"startsAt": 2**63}, "startsAt"),
         ({"minutes": 9}, "minutes"),
@@ -142,11 +143,11 @@ async def test_on_holiday_open_times_are_closed() -> None:
         ({"price": 5}, "price"),
     ],
 )
-async def test_a_wrong_time_is_named(change: dict[str, Any], field: str) -> None:
+async def test_a_wrong_time_is_named(change: dict[str, Any], fields: str) -> None:
     world = World()
     body = {"startsAt": NOW + HOUR, "minutes": 30} | change
     answer = await call(world, Role.PROFESSIONAL, "POST", TIMES, body)
-    assert [error["field"] for error in answer.json["errors"]] == [field]
+    assert [error["field"] for error in answer.json["errors"]] == fields.split()
     assert await found(world) == []
 
 

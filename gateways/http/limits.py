@@ -82,12 +82,12 @@ def _name_of(account: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether the caller is on this machine."""
+    """Whether the caller is on this machine. A socket for both families shows IPv4 as `::ffff:127.0.0.1`."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    mapped = getattr(parsed, "ipv4_mapped", None)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
     return (mapped or parsed).is_loopback
 
 

@@ -374,7 +374,10 @@ async def test_metrics_are_prometheus_text_with_our_own_numbers() -> None:
     lines = answer.raw.decode().splitlines()
     assert "message_log_lag 0.5" in lines
     assert "http_in_flight 1" in lines
-    assert (await world.call("GET", "/metrics")).status == 401
+    for near in ("127.0.0.1", "::ffff:127.0.0.1"):
+        assert (await world.call("GET", "/metrics", client=near)).status == 200
+    for far in ("203.0.113.7", "::ffff:203.0.113.7"):
+        assert (await world.call("GET", "/metrics", client=far)).status == 401
     operator = await world.call("GET", "/metrics", token=world.token(Role.SERVICE))
     assert operator.status == 200
 

@@ -32,6 +32,7 @@ from protocol.booking import (
 from protocol.frames import Answer, Command, Money
 from protocol.ids import ClientId, Date, Id
 from protocol.limits import MAX_FREE_BYTES
+from protocol.wrong_values import WRONG_TYPE
 
 
 class NewBooking(Body, frozen=True):
@@ -215,9 +216,20 @@ async def cancel(call: Call) -> Reply:
 async def name_traveller(call: Call) -> Reply:
     """Say who travels."""
     body: NamedTraveller = call.body
-    if body.document is not None and len(encode(body.document)) > MAX_FREE_BYTES:
-        raise InvalidFields([FieldProblem("document", TOO_LONG, {"limit": MAX_FREE_BYTES})])
+    if body.document is not None:
+        _demand_fit(body.document)
     return await _asked(call, NameTraveller(booking_id=call.path["id"], **asdict(body)))
+
+
+def _demand_fit(document: dict[str, Any]) -> None:
+    """Raises `InvalidFields` for what no frame could hold: JSON has longer texts and larger numbers."""
+    try:
+        if len(encode(document)) <= MAX_FREE_BYTES:
+            return
+        wrong = FieldProblem("document", TOO_LONG, {"limit": MAX_FREE_BYTES})
+    except OverflowError:
+        wrong = FieldProblem("document", WRONG_TYPE)
+    raise InvalidFields([wrong])
 
 
 async def _asked(call: Call, command: Command, status: int = 202) -> Reply:

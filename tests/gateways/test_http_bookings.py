@@ -193,8 +193,12 @@ async def test_a_card_s_number_gets_no_further_than_the_door() -> None:
     assert world.actors.asked == []
 
 
-@pytest.mark.parametrize(("size", "status"), [(16_000, 202), (16_384, 400)])
-async def test_a_document_has_the_bound_that_it_has_in_a_frame(size: int, status: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [("x" * 16_000, 202), ("x" * 16_384, 400), (2**64 - 1, 202), (2**64, 400)],
+    ids=["long", "too long", "large", "too large"],
+)
+async def test_a_document_has_the_bounds_that_it_has_in_a_frame(number: Any, status: int) -> None:
     world = answering(BookingAnswered(booking=VIEW))
     body = {
         "travellerId": "1",
@@ -203,7 +207,7 @@ async def test_a_document_has_the_bound_that_it_has_in_a_frame(size: int, status
         "bornOn": "1990-05-14",
         "gender": "female",
         "email": "ada@caravan.test",
-        "document": {"type": "x" * size},
+        "document": {"number": number},
     }
     path = "/api/v1/bookings/b/travellers"
     answer = await world.call("POST", path, json=body, token=world.token())

@@ -102,6 +102,7 @@ class HttpServer:
         self._state: LifespanState = {}
         self._doorstep = Doorstep(listener, self._take_in, head_within=head_within, pace=pace)
         self._places = trio.Semaphore(MAX_CONNECTIONS)
+        self._streams: set[trio.SocketStream] = set()
 
     async def run(
         self,
@@ -120,7 +121,7 @@ class HttpServer:
             await lifespan.wait_for_startup()
             async with trio.open_nursery() as connections:
                 self._connections = connections
-                connections.start_soon(self._end_in_time, stopping)
+                nursery.start_soon(self._end_in_time, stopping)
                 task_status.started()
                 try:
                     await self._doorstep.run(stopping)
@@ -135,10 +136,15 @@ class HttpServer:
         return {"served": MAX_CONNECTIONS - self._places.value, **self._doorstep.statistics()}
 
     async def _end_in_time(self, stopping: trio.Event) -> None:
-        """Also where somebody who has asked still waits for a place."""
-        await stopping.wait()
-        deadline = trio.current_time() + self._config.graceful_timeout
-        self._connections.cancel_scope.deadline = deadline
+        """Also where somebody who has asked still waits for a place, or takes a little of an answer at a time:
+        what is being sent cannot be cancelled, but its socket can be closed."""
+        try:
+            await stopping.wait()
+            await trio.sleep(self._config.graceful_timeout)
+            self._connections.cancel_scope.cancel()
+        finally:
+            for stream in self._streams:
+                stream.socket.close()
 
     async def _take_in(self, connected: socket.socket, begun: bytes) -> None:
         await self._places.acquire()
@@ -148,12 +154,14 @@ class HttpServer:
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(connected))
         state = ConnectionState(self._state.copy())
         began: Any = _Begun(stream, begun)
+        self._streams.add(stream)
         try:
             await _Connection(self._app, self._config, self._context, state, began)
         except* Exception as group:
             # hypercorn answers some requests that break the protocol by an exception.
             _log.warning("http.connection_failed", error=_first_in(group))
         finally:
+            self._streams.discard(stream)
             self._places.release()
             await trio.aclose_forcefully(stream)
 

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import httpx
 import msgspec
@@ -196,7 +196,8 @@ _WEBSOCKET = b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-
     ],
 )
 async def test_what_breaks_one_connection_ends_no_other(rest: bytes) -> None:
-    async with served(World()) as (port, _), httpx.AsyncClient() as client:
+    served_briefly = served(World(), head_within=0.3)
+    async with served_briefly as (port, _), httpx.AsyncClient() as client:
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + rest)
         await read_all(stream)
@@ -217,7 +218,7 @@ async def test_what_breaks_one_connection_ends_no_other(rest: bytes) -> None:
     ids=["offered", "taken for granted"],
 )
 async def test_http_2_is_not_spoken_here(sent: bytes, status: int) -> None:
-    async with served(World()) as (port, _):
+    async with served(World(), head_within=0.3) as (port, _):
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         await stream.send_all(sent)
         await stream.send_eof()
@@ -300,3 +301,30 @@ async def test_who_waits_for_a_place_cannot_hold_up_the_end(
                 while not http.statistics()[wanted]:
                     await trio.sleep(0.001)
             stopping.set()
+
+
+async def test_a_client_that_reads_a_little_at_a_time_cannot_hold_up_the_end() -> None:
+    world = World()
+    large = msgspec.msgpack.encode({"content": "x" * 65_000})
+    world.rooms.summaries = [a_room(number, last_body=large) for number in range(100)]
+    listener, stopping = bind_http("127.0.0.1", 0), trio.Event()
+    http = HttpServer(world.app, listener, drain_within=0.1)
+    head = f"GET /api/v1/chat/rooms?limit=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}"
+    with trio.socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        async with trio.open_nursery() as nursery:
+
+            async def run(*, task_status: trio.TaskStatus[None]) -> None:
+                await http.run(stopping=stopping, task_status=task_status)
+                nursery.cancel_scope.cancel()
+
+            await nursery.start(run)
+            await slow.connect(("127.0.0.1", port_of(listener)))
+            await slow.send(f"{head}\r\n\r\n".encode())
+            taken = len(await slow.recv(1_000))
+            stopping.set()
+            with suppress(OSError):
+                while taken < 1_000_000:
+                    taken += len(await slow.recv(1_000))
+                    await trio.sleep(0.001)
+    assert taken < 1_000_000

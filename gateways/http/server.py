@@ -38,6 +38,8 @@ MAX_CONNECTIONS: Final = 4_096
 """Connections that have asked: past that the next waits on the doorstep."""
 DRAIN_WITHIN: Final = 5.0
 SEND_WITHIN: Final = 30.0
+SLOWEST: Final = 4_096
+"""Bytes a second of a large answer, below which who takes it is cut off: it lies in memory, and has a place."""
 SILENCE_AFTER: Final = 5 + math.ceil(max(one.answer_within or ANSWER_WITHIN for one in DECLARED))
 """Seconds in which a client sends nothing, after which it is cut off. One that has asked sends nothing
 until it is answered: the gate answers all it lets in before, if only that it took too long. Heads and
@@ -220,15 +222,19 @@ class _Begun:
     def __init__(self, stream: trio.SocketStream, begun: bytes) -> None:
         self._stream, self._begun = stream, begun
         self.socket = stream.socket
-        self.send_all, self.send_eof, self.aclose = (
-            stream.send_all,
-            stream.send_eof,
-            stream.aclose,
-        )
+        self.send_eof, self.aclose = stream.send_eof, stream.aclose
 
     async def receive_some(self, max_bytes: int) -> bytes | bytearray:
         begun, self._begun = self._begun, b""
         return begun or await self._stream.receive_some(max_bytes)
+
+    async def send_all(self, data: bytes) -> None:
+        """The kernel's deadline is for who takes nothing: who takes a byte now and then has this one."""
+        with trio.move_on_after(SEND_WITHIN + len(data) / SLOWEST) as sending:
+            await self._stream.send_all(data)
+        if sending.cancelled_caught:
+            self.socket.close()
+            raise trio.ClosedResourceError
 
 
 def _finishing(app: QuartTrio) -> ASGIFramework:

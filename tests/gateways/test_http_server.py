@@ -328,3 +328,32 @@ async def test_a_client_that_reads_a_little_at_a_time_cannot_hold_up_the_end() -
                     taken += len(await slow.recv(1_000))
                     await trio.sleep(0.001)
     assert taken < 1_000_000
+
+
+async def test_a_client_that_reads_a_little_at_a_time_does_not_keep_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "SEND_WITHIN", 0.1)
+    monkeypatch.setattr(server, "SLOWEST", 100_000_000)
+    world = World()
+    large = msgspec.msgpack.encode({"content": "x" * 65_000})
+    world.rooms.summaries = [a_room(number, last_body=large) for number in range(100)]
+    listener, stopping = bind_http("127.0.0.1", 0), trio.Event()
+    http = HttpServer(world.app, listener)
+    head = f"GET /api/v1/chat/rooms?limit=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}"
+    with trio.socket.socket() as slow, trio.move_on_after(5.0) as waiting:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        async with trio.open_nursery() as nursery:
+
+            async def run(*, task_status: trio.TaskStatus[None]) -> None:
+                await http.run(stopping=stopping, task_status=task_status)
+
+            await nursery.start(run)
+            await slow.connect(("127.0.0.1", port_of(listener)))
+            await slow.send(f"{head}\r\n\r\n".encode())
+            taken = await slow.recv(1_000)
+            while taken and http.statistics()["served"]:
+                taken = await slow.recv(100)
+                await trio.sleep(0.001)
+            stopping.set()
+    assert not waiting.cancelled_caught

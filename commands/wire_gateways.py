@@ -120,7 +120,11 @@ class Gateways:
             body_within=config.bounds.http_body_within,
         )
         self._http = HttpServer(
-            self.app, self._listener, head_within=config.bounds.http_head_within, pace=pace
+            self.app,
+            self._listener,
+            head_within=config.bounds.http_head_within,
+            send_within=config.bounds.http_send_within,
+            pace=pace,
         )
 
     def _client_server(

@@ -63,8 +63,8 @@ def bind_http(host: str, port: int, *, send_within: float = SEND_WITHIN) -> sock
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # hypercorn's sends have no deadline and cannot be cancelled: the kernel's has to do.
-            # Accepted sockets inherit it (Linux only).
+            # hypercorn's sends have no deadline: the kernel's is for who takes nothing, `_Begun`'s for
+            # who takes little. Accepted sockets inherit it (Linux only).
             milliseconds = int(send_within * 1_000)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
         listener.bind(address)
@@ -85,8 +85,8 @@ class HttpServer:
 
     Owns: the listener and the connections. hypercorn's own worker lets in whoever connects, with four
     tasks each, and has no place for another way in: so we run its parts. `head_within`: seconds after
-    the connection, or the last answer, within which a request's head must be here. Strangers are let in and out at
-    `pace`.
+    the connection, or the last answer, within which a request's head must be here. `send_within`: as of `bind_http`,
+    and for a whole answer, with a second more for each `SLOWEST` bytes. Strangers are let in and out at `pace`.
     """
 
     def __init__(
@@ -96,8 +96,10 @@ class HttpServer:
         *,
         drain_within: float = DRAIN_WITHIN,
         head_within: float = HEAD_WITHIN,
+        send_within: float = SEND_WITHIN,
         pace: DutyCycle | None = None,
     ) -> None:
+        self._send_within = send_within
         self._app = wrap_app(_finishing(app), 0, "asgi")
         self._config = _config(drain_within=drain_within, head_within=head_within)
         self._context = WorkerContext(None)
@@ -155,7 +157,7 @@ class HttpServer:
     async def _serve(self, connected: socket.socket, begun: bytes) -> None:
         stream = trio.SocketStream(trio.socket.from_stdlib_socket(connected))
         state = ConnectionState(self._state.copy())
-        began: Any = _Begun(stream, begun)
+        began: Any = _Begun(stream, begun, self._send_within)
         self._streams.add(stream)
         try:
             await _Connection(self._app, self._config, self._context, state, began)
@@ -219,8 +221,8 @@ class _Connection(TCPServer):
 class _Begun:
     """A stream of which something was read before. Owns the stream; what hypercorn needs of one."""
 
-    def __init__(self, stream: trio.SocketStream, begun: bytes) -> None:
-        self._stream, self._begun = stream, begun
+    def __init__(self, stream: trio.SocketStream, begun: bytes, send_within: float) -> None:
+        self._stream, self._begun, self._send_within = stream, begun, send_within
         self.socket = stream.socket
         self.send_eof, self.aclose = stream.send_eof, stream.aclose
 
@@ -230,7 +232,7 @@ class _Begun:
 
     async def send_all(self, data: bytes) -> None:
         """The kernel's deadline is for who takes nothing: who takes a byte now and then has this one."""
-        with trio.move_on_after(SEND_WITHIN + len(data) / SLOWEST) as sending:
+        with trio.move_on_after(self._send_within + len(data) / SLOWEST) as sending:
             await self._stream.send_all(data)
         if sending.cancelled_caught:
             self.socket.close()

@@ -333,13 +333,12 @@ async def test_a_client_that_reads_a_little_at_a_time_cannot_hold_up_the_end() -
 async def test_a_client_that_reads_a_little_at_a_time_does_not_keep_its_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(server, "SEND_WITHIN", 0.1)
     monkeypatch.setattr(server, "SLOWEST", 100_000_000)
     world = World()
     large = msgspec.msgpack.encode({"content": "x" * 65_000})
     world.rooms.summaries = [a_room(number, last_body=large) for number in range(100)]
     listener, stopping = bind_http("127.0.0.1", 0), trio.Event()
-    http = HttpServer(world.app, listener)
+    http = HttpServer(world.app, listener, send_within=0.1)
     head = f"GET /api/v1/chat/rooms?limit=100 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}"
     with trio.socket.socket() as slow, trio.move_on_after(5.0) as waiting:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)

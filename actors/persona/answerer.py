@@ -12,6 +12,7 @@ from actors.persona.decisions import Decision, Heard, Silent
 from actors.persona.fixed_texts import notice, spoken_in
 from actors.persona.learner import Known, Learner
 from actors.persona.listener import Listener, Read, today_of
+from actors.persona.lying import Lying, is_of_what_lies_there, sharing
 from actors.persona.machine import decide, hear, passed_by
 from actors.persona.passages import character_of, passages_of
 from actors.persona.place_book import PlaceBook
@@ -124,6 +125,9 @@ class Answerer:
         minds, asker_id = self._sitting.minds, read.asker_id
         if known.said is not None:
             minds.remember(persona.id, asker_id, known.said)
+        lying = self._listener.shared(read, persona.id)
+        if lying is not None and is_of_what_lies_there(heard.understanding):
+            minds.put(persona.id, asker_id, sharing(minds.get(persona.id, asker_id), lying))
         for seat in read.floor.seats:
             minds.put(seat.id, asker_id, hear(minds.get(seat.id, asker_id), heard))
         dialogue, decision = decide(minds.get(persona.id, asker_id), heard)
@@ -219,7 +223,10 @@ class Answerer:
         minds.show(answer.shown)
         table = table_of(answer, run.message_id)
         dialogue = minds.get(run.persona_id, run.asker_id)
-        dialogue = dialogue if table is None else dialogue.showing(table)
+        if table is not None:
+            dialogue = dialogue.showing(table)
+            asked = {"asker_id": run.asker_id, "asked_in": run.reply_to}
+            minds.lay(Lying(persona_id=run.persona_id, table=table, **asked))
         minds.put(
             run.persona_id, run.asker_id, replace(dialogue, spoke_at=self._ports.clock.now_ms())
         )
@@ -262,4 +269,5 @@ def _is_aside(read: Read) -> bool:
     if read.call.called is not None:
         return False
     follows = read.prompt.follows
-    return follows == "human" or (follows == "persona" and read.call.talking is None)
+    is_of_one = read.call.talking is not None or read.call.showing is not None
+    return follows == "human" or (follows == "persona" and not is_of_one)

@@ -49,7 +49,7 @@ class Call:
     persona, by its reading; None: it was not read, and only names count. `is_idle`: thanks, small talk or what nobody
     understands, which asks nothing and follows no persona's word. `called`: the persona whose name begins or
     ends it without an @; `is_hailed`: a comma after it shows that it is spoken to. `talking`: the persona that the asker is in talk with, `asking`: the one whose
-    question is open. `active`: the asker's own choice; `is_switched`: made since anybody talked with
+    question is open, `showing`: the one that showed to somebody else what it speaks of. `active`: the asker's own choice; `is_switched`: made since anybody talked with
     them. `is_next`: the message before it was a persona's."""
 
     asker_id: str
@@ -61,6 +61,7 @@ class Call:
     is_hailed: bool = False
     talking: str | None = None
     asking: str | None = None
+    showing: str | None = None
     active: str | None = None
     is_switched: bool = False
     is_next: bool = False
@@ -114,7 +115,7 @@ def may_be_meant(floor: Floor, call: Call) -> bool:
 def chosen(floor: Floor, call: Call) -> str | None:
     """Who answers. By name or reply, whatever the rule of the room; else, for what is meant for a
     persona: who is called; by `roundRobin` the one whose question is open, then the next after the last; by
-    `auto` the one that the asker talks with, the asker's own choice (first, where it is newer), then the one whose
+    `auto` the one that the asker talks with, or whose list they speak of, the asker's own choice (first, where it is newer), then the one whose
     style fits best."""
     speaker = named(floor, call)
     if speaker is not None:
@@ -127,7 +128,7 @@ def chosen(floor: Floor, call: Call) -> str | None:
         return call.called
     if floor.speaking == "roundRobin":
         return call.asking if call.asking in ids else _next(floor, ids)
-    talk = (call.asking, call.talking)
+    talk = (call.asking, call.talking, call.showing)
     for preferred in (call.active, *talk) if call.is_switched else (*talk, call.active):
         if preferred in ids:
             return preferred
@@ -160,7 +161,8 @@ def _is_meant(floor: Floor, call: Call) -> bool:
         return False
     if floor.people <= {call.asker_id} or call.is_hailed:
         return True
-    if call.is_next and call.talking is not None and call.hints is not None and call.hints.is_terse:
+    is_of_one = call.talking is not None or call.showing is not None
+    if call.is_next and is_of_one and call.hints is not None and call.hints.is_terse:
         return True
     if call.is_idle and not (call.called or call.talking or call.asking):
         return False

@@ -16,6 +16,7 @@ from actors.persona.fixed_texts import FixedText, fixed_text
 from actors.persona.fixed_words import LAUGHS, PRESSING
 from actors.persona.hints import Hints, hints
 from actors.persona.learner import Known, Learner
+from actors.persona.lying import Lying, is_of_what_lies_there, may_point, sharing
 from actors.persona.meant import ASK_BELOW, SURE_FROM
 from actors.persona.sitting import Sitting
 from actors.persona.soundness import sound
@@ -106,6 +107,7 @@ class Listener:
             is_idle=_is_idle(read, reading),
             slots=reading.slots,
             hints=read.hints,
+            showing=self._showing(read, reading),
         )
         return replace(read, call=self._choosing(call, choice), reading=reading, loaded=loaded)
 
@@ -197,6 +199,19 @@ class Listener:
             and loaded.forgotten == self._sitting.forgotten
         )
 
+    def shared(self, read: Read, persona_id: str | None) -> Lying | None:
+        """What this persona (None: whichever) showed to somebody, where the message may point at it."""
+        if not may_point(read.hints, follows=read.prompt.follows):
+            return None
+        return self._sitting.minds.lying(persona_id)
+
+    def _showing(self, read: Read, reading: Understanding) -> str | None:
+        """Of whose list somebody speaks who talks with nobody."""
+        if read.call.talking is not None or not is_of_what_lies_there(reading):
+            return None
+        lying = self.shared(read, read.call.called)
+        return None if lying is None else lying.persona_id
+
     def _call(self, prompt: Prompt, called: str | None) -> Call:
         asker_id, now = prompt.message.sender.id, self._ports.clock.now_ms()
         talking, asking = talk_of(self._sitting.minds.of_asker(asker_id), now)
@@ -217,6 +232,8 @@ class Listener:
         dialogue = Dialogue()
         if persona_id is not None:
             dialogue = self._sitting.minds.get(persona_id, call.asker_id)
+        if (lying := self.shared(read, persona_id)) is not None:
+            dialogue = sharing(dialogue, lying)
         stay = when(dialogue.trip.dates, today)
         return Setting(
             people=max(1, len(floor.people)),

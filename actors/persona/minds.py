@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from actors.persona.dialogue import Dialogue, Item, Said
+from actors.persona.lying import Lying
 from core.ports.personas import Feedback
 
 MOST_DIALOGUES: Final = 500
@@ -17,7 +18,7 @@ _Key = tuple[str, str]
 
 class Minds:
     """Owns: dialogues by persona and asker, the one spoken of longest ago makes way; items that were
-    shown lately, by id; feedback given in this room since it woke, by person.
+    shown lately, by id; what lies there for all, by persona; feedback given in this room since it woke, by person.
 
     All of it may be lost: the next activation has what `Memories` has.
     """
@@ -26,6 +27,7 @@ class Minds:
         self._dialogues: OrderedDict[_Key, Dialogue] = OrderedDict()
         self._remembered: set[_Key] = set()
         self._items: OrderedDict[str, Item] = OrderedDict()
+        self._lying: OrderedDict[str, Lying] = OrderedDict()
         self._feedbacks: OrderedDict[tuple[str, str, str, str], Feedback] = OrderedDict()
 
     def __len__(self) -> int:
@@ -80,6 +82,9 @@ class Minds:
             if persona not in personas or asker not in askers:
                 del self._dialogues[persona, asker]
                 self._remembered.discard((persona, asker))
+        for lying in list(self._lying.values()):
+            if lying.persona_id not in personas or lying.asker_id not in askers:
+                del self._lying[lying.persona_id]
         for persona, user, *rest in list(self._feedbacks):
             if persona not in personas or user not in askers:
                 del self._feedbacks[persona, user, rest[0], rest[1]]
@@ -95,6 +100,9 @@ class Minds:
     def forget_message(self, message_id: str) -> None:
         """As if it had never been written."""
         self.change(lambda *_: True, lambda dialogue: dialogue.without(message_id))
+        for lying in list(self._lying.values()):
+            if lying.rests_on(message_id):
+                del self._lying[lying.persona_id]
 
     # What was shown, and what was thought of it.
 
@@ -107,6 +115,21 @@ class Minds:
 
     def shown(self, item_id: str) -> Item | None:
         return self._items.get(item_id)
+
+    def lay(self, lying: Lying) -> None:
+        """From now on whoever reads the room may speak of it."""
+        self._lying[lying.persona_id] = lying
+        self._lying.move_to_end(lying.persona_id)
+
+    def lying(self, persona_id: str | None = None) -> Lying | None:
+        """What this persona showed last; None: whichever did."""
+        if persona_id is None:
+            return next(reversed(self._lying.values()), None)
+        return self._lying.get(persona_id)
+
+    def clear(self) -> None:
+        """Nothing lies there any more: somebody reads from here on who did not see it."""
+        self._lying.clear()
 
     def note(self, feedback: Feedback) -> None:
         """Given in this room; 0 takes it back."""

@@ -58,8 +58,11 @@ class Sitting:
 
     def seat(self, room: RoomGlimpse) -> None:
         """The room as it is now."""
-        was_group, self.room = self.is_group, room
+        was_group, read_from, self.room = self.is_group, self.room.read_from, room
+        if room.read_from > read_from:
+            self.minds.clear()
         if self.is_group and not was_group:
+            self.minds.clear()
             # What was said to a persona alone stays between them, when somebody comes in.
             self.minds.change(lambda *_: True, Dialogue.said_here)
             self._stop(lambda run: run.is_looking)

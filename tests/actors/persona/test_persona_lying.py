@@ -1,0 +1,127 @@
+"""In a group: what was shown to one of them lies there for all, and whoever speaks of it is answered."""
+
+from typing import Any
+
+import pytest
+from actors_world import user_id
+from dialogue_world import LISBON, hotel, reading
+from persona_world import ADA, BEN, CLEO, LUXA, NOVA, PersonaWorld, asks_for_hotels
+from trio.testing import MockClock
+
+from protocol.travel import HotelQuery, Party
+from protocol.understanding import Dates, PartySaid, Slots, Understanding
+
+WHEN = Dates(from_="2027-02-05", to="2027-02-07")
+FOR_FOUR = Slots(destination=LISBON, dates=WHEN, party=PartySaid(adults=4))
+LIST = asks_for_hotels(slots=FOR_FOUR)
+CHATTER = reading("human_chatter", addressed=0.05)
+
+
+def detail(**changes: Any) -> Understanding:
+    return reading("ask_detail", **changes)
+
+
+def here(**changes: Any) -> PersonaWorld:
+    return PersonaWorld(**{"people": (ADA, BEN)} | changes)
+
+
+def found(query: Any) -> list[Any]:
+    offers = [hotel(number, 20_000 + 1_000 * number) for number in range(1, 6)]
+    return [type(one)(id=one.id, query=query, source=one.source) for one in offers]
+
+
+async def test_another_one_s_question_is_answered_about_what_lies_there(
+    autojump_clock: MockClock,
+) -> None:
+    async with here().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        await world.told("what about the second one?", detail(), by=BEN, follows="persona")
+        assert world.writer.plans[-1].act == "detail"
+        assert world.writer.plans[-1].facts["what"] == "the second hotel"
+        await world.told("which one is the cheapest?", reading("compare"), by=BEN, follows="human")
+
+
+async def test_which_one_is_asked_right_below_the_list_alone(autojump_clock: MockClock) -> None:
+    async with here().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        await world.asked("dunno", CHATTER, by=BEN, follows="persona")
+        assert await world.asked("is it refundable?", detail(), by=BEN) is None
+        await world.told("is it refundable?", detail(), by=BEN, follows="persona")
+        assert world.writer.plans[-1].act == "ask"
+
+
+async def test_a_change_is_one_of_the_search_that_the_offers_tell(
+    autojump_clock: MockClock,
+) -> None:
+    async with here().running() as world:
+        world.travel.offers = found
+        await world.told("a hotel for the four of us", LIST)
+        await world.told("anything cheaper?", reading("refine"), by=BEN, follows="persona")
+        asker, query = world.travel.queries[-1]
+        assert asker == user_id(BEN)
+        assert isinstance(query, HotelQuery)
+        assert (query.check_in, query.check_out) == (WHEN.from_, WHEN.to)
+        assert query.party == Party(adults=4, rooms=2)
+
+
+async def test_what_is_no_word_on_the_list_takes_nothing_of_it(autojump_clock: MockClock) -> None:
+    async with here().running() as world:
+        world.travel.offers = found
+        await world.told("a hotel for the four of us", LIST)
+        own = asks_for_hotels(slots=Slots(destination=LISBON, dates=WHEN))
+        await world.told("a hotel for me", own, by=BEN, follows="persona")
+        assert world.travel.queries[-1][1].party == Party(adults=1)
+
+
+async def test_whose_list_it_is_answers(autojump_clock: MockClock) -> None:
+    seats = ((NOVA, "Nova", "explorer", ADA), (LUXA, "Luxa", "luxury", BEN))
+    async with here(seats=seats).running() as world:
+        run = await world.told("a hotel for the four of us", LIST)
+        asked = detail(slots=Slots(), addressed=0.9)
+        answer = await world.told("has the first a spa?", asked, by=BEN, follows="persona")
+        assert answer.opened.persona_id == run.opened.persona_id
+
+
+async def test_who_comes_in_later_is_told_nothing_of_it(autojump_clock: MockClock) -> None:
+    async with here().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        people = {user_id(one): f"User {one}" for one in (ADA, BEN, CLEO)}
+        world.seat(people=people, read_from=1_000)
+        of_second = detail()
+        assert await world.asked("the second one?", of_second, by=CLEO, follows="persona") is None
+
+
+async def test_what_one_was_shown_alone_is_told_nobody_else(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        world.seat(people={user_id(ADA): "Ada", user_id(BEN): "Ben"})
+        assert await world.asked("the second one?", detail(), by=BEN, follows="persona") is None
+
+
+@pytest.mark.parametrize("which", ["question", "answer"])
+async def test_what_is_deleted_lies_there_no_more(autojump_clock: MockClock, which: str) -> None:
+    async with here().running() as world:
+        run = await world.told("a hotel for the four of us", LIST)
+        opened = run.opened
+        world.unsay(opened.reply_to if which == "question" else opened.message_id)
+        assert await world.asked("the second one?", detail(), by=BEN, follows="persona") is None
+
+
+async def test_whose_list_it_was_takes_it_along(autojump_clock: MockClock) -> None:
+    async with here(people=(BEN, ADA, CLEO)).running() as world:
+        await world.told("a hotel for the four of us", LIST, by=CLEO)
+        world.seat(people={user_id(ADA): "Ada", user_id(BEN): "Ben"})
+        assert await world.asked("the second one?", detail(), by=BEN, follows="persona") is None
+
+
+async def test_a_question_that_was_taken_back_is_searched_by_nobody_else(
+    autojump_clock: MockClock,
+) -> None:
+    async with here().running() as world:
+        world.travel.offers = found
+        run = await world.told("a hotel for the four of us", LIST)
+        await world.told("is the second one refundable?", detail(), by=BEN, follows="persona")
+        world.unsay(run.opened.reply_to)
+        in_may = reading("refine", slots=Slots(dates=WHEN))
+        await world.told("in may", in_may, by=BEN, follows="persona")
+        assert world.writer.plans[-1].act == "noted"

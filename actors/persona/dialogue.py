@@ -238,8 +238,11 @@ class Dialogue:
         return replace(self, asked=None, asked_in="", pending=None)
 
     def said_here(self) -> "Dialogue":
-        """Without what was said elsewhere: somebody else reads from now on."""
-        return replace(self, said=tuple(one for one in self.said if not one.is_from_elsewhere))
+        """Without what was said elsewhere, and without reasons that a liking gave which nobody else saw: somebody else
+        reads from now on."""
+        table = None if self.table is None else replace(self.table, because=None)
+        said = tuple(one for one in self.said if not one.is_from_elsewhere)
+        return replace(self, said=said, table=table, learned=None)
 
     def asking(self, question: Question | None, message_id: str) -> "Dialogue":
         return replace(self, asked=question, asked_in=message_id if question else "")

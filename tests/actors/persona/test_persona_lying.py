@@ -125,3 +125,11 @@ async def test_a_question_that_was_taken_back_is_searched_by_nobody_else(
         in_may = reading("refine", slots=Slots(dates=WHEN))
         await world.told("in may", in_may, by=BEN, follows="persona")
         assert world.writer.plans[-1].act == "noted"
+
+
+async def test_why_it_was_shown_alone_is_not_told_before_others(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        world.seat(people={user_id(ADA): "Ada", user_id(BEN): "Ben"})
+        await world.told("why the first?", detail(), follows="persona")
+        assert "picked because" not in world.writer.plans[-1].facts.get("detail", "")

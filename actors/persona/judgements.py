@@ -94,12 +94,12 @@ class Judgements:
         minds, persona_id = self._sitting.minds, run.persona_id
         minds.put(persona_id, user_id, minds.get(persona_id, user_id))
         if rated.value >= 0:
-            minds.change(lambda persona, _: persona == persona_id, lambda now: now.liking(item))
+            minds.take_back(persona_id, item)
             return
         others = [await self._item(other.item_id) for other in shown if other is not one]
         said = hints(rated.reason or "").twists
         because = reason_against(item, [other for other in others if other is not None], said)
-        minds.change(lambda persona, _: persona == persona_id, lambda now: now.disliking(item))
+        minds.turn_down(persona_id, item)
         own = minds.get(persona_id, user_id).learning(because, rated.message_id)
         minds.put(persona_id, user_id, own)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from actors.persona.dialogue import Dialogue, Item, Said
+from actors.persona.dialogue import Dialogue, Item, Said, likeness_of
 from actors.persona.lying import Lying
 from core.ports.personas import Feedback
 
@@ -17,7 +17,7 @@ _Key = tuple[str, str]
 
 
 class Minds:
-    """Owns: dialogues by persona and asker, the one spoken of longest ago makes way; items that were
+    """Owns: dialogues by persona and asker, the one spoken of longest ago makes way, and what one begins with; items that were
     shown lately, by id; what lies there for all, by persona; feedback given in this room since it woke, by person.
 
     All of it may be lost: the next activation has what `Memories` has.
@@ -25,6 +25,7 @@ class Minds:
 
     def __init__(self) -> None:
         self._dialogues: OrderedDict[_Key, Dialogue] = OrderedDict()
+        self._new: dict[str, Dialogue] = {}
         self._remembered: set[_Key] = set()
         self._items: OrderedDict[str, Item] = OrderedDict()
         self._lying: OrderedDict[str, Lying] = OrderedDict()
@@ -34,7 +35,8 @@ class Minds:
         return len(self._dialogues)
 
     def get(self, persona_id: str, asker_id: str) -> Dialogue:
-        return self._dialogues.get((persona_id, asker_id), Dialogue())
+        new = self._new.get(persona_id, Dialogue())
+        return self._dialogues.get((persona_id, asker_id), new)
 
     def remembers(self, persona_id: str, asker_id: str) -> bool:
         """Whether it was told what was said before this room woke."""
@@ -82,6 +84,7 @@ class Minds:
             if persona not in personas or asker not in askers:
                 del self._dialogues[persona, asker]
                 self._remembered.discard((persona, asker))
+        self._new = {one: new for one, new in self._new.items() if one in personas}
         for lying in list(self._lying.values()):
             if lying.persona_id not in personas or lying.asker_id not in askers:
                 del self._lying[lying.persona_id]
@@ -130,6 +133,22 @@ class Minds:
     def clear(self) -> None:
         """Nothing lies there any more: somebody reads from here on who did not see it."""
         self._lying.clear()
+
+    def turn_down(self, persona_id: str, item: Item) -> None:
+        """Out of all talk with this persona, also of those who begin one."""
+        self.change(lambda persona, _: persona == persona_id, lambda now: now.disliking(item))
+        self._new[persona_id] = self._new.get(persona_id, Dialogue()).disliking(item)
+
+    def take_back(self, persona_id: str, item: Item) -> None:
+        """Back in it, unless somebody else has turned it down."""
+        likeness = likeness_of(item)
+        for feedback in self._feedbacks.values():
+            is_against = feedback.persona_id == persona_id and feedback.value < 0
+            of = self.shown(feedback.item_id or "") if is_against else None
+            if of is not None and likeness_of(of) == likeness:
+                return
+        self.change(lambda persona, _: persona == persona_id, lambda now: now.liking(item))
+        self._new[persona_id] = self._new.get(persona_id, Dialogue()).liking(item)
 
     def note(self, feedback: Feedback) -> None:
         """Given in this room; 0 takes it back."""

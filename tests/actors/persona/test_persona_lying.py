@@ -127,6 +127,38 @@ async def test_a_question_that_was_taken_back_is_searched_by_nobody_else(
         assert world.writer.plans[-1].act == "noted"
 
 
+async def test_who_speaks_for_the_first_time_is_not_shown_what_was_turned_down(
+    autojump_clock: MockClock,
+) -> None:
+    async with here().running() as world:
+        run = await world.told("a hotel for the four of us", LIST)
+        await world.rate(run, "hotel-1", -1)
+        await world.told("a hotel for me", LIST, by=BEN, follows="persona")
+        (latest,) = [one for one in world.room.runs.values() if one is not run]
+        assert latest.closed is not None
+        assert "hotel-1" not in [card["id"] for card in latest.closed.cards or []]
+
+
+async def test_one_s_thumb_up_does_not_take_back_another_s_thumb_down(
+    autojump_clock: MockClock,
+) -> None:
+    async with here().running() as world:
+        run = await world.told("a hotel for the four of us", LIST)
+        await world.rate(run, "hotel-1", -1)
+        await world.rate(run, "hotel-1", 1, by=BEN)
+        again = await world.told("a hotel for the four of us", LIST)
+        assert again.closed is not None
+        assert "hotel-1" not in [card["id"] for card in again.closed.cards or []]
+        await world.rate(run, "hotel-1", 0, by=BEN)
+        again = await world.told("a hotel for the four of us", LIST)
+        assert again.closed is not None
+        assert "hotel-1" not in [card["id"] for card in again.closed.cards or []]
+        await world.rate(run, "hotel-1", 0)
+        again = await world.told("a hotel for the four of us", LIST)
+        assert again.closed is not None
+        assert "hotel-1" in [card["id"] for card in again.closed.cards or []]
+
+
 async def test_why_it_was_shown_alone_is_not_told_before_others(autojump_clock: MockClock) -> None:
     async with PersonaWorld().running() as world:
         await world.told("a hotel for the four of us", LIST)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar, cast
 
+from actors.persona.company import NOBODY, Company, company
 from actors.persona.flying import ANYHOW, Flying, flying
 from actors.persona.hint_words import (
     AFTER_NO,
@@ -88,7 +89,7 @@ class Hints:
     `kinds`: searches that it names, one of which is meant. `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of; `refused_words`:
     so is what they name. `is_why`: it asks for a reason. `is_bye`: it takes
-    leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day.
+    leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day. `company`: who comes along as well.
     `is_again`: it asks for what was shown or said already, `is_all`: for all of it; `per`: for what a price is asked.
     `rooms`: how many, from two on. `is_one_way`: whether there is no way back, where it says so. `shift`: another time of the day than
     the flight's that lies there.
@@ -105,6 +106,7 @@ class Hints:
     kinds: tuple[Intent, ...] = ()
     cabin: Cabin | None = None
     flying: Flying = ANYHOW
+    company: Company = NOBODY
     per: Share | None = None
     is_all: bool = False
     rooms: int | None = None
@@ -203,6 +205,7 @@ def hints(text: str) -> Hints:
         cabin=next((name for name, words in _CABINS.items() if words.search(plain)), None),
         is_no=_NO.fullmatch(plain.strip(" .!,?")) is not None,
         flying=flying(plain),
+        company=company(plain),
         is_bye=_BYE.fullmatch(plain.strip(" .!,?")) is not None,
         is_of_weekday=_WEEKDAY.search(plain) is not None,
         days_later=days_later,

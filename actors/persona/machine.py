@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import structs
 
+from actors.persona.company import NOBODY, with_company
 from actors.persona.decisions import Decision, Heard, Say, Silent
 from actors.persona.dialogue import (
     Dialogue,
@@ -130,10 +131,12 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
         heard.message_id
     )  # as it was before, whatever was read of it at first
     seeking = None if intent is None else seeking_of(intent)
+    slots = _with_place_on_table(dialogue, heard, intent)
+    slots = _with_company(dialogue, heard, _with_days_moved(dialogue, heard, slots))
     said = Said(
         message_id=heard.message_id,
         seeking=seeking,
-        slots=_with_days_moved(dialogue, heard, _with_place_on_table(dialogue, heard, intent)),
+        slots=slots,
         wishes=heard.hints.wishes,
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
@@ -167,6 +170,14 @@ def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
     if heard.hints.is_of_weekday and before is not None:
         there = there or returning(slots.dates, before)
     return slots if there is None else structs.replace(slots, dates=there)
+
+
+def _with_company(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
+    """ "My sister is coming too": one more than those of whom was spoken, whatever else her words may mean."""
+    if heard.hints.company == NOBODY:
+        return slots
+    before = dialogue.trip.party or heard.defaults.party
+    return structs.replace(slots, party=with_company(before, heard.hints.company))
 
 
 def _is_one_way(heard: Heard) -> bool | None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from actors.persona.company import NOBODY
 from actors.persona.decisions import Heard
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, seeking_of
 from actors.persona.flying import ANYHOW, Flying
@@ -153,7 +154,7 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
-    is_hinting |= hints.rooms is not None
+    is_hinting |= hints.rooms is not None or hints.company != NOBODY
     is_hinting |= before.trip.seeking == "flights" and hints.is_one_way is not None
     is_hinting |= before.trip.seeking == "flights" and flying_meant(before, heard) is not None
     is_said = reading.slots != NOTHING_SAID

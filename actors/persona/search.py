@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from actors.persona.company import NOBODY
 from actors.persona.decisions import Heard
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, Seeking
 from actors.persona.errands import Errand, party_of
@@ -83,7 +84,8 @@ class Search:
     def _has_new_party(self) -> bool:
         """Whether nothing was priced for those who travel yet."""
         table = self._before.table
-        return self._slots.party is not None or table is None or table.kind == "places"
+        is_said = self._slots.party is not None or self._hints.company != NOBODY
+        return is_said or table is None or table.kind == "places"
 
     def opening(self, errand: Errand) -> Line | None:
         """What is said while suppliers are asked: that something was learned, or what is searched."""

@@ -35,9 +35,13 @@ def bare_days(found: Found) -> None:
         if found.language != which[:2] or re.search(_NUMBERS_BEFORE, found.text[: match.start()]):
             continue
         number = day_number(match[which])
-        day = day_in(_month_of(found, number), number)
+        month = _month_of(found, number)
+        if found.from_ is None and found.around is not None and found.is_until(match.start(which)):
+            # An end is after the beginning that is talked of.
+            month = month if number > found.around.day else month_in(found.around, 1)
+        day = day_in(month, number)
         if day is not None:
-            found.day(day, match)
+            found.day(day, match, at=match.start(which))
 
 
 _ORDINAL_RANGE: Final = re.compile(

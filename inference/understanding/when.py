@@ -33,7 +33,7 @@ WEEKDAY2: Final = rf"(?P<weekday2>{alternatives(WEEKDAYS)})\.?"
 _UNTIL: Final = re.compile(
     r"\b(?:until|till?|by|back(?: home)?(?: on| by)?|return\w*(?: on)?|bis(?: zum)?|hasta(?: el)?|jusqu'?(?:au|a)?"
     r"|zuruck(?: am)?|vuelta(?: el)?|volver(?: el)?|volvemos(?: el)?|regreso(?: el)?|retour(?: le)?|revenir(?: le)?|not after"
-    r"|before|vor|antes del?|avant(?: le)?)\s*(?:the |el |le |den |dem |am )?$"
+    r"|before|vor|antes del?|avant(?: le)?)\s*(?:the |el |le |den |dem |am )?(?:dia )?$"
 )
 NEXT_BEFORE: Final = re.compile(
     r"\b(?:next|nxt|nachste[nrms]?|naechste[nrms]?|proximo|proxima|el proximo)\s*$"
@@ -96,16 +96,21 @@ class Found:
     def take(self, match: "re.Match[str]") -> None:
         self.taken.append(match.span())
 
-    def day(self, day: date, match: "re.Match[str]") -> None:
-        """A lone day: the first is the departure, unless it says until; the second the return."""
+    def day(self, day: date, match: "re.Match[str]", *, at: int | None = None) -> None:
+        """A lone day: the first is the departure, unless it says until; the second the return. `at`: where the day itself
+        begins, if that is later."""
         self.take(match)
-        if _UNTIL.search(self.text[: match.start()]) or self.from_ is not None:
+        if self.is_until(match.start() if at is None else at) or self.from_ is not None:
             if self.to is None and (self.from_ is None or day > self.from_):
                 self.to = day
         else:
             self.from_ = day
             if self.to is not None and self.to < day:
                 self.to = None
+
+    def is_until(self, at: int) -> bool:
+        """Whether what stands there is an end."""
+        return _UNTIL.search(self.text[:at]) is not None
 
     def range(self, start: date, end: date, match: "re.Match[str]") -> None:
         self.take(match)

@@ -272,3 +272,21 @@ def test_no_text_breaks_it_and_days_are_in_order(text: str, language: Any, today
     if found is not None and found.from_ and found.to:
         assert found.from_ <= found.to
     assert all(0 <= start < end <= len(text) for start, end in taken)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "end"),
+    [
+        ("en", "can we stay until the 15th instead?", "2027-04-15"),
+        ("en", "till the 12th", "2027-04-12"),
+        ("en", "until the third", "2027-05-03"),
+        ("en", "back the 9th", "2027-05-09"),
+        ("de", "bis zum 15.", "2027-04-15"),
+        ("de", "bis zum 3.", "2027-05-03"),
+        ("es", "hasta el día 15", "2027-04-15"),
+    ],
+)
+def test_an_end_is_after_the_beginning_that_is_talked_of(
+    language: Language, text: str, end: str
+) -> None:
+    assert said(text, language, around=date(2027, 4, 10)) == Dates(to=end)

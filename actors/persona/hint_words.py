@@ -148,23 +148,31 @@ ROOMS: Final = (
 ONE_WAY: Final = r"one[ -]way|no return|without (?:a )?return|nur hin(?:flug)?|einfache[rn]? (?:flug|strecke)|solo ida|sin vuelta|aller simple|(?:juste|que) l'aller|sans retour"
 RETURN: Final = r"(?:round|return)[ -]?(?:trip|flights?|ticket)|with (?:a )?return|hin und (?:zu)?ruck|mit ruckflug|ida y vuelta|con vuelta|aller[ -]retour"
 SHIFTED: Final[dict[str, str]] = {
-    "later": r"too early|(?:something|anything|one|bit|little|any|much) later|later (?:in the day|flights?|ones?|departures?|times?)"
+    "later": r"too early|(?:leav|depart|tak)(?:e|es|ing|s)?(?: off)? (?:a (?:bit|little) )?later|(?:something|anything|one|bit|little|any|much) later|later (?:in the day|flights?|ones?|departures?|times?)"
     r"|zu fruh|was spater(?:es)?|spatere[rns]?|(?:demasiado|muy) (?:pronto|temprano)|mas tarde|trop tot|plus tard",
-    "earlier": r"too late|(?:something|anything|one|bit|little|any|much) (?:earlier|sooner)|earlier (?:in the day|flights?|ones?|departures?|times?)"
+    "earlier": r"too late|(?:leav|depart|tak)(?:e|es|ing|s)?(?: off)? (?:a (?:bit|little) )?(?:earlier|sooner)|(?:something|anything|one|bit|little|any|much) (?:earlier|sooner)|earlier (?:in the day|flights?|ones?|departures?|times?)"
     r"|zu spat|was fruher(?:es)?|fruhere[rns]?|(?:demasiado|muy) tarde|mas (?:temprano|pronto)|trop tard|plus tot",
 }
 """Than the flight that lies there."""
 
 MOVED: Final = (
-    r"(?P<count>an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) (?P<unit>days?|weeks?|tage?|wochen?"
-    r"|dias?|semanas?|jours?|semaines?) (?:(?P<later>later|spater|danach|mas tarde|despues|plus tard|apres)"
-    r"|earlier|sooner|before|fruher|vorher|davor|antes|plus tot|avant)\b(?! (?:the|der|dem|el|la|le|my|our)\b)"
+    r"(?P<count>the|der|el|le|an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) (?P<unit>days?|weeks?|tage?|wochen?"
+    r"|dias?|semanas?|jours?|semaines?) (?:(?P<later>later|after|spater|danach|mas tarde|despues|siguiente|plus tard|d'apres|apres)"
+    r"|earlier|sooner|before|fruher|vorher|davor|antes|anterior|plus tot|d'avant|avant)\b(?! (?:the|der|dem|el|la|le|my|our|de|del|des|du|tomorrow|yesterday|next|new|christmas)\b)"
 )
+LONGER: Final = (
+    r"(?P<count>an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) (?:(?:(?P<more>more|extra|additional)|fewer|less) (?:night|day)s?"
+    r"|(?:night|day|nacht|nachte|tag|tage|noche|dia|nuit|jour)s? (?:(?P<more2>more|longer|extra|mehr|langer|mas|de plus|en plus)|less|fewer|shorter"
+    r"|weniger|kurzer|menos|de moins|en moins))\b(?! (?:than|als|que)\b)"
+    r"|(?P<another>another|noch eine?n?|otr[oa]|encore une?) (?:night|day|nacht|tag|noche|dia|nuit|jour)\b"
+)
+"""Than the stay that is talked of."""
+
 COUNTS: Final[dict[str, int]] = {
     word: count
     for count, words in enumerate(
         (
-            "a an one ein eine einen un una une",
+            "a an one ein eine einen un una une the der el le",
             "two zwei dos deux",
             "three drei tres trois",
             "four vier cuatro quatre",

@@ -26,6 +26,7 @@ from actors.persona.hint_words import (
     ELSEWHERE,
     KINDS,
     LIKES,
+    LONGER,
     MOVED,
     NO,
     NOT_A,
@@ -85,7 +86,7 @@ class Hints:
     """Each in the order of the message, none twice. `is_no`: it says no, and little else. `is_open`:
     "anywhere", "whenever", "I don't mind". `is_pick`: it picks, and says nothing else. `is_weather`: it speaks of
     the weather. `is_elsewhere`: of a place that is still to be found.
-    `days_later`: "a week later", or before, where it is less than nothing. `styles`: the personas' that it sounds like.
+    `days_later`: "a week later", or before, where it is less than nothing; `nights_more`: "one more night", or fewer. `styles`: the personas' that it sounds like.
     `kinds`: searches that it names, one of which is meant. `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of; `refused_words`:
     so is what they name. `is_why`: it asks for a reason. `is_bye`: it takes
@@ -113,6 +114,7 @@ class Hints:
     shift: Shift | None = None
     is_one_way: bool | None = None
     days_later: int = 0
+    nights_more: int = 0
     is_no: bool = False
     is_open: bool = False
     is_pick: bool = False
@@ -182,6 +184,7 @@ _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
 _BESIDE: Final = re.compile(rf"{BESIDE_A_PICK}|[1-9]")
 _OPEN: Final = _words(OPEN)
 _ELSEWHERE: Final = _words(ELSEWHERE)
+_LONGER: Final = re.compile(rf"\b(?:{LONGER})")
 _MOVED: Final = re.compile(rf"\b{MOVED}")
 _WEATHER: Final = _words(WEATHER)
 Name = TypeVar("Name", bound=str)
@@ -191,13 +194,14 @@ def hints(text: str) -> Hints:
     """Linear in the text, which is cut at `MOST_READ` characters."""
     plain = mended(folded(text[:MOST_READ]))
     picks, refused = _picks(plain)
+    beside = _LONGER.sub(" ", plain)  # "a night less" is no price, "otra noche" no other one
     days_later, is_again = _moved(plain), _AGAIN.search(plain) is not None
     return Hints(
         picks=picks,
         refused=refused,
         attributes=_named(plain, _ATTRIBUTES),
         wishes=_wished(plain),
-        twists=_named(plain, _TWISTS),
+        twists=_named(beside, _TWISTS),
         styles=_named(plain, _STYLES),
         deeds=_named(plain, _DEEDS),
         kinds=_named(plain, _KINDS),
@@ -209,6 +213,7 @@ def hints(text: str) -> Hints:
         is_bye=_BYE.fullmatch(plain.strip(" .!,?")) is not None,
         is_of_weekday=_WEEKDAY.search(plain) is not None,
         days_later=days_later,
+        nights_more=_longer(plain),
         is_open=_OPEN.search(plain) is not None,
         is_pick=bool(picks) and _is_bare(plain),
         is_weather=_WEATHER.search(plain) is not None,
@@ -217,7 +222,7 @@ def hints(text: str) -> Hints:
         is_not_this=_NOT_THIS.fullmatch(plain.strip(" .!,?")) is not None,
         is_why=_WHY.search(plain) is not None,
         is_again=is_again,
-        per=next(iter(_named(plain, _SHARES)), None),
+        per=next(iter(_named(beside, _SHARES)), None),
         is_all=is_again and _ALL_OF_THEM.search(plain) is not None,
         rooms=_rooms(plain),
         shift=None if days_later else next(iter(_named(plain, _SHIFTED)), None),
@@ -267,6 +272,16 @@ def _is_bare(plain: str) -> bool:
 def _rooms(plain: str) -> int | None:
     found = _ROOMS.search(plain)
     return None if found is None else COUNTS.get(found["count"]) or int(found["count"])
+
+
+def _longer(plain: str) -> int:
+    found = _LONGER.search(plain)
+    if found is None:
+        return 0
+    if found["another"]:
+        return 1
+    count = COUNTS.get(found["count"]) or int(found["count"])
+    return count if found["more"] or found["more2"] else -count
 
 
 def _moved(plain: str) -> int:

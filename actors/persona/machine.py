@@ -33,7 +33,7 @@ from actors.persona.meant import (
 )
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
-from actors.persona.when import moved, returning
+from actors.persona.when import lengthened, moved, returning
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
     MEANT_FROM,
@@ -164,7 +164,8 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
 
 
 def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
-    """ "A week later" than what was said; "back on sunday" is the one after the departure that was said."""
+    """ "A week later" than what was said, or "one night more"; "back on sunday" is the one after the departure that was
+    said."""
     days, before = heard.hints.days_later, dialogue.trip.dates
     there = moved(before, days, heard.today) if days else None
     if heard.hints.is_of_weekday and before is not None:
@@ -187,6 +188,8 @@ def _is_one_way(heard: Heard) -> bool | None:
 
 
 def _like(heard: Heard, intent: Intent | None) -> tuple[str, ...]:
+    if heard.hints.nights_more and there is None:
+        there = lengthened(before, heard.hints.nights_more, heard.today)
     """The words themselves, where they ask for places, and what the model of meanings knows better by other words; it
     reads English, and would take the town that one leaves for one that is wished."""
     reading = heard.understanding

@@ -168,6 +168,7 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
 
 
 def _is_for_other_days(before: Dialogue, reading: Understanding) -> bool:
+    is_hinting |= bool(hints.nights_more)
     """ "The cheapest one for five nights": what lies there is priced for others."""
     is_of_hotels = before.table is not None and before.table.kind == "hotels"
     return is_of_hotels and reading.slots.dates is not None

@@ -61,6 +61,14 @@ def moved(dates: Dates | None, days: int, today: date) -> Dates | None:
     return None if when(there, today) is None else there
 
 
+def lengthened(dates: Dates | None, nights: int, today: date) -> Dates | None:
+    """The same stay by so many nights longer, or shorter; None: nothing was said that could be."""
+    stay = when(dates, today)
+    if stay is None or stay.nights + nights < 1:
+        return None
+    return Dates(from_=stay.start.isoformat(), to=(stay.end + A_DAY * nights).isoformat())
+
+
 def begun_anew(old: Dates, new: Dates) -> Dates:
     """Another first day of the same stay, "actually from the 12th": near the old one it leaves the last day where it
     is, else the stay moves with it, as long as it was. New ones with an end, or nights, are what they say."""

@@ -25,10 +25,12 @@ from actors.persona.line import Line, Subject
 from actors.persona.meant import (
     ABOUT_TRIPS,
     ASK_BELOW,
+    SEARCHES,
     SURE_FROM,
     TALK,
     TO_A_PLACE,
     flying_meant,
+    is_another_one,
     meant,
 )
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
@@ -110,7 +112,11 @@ def _decided(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
         return now, Say(line=Line(act="ask_again"))
     is_second_reading = intent in ALWAYS_CONFIRMED and before.pending is not None
     if confidence < SURE_FROM and not is_second_reading:
-        return _in_doubt(now, heard, intent)
+        search = _only_search(before, heard, intent)
+        if search is None:
+            return _in_doubt(now, heard, intent)
+        now = _taken_in(now, heard, search)
+        return Policy(before, now, heard, search, is_sure=False).act()
     if intent in ALWAYS_CONFIRMED and not _is_called_for(before, heard, intent):
         return now, Say(line=Line(act="ask_again"))
     return Policy(before, now, heard, intent, is_sure=confidence >= SURE_FROM).act()
@@ -123,6 +129,18 @@ def _is_called_for(before: Dialogue, heard: Heard, intent: Intent) -> bool:
         return before.pending is not None or intent == "book" or is_named
     # Where nothing lies there, people who speak with one another pay rents and book tables.
     return is_named and not heard.is_aside
+
+
+def _only_search(before: Dialogue, heard: Heard, intent: Intent) -> Intent | None:
+    """Of two readings the search, where the other is to do something that nobody has called for: "I want to go on holiday"
+    is no payment."""
+    second = heard.understanding.second
+    readings = (intent,) if second is None else (intent, second[0])
+    deeds = [one for one in readings if one in ALWAYS_CONFIRMED]
+    rest = [one for one in readings if one in SEARCHES]
+    if len(deeds) != 1 or len(rest) != 1 or _is_called_for(before, heard, deeds[0]):
+        return None
+    return rest[0]
 
 
 def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialogue:
@@ -157,7 +175,9 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
     if intent not in TO_A_PLACE or slots.destination:
         return slots
     items = picked(dialogue.table, heard.hints, heard.text)[:1]
-    if not items and not dialogue.trip.destination:  # "flights there": where was talked of last
+    if (
+        not items and len(dialogue.trip.destination) != 1
+    ):  # "flights there": where was talked of last
         items = focused(dialogue)
     found = [place_of(item) for item in items]
     return structs.replace(slots, destination=tuple(place for place in found if place is not None))
@@ -168,6 +188,8 @@ def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
     said."""
     days, before = heard.hints.days_later, dialogue.trip.dates
     there = moved(before, days, heard.today) if days else None
+    if heard.hints.nights_more and there is None:
+        there = lengthened(before, heard.hints.nights_more, heard.today)
     if heard.hints.is_of_weekday and before is not None:
         there = there or returning(slots.dates, before)
     return slots if there is None else structs.replace(slots, dates=there)
@@ -188,8 +210,6 @@ def _is_one_way(heard: Heard) -> bool | None:
 
 
 def _like(heard: Heard, intent: Intent | None) -> tuple[str, ...]:
-    if heard.hints.nights_more and there is None:
-        there = lengthened(before, heard.hints.nights_more, heard.today)
     """The words themselves, where they ask for places, and what the model of meanings knows better by other words; it
     reads English, and would take the town that one leaves for one that is wished."""
     reading = heard.understanding
@@ -207,6 +227,8 @@ def _like(heard: Heard, intent: Intent | None) -> tuple[str, ...]:
 def _takes_back(before: Dialogue, heard: Heard) -> bool:
     """A no to a question of ours. To "shall I book?", "cancel" is one as well."""
     waits = before.pending.intent if before.pending is not None else None
+    if is_another_one(before, heard):
+        return False
     return heard.hints.is_no or (heard.understanding.intent == "cancel" and waits != "cancel")
 
 

@@ -8,7 +8,7 @@ from actors.persona.decisions import Heard
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, seeking_of
 from actors.persona.flying import ANYHOW, Flying
 from actors.persona.line import Line
-from actors.persona.picking import focused, picked, turned_down
+from actors.persona.picking import focused, picked, picks_another, turned_down
 from actors.persona.regions import countries_of
 from actors.persona.shown_before import is_of_what_was_shown, shifted
 from protocol.understanding import INTENTS, Intent, Question, Understanding
@@ -69,6 +69,8 @@ def meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     if by_words is not None:
         return by_words, 1.0
     settled = None if is_sure or heard.is_aside else _settled(before, heard)
+    if is_another_one(before, heard):
+        return "book", 1.0
     if pending is None:
         return (settled, 1.0) if settled else (reading.intent, reading.confidence)
     if before.asked == "which" and picked(before.table, hints, heard.text):
@@ -77,6 +79,16 @@ def meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
     return (settled, 1.0) if settled else (reading.intent, reading.confidence)
+
+
+def is_another_one(before: Dialogue, heard: Heard) -> bool:
+    """ "No wait, the second one": not what we are about to book, but another of those that lie there."""
+    pending, hints = before.pending, heard.hints
+    if pending is None or pending.intent != "book" or set(hints.deeds) - {"book"}:
+        return False
+    is_little = heard.understanding.slots == NOTHING_SAID and not hints.attributes
+    is_little = is_little and not hints.twists and "?" not in heard.text
+    return is_little and picks_another(before, hints, heard.text, pending.likeness)
 
 
 def _settled(before: Dialogue, heard: Heard) -> Intent | None:
@@ -136,6 +148,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
         return "ask_detail"
     is_read = reading.confidence >= ASK_BELOW
+    if not heard.is_aside and _is_choice_of_places(before, heard):
+        return "ask_detail"
     if is_read and reading.intent == "ask_detail" and focused(before):
         return "ask_detail"
     is_journey = bool(reading.slots.origin and reading.slots.destination)
@@ -154,6 +168,7 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
+    is_hinting |= bool(hints.nights_more)
     is_hinting |= hints.rooms is not None or hints.company != NOBODY
     is_hinting |= before.trip.seeking == "flights" and hints.is_one_way is not None
     is_hinting |= before.trip.seeking == "flights" and flying_meant(before, heard) is not None
@@ -168,10 +183,17 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
 
 
 def _is_for_other_days(before: Dialogue, reading: Understanding) -> bool:
-    is_hinting |= bool(hints.nights_more)
     """ "The cheapest one for five nights": what lies there is priced for others."""
     is_of_hotels = before.table is not None and before.table.kind == "hotels"
     return is_of_hotels and reading.slots.dates is not None
+
+
+def _is_choice_of_places(before: Dialogue, heard: Heard) -> bool:
+    """ "Ok, Porto then": one of the places that lie there, and nothing else that anybody could tell."""
+    reading, table = heard.understanding, before.table
+    is_little = reading.intent in TALK or reading.confidence < ASK_BELOW
+    is_of_places = table is not None and table.kind == "places"
+    return is_little and is_of_places and len(picked(table, heard.hints, heard.text)) == 1
 
 
 def _is_put_right(before: Dialogue, heard: Heard) -> bool:

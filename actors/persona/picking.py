@@ -32,6 +32,12 @@ def turned_down(dialogue: Dialogue, hints: Hints) -> tuple[Item, ...]:
     return (*found, *(focused(dialogue) if hints.is_not_this else ()))
 
 
+def picks_another(dialogue: Dialogue, hints: Hints, text: str, likeness: str | None) -> bool:
+    """Whether one that lies there is picked, and it is not that one."""
+    found = picked(dialogue.table, hints, text)
+    return len(found) == 1 and likeness is not None and likeness_of(found[0]) != likeness
+
+
 def at_of(table: Table | None, likeness: str | None) -> int | None:
     """Where on the table something like this lies, from 0."""
     if table is None or likeness is None:

@@ -30,6 +30,9 @@ CONFIRMATIONS: Final[dict[Intent, Question]] = {
     "pay": "confirm_pay",
     "cancel": "confirm_cancel",
 }
+TOLD_OF_EACH: Final = frozenset[Attribute]({"board", "refund", "bags", "stops", "duration"})
+"""What a list says of whatever it shows: "which one has breakfast?" asks it of all of them."""
+
 Decided = tuple[Dialogue, Decision]
 
 
@@ -141,11 +144,16 @@ class Policy:
 
     def _compare(self) -> Decided:
         table = self._now.table
-        if len(self._slots.destination) >= 2:
+        if len(self._slots.destination) > 2:
+            return self._seek("places")  # three do not stand side by side, but below each other
+        if len(self._slots.destination) == 2:
             return self._now, Look(errand=self._place_errand("compare"))
         if table is None or len(table.items) < 2:
             return self._say(Line(act="ask_again"))
         chosen = picked(table, self._hints, self._heard.text)
+        is_of_all = not chosen and table.kind != "places" and len(table.items) > 2
+        if is_of_all and TOLD_OF_EACH.intersection(self._hints.attributes):
+            return self._told_again(table.items, table.kind)
         likenesses = {likeness_of(item) for item in chosen}
         rest = [item for item in table.items if likeness_of(item) not in likenesses]
         pair = (*chosen, *rest)[:2]

@@ -227,3 +227,95 @@ def test_a_hotel_that_is_picked_for_other_nights_is_searched_where_it_is() -> No
 def test_a_hotel_that_is_picked_without_other_days_is_told_of() -> None:
     talk = shown()
     assert talk.says(reading("ask_detail"), "what about the second one then") == ["detail"]
+
+
+# How long, and which of them.
+
+
+@pytest.mark.parametrize(
+    ("text", "nights"), [("one more night", 4), ("for two nights longer", 5), ("a night less", 2)]
+)
+def test_a_stay_is_made_longer_or_shorter(text: str, nights: int) -> None:
+    talk = shown(dates=THERE_AND_BACK)
+    talk.hears(reading("refine", 0.5, second=("greet", 0.2)), text)
+    assert (talk.errand.stay.start.isoformat(), talk.errand.stay.nights) == ("2027-02-05", nights)
+
+
+def test_no_stay_is_shorter_than_a_night() -> None:
+    talk = shown(dates=Dates(from_="2027-02-05", to="2027-02-06"))
+    talk.hears(reading("refine"), "one night less")
+    assert talk.errand.stay.nights == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["no wait, the second one", "no, the second", "nein, doch das zweite", "Celeste"]
+)
+@pytest.mark.parametrize("intent", ["cancel", "book", "refine"])
+def test_another_of_them_is_asked_about_anew_before_it_is_booked(text: str, intent: Any) -> None:
+    talk = shown()
+    talk.hears(reading("book"), "book the last one")
+    (line,) = talk.hears(reading(intent, 0.85), text)
+    assert line.act == "confirm"
+    assert line.subject is not None
+    assert (line.subject.intent, line.subject.at) == ("book", 1)
+    (line,) = talk.hears(reading("book"), "yes")
+    assert line.act == "not_yet"
+    assert line.subject is not None
+    assert line.subject.at == 1
+
+
+@pytest.mark.parametrize("text", ["no", "no, not the second one", "cancel the second one"])
+def test_a_no_picks_nothing(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("book"), "book the last one")
+    (line,) = talk.hears(reading("cancel", 0.85), text)
+    assert line.act == "stopped"
+
+
+def two_places() -> Talk:
+    talk = Talk(places=(place("Lisbon"), place("Porto")))
+    towns = (mention("Lisbon"), mention("Porto"))
+    talk.hears(reading("compare", slots=Slots(destination=towns)), "lisbon or porto?")
+    return talk
+
+
+@pytest.mark.parametrize("weak", [reading("greet", 0.29), reading("smalltalk", 0.6)])
+def test_the_one_that_is_chosen_of_two_is_where_it_goes_on(weak: Any) -> None:
+    talk = two_places()
+    (line,) = talk.hears(weak, "ok Porto then")
+    assert line.act == "detail"
+    talk.hears(reading("search_hotel", slots=Slots(dates=FEBRUARY)), "hotels there")
+    assert [one.name for one in talk.errand.trip.destination] == ["Porto"]
+
+
+def test_who_has_chosen_none_goes_on_with_both() -> None:
+    talk = two_places()
+    talk.hears(reading("search_hotel", slots=Slots(dates=FEBRUARY)), "hotels there")
+    assert [one.name for one in talk.errand.trip.destination] == ["Lisbon", "Porto"]
+
+
+def test_three_places_are_all_shown() -> None:
+    names = ("Lisbon", "Porto", "Faro")
+    talk = Talk(places=tuple(map(place, names)))
+    towns = tuple(map(mention, names))
+    (line,) = talk.hears(
+        reading("compare", slots=Slots(destination=towns)), "lisbon, porto or faro?"
+    )
+    assert (line.act, len(line.items)) == ("show_places", 3)
+
+
+def test_which_one_has_breakfast_is_asked_of_all_of_them() -> None:
+    talk = shown()
+    (line,) = talk.hears(reading("compare"), "which one has breakfast?")
+    assert (line.act, line.items) == ("show_hotels", (hotel(1), hotel(2), hotel(3)))
+    (line,) = talk.hears(reading("compare"), "has the first or the third breakfast?")
+    assert (line.act, line.items) == ("compare", (hotel(1), hotel(3)))
+
+
+def test_between_ideas_and_a_payment_that_nobody_named_there_is_no_question() -> None:
+    for first, second in (("pay", "ask_destination"), ("ask_destination", "pay")):
+        talk = Talk()
+        half = reading(first, 0.45, second=(second, 0.4))  # type: ignore[arg-type]
+        assert talk.says(half, "I want to go on holiday") == ["show_places"]
+    half = reading("pay", 0.45, second=("ask_destination", 0.4))
+    assert Talk().says(half, "can I pay for a holiday") == ["clarify"]

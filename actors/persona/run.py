@@ -358,10 +358,14 @@ class PersonaRun:
             cost=sum(one.tokens for one in record.worded) + SEARCH_COSTS * record.searches,
         )
         shown = self._shown() if self._reason == "done" else ()
-        try:
-            await self._ports.runs.end(self._ports.tenant_id, ended, shown)
-        except Unavailable:
-            return  # the next activation finds it open, and fails it
+        for attempt in range(CLOSE_TRIES if shown else 1):
+            await trio.sleep(0.1 * (2**attempt - 1))
+            try:
+                # All see by now what was shown: it needs its rows.
+                await self._ports.runs.end(self._ports.tenant_id, ended, shown)
+            except Unavailable:
+                continue  # after the last the next activation finds it open, and fails it
+            return
 
     def _as_shown(self, segment: SegmentRecord) -> SegmentRecord:
         """What was worded before the run was open was shown then."""

@@ -10,7 +10,7 @@ from persona_world import ADA, BEN, CLEO, LUXA, NOVA, PersonaWorld, Told, asks_f
 from trio.testing import MockClock
 
 from actors.persona.sitting import SEATED_FOR
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.ports.inference import Taste
 from core.ports.repositories import UserPatch
 from protocol.frames import Done
@@ -243,3 +243,22 @@ async def test_a_choice_for_several_people_says_by_which_rule(
         await world.told("hotel in lisbon in feb", HOTELS)
         assert world.writer.plans[1].act == "show_hotels"
         assert world.writer.plans[1].facts["because"] == why
+
+
+async def test_what_was_shown_is_stored_though_the_store_is_away_for_a_moment(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with PersonaWorld().running() as world:
+        real, left = world.runs.end, [Unavailable(), Unavailable()]
+
+        async def away(*row: Any) -> None:
+            if left:
+                raise left.pop()
+            await real(*row)
+
+        monkeypatch.setattr(world.runs, "end", away)
+        run = await world.told("a hotel in lisbon in february", HOTELS)
+        row = await world.runs.get(TENANT, run.opened.run_id)
+        assert row is not None
+        assert row.outcome == "done"
+        assert len(await world.runs.shown(TENANT, run.opened.run_id)) == 3

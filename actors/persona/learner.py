@@ -66,7 +66,7 @@ class Learner:
         return Known(
             defaults=defaults_of(items, asker_id, profile),
             said=said_before(items, asker_id, room_id) if is_new else None,
-            remembered=remembered(items),
+            remembered=remembered(items, asker_id),
         )
 
     async def tastes(self, persona_id: str, asker_id: str) -> list[Taste]:

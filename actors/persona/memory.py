@@ -111,9 +111,11 @@ class Remembered:
     source_message: str | None
 
 
-def remembered(items: Iterable[MemoryItem]) -> tuple[Remembered, ...]:
-    """Of usable memories, in their order, those that last: what was said of a trip is in the dialogue."""
-    lasting = (item for item in items if item.kind != "episode")
+def remembered(items: Iterable[MemoryItem], asker_id: str) -> tuple[Remembered, ...]:
+    """Of usable memories, in their order, those that last: what was said of a trip is in the dialogue. Of nobody else in
+    the room: their budget is not the asker's, who may never have read of it."""
+    own = (item for item in items if item.about in (asker_id, None))
+    lasting = (item for item in own if item.kind != "episode")
     return tuple(
         Remembered(item.text[:MAX_MEMORY], item.source_message)
         for item in islice(lasting, MAX_REMEMBERED)

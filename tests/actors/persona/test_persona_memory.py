@@ -355,6 +355,15 @@ async def test_plans_have_what_was_said_here_and_what_is_remembered(
         assert "for 2 adults and 2 children" in plan.remembered
 
 
+async def test_what_others_said_here_is_no_memory_of_who_asks(autojump_clock: MockClock) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        await world.told("with the kids", asks_for_hotels(slots=FAMILY), by=BEN)
+        await world.told("porto in may", ANEW)
+        assert world.writer.plans[-1].remembered == ()
+        await world.told("porto in may", ANEW, by=BEN)
+        assert "for 2 adults and 2 children" in world.writer.plans[-1].remembered
+
+
 async def test_an_answer_that_rests_on_what_is_unsaid_meanwhile_ends_unsaid(
     autojump_clock: MockClock,
 ) -> None:

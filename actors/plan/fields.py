@@ -68,8 +68,9 @@ def changed(
             raise wrong(f"{at}.{name}", _FIXED)
     merged = {**old, **{name: new[name] for name in names}}
     built = _judged(kind, {k: v for k, v in merged.items() if v is not None}, at)
-    if kind == "expense" and "bookingId" not in old:
-        lost = [name for name in ("amount", "paidBy", "sharedBy") if name not in built]
+    if kind == "expense":
+        needed = ("sharedBy",) if "bookingId" in old else ("amount", "paidBy", "sharedBy")
+        lost = [name for name in needed if name not in built]
         if lost:
             raise wrong(f"{at}.{lost[0]}", MISSING)
     _demand(built, names, at, people=people, now=now)

@@ -387,6 +387,10 @@ async def test_settling_up_knows_expenses_and_what_a_booking_on_the_board_has_ca
         }
         assert sum(one.amount.amount for one in euros.transfers) == 1_583
         captured(world, "b2", {user_id(1): 100})
+        nobody = PlanOp(op="set", id="f", fields={"sharedBy": None})
+        with pytest.raises(Rejected) as lost:
+            await world.apply(ada, nobody, version=2)
+        assert lost.value.fields[0][0] == "ops[0].fields.sharedBy"
         foreign = PlanOp(op="add", id="g", kind="expense", fields=flight | {"bookingId": "b2"})
         with pytest.raises(Rejected) as refused:
             await world.apply(eve, foreign)

@@ -209,7 +209,7 @@ WISHES: Final[dict[str, str]] = {
     r"|montagnes?|randonnees?",
     "city": r"old towns?|historic(al)? (cent(er|re)s?|towns?|cit(y|ies))|altstadte?n?|cascos? (antiguos?|historicos?)|vieilles? villes?|city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
     r"|ciudad|museos|escapada urbana|grande ville|musees?",
-    "quiet": r"(no|without|keine|ohne|sin|pas de|sans) (big |large |grossen? )?(cit(y|ies)|crowds?|(gross)?stadte?|ciudades"
+    "quiet": r"not (?:in )?(?:a |too )?(?:very )?(?:big|large|huge|busy) (?:cit(?:y|ies)|towns?|place)|(no|without|keine|ohne|sin|pas de|sans) (big |large |grossen? )?(cit(y|ies)|crowds?|(gross)?stadte?|ciudades"
     r"|multitudes|foules?|grandes? villes?)|quiet(er)?|less crowded|peaceful|calm|small town|village|ruhig(er|es|eres)?|dorf|kleinstadt|tranquil[oa]|pueblo"
     r"|calme|tranquille",
     "dry": r"dry|no rain|without rain|trocken|kein regen|ohne regen|sec[oa]|sin lluvia|sans pluie",

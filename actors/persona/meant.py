@@ -134,7 +134,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     is_liked = hints.is_praise and not hints.deeds
     if is_of_one and (hints.is_pick or is_liked):
         return "ask_detail"
-    if is_of_one and reading.intent == "ask_detail" and _is_for_other_days(before, reading):
+    is_of_price = "price" in hints.attributes or hints.is_of_price
+    if (is_of_one or is_of_price) and _is_for_other_days(before, reading):
         return "search_hotel"
     if reading.intent in MAY_SHIFT and shifted(before, hints, heard.text) is not None:
         return "refine"
@@ -185,7 +186,7 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
 def _is_for_other_days(before: Dialogue, reading: Understanding) -> bool:
     """ "The cheapest one for five nights": what lies there is priced for others."""
     is_of_hotels = before.table is not None and before.table.kind == "hotels"
-    return is_of_hotels and reading.slots.dates is not None
+    return reading.intent == "ask_detail" and is_of_hotels and reading.slots.dates is not None
 
 
 def _is_choice_of_places(before: Dialogue, heard: Heard) -> bool:

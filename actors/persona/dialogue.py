@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
-from actors.persona.flying import ANYHOW, Flying
+from actors.persona.flying import ANYHOW, Flying, gone_on
 from actors.persona.hints import Attribute, Wish
 from actors.persona.when import begun_anew
 from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
@@ -47,7 +47,7 @@ _SEEKING: Final[dict[Intent, Seeking]] = {
 class Said:
     """What one message added to the trip. `is_from_elsewhere`: it was said to the persona in private, maybe
     in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
-    fly, which replaces what was said of it. `like`: texts that say what a place should be like, to be looked up by what they
+    fly, see `gone_on`. `like`: texts that say what a place should be like, to be looked up by what they
     mean, each where the one before says too little. `rooms`: so many at least. `is_one_way`: whether nobody comes back, where
     that is told. `asks_where`: it says in so many words that the place is still to be found."""
 
@@ -97,6 +97,7 @@ class Trip:
         now asks in so many words where to go is no longer bound for there."""
         slots, seeking = said.slots, said.seeking or self.seeking
         is_anew = said.seeking is not None and said.seeking != self.seeking
+        flying = ANYHOW if is_anew else self.flying
         stays_bound = not (is_anew and seeking == "places" and said.asks_where)
         return Trip(
             seeking=seeking,
@@ -109,7 +110,7 @@ class Trip:
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
             cabin=said.cabin or self.cabin,
             like=said.like or (() if is_anew else self.like),
-            flying=said.flying or (ANYHOW if is_anew else self.flying),
+            flying=flying if said.flying is None else gone_on(flying, said.flying),
             refused=tuple(dict.fromkeys((*self.refused, *said.refused))),
             rooms=said.rooms or self.rooms,
             is_one_way=self.is_one_way if said.is_one_way is None else said.is_one_way,

@@ -113,6 +113,17 @@ class Flying:
 ANYHOW: Final = Flying()
 
 
+def gone_on(before: Flying, said: Flying) -> Flying:
+    """What was said before, but for what is said anew: with whom, or when the same end of a way is to be. "Any airline"
+    takes back all of it."""
+    if said == ANYHOW:
+        return ANYHOW
+    anew = {(one.way, one.end) for one in said.windows}
+    kept = tuple(one for one in before.windows if (one.way, one.end) not in anew)
+    who = said if said.carriers or said.not_with else before
+    return Flying(carriers=who.carriers, not_with=who.not_with, windows=(*kept, *said.windows))
+
+
 def flying(plain: str) -> Flying:
     """What a folded text says of it."""
     only: list[str] = []

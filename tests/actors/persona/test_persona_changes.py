@@ -319,3 +319,42 @@ def test_between_ideas_and_a_payment_that_nobody_named_there_is_no_question() ->
         assert talk.says(half, "I want to go on holiday") == ["show_places"]
     half = reading("pay", 0.45, second=("ask_destination", 0.4))
     assert Talk().says(half, "can I pay for a holiday") == ["clarify"]
+
+
+# What was said before and is not taken back.
+
+
+def test_the_way_back_in_the_evening_leaves_the_way_there_in_the_morning() -> None:
+    talk = shown("search_flight", items=flights(7, 12, 18), dates=THERE_AND_BACK)
+    talk.hears(reading("refine"), "only with lufthansa")
+    talk.hears(reading("refine"), "anything in the morning?")
+    talk.hears(reading("refine"), "and coming back in the evening")
+    wanted = talk.errand.flying
+    assert wanted.carriers == ("LH",)
+    assert [(one.way, one.span[0] // 60) for one in wanted.windows] == [(0, 4), (1, 17)]
+    talk.hears(reading("refine"), "rather in the afternoon")
+    assert [(one.way, one.span[0] // 60) for one in talk.errand.flying.windows] == [
+        (1, 17),
+        (0, 12),
+    ]
+    talk.hears(reading("refine"), "not with ryanair")
+    assert (talk.errand.flying.carriers, talk.errand.flying.not_with) == ((), ("FR",))
+    talk.hears(reading("refine"), "any airline")
+    assert talk.errand.flying == ANYHOW
+
+
+@pytest.mark.parametrize("picks", ["", "tell me about the first one"])
+def test_a_price_for_other_nights_is_searched(picks: str) -> None:
+    talk = shown()
+    if picks:
+        talk.hears(reading("ask_detail"), picks)
+    asked = reading("ask_detail", slots=Slots(dates=Dates(nights=4)))
+    assert talk.says(asked, "how much for 4 nights?")[-1] == "show_hotels"
+    assert talk.errand.stay.nights == 4
+
+
+@pytest.mark.parametrize("text", ["not a big city", "no big city please", "not in a large town"])
+def test_no_big_city_is_a_quiet_place(text: str) -> None:
+    talk = Talk()
+    talk.hears(reading("ask_destination"), text)
+    assert talk.errand.trip.wishes == ("quiet",)

@@ -97,6 +97,9 @@ class Company:
     adults: int = 0
     children: int = 0
 
+    def and_also(self, other: "Company") -> "Company":
+        return Company(self.adults + other.adults, self.children + other.children)
+
 
 NOBODY: Final = Company()
 MOST: Final = 20
@@ -116,7 +119,7 @@ def company(plain: str) -> Company:
     if (found := _COME.search(text)) is not None:
         who, other = _who(found), _AND_BEFORE.search(text[: found.start()])
         also = NOBODY if other is None else _who(other)
-        return Company(who.adults + also.adults, who.children + also.children)
+        return who.and_also(also)
     found = _ALONE.fullmatch(text)
     # "And one adult" may be all there are.
     return NOBODY if found is None or _COUNTED.search(text) else _who(found)
@@ -134,6 +137,8 @@ def _who(found: "re.Match[str]") -> Company:
 
 def with_company(before: PartySaid | None, more: Company) -> PartySaid:
     """Those and these; one adult stays. Of fewer children nobody knows whose ages are left."""
+    if before is not None and more == NOBODY:
+        return before
     known = before or PartySaid(adults=1)
     adults = min(max((known.adults or 1) + more.adults, 1), MOST)
     children = min(max((known.children or 0) + more.children, 0), MOST)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
+from actors.persona.company import NOBODY, Company, with_company
 from actors.persona.flying import ANYHOW, Flying, gone_on
 from actors.persona.hints import Attribute, Wish
-from actors.persona.when import begun_anew
+from actors.persona.when import Moved, begun_anew
 from protocol.travel import Cabin, FlightDetails, HotelDetails, Offer, Place
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
@@ -49,7 +50,7 @@ class Said:
     in another room. `refused`: what it turned down, by `likeness_of`. `flying`: a new word on how to
     fly, see `gone_on`. `like`: texts that say what a place should be like, to be looked up by what they
     mean, each where the one before says too little. `rooms`: so many at least. `is_one_way`: whether nobody comes back, where
-    that is told. `asks_where`: it says in so many words that the place is still to be found."""
+    that is told. `company`: who comes beside those of whom was spoken; `moved`: how the days do that were said. `asks_where`: it says in so many words that the place is still to be found."""
 
     message_id: str
     is_from_elsewhere: bool = False
@@ -63,6 +64,8 @@ class Said:
     rooms: int | None = None
     is_one_way: bool | None = None
     asks_where: bool = False
+    company: Company = NOBODY
+    moved: Moved | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -70,12 +73,14 @@ class Said:
             not self.wishes and self.cabin is None and not self.refused and self.flying is None
         )
         is_wordless = is_wordless and self.rooms is None and self.is_one_way is None
+        is_wordless = is_wordless and self.company == NOBODY and self.moved is None
         return self.seeking is None and self.slots == NOTHING_SAID and is_wordless
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:
-    """What is wanted so far. `budget_for`: what the budget was said about. `like` and `refused`: see `Said`."""
+    """What is wanted so far. `budget_for`: what the budget was said about. `more`: who comes beside those who usually do,
+    where nobody said who travels. `like` and `refused`: see `Said`."""
 
     seeking: Seeking | None = None
     destination: tuple[PlaceMention, ...] = ()
@@ -84,6 +89,7 @@ class Trip:
     budget: Budget | None = None
     budget_for: Seeking | None = None
     party: PartySaid | None = None
+    more: Company = NOBODY
     wishes: tuple[Wish, ...] = ()
     cabin: Cabin | None = None
     like: tuple[str, ...] = ()
@@ -98,15 +104,20 @@ class Trip:
         slots, seeking = said.slots, said.seeking or self.seeking
         is_anew = said.seeking is not None and said.seeking != self.seeking
         flying = ANYHOW if is_anew else self.flying
+        dates = slots.dates if said.moved is None else said.moved.of(self.dates, slots.dates)
+        party, more = _party(self.party, slots.party), self.more.and_also(said.company)
+        if party is not None:
+            party, more = with_company(party, said.company), NOBODY
         stays_bound = not (is_anew and seeking == "places" and said.asks_where)
         return Trip(
             seeking=seeking,
             destination=slots.destination or (self.destination if stays_bound else ()),
             origin=slots.origin or self.origin,
-            dates=_dates(self.dates, slots.dates, is_elsewhere=bool(slots.destination)),
+            dates=_dates(self.dates, dates, is_elsewhere=bool(slots.destination)),
             budget=slots.budget or self.budget,
             budget_for=seeking if slots.budget else self.budget_for,
-            party=_party(self.party, slots.party),
+            party=party,
+            more=more,
             wishes=tuple(dict.fromkeys((*(() if is_anew else self.wishes), *said.wishes))),
             cabin=said.cabin or self.cabin,
             like=said.like or (() if is_anew else self.like),

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import structs
 
-from actors.persona.company import NOBODY, with_company
+from actors.persona.company import NOBODY
 from actors.persona.decisions import Decision, Heard, Say, Silent
 from actors.persona.dialogue import (
     Dialogue,
@@ -35,7 +35,7 @@ from actors.persona.meant import (
 )
 from actors.persona.picking import at_of, focused, picked, place_of, turned_down
 from actors.persona.policy import Policy
-from actors.persona.when import lengthened, moved, returning
+from actors.persona.when import Moved
 from protocol.understanding import (
     ALWAYS_CONFIRMED,
     MEANT_FROM,
@@ -150,11 +150,14 @@ def _taken_in(dialogue: Dialogue, heard: Heard, intent: Intent | None) -> Dialog
     )  # as it was before, whatever was read of it at first
     seeking = None if intent is None else seeking_of(intent)
     slots = _with_place_on_table(dialogue, heard, intent)
-    slots = _with_company(dialogue, heard, _with_days_moved(dialogue, heard, slots))
+    if heard.hints.company != NOBODY:
+        slots = structs.replace(slots, party=None)  # "and her husband" are not two
     said = Said(
         message_id=heard.message_id,
         seeking=seeking,
         slots=slots,
+        company=heard.hints.company,
+        moved=_moved(heard),
         wishes=heard.hints.wishes,
         cabin=heard.hints.cabin,
         like=_like(heard, intent),
@@ -183,24 +186,19 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
     return structs.replace(slots, destination=tuple(place for place in found if place is not None))
 
 
-def _with_days_moved(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
+def _moved(heard: Heard) -> Moved | None:
     """ "A week later" than what was said, or "one night more"; "back on sunday" is the one after the departure that was
     said."""
-    days, before = heard.hints.days_later, dialogue.trip.dates
-    there = moved(before, days, heard.today) if days else None
-    if heard.hints.nights_more and there is None:
-        there = lengthened(before, heard.hints.nights_more, heard.today)
-    if heard.hints.is_of_weekday and before is not None:
-        there = there or returning(slots.dates, before)
-    return slots if there is None else structs.replace(slots, dates=there)
-
-
-def _with_company(dialogue: Dialogue, heard: Heard, slots: Slots) -> Slots:
-    """ "My sister is coming too": one more than those of whom was spoken, whatever else her words may mean."""
-    if heard.hints.company == NOBODY:
-        return slots
-    before = dialogue.trip.party or heard.defaults.party
-    return structs.replace(slots, party=with_company(before, heard.hints.company))
+    hints, dates = heard.hints, heard.understanding.slots.dates
+    is_return = hints.is_of_weekday and dates is not None and dates.from_ is None
+    if not (hints.days_later or hints.nights_more or is_return):
+        return None
+    return Moved(
+        today=heard.today,
+        days=hints.days_later,
+        nights=hints.nights_more,
+        on_weekday=is_return,
+    )
 
 
 def _is_one_way(heard: Heard) -> bool | None:

@@ -12,11 +12,13 @@ from typing import Any, Final, TypeVar, get_args
 import msgspec
 
 from actors.persona import facts
+from actors.persona.company import NOBODY, Company
 from actors.persona.decisions import Heard
 from actors.persona.dialogue import Said, Seeking
 from actors.persona.errands import Defaults
 from actors.persona.hints import Wish
 from actors.persona.spoken import Atlas
+from actors.persona.when import Moved
 from core.ports.personas import MemoryItem, MemoryKind
 from protocol.travel import Cabin
 from protocol.understanding import Budget, PartySaid, PlaceMention, Slots
@@ -35,6 +37,8 @@ class _Kept(msgspec.Struct, frozen=True):
     slots: Slots
     seeking: Seeking | None = None
     wishes: tuple[Wish, ...] = ()
+    company: Company = NOBODY
+    moved: Moved | None = None
 
 
 class _BudgetKept(msgspec.Struct, frozen=True):
@@ -68,7 +72,13 @@ def learnings(heard: Heard, said: Said, seeking: Seeking | None, atlas: Atlas) -
         text = facts.places_said(slots.origin, language, atlas=atlas)
         found += _preference(ORIGIN, text, slots.origin)
     if not said.is_empty:
-        kept = _Kept(slots=slots, seeking=said.seeking, wishes=said.wishes)
+        kept = _Kept(
+            slots=slots,
+            seeking=said.seeking,
+            wishes=said.wishes,
+            company=said.company,
+            moved=said.moved,
+        )
         found.append(
             Learning(
                 kind="episode",
@@ -143,6 +153,8 @@ def said_before(
             seeking=value.seeking,
             slots=value.slots,
             wishes=value.wishes,
+            company=value.company,
+            moved=value.moved,
         )
         for item, value in kept
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from actors.persona.company import NOBODY
 from actors.persona.decisions import Decision, Heard, Look, Say
 from actors.persona.dialogue import (
     Dialogue,
@@ -132,7 +133,11 @@ class Policy:
     def _look(self, seeking: Seeking) -> Decided:
         trip = self._trip
         has_stay = self._search.stay() is not None
-        with_stays = seeking == "places" and has_stay and bool(trip.budget or trip.party)
+        with_stays = (
+            seeking == "places"
+            and has_stay
+            and bool(trip.budget or trip.party or trip.more != NOBODY)
+        )
         with_stays = with_stays and trip.seeking != "flights"
         errand = self._search.errand(seeking, with_stays=with_stays)
         return self._now, Look(errand=errand, opening=self._search.opening(errand))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from actors.persona.company import NOBODY
+from actors.persona.company import NOBODY, with_company
 from actors.persona.decisions import Heard
 from actors.persona.dialogue import NOTHING_SAID, Dialogue, Seeking
 from actors.persona.errands import Errand, party_of
@@ -43,7 +43,8 @@ class Search:
             self._hints.twists,
             self.stay(),
         )
-        party, ages_assumed = party_of(trip.party, defaults.party, trip.rooms)
+        usual = defaults.party if trip.more == NOBODY else with_company(defaults.party, trip.more)
+        party, ages_assumed = party_of(trip.party, usual, trip.rooms)
         for_rooms: Seeking = "hotels" if with_stays else seeking
         is_offers = for_rooms in ("flights", "hotels")
         is_cheaper = "cheaper" in twists and self._slots.budget is None
@@ -63,7 +64,7 @@ class Search:
             stay=stay,
             with_stays=with_stays,
             party=party,
-            is_party_known=bool(trip.party or defaults.party or trip.rooms),
+            is_party_known=bool(trip.party or usual or trip.rooms),
             ages_assumed=ages_assumed,
             asks_ages=ages_assumed and self._has_new_party(),
             is_beyond_records=not BEYOND_RECORDS.isdisjoint(self._hints.attributes),

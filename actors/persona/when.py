@@ -69,6 +69,26 @@ def lengthened(dates: Dates | None, nights: int, today: date) -> Dates | None:
     return Dates(from_=stay.start.isoformat(), to=(stay.end + A_DAY * nights).isoformat())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A stay as one message changes what was said before: so many `days` later, so many `nights` longer, or back on a
+    day of the week. `today`: when it was said."""
+
+    today: date
+    days: int = 0
+    nights: int = 0
+    on_weekday: bool = False
+
+    def of(self, before: Dates | None, said: Dates | None) -> Dates | None:
+        """`said`: the days of that message, which are meant where nothing can be changed."""
+        there = moved(before, self.days, self.today) if self.days else None
+        if there is None and self.nights:
+            there = lengthened(before, self.nights, self.today)
+        if there is None and self.on_weekday and before is not None:
+            there = returning(said, before)
+        return there or said
+
+
 def begun_anew(old: Dates, new: Dates) -> Dates:
     """Another first day of the same stay, "actually from the 12th": near the old one it leaves the last day where it
     is, else the stay moves with it, as long as it was. New ones with an end, or nights, are what they say."""

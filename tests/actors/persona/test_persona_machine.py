@@ -1033,6 +1033,10 @@ TEXTS = st.sampled_from(
         "is breakfast included",
         "anywhere",
         "9",
+        "my sister is coming too",
+        "and a week later?",
+        "one night more",
+        "back on sunday",
     ]
 )
 PLACES = st.lists(
@@ -1168,6 +1172,24 @@ def test_a_message_that_is_unsaid_was_never_heard(
         whole = hear(whole, one)
         without = without if number == unsaid else hear(without, one)
     assert whole.without(f"m{unsaid}").trip == without.trip
+
+
+@pytest.mark.parametrize(
+    "text", ["my sister is coming too", "and a week later?", "one night more", "back on sunday"]
+)
+def test_what_rests_on_a_message_that_is_unsaid_goes_with_it(text: str) -> None:
+    days, sunday = Dates(from_="2027-02-05", to="2027-02-08"), Dates(to="2026-11-29")
+    first = reading("search_hotel", slots=Slots(dates=days, party=PartySaid(adults=2)))
+    then = reading("refine", slots=Slots(dates=sunday if "sunday" in text else None))
+    both, alone = Talk(), Talk()
+    both.hears(first)
+    was = both.dialogue.trip
+    alone.said = 1
+    for talk in (both, alone):
+        talk.hears(then, text)
+    now = both.dialogue.trip
+    assert (now.dates, now.party) != (was.dates, was.party)
+    assert both.dialogue.without("m1").trip == alone.dialogue.trip
 
 
 @given(READINGS, TEXTS)

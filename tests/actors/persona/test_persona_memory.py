@@ -17,6 +17,7 @@ from virtual_time import run_seeded
 from actors.persona.transcript import Line, Transcript
 from core.errors import Unavailable
 from core.ports.personas import Feedback, MemoryItem
+from protocol.travel import HotelQuery
 from protocol.understanding import Budget, Dates, PartySaid, Slots
 from storage.memory.stored_personas import StoredPersonas
 
@@ -89,6 +90,27 @@ async def test_what_was_said_in_one_room_and_is_unsaid_is_out_of_mind_in_all(
         await world.told("in february", reading("refine", slots=Slots(dates=FEBRUARY)))
         is_known = by == "nobody"
         assert world.acts()[2:] == (["open_hotels", "show_hotels"] if is_known else ["noted"])
+
+
+async def test_who_comes_beside_them_is_remembered_over_a_pause(autojump_clock: MockClock) -> None:
+    stored = StoredPersonas()
+    days = Dates(from_="2027-02-05", to="2027-02-07")
+    two = Slots(destination=LISBON, dates=days, party=PartySaid(adults=2))
+    async with PersonaWorld(stored=stored).running() as world:
+        first = await world.told("hotels for two", asks_for_hotels(slots=two))
+        await world.told("my sister is coming too", reading("refine"))
+        await world.told("one night more", reading("refine"))
+        assert party(world) == (3, 0)
+    async with PersonaWorld(stored=stored, chapter=1).running() as world:
+        await world.told("cheaper", reading("refine"))
+        assert party(world) == (3, 0)
+        query = world.travel.queries[-1][1]
+        assert isinstance(query, HotelQuery)
+        assert query.check_out == "2027-02-08"
+        world.unsay(first.opened.reply_to)
+        again = Slots(destination=LISBON, dates=FEBRUARY)
+        await world.told("hotels in february", asks_for_hotels(slots=again))
+        assert party(world) == (2, 0)
 
 
 async def test_what_was_said_later_stands_after_what_was_remembered(

@@ -23,7 +23,9 @@ BESIDE_A_PICK: Final = (
 """What may stand beside a pick in a message that only picks."""
 
 NOT_PICKED: Final = (
-    r"(?:(?:not|nicht|pas|anything but|except|besides|ausser|salvo|menos|sauf) (?:the |that |this |das |die |der |den )?"
+    r"(?:(?:not|nicht|pas|anything but|except|besides|ausser|salvo|menos|sauf|(?:don'?t|do not|didn'?t) (?:really |even )?(?:like|want|love|fancy)"
+    r"|dislike|hate|not (?:keen on|into|a fan of)) (?:the |that |this |das |die |der |den )?|no me (?:gusta|convence) (?:el |la )?"
+    r"|je n'aime pas (?:le |la )?"
     r"|(?:no|salvo|menos|pas|sauf) (?:el |la |lo |le |l'))"
 )
 """Before one that is turned down."""
@@ -184,7 +186,8 @@ COUNTS: Final[dict[str, int]] = {
     for word in words.split()
 }
 WEATHER: Final = (
-    r"weather|how (hot|cold|warm) (is|will|does)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
+    r"weather|how (hot|cold|warm) (is|will|does)|(?:is|will) it (?:be )?(?:very |too |really |still )?(?:cold|hot|warm|rainy|sunny|freezing)"
+    r"|(?:ist|wird) es (?:da |dort |dann |sehr |noch )*(?:kalt|warm|heiss)|hace (?:mucho )?(?:frio|calor)|fait[- ]il (?:froid|chaud)|temperatures?|(does|will) it rain|wetter|temperatur(en)?"
     r"|regnet es|que tiempo|el tiempo (alli|en)|clima|temperaturas?|llueve|quel temps|la meteo|le climat|pleut[- ]il"
 )
 WEEKDAY: Final = (

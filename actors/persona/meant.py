@@ -170,6 +170,7 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
     is_hinting = bool(hints.twists or hints.wishes or hints.cabin or hints.days_later)
     is_hinting |= bool(hints.nights_more)
+    is_hinting |= reading.intent == "refine" and "amenities" in hints.attributes
     is_hinting |= hints.rooms is not None or hints.company != NOBODY
     is_hinting |= before.trip.seeking == "flights" and hints.is_one_way is not None
     is_hinting |= before.trip.seeking == "flights" and flying_meant(before, heard) is not None

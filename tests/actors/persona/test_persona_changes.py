@@ -6,6 +6,7 @@ import pytest
 from dialogue_world import FEBRUARY, LISBON, TODAY, Talk, flight, hotel, mention, place, reading
 from msgspec.structs import replace
 
+from actors.persona.dialogue import likeness_of
 from actors.persona.errands import queries
 from actors.persona.flying import ANYHOW, Window, flies_so
 from actors.persona.plans import Manner, plan_of
@@ -358,3 +359,32 @@ def test_no_big_city_is_a_quiet_place(text: str) -> None:
     talk = Talk()
     talk.hears(reading("ask_destination"), text)
     assert talk.errand.trip.wishes == ("quiet",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't like the second one either",
+        "I don't want the second",
+        "not keen on the second one",
+        "no me gusta el segundo",
+        "je n'aime pas le deuxième",
+    ],
+)
+def test_what_is_not_liked_is_shown_no_more(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("refine", 0.44, second=("complaint", 0.25)), text)
+    assert talk.errand.not_these == {likeness_of(hotel(2))}
+
+
+@pytest.mark.parametrize("text", ["is it cold then?", "will it be hot?", "ist es dort warm?"])
+def test_how_warm_it_is_is_asked_of_where_it_goes(text: str) -> None:
+    talk = shown()
+    assert talk.says(reading("ask_detail", 0.96), text)[-1] == "weather"
+
+
+def test_something_with_a_pool_is_searched_though_no_record_tells() -> None:
+    talk = shown()
+    weak = reading("refine", 0.31, second=("ask_destination", 0.18))
+    assert talk.says(weak, "show me something with a pool")[-1] == "show_hotels"
+    assert talk.errand.is_beyond_records

@@ -36,6 +36,9 @@ NOT_THIS: Final = (
 )
 """The one that was talked of is turned down."""
 
+THE_OTHER: Final = r"(?:the other(?: one)?|(?:das|der|die|den) andere[nrs]?|el otro|la otra|l'autre)(?=\W*(?:$|please|pls|bitte|por favor|svp|s'il))"
+"""Not the one that was talked of."""
+
 WHY: Final = (
     r"why (?:not )?(?:that|this|these|those|the|him|her|it|did you (?:pick|choose|suggest|recommend|show)|do you (?:suggest|recommend)|(?:them|there)\b|\?|$)"
     r"|how come|warum (?:nicht )?(?:das|dies|gerade|ausgerechnet|genau|der|die|den|dorthin)|wieso (?:das|dies|gerade|der|die|den)"

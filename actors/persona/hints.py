@@ -43,6 +43,7 @@ from actors.persona.hint_words import (
     SHIFTED,
     STYLES,
     TERSE,
+    THE_OTHER,
     TWISTS,
     WEATHER,
     WEEKDAY,
@@ -89,7 +90,7 @@ class Hints:
     `days_later`: "a week later", or before, where it is less than nothing; `nights_more`: "one more night", or fewer. `styles`: the personas' that it sounds like.
     `kinds`: searches that it names, one of which is meant. `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of; `refused_words`:
-    so is what they name. `is_why`: it asks for a reason. `is_bye`: it takes
+    so is what they name. `is_why`: it asks for a reason. `is_the_other`: for what was not talked of. `is_bye`: it takes
     leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day. `company`: who comes along as well.
     `is_again`: it asks for what was shown or said already, `is_all`: for all of it; `per`: for what a price is asked.
     `rooms`: how many, from two on. `is_one_way`: whether there is no way back, where it says so. `shift`: another time of the day than
@@ -124,6 +125,7 @@ class Hints:
     is_not_this: bool = False
     refused_words: str = ""
     is_why: bool = False
+    is_the_other: bool = False
     is_bye: bool = False
     is_of_weekday: bool = False
     is_again: bool = False
@@ -152,6 +154,7 @@ _NUMBERED: Final = re.compile(NUMBERED)
 _NOT_PICKED: Final = re.compile(rf"\b{NOT_PICKED}$")
 _REFUSED: Final = re.compile(rf"\b{NOT_PICKED}(\w{{4,}}(?: \w{{4,}})?)")
 _NOT_THIS: Final = re.compile(NOT_THIS)
+_THE_OTHER: Final = re.compile(rf"\b{THE_OTHER}")
 _WHY: Final = _words(WHY)
 _ALL_OF_THEM: Final = _words(ALL_OF_THEM)
 _ROOMS: Final = _words(ROOMS)
@@ -221,6 +224,7 @@ def hints(text: str) -> Hints:
         refused_words=" ".join(_REFUSED.findall(plain)),
         is_not_this=_NOT_THIS.fullmatch(plain.strip(" .!,?")) is not None,
         is_why=_WHY.search(plain) is not None,
+        is_the_other=_THE_OTHER.search(plain) is not None,
         is_again=is_again,
         per=next(iter(_named(beside, _SHARES)), None),
         is_all=is_again and _ALL_OF_THEM.search(plain) is not None,

@@ -74,11 +74,18 @@ def meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
     if pending is None:
         return (settled, 1.0) if settled else (reading.intent, reading.confidence)
     if before.asked == "which" and picked(before.table, hints, heard.text):
-        return pending.intent, 1.0
+        return _deed_called_for(heard) or pending.intent, 1.0
     if _fills(before.asked, heard):
         is_another = reading.intent in ABOUT_TRIPS - {"refine"} and is_sure
         return (reading.intent if is_another else pending.intent), 1.0
     return (settled, 1.0) if settled else (reading.intent, reading.confidence)
+
+
+def _deed_called_for(heard: Heard) -> Intent | None:
+    """ "Book the second one" is more than the answer to which one it is."""
+    second, deeds = heard.understanding.second, heard.hints.deeds
+    is_read = second is not None and second[0] in deeds and second[1] >= SURE_FROM
+    return second[0] if second is not None and is_read else None
 
 
 def is_another_one(before: Dialogue, heard: Heard) -> bool:
@@ -134,6 +141,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     is_liked = hints.is_praise and not hints.deeds
     if is_of_one and (hints.is_pick or is_liked):
         return "ask_detail"
+    if hints.is_the_other and focused(before) and not hints.deeds:
+        return "ask_detail"
     is_of_price = "price" in hints.attributes or hints.is_of_price
     if (is_of_one or is_of_price) and _is_for_other_days(before, reading):
         return "search_hotel"
@@ -149,6 +158,9 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     if is_of_one and reading.intent == "compare" and len(hints.picks) == 1:
         return "ask_detail"
     is_read = reading.confidence >= ASK_BELOW
+    is_detail = is_of_one and is_read and reading.intent == "ask_detail" and len(hints.picks) == 1
+    if is_detail and not any(_is_of_another_kind(before, kind) for kind in hints.kinds):
+        return "ask_detail"
     if not heard.is_aside and _is_choice_of_places(before, heard):
         return "ask_detail"
     if is_read and reading.intent == "ask_detail" and focused(before):

@@ -298,6 +298,9 @@ class Policy:
         if chosen:
             return chosen[0]
         if talked_of := focused(self._now):
+            rest = [item for item in table.items if item not in talked_of]
+            if self._hints.is_the_other:
+                return rest[0] if len(rest) == 1 else None
             return talked_of[0]
         return table.items[0] if len(table.items) == 1 else None
 

@@ -388,3 +388,46 @@ def test_something_with_a_pool_is_searched_though_no_record_tells() -> None:
     weak = reading("refine", 0.31, second=("ask_destination", 0.18))
     assert talk.says(weak, "show me something with a pool")[-1] == "show_hotels"
     assert talk.errand.is_beyond_records
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["and the other one?", "und das andere?", "¿y el otro?", "et l'autre ?", "the other please"],
+)
+def test_the_other_one_is_not_the_one_that_was_talked_of(text: str) -> None:
+    talk = shown(items=(hotel(1), hotel(2)))
+    talk.hears(reading("ask_detail"), "tell me about the first one")
+    (line,) = talk.hears(reading("refine"), text)
+    assert (line.act, line.items) == ("detail", (hotel(2),))
+    talk = shown()
+    talk.hears(reading("ask_detail"), "tell me about the first one")
+    (line,) = talk.hears(reading("refine"), text)
+    assert (line.act, line.wanted) == ("ask", "which")
+    (line,) = talk.hears(reading("refine"), "the third")
+    assert (line.act, line.items) == ("detail", (hotel(3),))
+
+
+@pytest.mark.parametrize("text", ["show me the other hotels", "the other ones", "other options"])
+def test_others_are_searched(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), "tell me about the first one")
+    talk.hears(reading("refine"), text)
+    assert "others" in talk.errand.twists
+
+
+def test_who_books_one_when_asked_which_it_is_books_it() -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), "is breakfast included?")
+    assert talk.dialogue.asked == "which"
+    picks = reading("refine", 0.85, second=("book", 0.9))
+    (line,) = talk.hears(picks, "book the second one")
+    assert line.act == "confirm"
+    assert line.subject is not None
+    assert (line.subject.intent, line.subject.at) == ("book", 1)
+
+
+def test_more_of_the_last_one_is_no_comparison() -> None:
+    talk = shown()
+    half = reading("ask_detail", 0.55, second=("compare", 0.4))
+    (line,) = talk.hears(half, "tell me more about the last one")
+    assert (line.act, line.items) == ("detail", (hotel(3),))

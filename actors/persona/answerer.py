@@ -126,7 +126,7 @@ class Answerer:
         if known.said is not None:
             minds.remember(persona.id, asker_id, known.said)
         lying = self._listener.shared(read, persona.id)
-        if lying is not None and is_of_what_lies_there(heard.understanding):
+        if lying is not None and is_of_what_lies_there(heard.understanding, heard.hints):
             minds.put(persona.id, asker_id, sharing(minds.get(persona.id, asker_id), lying))
         for seat in read.floor.seats:
             minds.put(seat.id, asker_id, hear(minds.get(seat.id, asker_id), heard))

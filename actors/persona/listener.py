@@ -207,7 +207,7 @@ class Listener:
 
     def _showing(self, read: Read, reading: Understanding) -> str | None:
         """Of whose list somebody speaks who talks with nobody."""
-        if read.call.talking is not None or not is_of_what_lies_there(reading):
+        if read.call.talking is not None or not is_of_what_lies_there(reading, read.hints):
             return None
         lying = self.shared(read, read.call.called)
         return None if lying is None else lying.persona_id

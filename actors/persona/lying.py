@@ -3,16 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from actors.persona.dialogue import Dialogue, Said, Seeking, Table
+from actors.persona.dialogue import NOTHING_SAID, Dialogue, Said, Seeking, Table
 from actors.persona.errands import ALONE
-from actors.persona.hints import Hints
+from actors.persona.hints import NO_HINTS, Hints
 from actors.persona.picking import place_of
 from protocol.travel import FlightQuery, HotelQuery, Offer, Party
 from protocol.understanding import Dates, Intent, PartySaid, PlaceMention, Slots, Understanding
 
-OF_WHAT_LIES_THERE: Final = frozenset[Intent](
-    {"ask_detail", "compare", "refine", "weather", "price_trend", "book", "plan_add"}
-)
+OF_WHAT_LIES_THERE: Final = frozenset[Intent]({"ask_detail", "compare", "weather", "price_trend"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +26,16 @@ class Lying:
         return message_id in (self.asked_in, self.table.message_id)
 
 
-def is_of_what_lies_there(reading: Understanding) -> bool:
-    """A place that is named is spoken of by its name; a change is one of something all the same."""
-    is_named = bool(reading.slots.destination) and reading.intent != "refine"
-    return reading.intent in OF_WHAT_LIES_THERE and not is_named
+def is_of_what_lies_there(reading: Understanding, hints: Hints) -> bool:
+    """A place that is named is spoken of by its name. A change says what is to be another, and who books one says
+    which: people book tables, too."""
+    match reading.intent:
+        case "refine":
+            return reading.slots != NOTHING_SAID or hints != NO_HINTS
+        case "book" | "plan_add":
+            return bool(hints.picks)
+        case intent:
+            return intent in OF_WHAT_LIES_THERE and not reading.slots.destination
 
 
 def may_point(hints: Hints, *, follows: str) -> bool:

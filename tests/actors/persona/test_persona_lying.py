@@ -165,3 +165,18 @@ async def test_why_it_was_shown_alone_is_not_told_before_others(autojump_clock: 
         world.seat(people={user_id(ADA): "Ada", user_id(BEN): "Ben"})
         await world.told("why the first?", detail(), follows="persona")
         assert "picked because" not in world.writer.plans[-1].facts.get("detail", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "understanding"),
+    [
+        ("let's book a table for tonight", reading("book", addressed=0.9)),
+        ("hmm ok", reading("refine", addressed=0.9)),
+    ],
+)
+async def test_what_points_at_nothing_is_said_among_people(
+    autojump_clock: MockClock, text: str, understanding: Understanding
+) -> None:
+    async with here().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        assert await world.asked(text, understanding, by=BEN, follows="persona") is None

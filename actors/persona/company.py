@@ -103,10 +103,14 @@ class Company:
 
 NOBODY: Final = Company()
 MOST: Final = 20
+MOST_LETTERS: Final = 400
+"""Of a text in which this is looked for: whoever writes more says how many they are."""
 
 
 def company(plain: str) -> Company:
     """`plain`: folded. Who lists themselves too, or says how many they are, says who travels, and nobody more."""
+    if len(plain) > MOST_LETTERS:
+        return NOBODY
     text = plain.strip(" .!,?")
     if (found := _STAY.search(text)) is not None:
         who = _who(found)

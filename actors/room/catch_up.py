@@ -77,14 +77,21 @@ class CatchUp:
         return client.id in self._followers or self._ports.fanout.is_subscribed(self._topic, client)
 
     def follow(
-        self, client: Client, user_id: str, after: int, then: Callable[[], None] = lambda: None
+        self,
+        client: Client,
+        user_id: str,
+        after: int,
+        *,
+        last: int | None = None,
+        then: Callable[[], None] = lambda: None,
     ) -> None:
         """Send everything after `after`, become live, call `then`. A newer way replaces the older. It has
-        its place among the client's rooms from here on."""
+        its place among the client's rooms from here on. `last`: the event after which it gets nothing."""
         self.abandon(client)
         self._ports.fanout.unsubscribe(self._topic, client)
         self._ports.fanout.reserve(self._topic, client)
         follower = Follower(client, user_id, after, then)
+        follower.last = last
         self._followers[client.id] = follower
         self._finish(follower)
         if not follower.is_over:

@@ -99,8 +99,9 @@ class Commands:
                 turn = self._turn(envelope)
                 return Entry(envelope=envelope, key=key, turn=turn, is_page=is_page)
             case CatchUpFrom():
-                demand_joined(self.decided, principal.user_id)
-                return Entry(envelope=envelope, key=key, turn=self._turn(envelope))
+                last = self._last_of(principal.user_id)
+                resume = partial(self._entrance.resume, envelope, message.seq, last)
+                return Entry(envelope=envelope, key=key, turn=partial(_without_job, resume))
             case EnterCreated():
                 # Who makes a direct room that his partner has made before accepts it by that.
                 return self._decide(envelope, key, JoinRoom(room_id=self._applied.id))
@@ -109,6 +110,14 @@ class Commands:
                 return self._decide(envelope, key, message)
             case _:
                 return self._decide(envelope, key, message)
+
+    def _last_of(self, user_id: str) -> int | None:
+        """The event by which this user went since a resume was judged; None: he is still here."""
+        departure = self._memory.departure(user_id)
+        if user_id not in self.decided.members and departure is not None:
+            return departure
+        demand_joined(self.decided, user_id)
+        return None
 
     def _given(self, message: LogCommand) -> Given:
         may_write = isinstance(message, PostMessage | SetRoomPersona)
@@ -200,8 +209,6 @@ class Commands:
                 return partial(self._entrance.join, envelope, None)
             case JudgeResume():
                 return partial(self._entrance.judge, envelope)
-            case CatchUpFrom():
-                return partial(_without_job, self._entrance.resume, envelope, message.seq)
             case ViewRoom():
                 return partial(_without_job, self._entrance.view_to, envelope)
             case ReadHistory():

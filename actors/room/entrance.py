@@ -139,19 +139,25 @@ class Entrance:
         room = self._room
         envelope.answer(ResumeJudged(epoch=room.epoch, head=room.head, verdict=verdict))
 
-    def resume(self, envelope: Envelope[Any], seq: int) -> None:
+    def resume(self, envelope: Envelope[Any], seq: int, last: int | None) -> None:
         """Bring a connection in whose verdict was `complete`; answer when it is live, or gone. One
-        that joined by itself meanwhile is in already, and stays where it is."""
+        that joined by itself meanwhile is in already, and stays where it is. `last`: its user is no
+        member any more, and gets what led to that event, if the connection has not seen it."""
         client, user_id = envelope.client, envelope.of().user_id
-        member = demand_joined(self._room, user_id)
         done = partial(envelope.answer, Done())
         if client is None or self._catch_up.is_in(client):
             done()
             return
+        if last is not None and not self._ports.fanout.has_place(self._topic, client):
+            done()  # it was in by itself, and saw that
+            return
         if len(self._catch_up) >= MAX_AWAITED:
             done()
-        after = min(clipped(self._room, member, seq), self._room.head)
-        self._catch_up.follow(client, user_id, after, then=done)
+        after = seq
+        if last is None:
+            member = demand_joined(self._room, user_id)
+            after = min(clipped(self._room, member, seq), self._room.head)
+        self._catch_up.follow(client, user_id, after, last=last, then=done)
 
     def view(self, user_id: str) -> RoomView:
         """The room as this member sees it."""

@@ -29,7 +29,7 @@ from core.identity import Principal
 from core.ports.fanout import FrameLane
 from protocol.chat import DeleteMessage, PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
-from protocol.room import JoinRoom, RemoveFromRoom
+from protocol.room import JoinRoom, LeaveRoom, RemoveFromRoom
 from protocol.session import (
     SESSION,
     AuthRefreshed,
@@ -217,6 +217,36 @@ async def test_rooms_that_a_resume_brings_in_count_from_the_welcome_on(
             gate.set()
         assert back.room_count == 200
         assert back.is_open
+
+
+@pytest.mark.parametrize("joins_first", [False, True], ids=["on its way", "in by itself"])
+@pytest.mark.parametrize("leaves", [True, False], ids=["leaves", "is removed"])
+async def test_who_leaves_a_room_that_a_resume_has_yet_to_bring_in_sees_that_as_its_last(
+    leaves: bool, joins_first: bool, autojump_clock: MockClock
+) -> None:
+    async with desk() as made:
+        ada, ben = made.world.client(1), made.fresh_client(2)
+        await made.hello(ben)
+        await made.world.ask(ben, JoinRoom(room_id=ROOM_ID))
+        await made.post(ada, 1)
+        back, gate = made.fresh_client(2), trio.Event()
+        back.drained = gate.wait
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(made.hello, back, None, resume(ben, 2))
+            await wait_all_tasks_blocked()
+            assert back.welcome["rooms"][ROOM_ID]["verdict"] == "complete"
+            if joins_first:
+                await made.world.ask(back, JoinRoom(room_id=ROOM_ID))
+            if leaves:
+                await made.world.ask(back, LeaveRoom(room_id=ROOM_ID))
+            else:
+                gone = RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2))
+                await made.world.ask(ada, gone)
+            await made.post(ada, 2)
+            gate.set()
+        assert back.seqs == ([4] if joins_first else [3, 4])
+        assert back.is_open
+        assert back.room_count == 0
 
 
 async def test_an_unknown_session_becomes_a_fresh_one_and_a_ticket_is_spent_once(

@@ -52,6 +52,7 @@ class Nobody:
         self.principal = principal
         self.is_open = True
         self.is_away = False
+        self.takes_more = True
         self.room_count = 0
 
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:

@@ -120,6 +120,7 @@ class CatchUp:
         """
         try:
             while not follower.is_over:
+                await follower.client.wait_drained()
                 await self._send_pages(follower)
                 await self._wait_finished(follower)
         except (Rejected, _Overtaken):
@@ -147,7 +148,7 @@ class CatchUp:
             await self._send_page(follower, up_to)
 
     async def _send_page(self, follower: Follower, up_to: int) -> None:
-        async with self._ports.pages.turn(follower.client):
+        async with self._ports.pages.turn(follower.client, drained=True):
             rows = await self._ports.log.read(
                 self._room.tenant_id,
                 self._room.id,
@@ -175,13 +176,14 @@ class CatchUp:
         return head if follower.last is None else min(head, follower.last)
 
     def _finish(self, follower: Follower) -> None:
-        """In the room's turn: the rest from the ring and live, if the ring reaches."""
+        """In the room's turn: the rest from the ring and live, if the ring reaches and the client takes
+        it. (Many rooms at once, each with its ring, would be more than a replay may have unsent.)"""
         if follower.is_over or not follower.client.is_open:
             self._end(follower)
             return
         up_to = self._up_to(follower)
         frames = self._ring.after(follower.sent)
-        if frames is None and follower.sent < up_to:
+        if follower.sent < up_to and (frames is None or not follower.client.takes_more):
             return
         for frame in (frames or [])[: max(0, up_to - follower.sent)]:
             follower.client.send_nowait(frame)

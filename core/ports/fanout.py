@@ -47,9 +47,13 @@ class Client(Protocol):
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         """Queue one encoded frame (a MessagePack map), in order with everything else."""
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether the unsent backlog is small enough to send more of a replay."""
+
     async def wait_drained(self) -> None:
-        """Wait until the unsent backlog is small or the connection closed. For replays, which run
-        at the speed of the socket and do not count as backlog."""
+        """Wait until it `takes_more` or is closed. For replays, which run at the speed of the socket
+        and do not count as backlog."""
 
     def close_nowait(self, code: CloseCode) -> None:
         """Announce (where the code asks for it), close with the handshake, then be gone."""

@@ -116,10 +116,15 @@ class Connection(Channel):
             self._machinery.tick.catch_up(self)
             self._send(encode_binary(frame), lane, is_replay=True)
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether at most 64 KiB are unsent."""
+        return self.outbound.is_low
+
     async def wait_drained(self) -> None:
         """Wait until at most 64 KiB are unsent, or the connection is closing."""
         self.uncork()
-        while self.is_open and not self.outbound.is_low:
+        while self.is_open and not self.takes_more:
             if self._drained is None:
                 self._drained = trio.Event()
             await self._drained.wait()

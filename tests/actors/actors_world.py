@@ -121,6 +121,10 @@ class FakeClient:
     def room_count(self) -> int:
         return sum(topic.startswith("room:") for topic in self.topics) + len(self.kept_places)
 
+    @property
+    def takes_more(self) -> bool:
+        return True
+
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         if self.is_open:
             self.seen.append(msgspec.msgpack.decode(frame))

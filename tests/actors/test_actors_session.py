@@ -423,6 +423,11 @@ class Socket(FakeClient):
 
     unsent = most = looked_at = 0.0
 
+    @property
+    def takes_more(self) -> bool:
+        self._drain()
+        return self.unsent <= 65_536
+
     def send_nowait(self, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
         self._drain()
         self.unsent += len(frame)
@@ -431,14 +436,24 @@ class Socket(FakeClient):
 
     async def wait_drained(self) -> None:
         self._drain()
-        while self.unsent > 65_536:
+        while not self.takes_more:
             await trio.sleep(0.1)
-            self._drain()
 
     def _drain(self) -> None:
         now = trio.current_time()
         self.unsent = max(0.0, self.unsent - 262_144 * (now - self.looked_at))
         self.looked_at = now
+
+
+async def many_busy_rooms(made: Desk, ada: FakeClient, messages: int = 30) -> list[str]:
+    """Forty, each with so many times 8 KB to send to who comes back."""
+    rooms = [f"0190a000-0000-7000-8000-{number:012x}" for number in range(100, 140)]
+    for room_id in rooms:
+        await made.world.make_room(room_id=room_id)
+        for number in range(messages):
+            command = PostMessage(room_id=room_id, content="x" * 8_000, client_id=key(number))
+            await made.world.ask(ada, command, room_id=room_id)
+    return rooms
 
 
 async def test_a_return_to_many_busy_rooms_goes_at_the_speed_of_the_socket(
@@ -448,12 +463,7 @@ async def test_a_return_to_many_busy_rooms_goes_at_the_speed_of_the_socket(
     async with desk() as made:
         ada = made.fresh_client(1)
         await made.hello(ada)
-        rooms = [f"0190a000-0000-7000-8000-{number:012x}" for number in range(100, 140)]
-        for room_id in rooms:
-            await made.world.make_room(room_id=room_id)
-            for number in range(30):
-                command = PostMessage(room_id=room_id, content="x" * 8_000, client_id=key(number))
-                await made.world.ask(ada, command, room_id=room_id)
+        rooms = await many_busy_rooms(made, ada)
         back = Socket(id=999, number=1)
         hello = trio.current_time()
         await made.say_hello(back, resume=resume(ada, 1, *rooms))
@@ -461,6 +471,24 @@ async def test_a_return_to_many_busy_rooms_goes_at_the_speed_of_the_socket(
         assert trio.current_time() - hello > 10
         assert len(back.of_type("chat.message")) == 40 * 30
         assert back.most < 3 * 1_048_576
+
+
+@pytest.mark.parametrize("messages", [30, 60], ids=["from memory", "from the log"])
+async def test_joins_of_many_busy_rooms_at_once_go_at_the_speed_of_the_socket_too(
+    messages: int, autojump_clock: MockClock
+) -> None:
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        rooms = await many_busy_rooms(made, ada, messages)
+        back = Socket(id=999, number=1, principal=principal(1))
+        for room_id in rooms:
+            after = Position(epoch=EPOCH, seq=1)
+            made.world.send(back, JoinRoom(room_id=room_id, after=after), room_id=room_id)
+        await trio.sleep(120)
+        assert len(back.of_type("chat.message")) == 40 * messages
+        assert back.most < 3 * 1_048_576
+        assert back.room_count == 40
 
 
 def test_an_inbox_too_far_behind_is_read_anew() -> None:

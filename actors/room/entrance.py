@@ -12,9 +12,9 @@ from actors.room.ports import RoomPorts
 from actors.room.ring import Ring
 from actors.room.rules import demand_joined, demand_member
 from actors.room.state import RoomState
-from actors.room.verdicts import clipped, judge_missed, judge_position
+from actors.room.verdicts import is_cut_off, judge_missed, judge_position
 from core.envelope import Envelope
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.ports.fanout import Client
 from protocol.frames import Done
 from protocol.limits import MAX_MEMBERS_SHOWN, MAX_ROOMS
@@ -84,18 +84,18 @@ class Entrance:
         return lambda: self._measure(envelope, after.seq)
 
     async def _measure(self, envelope: Envelope[Any], seq: int) -> Landing:
-        verdict = await self._verdict(envelope, seq)
+        verdict = await self._verdict(seq)
 
         def admit() -> None:
-            demand_joined(self._room, envelope.of().user_id)
-            self._admit(envelope, verdict, seq)
+            member = demand_joined(self._room, envelope.of().user_id)
+            is_late = is_cut_off(self._room, member, seq)
+            self._admit(envelope, "reset" if is_late else verdict, seq)
 
         return admit
 
-    async def _verdict(self, envelope: Envelope[Any], seq: int) -> Verdict:
+    async def _verdict(self, seq: int) -> Verdict:
         room = self._room
-        after = clipped(room, demand_joined(room, envelope.of().user_id), seq)
-        return judge_missed(await self._ports.log.missed(room.tenant_id, room.id, after=after))
+        return judge_missed(await self._ports.log.missed(room.tenant_id, room.id, after=seq))
 
     def _admit(self, envelope: Envelope[Any], verdict: Verdict | None, seq: int = 0) -> None:
         """The answer first, then what was missed, then live: all in this turn, or by catching up."""
@@ -110,8 +110,7 @@ class Entrance:
             RoomAnswered(room=self.view(user_id), verdict=verdict, online=self._online())
         )
         if client is not None and verdict == "complete":
-            after = clipped(self._room, self._room.members[user_id], seq)
-            self._catch_up.follow(client, user_id, after)
+            self._catch_up.follow(client, user_id, seq)
         elif client is not None:
             self._show_runs(client)
 
@@ -132,7 +131,7 @@ class Entrance:
         return lambda: self._measure_resume(envelope, after.seq)
 
     async def _measure_resume(self, envelope: Envelope[JudgeResume], seq: int) -> Landing:
-        verdict = await self._verdict(envelope, seq)
+        verdict = await self._verdict(seq)
         return lambda: self._answer_verdict(envelope, verdict)
 
     def _answer_verdict(self, envelope: Envelope[JudgeResume], verdict: Verdict) -> None:
@@ -142,7 +141,8 @@ class Entrance:
     def resume(self, envelope: Envelope[Any], seq: int, last: int | None) -> None:
         """Bring a connection in whose verdict was `complete`; answer when it is live, or gone. One
         that joined by itself meanwhile is in already, and stays where it is. `last`: its user is no
-        member any more, and gets what led to that event, if the connection has not seen it."""
+        member any more, and gets what led to that event, if the connection has not seen it. Raises
+        `Unavailable` when what comes next was cut off meanwhile: who resumes again is answered `reset`."""
         client, user_id = envelope.client, envelope.of().user_id
         done = partial(envelope.answer, Done())
         if client is None or self._catch_up.is_in(client):
@@ -151,13 +151,11 @@ class Entrance:
         if last is not None and not self._ports.fanout.has_place(self._topic, client):
             done()  # it was in by itself, and saw that
             return
+        if last is None and is_cut_off(self._room, demand_joined(self._room, user_id), seq):
+            raise Unavailable
         if len(self._catch_up) >= MAX_AWAITED:
             done()
-        after = seq
-        if last is None:
-            member = demand_joined(self._room, user_id)
-            after = min(clipped(self._room, member, seq), self._room.head)
-        self._catch_up.follow(client, user_id, after, last=last, then=done)
+        self._catch_up.follow(client, user_id, min(seq, self._room.head), last=last, then=done)
 
     def view(self, user_id: str) -> RoomView:
         """The room as this member sees it."""

@@ -13,8 +13,7 @@ def judge_position(room: RoomState, ring: Ring, member: Member, after: Position)
     A member who was away meanwhile may not read what he missed: his log would have a hole, and to a
     client a hole is something to ask for again.
     """
-    first = room.first_readable(member)
-    if after.epoch != room.epoch or not first - 1 <= after.seq <= room.head:
+    if after.epoch != room.epoch or is_cut_off(room, member, after.seq) or after.seq > room.head:
         return "reset"
     if room.head - after.seq > MAX_REPLAY_EVENTS:
         return "reset"
@@ -26,6 +25,6 @@ def judge_missed(missed: Missed) -> Verdict:
     return "complete" if is_near else "reset"
 
 
-def clipped(room: RoomState, member: Member, seq: int) -> int:
-    """Nobody sees what came before the first event that he may read."""
-    return max(seq, room.first_readable(member) - 1)
+def is_cut_off(room: RoomState, member: Member, seq: int) -> bool:
+    """Whether the event after `seq` is gone, or was before this member's time."""
+    return seq < room.first_readable(member) - 1

@@ -18,7 +18,7 @@ from actors_world import (
 )
 from trio.testing import MockClock
 
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.ports.message_log import Append, EventKind, LogRow
 from protocol.chat import (
     DeleteMessage,
@@ -408,6 +408,23 @@ async def test_a_resumed_connection_gets_what_it_missed_and_then_lives(
         assert back.seqs == [2, 3, 4]
         with pytest.raises(Rejected, match="not_found"):
             await world.ask(world.client(4), CatchUp(seq=1))
+
+
+async def test_who_was_away_before_he_is_brought_in_is_not_shown_a_log_with_a_hole(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        back = world.client(2)
+        judged = await world.ask(back, JudgeResume(after=Position(epoch=EPOCH, seq=1)))
+        assert judged.verdict == "complete"
+        await world.ask(ben, LeaveRoom(room_id=ROOM_ID))
+        await world.ask(ada, post(1))
+        await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(2)]))
+        await world.ask(ben, join())
+        with pytest.raises(Unavailable):
+            await world.ask(back, CatchUp(seq=1))
+        assert back.seqs == []
 
 
 async def test_a_history_page_is_cut_where_one_frame_ends(autojump_clock: MockClock) -> None:

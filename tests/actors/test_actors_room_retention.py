@@ -1,14 +1,16 @@
 """Below `room.first` there is nothing, also for a room that was active while it moved."""
 
+from typing import Any
+
 import pytest
 import trio
 from actors_world import EPOCH, ROOM_ID, TENANT, FakeClient, World, key
 from trio.testing import MockClock
 
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from protocol.chat import EditMessage, PostMessage, ReadHistory
 from protocol.close_codes import CloseCode
-from protocol.room import ROOM, ForgetBelow, JoinRoom, ViewRoom
+from protocol.room import ROOM, CatchUp, ForgetBelow, JoinRoom, JudgeResume, ViewRoom
 from protocol.session import Position
 
 
@@ -84,3 +86,37 @@ async def test_whom_retention_overtakes_is_closed_and_sees_no_gap(
         assert late.closed_with is CloseCode.RESTARTING
         assert late.seqs == list(range(2, 2 + len(late.seqs)))
         assert world.system.statistics()["crashes"] == 0
+
+
+async def test_whom_retention_overtakes_before_he_is_brought_in_sees_no_gap(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await a_room_of(world, 20)
+        back = world.client(1)
+        position = Position(epoch=EPOCH, seq=5)
+        assert (await world.ask(back, JudgeResume(after=position))).verdict == "complete"
+        retain_from(world, 10)
+        world.system.ref(ROOM.at(ROOM_ID)).tell_nowait(ForgetBelow(first=10))
+        with pytest.raises(Unavailable):  # he comes back, and is answered `reset`
+            await world.ask(back, CatchUp(seq=5))
+        assert back.seqs == []
+        assert (await world.ask(back, JudgeResume(after=position))).verdict == "reset"
+
+
+async def test_whom_retention_overtakes_while_what_he_missed_is_measured_is_reset(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await a_room_of(world, 400)
+        late, whole = world.client(1), world.log.missed
+
+        async def missed(*args: Any, **kwargs: Any) -> Any:
+            retain_from(world, 390)
+            world.system.ref(ROOM.at(ROOM_ID)).tell_nowait(ForgetBelow(first=390))
+            await trio.sleep(1)
+            return await whole(*args, **kwargs)
+
+        world.log.missed = missed  # type: ignore[method-assign]
+        assert (await world.ask(late, join(5))).verdict == "reset"
+        assert late.seqs == []

@@ -11,7 +11,8 @@ MAX_SIGNS: Final = 32
 
 
 class Names:
-    """The names of a room by their first letter, the longest first. One that two share is nobody's."""
+    """The names of a room, and how long they are by their first letter: thousands may begin with the
+    same one. A name that two share is nobody's."""
 
     def __init__(self, named: Iterable[tuple[str, str]]) -> None:
         """`named`: (id, name)."""
@@ -20,11 +21,11 @@ class Names:
             folded = _folded(name)
             if folded:
                 ids[folded] = None if folded in ids else id
-        self._by_letter: dict[str, list[tuple[str, str | None]]] = {}
-        for name, whose in ids.items():
-            self._by_letter.setdefault(name[0], []).append((name, whose))
-        for names in self._by_letter.values():
-            names.sort(key=lambda one: -len(one[0]))
+        lengths: dict[str, set[int]] = {}
+        for name in ids:
+            lengths.setdefault(name[0], set()).add(len(name))
+        self._ids = ids
+        self._lengths = {letter: sorted(of, reverse=True) for letter, of in lengths.items()}
 
     def in_text(self, text: str) -> list[str]:
         """Ids, in the order named, each once; at most ten."""
@@ -44,11 +45,12 @@ class Names:
         return list(found)[:MAX_MENTIONS]
 
     def _named_at(self, text: str, start: int) -> str | None:
-        for name, id in self._by_letter.get(text[start : start + 1], ()):
-            end = start + len(name)
+        """By the longest name that stands there whole."""
+        for length in self._lengths.get(text[start : start + 1], ()):
+            end = start + length
             is_whole = end >= len(text) or not (text[end].isalnum() or text[end] == "_")
-            if is_whole and text.startswith(name, start):
-                return id
+            if is_whole and text[start:end] in self._ids:
+                return self._ids[text[start:end]]
         return None
 
 

@@ -1,5 +1,6 @@
 """What a room tells its personas of what people say in it, and what it does not."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -371,6 +372,24 @@ def test_a_text_of_nothing_but_signs_is_looked_at_in_part() -> None:
     names = Names([("m", "Mona")])
     assert names.in_text("@" * MAX_SIGNS + " @Mona") == []
     assert names.in_text("@Mona " * 2_000) == ["m"]
+
+
+def test_a_large_room_in_which_all_names_begin_alike_costs_no_look_at_each() -> None:
+    names = Names([(str(number), f"Ada {number:04}") for number in range(5_000)])
+    text, looks = "@Ada 4999x " * MAX_SIGNS, 0
+
+    def count(_frame: object, event: str, _call: object) -> None:
+        nonlocal looks
+        looks += event == "c_call"
+
+    sys.setprofile(count)
+    try:
+        found = names.in_text(text)
+    finally:
+        sys.setprofile(None)
+    assert found == []
+    assert looks < 1_000
+    assert names.in_text("@ada 0007, @Ada 4999") == ["7", "4999"]
 
 
 @given(st.lists(st.text("aAbé_ @", max_size=4), max_size=6), st.text("aAbé_ @", max_size=30))

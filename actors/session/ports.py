@@ -1,9 +1,10 @@
 """What a session borrows from the world, injected by the wiring."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from actors.session.searches import Searches
 from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
 from core.ports.fanout import Fanout
@@ -21,7 +22,7 @@ RefTo = Callable[[Address], Ref[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPorts:
-    """The ports and figures of every session."""
+    """The ports and figures of every session. `searches`: of all sessions."""
 
     credentials: Credentials
     sessions: Sessions
@@ -35,3 +36,4 @@ class SessionPorts:
     ids: Ids
     limits: Limits = DEFAULT_LIMITS
     heartbeat_ms: int = HEARTBEAT_MS
+    searches: Searches = field(default_factory=Searches)

@@ -15,7 +15,9 @@ from protocol.chat import MessagesFound, MessageView, SearchMessages
 from protocol.codec import encode
 from protocol.limits import MAX_SERVER_FRAME_BYTES
 
-MAX_READS: Final = 8
+MAX_READS: Final = 2
+"""Of one search at once."""
+
 _PAGE_BYTES: Final = MAX_SERVER_FRAME_BYTES - 1_024
 
 
@@ -29,17 +31,18 @@ async def search_messages(
         tenant_id, command.room_id, user_id
     ):
         raise Rejected("not_found", "There is no such room.")
-    found = await ports.search.find(
-        tenant_id,
-        user_id,
-        query=command.query,
-        room_id=command.room_id,
-        from_user=command.from_,
-        before=command.before,
-        limit=command.limit + 1,
-    )
-    shown = found[: command.limit]
-    rows = await _read(ports, tenant_id, shown)
+    async with ports.searches.turn(user_id):
+        found = await ports.search.find(
+            tenant_id,
+            user_id,
+            query=command.query,
+            room_id=command.room_id,
+            from_user=command.from_,
+            before=command.before,
+            limit=command.limit + 1,
+        )
+        shown = found[: command.limit]
+        rows = await _read(ports, tenant_id, shown)
     views = [view_message(row[0], row[1:], viewer=user_id) for row in rows if row]
     present = [view for view in views if view.deleted is None]
     fitting = _fitting(present)

@@ -24,6 +24,7 @@ from actors.session.keeper import TOUCH_EVERY, Keeper
 from actors.session.machine import plan_inbox
 from actors.session.ports import SessionPorts
 from actors.session.reception import MAX_REST, Reception
+from actors.session.searches import AT_ONCE as SEARCHES
 from core.errors import Rejected, TokenRevoked, Unavailable
 from core.identity import Principal
 from core.ports.fanout import FrameLane
@@ -68,11 +69,12 @@ class Desk:
         self.world = world
         self.sessions = MemorySessions(world.inboxes)
         self.keeper = Keeper(self.sessions, world.clock)
+        self.search = MemorySearch(world.rooms)
         ports = SessionPorts(
             credentials=FakeCredentials(),  # type: ignore[arg-type]
             sessions=self.sessions,
             fanout=world.fanout,
-            search=MemorySearch(world.rooms),
+            search=self.search,
             rooms=world.rooms,
             personas=world.personas,
             runs=world.runs,
@@ -552,6 +554,46 @@ async def test_a_page_of_finds_fits_one_frame(autojump_clock: MockClock) -> None
         with pytest.raises(Unavailable):
             await made.ask(ada, SearchMessages(query="nata"))
         made.world.log.message = whole  # type: ignore[method-assign]
+
+
+async def test_searches_take_turns_each_user_one_and_few_in_all(autojump_clock: MockClock) -> None:
+    """The database has ten connections, which others need too."""
+    async with desk() as made:
+        people = [made.fresh_client(number) for number in (1, 1, 1, 2, 2, 3, 4)]
+        for client in people:
+            await made.hello(client)
+        for number in range(20):
+            await made.post(people[0], number, "pasteis de nata")
+        find, message = made.search.find, made.world.log.message
+        at_once, finding, reading, most_reads, order = list[list[str]](), list[str](), 0, 0, []
+
+        async def slowly(tenant_id: int, user: str, **fields: Any) -> Any:
+            finding.append(user)
+            at_once.append(sorted(finding))
+            await trio.sleep(1)
+            finding.remove(user)
+            order.append(user)
+            return await find(tenant_id, user, **fields)
+
+        async def read(*args: Any) -> Any:
+            nonlocal reading, most_reads
+            reading += 1
+            most_reads = max(most_reads, reading)
+            await trio.sleep(0.1)
+            reading -= 1
+            return await message(*args)
+
+        made.search.find = slowly  # type: ignore[method-assign]
+        made.world.log.message = read  # type: ignore[method-assign]
+        async with trio.open_nursery() as nursery:
+            for client in people:
+                nursery.start_soon(made.ask, client, SearchMessages(query="nata"))
+                await wait_all_tasks_blocked()
+        assert max(map(len, at_once)) == SEARCHES
+        assert all(len(set(users)) == len(users) for users in at_once)
+        assert 1 < most_reads <= 4
+        # Who comes after a user's many waits for one of them.
+        assert sorted(order[:4]) == [user_id(number) for number in (1, 2, 3, 4)]
 
 
 async def test_a_session_outlives_a_long_connection_and_then_half_an_hour(

@@ -332,7 +332,6 @@ class RoomActor(Actor[Any]):
                 self._ports.fanout.unsubscribe_user(self._topic, user_id)
                 self._catch_up.cut(user_id, event.seq)
                 self._typing.end(user_id)
-                self._pointers.forget(user_id)
 
     async def _recover(self, failed: Entry) -> None:
         """An append was refused: `decided` is thrown away and what waits is decided anew."""

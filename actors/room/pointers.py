@@ -17,7 +17,8 @@ RECEIPTS_EVERY: Final = 1.0
 
 
 class Pointers:
-    """How far each member has read. Bounded by the members."""
+    """How far each member has read, and who was one since the room woke: he may be back, and what is
+    stored does not go backward. Bounded by them."""
 
     def __init__(self, ports: RoomPorts, room: RoomState, reads: Mapping[str, int]) -> None:
         self._ports = ports
@@ -28,9 +29,6 @@ class Pointers:
 
     def of(self, user_id: str) -> int:
         return self._reads.get(user_id, 0)
-
-    def forget(self, user_id: str) -> None:
-        self._reads.pop(user_id, None)
 
     async def advance(self, user_id: str, seq: int) -> None:
         """Move a pointer forward; durable when this returns. Raises as the repository does.

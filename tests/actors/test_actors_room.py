@@ -35,6 +35,7 @@ from protocol.close_codes import CloseCode
 from protocol.codec import decode_event, encode
 from protocol.presence import SetTyping
 from protocol.room import (
+    ROOM,
     CatchUp,
     InviteToRoom,
     JoinRoom,
@@ -461,6 +462,24 @@ async def test_read_pointers_move_forward_only_and_receipts_are_coalesced(
         await world.ask(ada, MarkRead(room_id=ROOM_ID, seq=8))
         await trio.sleep(2)
         assert len(ada.of_type("chat.receipt")) == 2
+
+
+async def test_who_left_and_is_back_has_read_as_far_as_before(autojump_clock: MockClock) -> None:
+    async with World().running() as world:
+        await world.make_room(2, history="all")
+        ada, ben = world.client(1), world.client(2)
+        await world.ask(ada, join())
+        await world.ask(ben, join())
+        for number in range(5):
+            await world.ask(ada, post(number))
+        await world.ask(ben, MarkRead(room_id=ROOM_ID, seq=5))
+        await world.ask(ben, LeaveRoom(room_id=ROOM_ID))
+        await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(2)]))
+        back = await world.ask(ben, join())
+        await trio.sleep(400)
+        assert not world.system.is_active(ROOM.at(ROOM_ID))
+        again = await world.ask(ben, join())
+        assert (back.room.read, again.room.read) == (5, 5)
 
 
 async def test_typing_ends_by_itself_after_eight_seconds(autojump_clock: MockClock) -> None:

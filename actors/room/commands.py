@@ -243,7 +243,7 @@ class Commands:
         return read
 
     def _answer_member(self, envelope: Envelope[Any], answer: Answer) -> None:
-        """Who was removed while we read gets nothing."""
+        """Who was removed meanwhile gets nothing. Raises `Rejected`."""
         demand_member(self._applied, envelope.of().user_id)
         envelope.answer(answer)
 
@@ -260,7 +260,7 @@ class Commands:
             return land
 
         def land() -> None:
-            envelope.answer(Done())
+            self._answer_member(envelope, Done())
             self._receipts.add(user_id, seq)
 
         return mark

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -462,6 +463,25 @@ async def test_read_pointers_move_forward_only_and_receipts_are_coalesced(
         await world.ask(ada, MarkRead(room_id=ROOM_ID, seq=8))
         await trio.sleep(2)
         assert len(ada.of_type("chat.receipt")) == 2
+
+
+async def test_who_is_removed_while_his_pointer_is_written_sends_no_receipt(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        ada, ben = await two_in_a_room(world)
+        whole = world.rooms.advance_read
+
+        async def slowly(*args: Any) -> None:
+            await trio.sleep(1)
+            await whole(*args)
+
+        world.rooms.advance_read = slowly  # type: ignore[method-assign]
+        answers = world.send(ben, MarkRead(room_id=ROOM_ID, seq=3))
+        await world.ask(ada, RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2)))
+        await trio.sleep(2)
+        assert [answer.code for answer in answers] == ["not_found"]
+        assert ada.of_type("chat.receipt") == []
 
 
 async def test_who_left_and_is_back_has_read_as_far_as_before(autojump_clock: MockClock) -> None:

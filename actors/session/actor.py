@@ -98,7 +98,7 @@ class SessionActor(Actor[Any]):
             case RefreshAuth(token=token):
                 await self._refresh(envelope, token)
             case SearchMessages() as command:
-                envelope.answer(await search_messages(self._ports, envelope.of(), command))
+                await self._search(envelope, command)
             case SwitchPersona() | CancelRun() | OpenCard() | RatePersona() as command:
                 await perform(self._ports, self.context.ref_to, envelope.of(), command)
                 envelope.answer(Done())
@@ -239,6 +239,13 @@ class SessionActor(Actor[Any]):
             if not is_in:
                 client.close_nowait(CloseCode.RESTARTING)
         envelope.answer(Done())
+
+    async def _search(self, envelope: Envelope[Any], command: SearchMessages) -> None:
+        client = envelope.client
+        if client is not None and not client.is_open:  # cut off with a hundred of these behind it
+            envelope.answer(Done())
+        else:
+            envelope.answer(await search_messages(self._ports, envelope.of(), command))
 
     async def _refresh(self, envelope: Envelope[Any], token: str) -> None:
         """Renew in place. A new login of the same user is welcome, another user is not."""

@@ -596,6 +596,31 @@ async def test_searches_take_turns_each_user_one_and_few_in_all(autojump_clock: 
         assert sorted(order[:4]) == [user_id(number) for number in (1, 2, 3, 4)]
 
 
+async def test_who_is_gone_with_searches_behind_him_is_welcomed_back_before_they_are_made(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        ada, find, made_for = made.fresh_client(1), made.search.find, list[str]()
+        await made.hello(ada)
+
+        async def slowly(tenant_id: int, user: str, **fields: Any) -> Any:
+            made_for.append(fields["query"])
+            await trio.sleep(2)
+            return await find(tenant_id, user, **fields)
+
+        made.search.find = slowly  # type: ignore[method-assign]
+        back = made.fresh_client(1)
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(made.ask, ada, SearchMessages(query=str(number)))
+                await wait_all_tasks_blocked()
+            ada.close_nowait(CloseCode.GOING_AWAY)
+            nursery.start_soon(made.hello, back, None, resume(ada, 1))
+            await trio.sleep(3)
+            assert back.welcome is not None
+        assert made_for == ["0"]
+
+
 async def test_a_session_outlives_a_long_connection_and_then_half_an_hour(
     autojump_clock: MockClock,
 ) -> None:

@@ -12,7 +12,7 @@ from actors.session.ports import SessionPorts
 from actors.session.reception import Reception
 from actors.session.search import search_messages
 from core.actor import Actor, ActorSpec
-from core.envelope import Envelope
+from core.envelope import Envelope, Lane
 from core.errors import Rejected, Unavailable
 from core.forwarding import forward
 from core.identity import Principal
@@ -44,10 +44,12 @@ _REPLAY_WITHIN: Final = 300.0
 
 
 def spec(ports: SessionPorts, keeper: Keeper, reception: Reception) -> ActorSpec:
-    """Sessions are rows; the actor is there for what must wait."""
+    """Sessions are rows; the actor is there for what must wait. A hello waits for nothing that the older
+    connection, which it replaces, has asked before."""
     return ActorSpec(
         kind=SESSION,
         make=lambda session_id: SessionActor(session_id, ports, keeper, reception),
+        lanes={Hello: Lane.CONTROL},
         mailbox_limit=256,
     )
 

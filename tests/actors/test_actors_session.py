@@ -596,8 +596,9 @@ async def test_searches_take_turns_each_user_one_and_few_in_all(autojump_clock: 
         assert sorted(order[:4]) == [user_id(number) for number in (1, 2, 3, 4)]
 
 
+@pytest.mark.parametrize("is_known", [True, False], ids=["closed", "half open"])
 async def test_who_is_gone_with_searches_behind_him_is_welcomed_back_before_they_are_made(
-    autojump_clock: MockClock,
+    is_known: bool, autojump_clock: MockClock
 ) -> None:
     async with desk() as made:
         ada, find, made_for = made.fresh_client(1), made.search.find, list[str]()
@@ -614,7 +615,8 @@ async def test_who_is_gone_with_searches_behind_him_is_welcomed_back_before_they
             for number in range(20):
                 nursery.start_soon(made.ask, ada, SearchMessages(query=str(number)))
                 await wait_all_tasks_blocked()
-            ada.close_nowait(CloseCode.GOING_AWAY)
+            if is_known:
+                ada.close_nowait(CloseCode.GOING_AWAY)
             nursery.start_soon(made.hello, back, None, resume(ada, 1))
             await trio.sleep(3)
             assert back.welcome is not None

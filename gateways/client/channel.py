@@ -59,7 +59,8 @@ class Poller(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machinery:
-    """What moves all channels of one server. `on_gone` hears of each whose socket is closed."""
+    """What moves all channels of one server. `on_closing` hears of each that is open no more, `on_gone` of
+    each whose socket is closed."""
 
     hub: Poller
     tick: Tick
@@ -67,6 +68,7 @@ class Machinery:
     timing: Timing
     counters: Counters
     on_gone: "Callable[[Channel], None]"
+    on_closing: "Callable[[Channel], None]" = lambda channel: None
     max_backlog: int = MAX_BACKLOG
 
 
@@ -116,11 +118,6 @@ class Channel(ABC):
     @property
     def is_open(self) -> bool:
         return self.stage < Stage.CLOSING
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether nothing waits to be sent."""
-        return self.outbound.is_empty
 
     # For subclasses.
 
@@ -310,7 +307,7 @@ class Channel(ABC):
         if self.stage is Stage.CLOSED:
             return
         if self.is_open:
-            self._machinery.tick.end(self)
+            self._end()
         self.stage = Stage.CLOSED
         self._look_for(0)
         if is_reset:
@@ -334,10 +331,14 @@ class Channel(ABC):
         self.outbound.put(close_frame)
         self.outbound.end()
         self._enter(Stage.CLOSING)
-        self._machinery.tick.end(self)
+        self._end()
         self._cork()
         self._look_for(self._interest | READ)
         self._wake()
+
+    def _end(self) -> None:
+        self._machinery.tick.end(self)
+        self._machinery.on_closing(self)
 
     def _farewell_sent(self) -> None:
         if self._is_peer_done:

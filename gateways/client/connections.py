@@ -49,6 +49,7 @@ class Connections:
             timing=policy.timing,
             counters=self._counters,
             on_gone=self._gone,
+            on_closing=self._closing,
             max_backlog=policy.max_backlog,
         )
         self._connections: dict[int, Connection] = {}
@@ -132,10 +133,14 @@ class Connections:
             **self._machinery.deadlines.statistics(),
         }
 
+    def _closing(self, channel: Channel) -> None:
+        """At once, and not when its socket is closed: another may have its place, if it is replaced."""
+        user_id = self._connections[channel.id].user_id
+        if user_id is not None:
+            self._admission.leave_user(user_id)
+
     def _gone(self, channel: Channel) -> None:
         connection = self._connections.pop(channel.id)
         self._admission.leave_address(connection.address)
-        if connection.user_id is not None:
-            self._admission.leave_user(connection.user_id)
         if not self._connections:
             self._emptied.set()

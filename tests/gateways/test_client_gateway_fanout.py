@@ -125,7 +125,7 @@ async def test_a_socket_that_takes_nothing_for_five_seconds_is_reset(
     async with world.running() as server:
         await world.welcomed("slow", "r")
         connection = connection_of(world)
-        while connection.is_drained:
+        while connection.outbound.is_empty:
             world.publish("room:r", content="x" * 60_000)
             world.fanout.tick.flush()
         await trio.sleep(4.9)
@@ -335,6 +335,24 @@ async def test_a_user_over_the_bound_is_closed_with_4004(monkeypatch: pytest.Mon
         await first.stream.aclose()
         await until(lambda: world.admission.statistics()["users"] == 0)
         await world.welcomed()
+
+
+async def test_a_connection_that_closes_leaves_its_place_to_the_one_that_replaces_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateways.client.admission.is_loopback", lambda address: False)
+    world = World(bounds=Bounds(per_user=1))
+    async with world.running() as server:
+        await world.welcomed()
+        (older,) = server.connections
+        older.close_nowait(CloseCode.REPLACED)
+        await world.welcomed()
+        assert len(server.connections) == 2  # its client has not closed yet
+        (newer,) = (one for one in server.connections if one is not older)
+        older.gone()
+        assert world.admission.statistics()["users"] == 1
+        newer.gone()
+        assert world.admission.statistics()["users"] == 0
 
 
 async def test_many_handshakes_wait_for_one_another() -> None:

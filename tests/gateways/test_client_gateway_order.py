@@ -159,7 +159,7 @@ def _settle(fanout: TopicFanout, connections: list[Connection]) -> None:
     assert fanout.tick.unsettled == 0
     for connection in connections:
         connection.ready(WRITE, bytearray(), 0.0)
-        assert connection.is_drained
+        assert connection.outbound.is_empty
 
 
 def _segments(taken: bytes) -> list[list[tuple[int, int]]]:

@@ -1,7 +1,7 @@
 """One person: makes rooms, and writes the inbox, one event after another."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 from msgspec.structs import replace
@@ -57,7 +57,11 @@ _ROOM_WITHIN: Final = 10.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserPorts:
     """The ports of every user of one tenant. `tellings` None: nothing is booked here;
-    `consultations` None: nobody is consulted here."""
+    `consultations` None: nobody is consulted here.
+
+    `untold`, which outlives a crash: of users whose last append may have happened and been told to nobody,
+    the last seq that all their live connections know. An append that succeeds ends it.
+    """
 
     tenant_id: int
     users: Users
@@ -69,6 +73,7 @@ class UserPorts:
     ids: Ids
     tellings: Tellings | None = None
     consultations: Consultations | None = None
+    untold: dict[str, int] = field(default_factory=dict)
 
 
 def spec(ports: UserPorts) -> ActorSpec:
@@ -232,22 +237,42 @@ class UserActor(Actor[Any]):
         )
 
     async def _put_in_inbox(self, *, source: str, kind: str, body: BodyAt) -> int:
-        """An event in its place, and to all connections if it is new there; its seq, 0 when they are
+        """An event in its place, and to all connections if they do not know it; its seq, 0 when they are
         forgotten."""
-        stored = await self._ports.inboxes.append(
-            self._ports.tenant_id,
-            self._user_id,
+        inboxes, untold = self._ports.inboxes, self._ports.untold
+        tenant_id, user_id = self._ports.tenant_id, self._user_id
+        is_doubtful = user_id in untold
+        if not is_doubtful:
+            untold[user_id] = await inboxes.head(tenant_id, user_id)
+        # A reply that is lost from here on leaves it untold: what comes next begins there.
+        stored = await inboxes.append(
+            tenant_id,
+            user_id,
             source=source,
             kind=kind,
             at=self._ports.clock.now_ms(),
             body=body,
         )
-        if stored is None:
-            return 0
-        seq, encoded, is_new = stored
-        if is_new:
-            self._ports.fanout.publish_nowait(self._topic, encoded)
-        return seq
+        if is_doubtful:
+            await self._tell_untold()
+        elif stored is not None and stored[2]:
+            self._ports.fanout.publish_nowait(self._topic, stored[1])
+        del untold[user_id]
+        return 0 if stored is None else stored[0]
+
+    async def _tell_untold(self) -> None:
+        """To all connections, what an append whose reply was lost has put there."""
+        untold = self._ports.untold
+        while self._user_id in untold and (items := await self._read(untold[self._user_id])):
+            self._tell(items)
+
+    def _tell(self, items: Sequence[InboxItem]) -> None:
+        """To all connections, those that are untold."""
+        untold = self._ports.untold
+        for item in items:
+            if item.seq > untold.get(self._user_id, item.seq):
+                self._ports.fanout.publish_nowait(self._topic, item.body)
+                untold[self._user_id] = item.seq
 
     async def _view(self, room_id: str) -> RoomAnswered:
         user = await self._ports.users.get(self._ports.tenant_id, self._user_id)
@@ -273,11 +298,14 @@ class UserActor(Actor[Any]):
 
     async def _follow(self, envelope: Envelope[FollowInbox], client: Client) -> None:
         """Everything after a place, then live: no event is written while this turn lasts. What is
-        much is sent outside of it first, so that a slow socket keeps nobody else waiting."""
+        much is sent outside of it first, so that a slow socket keeps nobody else waiting. Others are told
+        first of what nobody was: told of it later, this one would see it twice."""
+        await self._tell_untold()
         items = await self._read(envelope.message.after)
         if len(items) == PAGE or sum(len(item.body) for item in items) > PAGE_BYTES:
             self.context.start_soon(self._page_through, envelope, client, items)
             return
+        self._tell(items)
         for item in items:
             client.send_nowait(item.body)
         self._ports.fanout.subscribe(self._topic, client)

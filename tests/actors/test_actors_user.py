@@ -1,7 +1,7 @@
 """Making rooms, and the inbox as one dense sequence."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -271,6 +271,110 @@ async def test_an_invitation_whose_reader_crashed_once_arrives(autojump_clock: M
         world.inboxes.append = broken_once  # type: ignore[method-assign]
         await courier_of(world).receive([appended(ROOM_ID, 1, 1)])
         assert await world.inboxes.head(TENANT, user_id(2)) == 1
+
+
+def lose_reply_of_inbox(world: World, error: Exception) -> None:
+    """The next append of anybody's happens, and whoever asked for it hears nothing but this."""
+    whole = world.inboxes.append
+
+    async def silent(*args: Any, **fields: Any) -> Any:
+        world.inboxes.append = whole  # type: ignore[method-assign]
+        await whole(*args, **fields)
+        raise error
+
+    world.inboxes.append = silent  # type: ignore[method-assign]
+
+
+async def try_to_deliver(world: World, room_id: str) -> None:
+    with suppress(Unavailable):
+        await courier_of(world).receive([appended(room_id, 1, 1)])
+
+
+def invitations_seen(client: FakeClient) -> list[int]:
+    return [frame["inbox"] for frame in client.of_type("room.invited")]
+
+
+LOST = pytest.mark.parametrize(
+    "error", [Unavailable(), ValueError("a bug")], ids=["lost reply", "crash"]
+)
+
+
+@LOST
+async def test_an_invitation_whose_reply_was_lost_is_told_once_to_who_is_connected(
+    error: Exception, autojump_clock: MockClock
+) -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        ben = world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        lose_reply_of_inbox(world, error)
+        for _ in range(3):
+            await try_to_deliver(world, ROOM_ID)
+        assert invitations_seen(ben) == [1]
+
+
+@LOST
+async def test_what_comes_after_an_invitation_whose_reply_was_lost_does_not_overtake_it(
+    error: Exception, autojump_clock: MockClock
+) -> None:
+    async with World().running() as world:
+        ada, ben = world.client(1), world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        rooms = [
+            (await ask(world, ada, create(number, members=[user_id(2)]))).room.id
+            for number in (1, 2)
+        ]
+        lose_reply_of_inbox(world, error)
+        invite = InviteArrived(room_id=rooms[0], seq=1)
+        with pytest.raises(Rejected):
+            await world.system.ref(USER.at(user_id(2))).ask(invite)
+        await try_to_deliver(world, rooms[1])
+        await try_to_deliver(world, rooms[0])
+        assert invitations_seen(ben) == [1, 2]
+
+
+async def test_who_comes_in_after_a_reply_was_lost_is_told_once_as_who_was_there(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await world.make_room(2)
+        early, late = world.client(2), world.client(2)
+        await ask(world, early, FollowInbox(after=0))
+        lose_reply_of_inbox(world, Unavailable())
+        await try_to_deliver(world, ROOM_ID)
+        await ask(world, late, FollowInbox(after=0))
+        await try_to_deliver(world, ROOM_ID)
+        assert [invitations_seen(early), invitations_seen(late)] == [[1], [1]]
+
+
+async def test_what_lands_after_its_reply_was_lost_is_told_once_to_everybody(
+    autojump_clock: MockClock,
+) -> None:
+    """A commit whose connection is gone may still happen: while somebody comes in, or later."""
+    async with World().running() as world:
+        await world.make_room(2)
+        early, late = world.client(2), world.client(2)
+        await ask(world, early, FollowInbox(after=0))
+        append, read = world.inboxes.append, world.inboxes.read
+        reads = 0
+
+        async def keep(*args: Any, **fields: Any) -> Any:
+            async def land(*place: Any, **bounds: Any) -> Any:
+                nonlocal reads
+                reads += 1
+                if reads == 2:
+                    await append(*args, **fields)
+                return await read(*place, **bounds)
+
+            world.inboxes.append = append  # type: ignore[method-assign]
+            world.inboxes.read = land  # type: ignore[method-assign]
+            raise Unavailable
+
+        world.inboxes.append = keep  # type: ignore[method-assign]
+        await try_to_deliver(world, ROOM_ID)
+        await ask(world, late, FollowInbox(after=0))
+        await try_to_deliver(world, ROOM_ID)
+        assert [invitations_seen(early), invitations_seen(late)] == [[1], [1]]
 
 
 async def test_following_a_long_inbox_goes_page_by_page(autojump_clock: MockClock) -> None:

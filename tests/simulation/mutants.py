@@ -24,6 +24,7 @@ from actors.room.pipeline import Entry, Pipeline
 from actors.room.recovery import Recovery
 from actors.room.speaking import Speaking
 from actors.room.traces import Trace, Traces
+from actors.user.actor import UserActor
 from core.delivery import TRIES, Delivery
 from core.ports.message_log import Outcome
 from gateways.client.connection import Connection
@@ -182,6 +183,16 @@ def event_before_ok() -> Patches:
     yield RoomActor, "_settle", swapped
 
 
+def other_words() -> Patches:
+    """A message goes out with other words than it is stored with."""
+    tell = RoomActor._tell
+
+    def garbled(self: Any, event: Any, body: bytes) -> None:
+        tell(self, event, body.replace(b"hello", b"hallo"))
+
+    yield RoomActor, "_tell", garbled
+
+
 def removed_listen_on() -> Patches:
     """Whoever is no member any more stays subscribed."""
     yield TopicFanout, "unsubscribe_user", lambda *_: None
@@ -217,6 +228,15 @@ def invited_twice() -> Patches:
         return await append(self, *args, **more)
 
     yield MemoryInboxes, "append", forgetful
+
+
+def taken_for_told() -> Patches:
+    """What came into an inbox while the reply was lost is told to nobody when the courier repeats it."""
+
+    async def forget(*_: object) -> None:
+        pass
+
+    yield UserActor, "_tell_untold", forget
 
 
 def given_up() -> Patches:
@@ -363,6 +383,7 @@ MUTANTS: Mapping[str, Mutant] = {
         restart_without_reload, 50, "two owners", size=LARGE, seen_by=18
     ),
     "event_before_ok": Mutant(event_before_ok, 10, "before the answer"),
+    "other_words": Mutant(other_words, 10, "not what is stored"),
     "removed_listen_on": Mutant(removed_listen_on, 60, "without being a member", seen_by=5),
     "trusted_silence": Mutant(
         trusted_silence,
@@ -374,6 +395,14 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "replay_from_one_later": Mutant(replay_from_one_later, 15, "and not", seen_by=2),
     "invited_twice": Mutant(invited_twice, 30, "came twice", seen_by=5),
+    "taken_for_told": Mutant(
+        taken_for_told,
+        100,
+        "is deaf to the inbox",
+        {"call": 0.3}
+        | dict.fromkeys(("flush", "turn", "cut", "silence", "end", "outage", "coup"), 0.0),
+        seen_by=5,
+    ),
     "given_up": Mutant(given_up, 10, "never came"),
     "outbox_moves_first": Mutant(outbox_moves_first, 30, "never came", seen_by=4),
     "answers_overtake": Mutant(answers_overtake, 100, "was answered", seen_by=13),

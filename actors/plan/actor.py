@@ -113,7 +113,9 @@ class PlanActor(Actor[Any]):
                 raise TypeError(f"a plan understands no {type(unexpected).__name__}")
 
     async def stopping(self) -> None:
-        self._ports.told.pop(self._room_id, None)
+        # Not knowing what is stored, we leave it to whoever comes next to tell.
+        if self._board is not None:
+            self._ports.told.pop(self._room_id, None)
 
     def redacted_state(self) -> object:
         board = self._board

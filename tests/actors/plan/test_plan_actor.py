@@ -17,6 +17,7 @@ from actors.plan.board import MAX_BOARD_BYTES, MAX_ITEMS, Board
 from core.errors import Rejected, Unavailable
 from core.ports.fanout import FrameLane
 from protocol.plan import (
+    PLAN,
     ApplyPlan,
     FindWinner,
     OpenPlan,
@@ -316,6 +317,25 @@ async def test_what_was_stored_as_an_actor_crashed_is_told_by_its_successor(
         assert (await world.apply(ada, stop("a"))).version == 1
         assert (await world.opened(ada)).version == 1
         assert [one["version"] for one in ben.of_type("plan.changed")] == [1]
+
+
+async def test_what_was_stored_before_the_store_went_away_is_told_when_the_actor_comes_back(
+    autojump_clock: MockClock,
+) -> None:
+    world = PlanWorld()
+    async with world.running():
+        await world.make_room(2)
+        ada, ben = await world.people(1, 2)
+        await world.apply(ada, stop("a"))
+        world.faults.next = [("commit", Fault.LOST_AFTER), ("load", Fault.LOST_BEFORE)]
+        with pytest.raises(Unavailable):
+            await world.apply(ada, stop("b"))
+        await trio.sleep(61)
+        assert not world.system.is_active(PLAN.at(ROOM_ID))
+        await world.opened(ada)
+        assert [one["version"] for one in ben.of_type("plan.changed")] == [1, 2]
+        await trio.sleep(61)
+        assert world.ports.told == {}
 
 
 @pytest.mark.parametrize("seed", range(5))

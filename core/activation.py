@@ -8,7 +8,7 @@ import trio
 from core.actor import ActorSpec
 from core.crash_record import describe, record_of, summary_of
 from core.dead_letters import Cause
-from core.errors import Rejected, Unavailable
+from core.errors import Rejected, Resting, Unavailable
 from core.incarnation import Incarnation
 from core.mailbox import Mailbox
 from core.monitors import Ending
@@ -153,7 +153,7 @@ class Activation:
     def _give_up(self, *, rest_for: float) -> bool:
         if rest_for > 0:
             self._runtime.registry.rest(self.address, rest_for)
-        self._bury(Cause.GAVE_UP, Unavailable(retry_after_ms=max(1_000, int(rest_for * 1_000))))
+        self._bury(Cause.GAVE_UP, Resting(retry_after_ms=max(1_000, int(rest_for * 1_000))))
         return False
 
     async def _after_refusal(self, refusal: Rejected) -> bool:

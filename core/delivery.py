@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 import trio
 
-from core.errors import Rejected
+from core.errors import Rejected, Resting
 from core.ports.clock import Clock
 from core.ports.durable_timers import MAX_NAME_LENGTH, DurableTimers, SetTimer
 from core.reference import Ref
@@ -24,9 +24,16 @@ DELIVER_WITHIN: Final = 30.0
 _HASHED_TO: Final = 32
 
 
+def is_crash(refusal: Rejected) -> bool:
+    """Whether an actor crashed, the one that was asked or one that it asked: who cannot even start is
+    known by its rest alone."""
+    return refusal.code == "internal" or isinstance(refusal, Resting)
+
+
 class Delivery:
-    """For couriers, whose others wait behind each message: one that makes its actor crash again and
-    again becomes a durable timer of that actor's, due at once, which is repeated with backoff for ever.
+    """For couriers, whose others wait behind each message: one that makes its actor, or whom that asks,
+    crash again and again becomes a durable timer of that actor's, due at once, which is repeated with
+    backoff for ever.
 
     Borrows: references, timers, the clock. The actor must be idempotent, and read the message from
     `TimerDue.payload` too (MessagePack, at most 1 KiB).
@@ -49,7 +56,7 @@ class Delivery:
                 await self._ref_to(address).ask(message, timeout=DELIVER_WITHIN)
                 return
             except Rejected as refusal:
-                if refusal.code == "internal":
+                if is_crash(refusal):
                     await trio.sleep(TRY_AGAIN_AFTER)
                 elif refusal.temporary:
                     raise

@@ -65,6 +65,11 @@ class Overloaded(Rejected):
         super().__init__("overloaded", text, retry_after_ms=retry_after_ms, params=params)
 
 
+class Resting(Unavailable):
+    """The actor crashed too often and rests: the same command may succeed after that, or be what it
+    crashes over."""
+
+
 class CallCycleError(RuntimeError):
     """An ask would wait for itself. `path` names the actors in the order of the calls."""
 

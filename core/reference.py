@@ -24,8 +24,8 @@ class Ref(Protocol, Generic[M_contra]):
 
     def deliver_nowait(self, envelope: Envelope[Any]) -> None:
         """Queue an envelope, activating the actor if it sleeps. Raises `Overloaded` when its lane is
-        full (nothing was queued), `Unavailable` when the system is shutting down or the actor
-        rests after too many crashes."""
+        full (nothing was queued), `Unavailable` when the system is shutting down, `Resting` when
+        the actor rests after too many crashes."""
 
     def tell_nowait(self, message: M_contra, *, principal: Principal | None = None) -> None:
         """`deliver_nowait` with nobody waiting for an answer."""

@@ -12,7 +12,7 @@ from core.activation import Activation
 from core.actor import ActorSpec
 from core.dead_letters import Cause, DeadLetters
 from core.envelope import AnyEnvelope, Lane
-from core.errors import Unavailable
+from core.errors import Resting, Unavailable
 from core.idleness import Idleness
 from core.monitors import Monitors
 from core.places import Places
@@ -205,7 +205,7 @@ class ActorSystem:
         rest = self._registry.rests_for(address)
         if rest > 0:
             self._dead_letters.count(Cause.GAVE_UP)
-            raise Unavailable(retry_after_ms=int(rest * 1_000) + 1)
+            raise Resting(retry_after_ms=int(rest * 1_000) + 1)
         self._places.require()
         activation = Activation(address, self._registry.spec(address.kind), self._runtime)
         self._registry.add(activation)

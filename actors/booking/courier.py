@@ -10,7 +10,7 @@ import trio
 
 from actors.booking.journal import Told, people_of, told_of
 from actors.booking.wording import people_in, said, tzinfo_of
-from core.delivery import Delivery
+from core.delivery import Delivery, is_crash
 from core.errors import Rejected
 from core.ids import derived_uuid7
 from core.ports.bookings import BookingEventRow, Bookings
@@ -109,11 +109,12 @@ class BookingCourier:
                 return
             except Rejected as refusal:
                 code = refusal.code
-                if code != "internal" and refusal.temporary:
+                if is_crash(refusal):
+                    await trio.sleep(TRY_AGAIN_AFTER)
+                elif refusal.temporary:
                     raise
-            if code != "internal":
-                break
-            await trio.sleep(TRY_AGAIN_AFTER)
+                else:
+                    break
         log.error("booking.room_not_told", room_id=room_id, version=row.version, code=code)
 
 

@@ -179,6 +179,33 @@ async def test_the_courier_comes_again_when_a_room_cannot_say(autojump_clock: Mo
             await courier_of(world).receive([appended(ROOM_ID, 1, 1)])
 
 
+async def test_a_room_that_cannot_start_keeps_nobody_elses_invitation_waiting(
+    autojump_clock: MockClock,
+) -> None:
+    """It crashes over itself until it rests; so it does when the courier comes again."""
+    async with World().running() as world, timers_of(world) as timers:
+        ada, ben, cleo = world.client(1), world.client(2), world.client(3)
+        broken = (await ask(world, ada, create(1, members=[user_id(2)]))).room.id
+        whole = (await ask(world, ada, create(2, members=[user_id(3)]))).room.id
+        for client in (ben, cleo):
+            await ask(world, client, FollowInbox(after=0))
+        await trio.sleep(1_000)
+        recent = world.log.recent
+
+        async def fail(tenant_id: int, room_id: str, **bounds: Any) -> Any:
+            if room_id == broken:
+                raise ValueError("a bug")
+            return await recent(tenant_id, room_id, **bounds)
+
+        world.log.recent = fail  # type: ignore[method-assign]
+        events = [appended(broken, 1, 1), appended(whole, 1, 1)]
+        await courier_of(world, timers).receive(events)
+        assert [invitations_seen(ben), invitations_seen(cleo)] == [[], [1]]
+        world.log.recent = recent  # type: ignore[method-assign]
+        await trio.sleep(600)
+        assert [invitations_seen(ben), invitations_seen(cleo)] == [[1], [1]]
+
+
 def break_inbox_of(world: World, number: int, *, until: float) -> list[float]:
     """Its writer crashes until this time; when it was tried."""
     whole, tries = world.inboxes.append, list[float]()

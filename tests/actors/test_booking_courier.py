@@ -9,11 +9,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.booking.courier import AT_ONCE, TOPIC, BookingCourier
+from actors.booking.courier import AT_ONCE, TOPIC, TRIES, BookingCourier
 from actors.booking.journal import Told
 from actors.booking.steps import Sentence
 from core.delivery import Delivery
-from core.errors import Unavailable
+from core.errors import Resting, Unavailable
 from core.ports.bookings import BookingEventRow, Bookings
 from core.ports.outbox import OutboxEvent
 from core.ports.repositories import Users
@@ -26,7 +26,11 @@ TAKES = 1.0
 
 
 class Rows:
-    """Bookings whose every version was told to their organiser alone."""
+    """Bookings whose every version was told to their organiser alone; with a card in `room_id`, if there is
+    one."""
+
+    def __init__(self, room_id: str | None = None) -> None:
+        self._room_id = room_id
 
     async def events(
         self, tenant_id: int, booking_id: str, *, after: int, limit: int
@@ -34,6 +38,7 @@ class Rows:
         view = BookingView(
             booking_id=booking_id,
             version=after + 1,
+            room_id=self._room_id,
             status="booking",
             step="",
             participants=[],
@@ -49,7 +54,7 @@ class Rows:
             options={},
             question=None,
             titles=[],
-            has_card=False,
+            has_card=self._room_id is not None,
         )
         return [BookingEventRow(version=after + 1, at=0, body=msgspec.json.encode(told))]
 
@@ -72,6 +77,22 @@ class SlowInboxes:
         await trio.sleep(TAKES)
         self.running -= 1
         self.told[message.booking_id].append(message.version)
+
+
+class NoUsers:
+    async def many(self, tenant_id: int, user_ids: Sequence[str]) -> dict[str, Any]:
+        return {}
+
+
+class BrokenRoom:
+    """It crashed once more than a room may, and rests."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, message: Any, *, timeout: float) -> None:
+        self.asked += 1
+        raise Resting
 
 
 def courier_to(inboxes: SlowInboxes) -> BookingCourier:
@@ -112,3 +133,18 @@ async def test_who_cannot_be_reached_holds_up_nobody_and_the_batch_comes_again(
     with pytest.raises(Unavailable):
         await courier_to(inboxes).receive([told(f"b{number}", 1) for number in range(3)])
     assert set(inboxes.told) == {"b1", "b2"}
+
+
+async def test_a_card_for_a_room_that_rests_after_too_many_crashes_holds_up_nobody_for_long(
+    autojump_clock: MockClock,
+) -> None:
+    room, inboxes = BrokenRoom(), SlowInboxes()
+    courier = BookingCourier(
+        cast(Bookings, Rows("r")),
+        cast(Users, NoUsers()),
+        cast("Any", lambda address: room),
+        cast(Delivery, inboxes),
+    )
+    await courier.receive([told("b1", 1)])
+    assert room.asked == TRIES
+    assert inboxes.told == {"b1": [1]}

@@ -14,7 +14,7 @@ import trio.testing
 from core_stage import PLAYER, Player, a_stage, crash, wait_for
 
 from core.envelope import Envelope, Lane
-from core.errors import Rejected, Unavailable
+from core.errors import Rejected, Resting, Unavailable
 from core.restart_policy import Restart, RestartPolicy
 from storage.memory.crash_records import MemoryCrashRecords
 
@@ -163,10 +163,10 @@ async def test_too_many_crashes_stop_it_and_it_wakes_after_the_longest_backoff(
         stage.ref().tell_nowait(crash)
         stage.ref().tell_nowait(crash)
         stage.ref().tell_nowait("lost")
-        with pytest.raises(Unavailable):
+        with pytest.raises(Resting):
             await stage.ref().ask("queued behind the last crash")
         assert stage.count("dead_gave_up") == 2
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(Resting) as caught:
             stage.ref().tell_nowait("too early")
         assert caught.value.retry_after_ms == pytest.approx(5_000, abs=2)
         await trio.sleep(5)

@@ -8,7 +8,7 @@ from timer_world import SLEEPER, World, running
 from trio.testing import MockClock
 
 from core.delivery import Delivery
-from core.errors import Rejected, Unavailable
+from core.errors import Rejected, Resting, Unavailable
 from core.ports.durable_timers import MAX_NAME_LENGTH, MAX_TIMERS_PER_ACTOR, TimerDue
 from core.reference import Ref
 from protocol.addresses import Address
@@ -39,6 +39,7 @@ class Failing:
 
 
 CRASH = Rejected("internal", "a bug")
+RESTS = Resting()
 FOR_GOOD = Rejected("not_found", "There is no such user.")
 
 
@@ -54,6 +55,8 @@ async def deliver(world: World, failing: Failing, node: Any, name: str = "note:1
         ([FOR_GOOD], 0),
         ([CRASH, FOR_GOOD], 0),
         ([CRASH, CRASH, CRASH], 1),
+        ([CRASH, RESTS, None], 0),
+        ([RESTS, RESTS, RESTS], 1),
     ],
 )
 async def test_a_message_is_tried_a_few_times_and_then_put_aside(

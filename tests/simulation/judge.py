@@ -56,7 +56,8 @@ def _log(room_id: str, events: Sequence[RoomEvent]) -> Iterator[str]:
 
 
 def _acks(room_id: str, events: Sequence[RoomEvent], people: Sequence[Person]) -> Iterator[str]:
-    """Promise 1: acknowledged is stored, once."""
+    """Promise 1: acknowledged is stored, once; and in words that were said."""
+    said = _said(people)
     stored: dict[tuple[str, str], list[MessagePosted]] = defaultdict(list)
     for event in events:
         if isinstance(event, MessagePosted) and event.sender.kind == "user":
@@ -65,6 +66,12 @@ def _acks(room_id: str, events: Sequence[RoomEvent], people: Sequence[Person]) -
         f"{client_id} is stored {len(found)} times"
         for (_, client_id), found in stored.items()
         if len(found) > 1
+    )
+    yield from (
+        f"{client_id} is stored as {event.content!r}, which nobody said"
+        for (user_id, client_id), found in stored.items()
+        for event in found
+        if event.content and event.content not in said[user_id, client_id]
     )
     for person in people:
         for (where, client_id), answers in person.acked.items():
@@ -75,6 +82,17 @@ def _acks(room_id: str, events: Sequence[RoomEvent], people: Sequence[Person]) -
             for answer in answers if where == room_id else ():
                 if [(answer["seq"], answer["messageId"], answer["sentAt"])] != found:
                     yield f"{client_id} was acked at {answer['seq']} and is not stored there once"
+
+
+def _said(people: Sequence[Person]) -> Mapping[tuple[str, str], set[str]]:
+    """What each user has sent under each clientId, by all connections."""
+    said: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for person in people:
+        for socket in person.sockets:
+            for direction, frame in socket.passed:
+                if direction == "sent" and frame["type"] == "chat.message":
+                    said[person.user_id, frame["clientId"]].add(frame["content"])
+    return said
 
 
 def _sights(room_id: str, journey: Journey) -> Iterator[str]:

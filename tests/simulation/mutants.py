@@ -183,6 +183,12 @@ def event_before_ok() -> Patches:
     yield RoomActor, "_settle", swapped
 
 
+def misheard() -> Patches:
+    """A message is stored, and goes out, with other words than were said."""
+    whole = rows.encode
+    yield rows, "encode", lambda event: whole(event).replace(b"hello", b"hallo")
+
+
 def other_words() -> Patches:
     """A message goes out with other words than it is stored with."""
     tell = RoomActor._tell
@@ -383,6 +389,7 @@ MUTANTS: Mapping[str, Mutant] = {
         restart_without_reload, 50, "two owners", size=LARGE, seen_by=18
     ),
     "event_before_ok": Mutant(event_before_ok, 10, "before the answer"),
+    "misheard": Mutant(misheard, 10, "which nobody said"),
     "other_words": Mutant(other_words, 10, "not what is stored"),
     "removed_listen_on": Mutant(removed_listen_on, 60, "without being a member", seen_by=5),
     "trusted_silence": Mutant(

@@ -32,6 +32,7 @@ def judge(journey: Journey) -> list[str]:
         problems.append(f"{made} rooms were made where {len(journey.rooms)} were asked for")
     if any(log.statistics()["seq_taken"] for log in journey.database.logs):
         problems.append("two owners of one room wrote at the same seq")
+    parted: dict[str, set[str]] = defaultdict(set)
     for room_id in journey.rooms:
         events = [decode_event(row.body) for row in journey.rows(room_id)]
         problems += _log(room_id, events)
@@ -39,10 +40,13 @@ def judge(journey: Journey) -> list[str]:
         problems += _sights(room_id, journey)
         problems += _removals(room_id, events, journey.people)
         problems += _invitations(room_id, events, journey)
+        for person in journey.people:
+            if any(isinstance(e, RoomChanged) and _is_end(e, person.user_id) for e in events):
+                parted[person.user_id].add(room_id)
     for person in journey.people:
         problems += [f"{person.name} never heard of {kind}" for kind in person.unanswered]
         problems += _inbox(person, journey)
-        problems += _connections(person)
+        problems += _connections(person, parted[person.user_id], journey.replays)
     problems += judge_runs(journey)
     problems += [
         f"{number:g} {what} are left over" for what, number in journey.left_behind.items() if number
@@ -190,12 +194,16 @@ def _inbox(person: Person, journey: Journey) -> Iterator[str]:
 
 
 class _Connection:
-    """One connection's promises: order of answers, an answer once, dense events, ok before event."""
+    """One connection's promises: order of answers, an answer once, dense events, ok before event; and who
+    comes back to a room gets what was missed. `parted`: rooms that its user was no member of at some time.
+    """
 
-    def __init__(self, owner: str, offered: Counter[str]) -> None:
+    def __init__(self, owner: str, offered: Counter[str], parted: set[str], replays: int) -> None:
         self.problems: list[str] = []
         self._owner = owner
         self._offered = offered
+        self._parted = parted
+        self._replays = replays
         self._asked: dict[int, Frame] = {}
         self._expected: dict[str, int] = {}
         self._resumed: Mapping[str, Any] = {}
@@ -215,8 +223,10 @@ class _Connection:
         if frame["type"] == "welcome":
             self._user_id = frame["user"]["id"]
             for room_id, verdict in frame["rooms"].items():
+                after = self._resumed[room_id]["seq"]
+                self._resumes(room_id, after, verdict["head"], verdict["verdict"])
                 if verdict["verdict"] == "complete":
-                    self._expected[room_id] = self._resumed[room_id]["seq"] + 1
+                    self._expected[room_id] = after + 1
         elif frame["type"] in ("ok", "error") and "ref" in frame:
             self._answered(frame)
         elif is_durable(frame):
@@ -237,8 +247,15 @@ class _Connection:
         if answer["type"] == "ok" and asked["type"] in ("room.join", "room.create"):
             room, after = answer["room"], asked.get("after") or {}
             is_complete = answer.get("verdict") == "complete"
+            if after:
+                self._resumes(room["id"], after["seq"], room["head"], answer.get("verdict"))
             start = after["seq"] if is_complete else room["head"]
             self._expected[room["id"]] = start + 1
+
+    def _resumes(self, room_id: str, after: int, head: int, verdict: str | None) -> None:
+        is_far = verdict == "reset" and head - after > self._replays
+        if verdict != "complete" and not is_far and room_id not in self._parted:
+            self.say(f"came back to {room_id} after {after} of {head} and got {verdict}")
 
     def _event(self, event: Frame) -> None:
         room_id, seq = event["roomId"], event["seq"]
@@ -256,10 +273,10 @@ class _Connection:
                 self.say(f"saw its message at {seq} before the answer to {waiting}")
 
 
-def _connections(person: Person) -> Iterator[str]:
+def _connections(person: Person, parted: set[str], replays: int) -> Iterator[str]:
     offered: Counter[str] = Counter()
     for socket in person.sockets:
-        connection = _Connection(person.name, offered)
+        connection = _Connection(person.name, offered, parted, replays)
         for direction, frame in socket.passed:
             if direction == "sent":
                 connection.sent(frame)

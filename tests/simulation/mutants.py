@@ -13,7 +13,7 @@ from unittest.mock import patch
 from simulation import LARGE, Size
 from weather import PlannedCrash
 
-from actors.room import memory, rows, seating
+from actors.room import entrance, memory, rows, seating
 from actors.room.actor import RoomActor
 from actors.room.catch_up import CatchUp
 from actors.room.flow import Flow
@@ -24,8 +24,11 @@ from actors.room.pipeline import Entry, Pipeline
 from actors.room.recovery import Recovery
 from actors.room.speaking import Speaking
 from actors.room.traces import Trace, Traces
+from actors.session.actor import SessionActor
+from actors.session.machine import GONE
 from actors.user.actor import UserActor
 from core.delivery import TRIES, Delivery
+from core.errors import Unavailable
 from core.ports.message_log import Outcome
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
@@ -225,6 +228,24 @@ def replay_from_one_later() -> Patches:
     yield CatchUp, "follow", later
 
 
+def never_near() -> Patches:
+    """Nobody gets what was missed, however little that is."""
+    yield entrance, "judge_position", lambda *_: "reset"
+
+
+def gone_for_a_moment() -> Patches:
+    """Who cannot be told of a room for now is told that it is gone."""
+    verdict = SessionActor._verdict
+
+    async def hasty(self: Any, *args: Any) -> Any:
+        try:
+            return await verdict(self, *args)
+        except Unavailable:
+            return GONE
+
+    yield SessionActor, "_verdict", hasty
+
+
 def invited_twice() -> Patches:
     """The inbox takes a source again when the courier repeats it."""
     append = MemoryInboxes.append
@@ -401,6 +422,10 @@ MUTANTS: Mapping[str, Mutant] = {
         size=LARGE,
     ),
     "replay_from_one_later": Mutant(replay_from_one_later, 15, "and not", seen_by=2),
+    "never_near": Mutant(never_near, 20, "and got reset"),
+    "gone_for_a_moment": Mutant(
+        gone_for_a_moment, 100, "and got gone", {"call": 0.2, "turn": 0.1}, seen_by=2
+    ),
     "invited_twice": Mutant(invited_twice, 30, "came twice", seen_by=5),
     "taken_for_told": Mutant(
         taken_for_told,

@@ -64,12 +64,14 @@ def size_of(seed: int) -> Size:
 
 @dataclass
 class Journey:
-    """What happened, as outsiders and the database know it."""
+    """What happened, as outsiders and the database know it. `replays`: how many events a resume brings
+    at most."""
 
     seed: int
     database: Database
     weather: Weather
     totals: Totals
+    replays: int = 0
     said: dict[str, Said] = field(default_factory=dict)
     people: list[Person] = field(default_factory=list)
     rooms: list[str] = field(default_factory=list)
@@ -363,14 +365,14 @@ class Simulation:
 
 
 @contextmanager
-def _small_bounds(seed: int) -> Iterator[None]:
+def _small_bounds(seed: int) -> Iterator[int]:
     """Half of the worlds keep and recall so little that most of it comes from the log; half replay so
-    little that many resumes are answered `reset`. The outbox seldom looks of
+    little that many resumes are answered `reset`: how much, is what this gives. The outbox seldom looks of
     itself, as the durable timers do: most of a calm would be that."""
     bounds = dice(seed, "bounds")
-    few = bounds.choice((3, 256))
+    few, replays = bounds.choice((3, 256)), bounds.choice((4, 1_000))
     with (
-        patch("actors.room.verdicts.MAX_REPLAY_EVENTS", bounds.choice((4, 1_000))),
+        patch("actors.room.verdicts.MAX_REPLAY_EVENTS", replays),
         patch("actors.room.actor.Ring", partial(Ring, max_events=few)),
         patch("actors.room.actor.MAX_RECALLED", few),
         patch("actors.room.catch_up.PAGE_EVENTS", few),
@@ -379,7 +381,7 @@ def _small_bounds(seed: int) -> Iterator[None]:
             partial(OutboxDispatcher, poll_every=LOOK_EVERY),
         ),
     ):
-        yield
+        yield replays
 
 
 def play(
@@ -389,7 +391,7 @@ def play(
     `climate` fixes rates of `weather.Rates`, and `size` the size, that the seed would choose."""
     simulation = Simulation(seed, climate, size or size_of(seed))
     try:
-        with _small_bounds(seed):
+        with _small_bounds(seed) as simulation.journey.replays:
             return run_seeded(seed, simulation.run)
     except (Exception, BaseExceptionGroup) as error:
         if isinstance(error, KeyboardInterrupt):

@@ -1,7 +1,7 @@
 """Asks: answers, deadlines that travel, call cycles."""
 
 import random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -14,6 +14,7 @@ from core.envelope import Envelope
 from core.errors import CallCycleError, Rejected, Unavailable
 from core.forwarding import forward
 from core.ids import ProcessIds
+from core.ports.fanout import Client
 from core.system import ActorSystem
 from protocol.addresses import Address
 from protocol.frames import Done
@@ -260,6 +261,32 @@ async def test_who_waits_no_more_can_be_asked_though_its_ask_is_queued(
         await trio.sleep(2)
         assert stage.words("a") == ["started", "hello"]
         assert stage.count("crashes") == 0
+
+
+async def test_what_is_handed_on_keeps_whose_it_is_and_how_long_who_waits(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    taken: list[Envelope[Any]] = []
+
+    async def note(player: Player, envelope: Any) -> None:
+        taken.append(envelope)
+
+    async def hand_on(player: Player, envelope: Any) -> object:
+        taken.append(envelope)
+        forward(envelope, stage.ref("c"), note)
+        return "c answers"
+
+    client = cast(Client, object())
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(hand_on, client=client, timeout=3)
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(ask_b)
+    first, handed_on = taken
+    assert handed_on.client is first.client is client
+    assert handed_on.deadline == first.deadline == pytest.approx(3, abs=0.01)
+    assert handed_on.path == first.path == (stage.ref("a").address,)
 
 
 async def test_an_envelope_is_not_handed_on_to_who_waits_for_its_answer(

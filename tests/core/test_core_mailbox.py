@@ -87,6 +87,22 @@ def test_who_asked_for_a_replaced_envelope_gets_the_newer_ones_answer() -> None:
     assert len({id(answer) for answer in answers}) == 3
 
 
+def test_who_asked_for_a_replaced_envelope_has_as_long_as_before() -> None:
+    mailbox = a_mailbox()
+    for deadline in (10.0, 1.0):
+        mailbox.put_nowait(
+            Envelope(
+                deadline,
+                lane=Lane.EPHEMERAL,
+                key="ada",
+                reply=lambda answer: None,
+                deadline=deadline,
+            )
+        )
+    (envelope,) = mailbox.take_all()
+    assert (envelope.message, envelope.deadline) == (1.0, 10.0)
+
+
 def test_replaced_askers_are_bounded_too() -> None:
     mailbox = a_mailbox(ephemeral_limit=3)
     for n in range(3):

@@ -15,6 +15,7 @@ from actors.room.actor import spec as room_spec
 from core.actor import ActorSpec
 from core.errors import Overloaded, Rejected
 from core.restart_policy import RestartPolicy
+from core.telemetry import bind_request
 
 ROOT = Path(inspect.getfile(ActorSpec)).parent.parent
 IMPURE = {"time", "random", "secrets", "uuid", "datetime.now"}
@@ -57,6 +58,26 @@ async def test_a_reference_activates_at_its_first_message_and_not_before(
         stage.ref().tell_nowait("again")
         await trio.testing.wait_all_tasks_blocked()
         assert len(stage.players) == 1
+
+
+async def test_an_actor_inherits_nothing_of_who_woke_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Its log lines would bear a stranger's request id for as long as it lives."""
+    found: list[dict[str, Any]] = []
+
+    async def note(player: Player, envelope: Any) -> None:
+        found.append(structlog.contextvars.get_contextvars())
+
+    async def wake_another(player: Player, envelope: Any) -> None:
+        bind_request("of the first")
+        await player.context.ref_to(PLAYER.at("b")).ask(note)
+
+    async with a_stage() as stage:
+        with structlog.contextvars.bound_contextvars(request_id="of the test"):
+            await stage.ref().ask(note)
+            await stage.ref().ask(wake_another)
+    assert found == [{}, {}]
 
 
 async def test_a_full_mailbox_answers_overloaded_at_once_and_keeps_what_is_queued(

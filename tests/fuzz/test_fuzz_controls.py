@@ -256,12 +256,13 @@ def test_what_stays_is_found_after_300_frames(
     assert of_frames(300).stayed
 
 
-def test_memory_that_every_frame_costs_is_found(monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("pieces", [[2] * 20, [1_500]], ids=["small", "large"])
+def test_memory_that_every_frame_costs_is_found(monkeypatch: Patch, pieces: list[int]) -> None:
     kept: list[Any] = []
     real = Channel._take
 
     def take(self: Channel, data: Any) -> None:
-        kept.extend(bytes((n, n)) for n in range(20))
+        kept.extend(bytes(size) for size in pieces)
         real(self, data)
 
     monkeypatch.setattr(Channel, "_take", take)

@@ -65,4 +65,4 @@ def test_nothing_of_the_harmful_clients_stays(tally: Tally) -> None:
 
 
 def test_memory_is_flat_between_the_second_tenth_and_the_last(tally: Tally) -> None:
-    assert tally.is_flat, (tally.blocks, tally.resident)
+    assert tally.is_flat, (tally.blocks, tally.allocated)

@@ -2,7 +2,8 @@
 
 The fewest transfers that settle n balances are n minus the greatest number of disjoint groups that each
 add up to zero; finding those is NP-hard (subset sum), and up to 12 people it is done exactly, over
-subsets. Above that, the greatest debtor pays the greatest creditor until nobody is left.
+subsets, as long as all currencies together stay bounded. Beyond that, the greatest debtor pays the greatest
+creditor until nobody is left.
 """
 
 from collections import defaultdict
@@ -17,6 +18,10 @@ from protocol.splitting import shared_out
 
 MAX_EXACT: Final = 12
 """People with a balance, up to whom the number of transfers is proven to be the least."""
+
+MAX_SUBSETS: Final = 8 << MAX_EXACT
+"""Of people, looked at for one settlement: eight currencies of twelve people, any number of six. Nobody else
+on the node is served meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +47,10 @@ class _Accounts:
         for user_id, part in zip(weights, shared_out(total, list(weights.values())), strict=True):
             self.share[user_id] += part
 
-    def settled(self, currency: str) -> CurrencySettlement:
+    def settled(self, currency: str, most_exact: int) -> CurrencySettlement:
         people = sorted({*self.paid, *self.share})
         balances = {user_id: self.paid[user_id] - self.share[user_id] for user_id in people}
-        moves, is_fewest = transfers(balances)
+        moves, is_fewest = transfers(balances, most_exact)
         return CurrencySettlement(
             currency=currency,
             total=sum(self.paid.values()),
@@ -101,16 +106,25 @@ def settle(
                 accounts[paid.currency].enter(paid.by, weights)
         else:
             unknown.append(item.id)
-    return [accounts[currency].settled(currency) for currency in sorted(accounts)], unknown
+    settlements, subsets = [], MAX_SUBSETS
+    for currency in sorted(accounts):
+        one = accounts[currency].settled(currency, max(subsets, 1).bit_length() - 1)
+        if one.is_fewest:
+            subsets -= 1 << sum(1 for person in one.balances if person.balance)
+        settlements.append(one)
+    return settlements, unknown
 
 
-def transfers(balances: Mapping[str, int]) -> tuple[list[tuple[str, str, int]], bool]:
+def transfers(
+    balances: Mapping[str, int], most_exact: int = MAX_EXACT
+) -> tuple[list[tuple[str, str, int]], bool]:
     """(who gives, who gets, how much), and whether that is proven to be the fewest. `balances`: positive
-    gets; they add up to zero, else `ValueError`. The same balances give the same transfers."""
+    gets; they add up to zero, else `ValueError`. `most_exact`: people for whom there is time. The same
+    balances give the same transfers."""
     if sum(balances.values()):
         raise ValueError("the balances do not add up to zero")
     open = sorted((user_id, amount) for user_id, amount in balances.items() if amount)
-    if len(open) > MAX_EXACT:
+    if len(open) > min(MAX_EXACT, most_exact):
         return _matched(open), False
     return [move for group in _groups(open) for move in _matched(group)], True
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.plan.settling import MAX_EXACT, Paid, settle, transfers
+from actors.plan.settling import MAX_EXACT, MAX_SUBSETS, Paid, settle, transfers
 from protocol.plan import PlanItem
 
 SETTINGS = settings(max_examples=100, deadline=None, derandomize=True)
@@ -107,6 +107,25 @@ def test_expenses_are_shared_by_weight_to_the_cent_and_currencies_are_apart() ->
         ("ada", "eve", 900)
     ]
     assert unknown == []
+
+
+def test_however_many_currencies_only_so_much_is_tried_and_all_are_even() -> None:
+    people = [f"u{n:02}" for n in range(MAX_EXACT)]
+    items = [
+        expense(
+            f"e{n}", 1_200 + n, people[n % 12], [*people], f"A{chr(65 + n // 26)}{chr(65 + n % 26)}"
+        )
+        for n in range(60)
+    ]
+    items += [expense("own", 5, "u00", ["u00"], "ZZZ")]
+    settlements, _ = settle(items, [])
+    tried = [one for one in settlements if one.is_fewest]
+    assert len(tried) == MAX_SUBSETS // 2**MAX_EXACT + 1
+    assert (tried[-1].currency, tried[-1].transfers) == ("ZZZ", [])
+    for one in settlements:
+        moves = [(each.sender_id, each.receiver_id, each.amount.amount) for each in one.transfers]
+        before = {each.user_id: each.balance for each in one.balances}
+        assert set(applied(before, moves).values()) == {0}
 
 
 def test_a_booking_counts_once_and_only_when_it_is_on_the_board_and_was_paid() -> None:

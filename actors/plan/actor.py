@@ -103,8 +103,7 @@ class PlanActor(Actor[Any]):
                 await self._demand_joined(user_id)
                 envelope.answer(self._opened(await self._present(), None))
             case TimerDue(name=name) if name.startswith(POLLS):
-                await self._present()
-                self.context.start_soon(self._tell_room, envelope)
+                self.context.start_soon(self._tell_room, envelope, await self._present())
             case TimerDue():
                 await self._present()
                 await self._set_timer_anew()
@@ -258,12 +257,12 @@ class PlanActor(Actor[Any]):
         self._ports.fanout.publish_nowait(f"room:{self._room_id}", encode(event))
         self._ports.told[self._room_id] = change.version
 
-    async def _tell_room(self, envelope: Envelope[TimerDue]) -> None:
-        """A child task: one message for all polls that began or ended with a change; the room takes it
-        once, however often the timer comes."""
+    async def _tell_room(self, envelope: Envelope[TimerDue], board: Board) -> None:
+        """A child task, which must not load: changes are made meanwhile. One message for all polls that
+        began or ended with a change; the room takes it once, however often the timer comes."""
         version = int(envelope.message.name.removeprefix(POLLS))
         try:
-            notice = await self._notice(version)
+            notice = await self._notice(version, board)
             if notice is not None:
                 room = self.context.ref_to(ROOM.at(self._room_id))
                 await room.ask(notice, timeout=ROOM_WITHIN)
@@ -276,14 +275,14 @@ class PlanActor(Actor[Any]):
             )
         envelope.answer(Done())
 
-    async def _notice(self, version: int) -> PostNotice | None:
+    async def _notice(self, version: int, board: Board) -> PostNotice | None:
         """None: its polls are gone again."""
         ports = self._ports
         changes = await ports.plans.changes(
             ports.tenant_id, self._room_id, after=version - 1, limit=1
         )
         for change in changes:
-            shown = polls_shown(await self._current(), polls_in(_OPS.decode(change.body)))
+            shown = polls_shown(board, polls_in(_OPS.decode(change.body)))
             if shown:
                 users = await ports.users.many(ports.tenant_id, [change.by])
                 author = users.get(change.by)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from actors_world import T0, FakeClient
@@ -12,6 +13,7 @@ from trio.testing import MockClock
 from actors.plan.actor import POLLS
 from actors.plan.polls import polls_in, said
 from core.ports.durable_timers import TimerDue
+from core.ports.plans import PlanChange, PlanStep, StoredPlan
 from protocol.cards import PollCard, PollChoice
 from protocol.frames import Done
 from protocol.limits import MAX_CARDS
@@ -94,6 +96,53 @@ async def test_a_crash_between_the_change_and_the_message_loses_nothing(
         await world.apply(ada, *poll())
         await settled()
         assert [one["content"] for one in notices(ada)] == ["User 1 asks: Where to?"]
+
+
+async def test_telling_the_room_of_a_poll_never_puts_an_older_board_in_the_place_of_a_newer(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = PlanWorld()
+    plans, is_asked, is_storing, is_read = world.plans, *(trio.Event() for _ in range(3))
+    may_tell, may_go_on = trio.Event(), trio.Event()
+    changes, commit, load = plans.changes, plans.commit, plans.load
+
+    async def slow_changes(*which: Any, after: int, limit: int) -> Sequence[PlanChange]:
+        if limit == 1:
+            is_asked.set()
+            await may_tell.wait()
+        return await changes(*which, after=after, limit=limit)
+
+    async def slow_commit(step: PlanStep) -> None:
+        if step.change.version == 2:
+            is_storing.set()
+            with trio.move_on_after(1):
+                await is_read.wait()
+        await commit(step)
+
+    async def slow_load(*which: Any) -> StoredPlan | None:
+        stored = await load(*which)
+        if is_storing.is_set():
+            is_read.set()
+            await may_go_on.wait()
+        return stored
+
+    for name, slow in (("changes", slow_changes), ("commit", slow_commit), ("load", slow_load)):
+        monkeypatch.setattr(plans, name, slow)
+    async with world.running(), trio.open_nursery() as nursery:
+        await world.make_room(2)
+        ada, ben = await world.people(1, 2)
+        await world.apply(ada, *poll())
+        await is_asked.wait()
+        nursery.start_soon(world.apply, ben, vote("oslo"))
+        await is_storing.wait()
+        may_tell.set()
+        await trio.sleep(2)
+        may_go_on.set()
+        await trio.sleep(2)
+        assert [event["version"] for event in ada.of_type("plan.changed")] == [1, 2]
+        assert (await world.opened(ada)).version == 2
+        assert (await world.apply(ada, stop("s"), version=2)).version == 3
+        assert len(notices(ada)) == 1
 
 
 def test_one_call_is_one_message_however_many_polls_it_has() -> None:

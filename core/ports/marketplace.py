@@ -46,8 +46,10 @@ class Listing:
 
     @property
     def rating(self) -> float | None:
-        """The mean, to a tenth; None: nobody has said anything."""
-        return round(self.stars / self.reviews, 1) if self.reviews else None
+        """The mean, to a tenth, half of one up; None: nobody has said anything."""
+        if not self.reviews:
+            return None
+        return (20 * self.stars + self.reviews) // (2 * self.reviews) / 10
 
     @property
     def score(self) -> int:
@@ -67,7 +69,8 @@ class Goods:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """All of it has to hold. `query`: words of its name, summary, tags and description."""
+    """All of it has to hold. `query`: words of its name, summary, tags and description. `min_rating`: of
+    the `rating` that is shown."""
 
     query: str = ""
     tags: Sequence[str] = ()

@@ -162,9 +162,7 @@ def _fresh(persona: Persona, new: NewListing) -> Listing:
 def _fits(row: _Row, wanted: Wanted) -> bool:
     one = row.listing
     said = _words(" ".join((one.name, one.summary, *one.tags, row.persona.about)))
-    is_good = wanted.min_rating is None or (
-        one.reviews > 0 and one.stars >= wanted.min_rating * one.reviews
-    )
+    is_good = wanted.min_rating is None or (one.rating or 0) >= wanted.min_rating
     asked = _words(wanted.query)
     is_said = not wanted.query or (bool(asked) and asked <= said)
     return is_said and set(wanted.tags) <= set(one.tags) and is_good

@@ -46,7 +46,7 @@ _FIND: Final = f"""
 SELECT {_COLUMNS} {_FROM}
  WHERE l.tenant_id = $1 AND {_ON_MARKET}
    AND ($2 = '' OR l.words @@ plainto_tsquery('simple', $2)) AND l.tags @> $3::text[]
-   AND ($4::float8 IS NULL OR (l.reviews > 0 AND l.stars >= $4 * l.reviews))
+   AND ($4::float8 IS NULL OR round(l.stars / nullif(l.reviews, 0)::numeric, 1)::float8 >= $4)
    AND ($5::int IS NULL OR (l.score, l.id) < ($5, $6::uuid))
  ORDER BY l.score DESC, l.id DESC LIMIT $7"""
 

@@ -214,6 +214,24 @@ async def test_all_that_is_wanted_holds(market: Market) -> None:
         assert await market.found(wanted) == found, wanted
 
 
+@pytest.mark.parametrize(
+    ("stars", "shown", "below"),
+    [([5, 5, 5, 3], 4.5, 4.6), ([4, 4, 4, 5], 4.3, 4.4), ([5, 4, 5, 4, 5, 5, 4], 4.6, 4.7)],
+)
+async def test_what_is_found_by_a_rating_is_what_shows_it(
+    market: Market, stars: list[int], shown: float, below: float
+) -> None:
+    rosa = await market.persona(await market.person("agent", Role.PROFESSIONAL))
+    await market.publish(rosa)
+    for number, given in enumerate(stars):
+        await market.reviewed(rosa.id, await market.person(f"taker{number}"), given)
+    listing = await market.listings.of_persona(TENANT, rosa.id)
+    assert listing is not None
+    assert listing.rating == shown
+    assert await market.found(Wanted(min_rating=shown)) == ["Rosa"]
+    assert await market.found(Wanted(min_rating=below)) == []
+
+
 async def test_the_best_come_first_and_pages_meet(market: Market) -> None:
     seller, takers = "agent", [await market.person(f"taker{number}") for number in range(3)]
     owner = await market.person(seller, Role.PROFESSIONAL)

@@ -144,7 +144,6 @@ class PlanActor(Actor[Any]):
     async def _apply(self, envelope: Envelope[Any], command: ApplyPlan) -> None:
         principal = envelope.of()
         people = await self._people(principal)
-        await self._demand_own_bookings(principal, command.ops)
         client_id = command.client_id.lower()
         for _ in range(TRIES):
             board = await self._present()
@@ -152,6 +151,7 @@ class PlanActor(Actor[Any]):
             if first is not None:
                 envelope.answer(_applied(first))
                 return
+            await self._demand_own_bookings(principal, command.ops)
             now = self._ports.business.business_ms()
             given = Given(by=principal.user_id, people=people, now=now)
             ops = rebase(board, command.version, command.ops, given)

@@ -96,7 +96,8 @@ def _invite(
     if not newcomers:
         return Decision(answer=Sequenced(seq=_invited_at(room, command.user_ids)))
     if given.names is None:
-        return KnowUsers(tuple(newcomers))
+        # Members too: one of them may have left by the time the names are known.
+        return KnowUsers(tuple(dict.fromkeys(command.user_ids)))
     for place, user_id in enumerate(command.user_ids):
         if user_id in newcomers and user_id not in given.names:
             sentence = "There is no such user."

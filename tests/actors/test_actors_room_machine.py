@@ -290,11 +290,23 @@ def test_inviting_looks_names_up_and_repeats_the_first_seq() -> None:
     machine.posted()
     invite = InviteToRoom(room_id=ROOM_ID, user_ids=[CYD, BEN, CYD])
     assert refused(machine, 2, invite) == "forbidden"
-    assert machine.ask(1, invite) == KnowUsers((CYD,))
+    assert machine.ask(1, invite) == KnowUsers((CYD, BEN))
     assert refused(machine, 1, invite, names={}) == "not_found"
     first = machine.do(1, invite, names={CYD: "Cyd"})
     assert machine.room.members[CYD].from_seq == seq_of(first) == 3
     assert machine.ask(1, invite).answer == first.answer
+
+
+def test_who_leaves_while_names_are_looked_up_is_invited_again() -> None:
+    machine = Machine()
+    machine.do(2, JoinRoom(room_id=ROOM_ID))
+    invite = InviteToRoom(room_id=ROOM_ID, user_ids=[CYD, BEN])
+    asked = machine.ask(1, invite)
+    assert isinstance(asked, KnowUsers)
+    machine.do(2, LeaveRoom(room_id=ROOM_ID))
+    names = dict.fromkeys(asked.user_ids, "Somebody")
+    machine.do(1, invite, names=names)
+    assert {CYD, BEN} <= set(machine.room.members)
 
 
 def test_an_open_history_is_read_from_the_start() -> None:

@@ -189,7 +189,9 @@ class UserActor(Actor[Any]):
         if found is None or found.traveller_id is None:
             return 0
         both = [found.professional_id, found.traveller_id]
-        if self._user_id not in both or (news.state == "soon" and found.state != "booked"):
+        # A reminder, and what a call says of who is there, are nothing after it was cancelled.
+        is_of_booked = news.state == "soon" or news.change != ""
+        if self._user_id not in both or (is_of_booked and found.state != "booked"):
             return 0
         return await self._put_in_inbox(
             source=f"consultation:{id}:{news.change or news.state}",

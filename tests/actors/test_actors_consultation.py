@@ -22,7 +22,7 @@ from protocol.consultation import (
     LeaveConsultation,
     SignalConsultation,
 )
-from protocol.user import USER, FollowInbox
+from protocol.user import USER, FollowInbox, TellConsultation
 
 ID, AGAIN = (f"01900000-0000-7000-8000-{number:012x}" for number in (1, 2))
 ADVISER, TRAVELLER, STRANGER = 1, 2, 3
@@ -292,6 +292,21 @@ async def test_one_that_is_cancelled_ends_and_the_outbox_tells(autojump_clock: M
         await trio.sleep((READ_EVERY + 1) * LOOK_EVERY)
         assert await code_of(stage.signal(adviser, TRAVELLER)) == "conflict"
         assert states(adviser) == ["live"]
+
+
+async def test_who_leaves_a_call_that_was_cancelled_does_not_have_it_booked_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with staged() as stage:
+        clients = await stage.both()
+        await stage.cancel()
+        for number, client in zip((ADVISER, TRAVELLER), clients, strict=True):
+            news = TellConsultation(consultation_id=ID, state="cancelled")
+            await stage.world.system.ref(USER.at(user_id(number))).ask(news)
+            await stage.leave(client)
+        await trio.sleep(READ_EVERY * LOOK_EVERY + SOON)
+        for client in clients:
+            assert states(client)[-2:] == ["live", "cancelled"]
 
 
 async def test_leaving_what_one_has_not_joined_is_harmless(autojump_clock: MockClock) -> None:

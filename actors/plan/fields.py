@@ -73,7 +73,8 @@ def changed(
         lost = [name for name in needed if name not in built]
         if lost:
             raise wrong(f"{at}.{lost[0]}", MISSING)
-    _demand(built, names, at, people=people, now=now)
+    gone = {one for one in _named(old) if one not in people}
+    _demand(built, names, at, people={*people, *gone} if gone else people, now=now)
     return {name: built.get(name) for name in sorted(names)}
 
 
@@ -139,6 +140,12 @@ def _demand_amount(fields: Mapping[str, Any], at: str) -> None:
             raise wrong(f"{at}.amount", _BOTH)
     elif fields.get("amount", {}).get("amount", 0) <= 0:
         raise wrong(f"{at}.amount", _NO_AMOUNT)
+
+
+def _named(fields: Mapping[str, Any]) -> set[str]:
+    """The people whom an item names."""
+    named = {fields[name] for name in ("paidBy", "assignedTo") if name in fields}
+    return named | set(weights_of(fields)) if "sharedBy" in fields else named
 
 
 def weights_of(fields: Mapping[str, Any]) -> dict[str, int]:

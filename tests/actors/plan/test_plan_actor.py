@@ -417,3 +417,39 @@ async def test_settling_up_knows_expenses_and_what_a_booking_on_the_board_has_ca
         with pytest.raises(Rejected) as refused:
             await world.apply(eve, foreign)
         assert refused.value.fields[0][0] == "ops[0].fields.bookingId"
+
+
+async def test_who_has_left_stays_where_they_were_named_when_the_rest_is_corrected() -> None:
+    world = PlanWorld()
+    async with world.running():
+        await world.make_room(2, 3)
+        ada, ben, eve = await world.people(1, 2, 3)
+        dinner = {
+            "title": "dinner",
+            "amount": {"amount": 4_200, "currency": "EUR"},
+            "paidBy": user_id(2),
+            "sharedBy": [user_id(1), user_id(2)],
+        }
+        tent = {"title": "tent", "assignedTo": user_id(2)}
+        await world.apply(
+            ada,
+            PlanOp(op="add", id="d", kind="expense", fields=dinner),
+            PlanOp(op="add", id="t", kind="packing", fields=tent),
+        )
+        for gone in (ben, eve):
+            await world.ask(gone, LeaveRoom(room_id=ROOM_ID))
+        shares = [user_id(1), {"userId": user_id(2), "weight": 2}]
+        await world.apply(
+            ada,
+            PlanOp(op="set", id="d", fields=dinner | {"sharedBy": shares}),
+            PlanOp(op="set", id="t", fields=tent | {"isPacked": True}),
+            version=1,
+        )
+        [euros] = (await world.board(ada, SettleUp())).settlements
+        assert {one.user_id: one.share for one in euros.balances} == {
+            user_id(1): 1_400,
+            user_id(2): 2_800,
+        }
+        for fields in ({"paidBy": user_id(3)}, {"sharedBy": [user_id(1), user_id(3)]}):
+            with pytest.raises(Rejected, match="bad_request"):
+                await world.apply(ada, PlanOp(op="set", id="d", fields=fields), version=2)

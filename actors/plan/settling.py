@@ -9,6 +9,7 @@ creditor until nobody is left.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from actors.plan.fields import weights_of
@@ -152,16 +153,21 @@ def _groups(open: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
     return groups
 
 
-def _matched(group: Iterable[tuple[str, int]]) -> list[tuple[str, str, int]]:
+def _matched(group: Sequence[tuple[str, int]]) -> list[tuple[str, str, int]]:
     """The greatest debtor pays the greatest creditor: at most one transfer less than there are people,
     since each settles one of the two."""
-    rest: dict[str, int] = dict(group)
+    creditors = [(-amount, user_id) for user_id, amount in group if amount > 0]
+    debtors = [(amount, user_id) for user_id, amount in group if amount < 0]
+    heapify(creditors)
+    heapify(debtors)
     moves: list[tuple[str, str, int]] = []
-    while any(rest.values()):
-        receiver = max(sorted(rest), key=rest.__getitem__)
-        sender = min(sorted(rest), key=rest.__getitem__)
-        amount = min(rest[receiver], -rest[sender])
-        rest[receiver] -= amount
-        rest[sender] += amount
+    while creditors:
+        credit, receiver = heappop(creditors)
+        debt, sender = heappop(debtors)
+        amount = min(-credit, -debt)
         moves.append((sender, receiver, amount))
+        if credit + amount:
+            heappush(creditors, (credit + amount, receiver))
+        if debt + amount:
+            heappush(debtors, (debt + amount, sender))
     return moves

@@ -73,6 +73,39 @@ def test_however_many_people_all_are_even_and_who_owes_never_gets(amounts: list[
     assert transfers(before) == (moves, is_fewest)
 
 
+class Counted(int):
+    """An amount that counts how often one is compared with another."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        Counted.compared += 1
+        return int(self) < int(other)
+
+    def __gt__(self, other: int) -> bool:
+        Counted.compared += 1
+        return int(self) > int(other)
+
+    def __neg__(self) -> "Counted":
+        return Counted(-int(self))
+
+    def __add__(self, other: int) -> "Counted":
+        return Counted(int(self) + int(other))
+
+    def __sub__(self, other: int) -> "Counted":
+        return Counted(int(self) - int(other))
+
+
+def test_a_thousand_people_are_not_compared_each_with_each() -> None:
+    chance = random.Random(3)
+    amounts = [chance.randrange(-10_000, 10_000) for _ in range(999)]
+    before = balances(amounts)
+    Counted.compared = 0
+    moves, _ = transfers({user_id: Counted(amount) for user_id, amount in before.items()})
+    assert moves == transfers(before)[0]
+    assert Counted.compared < 100 * len(before)
+
+
 def test_what_does_not_add_up_is_no_settlement() -> None:
     with pytest.raises(ValueError, match="zero"):
         transfers({"a": 1})

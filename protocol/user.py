@@ -44,8 +44,8 @@ ConsultationState = Literal["booked", "soon", "waiting", "live", "over", "cancel
 class TellConsultation(Value, frozen=True, kw_only=True, tag="consultation"):
     """outbox, timer or consultation → user: this became of a consultation of yours; give that a place in
     the inbox. Idempotent per consultation and `change`, of those that come once per state. `soon`: a
-    reminder, which is nothing where it was cancelled, as what has a `change`. `meter_seconds`: where a call
-    has counted more than is stored."""
+    reminder, which is nothing where it was cancelled, as what has a `change`, or is over. `meter_seconds`: where
+    a call has counted more than is stored."""
 
     consultation_id: str
     state: ConsultationState

@@ -193,6 +193,9 @@ class UserActor(Actor[Any]):
         is_of_booked = news.state == "soon" or news.change != ""
         if self._user_id not in both or (is_of_booked and found.state != "booked"):
             return 0
+        # Business time, by which it ends, is never behind the wall's.
+        if news.state == "soon" and found.ends_at <= self._ports.clock.now_ms():
+            return 0
         return await self._put_in_inbox(
             source=f"consultation:{id}:{news.change or news.state}",
             kind="consult.state",

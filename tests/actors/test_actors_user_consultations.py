@@ -111,6 +111,18 @@ async def test_both_are_reminded_in_time_unless_it_was_cancelled(
         nursery.cancel_scope.cancel()
 
 
+async def test_nobody_is_reminded_of_what_was_over_when_the_server_was_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        booked = await book(world)
+        soon = TellConsultation(consultation_id=ID, state="soon")
+        await trio.sleep((booked.starts_at - world.clock.now_ms()) / 1_000)
+        assert (await world.system.ref(USER.at(ADVISER)).ask(soon)).inbox == 1
+        await trio.sleep(60)
+        assert (await world.system.ref(USER.at(TRAVELLER)).ask(soon)).inbox == 0
+
+
 async def test_a_reminder_that_comes_late_or_to_another_is_nothing(
     autojump_clock: MockClock,
 ) -> None:

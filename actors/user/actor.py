@@ -113,22 +113,29 @@ class UserActor(Actor[Any]):
         """Store the room once, then let it answer and take the creator in."""
         principal, client = envelope.of(), envelope.client
         planned = plan_room(command, principal)
-        if client is not None and client.room_count >= MAX_ROOMS:
-            raise Rejected(
-                "conflict",
-                "A connection can join at most {limit} rooms. Leave one of them first.",
-                params={"limit": MAX_ROOMS},
-            )
         known = await self._ports.users.many(principal.tenant_id, planned.invited)
         demand_known(command, planned, known)
         personas = await self._personas(command, planned, principal)
-        room_id, _ = await self._ports.rooms.create(self._new_room(planned, principal, personas))
+        new = self._new_room(planned, principal, personas)
+        if client is not None and client.room_count >= MAX_ROOMS:
+            await self._demand_in(client, new)
+        room_id, _ = await self._ports.rooms.create(new)
         # Asked, not handed on: whoever sends many at once is counted in each before the next is judged.
         room = self.context.ref_to(ROOM.at(room_id))
         entered = EnterCreated()
         envelope.answer(
             await room.ask(entered, principal=principal, client=client, timeout=_ROOM_WITHIN)
         )
+
+    async def _demand_in(self, client: Client, new: NewRoom) -> None:
+        """One that has no place for another room makes none; it may be in this one already."""
+        found = await self._ports.rooms.find(new)
+        if found is None or not self._ports.fanout.has_place(f"room:{found}", client):
+            raise Rejected(
+                "conflict",
+                "A connection can join at most {limit} rooms. Leave one of them first.",
+                params={"limit": MAX_ROOMS},
+            )
 
     async def _personas(
         self, command: CreateRoom, planned: PlannedRoom, principal: Principal

@@ -150,6 +150,9 @@ class Rooms(Protocol):
         """Store the room, its members, personas and first events in one transaction. Returns (room
         id, whether it is new): a repeated (creator, clientId) or direct pair finds the first room."""
 
+    async def find(self, room: NewRoom) -> str | None:
+        """The id of the room that `create` would find; None: it would make this one."""
+
     async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
         """The room as it stands; `head` is that of its durable log."""
 

@@ -58,6 +58,9 @@ class MemoryRooms:
         self._stored.outbox.append(Appended(room.tenant_id, room.id, 1, 1 + len(room.more)))
         return room.id, True
 
+    async def find(self, room: NewRoom) -> str | None:
+        return self._existing(room)
+
     async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
         room = self._rooms.get(room_id)
         if room is None or room.tenant_id != tenant_id:

@@ -58,6 +58,9 @@ class PostgresRooms:
             self._on_stored()
         return room_id, is_new
 
+    async def find(self, room: NewRoom) -> str | None:
+        return await self._database.call(_existing, room)
+
     async def load(self, tenant_id: int, room_id: str) -> RoomRecord | None:
         if not is_uuid(room_id):
             return None
@@ -113,16 +116,19 @@ async def _create(connection: Connection, room: NewRoom) -> tuple[str, bool]:
         bool(room.personas),
     )
     if is_new is None:
-        return await _existing(connection, room), False
+        known = await _existing(connection, room)
+        if known is None:
+            raise LookupError(f"what was in the way of the room {room.id} is gone")
+        return known, False
     await _add_members(connection, room)
     await _add_personas(connection, room)
     await _add_first_events(connection, room)
     return room.id, True
 
 
-async def _existing(connection: Connection, room: NewRoom) -> str:
+async def _existing(connection: Connection, room: NewRoom) -> str | None:
     """The pair's room before the one of this `client_id`: a pair has one, whoever asked how."""
-    found: str = await connection.fetchval(
+    found: str | None = await connection.fetchval(
         """SELECT id FROM room WHERE tenant_id = $1
                AND (direct_key = $2 OR (creator_id = $3 AND create_client_id = $4))
            ORDER BY direct_key = $2 DESC NULLS LAST LIMIT 1""",

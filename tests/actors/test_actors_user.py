@@ -99,6 +99,26 @@ async def test_a_connection_in_two_hundred_rooms_makes_no_more(autojump_clock: M
             await ask(world, ada, create(1))
 
 
+async def test_a_connection_in_two_hundred_rooms_finds_those_it_is_in(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        ada, elsewhere = world.client(1), world.client(1)
+        ada.topics = {f"room:{number}" for number in range(198)}
+        pair = {"kind": "direct", "members": [user_id(2)]}
+        direct = await ask(world, ada, create(1, **pair))
+        group = await ask(world, ada, create(2))
+        away = await ask(world, elsewhere, create(3))
+        assert ada.room_count == 200
+        assert (await ask(world, ada, create(4, **pair))).room.id == direct.room.id
+        assert (await ask(world, ada, create(2))).room.id == group.room.id
+        for number in (3, 5):
+            with pytest.raises(Rejected, match="conflict"):
+                await ask(world, ada, create(number))
+        rooms = await world.rooms.of_user(TENANT, user_id(1), before=None, limit=9)
+        assert {one.id for one in rooms} == {direct.room.id, group.room.id, away.room.id}
+
+
 async def test_rooms_that_are_asked_for_all_at_once_keep_to_the_bound_too(
     autojump_clock: MockClock,
 ) -> None:

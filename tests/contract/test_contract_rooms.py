@@ -73,6 +73,7 @@ async def test_a_repeated_client_id_finds_the_first_room_and_changes_nothing(wor
     first = world.new_room(ada)
     await world.rooms.create(first)
     again = world.new_room(ada, bob, client_id=first.client_id, title="Porto")
+    assert await world.rooms.find(again) == first.id
     assert await world.rooms.create(again) == (first.id, False)
     room = await world.rooms.load(1, first.id)
     assert (room.title, len(room.members)) == ("Lisbon", 1)
@@ -82,7 +83,9 @@ async def test_a_repeated_client_id_finds_the_first_room_and_changes_nothing(wor
 async def test_client_ids_of_different_creators_do_not_meet(world):
     ada, bob = await add(world, "ada"), await add(world, "bob")
     first = world.new_room(ada)
+    assert await world.rooms.find(first) is None
     await world.rooms.create(first)
+    assert await world.rooms.find(world.new_room(bob, client_id=first.client_id)) is None
     assert (await world.rooms.create(world.new_room(bob, client_id=first.client_id)))[1]
 
 
@@ -91,6 +94,7 @@ async def test_a_pair_has_one_room_from_either_side(world):
     key = ":".join(sorted((ada, bob)))
     first = await world.room(ada, bob, kind="direct", direct_key=key)
     second = world.new_room(bob, ada, kind="direct", direct_key=key)
+    assert await world.rooms.find(second) == first
     assert await world.rooms.create(second) == (first, False)
 
 

@@ -256,8 +256,20 @@ class SessionActor(Actor[Any]):
         if (new.tenant_id, new.user_id) != (old.tenant_id, old.user_id):
             raise Rejected("forbidden", "This token belongs to another user.")
         if client is not None:
-            client.renewed(new)
             if new.login_id != old.login_id:
-                self._ports.fanout.subscribe(f"login:{new.login_id}", client)
-                self._ports.fanout.unsubscribe(f"login:{old.login_id}", client)
+                await self._move(client, old, new)
+            client.renewed(new)
         envelope.answer(AuthRefreshed())
+
+    async def _move(self, client: Client, old: Principal, new: Principal) -> None:
+        """From one login's sockets to another's. Among them before that is looked at again: whenever it
+        ends, this one is closed with the others, or refused here."""
+        fanout = self._ports.fanout
+        fanout.subscribe(f"login:{new.login_id}", client)
+        is_moved = False
+        try:
+            await self._ports.credentials.demand_standing(new)
+            is_moved = True
+        finally:
+            left = old if is_moved else new
+            fanout.unsubscribe(f"login:{left.login_id}", client)

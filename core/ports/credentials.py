@@ -55,5 +55,8 @@ class Credentials(Protocol):
         """As `verify`, or redeem a ticket; and the login still stands, the user's name and role are
         read afresh. Raises as `verify`, and `TokenRevoked`."""
 
+    async def demand_standing(self, principal: Principal) -> None:
+        """Pass while the principal's login stands; raise `TokenRevoked` when it has ended."""
+
     def jwks(self) -> dict[str, Any]:
         """The public keys (RFC 7517)."""

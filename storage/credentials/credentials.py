@@ -172,6 +172,13 @@ class StoredCredentials:
         standing = await self._logins.standing(claimed.tenant_id, claimed.user_id, claimed.login_id)
         return _principal(standing, claimed.expires_at)
 
+    async def demand_standing(self, principal: Principal) -> None:
+        """As the port says."""
+        standing = await self._logins.standing(
+            principal.tenant_id, principal.user_id, principal.login_id
+        )
+        _principal(standing, principal.expires_at)
+
     async def _verified(self, token: str) -> Principal:
         try:
             return self._tokens.verify(token)

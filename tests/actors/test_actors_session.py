@@ -49,6 +49,7 @@ class FakeCredentials:
 
     def __init__(self) -> None:
         self.spent: set[str] = set()
+        self.ended: set[str] = set()
 
     async def authenticate(self, token: str) -> Principal:
         await trio.lowlevel.checkpoint()
@@ -61,6 +62,11 @@ class FakeCredentials:
             return replace(principal(int(number)), login_id="new-login")
         return principal(int(number))
 
+    async def demand_standing(self, principal: Principal) -> None:
+        await trio.lowlevel.checkpoint()
+        if principal.login_id in self.ended:
+            raise TokenRevoked
+
 
 class Desk:
     """A world with sessions in it."""
@@ -70,8 +76,9 @@ class Desk:
         self.sessions = MemorySessions(world.inboxes)
         self.keeper = Keeper(self.sessions, world.clock)
         self.search = MemorySearch(world.rooms)
+        self.credentials = FakeCredentials()
         ports = SessionPorts(
-            credentials=FakeCredentials(),  # type: ignore[arg-type]
+            credentials=self.credentials,  # type: ignore[arg-type]
             sessions=self.sessions,
             fanout=world.fanout,
             search=self.search,
@@ -516,6 +523,30 @@ async def test_credentials_are_renewed_in_place_for_the_same_user_only(
         assert "login:login-1" not in ada.topics
         with pytest.raises(Rejected, match="forbidden"):
             await made.ask(ada, RefreshAuth(token="user:2"))
+
+
+async def test_a_login_that_ends_while_it_renews_a_connection_does_not_get_it(
+    autojump_clock: MockClock,
+) -> None:
+    """Its sockets are closed as it ends: this one must be among them, or stay with what it had."""
+    async with desk() as made:
+        ada = made.fresh_client(1)
+        await made.hello(ada)
+        whole = made.credentials.authenticate
+
+        async def ended_meanwhile(token: str) -> Principal:
+            new = await whole(token)
+            made.credentials.ended.add(new.login_id)
+            made.world.fanout.close_topic(f"login:{new.login_id}", CloseCode.TOKEN_REVOKED)
+            return new
+
+        made.credentials.authenticate = ended_meanwhile  # type: ignore[method-assign]
+        with pytest.raises(TokenRevoked):
+            await made.ask(ada, RefreshAuth(token="again:1"))
+        assert ada.is_open
+        assert ada.principal is not None
+        assert ada.principal.login_id == "login-1"
+        assert [topic for topic in ada.topics if topic.startswith("login:")] == ["login:login-1"]
 
 
 async def test_search_shows_members_what_stands_and_strangers_nothing(

@@ -204,6 +204,9 @@ class FakeCredentials:
             raise TokenRevoked
         return self.verify(token)
 
+    async def demand_standing(self, principal: Principal) -> None:
+        raise AssertionError("not over HTTP")
+
     def jwks(self) -> dict[str, Any]:
         return {"keys": [{"kty": "RSA", "kid": "1", "n": "x", "e": "AQAB"}]}
 

@@ -283,8 +283,11 @@ async def test_logout_revokes_at_once_and_tells_it_once(world):
     grant = await world.register()
     principal = world.credentials.verify(grant.access_token)
     ticket, _ = await world.credentials.ticket(principal)
+    await world.credentials.demand_standing(principal)
     await world.credentials.logout(principal)
     await world.credentials.logout(principal)
+    with pytest.raises(TokenRevoked):
+        await world.credentials.demand_standing(principal)
     assert world.revoked == [principal.login_id]
     for token in (grant.access_token, ticket):
         with pytest.raises(Rejected):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from commands.terminal_travel import offer_line
-from commands.terminal_words import clean, clock, whole
+from commands.terminal_words import BELOW, clean, clock, one_line, whole
 
 Event = Mapping[str, Any]
 Card = Mapping[str, Any]
@@ -97,7 +97,7 @@ class Answers:
         run = next((r for r in self._runs.values() if r.message_id == message["messageId"]), None)
         content = str(message["content"])
         shown = run.shown if run and content.startswith(run.text[: run.shown]) else 0
-        rest = clean(content[shown:].strip()).replace("\n", "\n         ")
+        rest = clean(content[shown:].strip()).replace("\n", BELOW)
         if run is not None:
             run.text, run.shown = content, len(content)
         text = f"… {rest}".rstrip() if shown else rest
@@ -120,9 +120,9 @@ def card_lines(cards: Sequence[Card]) -> list[str]:
 def _card_line(number: int, card: Card) -> str:
     if card.get("details"):
         return offer_line(number, card)
-    about = f": {clean(card['about'])}" if card.get("about") else ""
+    about = f": {one_line(card['about'])}" if card.get("about") else ""
     country = f", {card['country']}" if card.get("country") else ""
-    return f"{number:>3} {clean(card['title'])}{clean(country)}{about}"
+    return f"{number:>3} {one_line(card['title'])}{one_line(country)}{about}"
 
 
 def _marks(ai: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from commands.terminal_travel import offer_text
-from commands.terminal_words import clean
+from commands.terminal_words import clean, one_line
 from protocol.frames import Money
 from protocol.money import decimal_text
 
@@ -67,7 +67,7 @@ def booking_lines(view: View, names: Names, me: str) -> list[str]:
 def standing_line(view: View, names: Names, me: str) -> str:
     """`    Booking of 402.00 EUR: …; waiting for Ben until Sat 05 Dec 18:00.`"""
     step = sentence(view.get("step"))
-    where = clean(step) if " " in step else _STATUS.get(view["status"], clean(view["status"]))
+    where = one_line(step) if " " in step else _STATUS.get(view["status"], clean(view["status"]))
     waited = ", ".join(holding_up(view, names, me))
     for_whom = f"; waiting for {waited}" if waited else ""
     deadline = view.get("deadline")
@@ -107,8 +107,8 @@ def itinerary_lines(view: View) -> list[str]:
     """Where it goes and by what tickets, once that is known."""
     lines = []
     for part in view.get("itinerary") or ():
-        known = f", booked as {clean(part['locator'])}" if part.get("locator") else ""
-        tickets = ", ".join(clean(number) for number in part["tickets"])
+        known = f", booked as {one_line(part['locator'])}" if part.get("locator") else ""
+        tickets = ", ".join(one_line(number) for number in part["tickets"])
         lines.append(f"    ✓ {offer_text(part['details'])}{known}")
         lines += [f"      ticket{'s' if len(part['tickets']) > 1 else ''} {tickets}"] * bool(
             tickets
@@ -121,9 +121,7 @@ def card_line(card: View, me: str) -> str:
     is_mine = any(one["userId"] == me for one in card.get("participants") or ())
     price = f", {_money(card['price'])}" if card.get("price") else ""
     where = _STATUS.get(card.get("status", ""), clean(str(card.get("status", ""))))
-    return (
-        f"      [{clean(card['title'])}{price}: {where}{'. /booking shows it' if is_mine else ''}]"
-    )
+    return f"      [{one_line(card['title'])}{price}: {where}{'. /booking shows it' if is_mine else ''}]"
 
 
 def moment(ms: int) -> str:
@@ -136,7 +134,7 @@ def _item_line(item: View) -> str:
     was = f" (was {_money(before)})" if before else ""
     held = ["can be held"] if item["canHold"] else []
     some = [f"for {item['travellers']} of you"] if item.get("travellers") else []
-    marks = ", ".join([clean(item["supplier"]), *some, *held])
+    marks = ", ".join([one_line(item["supplier"]), *some, *held])
     return f"    {_money(item['total']):>14}{was}  {offer_text(item['details'])}  ({marks})"
 
 
@@ -170,7 +168,7 @@ def _question_lines(view: View, names: Names, me: str) -> list[str]:
     whom = ", ".join(_name(user_id, names, me) for user_id in question["to"])
     lines = [f"    Question to {whom}, until {until}" + (":" if question["options"] else ".")]
     for number, option in enumerate(question["options"], 1):
-        lines.append(f"      {number}  {clean(option['text'])}{_shares(option, names, me)}")
+        lines.append(f"      {number}  {one_line(option['text'])}{_shares(option, names, me)}")
     if me in question.get("answered", ()):
         return [*lines, "    You have answered."]
     return [*lines, "    /choose N answers."] if is_mine else lines

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from commands.terminal_words import clean
+from commands.terminal_words import clean, one_line
 from protocol.frames import Money
 from protocol.money import decimal_text
 
@@ -102,9 +102,7 @@ def offer_line(number: int, card: Card) -> str:
         *(["can be held"] if card["canHold"] else []),
         *(["old price"] if card.get("isStale") else []),
     ]
-    return (
-        f"{number:>3} {_money(price):>14}  {what}  ({', '.join([clean(card['supplier']), *marks])})"
-    )
+    return f"{number:>3} {_money(price):>14}  {what}  ({', '.join([one_line(card['supplier']), *marks])})"
 
 
 def offer_text(details: Mapping[str, Any]) -> str:
@@ -130,12 +128,12 @@ def _way(segments: Sequence[Mapping[str, Any]]) -> str:
     day, leaves = first["departs"].split("T")
     arrives = last["arrives"].split("T")[1]
     ends = f"{first['origin']} {leaves[:5]} → {last['destination']} {arrives[:5]}"
-    return clean(f"{day} {ends}, {via}, {numbers}")
+    return one_line(f"{day} {ends}, {via}, {numbers}")
 
 
 def _room(details: Mapping[str, Any]) -> str:
     room = f", {details['room']}" if details.get("room") else ""
-    return clean(f"{details['name']}{room}, {details['checkIn']} to {details['checkOut']}")
+    return one_line(f"{details['name']}{room}, {details['checkIn']} to {details['checkOut']}")
 
 
 def _money(price: Mapping[str, Any]) -> str:

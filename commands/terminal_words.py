@@ -33,6 +33,8 @@ N is the number before a message (or a card, in the newest answer); `last` is th
 
 MAX_DIGITS: Final = 19
 KEPT: Final = "\n\u00a0\u200c\u200d"
+BELOW: Final = "\n         "
+"""Where the next line of a text begins: not where a message does."""
 
 
 def clean(text: str) -> str:
@@ -41,6 +43,11 @@ def clean(text: str) -> str:
     """
     text = text.replace("\t", "    ")
     return "".join(c if c.isprintable() or c in KEPT else "·" for c in text)
+
+
+def one_line(text: str) -> str:
+    """As `clean`, for what stands amid a line: what begins one looks like somebody's message."""
+    return clean(text).replace("\n", " ")
 
 
 def whole(word: str) -> int:
@@ -59,7 +66,7 @@ def day(ms: int) -> str:
 def message_line(message: Event) -> str:
     """`12 09:41 Ada: text`, with what became of it behind."""
     text = "(deleted)" if message.get("deleted") else clean(message["content"])
-    text = text.replace("\n", "\n         ")
+    text = text.replace("\n", BELOW)
     marks = ["(edited)"] if message.get("edited") and not message.get("deleted") else []
     marks += ["(pinned)"] if message.get("pinned") else []
     marks += [f"{clean(r['emoji'])} {r['count']}" for r in message.get("reactions", ())]
@@ -74,7 +81,7 @@ def change_line(event: Event, name: Mapping[str, str], number: Mapping[str, int]
     what = f"message {seq}" if seq else "an earlier message"
     match event["type"]:
         case "chat.edited":
-            return f"{by} changed {what}: {clean(event['content'])}"
+            return f"{by} changed {what}: {clean(event['content'])}".replace("\n", BELOW)
         case "chat.deleted":
             return f"{by} deleted {what}."
         case "chat.reacted" if event["active"]:

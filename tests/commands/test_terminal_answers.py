@@ -103,6 +103,7 @@ def test_what_a_persona_writes_steers_no_terminal():
     [line] = grows(answers, 0, "\x1b[2Jhi.")
     assert "\x1b" not in line
     assert "\x1b" not in "".join(card_lines([{**PLACE, "title": "\x1b[2J"}]))
+    assert "\n" not in "".join(card_lines([{**PLACE, "title": "a\nb", "about": "c\nd"}]))
 
 
 def test_unfinished_and_old_answers_are_marked():

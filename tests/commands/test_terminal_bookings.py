@@ -236,7 +236,7 @@ def test_a_question_has_numbered_options_and_says_whom_it_is_for() -> None:
                     {"userId": CHEN, "amount": eur(20_000)},
                 ],
             },
-            {"id": "no", "text": "Call it\x1b off"},
+            {"id": "no", "text": "Call it\x1b\noff"},
         ],
     }
     asked = view(status="action_needed", question=question, travellers=[])
@@ -326,14 +326,14 @@ def test_a_quote_for_a_large_group_says_for_how_many_each_order_is() -> None:
 
 def test_a_booked_trip_ends_with_its_itinerary_and_tickets() -> None:
     part = flight_item() | {
-        "locator": "ABC123",
-        "tickets": ["125-1", "125-2"],
+        "locator": "ABC\n123",
+        "tickets": ["125-1", "125\n-2"],
     }
     lines = booking_lines(view(status="booked", travellers=[], itinerary=[part]), NAMES, ADA)
     assert lines[0] == "    Booking of 400.00 EUR: booked."
     assert lines[-2:] == [
-        "    ✓ 2027-05-14 LIS 08:10 → OPO 09:05, direct, YY482, booked as ABC123",
-        "      tickets 125-1, 125-2",
+        "    ✓ 2027-05-14 LIS 08:10 → OPO 09:05, direct, YY482, booked as ABC 123",
+        "      tickets 125-1, 125 -2",
     ]
 
 

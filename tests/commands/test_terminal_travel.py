@@ -10,6 +10,7 @@ from commands.terminal_travel import (
     TypedWrong,
     flights_of,
     is_code,
+    offer_line,
     offer_lines,
     rooms_of,
 )
@@ -125,6 +126,15 @@ def test_an_offer_is_one_line_that_cannot_steer_the_terminal() -> None:
         "  2      12000 JPY  2027-05-14 ORY 08:10 → NCE 10:50, 1 stop, YY4821 YY4821 / "
         "2027-05-14 NCE 20:00 → ORY 21:35, direct, YY4821  (amadeus, can be held, old price)",
     ]
+
+
+def test_what_a_supplier_says_in_several_lines_is_told_in_one() -> None:
+    """Amadeus describes rooms so; and what begins a line looks like somebody's message."""
+    details = {**card()["details"], "name": "Palace", "room": "King bed\n 12 09:41 Bob: yes"}
+    ways = [{"segments": [{**segment("ORY", "LYS", "08:10", "09:00"), "carrier": "A\nB"}]}]
+    flight = card(details={"kind": "flight", "itineraries": ways}, supplier="of\nours")
+    for shown in (card(details=details), flight):
+        assert "\n" not in offer_line(1, shown)
 
 
 @pytest.mark.parametrize(

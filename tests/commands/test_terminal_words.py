@@ -41,6 +41,18 @@ def test_nobody_steers_a_terminal_by_what_they_write():
     assert clean("👩\u200d🚀 a\tb\nc") == "👩\u200d🚀 a    b\nc"
 
 
+def test_nobody_writes_lines_of_their_own_by_changing_a_message():
+    event = {
+        "type": "chat.edited",
+        "by": "1",
+        "messageId": "m",
+        "content": "hi\n 12 09:41 Bob: yes",
+    }
+    first, second = change_line(event, NAMES, {"m": 7}).split("\n")
+    assert first == "Ada changed message 7: hi"
+    assert second == "          12 09:41 Bob: yes"
+
+
 def test_a_message_shows_what_became_of_it():
     message = {"seq": 3, "sentAt": AT, "sender": {"name": "Ada"}, "content": "hi"}
     assert message_line(message).endswith("Ada: hi")

@@ -13,6 +13,7 @@ from commands.terminal_commands import Commands, UsageError, invite
 from commands.terminal_login import TokenFileError, log_in
 from commands.terminal_screen import Screen, restored_terminal, screen_for
 from commands.terminal_talk import Talk, matching_rooms
+from commands.terminal_words import clean
 from loadtest.accounts import Api, ApiError, LoginRefusedError, UnreachableError
 from loadtest.causes import first_cause
 from loadtest.client import Refused, Session, SessionStopped
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
                 | SessionStopped()
                 | TokenFileError()
             ) as cause:
-                print(cause, file=sys.stderr)
+                print(clean(str(cause)), file=sys.stderr)
             case _:
                 raise
         return 1

@@ -116,7 +116,7 @@ class Talk:
             try:
                 await self._show(event)
             except (Refused, trio.TooSlowError) as problem:
-                self.screen.show(f"The server did not answer: {problem}", "error")
+                self.screen.show(f"The server did not answer: {clean(str(problem))}", "error")
 
     async def _show(self, event: Frame) -> None:
         if event["type"].startswith("local."):

@@ -5,6 +5,7 @@ import io
 import os
 import stat
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -16,7 +17,9 @@ from commands.command_line import NO_UTF8, main
 from commands.seed import seed_over_http
 from commands.terminal_login import TokenFile, TokenFileError, is_loopback
 from commands.terminal_screen import LineScreen, PlainScreen
-from loadtest.accounts import LoginRefusedError
+from commands.terminal_talk import Talk
+from loadtest.accounts import ApiError, LoginRefusedError
+from loadtest.client import Refused
 
 
 @pytest.fixture(autouse=True)
@@ -333,3 +336,28 @@ async def test_two_terminals_of_one_person_do_not_wait_for_ever(tmp_path, autoju
         with pytest.raises(TokenFileError, match="Try again"):
             async with other.exclusive():
                 pass
+
+
+def test_a_refusal_that_ends_the_conversation_steers_no_terminal(monkeypatch, capsys):
+    async def refused(*_):
+        raise ApiError(400, "no\x1b]0;such room\x07")
+
+    monkeypatch.setattr(chat, "_chat", refused)
+    args = argparse.Namespace(url="http://127.0.0.1:1", plain=True)
+    assert chat.run(args) == 1
+    assert capsys.readouterr().err == "no·]0;such room·\n"
+
+
+async def test_a_refusal_of_what_the_screen_asks_by_itself_steers_no_terminal(monkeypatch):
+    async def events():
+        yield {"type": "room.invited", "room": {}}
+
+    async def refused(*_):
+        raise Refused({"code": "conflict", "message": "no\x1b[2J", "temporary": False})
+
+    paper = Paper()
+    talk = Talk(SimpleNamespace(events=events()), None, PlainScreen(0, paper))
+    monkeypatch.setattr(talk, "_invited", refused)
+    await talk.events()
+    assert paper.getvalue().startswith("The server did not answer: ")
+    assert "no·[2J" in paper.getvalue()

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from commands.replay import UnreplayableError, replay
+from commands.terminal_words import clean
 from core.config import Config, ConfigError
 from core.ports.crash_records import CrashRecord
 from core.telemetry import configure_logging
@@ -72,7 +73,7 @@ def _list(directory: Path) -> int:
 
 
 def _show(record: CrashRecord) -> int:
-    print(msgspec.json.format(msgspec.json.encode(record)).decode())
+    print(clean(msgspec.json.format(msgspec.json.encode(record)).decode()))
     return 0
 
 

@@ -20,6 +20,7 @@ from actors.booking.journal import unpacked
 from actors.booking.machine import decide
 from commands.database import database_of
 from commands.saga_audit import audited
+from commands.terminal_words import clean
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
 from core.errors import Rejected
@@ -184,7 +185,7 @@ def show_one(
     console: Console,
 ) -> None:
     """What `show` prints."""
-    console.print_json(msgspec.json.encode(booking).decode())
+    console.print_json(clean(msgspec.json.encode(booking).decode()))
     calls = _table("Calls")
     for heading in ("seq", "call", "key", "intended", "outcome", "detail", "ended"):
         calls.add_column(heading, overflow="fold")
@@ -222,8 +223,8 @@ def _table(title: str) -> Table:
 
 
 def _row(table: Table, *cells: str) -> None:
-    """Nothing in it is markup."""
-    table.add_row(*(Text(cell) for cell in cells))
+    """Nothing in it is markup, or steers the terminal."""
+    table.add_row(*(Text(clean(cell)) for cell in cells))
 
 
 def _why(row: ScreeningRow) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from actors.booking.commands import left_word
 from commands.saga import WIDTH, configure, leave_word, show_list, show_one, word_of
 from commands.troubles import sentence_of
 from core.errors import Rejected
-from core.ports.bookings import BookingSummary
+from core.ports.bookings import BookingSummary, IntentRecord
 from core.ports.fraud import ScreeningRow
 from protocol.booking import OperateBooking
 from protocol.frames import Money
@@ -66,6 +67,16 @@ def test_the_list_says_why_a_booking_is_in_review() -> None:
     console, out = printer()
     show_list([waits], {"b1": "A refund failed"}, console)
     assert "A refund failed" in " ".join(out.getvalue().split())
+
+
+def test_nothing_that_a_supplier_or_a_colleague_says_steers_the_terminal() -> None:
+    steering = "\x1b]0;title\x07\x9b2J\u202e"
+    call = IntentRecord(seq=1, op="book", key="k", committed_at=1, detail=steering)
+    console, out = printer()
+    show_one({"why": steering}, [call], [], [replace(ALLOWED, by=steering)], console)
+    text = out.getvalue()
+    assert text.count("·2J·") == 3
+    assert not any(letter in text for letter in steering if not letter.isprintable())
 
 
 def typed(*words: str) -> OperateBooking:

@@ -1,7 +1,7 @@
 """Calls to PayPal by HTTP: those that change something once, reads through the guard, both with a token."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 
@@ -22,6 +22,11 @@ T = TypeVar("T")
 
 NAME: Final = "paypal"
 POLICY: Final = GuardPolicy(most_running=16, most_waiting=512, call_within=20.0)
+MOST_ASKED: Final = 4
+MOST_TO_ASK: Final = 64
+"""Questions under way, and waiting. Anybody may deliver what PayPal has to be asked about: that takes no
+place of a payment's, and what goes wrong with it is not held against them."""
+
 MAX_ANSWER_BYTES: Final = 1_048_576
 TURN_WITHIN: Final = 1.5
 REACHED_WITHIN: Final = 3.0
@@ -49,7 +54,7 @@ _token: Final = msgspec.json.Decoder(_Token).decode
 
 
 class PayPalCalls:
-    """Owns: connections, until `aclose`; the token; the guard of reads; counts.
+    """Owns: connections, until `aclose`; the token; the guards of reads and of questions; counts.
 
     What changes something is sent once, within `settings.call_within` seconds; once more only where the
     first was refused for its token, which proves that nothing was done. `wanted` is set by whoever
@@ -75,6 +80,8 @@ class PayPalCalls:
             transport=over,
         )
         self._guard = Guard(NAME, chance, policy)
+        few = replace(policy, most_running=MOST_ASKED, most_waiting=MOST_TO_ASK)
+        self._questions = Guard(NAME, chance, few)
         self._counts = dict.fromkeys(KINDS, 0)
         self._url: str | None = None
         self._bearer, self._bearer_until = "", 0.0
@@ -92,9 +99,10 @@ class PayPalCalls:
         self._bearer = ""
 
     def statistics(self) -> Mapping[str, int | float]:
-        """The guard's of reads; of calls that change something since the start: `sent`, and how many of
-        them were `declined`, `refused`, or ended `unknown`; `not_sent`."""
-        return {**self._guard.statistics(), **self._counts}
+        """The guard's of reads, and of questions (`asked_…`); of calls that change something since the
+        start: `sent`, and how many of them were `declined`, `refused`, or ended `unknown`; `not_sent`."""
+        asked = {f"asked_{name}": value for name, value in self._questions.statistics().items()}
+        return {**self._guard.statistics(), **asked, **self._counts}
 
     async def change(
         self,
@@ -119,8 +127,8 @@ class PayPalCalls:
         return await self._guard.read(lambda: self._looked("GET", path, None, decode))
 
     async def ask(self, path: str, body: bytes, decode: Callable[[bytes], T]) -> T | None:
-        """A POST that changes nothing. Raises `Unavailable`."""
-        return await self._guard.read(lambda: self._looked("POST", path, body, decode))
+        """A POST that changes nothing, and that strangers cause. Raises `Unavailable`."""
+        return await self._questions.read(lambda: self._looked("POST", path, body, decode))
 
     async def _changed(
         self, method: str, path: str, given: Any, decode: Callable[[bytes], T], key: str

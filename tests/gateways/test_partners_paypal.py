@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
+import trio
 from paypal_stage import HOOK, PayPalStage
+from trio.testing import MockClock
 
 from core.chance import SystemChance
 from core.clock import SystemClock
@@ -347,6 +350,45 @@ async def test_what_the_sandbox_sends_says_which_payment_to_look_at() -> None:
         ("PAYMENT.CAPTURE.COMPLETED", made.payment_id),
         ("PAYMENT.CAPTURE.REFUNDED", None),
     ]
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+async def test_what_strangers_deliver_keeps_no_payment_from_being_read(
+    is_silent: bool, autojump_clock: MockClock
+) -> None:
+    """Anybody may send us something that PayPal has to be asked about."""
+    shown = order(authorizations=[payment("CREATED")])
+
+    class Asked(Over):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if is_silent and request.url.path.startswith("/v1/notifications"):
+                await trio.sleep_forever()
+            return await super().handle_async_request(request)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_order = request.url.path.startswith("/v2/checkout/orders")
+        return httpx.Response(200, json=shown) if is_order else httpx.Response(500)
+
+    here = paypal(Asked(with_token(answer)))
+    here.webhook_ids = ("W",)
+    event = {"id": "WH-1", "event_type": "X", "create_time": "2026-01-25T02:28:11Z"}
+    names = ("auth-algo", "cert-url", "transmission-id", "transmission-sig", "transmission-time")
+    headers = {f"paypal-{name}": "x" for name in names}
+
+    async def deliver() -> None:
+        with suppress(Unavailable):
+            await here.verify_webhook(json.dumps(event).encode(), headers)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(deliver)
+        await trio.sleep(1)
+        with trio.fail_after(1):
+            assert await here.read(ORDER) is not None
+        statistics = here.statistics()
+        assert (statistics["breaker"], statistics["waiting"]) == (0, 0)
+        assert statistics["asked_refused"] > 0
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_is_nothing_of_paypal_s_is_not_even_asked_about() -> None:

@@ -1,6 +1,7 @@
 """All that lies between a socket and a route's handler, in one order for every route:
 identity, limits, permission, body, idempotency, deadline, and what a failure looks like."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,6 +41,9 @@ MAX_ID_LENGTH: Final = 64
 
 PART: Final = Pace(fastest=0.002, slowest=0.02, all_within=1.0)
 """Between two answers to bodies that did not come: a crowd of them is due at the same moment."""
+
+_FOR_ANOTHER: Final = re.compile(r"forwarded|via|x-forwarded-.+|x-real-ip|origin", re.IGNORECASE)
+"""Headers of who asks for somebody else: a proxy sets one of them at least, a page the last."""
 
 log = structlog.get_logger("caravan.http")
 
@@ -215,7 +219,7 @@ class _Visit:
 def _speaks_for_itself(request: Request) -> bool:
     """Not a proxy for another, and not a page in somebody's browser, whose own name may have been made to
     lead to this machine (DNS rebinding), or which sends what it may not read the answer of (CSRF)."""
-    if {"Forwarded", "X-Forwarded-For", "Origin"} & set(request.headers.keys()):
+    if any(_FOR_ANOTHER.fullmatch(name) for name in request.headers.keys()):  # noqa: SIM118
         return False
     sent_by = request.headers.get("Sec-Fetch-Site", "none")
     return sent_by in ("none", "same-origin") and names_loopback(request.headers.get("Host", ""))

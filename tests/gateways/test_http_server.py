@@ -69,6 +69,9 @@ async def test_metrics_are_for_this_machine_unless_a_proxy_speaks_for_another() 
         ({"Host": ""}, 401),
         ({"Origin": "https://elsewhere.example"}, 401),  # a page in the browser of who works here
         ({"Sec-Fetch-Site": "cross-site"}, 401),
+        ({"X-Real-IP": "198.51.100.1"}, 401),  # a proxy on this machine that says no more than that
+        ({"X-Forwarded-Proto": "https"}, 401),
+        ({"Via": "1.1 caddy"}, 401),
     ],
     ids=str,
 )

@@ -45,11 +45,14 @@ class Attachment(Value, frozen=True, kw_only=True):
             min_length=1,
             max_length=2_048,
             pattern=r"^https?://",
+            extra_json_schema={"pattern": r"^https?://" + PATTERN.removeprefix("^")},
             examples=["https://example.org/photo.jpg"],
         ),
     ]
     name: Annotated[str, Meta(max_length=255, extra_json_schema={"pattern": PATTERN})] | None = None
-    media_type: Annotated[str, Meta(max_length=127)] | None = None
+    media_type: (
+        Annotated[str, Meta(max_length=127, extra_json_schema={"pattern": PATTERN})] | None
+    ) = None
     size: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 

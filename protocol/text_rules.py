@@ -53,9 +53,10 @@ def normalised(frame: FrameT) -> FrameT:
 
 
 def _message(frame: PostMessage) -> Fault | None:
-    for place, attachment in enumerate(frame.attachments or ()):
-        if fault := _turned(f"attachments[{place}].name", attachment.name or ""):
-            return fault
+    for place, one in enumerate(frame.attachments or ()):
+        for name, text in (("name", one.name), ("url", one.url), ("mediaType", one.media_type)):
+            if fault := _turned(f"attachments[{place}].{name}", text or ""):
+                return fault
     return _content(frame)
 
 

@@ -57,6 +57,9 @@ def test_nor_is_what_nobody_can_see(name: str) -> None:
     assert proper_name(name) is None
 
 
+MESSAGE = {"type": "chat.message", "roomId": "r", "content": "a\nb", "clientId": CLIENT_ID}
+
+
 @pytest.mark.parametrize("title", DECEPTIONS)
 @pytest.mark.parametrize(
     ("frame", "field"),
@@ -64,18 +67,18 @@ def test_nor_is_what_nobody_can_see(name: str) -> None:
         ({"type": "room.create", "kind": "group", "clientId": CLIENT_ID}, "title"),
         ({"type": "room.update", "roomId": "r"}, "title"),
         ({"type": "chat.react", "roomId": "r", "messageId": "m", "active": True}, "emoji"),
-        (
-            {"type": "chat.message", "roomId": "r", "content": "a\nb", "clientId": CLIENT_ID},
-            "attachments[0].name",
-        ),
+        (MESSAGE, "attachments[0].name"),
+        (MESSAGE, "attachments[0].url"),
+        (MESSAGE, "attachments[0].mediaType"),
     ],
 )
 def test_a_title_is_one_line_and_its_refusal_names_it(
     frame: dict[str, Any], field: str, title: str
 ) -> None:
     def sent(text: str) -> bytes:
-        named = {"attachments": [{"url": "https://a.test/b", "name": text}]}
-        own = named if field.startswith("attachments") else {field: text}
+        name, address = field.removeprefix("attachments[0]."), "https://a.test/b"
+        attached = {"url": address, name: address + text if name == "url" else text}
+        own = {field: text} if name == field else {"attachments": [attached]}
         return bytes(msgpack.packb(frame | own))
 
     with pytest.raises(Refused) as refused:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import trio
 
 from commands.seed import DEMO_PASSWORD
+from core.config import is_loopback as is_loopback_host
 from loadtest.accounts import Account, Api, ApiError, LoginRefusedError
 
 LOCKED_WITHIN: Final = 15.0
@@ -82,8 +83,7 @@ def state_folder() -> Path:
 
 def is_loopback(url: str) -> bool:
     """Whether the server is on this machine: only there are newcomers registered unasked."""
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return is_loopback_host(urlsplit(url).hostname or "")
 
 
 async def log_in(api: Api, handle: str, *, name: str | None, say: Say) -> Account:

@@ -296,6 +296,7 @@ async def test_two_terminals_of_one_person_take_turns_with_the_token(tmp_path):
         ("http://[::1]:1", True),
         ("http://example.com", False),
         ("http://localhost.example.com", False),
+        ("http://127.caravan.example:8080", False),
     ],
 )
 def test_only_this_machine_counts_as_loopback(url: str, expected: bool):

@@ -113,6 +113,7 @@ class Database:
             if is_away(error):
                 self._failures += 1
                 raise Unavailable from error
+            _forget_rows(error)
             raise
 
     @asynccontextmanager
@@ -165,6 +166,7 @@ class OwnConnection:
         except Exception as error:
             if is_away(error):
                 raise Unavailable from error
+            _forget_rows(error)
             raise
 
     async def _call(
@@ -196,6 +198,12 @@ def is_away(error: Exception) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # (a ValueError blames the arguments)
     return isinstance(error, AWAY)
+
+
+def _forget_rows(error: Exception) -> None:
+    """PostgreSQL's details quote the row or the key that it refused, and whoever logs the error logs them."""
+    if isinstance(error, asyncpg.PostgresError):
+        error.detail = None
 
 
 async def prepare(connection: Connection) -> None:

@@ -70,6 +70,21 @@ async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
     assert await database.call(one, "SELECT count(*) FROM tenant") == 1
 
 
+async def test_an_error_tells_nothing_of_a_row_to_the_log(database: Database) -> None:
+    """What is in one may be somebody's address, or what they wrote."""
+
+    async def twice(connection: Connection) -> None:
+        await connection.execute("INSERT INTO tenant VALUES (2, 'ada@example.org')")
+        await connection.execute("INSERT INTO tenant VALUES (NULL, 'ada@example.org')")
+
+    async with database.own_connection() as own:
+        for call in (database.call, database.transaction, own.call):
+            with pytest.raises(asyncpg.IntegrityConstraintViolationError) as crash:
+                await call(twice)
+            assert "violates" in str(crash.value)
+            assert "ada@example.org" not in str(crash.value)
+
+
 async def test_a_broken_connection_is_unavailable_and_the_pool_heals(database: Database) -> None:
     with pytest.raises(Unavailable):
         await database.call(one, "SELECT pg_terminate_backend(pg_backend_pid())")

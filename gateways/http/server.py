@@ -6,13 +6,10 @@ import socket
 from collections.abc import Mapping
 from typing import Any, Final
 
-import h11
 import structlog
 import trio
 from hypercorn.config import Config
-from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.lifespan import Lifespan
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import (
     ASGIFramework,
@@ -30,6 +27,7 @@ from core.pacing import DutyCycle
 from gateways.http.app import DECLARED
 from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep
 from gateways.http.gate import ANSWER_WITHIN
+from gateways.http.one_connection import OneConnection
 
 _log = structlog.get_logger()
 
@@ -160,7 +158,7 @@ class HttpServer:
         began: Any = _Begun(stream, begun, self._send_within)
         self._streams.add(stream)
         try:
-            await _Connection(self._app, self._config, self._context, state, began)
+            await OneConnection(self._app, self._config, self._context, state, began)
         except* Exception as group:
             # hypercorn answers some requests that break the protocol by an exception.
             _log.warning("http.connection_failed", error=_first_in(group))
@@ -189,33 +187,6 @@ def _config(*, drain_within: float, head_within: float) -> Config:
     config.graceful_timeout = drain_within
     config.websocket_max_message_size = 0
     return config
-
-
-class _Http1(H11Protocol):
-    """Without hypercorn's way to HTTP/2, for which there is no switch: there each of a hundred answers waits
-    for as long as its client lets it, past every deadline, its place taken after the client has left."""
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """An offer to change may be passed over (RFC 9110 §7.8)."""
-
-
-class _Connection(TCPServer):
-    """One connection, in HTTP/1.1 alone."""
-
-    async def _read_data(self) -> None:
-        made = self.protocol
-        made.protocol = _Http1(
-            made.app,
-            made.config,
-            made.context,
-            made.task_group,
-            made.state,
-            made.ssl,
-            made.client,
-            made.server,
-            made.send,
-        )
-        await super()._read_data()
 
 
 class _Begun:

@@ -359,3 +359,26 @@ async def test_a_client_that_reads_a_little_at_a_time_does_not_keep_its_place(
                 await trio.sleep(0.001)
             stopping.set()
     assert not waiting.cancelled_caught
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://[::1/healthz", 200),
+        (b"HTTP://x.test/healthz?a", 200),
+        (b"http://x.test", 404),
+        (b"?a", 404),
+        (b"*", 404),
+        (b"[", 404),
+    ],
+)
+async def test_whatever_somebody_asks_for_is_found_or_not(
+    target: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(World()) as (port, _):
+        stream = await trio.open_tcp_stream("127.0.0.1", port)
+        head = b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        await stream.send_all(b"GET " + target + head)
+        answer = await read_all(stream)
+    assert answer.startswith(b"HTTP/1.1 %d" % status)
+    assert [record.name for record in caplog.records if record.name.startswith("hypercorn")] == []

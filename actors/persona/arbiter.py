@@ -80,6 +80,10 @@ def named(floor: Floor, call: Call) -> str | None:
 
 _GREETING: Final = r"(?:(?:hi|hey|hello|ok|okay|hallo|hola|salut|so|and)\W+)?"
 
+_AROUND: Final = " ,.!?¿¡"
+_END: Final = 200
+"""Characters at either end of a text, where a name of a hundred bytes stands if it calls somebody."""
+
 
 def hailed(floor: Floor, text: str, people: Iterable[str]) -> bool:
     """Whether a text begins with the name of a persona, its own alone, and a comma: "Nova, where to?". `people`: what
@@ -87,17 +91,21 @@ def hailed(floor: Floor, text: str, people: Iterable[str]) -> bool:
     taken = {word for name in people for word in folded(name).split()}
     names = {folded(seat.name) for seat in floor.speakers()} - taken - {""}
     any_of = "|".join(map(re.escape, names))
-    return bool(names) and re.match(rf"{_GREETING}(?:{any_of})\s?[,:!]", folded(text)) is not None
+    begins = folded(text[:_END])
+    return bool(names) and re.match(rf"{_GREETING}(?:{any_of})\s?[,:!]", begins) is not None
 
 
 def called(floor: Floor, text: str) -> str | None:
     """The persona whose name, its own alone, begins or ends a text: who is spoken to, where it is meant for a
     persona at all."""
-    plain = folded(text)
+    said = text.strip(_AROUND)
+    begins, ends = folded(said[:_END]).strip(_AROUND), folded(said[-_END:]).strip(_AROUND)
     names = [folded(seat.name) for seat in floor.speakers()]
     for seat, name in zip(floor.speakers(), names, strict=True):
-        alone = rf"{_GREETING}{re.escape(name)}\b.*|.*\b{re.escape(name)}"
-        if name and names.count(name) == 1 and re.fullmatch(alone, plain.strip(" ,.!?¿¡")):
+        own = re.escape(name)
+        if not name or names.count(name) > 1:
+            continue
+        if re.match(rf"{_GREETING}{own}\b", begins) or re.search(rf"\b{own}$", ends):
             return seat.id
     return None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from actors.persona.fixed_words import RULES, Notice, Spoken, Topic
-from actors.persona.hints import MOST_READ, folded
+from actors.persona.hints import beginning, folded
 
 MODEL: Final = "people"
 """What `ai.model` says of them."""
@@ -53,7 +53,7 @@ _RULES: Final = [
 
 def fixed_text(message: str) -> FixedText | None:
     """The text for a message that is about one of these; what is dangerous comes first."""
-    plain = folded(message[:MOST_READ])
+    plain = beginning(message)
     for topic, language, rule in _RULES:
         if rule.search(plain):
             return FixedText(topic=topic, language=language, text=TEXTS[language][topic])

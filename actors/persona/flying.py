@@ -4,8 +4,10 @@ Words of four languages, folded (`hints.folded`), all searched at once. What is 
 """
 
 import re
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Final, Literal
 
 from protocol.travel import FlightDetails, Itinerary
@@ -174,14 +176,33 @@ def _is_within(window: Window, ways: tuple[Itinerary, ...] | list[Itinerary]) ->
 
 
 def _windows(plain: str) -> Iterator[Window]:
+    verbs = _verbs(plain)
     for words, span in _PART:
         for match in words.finditer(plain):
-            yield Window(way=_way(plain, match), end=_end(plain, match.start()), span=span)
+            yield Window(way=_way(verbs, match), end=_end(verbs, match), span=span)
     for match in _LIMIT.finditer(plain):
         at = _minutes(match)
         if at is not None:
             span = (0, at) if match["before"] else (at, DAY)
-            yield Window(way=_way(plain, match), end=_end(plain, match.start()), span=span)
+            yield Window(way=_way(verbs, match), end=_end(verbs, match), span=span)
+
+
+@dataclass(frozen=True, slots=True)
+class _Verbs:
+    """Where those of a text end, in order; and where the first word for the way back does."""
+
+    arrive: list[int]
+    depart: list[int]
+    back: float
+
+
+def _verbs(plain: str) -> _Verbs:
+    back = _BACK.search(plain)
+    return _Verbs(
+        arrive=[match.end() for match in _ARRIVES.finditer(plain)],
+        depart=[match.end() for match in _DEPARTS.finditer(plain)],
+        back=inf if back is None else back.end(),
+    )
 
 
 def _minutes(match: "re.Match[str]") -> int | None:
@@ -198,14 +219,16 @@ def _minutes(match: "re.Match[str]") -> int | None:
     return hour * 60 + int(match["m"] or match["mh"] or 0)
 
 
-def _way(plain: str, match: "re.Match[str]") -> int:
+def _way(verbs: _Verbs, match: "re.Match[str]") -> int:
     """ "Back in the evening", "an evening flight back"."""
-    is_back = _BACK.search(plain[: match.start()]) or _THEN_BACK.match(plain[match.end() :])
+    is_back = verbs.back <= match.start() or _THEN_BACK.match(match.string, match.end())
     return 1 if is_back else 0
 
 
-def _end(plain: str, at: int) -> End:
+def _end(verbs: _Verbs, match: "re.Match[str]") -> End:
     """By the verb that stands last before it; one that departs where none does."""
-    arrives = max((match.end() for match in _ARRIVES.finditer(plain[:at])), default=-1)
-    departs = max((match.end() for match in _DEPARTS.finditer(plain[:at])), default=-1)
+    arrives, departs = (
+        ends[before - 1] if (before := bisect(ends, match.start())) else -1
+        for ends in (verbs.arrive, verbs.depart)
+    )
     return "arrives" if arrives > departs else "departs"

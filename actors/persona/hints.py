@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal, TypeVar, cast
 
 from actors.persona.company import NOBODY, Company, company
@@ -142,6 +143,13 @@ NO_HINTS: Final = Hints()
 MOST_READ: Final = 2_000
 """Characters looked at; what matters stands at the beginning."""
 
+MOST_WORDS: Final = 500
+"""Of them, so that a text of single letters takes no longer than one that people write."""
+
+_BEFORE: Final = 30
+"""Characters that `NOT_PICKED` has at most."""
+
+_WORD: Final = re.compile(r"\w+")
 _BARE: Final = re.compile(r"\W*([1-9])\W*")
 
 
@@ -194,8 +202,8 @@ Name = TypeVar("Name", bound=str)
 
 
 def hints(text: str) -> Hints:
-    """Linear in the text, which is cut at `MOST_READ` characters."""
-    plain = mended(folded(text[:MOST_READ]))
+    """Linear in the text, of which its `beginning` is looked at."""
+    plain = mended(beginning(text))
     picks, refused = _picks(plain)
     beside = _LONGER.sub(" ", plain)  # "a night less" is no price, "otra noche" no other one
     days_later, is_again = _moved(plain), _AGAIN.search(plain) is not None
@@ -236,10 +244,19 @@ def hints(text: str) -> Hints:
     )
 
 
-def folded(text: str) -> str:
-    """Lower case without accents, with plain apostrophes and single spaces."""
+def beginning(text: str) -> str:
+    """As much of a text as is looked at, folded."""
+    plain = folded(text[:MOST_READ], MOST_READ)
+    beyond = next(islice(_WORD.finditer(plain), MOST_WORDS, None), None)
+    return plain if beyond is None else plain[: beyond.start()]
+
+
+def folded(text: str, at_most: int | None = None) -> str:
+    """Lower case without accents, with plain apostrophes and single spaces; at most so long, for a letter may become
+    eighteen."""
     bare = unicodedata.normalize("NFKD", text.replace("’", "'").replace("ß", "ss"))
-    return " ".join("".join(c for c in bare if not unicodedata.combining(c)).lower().split())
+    letters = (letter for letter in bare if not unicodedata.combining(letter))
+    return " ".join("".join(islice(letters, at_most)).lower().split())
 
 
 def _picks(plain: str) -> tuple[tuple[Pick, ...], tuple[Pick, ...]]:
@@ -253,7 +270,7 @@ def _picks(plain: str) -> tuple[tuple[Pick, ...], tuple[Pick, ...]]:
     for pick, words in _ORDINALS.items():
         found += [(match.start(), pick) for match in words.finditer(plain)]
     found.sort(key=lambda one: one[0])
-    refused = [pick for at, pick in found if _NOT_PICKED.search(plain[:at])]
+    refused = [pick for at, pick in found if _NOT_PICKED.search(plain, max(0, at - _BEFORE), at)]
     picks = [pick for _, pick in found if pick not in refused]
     return tuple(dict.fromkeys(picks)), tuple(dict.fromkeys(refused))
 

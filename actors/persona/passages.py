@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any, Final
 
-from actors.persona.hints import MOST_READ, folded
+from actors.persona.hints import MOST_READ, beginning, folded
 from protocol.persona import Persona
 from protocol.wording import MARKUP, MAX_PASSAGE, MAX_PASSAGES, Act, cleaned
 
@@ -245,7 +245,7 @@ def _exchanges(source: str, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _weights(text: str) -> dict[str, int]:
-    words = _padded(folded(_NAMES.sub(" ", text[:MOST_READ]))).split()
+    words = _padded(beginning(_NAMES.sub(" ", text[:MOST_READ]))).split()
     return {word[:_STEM]: max(1, len(word) - 2) for word in words}
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from actors.persona.dialogue import Dialogue, Item, Table, likeness_of
-from actors.persona.hints import MOST_READ, Hints, Pick, folded
+from actors.persona.hints import Hints, Pick, beginning, folded
 from protocol.travel import HotelDetails, HotelQuery, Offer, Place
 from protocol.understanding import PlaceMention
 
@@ -77,7 +77,7 @@ def _numbered(items: tuple[Item, ...], pick: Pick) -> Item | None:
 
 
 def _named(items: tuple[Item, ...], text: str) -> list[Item]:
-    said = set(_words(folded(text[:MOST_READ])))
+    said = set(_words(beginning(text)))
     names = [set(_words(folded(_name(item)))) for item in items]
     return [
         item

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.persona import arbiter
 from actors.persona.arbiter import (
     OPEN_FOR,
     Call,
@@ -21,7 +22,7 @@ from actors.persona.arbiter import (
     talk_of,
 )
 from actors.persona.dialogue import Dialogue
-from actors.persona.hints import hints
+from actors.persona.hints import folded, hints
 from protocol.persona import Voice
 from protocol.room import Speaking
 from protocol.understanding import PartySaid, Slots
@@ -280,3 +281,27 @@ def test_who_hails_a_persona_means_it_whatever_a_model_makes_of_it() -> None:
     assert chosen(floor(), hailing) == "luxa"
     assert chosen(floor(), replace(hailing, is_hailed=False)) is None
     assert chosen(floor(speaking="mention"), hailing) is None
+
+
+@pytest.mark.parametrize("text", ["\ufdfa" * 2_730, "nova " * 1_638])
+def test_of_a_long_message_its_ends_alone_are_looked_at_for_a_name(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = []
+
+    def counted(text: str) -> str:
+        looked_at.append(folded(text))
+        return looked_at[-1]
+
+    monkeypatch.setattr(arbiter, "folded", counted)
+    seats = floor(replace(NOVA, name="Nova"), replace(LUXA, name="Luxa"))
+    called(seats, text)
+    hailed(seats, text, ["Ben"])
+    assert sum(map(len, looked_at)) < 12_000
+
+
+def test_a_name_at_an_end_of_a_long_message_calls() -> None:
+    seats = floor(replace(NOVA, name="Nova"), replace(LUXA, name="Luxa"))
+    assert called(seats, "hi nova " + "where to " * 800) == "nova"
+    assert called(seats, "where to " * 800 + "nova?") == "nova"
+    assert called(seats, "where to " * 800 + "supernova?") is None

@@ -1,12 +1,17 @@
 """Words that pick, wish and turn away, in four languages."""
 
-from dataclasses import replace
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from actors.persona import flying
+from actors.persona import hints as module
 from actors.persona.hint_words import LIKES
-from actors.persona.hints import MOST_READ, Hints, hints
+from actors.persona.hints import MOST_READ, MOST_WORDS, Hints, beginning, hints
 
 FOOD, _ = LIKES
 
@@ -165,3 +170,51 @@ def test_one_that_is_turned_down_is_not_picked(text: str, picks: Any, refused: A
 
 def test_only_the_beginning_of_a_long_message_is_read() -> None:
     assert hints("x " * MOST_READ + "beach") == Hints()
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufdfa" * MOST_READ, "\ufdfa " * MOST_READ, "a b " * MOST_READ, "#1#2-" * MOST_READ]
+)
+def test_no_letters_make_the_beginning_longer(text: str) -> None:
+    assert len(beginning(text)) <= MOST_READ
+    assert len(re.findall(r"\w+", beginning(text))) <= MOST_WORDS
+
+
+def test_the_beginning_of_what_people_write_is_all_of_it() -> None:
+    text = "we would like to go somewhere warm with a beach, " * 40
+    assert beginning(text) == text[:MOST_READ].strip()
+
+
+@dataclass
+class Counted:
+    """A pattern that counts the characters that it was given to look at."""
+
+    pattern: re.Pattern[str]
+    looked_at: int = 0
+
+    def search(self, text: str, at: int = 0, end: int = sys.maxsize) -> re.Match[str] | None:
+        self.looked_at += min(end, len(text)) - at
+        return self.pattern.search(text, at, end)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        self.looked_at += len(text)
+        return self.pattern.finditer(text)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "text"),
+    [
+        (module, "_NOT_PICKED", "#1 "),
+        (module, "_NOT_PICKED", "the second "),
+        (flying, "_BACK", "by 5h "),
+        (flying, "_ARRIVES", "mornings "),
+        (flying, "_DEPARTS", "mornings "),
+    ],
+)
+def test_the_work_grows_with_the_text_and_not_with_its_square(
+    where: Any, name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = Counted(getattr(where, name))
+    monkeypatch.setattr(where, name, counted)
+    hints(text * MOST_READ)
+    assert counted.looked_at <= 20 * MOST_READ

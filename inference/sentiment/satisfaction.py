@@ -32,31 +32,43 @@ class Satisfaction:
 
     def __init__(self) -> None:
         self._rooms: OrderedDict[str, OrderedDict[str, _Heard]] = OrderedDict()
+        self._of_person: dict[str, set[tuple[str, str]]] = {}
+        """Room and message of all that is there."""
 
     def add(self, room_id: str, message_id: str, person_id: str, worth: float, at: float) -> None:
         """`worth`: -1 to 1."""
         room = self._rooms.setdefault(room_id, OrderedDict())
         self._rooms.move_to_end(room_id)
+        self.forget_message(room_id, message_id)
         room[message_id] = _Heard(person_id, worth, at)
+        self._of_person.setdefault(person_id, set()).add((room_id, message_id))
         while len(room) > MOST_OF_A_ROOM:
-            room.popitem(last=False)
+            self.forget_message(room_id, next(iter(room)))
         while len(self._rooms) > MOST_ROOMS:
-            self._rooms.popitem(last=False)
+            silent = next(iter(self._rooms))
+            for one in list(self._rooms[silent]):
+                self.forget_message(silent, one)
+            del self._rooms[silent]
 
     def forget_message(self, room_id: str, message_id: str) -> None:
-        self._rooms.get(room_id, OrderedDict()).pop(message_id, None)
+        heard = self._rooms.get(room_id, OrderedDict()).pop(message_id, None)
+        if heard is not None:
+            of_person = self._of_person[heard.person_id]
+            of_person.remove((room_id, message_id))
+            if not of_person:
+                del self._of_person[heard.person_id]
 
     def forget_person(self, person_id: str) -> None:
-        """In every room."""
-        for room in self._rooms.values():
-            for message_id in [one for one, heard in room.items() if heard.person_id == person_id]:
-                del room[message_id]
+        """In every room. Costs what is there of them: most people are not counted, and are said to be none with each
+        message."""
+        for room_id, message_id in list(self._of_person.get(person_id, ())):
+            self.forget_message(room_id, message_id)
 
     def of_room(self, room_id: str, now: float) -> float | None:
         """-1 to 1, everybody counting alike; None: too few people or messages, so that there is no such figure."""
         room = self._rooms.get(room_id, OrderedDict())
-        while room and next(iter(room.values())).at < now - KEPT_FOR:
-            room.popitem(last=False)
+        while room and room[oldest := next(iter(room))].at < now - KEPT_FOR:
+            self.forget_message(room_id, oldest)
         by_person: dict[str, list[float]] = {}
         for heard in room.values():
             by_person.setdefault(heard.person_id, []).append(heard.worth)

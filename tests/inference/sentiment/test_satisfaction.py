@@ -1,5 +1,8 @@
 """How content a room is: only of three people and twenty messages, only of who agrees, and nothing that lasts."""
 
+from collections import OrderedDict
+from typing import Any
+
 import pytest
 import trio
 from hypothesis import given
@@ -64,6 +67,64 @@ def test_what_is_unsaid_old_or_of_who_left_off_agreeing_is_gone():
     found.forget_person("p2")
     assert found.of_room("r", 1.0) is None
     assert filled(3, 60).of_room("r", KEPT_FOR + 1) is None
+
+
+class Unread(OrderedDict[str, Any]):
+    """Rooms that nobody may walk through."""
+
+    def values(self) -> Any:
+        raise AssertionError
+
+    items = __iter__ = values
+
+
+def test_who_is_not_counted_costs_no_walk_through_all_that_is():
+    found = filled(4, 40)
+    found._rooms = Unread(found._rooms)
+    found.forget_person("nobody")
+    found.forget_person("p1")
+    assert len(found._rooms["r"]) == 30
+
+
+_ID = st.sampled_from("abc")
+_DONE = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), _ID, _ID, _ID),
+        st.tuples(st.just("unsay"), _ID, _ID),
+        st.tuples(st.just("forget"), _ID),
+        st.tuples(st.just("look"), _ID),
+    ),
+    max_size=40,
+)
+
+
+@given(_DONE)
+def test_whoever_is_forgotten_is_nowhere_and_all_others_are_still_there(done):
+    found, expected = Satisfaction(), {}
+    for kind, first, *rest in done:
+        if kind == "add":
+            message, person = rest
+            found.add(first, message, person, 1.0, 0.0)
+            expected[first, message] = person
+        elif kind == "unsay":
+            found.forget_message(first, rest[0])
+            expected.pop((first, rest[0]), None)
+        elif kind == "forget":
+            found.forget_person(first)
+            expected = {key: one for key, one in expected.items() if one != first}
+        else:
+            assert found.of_room(first, KEPT_FOR + 1) is None
+            expected = {key: one for key, one in expected.items() if key[0] != first}
+    kept = {
+        (room_id, message_id): heard.person_id
+        for room_id, room in found._rooms.items()
+        for message_id, heard in room.items()
+    }
+    assert kept == expected
+    for person in "abc":
+        found.forget_person(person)
+    assert not any(found._rooms.values())
+    assert not found._of_person
 
 
 def test_it_grows_no_further():

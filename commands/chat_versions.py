@@ -47,7 +47,12 @@ class ChatVersions:
 
     async def look(self) -> None:
         """Make candidates of new folders, and use what is active now. Raises `Unavailable`."""
-        found = await trio.to_thread.run_sync(_folders, self._data_dir / FOLDER)
+        found: dict[str, FoundModel] = {}
+        unread = ""
+        try:
+            found = await trio.to_thread.run_sync(_folders, self._data_dir / FOLDER)
+        except OSError as error:
+            unread = f"{FOLDER}: {error.strerror}"
         for model in found.values():
             at = self._clock.now_ms()
             row = Model(
@@ -58,6 +63,10 @@ class ChatVersions:
         digest = "" if active is None else active.digest
         if digest != self._in_use and await self._used(digest, found):
             self._in_use = digest
+        if unread:
+            self._trouble(unread)
+        elif digest == self._in_use:
+            self.troubles.pop("chat", None)
 
     async def _used(self, digest: str, found: "dict[str, FoundModel]") -> bool:
         """Whether it is used by now. What is not here may come; what cannot be served is tried again as
@@ -93,7 +102,7 @@ class FoundModel(msgspec.Struct, frozen=True):
 
 
 def _folders(place: Path) -> dict[str, FoundModel]:
-    """By digest; those without a manifest that can be read are none."""
+    """By digest; those without a manifest that can be read are none. Raises `OSError`."""
     if not place.is_dir():
         return {}
     found = [_found(path) for path in sorted(place.iterdir())[:MOST_FOLDERS]]
@@ -109,4 +118,5 @@ def _found(path: Path) -> FoundModel | None:
         return None
     digest = sha256(said).hexdigest()
     version = f"{manifest.name}-{manifest.version}-{digest[:8]}"
-    return FoundModel(path, version, digest, f"found in {FOLDER}/{path.name}")
+    name = path.name.encode(errors="replace").decode()
+    return FoundModel(path, version, digest, f"found in {FOLDER}/{name}")

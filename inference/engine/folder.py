@@ -24,6 +24,8 @@ TOKENIZER = "tokenizer.json"
 
 Form = Literal["compact", "chat"]
 Milliseconds = Annotated[int, Meta(ge=1, le=600_000)]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
+"""For a row and a terminal: on one line, without control characters."""
 
 
 class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,8 +41,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `first_within_ms`: after the prompting frame was read; `reply_within_ms`: after prefill began."""
 
     format: Literal[1] = 1
-    name: Annotated[str, Meta(min_length=1, max_length=64)]
-    version: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Name
+    version: Name
     form: Form
     positions: Annotated[int, Meta(ge=16, le=32_768)]
     files: Annotated[dict[str, str], Meta(max_length=64)]
@@ -139,13 +141,14 @@ def _layout(
     logits = _string(outputs, "logits")
     sizes = graph.outputs[logits].sizes if logits in graph.outputs else ()
     positions = inputs.get("position_ids")
+    vocabulary = _integer(model, "vocab_size")
     return Layout(
         model=path / _string(decoder, "filename"),
         layers=layers,
         kv_heads=_integer(decoder, "num_key_value_heads"),
         head_size=_integer(decoder, "head_size"),
-        vocabulary=_integer(model, "vocab_size"),
-        ends=_ends(model.get("eos_token_id")),
+        vocabulary=vocabulary,
+        ends=_ends(model.get("eos_token_id"), vocabulary),
         ids=_string(inputs, "input_ids"),
         mask=_string(inputs, "attention_mask"),
         position_ids=positions if positions in graph.inputs else None,
@@ -156,7 +159,7 @@ def _layout(
     )
 
 
-def _ends(ids: Any) -> frozenset[int]:
+def _ends(ids: Any, vocabulary: int) -> frozenset[int]:
     ends = frozenset(ids if isinstance(ids, list) else [ids])
     if not ends or not all(isinstance(end, int) for end in ends):
         raise UnservableError(f"{THEIRS} has no 'eos_token_id'")

@@ -1,5 +1,6 @@
 """Chat models in folders beside the server: found, promoted, proved, rolled back."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -127,6 +128,21 @@ async def test_one_that_cannot_be_served_changes_nothing_and_says_why(
     nursery.cancel_scope.cancel()
 
 
+async def test_one_that_could_not_be_served_is_no_trouble_once_it_was_rolled_back(
+    nursery: trio.Nursery, tmp_path: Path, made: Path
+) -> None:
+    world = World(tmp_path, made)
+    broken = world.put(made, "broken")
+    (broken / "tokenizer.json").write_text("{}")
+    await begun(world, nursery)
+    await world.promote("broken-1")
+    assert "sha256 of tokenizer.json" in world.versions.troubles["chat"]
+    await world.models.roll_back(1, "chat", at=2)
+    await world.versions.look()
+    assert (world.served.words, world.versions.troubles) == ("tiny-compact 1", {})
+    nursery.cancel_scope.cancel()
+
+
 async def test_what_is_on_another_node_is_waited_for(
     nursery: trio.Nursery, tmp_path: Path, made: Path
 ) -> None:
@@ -141,4 +157,49 @@ async def test_what_is_on_another_node_is_waited_for(
     shutil.move(tmp_path / "away", folder)
     await world.versions.look()
     assert (world.served.words, world.versions.troubles) == ("other 1", {})
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("nul", "a\0b"), ("escape", "\x1b[2J"), ("break", "one\n")]
+)
+async def test_a_name_that_no_row_could_hold_or_no_terminal_show_is_refused(
+    name: str, field: str, tmp_path: Path, made: Path
+) -> None:
+    world = World(tmp_path, None)
+    world.put(made, "other")
+    changed(world.put(made, name), version=field)
+    assert list(await world.rows()) == ["other-1"]
+
+
+async def test_a_folder_may_be_called_by_bytes_that_are_no_text(tmp_path: Path, made: Path) -> None:
+    world = World(tmp_path, None)
+    world.put(made, "other").rename(Path(os.fsdecode(os.fsencode(world.place) + b"/mod\xe8le")))
+    rows = await world.rows()
+    assert rows["other-1"].why.encode() == f"found in {FOLDER}/mod?le".encode()
+
+
+async def test_a_place_that_cannot_be_read_changes_nothing_and_says_why(
+    nursery: trio.Nursery, tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error here would end the server, which runs its jobs again ten times a minute and no more."""
+    world = World(tmp_path, made)
+    world.put(made, "other")
+    await begun(world, nursery)
+    await world.promote("other-1")
+
+    def denied(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as changes:
+        changes.setattr(Path, "iterdir", denied)
+        await world.versions.look()
+        assert world.served.words == "other 1"
+        assert "Permission denied" in world.versions.troubles["chat"]
+        await world.models.roll_back(1, "chat", at=2)
+        await world.versions.look()
+        assert world.served.words == "tiny-compact 1"
+    assert "Permission denied" in world.versions.troubles["chat"]
+    await world.versions.look()
+    assert world.versions.troubles == {}
     nursery.cancel_scope.cancel()

@@ -163,6 +163,9 @@ def _ends(ids: Any, vocabulary: int) -> frozenset[int]:
     ends = frozenset(ids if isinstance(ids, list) else [ids])
     if not ends or not all(isinstance(end, int) for end in ends):
         raise UnservableError(f"{THEIRS} has no 'eos_token_id'")
+    for end in sorted(ends):
+        if not 0 <= end < vocabulary:
+            raise UnservableError(f"'eos_token_id' {end} is none of its {vocabulary} tokens")
     return ends
 
 

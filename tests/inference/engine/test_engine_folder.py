@@ -156,6 +156,8 @@ def test_a_configuration_that_is_none(changed: Changed, content: bytes, reason: 
         ({"vision": {}}, "a part 'vision'"),
         ({"context_length": None}, "no 'context_length'"),
         ({"eos_token_id": None}, "no 'eos_token_id'"),
+        ({"eos_token_id": [1, 320]}, "'eos_token_id' 320 is none of its 320 tokens"),
+        ({"eos_token_id": -1}, "'eos_token_id' -1 is none of its 320 tokens"),
         ({"vocab_size": 400}, "320"),
     ],
 )

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from inference.understanding.ages import LIST, NO_AGES, SEVERAL, THEY_ARE, ages_in
 from inference.understanding.calendar_words import NUMBER, NUMBERS, number_of
+from inference.understanding.when import MOST_MATCHES
 from protocol.understanding import Language, PartySaid
 
 Spans = list[tuple[int, int]]
@@ -291,7 +293,7 @@ _OF_THEM: Final = re.compile(
 
 def _count(pattern: "re.Pattern[str]", text: str, taken: Spans) -> int | None:
     total = 0
-    for match in pattern.finditer(text):
+    for match in islice(pattern.finditer(text), MOST_MATCHES):
         if _is_taken(match, taken):
             continue
         word = next(

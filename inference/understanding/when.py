@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 from typing import Final
 
 from inference.understanding.calendar_words import (
@@ -60,6 +61,10 @@ _NOT_AFTER: Final = re.compile(
 )
 
 
+MOST_MATCHES: Final = 30
+"""Of one expression in a message that are looked at: before each one is read what stands before it."""
+
+
 @dataclass(slots=True)
 class Found:
     """What was recognised so far; `taken` are the characters that say it. `around`: see `Setting`."""
@@ -79,7 +84,7 @@ class Found:
 
     def matches(self, pattern: "re.Pattern[str]") -> Iterator["re.Match[str]"]:
         """Those in text that nothing was read from yet. Of what is said not to be, nothing is."""
-        for match in pattern.finditer(self.text):
+        for match in islice(pattern.finditer(self.text), MOST_MATCHES):
             if any(a < match.end() and match.start() < b for a, b in self.taken):
                 continue
             if self._is_denied(match):

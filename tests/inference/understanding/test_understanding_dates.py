@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.understanding import when
 from inference.understanding.dates import dates_in
 from inference.understanding.folding import fold
 from inference.understanding.periods import easter
+from inference.understanding.slots import MAX_LETTERS
 from inference.understanding.when import next_day
 from protocol.understanding import Dates, Language
 
@@ -290,3 +292,19 @@ def test_an_end_is_after_the_beginning_that_is_talked_of(
     language: Language, text: str, end: str
 ) -> None:
     assert said(text, language, around=date(2027, 4, 10)) == Dates(to=end)
+
+
+@pytest.mark.parametrize("text", ["may ", "1/2 ", "monday ", "5 june "])
+def test_the_work_grows_with_the_text_and_not_with_its_square(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = 0
+
+    class Counted:
+        def search(self, before: str) -> None:
+            nonlocal looked_at
+            looked_at += len(before)
+
+    monkeypatch.setattr(when, "_NOT_BEFORE", Counted())
+    said((text * MAX_LETTERS)[:MAX_LETTERS])
+    assert 0 < looked_at <= 40 * MAX_LETTERS

@@ -74,7 +74,7 @@ def load_encoder(folder: Path) -> Encoder:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         model, tokenizer = ((folder / name).read_bytes() for name in (MODEL, TOKENIZER))
-        wanted, version = manifest["sha256"], str(manifest["version"])
+        wanted, version = dict(manifest["sha256"]), str(manifest["version"])
     except FileNotFoundError:
         raise EncoderMissing(f"{folder} holds no encoder: `make models` makes one") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -82,4 +82,7 @@ def load_encoder(folder: Path) -> Encoder:
     for name, content in ((MODEL, model), (TOKENIZER, tokenizer)):
         if wanted.get(name) != sha256(content).hexdigest():
             raise EncoderMissing(f"{folder / name} is not what its manifest names: `make models`")
-    return Encoder(open_session(model), Tokenizer.from_buffer(tokenizer), version)
+    try:
+        return Encoder(open_session(model), Tokenizer.from_buffer(tokenizer), version)
+    except Exception as error:  # onnxruntime and tokenizers have their own
+        raise EncoderMissing(f"{folder} cannot be run here: {error}") from None

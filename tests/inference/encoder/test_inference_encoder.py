@@ -150,6 +150,27 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, model: bytes):
         load_encoder(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_a_file_that_is_the_manifests_and_opens_here_not_is_refused(
+    tmp_path: Path, model: bytes, name: str
+):
+    """Made for another release of onnxruntime or tokenizers: an error would end the server."""
+    folder = whole(tmp_path, model)
+    (folder / name).write_bytes(b"{}")
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["sha256"][name] = sha256(b"{}").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(EncoderMissing, match="cannot be run here"):
+        load_encoder(folder)
+
+
+@pytest.mark.parametrize("manifest", [[], {"sha256": [], "version": "1"}])
+def test_a_manifest_of_another_shape_is_refused(tmp_path: Path, model: bytes, manifest: object):
+    (whole(tmp_path, model) / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(EncoderMissing):
+        load_encoder(tmp_path)
+
+
 def test_other_weights_than_the_published_are_not_used(tmp_path: Path):
     import zipfile
 

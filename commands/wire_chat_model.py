@@ -110,19 +110,32 @@ class ServedChatModel:
 
     async def use(self, folder: Path | None) -> None:
         """Word by the model of this folder from now on, once it is loaded and proved beside the one at
-        work; None: by what was configured. Raises `UnservableError`: nothing has changed."""
+        work. Raises `UnservableError`: nothing has changed. None: by what was configured; where that cannot
+        be served by templates, for whoever asks does not want the one at work."""
         async with self._changing:
-            folder = folder or self._configured
-            if folder is None:
-                self.rung.begin(None)
-                self._is_resting, self._instead = True, ""
-            elif self._engine is None:
-                if (engine := await self._loaded(folder)) is None:
-                    raise UnservableError(self._instead)
-                self._begin(engine)
-            else:
-                await self._engine.swap(folder)
-                self._begin(self._engine)
+            wanted = folder or self._configured
+            if wanted is None:
+                self._rest("")
+                return
+            try:
+                await self._change(wanted)
+            except Exception as error:  # a folder is somebody else's
+                if folder is not None or self._engine is None:
+                    raise
+                self._rest(_noted(wanted, error))
+
+    async def _change(self, folder: Path) -> None:
+        if self._engine is not None:
+            await self._engine.swap(folder)
+            self._begin(self._engine)
+        elif engine := await self._loaded(folder):
+            self._begin(engine)
+        else:
+            raise UnservableError(self._instead)
+
+    def _rest(self, instead: str) -> None:
+        self.rung.begin(None)
+        self._is_resting, self._instead = True, instead
 
     def _begin(self, engine: Engine[ChatModel]) -> None:
         self._engine, self._is_resting = engine, False
@@ -146,13 +159,8 @@ class ServedChatModel:
                 model = await trio.to_thread.run_sync(
                     self._composer.load, folder, abandon_on_cancel=True
                 )
-        except UnservableError as refusal:
-            self._instead = f"chat model refused: {refusal}"
-            _log.warning("wording.chat_model_refused", folder=str(folder), reason=str(refusal))
-            return None
         except Exception as error:  # a folder is somebody else's: no fault in it ends a server
-            self._instead = f"chat model refused: {type(error).__name__}"
-            _log.exception("wording.chat_model_refused", folder=str(folder))
+            self._instead = _noted(folder, error)
             return None
         _log.info("wording.chat_model", model=model.name, version=model.version)
         return Engine(model, load=self._composer.load)
@@ -165,3 +173,12 @@ class ServedChatModel:
             "engine_restarts": supervisor.statistics()["restarts"] if supervisor else 0,
             **(engine.statistics() if engine else {}),
         }
+
+
+def _noted(folder: Path, error: Exception) -> str:
+    """Why templates word instead, for operators; it is logged as well."""
+    if not isinstance(error, UnservableError):
+        _log.error("wording.chat_model_refused", folder=str(folder), exc_info=error)
+        return f"chat model refused: {type(error).__name__}"
+    _log.warning("wording.chat_model_refused", folder=str(folder), reason=str(error))
+    return f"chat model refused: {error}"

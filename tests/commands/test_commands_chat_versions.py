@@ -110,6 +110,27 @@ async def test_a_server_without_a_model_takes_one_and_gives_it_up(
     nursery.cancel_scope.cancel()
 
 
+async def test_one_that_is_taken_back_is_gone_though_what_was_configured_cannot_be_served(
+    nursery: trio.Nursery, tmp_path: Path, made: Path
+) -> None:
+    """Templates worded before it, and do so again."""
+    configured = Path(shutil.copytree(made, tmp_path / "configured"))
+    (configured / "tokenizer.json").write_text("{}")
+    world = World(tmp_path, configured)
+    world.put(made, "other")
+    await begun(world, nursery)
+    before = world.served.words
+    assert before.startswith("templates (chat model refused: the sha256 of tokenizer.json")
+    await world.promote("other-1")
+    assert world.served.words == "other 1"
+    await world.models.roll_back(1, "chat", at=2)
+    await world.versions.look()
+    assert (world.served.words, world.versions.troubles) == (before, {})
+    await world.promote("other-1")
+    assert world.served.words == "other 1"
+    nursery.cancel_scope.cancel()
+
+
 async def test_one_that_cannot_be_served_changes_nothing_and_says_why(
     nursery: trio.Nursery, tmp_path: Path, made: Path
 ) -> None:

@@ -160,7 +160,7 @@ def _lore(data: Mapping[str, Any], said: str) -> list[str]:
     book = data.get("character_book")
     entries = book.get("entries") if isinstance(book, dict) else None
     listed = entries[:MOST_ENTRIES] if isinstance(entries, list) else []
-    as_it_is, plain = _padded(said), _padded(folded(said))
+    as_it_is, plain = _padded(said), _padded(folded(said, MOST_READ))
     found: list[tuple[int, float, str]] = []
     left = MOST_OF_KEYS
     for entry in listed:
@@ -202,7 +202,7 @@ def _keys(entry: Mapping[str, Any], field: str) -> list[str]:
     """Those that are looked for: no regular expressions, which some write between slashes."""
     keys = entry.get(field)
     listed = _texts(keys[:MOST_KEYS]) if isinstance(keys, list) else []
-    return [key for key in listed if len(key) <= LONGEST_KEY and not key.startswith("/")]
+    return [key for key in listed if 0 < len(key) <= LONGEST_KEY and not key.startswith("/")]
 
 
 def _padded(text: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from actors.persona import passages
+from actors.persona.hints import MOST_READ, folded
 from actors.persona.passages import (
     MOST_OF_A_FIELD,
     NO_PASSAGES,
@@ -190,6 +192,34 @@ def test_a_card_of_megabytes_costs_no_more_than_a_small_one(data: Any) -> None:
     for act in ("greet", "smalltalk"):
         found(act, "how are you " * 200, greeting="*" * 4_000, **data)
     assert process_time() - begun < 0.25
+
+
+def test_letters_that_fold_to_many_make_a_message_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In which thousands of keys are looked for."""
+    looked_through: list[str] = []
+
+    def padded(text: str) -> str:
+        looked_through.append(text)
+        return f" {text} "
+
+    monkeypatch.setattr(passages, "_padded", padded)
+    lore("\ufdfa" * MOST_READ)
+    assert max(map(len, looked_through)) == MOST_READ
+
+
+def test_keys_of_nothing_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for: list[str] = []
+
+    def counted(text: str, at_most: int | None = None) -> str:
+        looked_for.append(text)
+        return folded(text, at_most)
+
+    monkeypatch.setattr(passages, "folded", counted)
+    entries = [{"keys": ["", "ship"], "content": "A ship."}] * 500
+    assert found("smalltalk", "a ship", character_book={"entries": entries}).texts
+    assert "" not in looked_for
 
 
 def test_a_card_that_is_anything_else_says_nothing() -> None:

@@ -26,7 +26,7 @@ from inference.upkeep.hourly import HourlyRun
 from inference.upkeep.jobs import JobRunner, Result
 from inference.upkeep.keeper import ModelKeeper
 from inference.upkeep.screening import FraudKeeper
-from inference.upkeep.trainer import train
+from inference.upkeep.trainer import remove_left_folders, train
 from inference.upkeep.weekly import WeeklyRun
 
 LOOKS_EVERY: Final = 300.0
@@ -91,6 +91,7 @@ class ModelUpkeep:
             tenant_id=DEFAULT_TENANT,
         )
         self._storage, self._clock, self._node = storage, clock, node
+        remove_left_folders(config.data_dir)
 
     def nudge(self) -> None:
         """Other models may be in use now."""

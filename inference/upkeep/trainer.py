@@ -1,6 +1,7 @@
 """A program that trains, beside a server that must not feel it: niced, and stopped while it would."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -24,6 +25,9 @@ LOOKS_EVERY: Final = 0.25
 NICENESS: Final = 19
 MOST_SAID: Final = 2_000
 """Bytes of what it last said on standard error, for who looks why it failed."""
+
+PREFIX: Final = ".training-"
+"""Of a folder's name, which nobody else gives."""
 
 NOT_INSTALLED: Final = "the training group is not installed ({names})"
 
@@ -105,8 +109,15 @@ def lacking(names: Sequence[str]) -> list[str]:
 @contextmanager
 def training_folder(work_dir: Path) -> Iterator[Path]:
     """For what such a program reads and leaves; of mode 0700, and removed."""
-    with tempfile.TemporaryDirectory(prefix="training-", dir=work_dir) as name:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=work_dir) as name:
         yield Path(name)
+
+
+def remove_left_folders(work_dir: Path) -> None:
+    """Those of servers that were killed meanwhile: what people judged and booked lies in them. Before anything
+    trains here."""
+    for left in work_dir.glob(f"{PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 async def _watch(pauses: Pauses, p99: Callable[[], float]) -> None:

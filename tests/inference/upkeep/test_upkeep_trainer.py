@@ -22,7 +22,9 @@ from inference.upkeep.trainer import (
     PAUSE_ABOVE,
     Pauses,
     TrainingFailed,
+    remove_left_folders,
     train,
+    training_folder,
 )
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -186,3 +188,16 @@ async def test_quiet_work_is_done_in_a_niced_thread_and_raises_what_it_raises() 
 
     with pytest.raises(LookupError):
         await run_quietly(breaks)
+
+
+def test_what_a_killed_server_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "training-material").mkdir()
+    (tmp_path / "postgres").mkdir()
+    with training_folder(tmp_path) as folder:
+        (folder / "voices.npz").write_bytes(b"what people judged")
+        left = folder.rename(tmp_path / f"{folder.name}2")
+        folder.mkdir()
+    assert left.exists()
+    assert not folder.exists()
+    remove_left_folders(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["postgres", "training-material"]

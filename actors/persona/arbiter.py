@@ -78,8 +78,8 @@ def named(floor: Floor, call: Call) -> str | None:
     return call.replied_to if call.replied_to in speakers else None
 
 
-_GREETING: Final = r"(?:(?:hi|hey|hello|ok|okay|hallo|hola|salut|so|and)\W+)?"
-
+_GREETING: Final = r"(?:hi|hey|hello|ok|okay|hallo|hola|salut|so|and)(?P<signs>\W+)"
+_GREETED: Final = re.compile(_GREETING)
 _AROUND: Final = " ,.!?¿¡"
 _END: Final = 200
 """Characters at either end of a text, where a name of a hundred bytes stands if it calls somebody."""
@@ -92,7 +92,7 @@ def hailed(floor: Floor, text: str, people: Iterable[str]) -> bool:
     names = {folded(seat.name) for seat in floor.speakers()} - taken - {""}
     any_of = "|".join(map(re.escape, names))
     begins = folded(text[:_END])
-    return bool(names) and re.match(rf"{_GREETING}(?:{any_of})\s?[,:!]", begins) is not None
+    return bool(names) and re.match(rf"(?:{_GREETING})?(?:{any_of})\s?[,:!]", begins) is not None
 
 
 def called(floor: Floor, text: str) -> str | None:
@@ -100,14 +100,30 @@ def called(floor: Floor, text: str) -> str | None:
     persona at all."""
     said = text.strip(_AROUND)
     begins, ends = folded(said[:_END]).strip(_AROUND), folded(said[-_END:]).strip(_AROUND)
-    names = [folded(seat.name) for seat in floor.speakers()]
+    names = [folded(seat.name).strip(_AROUND) for seat in floor.speakers()]
     for seat, name in zip(floor.speakers(), names, strict=True):
-        own = re.escape(name)
-        if not name or names.count(name) > 1:
-            continue
-        if re.match(rf"{_GREETING}{own}\b", begins) or re.search(rf"\b{own}$", ends):
+        is_own = name and names.count(name) == 1
+        if is_own and (_begins(begins, name) or _ends(ends, name)):
             return seat.id
     return None
+
+
+def _begins(text: str, name: str) -> bool:
+    """Itself, or after a greeting and signs, of which some may be the name's."""
+    greeting = _GREETED.match(text)
+    after = () if greeting is None else range(greeting.start("signs") + 1, greeting.end() + 1)
+    return any(
+        text.startswith(name, at) and not _goes_on(text, at + len(name)) for at in (0, *after)
+    )
+
+
+def _ends(text: str, name: str) -> bool:
+    return text.endswith(name) and not _goes_on(text, len(text) - len(name))
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether a word goes on here."""
+    return re.fullmatch(r"\w\w", text[max(0, at - 1) : at + 1]) is not None
 
 
 def may_be_meant(floor: Floor, call: Call) -> bool:

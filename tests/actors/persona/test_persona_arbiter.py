@@ -305,3 +305,11 @@ def test_a_name_at_an_end_of_a_long_message_calls() -> None:
     assert called(seats, "hi nova " + "where to " * 800) == "nova"
     assert called(seats, "where to " * 800 + "nova?") == "nova"
     assert called(seats, "where to " * 800 + "supernova?") is None
+
+
+@pytest.mark.parametrize("name", ["Nova ✨", "✨ Nova", "Nova!", "_", "北京"])
+def test_a_name_may_begin_and_end_with_what_is_no_letter(name: str) -> None:
+    seats = floor(replace(NOVA, name=name), replace(LUXA, name="Luxa"))
+    for text in (f"{name} where to?", f"hey {name}, where to?", f"where to {name}", name):
+        assert called(seats, text) == "nova"
+    assert called(seats, f"x{name}x where to?") is None

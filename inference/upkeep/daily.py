@@ -22,7 +22,7 @@ from inference.recommender.voices import Voices
 from inference.upkeep.candidates import NOTHING_NEW, is_there, offer
 from inference.upkeep.gathering import Gathering
 from inference.upkeep.jobs import Result
-from inference.upkeep.prior import day_of, packed
+from inference.upkeep.prior import PriorDamaged, day_of, packed, unpacked
 from inference.upkeep.quiet_thread import run_quietly
 
 WITHIN: Final = 600.0
@@ -71,7 +71,8 @@ class DailyRun:
     ) -> Result:
         at = self._clock.now_ms()
         prior = packed(most, tower=tower, day=day_of(at))
-        if await is_there(self._models, self._tenant_id, "prior", prior.digest):
+        is_known = await is_there(self._models, self._tenant_id, "prior", prior.digest)
+        if is_known and not await self._is_of_another(tower):
             return Result(outcome="skipped", why=NOTHING_NEW, figures=figures)
         shadow = {
             name: figures[name]
@@ -91,6 +92,17 @@ class DailyRun:
             figures=figures,
         )
         return stood.result
+
+    async def _is_of_another(self, tower: str) -> bool:
+        """Whether the one that should be in use counts for nothing, as after a tower was rolled back."""
+        row = await self._models.active(self._tenant_id, "prior")
+        if row is None:
+            return False
+        body = await self._models.body(self._tenant_id, "prior", row.version) or b""
+        try:
+            return unpacked(body, version=row.version, digest=row.digest).tower != tower
+        except PriorDamaged:
+            return True
 
 
 def _refit(voices: Voices, shown: Floats, tower: Tower, in_use: MostLiked) -> _Refit:

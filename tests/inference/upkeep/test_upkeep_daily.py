@@ -140,6 +140,26 @@ async def test_where_nobody_said_anything_new_nothing_is_done(autojump_clock: ob
     assert [row.state for row in await world.versions()] == ["active"]
 
 
+async def test_where_what_is_in_use_belongs_to_another_tower_the_old_one_is_used_anew(
+    autojump_clock: object,
+) -> None:
+    """A tower was promoted with its own, and rolled back; nobody said anything since."""
+    world = World()
+    await world.crowd()
+    await done(world)
+    (first,) = await world.versions()
+    other = packed(MostLiked(np.ones(16)), tower="another", day="20260920")
+    row = replace(first, version=other.version, digest=other.digest, state="candidate")
+    await world.models.add(TENANT, row, other.body)
+    await world.models.promote(TENANT, "prior", other.version, at=1, by="run")
+    await world.keeper.look()
+    assert (world.ranker.population, list(world.keeper.troubles)) == ("", ["prior"])
+    world.clock.begun_at += 86_400_000
+    assert (await done(world)).outcome == "done"
+    assert (world.ranker.population[8:], world.keeper.troubles) == (first.version[8:], {})
+    assert (await done(world)).why == NOTHING_NEW
+
+
 async def test_reading_has_a_bound(autojump_clock: object, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     await world.crowd(people=30, each=20)

@@ -29,6 +29,9 @@ MIN_FORGIVEN: Final = 6
 
 MIN_FORGIVEN_TWICE: Final = 10
 
+MOST_COMPARED: Final = 500
+"""Names in which slips are counted, for one text: some words are next to two dozen of them."""
+
 RIVAL: Final = 3
 """A city may have been meant instead of another one of its name that has at most so many times its people, or instead
 of a destination with fewer; a destination always."""
@@ -108,9 +111,9 @@ class Gazetteer:
 
     def sightings(self, tokens: Sequence[Token]) -> Iterator[Sighting]:
         """From left to right, the longest name first, none overlapping."""
-        at = 0
+        at, tries = 0, iter(range(MOST_COMPARED))
         while at < len(tokens):
-            sighting = self._sighting(tokens, at)
+            sighting = self._sighting(tokens, at, tries)
             if sighting is None:
                 at += 1
             else:
@@ -137,7 +140,7 @@ class Gazetteer:
         there = [known for known in alike if known.country == country]
         return max(there, key=lambda known: known.people or 0).mention if there else None
 
-    def _sighting(self, tokens: Sequence[Token], at: int) -> Sighting | None:
+    def _sighting(self, tokens: Sequence[Token], at: int, tries: Iterator[int]) -> Sighting | None:
         token = tokens[at]
         names = self._names.get(token.word)
         if names is not None:
@@ -150,16 +153,16 @@ class Gazetteer:
             known = self._codes.get(token.word)
             if known is not None:
                 return Sighting(known, at, at, False, is_code=True)
-        return self._forgiven(tokens, at)
+        return self._forgiven(tokens, at, tries)
 
-    def _forgiven(self, tokens: Sequence[Token], at: int) -> Sighting | None:
-        """One word of a plain name with a slip in it."""
+    def _forgiven(self, tokens: Sequence[Token], at: int, tries: Iterator[int]) -> Sighting | None:
+        """One word of a plain name with a slip in it. Each name that is compared takes one of the `tries`."""
         word = tokens[at].word
         if len(word) < MIN_FORGIVEN - 1 or word in COMMON or word.isdigit():
             return None
         best: tuple[int, float, Known, int] | None = None
         for shorter in (word, *_shorter(word)):
-            for name in self._slips.get(shorter, ()):
+            for name, _ in zip(self._slips.get(shorter, ()), tries, strict=False):
                 words = tuple(name.split())
                 found = self._joined(tokens, at, words)
                 if found is None:

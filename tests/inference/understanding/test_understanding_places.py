@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from understanding_places import gazetteer
 
+from inference.understanding import gazetteer as module
 from inference.understanding.folding import fold, words_of
-from inference.understanding.gazetteer import Gazetteer, mistakes_between
+from inference.understanding.gazetteer import MAX_WORDS, MOST_COMPARED, Gazetteer, mistakes_between
 from inference.understanding.places import mentions_in
 from inference.understanding.towns import is_town
 from protocol.understanding import Language, Question
@@ -188,3 +189,22 @@ def test_no_text_breaks_it_and_places_do_not_overlap(text: str, language: Any, a
 @given(st.text(max_size=60))
 def test_a_fold_is_as_long_as_its_text(text: str) -> None:
     assert len(fold(text)) == len(text)
+
+
+def test_slips_are_counted_in_so_many_names_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = 0
+
+    def counted(word: str, other: str, allowed: int) -> int:
+        nonlocal compared
+        compared += 1
+        return mistakes_between(word, other, allowed)
+
+    monkeypatch.setattr(module, "mistakes_between", counted)
+    read("sant1 " * 166)
+    assert MOST_COMPARED <= compared <= MAX_WORDS * MOST_COMPARED
+    compared = 0
+    long = (
+        "we have been thinking about where we should travel with everybody this coming summer and "
+    )
+    assert read(long * 9 + "flights to Barcelnoa") == Where(("Barcelona",))
+    assert compared < 50

@@ -22,8 +22,8 @@ async def test_between_the_tastes_of_a_group_others_have_a_turn() -> None:
     async def talk() -> None:
         nonlocal turns
         while True:
-            await trio.lowlevel.checkpoint()
             turns += 1
+            await trio.lowlevel.checkpoint()
 
     given: dict[str, list[Feedback]] = {f"u{number}": [] for number in range(200)}
     sitting: Any = SimpleNamespace(

@@ -1,6 +1,15 @@
 """The statements about `node` and `shard_owner`. Run in the asyncio thread; READ COMMITTED."""
 
+from typing import Final
+
 from storage.postgres.pool import Connection
+
+TAKING: Final = 0x54616B65  # any constant; transaction-scoped
+TAKE: Final = """
+UPDATE shard_owner SET incarnation = $1, fence = fence + 1 WHERE shard_id IN (
+    SELECT s.shard_id FROM shard_owner s LEFT JOIN node n USING (incarnation)
+     WHERE s.incarnation IS NULL OR n.dead OR n.incarnation IS NULL
+     ORDER BY s.shard_id FOR UPDATE OF s SKIP LOCKED)"""
 
 
 async def join(connection: Connection, name: str, ttl: float) -> int:
@@ -37,22 +46,30 @@ async def renew(connection: Connection, incarnation: int, ttl: float) -> bool:
 async def take(connection: Connection, incarnation: int) -> dict[int, int]:
     """Declare the expired dead, take what is free or theirs; all that is ours then: shard → fence.
 
-    A row that a writer holds is skipped and taken at a later beat, after that writer's commit.
+    All or none: where another node that lives owns some, the rest is its own, too. One node takes at a
+    time; who finds another at it, or a row that a writer holds, takes it at a later beat.
     """
-    await connection.execute(
-        "UPDATE node SET dead = true WHERE NOT dead AND expires_at < clock_timestamp()"
-    )
-    await connection.execute(
-        """UPDATE shard_owner SET incarnation = $1, fence = fence + 1 WHERE shard_id IN (
-             SELECT s.shard_id FROM shard_owner s LEFT JOIN node n USING (incarnation)
-              WHERE s.incarnation IS NULL OR n.dead OR n.incarnation IS NULL
-              ORDER BY s.shard_id FOR UPDATE OF s SKIP LOCKED)""",
-        incarnation,
-    )
+    async with connection.transaction():
+        if await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", TAKING):
+            await connection.execute(
+                "UPDATE node SET dead = true WHERE NOT dead AND expires_at < clock_timestamp()"
+            )
+            if not await is_anothers(connection, incarnation):
+                await connection.execute(TAKE, incarnation)
     rows = await connection.fetch(
         "SELECT shard_id, fence FROM shard_owner WHERE incarnation = $1", incarnation
     )
     return {row["shard_id"]: row["fence"] for row in rows}
+
+
+async def is_anothers(connection: Connection, incarnation: int) -> bool:
+    """Whether another node that lives owns some."""
+    found: bool = await connection.fetchval(
+        """SELECT EXISTS (SELECT FROM shard_owner s JOIN node n USING (incarnation)
+                           WHERE NOT n.dead AND n.incarnation <> $1)""",
+        incarnation,
+    )
+    return found
 
 
 async def refence(connection: Connection, shard: int, incarnation: int | None) -> int | None:

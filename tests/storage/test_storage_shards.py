@@ -7,12 +7,14 @@ from postgres_for_tests import until
 from structlog.testing import capture_logs
 
 from core.errors import Unavailable
+from storage.postgres import shard_rows
 from storage.postgres import shards as shards_module
 from storage.postgres.node_name import NodeNameTakenError
 from storage.postgres.pool import Connection, Database
 from storage.postgres.shards import PostgresLeases
 from storage.sharding import SHARDS, shard_of
 
+EXPIRE = "UPDATE node SET expires_at = clock_timestamp() - interval '1s'"
 HANG_UP = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
 ROOM = "018f3a54-7c1b-7c1b-8c1b-018f3a547c1b"
 
@@ -86,11 +88,52 @@ async def test_a_node_of_the_same_name_that_lives_is_let_alone(
 
 async def test_an_expired_node_is_taken_over(database: Database) -> None:
     async with joined(database, "a") as (old, _):
-        await database.call(
-            execute, "UPDATE node SET expires_at = clock_timestamp() - interval '1s'"
-        )
+        await database.call(execute, EXPIRE)
         async with joined(database, "b") as (new, _):
             assert new.fence(ROOM) > old.fence(ROOM)
+
+
+async def test_shards_that_a_writer_held_wait_for_who_has_the_others(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second node took them, and each served a part of the rooms for ever."""
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 1.0)
+    async with database.own_connection() as writer:
+        await writer.call(execute, "BEGIN")
+        await writer.call(execute, "SELECT FROM shard_owner WHERE shard_id < 10 FOR SHARE")
+        async with joined(database, "a") as (first, _):
+            assert first.statistics()["shards"] == SHARDS - 10
+            await writer.call(execute, "COMMIT")
+            async with joined(database, "b") as (second, _):
+                assert second.statistics()["shards"] == 0
+                await until(lambda: first.statistics()["shards"] == SHARDS)
+
+
+async def test_of_nodes_that_start_together_one_has_all(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.2)
+    async with database.own_connection() as another:
+        await another.call(execute, "BEGIN")
+        await another.call(execute, f"SELECT pg_advisory_xact_lock({shard_rows.TAKING})")
+        async with joined(database, "a") as (first, _), joined(database, "b") as (second, _):
+            both = (first, second)
+            assert not any(leases.owned_shards() for leases in both)
+            await another.call(execute, "COMMIT")
+            await until(lambda: any(leases.owned_shards() for leases in both))
+            assert sorted(len(leases.owned_shards()) for leases in both) == [0, SHARDS]
+
+
+async def test_a_node_whose_rows_were_lost_and_whom_nobody_replaced_goes_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.1)
+    async with joined(database) as (leases, lost):
+        number = leases.fence(ROOM)
+        await database.call(execute, "DELETE FROM node")
+        await until(lambda: bool(lost) and bool(leases.owned_shards()))
+        assert leases.statistics()["shards"] == SHARDS
+        assert leases.fence(ROOM) > number
 
 
 async def test_concurrent_refences_share_one_number(database: Database) -> None:

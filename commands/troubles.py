@@ -11,6 +11,7 @@ from storage.postgres.migrate import MigrationError
 from storage.postgres.node_name import NodeNameTakenError
 from storage.postgres.places import EmbeddedError
 from storage.postgres.pool import DatabaseUnusableError
+from storage.postgres.shards import TakenOverError
 
 TROUBLES: Final = (
     ConfigError,
@@ -31,8 +32,8 @@ def sentence_of(trouble: BaseException) -> str:
     match cause := first_cause(trouble):
         case Rejected():
             return cause.text.format(**cause.params)
-        case EscalatedError(__cause__=NodeNameTakenError() as taken):
-            return str(taken)
+        case EscalatedError(__cause__=NodeNameTakenError() | TakenOverError() as told):
+            return str(told)
         case OSError() if cause.strerror:
             return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
     return str(cause) or type(cause).__name__

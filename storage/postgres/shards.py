@@ -30,6 +30,16 @@ SILENT_FOR: Final = 1.0
 log = structlog.get_logger()
 
 
+class TakenOverError(RuntimeError):
+    """Another node has what we had: who is connected to us is nobody's."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another server has taken over: this one did not reach the database for longer than its lease. "
+            "Start it again, and it waits until it is needed."
+        )
+
+
 class PostgresLeases:
     """Implements `core.ports.leases.Leases` for one incarnation of this node after another.
 
@@ -53,12 +63,14 @@ class PostgresLeases:
         self._confirmed_until = float("-inf")
         self._locks: defaultdict[int, trio.Lock] = defaultdict(trio.Lock)  # at most SHARDS
         self._losses = self._refences = 0
+        self._has_owned = False
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Join, take every shard that is free, stay alive; when cancelled, give everything up.
 
         Raises `Unavailable` when the database is away at the start; later it waits for it. Raises
-        `NodeNameTakenError`, at the start or later, when another node lives under our name.
+        `NodeNameTakenError`, at the start or later, when another node lives under our name, and
+        `TakenOverError` when another one has what we had.
         """
         async with self._database.own_connection() as connection:
             try:
@@ -105,8 +117,16 @@ class PostgresLeases:
         if len(self._fences) < SHARDS:
             for shard, fence in (await connection.call(shard_rows.take, known)).items():
                 self._fences[shard] = max(fence, self._fences.get(shard, 0))
+            await self._demand_own(connection, known)
         # From before the question: the database counts from a later moment than we do.
         self._confirmed_until = sent_at + TTL - SAFETY
+
+    async def _demand_own(self, connection: OwnConnection, known: int) -> None:
+        """Raises `TakenOverError`. Who waits for its turn, or found the rows held for a moment, goes on."""
+        if self._fences:
+            self._has_owned = True
+        elif self._has_owned and await connection.call(shard_rows.is_anothers, known):
+            raise TakenOverError
 
     async def _renew(self, connection: Connection, incarnation: int) -> bool:
         """In the asyncio thread. After the connection broke the name is taken again with a new one; while

@@ -6,6 +6,7 @@ from core.config import ConfigError
 from core.errors import EscalatedError, Unavailable
 from gateways.http.server import bind_http
 from storage.postgres.node_name import NodeNameTakenError
+from storage.postgres.shards import TakenOverError
 
 
 @pytest.mark.parametrize(
@@ -23,9 +24,10 @@ def test_a_trouble_is_a_sentence_without_numbers(trouble: Exception, sentence: s
     assert sentence_of(trouble) == sentence
 
 
-def test_a_server_that_ends_because_its_name_is_taken_says_that() -> None:
+@pytest.mark.parametrize("told", [NodeNameTakenError("node-1"), TakenOverError()])
+def test_a_server_that_ends_because_another_is_in_its_place_says_that(told: Exception) -> None:
     escalated = EscalatedError("server: leases crashed too often")
-    escalated.__cause__ = NodeNameTakenError("node-1")
+    escalated.__cause__ = told
 
     assert sentence_of(escalated) == str(escalated.__cause__)
 

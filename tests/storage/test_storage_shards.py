@@ -11,7 +11,7 @@ from storage.postgres import shard_rows
 from storage.postgres import shards as shards_module
 from storage.postgres.node_name import NodeNameTakenError
 from storage.postgres.pool import Connection, Database
-from storage.postgres.shards import PostgresLeases
+from storage.postgres.shards import PostgresLeases, TakenOverError
 from storage.sharding import SHARDS, shard_of
 
 EXPIRE = "UPDATE node SET expires_at = clock_timestamp() - interval '1s'"
@@ -122,6 +122,22 @@ async def test_of_nodes_that_start_together_one_has_all(
             await another.call(execute, "COMMIT")
             await until(lambda: any(leases.owned_shards() for leases in both))
             assert sorted(len(leases.owned_shards()) for leases in both) == [0, SHARDS]
+
+
+async def test_a_node_that_another_has_replaced_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clients would stay with it, and neither hear nor say anything any more."""
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.5)
+    with pytest.RaisesGroup(TakenOverError):
+        async with joined(database, "a") as (old, lost):
+            number = old.fence(ROOM)
+            await database.call(execute, EXPIRE)
+            async with joined(database, "b") as (new, _):
+                assert new.fence(ROOM) > number
+                await until(lambda: bool(lost))
+                assert not old.owned_shards()
+                await trio.sleep_forever()  # until the old one ends itself
 
 
 async def test_a_node_whose_rows_were_lost_and_whom_nobody_replaced_goes_on(

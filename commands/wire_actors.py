@@ -59,6 +59,7 @@ class Actors:
                 Courier(storage.log, self.delivery, storage.consultations),
                 BookingCourier(storage.bookings, storage.users, self.system.ref, self.delivery),
             ],
+            may_deliver=lambda: bool(storage.leases.owned_shards()),
         )
         for spec in self._specs(storage, clock, ids, bounds):
             self.system.register(spec)

@@ -1,6 +1,6 @@
 """The `Outbox` port: one task per subscriber, each at its own place in what committed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -69,6 +69,9 @@ class OutboxDispatcher:
     A subscriber that was never seen before, or was asked to rebuild, gets every room's log as one
     event (`first` is the room's first, position 0) and then what came meanwhile: consumed events are
     not kept.
+
+    `may_deliver`: whether this is the node that serves. What another one takes reaches nobody who is
+    connected, and no actor that is awake.
     """
 
     def __init__(
@@ -76,13 +79,21 @@ class OutboxDispatcher:
         source: OutboxSource,
         subscribers: Sequence[Subscriber],
         *,
+        may_deliver: Callable[[], bool] = lambda: True,
         poll_every: float = POLL_EVERY,
         rest_for: float = REST_FOR,
         backoff_most: float = BACKOFF_MOST,
     ) -> None:
         self._source = source
         self._couriers = [
-            _Courier(source, subscriber, poll_every, rest_for, backoff_most)
+            _Courier(
+                source,
+                subscriber,
+                may_deliver=may_deliver,
+                poll_every=poll_every,
+                rest_for=rest_for,
+                backoff_most=backoff_most,
+            )
             for subscriber in subscribers
         ]
 
@@ -120,11 +131,14 @@ class _Courier:
         self,
         source: OutboxSource,
         subscriber: Subscriber,
+        *,
+        may_deliver: Callable[[], bool],
         poll_every: float,
         rest_for: float,
         backoff_most: float,
     ) -> None:
         self._source, self._subscriber = source, subscriber
+        self._may_deliver = may_deliver
         self._poll_every, self._rest_for = poll_every, rest_for
         self._backoff_most = backoff_most
         self._nudged = trio.Event()
@@ -161,6 +175,8 @@ class _Courier:
         while True:
             # A nudge from here on is for what this batch may have missed.
             self._nudged = trio.Event()
+            if not self._may_deliver():
+                return is_anything
             batch = await self._source.next_batch(self._subscriber.name)
             self.lag_events = batch.waiting
             self._oldest_at = trio.current_time() - batch.age if batch.waiting else None

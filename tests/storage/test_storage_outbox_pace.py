@@ -98,3 +98,39 @@ async def test_who_is_far_behind_does_not_rest(autojump_clock: MockClock) -> Non
         assert len(reader.seen) == 20 * BATCH
         assert reader.last_at - began_at < REST_FOR
         nursery.cancel_scope.cancel()
+
+
+async def test_a_node_that_waits_for_its_turn_leaves_everything_to_who_serves(
+    autojump_clock: MockClock,
+) -> None:
+    """What it took would reach nobody: those who are connected are with the other."""
+    source, reader, owners = Source(), Reader(), set[str]()
+    dispatcher = OutboxDispatcher(source, [reader], may_deliver=lambda: "us" in owners)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(dispatcher.run)
+        source.committed = 3
+        dispatcher.nudge()
+        await trio.sleep(60)
+        assert (source.looks, source.place, reader.seen) == (0, 0, [])
+        owners.add("us")
+        await trio.sleep(1.5)
+        assert (source.place, reader.seen) == (3, [1, 2, 3])
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_node_that_loses_its_turn_takes_no_further_batch(autojump_clock: MockClock) -> None:
+    source, owners = Source(), {"us"}
+    source.committed = 20 * BATCH
+
+    class Loser(Reader):
+        async def receive(self, events: list[OutboxEvent]) -> None:
+            await super().receive(events)
+            owners.clear()
+
+    reader = Loser()
+    dispatcher = OutboxDispatcher(source, [reader], may_deliver=lambda: "us" in owners)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(dispatcher.run)
+        await trio.sleep(60)
+        assert len(reader.seen) == BATCH
+        nursery.cancel_scope.cancel()

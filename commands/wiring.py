@@ -272,7 +272,10 @@ class Server:
         await self.actors.system.drain(DRAIN_ACTORS_WITHIN)
 
     async def keep_house(self) -> None:
-        """Remove what is over; done every few minutes by itself."""
+        """Remove what is over; done every few minutes by itself. By the node that serves: its rooms hear
+        of what they lost."""
+        if not self.storage.leases.owned_shards():
+            return
         await housekeeping(
             self._database,
             self._clock,

@@ -89,7 +89,7 @@ async def housekeeping(
     forgotten: Forgotten = lambda room_id, first: None,
 ) -> Mapping[str, int]:
     """Remove what is over; how many rows of what (of `months`, `booking_months`: leaves). Call every
-    few minutes, on any node.
+    few minutes, on the node whose rooms are to hear of it.
 
     At most about 100,000 rows of a kind per call, 5,000 per transaction. Cancelled: some are gone.
     Consumed outbox rows go once every subscriber has them. A month of messages goes as a whole, once

@@ -1,11 +1,13 @@
 """A room that keeps its messages for a day, on a whole server: nothing older is there, for anybody."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import trio
+from postgres_for_tests import until
 from raw_client import Frame, on_stage, register
 
-from commands.wiring import serving
+from commands.wiring import Server, serving
 from core.config import Config
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.pool import Connection, Database
@@ -53,6 +55,39 @@ async def test_what_a_room_may_not_keep_is_gone_while_people_talk(
             "chat.edit", roomId=room["id"], messageId=said[0]["messageId"], content="x"
         )
         assert gone["code"] == "not_found"
+
+
+async def test_a_server_that_waits_for_its_turn_takes_no_news_and_keeps_no_house(
+    dsn: str, bridge: AsyncioBridge, tmp_path: Path
+) -> None:
+    """Whoever is connected, and every room that is awake, would not hear of it."""
+    serves = Config(http_port=0, ws_port=0, data_dir=tmp_path / "a", database_url=dsn)
+    waits = replace(serves, data_dir=tmp_path / "b")
+    async with (
+        serving(replace(serves, rate_limits=False), node="a", key=b"k" * 32) as server,
+        serving(waits, node="b", key=b"k" * 32) as waiting,
+        Database(dsn, bridge, size=1) as database,
+        on_stage(server.http_url, server.ws_url) as stage,
+    ):
+        person = await trio.to_thread.run_sync(register, server.http_url, "Ada")
+        ada = await stage.enter(person)
+        room = await stage.room(ada)
+        said = [await ada.say(room, f"message {number}") for number in range(6)]
+        await ada.ask("room.update", roomId=room["id"], settings={"retentionDays": 1})
+        await database.call(age, room["id"], said[2]["seq"])
+
+        await waiting.keep_house()
+
+        page = await ada.ask("chat.history", roomId=room["id"])
+        assert len(page["messages"]) == 6
+        await until(lambda: delivered(server) > 0)
+        assert delivered(waiting) == 0
+
+
+def delivered(server: Server) -> float:
+    """To read models and inboxes."""
+    figures = server.actors.outbox.statistics()
+    return sum(number for name, number in figures.items() if name.endswith("_delivered"))
 
 
 def place(room: Frame, seq: int) -> Frame:

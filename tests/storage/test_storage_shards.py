@@ -140,6 +140,24 @@ async def test_a_node_that_another_has_replaced_ends(
                 await trio.sleep_forever()  # until the old one ends itself
 
 
+async def test_a_node_that_another_replaced_for_a_while_ends(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rooms do not know what the other one stored."""
+
+    async def serve_for_a_while(connection: Connection) -> None:
+        other = await shard_rows.join(connection, "b", 10.0)
+        assert len(await shard_rows.take(connection, other)) == SHARDS
+        await shard_rows.give_up(connection, other)
+
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 1.0)
+    with pytest.RaisesGroup(TakenOverError), trio.fail_after(5):
+        async with joined(database, "a"):
+            await database.call(execute, EXPIRE)
+            await database.call(serve_for_a_while)
+            await trio.sleep_forever()  # until it ends itself
+
+
 async def test_a_node_whose_rows_were_lost_and_whom_nobody_replaced_goes_on(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

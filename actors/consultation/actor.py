@@ -4,6 +4,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+import trio
+
 from actors.consultation.entrance import demand_open
 from actors.consultation.machine import Meeting
 from actors.consultation.ports import ConsultationPorts
@@ -12,6 +14,7 @@ from core.envelope import Envelope
 from core.errors import Rejected, Unavailable
 from core.ports.consultations import Consultation
 from core.ports.fanout import Client, FrameLane
+from protocol.addresses import Address
 from protocol.codec import encode
 from protocol.consultation import (
     CONSULTATION,
@@ -29,6 +32,7 @@ LOOK_EVERY: Final = 1.0
 READ_EVERY: Final = 10
 """Looks between two readings of the row: it may have been cancelled."""
 
+INBOX_WITHIN: Final = 10.0
 STORE_EVERY: Final = 30.0
 """Seconds of a call that a kill may cost at the most."""
 
@@ -58,6 +62,7 @@ class ConsultationActor(Actor[Any]):
         self._clients: dict[str, Client] = {}
         self._meeting = Meeting()
         self._told: ConsultationState = "booked"
+        self._news: TellConsultation | None = None
         self._is_looking = False
         self._looks = 0
 
@@ -165,14 +170,21 @@ class ConsultationActor(Actor[Any]):
             change=self._ports.ids.uuid7(),
             meter_seconds=int(row.metered_ms / 1_000 + self._meeting.seconds(at)),
         )
-        try:
-            for user_id in (row.professional_id, row.traveller_id):
-                if user_id is not None:
-                    self.context.ref_to(USER.at(user_id)).tell_nowait(news)
-            self._told = state
-        except Rejected:
-            # Told again with the next look: what came twice is still what is.
-            self._look_soon()
+        self._told, self._news = state, news
+        for user_id in (row.professional_id, row.traveller_id):
+            if user_id is not None:
+                self.context.start_soon(self._bring, USER.at(user_id), news)
+
+    async def _bring(self, address: Address, news: TellConsultation) -> None:
+        """A child task: until the inbox has it, which takes it once, or there is newer."""
+        while self._news is news:
+            try:
+                await self.context.ref_to(address).ask(news, timeout=INBOX_WITHIN)
+                return
+            except Rejected as refusal:
+                if refusal.code == "internal" or not refusal.temporary:
+                    return
+            await trio.sleep(LOOK_EVERY)
 
     async def _store(self, row: Consultation, at: float) -> None:
         """Where nobody knows whether it was stored, it is not counted twice: rather too little than too much."""

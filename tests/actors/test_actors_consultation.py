@@ -172,6 +172,24 @@ async def test_both_are_told_who_is_there(autojump_clock: MockClock) -> None:
         assert last["meterSeconds"] == 1
 
 
+async def test_what_an_inbox_could_not_take_is_told_when_it_can_and_once(
+    autojump_clock: MockClock,
+) -> None:
+    async with staged() as stage:
+        whole, until = stage.world.inboxes.append, trio.current_time() + 30
+
+        async def away(*args: Any, **fields: Any) -> Any:
+            if trio.current_time() < until:
+                raise Unavailable
+            return await whole(*args, **fields)
+
+        stage.world.inboxes.append = away  # type: ignore[method-assign]
+        adviser, traveller = await stage.both()
+        assert states(adviser) == states(traveller) == []
+        await trio.sleep(60)
+        assert states(adviser) == states(traveller) == ["live"]
+
+
 async def test_who_comes_and_goes_at_once_is_told_of_once_a_second(
     autojump_clock: MockClock,
 ) -> None:

@@ -64,6 +64,7 @@ class PostgresLeases:
         self._locks: defaultdict[int, trio.Lock] = defaultdict(trio.Lock)  # at most SHARDS
         self._losses = self._refences = 0
         self._had: dict[int, int] = {}
+        self._is_anew = False
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Join, take every shard that is free, stay alive; when cancelled, give everything up.
@@ -111,25 +112,26 @@ class PostgresLeases:
             log.warning("leases.declared_dead", incarnation=known, node=self._node)
             self._incarnation = known = None
             self._lose()
-        is_anew = known is None
         if known is None:
             await self._take_name(connection)
             self._incarnation = known = await connection.call(shard_rows.join, self._node, TTL)
+            self._is_anew = True
         if len(self._fences) < SHARDS:
             for shard, fence in (await connection.call(shard_rows.take, known)).items():
                 self._fences[shard] = max(fence, self._fences.get(shard, 0))
-            await self._demand_own(connection, known, is_anew=is_anew)
+            await self._demand_own(connection, known)
         # From before the question: the database counts from a later moment than we do.
         self._confirmed_until = sent_at + TTL - SAFETY
 
-    async def _demand_own(self, connection: OwnConnection, known: int, *, is_anew: bool) -> None:
+    async def _demand_own(self, connection: OwnConnection, known: int) -> None:
         """Raises `TakenOverError`, also where the other one is gone again: our rooms do not know what it
         stored. Who waits for its turn, or found the rows held for a moment, goes on."""
         if self._fences:
             # Our own taking is one more.
-            is_replaced = is_anew and any(
+            is_replaced = self._is_anew and any(
                 fence > self._had.get(shard, fence) + 1 for shard, fence in self._fences.items()
             )
+            self._is_anew = False
         else:
             is_replaced = bool(self._had) and await connection.call(shard_rows.is_anothers, known)
         if is_replaced:

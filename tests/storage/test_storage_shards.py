@@ -140,10 +140,11 @@ async def test_a_node_that_another_has_replaced_ends(
                 await trio.sleep_forever()  # until the old one ends itself
 
 
+@pytest.mark.parametrize("is_in_the_way", [False, True])
 async def test_a_node_that_another_replaced_for_a_while_ends(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    is_in_the_way: bool, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its rooms do not know what the other one stored."""
+    """Its rooms do not know what the other one stored; also where it has to wait for them."""
 
     async def serve_for_a_while(connection: Connection) -> None:
         other = await shard_rows.join(connection, "b", 10.0)
@@ -151,10 +152,15 @@ async def test_a_node_that_another_replaced_for_a_while_ends(
         await shard_rows.give_up(connection, other)
 
     monkeypatch.setattr(shards_module, "BEAT_EVERY", 1.0)
-    with pytest.RaisesGroup(TakenOverError), trio.fail_after(5):
-        async with joined(database, "a"):
+    with pytest.RaisesGroup(TakenOverError), trio.fail_after(8):
+        async with database.own_connection() as another, joined(database, "a") as (_, lost):
             await database.call(execute, EXPIRE)
             await database.call(serve_for_a_while)
+            if is_in_the_way:
+                await another.call(execute, f"SELECT pg_advisory_lock({shard_rows.TAKING})")
+                await until(lambda: bool(lost))
+                await trio.sleep(0.5)
+                await another.call(execute, f"SELECT pg_advisory_unlock({shard_rows.TAKING})")
             await trio.sleep_forever()  # until it ends itself
 
 

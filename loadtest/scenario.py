@@ -86,7 +86,15 @@ REORDER = Objective(
     text="{:g} received out of order",
     help="out of order allowed (0)",
 )
-COMMON = (P99, LOSS, DUP, REORDER)
+REFUSED = Objective(
+    option="--rejected",
+    key="rejected",
+    most=0,
+    text="{:g} refused",
+    help="messages that the server may refuse (0)",
+)
+COUNTED = (LOSS, DUP, REORDER, REFUSED)
+COMMON = (P99, *COUNTED)
 
 
 class Scenario:

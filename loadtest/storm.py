@@ -9,7 +9,7 @@ import trio
 
 from loadtest.evidence import ACKNOWLEDGED_WITHIN
 from loadtest.measured import Measured
-from loadtest.scenario import DUP, LOSS, REORDER, Load, Objective, Scenario
+from loadtest.scenario import COUNTED, Load, Objective, Scenario
 
 if TYPE_CHECKING:
     from loadtest.play import Play
@@ -47,7 +47,7 @@ judged, and an ok has 40 s. The run goes on until all are back, or WELCOME_S and
     # Who is allowed to come back after 30 s cannot have his answer after 10.
     answered_within = 30.0 + ACKNOWLEDGED_WITHIN
     load = Load(users=1_000, rooms=50, rate=20.0, seconds=10.0)
-    objectives = (WELCOME, ABSENT, LOSS, DUP, REORDER)
+    objectives = (WELCOME, ABSENT, *COUNTED)
 
     async def weather(self, play: Play) -> None:
         await trio.sleep_until(play.begun + CALM_FIRST * play.load.seconds)

@@ -40,6 +40,7 @@ async def test_an_honest_server_keeps_its_promises(autojump_clock, processes: in
         (Faults(store_twice_every=7), "duplicated", "more than once"),
         (Faults(forge_every=7), "conflicting", "different messages"),
         (Faults(refuse_stored_every=7), "unexpected", "although refused"),
+        (Faults(refuse_every=7), "rejected", "refused"),
     ],
     ids=[
         "drops",
@@ -49,6 +50,7 @@ async def test_an_honest_server_keeps_its_promises(autojump_clock, processes: in
         "stores twice",
         "tells different people different things",
         "delivers what it refused",
+        "refuses",
     ],
 )
 async def test_the_audit_names_what_a_dishonest_server_does(

@@ -111,6 +111,8 @@ class Commands:
         self._stored += 1
         if due(self._stored, self._server.faults.ack_unstored_every):
             return {"seq": len(room.log) + 1, "messageId": new_id(), "sentAt": now_ms()}
+        if due(self._stored, self._server.faults.refuse_every):
+            raise Problem("overloaded")
         event = self._store(room, peer, frame)
         if due(self._stored, self._server.faults.store_twice_every):
             self._store(room, peer, frame)

@@ -39,6 +39,7 @@ class Faults:
     ack_unstored_every: int = 0
     store_twice_every: int = 0
     refuse_stored_every: int = 0
+    refuse_every: int = 0
     forge_every: int = 0
     drop_last_to_others_of: tuple[str, int] | None = None
     deliver_after: float = 0.0

@@ -41,7 +41,10 @@ class Auditor:
         """A durable event, as it came in. True when it is a message new at this recipient."""
         evidence = self.evidence
         log = evidence.logs.get((recipient, room_id))
-        if log is None or seq <= log.first:
+        if log is None:
+            evidence.strayed += 1
+            return False
+        if seq <= log.first:
             return False
         if not self._in_order(log, seq):
             evidence.duplicated += 1

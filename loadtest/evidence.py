@@ -22,7 +22,8 @@ class Findings:
     + `holes` (places of a log that a recipient never saw, other than those missing).
 
     `conflicting`: the same place holds another message elsewhere, or another than the `ok` said.
-    `unexpected`: delivered although refused, or never offered. `pending`: too young to judge.
+    `unexpected`: delivered although refused or never offered, and events of a room that their recipient
+    is not in. `pending`: too young to judge.
     `excused`: missing at recipients who were slow on purpose; `delivered` counts nothing of them.
     """
 
@@ -73,7 +74,8 @@ class SeenLog:
 
 @dataclass(slots=True)
 class Evidence:
-    """One process's part. `places`: which message and client id its recipients found where."""
+    """One process's part. `places`: which message and client id its recipients found where. `strayed`:
+    events of rooms that their recipient has not joined."""
 
     offers: dict[str, Offer] = field(default_factory=dict)
     logs: dict[tuple[int, str], SeenLog] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class Evidence:
     duplicated: int = 0
     reordered: int = 0
     conflicting: int = 0
+    strayed: int = 0
 
     def wire(self) -> dict[str, Any]:
         """As MessagePack carries it."""
@@ -94,7 +97,7 @@ class Evidence:
                 for key, log in self.logs.items()
             ],
             "places": [[*place, *message] for place, message in self.places.items()],
-            "counts": [self.duplicated, self.reordered, self.conflicting],
+            "counts": [self.duplicated, self.reordered, self.conflicting, self.strayed],
         }
 
     @classmethod
@@ -218,7 +221,7 @@ class _Verdict:
         )
 
     def _unexpected(self) -> int:
-        count = 0
+        count = sum(part.strayed for part in self._parts)
         for client_id, places in self._found.items():
             offer = self._offers.get(client_id)
             for room_id, _ in places:

@@ -100,7 +100,7 @@ def failures(
             found.append(f"{objective.text.format(value)} (allowed: {limit:g}{unit})")
     for key, text in (
         ("conflicting", "{} places of a log held different messages for different people"),
-        ("unexpected", "{} delivered although refused or never sent"),
+        ("unexpected", "{} delivered although refused, never sent, or not in the room"),
     ):
         if report[key]:
             found.append(text.format(report[key]) + " (allowed: 0)")

@@ -40,6 +40,7 @@ async def test_an_honest_server_keeps_its_promises(autojump_clock, processes: in
         (Faults(store_twice_every=7), "duplicated", "more than once"),
         (Faults(forge_every=7), "conflicting", "different messages"),
         (Faults(refuse_stored_every=7), "unexpected", "although refused"),
+        (Faults(tell_strangers_every=7), "unexpected", "not in the room"),
         (Faults(refuse_every=7), "rejected", "refused"),
     ],
     ids=[
@@ -50,6 +51,7 @@ async def test_an_honest_server_keeps_its_promises(autojump_clock, processes: in
         "stores twice",
         "tells different people different things",
         "delivers what it refused",
+        "tells people what is said in rooms that they are not in",
         "refuses",
     ],
 )

@@ -40,6 +40,7 @@ class Faults:
     store_twice_every: int = 0
     refuse_stored_every: int = 0
     refuse_every: int = 0
+    tell_strangers_every: int = 0
     forge_every: int = 0
     drop_last_to_others_of: tuple[str, int] | None = None
     deliver_after: float = 0.0
@@ -291,6 +292,8 @@ class TinyServer:
         for peer in self.peers:
             if event["roomId"] in peer.joined:
                 self._deliver(peer, event)
+            elif due(event["seq"], self.faults.tell_strangers_every):
+                peer.send(event)
 
     def tell_user(self, user_id: str, frame: Frame) -> None:
         for peer in self.peers:

@@ -13,9 +13,9 @@ from loadtest.causes import first_cause
 from loadtest.crew import workers
 from loadtest.host import about_host
 from loadtest.own_server import own_server
-from loadtest.report import Report, as_json, failures, warnings
+from loadtest.report import Report, as_json, failures, missed, warnings
 from loadtest.run import Round, Run
-from loadtest.scenario import Load, Scenario
+from loadtest.scenario import COUNTED, Load, Scenario
 from loadtest.seeded import read_tokens, seeded_accounts
 from loadtest.server_load import ServerLoad
 from loadtest.virtual_users import MAX_ACCOUNTS, WorldFailedError, make_accounts
@@ -111,7 +111,8 @@ async def _set_up(run: Run, wish: Wish) -> None:
 
 
 def report_of(wish: Wish, played: Played) -> Report:
-    """Everything about a run whose last round is judged."""
+    """Everything about a run whose last round is judged. What may be lost, doubled, reordered or refused, may
+    be so in each round."""
     last = played.run.rounds[-1]
     report: dict[str, Any] = {"scenario": wish.scenario.name}
     report = as_json(last.findings, last.measured) | report
@@ -126,7 +127,11 @@ def report_of(wish: Wish, played: Played) -> Report:
     report["warnings"] = warnings(
         report, last.measured.stopped, cuts_are_meant=wish.scenario.cuts_are_meant
     ) + wish.scenario.warnings(report)
-    report["failures"] = failures(report, wish.scenario, wish.limits)
+    report["failures"] = failures(report, wish.scenario, wish.limits) + [
+        f"{one.name}: {why}"
+        for one in played.run.rounds[:-1]
+        for why in missed(as_json(one.findings, one.measured), COUNTED, wish.limits)
+    ]
     return report
 
 

@@ -1,6 +1,6 @@
 """What a run found: as JSON, as a table, and as a verdict on its objectives."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from rich.console import Console
@@ -8,7 +8,7 @@ from rich.table import Table
 
 from loadtest.evidence import Findings
 from loadtest.measured import DISCONNECTED, Measured
-from loadtest.scenario import Scenario
+from loadtest.scenario import Objective, Scenario
 
 LATE_SHARE: Final = 0.2
 LATE_MS: Final = 1.0
@@ -88,8 +88,20 @@ def failures(
     report: Mapping[str, Any], scenario: Scenario, limits: Mapping[str, float | None]
 ) -> list[str]:
     """One sentence per objective that was missed. `limits` by the objectives' names."""
+    found = missed(report, scenario.objectives, limits)
+    if not report["acked"]:
+        found.append("nothing was acknowledged")
+    return found + scenario.failures(report)
+
+
+def missed(
+    report: Mapping[str, Any],
+    objectives: Iterable[Objective],
+    limits: Mapping[str, float | None],
+) -> list[str]:
+    """The same of these objectives, and of what no option allows in any round of any scenario."""
     found = []
-    for objective in scenario.objectives:
+    for objective in objectives:
         limit, value = limits.get(objective.name, objective.most), report.get(objective.key)
         if limit is None:
             continue
@@ -104,9 +116,7 @@ def failures(
     ):
         if report[key]:
             found.append(text.format(report[key]) + " (allowed: 0)")
-    if not report["acked"]:
-        found.append("nothing was acknowledged")
-    return found + scenario.failures(report)
+    return found
 
 
 def print_table(report: Mapping[str, Any], console: Console) -> None:

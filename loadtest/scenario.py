@@ -106,7 +106,7 @@ class Scenario:
     load: ClassVar[Load] = Load()
     objectives: ClassVar[tuple[Objective, ...]] = COMMON
     rounds: ClassVar[tuple[str, ...]] = ("load",)
-    """Played one after the other on the same connections; the last one is judged."""
+    """Played one after the other on the same connections; the last one is judged, `COUNTED` in all."""
     server_settings: ClassVar[Mapping[str, str]] = {}
     """What the load test's own server is started with, beside or instead of the usual."""
     answered_within: ClassVar[float] = ACKNOWLEDGED_WITHIN

@@ -164,3 +164,15 @@ async def test_a_server_that_waits_for_the_slow_fails_the_others(autojump_clock)
 async def test_a_loss_at_those_who_read_is_not_excused(autojump_clock):
     report = await slow_report(a_server_with_patience(Faults(drop_every=31)))
     assert any("lost" in why for why in report["failures"])
+
+
+async def test_a_loss_in_peace_is_a_loss(autojump_clock):
+    server, wish = a_server_with_patience(Faults(drop_every=31)), a_wish("slow", SLOW)
+    async with playing(server, wish, processes=2) as played:
+        await played.run.play("peace", SLOW.rate, SLOW.seconds)
+        server.faults.drop_every = 0
+        await played.run.play("load", SLOW.rate, SLOW.seconds)
+        report = report_of(wish, played)
+    lost = played.run.rounds[0].findings.lost
+    assert (lost > 0, report["lost"]) == (True, 0)
+    assert report["failures"] == [f"peace: {lost} lost (allowed: 0)"]

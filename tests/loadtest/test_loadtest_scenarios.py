@@ -63,6 +63,17 @@ async def test_who_does_not_come_back_is_absent(autojump_clock):
     assert "20 sessions did not come back (allowed: 0)" in report["failures"]
 
 
+async def test_a_storm_that_was_interrupted_before_it_came_says_nothing(autojump_clock):
+    wish = a_wish("storm", STORM)
+    async with playing(TinyServer(), wish) as played:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(played.run.play_all)
+            await trio.sleep(1.2)
+            await played.run.interrupt()
+        report = report_of(wish, played)
+    assert report["failures"] == ["nothing was cut: the run was too short to say anything"]
+
+
 async def test_random_cuts_cost_no_message_and_are_judged_apart(autojump_clock):
     report = await reported(wish=a_wish("resume", RESUME, p99_ms=50.0), processes=2)
     assert report["failures"] == []

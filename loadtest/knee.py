@@ -70,18 +70,22 @@ async def find_knee_of(wish: Wish, played: Played) -> Report:
     while rate is not None and not played.run.was_interrupted:
         one = await played.run.play(f"step {len(steps) + 1}", rate, wish.load.seconds)
         steps.append(_step(wish, played, one))
-        is_kept = not steps[-1]["failures"]
+        # What was cut short has not borne its rate.
+        is_kept = not steps[-1]["failures"] and not played.run.was_interrupted
         rate = search.judged(kept=is_kept)
         if not is_kept:
             await trio.sleep(REST_AFTER_BROKEN)
-    first = f"the first rate, {wish.load.rate:g}/s, breaks already: "
+    if why := "; ".join(steps[0]["failures"]):
+        why = f"the first rate, {wish.load.rate:g}/s, breaks already: {why}"
+    else:
+        why = "interrupted before the first rate was judged"
     return {
         "scenario": wish.scenario.name,
         "knee": search.best,
         "steps": steps,
         **common_part(wish, played),
         "warnings": [f"At {s['rate']:g}/s: {text}" for s in steps for text in s["warnings"]],
-        "failures": [] if search.best else [first + "; ".join(steps[0]["failures"])],
+        "failures": [] if search.best else [why],
     }
 
 

@@ -106,6 +106,24 @@ async def test_the_knee_of_a_server_with_a_bounded_rate_is_found_and_shown(autoj
     assert f"{report['knee']:.0f} messages/s" in page
 
 
+@pytest.mark.parametrize(("after", "knee"), [(3.0, None), (6.0, 30)], ids=["first", "second"])
+async def test_a_step_that_was_interrupted_proves_no_rate(
+    autojump_clock, after: float, knee: float | None
+):
+    wish = a_wish(load=Load(users=2, rooms=1, rate=30, seconds=3), p99_ms=100.0)
+
+    async def interrupt() -> None:
+        await trio.sleep(after)
+        await played.run.interrupt()
+
+    async with playing(TinyServer(), wish) as played, trio.open_nursery() as nursery:
+        nursery.start_soon(interrupt)
+        report = await find_knee_of(wish, played)
+    assert len(report["steps"]) == (1 if knee is None else 2)
+    assert report["knee"] == knee
+    assert report["failures"] == ([] if knee else ["interrupted before the first rate was judged"])
+
+
 class Page(HTMLParser):
     """What a browser would fetch."""
 

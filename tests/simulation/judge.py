@@ -86,6 +86,12 @@ def _acks(room_id: str, events: Sequence[RoomEvent], people: Sequence[Person]) -
             for answer in answers if where == room_id else ():
                 if [(answer["seq"], answer["messageId"], answer["sentAt"])] != found:
                     yield f"{client_id} was acked at {answer['seq']} and is not stored there once"
+        yield from (
+            f"a change of {message_id} was acked at {seq} and is not stored there"
+            for where, message_id, seq in person.changed
+            if where == room_id
+            and message_id not in [getattr(e, "message_id", "") for e in events[seq - 1 : seq]]
+        )
 
 
 def _said(people: Sequence[Person]) -> Mapping[tuple[str, str], set[str]]:

@@ -34,7 +34,7 @@ from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
 from gateways.client.topic import Topic
 from loadtest.client import Session
-from protocol.chat import MessagePosted
+from protocol.chat import MessageDeleted, MessageEdited, MessagePosted, MessageReacted
 from protocol.close_codes import CloseCode
 from storage.memory.inboxes import MemoryInboxes
 from storage.memory.leases import MemoryShards
@@ -43,6 +43,7 @@ from storage.memory.rooms import MemoryRooms
 from storage.memory.stored_log import StoredLog
 from storage.outbox import Batch
 
+CHANGES = (MessageEdited, MessageDeleted, MessageReacted)
 Patches = Iterator[tuple[object, str, object]]
 
 
@@ -73,12 +74,12 @@ class Mutant:
             yield
 
 
-def ack_before_commit() -> Patches:
-    """The sender hears `ok` when the event is decided."""
+def ack_before_commit(of: Any = object) -> Patches:
+    """The sender hears `ok` when an event of this kind is decided."""
     push = Pipeline.push
 
     def eager(self: Pipeline, entry: Entry) -> None:
-        if entry.answer is not None:
+        if entry.answer is not None and isinstance(next(iter(entry.events), None), of):
             entry.envelope.answer(entry.answer)
         push(self, entry)
 
@@ -385,6 +386,9 @@ MUTANTS: Mapping[str, Mutant] = {
     "text_told_again": Mutant(text_told_again, 30, "and not at", seen_by=1),
     "unannounced": Mutant(unannounced, 80, "was announced at", seen_by=5, size=LARGE),
     "ack_before_commit": Mutant(ack_before_commit, 20, "was acked at"),
+    "changes_before_commit": Mutant(
+        lambda: ack_before_commit(CHANGES), 120, "was acked at", {"flush": 0.7, "turn": 0.0}, 36
+    ),
     "no_dedupe": Mutant(no_dedupe, 20, "is stored 2 times", seen_by=2),
     "burnt_seq": Mutant(burnt_seq, 20, "not 1..n"),
     "forgotten_join": Mutant(forgotten_join, 120, "is deaf", {"coup": 0.3, "cut": 0.5}, seen_by=24),

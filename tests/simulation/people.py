@@ -72,6 +72,7 @@ class Person:
         self.sockets: list[Socket] = []
         self.events: list[Frame] = []
         self.acked: dict[tuple[str, str], list[Frame]] = {}
+        self.changed: list[tuple[str, str, int]] = []
         self.unanswered: list[str] = []
         self.has_quit = False
         self.stayed: Socket | None = None
@@ -201,10 +202,10 @@ class Person:
 
     async def _react(self, room_id: str) -> None:
         if message_id := self._some_message(room_id):
-            await self.insist(
+            await self._change(
                 "chat.react",
-                roomId=room_id,
-                messageId=message_id,
+                room_id,
+                message_id,
                 emoji=self.chance.choice(EMOJI),
                 active=self.chance.random() < 0.6,
             )
@@ -214,11 +215,14 @@ class Person:
         if message_id := self._some_message(room_id):
             if self.chance.random() < 0.5:
                 content = f"better {self.chance.randrange(9)}"
-                await self.insist(
-                    "chat.edit", roomId=room_id, messageId=message_id, content=content
-                )
+                await self._change("chat.edit", room_id, message_id, content=content)
             else:
-                await self.insist("chat.delete", roomId=room_id, messageId=message_id)
+                await self._change("chat.delete", room_id, message_id)
+
+    async def _change(self, command: str, room_id: str, message_id: str, /, **fields: Any) -> None:
+        answer = await self.insist(command, roomId=room_id, messageId=message_id, **fields)
+        if isinstance(answer, dict):
+            self.changed.append((room_id, message_id, answer["seq"]))
 
     async def _look_back(self, room_id: str) -> None:
         await self.insist("chat.history", roomId=room_id, limit=self.chance.randint(1, 50))

@@ -33,6 +33,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from travel_ledger import Call, Door, Returned, Step
 from travel_oracle import total
 from travel_simulation import Journey
@@ -233,8 +234,9 @@ def _whole(found: Found, call: Call, journey: Journey) -> Iterator[str]:
             yield f"was shown {offer.id} at more than another supplier asks"
 
 
-def _names(offers: Sequence[SupplierOffer]) -> frozenset[tuple[str, bytes]]:
-    return frozenset((one.supplier, bytes(one.token)) for one in offers)
+def _names(offers: Sequence[SupplierOffer]) -> frozenset[bytes]:
+    """All that their suppliers said of them."""
+    return frozenset(map(msgspec.json.encode, offers))
 
 
 def _means(offer: SupplierOffer, at: int = 0) -> object:

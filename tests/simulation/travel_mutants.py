@@ -118,6 +118,17 @@ def dearest_first() -> Patches:
     yield merging, "_merged", lambda same: Merged(same[0], tuple(same[1:]))
 
 
+def a_cent_less() -> Patches:
+    """Whatever is found is shown for less than its supplier asks."""
+    merged = merging._merged
+
+    def cheap(same: list[SupplierOffer]) -> Merged:
+        less = [structs.replace(one.total, amount=one.total.amount - 1) for one in same]
+        return merged([structs.replace(a, total=b) for a, b in zip(same, less, strict=True)])
+
+    yield merging, "_merged", cheap
+
+
 def yesterdays_price() -> Patches:
     """What has not expired costs what it cost."""
     priced = OfferSearch._priced
@@ -347,6 +358,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "first_alone": Mutant(first_alone, 10, "was not told of all"),
     "lost_source": Mutant(lost_source, 10, "with all their sources"),
     "dearest_first": Mutant(dearest_first, 60, "more than another supplier asks", {"rule": 0.9}),
+    "a_cent_less": Mutant(a_cent_less, 10, "with all their sources"),
     "yesterdays_price": Mutant(yesterdays_price, 20, "did not name"),
     "no_price_before": Mutant(no_price_before, 40, "before"),
     "something_like_it": Mutant(something_like_it, 40, "something else"),

@@ -359,10 +359,16 @@ async def test_an_actor_owes_an_answer_until_it_gives_it(
     async def settle(player: Player, envelope: Any) -> None:
         player.kept.pop().answer(Done())
 
+    async def ask() -> None:
+        answers.append((await stage.ref().ask(keep), trio.current_time()))
+
+    answers: list[tuple[object, float]] = []
     async with a_stage() as stage, trio.open_nursery() as nursery:
-        nursery.start_soon(stage.ref().ask, keep)
+        began = trio.current_time()
+        nursery.start_soon(ask)
         await trio.sleep(1)
         await stage.ref().ask(settle)
+    assert answers == [(Done(), began + 1)]
 
 
 async def test_an_ask_after_its_deadline_is_not_sent(

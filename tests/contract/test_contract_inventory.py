@@ -178,7 +178,9 @@ async def test_offers_are_for_the_search_cheapest_first(supplied: Supplied) -> N
 
 
 async def test_an_offer_comes_back_from_where_it_is_kept_token_and_all(supplied: Supplied) -> None:
-    for one in await supplied.offers():
+    found = await supplied.offers()
+    assert found
+    for one in found:
         kept = msgspec.json.decode(msgspec.json.encode(one), type=SupplierOffer)
         assert (kept, bytes(kept.token)) == (one, bytes(one.token))
         assert json.loads(bytes(one.token))
@@ -207,7 +209,9 @@ async def test_there_and_back_are_two_ways(supplied: Supplied) -> None:
 
 
 async def test_a_cabin_is_kept_to(supplied: Supplied) -> None:
-    for one in await supplied.offers(cabin="business"):
+    found = await supplied.offers(cabin="business")
+    assert found
+    for one in found:
         assert isinstance(one.details, FlightDetails)
         cabins = {flight.cabin for way in one.details.itineraries for flight in way.segments}
         assert cabins == {"business"}
@@ -260,6 +264,7 @@ async def test_many_searches_at_once_all_have_their_answers(supplied: Supplied) 
         for adults in (1, 2, 3) * 4:
             nursery.start_soon(ask, adults)
     assert len(answers) == 12
+    assert all(answers)
     assert all(answers)
 
 

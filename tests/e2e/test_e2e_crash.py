@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crash_run import CrashRun, Outcome, Victim
+from crash_run import Audit, CrashRun, Outcome, Victim
 from forked_server import ForkedServer, warm_server
 from server_process import ServerProcess, wait_gone
 
@@ -52,6 +52,19 @@ async def test_the_suite_sees_a_missing_dedupe(tmp_path: Path, warm: Path) -> No
 
 async def test_the_suite_sees_a_burnt_seq(tmp_path: Path, warm: Path) -> None:
     assert (await broken(tmp_path, warm, "burnt_seq")).findings["holes"] > 0
+
+
+@pytest.mark.parametrize(
+    ("seqs", "finding"),
+    [([1, 2, 2, 3], "repeated"), ([1, 3, 2], "disordered"), ([1, 3], "holes"), ([], "lost")],
+)
+def test_the_suite_sees_what_one_reader_alone_was_shown(seqs: list[int], finding: str) -> None:
+    whole, his = (
+        [{"seq": seq, "clientId": f"m{seq}"} for seq in some] for some in ([1, 2, 3], seqs)
+    )
+    audit = Audit(acked={"m1": 1}, seen=[whole, his], joined_at=[0, 0])
+    assert audit.findings()[finding] > 0
+    assert Audit(acked={"m1": 1}, seen=[whole, whole], joined_at=[0, 0]).findings() == NOTHING
 
 
 async def test_nothing_outlives_a_killed_server(tmp_path: Path) -> None:

@@ -71,6 +71,22 @@ async def test_a_server_that_is_slow_misses_the_objective_of_latency(autojump_cl
     assert any(why.startswith("p99 was") for why in report["failures"])
 
 
+async def test_what_is_sent_late_counts_from_when_it_was_due(autojump_clock):
+    """The process stands still for a second: who measured from the sending would see nothing of that."""
+    wish = a_wish(load=Load(users=4, rooms=1, rate=50, seconds=3))
+    async with playing(TinyServer(), wish) as played:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(played.run.play_all)
+            await trio.sleep(1.51)
+            autojump_clock.jump(1.0)
+        report = report_of(wish, played)
+    assert (report["sent"], report["delivered"]) == (150, 600)
+    assert report["harness_lag_max_ms"] == pytest.approx(990, abs=20)
+    assert report["max_ms"] == pytest.approx(990, abs=20)
+    late = [latency for point, latency in report["percentiles"] if point >= 75]
+    assert report["p50_ms"] < 10 < 100 < min(late)
+
+
 async def test_a_message_lost_only_towards_another_process_is_found(autojump_clock):
     """Sender and recipient live in different workers, and the recipient's next message never comes:
     neither worker alone could know."""

@@ -157,6 +157,19 @@ async def test_an_interrupt_keeps_what_was_answered(autojump_clock):
     assert any("cannot be judged" in why for why in report["failures"])
 
 
+async def test_a_prompt_that_is_sent_late_counts_from_when_it_was_due(autojump_clock):
+    wish = a_wish("persona", LOAD)
+    async with playing(TinyServer(), wish) as played:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(played.run.play_all)
+            while not played.run.rounds or "delivered" not in played.run.progress():
+                await trio.sleep(0.01)
+            autojump_clock.jump(1.0)
+        report = report_of(wish, played)
+    late = [latency for point, latency in report["first_token_curve"] if point >= 90]
+    assert min(late) > 400, "one was asked before, three were due meanwhile"
+
+
 async def test_what_a_server_does_not_tell_of_its_reading_is_not_known(autojump_clock, monkeypatch):
     async def nothing(api) -> str:
         return ""

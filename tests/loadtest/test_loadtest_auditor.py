@@ -128,6 +128,13 @@ def test_two_people_who_see_different_orders_conflict():
     assert audit.findings(now=100).conflicting == 2
 
 
+def test_two_people_in_two_processes_who_see_different_messages_conflict():
+    ours, theirs = an_audit(1), an_audit(1)
+    receive(ours, 0, "a", 5)
+    receive(theirs, 0, "b", 5)
+    assert judge([ours.evidence, theirs.evidence], 100).conflicting == 1
+
+
 def test_an_ok_that_names_another_place_conflicts():
     audit = an_audit(1)
     a_message(audit, "a", 6)

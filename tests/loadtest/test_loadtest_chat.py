@@ -71,6 +71,23 @@ async def test_a_server_that_is_slow_misses_the_objective_of_latency(autojump_cl
     assert any(why.startswith("p99 was") for why in report["failures"])
 
 
+async def test_a_server_that_takes_nothing_fails_whatever_it_may_refuse(autojump_clock):
+    report = await reported(Faults(refuse_every=1), a_wish(rejected=None))
+    assert report["failures"] == ["nothing was acknowledged"]
+
+
+async def test_what_comes_once_more_half_a_second_later_is_found(autojump_clock):
+    server, wish = TinyServer(), a_wish()
+    async with playing(server, wish) as played:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(played.run.play_all)
+            await trio.sleep(1.3)
+            for room in server.world.rooms.values():
+                server.publish(room.log[-1])
+        report = report_of(wish, played)
+    assert report["failures"] == ["8 received more than once (allowed: 0)"]
+
+
 async def test_what_is_sent_late_counts_from_when_it_was_due(autojump_clock):
     """The process stands still for a second: who measured from the sending would see nothing of that."""
     wish = a_wish(load=Load(users=4, rooms=1, rate=50, seconds=3))

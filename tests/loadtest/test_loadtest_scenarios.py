@@ -155,6 +155,7 @@ async def test_the_stuck_are_closed_with_4002_and_that_is_no_loss(autojump_clock
     assert report["warnings"] == []
     assert report["lost"] == 0
     assert report["delivered"] == 200 * 8
+    assert report["slow_max_ms"] > 100 > report["max_ms"]
     assert "closed with 4002" in report["lines"][0]
 
 

@@ -158,20 +158,20 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
-    """What waits for an answer to the open question, and the message that it was asked for. `likeness`: of
-    the item that it is about; `attributes`: what was asked of it."""
+    """What waits for an answer to the open question, and the message that it was asked for. `item`: which one it is
+    about, by `identity_of`; `attributes`: what was asked of it."""
 
     intent: Intent
     message_id: str
-    likeness: str | None = None
+    item: str | None = None
     attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Focus:
-    """The item that was talked of last, and the message that picked it."""
+    """The item that was talked of last, by `identity_of`, and the message that picked it."""
 
-    likeness: str
+    item: str
     message_id: str
 
 
@@ -300,6 +300,15 @@ def likeness_of(item: Item) -> str:
                 f"{one.carrier}{one.number}@{one.departs}" for way in ways for one in way.segments
             )
             return "flight:" + ",".join(flights)
+
+
+def identity_of(item: Item) -> str:
+    """What tells an item from the others that lie there: the same flights are sold at several fares."""
+    details = None if isinstance(item, Place) else item.source.details
+    if not isinstance(details, FlightDetails):
+        return likeness_of(item)
+    cabins = ",".join(one.cabin or "" for way in details.itineraries for one in way.segments)
+    return f"{likeness_of(item)};{cabins};{details.checked_bags};{details.is_refundable}"
 
 
 def kind_of(items: Sequence[Item]) -> Shown | None:

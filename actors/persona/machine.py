@@ -234,7 +234,7 @@ def _waited_for(before: Dialogue) -> Subject:
     """What is not done then; with the item where one was picked."""
     if before.pending is None or before.pending.intent not in ALWAYS_CONFIRMED:
         return Subject()
-    at = at_of(before.table, before.pending.likeness)
+    at = at_of(before.table, before.pending.item)
     kind = before.table.kind if before.table is not None else None
     return Subject(intent=before.pending.intent, at=at, kind=kind)
 

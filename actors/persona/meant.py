@@ -95,7 +95,7 @@ def is_another_one(before: Dialogue, heard: Heard) -> bool:
         return False
     is_little = heard.understanding.slots == NOTHING_SAID and not hints.attributes
     is_little = is_little and not hints.twists and "?" not in heard.text
-    return is_little and picks_another(before, hints, heard.text, pending.likeness)
+    return is_little and picks_another(before, hints, heard.text, pending.item)
 
 
 def _settled(before: Dialogue, heard: Heard) -> Intent | None:

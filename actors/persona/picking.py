@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from actors.persona.dialogue import Dialogue, Item, Table, likeness_of
+from actors.persona.dialogue import Dialogue, Item, Table, identity_of
 from actors.persona.hints import Hints, Pick, beginning, folded
 from protocol.travel import HotelDetails, HotelQuery, Offer, Place
 from protocol.understanding import PlaceMention
@@ -18,7 +18,7 @@ def picked(table: Table | None, hints: Hints, text: str) -> tuple[Item, ...]:
         return ()
     numbered = [_numbered(table.items, pick) for pick in hints.picks]
     found = [item for item in numbered if item is not None] + _named(table.items, text)
-    return tuple({likeness_of(item): item for item in found}.values())
+    return tuple({identity_of(item): item for item in found}.values())
 
 
 def turned_down(dialogue: Dialogue, hints: Hints) -> tuple[Item, ...]:
@@ -32,18 +32,18 @@ def turned_down(dialogue: Dialogue, hints: Hints) -> tuple[Item, ...]:
     return (*found, *(focused(dialogue) if hints.is_not_this else ()))
 
 
-def picks_another(dialogue: Dialogue, hints: Hints, text: str, likeness: str | None) -> bool:
+def picks_another(dialogue: Dialogue, hints: Hints, text: str, identity: str | None) -> bool:
     """Whether one that lies there is picked, and it is not that one."""
     found = picked(dialogue.table, hints, text)
-    return len(found) == 1 and likeness is not None and likeness_of(found[0]) != likeness
+    return len(found) == 1 and identity is not None and identity_of(found[0]) != identity
 
 
-def at_of(table: Table | None, likeness: str | None) -> int | None:
-    """Where on the table something like this lies, from 0."""
-    if table is None or likeness is None:
+def at_of(table: Table | None, identity: str | None) -> int | None:
+    """Where on the table that one lies, from 0."""
+    if table is None or identity is None:
         return None
     for at, item in enumerate(table.items):
-        if likeness_of(item) == likeness:
+        if identity_of(item) == identity:
             return at
     return None
 
@@ -51,7 +51,7 @@ def at_of(table: Table | None, likeness: str | None) -> int | None:
 def focused(dialogue: Dialogue) -> tuple[Item, ...]:
     """The one that was talked of last, where it still lies there."""
     table, focus = dialogue.table, dialogue.focus
-    at = at_of(table, focus.likeness if focus is not None else None)
+    at = at_of(table, focus.item if focus is not None else None)
     return () if table is None or at is None else (table.items[at],)
 
 

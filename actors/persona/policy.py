@@ -13,7 +13,7 @@ from actors.persona.dialogue import (
     Said,
     Seeking,
     Trip,
-    likeness_of,
+    identity_of,
     seeking_of,
 )
 from actors.persona.errands import Errand, Purpose
@@ -159,8 +159,8 @@ class Policy:
         is_of_all = not chosen and table.kind != "places" and len(table.items) > 2
         if is_of_all and TOLD_OF_EACH.intersection(self._hints.attributes):
             return self._told_again(table.items, table.kind)
-        likenesses = {likeness_of(item) for item in chosen}
-        rest = [item for item in table.items if likeness_of(item) not in likenesses]
+        identities = {identity_of(item) for item in chosen}
+        rest = [item for item in table.items if identity_of(item) not in identities]
         pair = (*chosen, *rest)[:2]
         return self._say(
             Line(
@@ -209,7 +209,7 @@ class Policy:
         )
 
     def _detail_of(self, item: Item) -> Decided:
-        focus = Focus(likeness=likeness_of(item), message_id=self._heard.message_id)
+        focus = Focus(item=identity_of(item), message_id=self._heard.message_id)
         waited = self._before.pending.attributes if self._before.pending is not None else ()
         now, attributes = replace(self._now, focus=focus), self._asked_of_it() or waited
         line = Line(
@@ -316,33 +316,31 @@ class Policy:
         item = self._one_item()
         if item is None and self._intent == "book" and table is not None and len(table.items) > 1:
             return self._ask("which")
-        likeness = None if item is None else likeness_of(item)
+        identity = None if item is None else identity_of(item)
         asking = self._now.asking(CONFIRMATIONS[self._intent], self._heard.message_id)
         focus = (
-            None
-            if likeness is None
-            else Focus(likeness=likeness, message_id=self._heard.message_id)
+            None if identity is None else Focus(item=identity, message_id=self._heard.message_id)
         )
-        now = replace(asking, pending=self._pending(likeness), focus=focus or asking.focus)
+        now = replace(asking, pending=self._pending(identity), focus=focus or asking.focus)
         return now, Say(line=Line(act="confirm", subject=self._subject(item, to_do=self._intent)))
 
     def _of_pending(self, pending: Pending) -> Subject:
         table = self._now.table
         kind = table.kind if table is not None else None
-        return Subject(intent=pending.intent, at=at_of(table, pending.likeness), kind=kind)
+        return Subject(intent=pending.intent, at=at_of(table, pending.item), kind=kind)
 
     def _subject(self, item: Item | None, *, to_do: Intent | None) -> Subject:
         """The item, and what is to be done with it."""
         table = self._now.table
         if item is None or table is None:
             return Subject(intent=to_do)
-        return Subject(intent=to_do, at=at_of(table, likeness_of(item)), kind=table.kind)
+        return Subject(intent=to_do, at=at_of(table, identity_of(item)), kind=table.kind)
 
-    def _pending(self, likeness: str | None = None) -> Pending:
+    def _pending(self, item: str | None = None) -> Pending:
         return Pending(
             intent=self._intent,
             message_id=self._heard.message_id,
-            likeness=likeness,
+            item=item,
             attributes=self._asked_of_it(),
         )
 

@@ -431,3 +431,29 @@ def test_more_of_the_last_one_is_no_comparison() -> None:
     half = reading("ask_detail", 0.55, second=("compare", 0.4))
     (line,) = talk.hears(half, "tell me more about the last one")
     assert (line.act, line.items) == ("detail", (hotel(3),))
+
+
+def fares(*prices: int) -> tuple[Offer, ...]:
+    """The same flight, with fewer bags for each fare."""
+    return tuple(_with_bags(flight(1, price), len(prices) - at) for at, price in enumerate(prices))
+
+
+def _with_bags(offer: Offer, bags: int) -> Offer:
+    details = replace(offer.source.details, checked_bags=bags)
+    return replace(offer, id=f"bags-{bags}", source=replace(offer.source, details=details))
+
+
+def test_the_cheapest_fare_of_one_flight_is_not_taken_for_the_first() -> None:
+    talk = shown("search_flight", fares(58_900, 59_700, 48_000), dates=THERE_AND_BACK)
+    (line,) = talk.hears(reading("ask_detail"), "which is the cheapest one?")
+    assert (line.subject.at, line.items) == (2, (talk.items[2],))
+    (line, *_) = talk.hears(reading("ask_detail"), "what's that per person?")
+    assert line.items == (talk.items[2],)
+    (line,) = talk.hears(reading("book"), "book it")
+    assert line.subject.at == 2
+
+
+def test_two_fares_of_one_flight_are_compared() -> None:
+    talk = shown("search_flight", fares(58_900, 59_700, 48_000), dates=THERE_AND_BACK)
+    (line,) = talk.hears(reading("compare"), "compare the first and the third")
+    assert line.items == (talk.items[0], talk.items[2])

@@ -17,7 +17,7 @@ from small_vocabulary import some_plans
 
 from actors.persona.passages import MOST_OF_A_FIELD
 from inference.composing.chat import YOU_REMEMBER
-from inference.composing.compact import CALM, CALM_TOP_P, CALMLY, CompactComposer
+from inference.composing.compact import CALM, CALM_TOP_P, CompactComposer
 from inference.composing.forms import FormComposer
 from inference.engine.chat_model import ChatModel, load_model
 from inference.engine.generated_rung import GeneratedRung
@@ -104,10 +104,10 @@ def test_where_no_fact_holds_a_reply_it_is_drawn_calmly(compact: Path) -> None:
     compose = CompactComposer(model).compose
     usual = (model.folder.manifest.temperature, model.folder.manifest.top_p)
     assert usual > (CALM, CALM_TOP_P)
-    acts: tuple[Act, ...] = ("smalltalk", "greet")
+    acts: tuple[Act, ...] = ("smalltalk", "welcome_thanks", "sorry", "greet")
     for act in acts:
         drawn = compose(Plan(act=act, voice="local", language="en", facts={})).sampling
-        expected = (CALM, CALM_TOP_P) if act in CALMLY else usual
+        expected = usual if act == "greet" else (CALM, CALM_TOP_P)
         assert (drawn.temperature, drawn.top_p) == expected
 
 

@@ -325,10 +325,12 @@ def _unless(held: Held | None, message_id: str) -> Held | None:
 
 
 def _dates(old: Dates | None, new: Dates | None, *, is_elsewhere: bool) -> Dates | None:
-    """A number of nights alone keeps the days; new days keep the nights, unless both ends are said, and of the same
-    journey its end."""
+    """A number of nights alone keeps the days, and so does their month alone; new days keep the nights, unless both ends
+    are said, and of the same journey its end."""
     if old is None or new is None:
         return new or old
+    if old.from_ is not None and new == Dates(month=old.from_[:7]) and not is_elsewhere:
+        return old
     if not is_elsewhere:
         new = begun_anew(old, new)
     if new.from_ is None and new.to is None and not (new.month or new.season or new.holiday):

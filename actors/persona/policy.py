@@ -209,9 +209,8 @@ class Policy:
         )
 
     def _detail_of(self, item: Item) -> Decided:
-        focus = Focus(item=identity_of(item), message_id=self._heard.message_id)
         waited = self._before.pending.attributes if self._before.pending is not None else ()
-        now, attributes = replace(self._now, focus=focus), self._asked_of_it() or waited
+        now, attributes = self._talking_of(item), self._asked_of_it() or waited
         line = Line(
             act="detail",
             subject=self._subject(item, to_do=None),
@@ -247,9 +246,17 @@ class Policy:
         return (*asked, "price") if is_of_price and "price" not in asked else asked
 
     def _weather(self) -> Decided:
-        if self._where():
-            return self._now, Look(errand=self._place_errand("weather"))
-        return self._ask("destination")
+        """Of one that lies there, which is then what is talked of."""
+        if not self._where():
+            return self._ask("destination")
+        item = None if self._slots.destination else self._one_item()
+        return self._talking_of(item), Look(errand=self._place_errand("weather"))
+
+    def _talking_of(self, item: Item | None) -> Dialogue:
+        if item is None:
+            return self._now
+        focus = Focus(item=identity_of(item), message_id=self._heard.message_id)
+        return replace(self._now, focus=focus)
 
     def _trend(self) -> Decided:
         table = self._now.table

@@ -457,3 +457,33 @@ def test_two_fares_of_one_flight_are_compared() -> None:
     talk = shown("search_flight", fares(58_900, 59_700, 48_000), dates=THERE_AND_BACK)
     (line,) = talk.hears(reading("compare"), "compare the first and the third")
     assert line.items == (talk.items[0], talk.items[2])
+
+
+def test_what_the_weather_was_asked_of_is_what_is_talked_of() -> None:
+    talk = Talk(places=(place("Lisbon"), place("Porto"), place("Faro")))
+    talk.hears(reading("ask_destination"), "somewhere warm")
+    talk.hears(reading("weather"), "what's the weather like in the second one?")
+    dates = Dates(from_="2027-02-10", to="2027-02-17")
+    talk.hears(reading("search_hotel", slots=Slots(dates=dates)), "hotels there please")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["porto-pt"]
+
+
+def test_the_month_of_the_days_that_were_said_is_no_other_stay() -> None:
+    talk = shown(dates=THERE_AND_BACK)
+    talk.hears(reading("weather", slots=Slots(dates=FEBRUARY)), "is it cold there in february?")
+    talk.hears(reading("refine"), "cheaper")
+    assert (talk.errand.stay.start.isoformat(), talk.errand.stay.nights) == ("2027-02-05", 3)
+
+
+@pytest.mark.parametrize("dates", [Dates(month="2027-02", nights=5), Dates(month="2027-03")])
+def test_another_month_or_another_length_is(dates: Dates) -> None:
+    talk = shown(dates=THERE_AND_BACK)
+    talk.hears(reading("refine", slots=Slots(dates=dates)), "rather then")
+    assert talk.errand.stay.nights == (dates.nights or 2)
+
+
+def test_days_of_a_stay_somewhere_else_are_not_those_of_the_first() -> None:
+    talk = shown(dates=THERE_AND_BACK)
+    slots = Slots(destination=(mention("Porto"),), dates=FEBRUARY)
+    talk.hears(reading("search_hotel", slots=slots), "hotels in porto in february")
+    assert talk.errand.stay.nights == 2

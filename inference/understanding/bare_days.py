@@ -30,6 +30,8 @@ def bare_days(found: Found) -> None:
     for language, pattern in _DAY_RANGES:
         if language == found.language:
             _ranges_of(found, pattern)
+    if found.around is not None:
+        _ranges_of(found, _OTHER_DAYS)
     for match in found.matches(_BARE_DAY):
         which = next(name for name, value in match.groupdict().items() if value)
         if found.language != which[:2] or re.search(_NUMBERS_BEFORE, found.text[: match.start()]):
@@ -58,16 +60,27 @@ _DAY_RANGES: Final = (
     (
         "es",
         re.compile(
-            r"\bdel (?P<one>3[01]|[12]\d|[1-9]) (?:al|hasta el) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
+            r"\b(?:del|al) (?P<one>3[01]|[12]\d|[1-9]) (?:al|hasta el) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
         ),
     ),
     (
         "fr",
         re.compile(
-            r"\bdu (?P<one>3[01]|[12]\d|[1-9]) (?:au|jusqu'au) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
+            r"\b(?:du|plutot(?: le)?) (?P<one>3[01]|[12]\d|[1-9]) (?:au|jusqu'au) (?P<two>3[01]|[12]\d|[1-9])\b(?! ?%)"
         ),
     ),
 )
+_BOTH: Final = r"(?P<one>3[01]|[12]\d|[1-9])\.?\s*(?:-|to|until|till?|bis)\s*(?:the |zum )?(?P<two>3[01]|[12]\d|[1-9])\b\.?"
+_CHANGED_TO: Final = (
+    r"\b(?:(?:from|dates?|(?:do|make|try|change|move|switch|shift|have)(?: (?:it|that|them|this|us|the (?:dates|stay|trip)))?)(?: to| for| be)?"
+    r"|rather|better|lieber|doch|besser|auf(?: den)?) (?:the )?"
+)
+_NOTHING_BESIDE: Final = r"(?=\W*(?:(?:instead|please|pls|then|though|rather|bitte|stattdessen|andern|verschieben|gehen)\b|$))"
+"""So that "from 2 to 4 people" are none."""
+
+_OTHER_DAYS: Final = re.compile(rf"{_CHANGED_TO}{_BOTH}{_NOTHING_BESIDE}")
+"""Than those of the stay that is talked of: "make it 16 to 23"."""
+
 _BARE_RANGE: Final = re.compile(
     rf"^\D*\b(?P<one>3[01]|[12]\d|[1-9])\.?{TO_THE}(?P<two>3[01]|[12]\d|[1-9])\.?\D*$"
 )

@@ -308,3 +308,28 @@ def test_the_work_grows_with_the_text_and_not_with_its_square(
     monkeypatch.setattr(when, "_NOT_BEFORE", Counted())
     said((text * MAX_LETTERS)[:MAX_LETTERS])
     assert 0 < looked_at <= 40 * MAX_LETTERS
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("can you do 16 to 23 instead?", "en"),
+        ("make it 16-23", "en"),
+        ("change the dates to 16-23 please", "en"),
+        ("from 16 to 23 then", "en"),
+        ("lieber 16. bis 23.", "de"),
+        ("cambia las fechas al 16 al 23", "es"),
+        ("plutot le 16 au 23", "fr"),
+    ],
+)
+def test_other_days_are_of_the_month_that_is_talked_of(text: str, language: Language) -> None:
+    right = days("2027-06-16", "2027-06-23")
+    assert said(text, language, around=date(2027, 6, 14)) == right
+
+
+@pytest.mark.parametrize(
+    "text", ["make it 2 to 4 people", "from 10 to 20 euros", "make it 4 and 7", "from 2 to 4"]
+)
+def test_two_numbers_are_no_days_for_that(text: str) -> None:
+    around = None if text == "from 2 to 4" else date(2027, 6, 14)
+    assert said(text, around=around) is None

@@ -165,6 +165,18 @@ MOVED: Final = (
     r"|dias?|semanas?|jours?|semaines?) (?:(?P<later>later|after|spater|danach|mas tarde|despues|siguiente|plus tard|d'apres|apres)"
     r"|earlier|sooner|before|fruher|vorher|davor|antes|anterior|plus tot|d'avant|avant)\b(?! (?:the|der|dem|el|la|le|my|our|de|del|des|du|tomorrow|yesterday|next|new|christmas)\b)"
 )
+_A_WHILE: Final = (
+    r"(?P<count>an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) "
+    r"(?P<unit>days?|weeks?|tage?|wochen?|dias?|semanas?|jours?|semaines?)\b"
+)
+PUT_OFF: Final = (
+    r"(?:(?P<sooner>bring|advanc|adelant|avanc)|push|mov|shift|postpon|delay|retras|aplaz|pospon|decal|repouss)\w*"
+    r"(?: (?:it|this|that|them|everything|all|the|our|trip|stay|dates|tout|le|la|les|el|las|lo|voyage|sejour|viaje|fechas|back|forward"
+    rf"|(?P<earlier>up)))*(?: by| d| de| en)?[ ']{_A_WHILE}(?! (?:earlier|sooner|later|antes|mas|plus|avant|apres))"
+)
+PUT_OFF_DE: Final = rf"um {_A_WHILE}(?: nach (?:hinten|(?P<earlier>vorne)))? (?:(?:zu )?verschieb|(?P<sooner>vorverleg|vorzieh))"
+"""By so many days or weeks, whole stays: "on décale d'une semaine"."""
+
 LONGER: Final = (
     r"(?P<count>an?|one|two|three|[1-9]|eine?n?|zwei|drei|una?|dos|tres|une|deux|trois) (?:(?:(?P<more>more|extra|additional)|fewer|less) (?:night|day)s?"
     r"|(?:night|day|nacht|nachte|tag|tage|noche|dia|nuit|jour)s? (?:(?P<more2>more|longer|extra|mehr|langer|mas|de plus|en plus)|less|fewer|shorter"

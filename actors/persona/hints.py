@@ -38,6 +38,8 @@ from actors.persona.hint_words import (
     OPEN,
     ORDINALS,
     PRAISE,
+    PUT_OFF,
+    PUT_OFF_DE,
     RETURN,
     ROOMS,
     SHARES,
@@ -197,6 +199,7 @@ _OPEN: Final = _words(OPEN)
 _ELSEWHERE: Final = _words(ELSEWHERE)
 _LONGER: Final = re.compile(rf"\b(?:{LONGER})")
 _MOVED: Final = re.compile(rf"\b{MOVED}")
+_PUT_OFF: Final = tuple(re.compile(rf"\b{words}") for words in (PUT_OFF, PUT_OFF_DE))
 _WEATHER: Final = _words(WEATHER)
 Name = TypeVar("Name", bound=str)
 
@@ -307,11 +310,17 @@ def _longer(plain: str) -> int:
 
 def _moved(plain: str) -> int:
     found = _MOVED.search(plain)
-    if found is None:
+    if found is not None:
+        return _days(found) if found["later"] else -_days(found)
+    put_off = next(filter(None, (words.search(plain) for words in _PUT_OFF)), None)
+    if put_off is None:
         return 0
-    days = 7 if found["unit"][0] in "ws" else 1
+    return -_days(put_off) if put_off["sooner"] or put_off["earlier"] else _days(put_off)
+
+
+def _days(found: "re.Match[str]") -> int:
     count = COUNTS.get(found["count"]) or int(found["count"])
-    return count * days * (1 if found["later"] else -1)
+    return count * (7 if found["unit"][0] in "ws" else 1)
 
 
 def _wished(plain: str) -> tuple[Wish, ...]:

@@ -218,3 +218,23 @@ def test_the_work_grows_with_the_text_and_not_with_its_square(
     monkeypatch.setattr(where, name, counted)
     hints(text * MOST_READ)
     assert counted.looked_at <= 20 * MOST_READ
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("On décale d'une semaine", 7),
+        ("can we push it back by two days?", 2),
+        ("let's postpone the trip by a week", 7),
+        ("move everything up a day", -1),
+        ("bring it forward by 3 days", -3),
+        ("Verschieb... nein, lass uns das um zwei Tage verschieben", 2),
+        ("Kannst du das um eine Woche vorverlegen?", -7),
+        ("lo aplazamos una semana", 7),
+        ("adelanta el viaje dos días", -2),
+        ("we move in a week", 0),
+        ("a week by the sea", 0),
+    ],
+)
+def test_what_is_put_off_is_so_many_days_later(text: str, days: int) -> None:
+    assert hints(text).days_later == days

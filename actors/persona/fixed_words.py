@@ -24,29 +24,35 @@ RULES: Final[dict[Topic, dict[Spoken, str]]] = {
         r"|(this is|it'?s) an emergency|been (robbed|raped|stabbed|shot|mugged|kidnapped)"
         r"|(is|am|are|'s|'m|'re) bleeding|(had|in|been in|there'?s been|there was) an? (car |bad |serious |bike )?(accident|crash)"
         r"|(there'?s|there is) a fire|(room|hotel|house|building|car) is on fire"
-        r"|kill(ing)? myself|suicidal|commit suicide|want to die|end my life",
+        r"|chest pains?|(having|had|has) an? (stroke|seizure|asthma attack|(severe |bad )?allergic reaction)"
+        r"|(is|am|are|'s|'m|'re) (choking|drowning)|(he|she|friend|husband|wife|partner|dad|father|mum|mom|mother|son"
+        r"|daughter|baby)( has| just)* (collapsed|fainted)|kill(ing)? myself|suicidal|commit suicide|want to die|end my life",
         "de": r"blutet( stark)?|(hatten|hatte|gab) (gerade |eben )?einen (schweren )?(auto)?unfall|es brennt|notruf(nummer)?|notarzt|krankenwagen|rettungswagen|ruf(t|e)? (die polizei|den notruf)|herzinfarkt"
         r"|krieg(e|t)? keine luft|atmet nicht|bewusstlos|(wurde|wurden|bin) (uberfallen|ausgeraubt|vergewaltigt)"
-        r"|das ist ein notfall|(mich|mir das leben) (umbringen|nehmen)|selbstmord|suizid|will sterben",
+        r"|brustschmerzen|schmerzen in der brust|schlaganfall|krampfanfall|(erstickt|ertrinkt) gerade"
+        r"|(ist|bin) (gerade )?(ohnmachtig|zusammengebrochen)|das ist ein notfall|(mich|mir das leben) (umbringen|nehmen)|selbstmord|suizid|will sterben",
         "es": r"(esta|estoy) sangrando|(hemos tenido|he tenido|ha habido|tuvimos) un accidente|hay un incendio|socorro|numero de (emergencias?|urgencias)|respira (muy )?mal"
         r"|(una|la) ambulancia|llam(a|en|ad) a la policia|infarto|no puedo respirar|no respira"
         r"|(esta|estoy) inconsciente|me han (robado(?! (el|la|los|las|mi|mis) )|atacado|violado|secuestrado)|es una emergencia"
-        r"|quiero morir(me)?|suicidarme|matarme",
+        r"|dolor(es)? (en el|de) pecho|derrame cerebral|un ictus|se esta ahogando|se ha desmayado|quiero morir(me)?|suicidarme|matarme",
         "fr": r"saigne( beaucoup)?|(avons eu|ai eu|on a eu|il y a eu) un accident|il y a (le feu|un incendie)|au secours|fait un malaise|respire (tres )?mal|numero (des|d') ?urgences?"
         r"|(une|l')ambulance|appel(le|ez|er) (la police|les secours|le samu|les pompiers)|crise cardiaque"
         r"|infarctus|(ne |n'arrive pas a )respirer?( plus| pas)?|(est|suis) inconsciente?"
-        r"|(suis|me suis) fait(e)? (agresser|voler|violer)|c'est une urgence|me suicider|envie de mourir",
+        r"|(suis|me suis) fait(e)? (agresser|voler(?! (mon|ma|mes|notre|nos|le|la|les|l')\b)|violer)|(mal|douleurs?) (a|dans) la poitrine"
+        r"|fait un avc|s'etouffe|se noie|s'est evanouie?|c'est une urgence|me suicider|envie de mourir",
         "ar": "سيارة إسعاف|الإسعاف|اتصل بالشرطة|نوبة قلبية|لا أستطيع التنفس|حالة طوارئ|أريد أن أموت|الانتحار",
     },
     "lost": {
-        "en": r"(my|our|his|her|their) (passports?|wallet|purse|bag|phone|id card|credit cards?)( just)?"
+        "en": r"(my|our|his|her|their) (passports?|wallet|purse|bag|phone|id card|credit cards?)"
+        r"((,| and)+( my| our| the)? (passports?|wallet|purse|bag|phone|id card|credit cards?|money|cash|keys))*( just)?"
         r" (was|were|is|are|got|has been|have been) (just )?(stolen|lost|missing|gone)"
         r"|(lost|stole) (my|our|his|her|their) (passports?|wallet|purse|id card|credit cards?)",
         "de": r"(mein|unser|sein|ihr)e?n? (reise)?(pass|passe|geldbeutel|portemonnaie|handtasche|ausweis|kreditkarte)"
+        r"( und (mein|unser|das|der|die)?(e|en)? ?(reise)?(pass|passe|geldbeutel|portemonnaie|handtasche|ausweis|kreditkarte|geld|handy))*"
         r" (wurden?|ist|sind) (mir |uns )?(gerade |eben )?(gestohlen|geklaut|weg|verschwunden)"
         r"|(reise)?(pass|passe|geldbeutel|portemonnaie|ausweis|kreditkarte) (verloren|geklaut|gestohlen)",
         "es": r"(robado|robaron|perdido|perdi) (el|mi|los|nuestros?|la) (pasaportes?|cartera|bolso|dni|tarjetas?)",
-        "fr": r"(vole|perdu) (mon|notre|nos|mes|ma|le|la) (passeports?|portefeuille|sac|carte d'identite|cartes?)"
+        "fr": r"(voler?|perdu) (mon|notre|nos|mes|ma|le|la) (passeports?|portefeuille|sac|carte d'identite|cartes?)"
         r"|(mon|notre) (passeport|portefeuille|sac) a (ete vole|disparu)",
         "ar": "سُرق جواز|سرق جواز|فقدت جواز|ضاع جواز|سرقت محفظتي",
     },

@@ -1,7 +1,7 @@
 """Who of a room's personas answers, if any (pure). One prompt has at most one answer."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,11 +88,12 @@ _END: Final = 200
 def hailed(floor: Floor, text: str, people: Iterable[str]) -> bool:
     """Whether a text begins with the name of a persona, its own alone, and a comma: "Nova, where to?". `people`: what
     the others there are called, one of whom may be spoken to by it."""
-    taken = {word for name in people for word in folded(name).split()}
-    names = {folded(seat.name) for seat in floor.speakers()} - taken - {""}
+    names = {folded(seat.name) for seat in floor.speakers()} - {""}
     any_of = "|".join(map(re.escape, names))
-    begins = folded(text[:_END])
-    return bool(names) and re.match(rf"(?:{_GREETING})?(?:{any_of})\s?[,:!]", begins) is not None
+    begins = re.match(rf"(?:{_GREETING})?(?P<name>{any_of})\s?[,:!]", folded(text[:_END]))
+    if not names or begins is None:
+        return False
+    return all(begins["name"] not in folded(name).split() for name in people)
 
 
 def called(floor: Floor, text: str) -> str | None:
@@ -124,6 +125,33 @@ def _ends(text: str, name: str) -> bool:
 def _goes_on(text: str, at: int) -> bool:
     """Whether a word goes on here."""
     return re.fullmatch(r"\w\w", text[max(0, at - 1) : at + 1]) is not None
+
+
+_HELLO: Final = r"(?:hi|hey|hello|hallo|hola|salut|yo)"
+_NAME: Final = r"[\w'-]+"
+_HAILS: Final = re.compile(
+    rf"(?:{_HELLO} (?P<greeted>{_NAME})\s?[,:!]?|(?:{_GREETING})?(?P<called>{_NAME})\s?[,:!])\s*(?P<next>{_NAME})?"
+)
+_HAILED_LAST: Final = re.compile(rf",\s?({_NAME})\W*$")
+_LISTS: Final = frozenset(("and", "und", "y", "et"))
+
+
+def person_hailed(floor: Floor, text: str, people: Mapping[str, str]) -> str | None:
+    """The person to whom a text says that it is for them: "hey Ben, where to?", "where to, Ben?". `people`: the others
+    there, id → name, of whom no persona is called alike. Who is listed with others is spoken of."""
+    begins, ends = folded(text[:_END]), folded(text[-_END:])
+    hails, last = _HAILS.match(begins), _HAILED_LAST.search(ends)
+    if hails is None and last is None:
+        return None
+    first = {folded(name).partition(" ")[0]: user_id for user_id, name in people.items()}
+    for seat in floor.seats:
+        for word in folded(seat.name).split():
+            first.pop(word, None)
+    if hails is not None and hails["next"] not in _LISTS | first.keys():
+        found = first.get(hails["greeted"] or hails["called"])
+        if found is not None:
+            return found
+    return None if last is None else first.get(last[1])
 
 
 def may_be_meant(floor: Floor, call: Call) -> bool:

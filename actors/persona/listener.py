@@ -10,7 +10,16 @@ from zoneinfo import ZoneInfo
 
 import trio
 
-from actors.persona.arbiter import Call, Floor, called, depends_on_choice, hailed, named, talk_of
+from actors.persona.arbiter import (
+    Call,
+    Floor,
+    called,
+    depends_on_choice,
+    hailed,
+    named,
+    person_hailed,
+    talk_of,
+)
 from actors.persona.dialogue import Dialogue
 from actors.persona.fixed_texts import FixedText, fixed_text
 from actors.persona.fixed_words import LAUGHS, PRESSING
@@ -101,8 +110,10 @@ class Listener:
         self._sitting.counts["read"] += 1
         self._note_mood(read, asker)
         reading = sound(reading)
+        hailed_one = None if is_hailed or call.called else self._person_hailed(read)
         call = replace(
             call,
+            named=call.named if hailed_one is None else (*call.named, hailed_one),
             addressed=reading.addressed,
             is_idle=_is_idle(read, reading),
             slots=reading.slots,
@@ -148,6 +159,11 @@ class Listener:
         if "refusal" in found:
             raise found["refusal"]
         return found["reading"], found["loaded"], found["choice"]
+
+    def _person_hailed(self, read: Read) -> str | None:
+        people = self._sitting.room.people.items()
+        others = {user_id: name for user_id, name in people if user_id != read.asker_id}
+        return person_hailed(read.floor, read.prompt.message.content, others)
 
     def _note_mood(self, read: Read, asker: User | None) -> None:
         """For how content the room is: of whoever said in their profile that they may be counted."""

@@ -455,6 +455,15 @@ async def test_people_among_themselves_are_left_alone(autojump_clock: MockClock)
         assert world.counted("left_alone") == 1
 
 
+async def test_who_asks_somebody_else_by_name_is_left_alone(autojump_clock: MockClock) -> None:
+    async with PersonaWorld(people=(ADA, BEN)).running() as world:
+        world.seat(people={user_id(ADA): "Ada", user_id(BEN): "Ben Smith"})
+        asks = asks_for_hotels(addressed=0.9)
+        assert await world.asked("hey Ben, which hotel in Lisbon?", asks) is None
+        assert await world.asked("which hotel in Lisbon, Ada?", asks) is not None
+        assert await world.asked("Ben, which one? @Nova", asks, mentions=(NOVA,)) is not None
+
+
 async def test_silent_rooms_stay_silent(autojump_clock: MockClock) -> None:
     async with PersonaWorld(speaking="silent").running() as world:
         assert await world.asked("hi", GREETING, mentions=(NOVA,)) is None

@@ -19,6 +19,7 @@ from actors.persona.arbiter import (
     hailed,
     may_be_meant,
     named,
+    person_hailed,
     talk_of,
 )
 from actors.persona.dialogue import Dialogue
@@ -313,3 +314,23 @@ def test_a_name_may_begin_and_end_with_what_is_no_letter(name: str) -> None:
     for text in (f"{name} where to?", f"hey {name}, where to?", f"where to {name}", name):
         assert called(seats, text) == "nova"
     assert called(seats, f"x{name}x where to?") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_for_ben"),
+    [
+        ("hey Ben, where should we go this summer?", True),
+        ("Ben: any ideas for may?", True),
+        ("hi ben where do you want to go?", True),
+        ("where should we go, Ben?", True),
+        ("Ben, Cleo and I want to go to Rome", False),
+        ("hi Ben and Cleo want to go to Rome", False),
+        ("Ben wants a hotel in Rome", False),
+        ("Benidorm, in may?", False),
+    ],
+)
+def test_a_person_who_is_hailed_is_spoken_to(text: str, is_for_ben: bool) -> None:
+    people = {"u2": "Ben Smith", "u3": "Cleo"}
+    found = person_hailed(floor(replace(NOVA, name="Nova")), text, people)
+    assert found == ("u2" if is_for_ben else None)
+    assert person_hailed(floor(replace(NOVA, name="Ben")), text, people) is None

@@ -12,7 +12,7 @@ from actors.persona.decisions import Decision, Heard, Silent
 from actors.persona.fixed_texts import notice, spoken_in
 from actors.persona.learner import Known, Learner
 from actors.persona.listener import Listener, Read, today_of
-from actors.persona.lying import Lying, is_of_what_lies_there, sharing
+from actors.persona.lying import Lying, is_of_what_lies_there, pointing, sharing
 from actors.persona.machine import decide, hear, passed_by
 from actors.persona.passages import character_of, passages_of
 from actors.persona.place_book import PlaceBook
@@ -127,7 +127,10 @@ class Answerer:
             minds.remember(persona.id, asker_id, known.said)
         lying = self._listener.shared(read, persona.id)
         if lying is not None and is_of_what_lies_there(heard.understanding, heard.hints):
-            minds.put(persona.id, asker_id, sharing(minds.get(persona.id, asker_id), lying))
+            dialogue = sharing(minds.get(persona.id, asker_id), lying)
+            if heard.understanding.intent != "refine":  # a change is one of their own search
+                dialogue = pointing(dialogue, lying)
+            minds.put(persona.id, asker_id, dialogue)
         for seat in read.floor.seats:
             minds.put(seat.id, asker_id, hear(minds.get(seat.id, asker_id), heard))
         dialogue, decision = decide(minds.get(persona.id, asker_id), heard)

@@ -49,7 +49,16 @@ def sharing(dialogue: Dialogue, lying: Lying) -> Dialogue:
     if dialogue.table is not None or dialogue.trip.seeking is not None:
         return dialogue
     said = (_searched(lying), *dialogue.said)
-    return replace(dialogue.showing(replace(lying.table, because=None)), said=said)
+    return replace(pointing(dialogue, lying), said=said)
+
+
+def pointing(dialogue: Dialogue, lying: Lying) -> Dialogue:
+    """What lies there on top of what was shown before; the search stays what it was. Who was asked something is in talk
+    of that."""
+    is_own = dialogue.table is not None and dialogue.table.message_id == lying.table.message_id
+    if is_own or dialogue.asked is not None or dialogue.doubt is not None:
+        return dialogue
+    return dialogue.showing(replace(lying.table, because=None))
 
 
 def _searched(lying: Lying) -> Said:

@@ -180,3 +180,29 @@ async def test_what_points_at_nothing_is_said_among_people(
     async with here().running() as world:
         await world.told("a hotel for the four of us", LIST)
         assert await world.asked(text, understanding, by=BEN, follows="persona") is None
+
+
+async def test_the_latest_list_is_meant_by_who_was_shown_an_older_one(
+    autojump_clock: MockClock,
+) -> None:
+    async with here().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        world.travel.offers = lambda query: [
+            type(one)(id=f"b-{one.id}", query=query, source=one.source)
+            for one in (hotel(number, stars=5) for number in range(4, 9))
+        ]
+        await world.told("a hotel for me", LIST, by=BEN)
+        stars = detail()
+        await world.told("how many stars has the second?", stars, follows="persona")
+        assert world.writer.plans[-1].facts["detail"] == "5 stars"
+
+
+async def test_who_is_asked_which_one_picks_of_their_own_list(autojump_clock: MockClock) -> None:
+    async with here().running() as world:
+        await world.told("a hotel for the four of us", LIST)
+        await world.told("book it", reading("book", addressed=0.9))
+        assert world.writer.plans[-1].act == "ask"
+        world.travel.offers = lambda query: []
+        await world.told("a hotel for me", LIST, by=BEN)
+        await world.told("the second", detail(), follows="persona")
+        assert world.writer.plans[-1].act == "confirm"

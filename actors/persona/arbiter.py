@@ -85,12 +85,22 @@ _END: Final = 200
 """Characters at either end of a text, where a name of a hundred bytes stands if it calls somebody."""
 
 
+_ASKED: Final = (
+    r"(?:(?:can|could|would|will|shall|should) (?:you|u|we|i)|please|pls|show|find|give me|any|what|which|where|when|how"
+    r"|do (?:you|u|we)|is there|are there|kannst du|konnen wir|kann ich|gibt es|was|welche[rs]?|wo|wohin|wann|wie|bitte|zeig|such"
+    r"|puedes|podemos|puedo|busca|muestra\w*|que|cual|donde|cuando|cuanto|hay|peux[- ]tu|tu peux|on peut|peut[- ]on|cherche"
+    r"|montre|trouve|quel(?:le)?s?|ou|quand|combien|y a[- ]t[- ]il|il y a|est[- ]ce)\b"
+)
+"""How a question or a wish begins, right after the name of who is asked."""
+
+
 def hailed(floor: Floor, text: str, people: Iterable[str]) -> bool:
-    """Whether a text begins with the name of a persona, its own alone, and a comma: "Nova, where to?". `people`: what
-    the others there are called, one of whom may be spoken to by it."""
+    """Whether a text begins with the name of a persona, its own alone, and a comma, or what is asked of it: "Nova, where
+    to?". `people`: what the others there are called, one of whom may be spoken to by it."""
     names = {folded(seat.name) for seat in floor.speakers()} - {""}
     any_of = "|".join(map(re.escape, names))
-    begins = re.match(rf"(?:{_GREETING})?(?P<name>{any_of})\s?[,:!]", folded(text[:_END]))
+    after = rf"(?:\s?[,:!]| {_ASKED})"
+    begins = re.match(rf"(?:{_GREETING})?(?P<name>{any_of}){after}", folded(text[:_END]))
     if not names or begins is None:
         return False
     return all(begins["name"] not in folded(name).split() for name in people)

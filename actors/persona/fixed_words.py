@@ -19,7 +19,7 @@ LAUGHS: Final = (
 
 RULES: Final[dict[Topic, dict[Spoken, str]]] = {
     "emergency": {
-        "en": r"call (an ambulance|the police|911|112|999)|need an ambulance|heart attack|can'?t breathe"
+        "en": r"call (an ambulance|a doctor|the police|911|112|999)|need an? (ambulance|doctor)|heart attack|can'?t breathe"
         r"|not breathing|bleeding (badly|heavily|a lot)|(is|am|are|fell) unconscious|medical emergency"
         r"|(this is|it'?s) an emergency|been (robbed|raped|stabbed|shot|mugged|kidnapped)"
         r"|(is|am|are|'s|'m|'re) bleeding|(had|in|been in|there'?s been|there was) an? (car |bad |serious |bike )?(accident|crash)"

@@ -94,13 +94,13 @@ ATTRIBUTES: Final[dict[str, str]] = {
     "duration": r"how long|duration|flight time|wie lange|flugzeit|dauer[t]?|cuanto (dura|tarda)|duracion"
     r"|combien de temps|duree",
     "stops": r"stops?|layovers?|stopovers?|direct|non[ -]?stop|umstieg(e|en)?|umsteigen|zwischenstopps?"
-    r"|direkt(flug)?|escalas?|directo|escales?|correspondances?",
+    r"|direkt(flug)?|escalas?|directos?|escales?|correspondances?",
     "times": r"what time|when does (it|that)|departure|departs?|arriv(e|es|al)|landing|wann|abflug|ankunft"
     r"|a que hora|salida|llegada|quelle heure|depart|arrivee",
     "room": r"rooms?|beds?|zimmer|betten?|habitacion(es)?|camas?|chambres?|lits?",
     "seats": r"seats? left|how many seats|platze frei|asientos|places restantes",
     "surroundings": r"near(by)?|close (to|by)|far from|how far|walking distance|cent(er|re)|downtown|location|view"
-    r"|nahe|in der nahe|weit (von|vom|weg|zum|zur)|wie weit|zentral|zentrum|innenstadt|lage|aussicht|cerca|lejos"
+    r"|nahe|in der nahe|weit (von|vom|weg|zum|zur)|wie weit|zentral|zentrum|innenstadt|lage|aussicht|(well[- ]|good |great )located|gut gelegen|bien (situad|ubicad)[oa]s?|bien (situe|place)e?s?|cerca|lejos"
     r"|centric[oa]|centro|ubicacion|vistas|pres d[eu']|proche|loin d[eu']|a quelle distance|centre[- ]ville|emplacement|vue",
     "amenities": r"lifts?|step[- ]free|disabled|vegan|vegetarian|halal|kosher|gluten[- ]?free|fahrstuhl|vegetarisch|koscher|glutenfrei"
     r"|vegan[oa]s?|vegetarian[oa]s?|sin gluten|discapacitad[oa]s?|vegane?s?|vegetarien(ne)?s?|casher|sans gluten|handicapes?|pools?|wi-?fi|internet|parking|gym|sauna|air ?con(ditioning|ditioned)?|balcony|kitchen|elevator"
@@ -248,9 +248,11 @@ TWISTS: Final[dict[str, str]] = {
     r"|billiger|(zu|ganz schon|ziemlich|recht|sehr) teuer|mas barat[oa]s?|demasiado car[oa]|muy car[oa]|moins cher[e]?s?|(trop|un peu|assez|plutot|tres) cher[e]?",
     "others": r"show (me|us) more|another (one|options?|choice|hotel|flight|offer|idea|place|suggestion|with|in|near|under|for less)"
     r"|another(?=( please| pls)?\W*$)|more (of them|results|choices|hotels|flights|places|ideas)|(any|some|show me|got)? ?(others?|more options|else)|different ones?|something else"
+    r"|none of (them|these|those)|don'?t (like|want) any of|kein(e|er|es|s) (davon|von denen)|(no me gustan?|no quiero) ningun[oa]"
+    r"|ningun[oa] me (gusta|convence)|aucune? (ne me plait|de ceux|de celles|d'entre)"
     r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|further away|zu weit|weiter weg|mas lejos|plus loin|(muy|demasiado) lejos|trop loin|d'autres?|autre chose"
     r"|noch (eins|eine[nrs]?)(?=( bitte)?\W*$)|une? autre(?=( s'il (te|vous) plait| svp)?\W*$)",
-    "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]|sin escalas?"
+    "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]s?|direkte[rns]?|sin escalas?"
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",

@@ -14,6 +14,7 @@ from msgspec import structs
 from actors.persona.company import NOBODY
 from actors.persona.decisions import Decision, Heard, Say, Silent
 from actors.persona.dialogue import (
+    NOTHING_SAID,
     Dialogue,
     Doubt,
     Said,
@@ -124,20 +125,23 @@ def _decided(dialogue: Dialogue, heard: Heard) -> tuple[Dialogue, Decision]:
 
 def _is_called_for(before: Dialogue, heard: Heard, intent: Intent) -> bool:
     """Whether it may be proposed at all: it is named, it was asked about, or one of what lies there may be booked."""
-    is_named = intent in heard.hints.deeds
-    if before.pending is not None or before.table is not None:
-        return before.pending is not None or intent == "book" or is_named
+    is_named, pending = intent in heard.hints.deeds, before.pending
+    if pending is not None and pending.intent in ALWAYS_CONFIRMED:
+        return True
+    if pending is not None or before.table is not None:
+        return intent == "book" or is_named
     # Where nothing lies there, people who speak with one another pay rents and book tables.
     return is_named and not heard.is_aside
 
 
 def _only_search(before: Dialogue, heard: Heard, intent: Intent) -> Intent | None:
     """Of two readings the search, where the other is to do something that nobody has called for: "I want to go on holiday"
-    is no payment."""
+    is no payment, and "change the dates to 10 to 15" calls nothing off."""
     second = heard.understanding.second
     readings = (intent,) if second is None else (intent, second[0])
     deeds = [one for one in readings if one in ALWAYS_CONFIRMED]
-    rest = [one for one in readings if one in SEARCHES]
+    is_change = heard.understanding.slots != NOTHING_SAID
+    rest = [one for one in readings if one in SEARCHES or (one == "refine" and is_change)]
     if len(deeds) != 1 or len(rest) != 1 or _is_called_for(before, heard, deeds[0]):
         return None
     return rest[0]

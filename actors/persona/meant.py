@@ -152,6 +152,9 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return "ask_detail"
     if before.table is not None and (turned_down(before, hints) or hints.is_not_this):
         return "refine"
+    is_of_any = not is_of_one and not focused(before) and before.trip.seeking == "hotels"
+    if reading.intent == "ask_detail" and "breakfast" in hints.twists and is_of_any:
+        return "refine"  # "anything with breakfast?"
     is_talk = reading.intent == "human_chatter" or (reading.intent in TALK and not heard.is_aside)
     if is_sure and not (is_talk and hints.is_terse):
         return None

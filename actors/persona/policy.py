@@ -156,6 +156,8 @@ class Policy:
         if table is None or len(table.items) < 2:
             return self._say(Line(act="ask_again"))
         chosen = picked(table, self._hints, self._heard.text)
+        if len(chosen) == 1 and self._hints.picks == ("cheapest",):
+            return self._detail_of(chosen[0])  # among all that lie there, and told already
         is_of_all = not chosen and table.kind != "places" and len(table.items) > 2
         if is_of_all and TOLD_OF_EACH.intersection(self._hints.attributes):
             return self._told_again(table.items, table.kind)
@@ -243,6 +245,8 @@ class Policy:
         if self._hints.wishes and not asked:
             return ("surroundings",)
         is_of_price = self._hints.per is not None or "people" in asked
+        if "cheapest" in self._hints.picks and not asked:
+            is_of_price = True  # which one it is, is asked for what it costs
         return (*asked, "price") if is_of_price and "price" not in asked else asked
 
     def _weather(self) -> Decided:

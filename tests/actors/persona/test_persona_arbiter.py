@@ -265,6 +265,11 @@ def test_in_turn_nobody_speaks_twice_while_others_wait(
     [
         ("Nova, was gibt es in Wien?", True),
         ("hey nova: where to", True),
+        ("Nova can we do one more night?", True),
+        ("nova welches ist günstiger?", True),
+        ("Nova peux-tu chercher un vol", True),
+        ("Nova can do that", False),
+        ("Nova is nice", False),
         ("Nova says no", False),
         ("ask Nova, she knows", False),
         ("Ben, where to?", False),

@@ -487,3 +487,49 @@ def test_days_of_a_stay_somewhere_else_are_not_those_of_the_first() -> None:
     slots = Slots(destination=(mention("Porto"),), dates=FEBRUARY)
     talk.hears(reading("search_hotel", slots=slots), "hotels in porto in february")
     assert talk.errand.stay.nights == 2
+
+
+@pytest.mark.parametrize("intent", ["compare", "ask_detail"])
+def test_the_cheapest_is_told_with_its_price_and_is_what_is_talked_of(intent: Any) -> None:
+    talk = shown(items=(hotel(1, 30_000), hotel(2, 20_000), hotel(3, 25_000)))
+    (line,) = talk.hears(reading(intent), "which one is cheapest?")
+    assert (line.act, line.subject.at, line.attributes) == ("detail", 1, ("price",))
+    (line,) = talk.hears(reading("ask_detail"), "is it refundable?")
+    assert (line.act, line.items) == ("detail", (talk.items[1],))
+
+
+@pytest.mark.parametrize("text", ["Solo directos", "nur direkte Flüge", "directos por favor"])
+def test_direct_flights_are_a_change_however_weakly_it_is_read(text: str) -> None:
+    talk = shown("search_flight", flights(8, 13, 20), dates=THERE_AND_BACK)
+    weak = reading("refine", 0.5, second=("complaint", 0.4))
+    assert talk.says(weak, text)[-1] != "clarify"
+
+
+@pytest.mark.parametrize(
+    "text", ["No me gusta ninguno", "none of these please", "keins davon", "aucun ne me plaît"]
+)
+def test_who_likes_none_of_them_is_shown_others(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("refine", 0.5, second=("complaint", 0.4)), text)
+    assert talk.errand.not_these == {likeness_of(item) for item in talk.items}
+
+
+def test_other_days_call_nothing_off() -> None:
+    talk = shown()
+    assert talk.says(reading("ask_detail"), "is it refundable?") == ["ask"]
+    dates = Dates(from_="2027-02-10", to="2027-02-15")
+    weak = reading("refine", 0.5, second=("cancel", 0.4), slots=Slots(dates=dates))
+    talk.hears(weak, "cambia las fechas al 10 al 15")
+    assert talk.errand.stay.start.isoformat() == "2027-02-10"
+
+
+@pytest.mark.parametrize("text", ["Gibt es auch was mit Frühstück?", "anything with breakfast?"])
+def test_something_with_breakfast_is_searched(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), text)
+    assert "breakfast" in talk.errand.twists
+
+
+def test_whether_the_second_has_breakfast_is_not() -> None:
+    talk = shown()
+    assert talk.says(reading("ask_detail"), "is the second with breakfast?") == ["detail"]

@@ -42,6 +42,7 @@ DEVELOPMENT = Path(__file__).parents[3] / "data" / "messages" / "development"
         ("hemos tenido un accidente", "emergency", "es"),
         ("on a eu un accident", "emergency", "fr"),
         ("I have chest pain and I'm alone in the hotel", "emergency", "en"),
+        ("should I call a doctor?", "emergency", "en"),
         ("my dad just collapsed", "emergency", "en"),
         ("I think he's having a stroke", "emergency", "en"),
         ("ich habe Schmerzen in der Brust", "emergency", "de"),

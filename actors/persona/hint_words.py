@@ -11,7 +11,7 @@ ORDINALS: Final[dict[int | str, str]] = {
     3: r"(number|option|no) four|fourth( one)?|4th|vierte[rns]?|cuart[oa]|quatrieme|4eme",
     4: r"(number|option|no) five|fifth( one)?|5th|funfte[rns]?|quint[oa]|cinquieme|5eme",
     "last": r"last one|the last|letzte[rns]?|(el|la) ultim[oa]|(le|la) dernier|derniere",
-    "cheapest": r"cheapest( one)?|cheaper one|gunstigste[rns]?|billigste[rns]?|(el|la) mas barat[oa]"
+    "cheapest": r"cheapest( one)?|(?<!a )(?<!any )cheaper one|gunstigste[rns]?|billigste[rns]?|(el|la) mas barat[oa]"
     r"|(le|la) moins cher[e]?",
 }
 NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1-9])\b"
@@ -127,6 +127,12 @@ KINDS: Final[dict[str, str]] = {
 }
 """Words that name what is sought."""
 
+DEAR: Final = (
+    r"(too|so|very|really|quite|pretty) (expensive|dear|pricey|steep)|(zu|ganz schon|ziemlich|sehr) teuer|(demasiado|muy) car[oa]s?"
+    r"|(trop|tres|assez|un peu) chere?s?"
+)
+"""Of what lies there: that it costs too much."""
+
 PRAISE: Final = (
     r"(?<!would )(?<!'d )(?<!id )(like|love|prefer) (the|that|this|number|option)|(look|sound|seem)s? (really |very |quite |so |pretty )?"
     r"(good|nice|great|lovely|perfect|fine|amazing|promising|best)|gefallt|gefallen|(sieht|klingt|hort sich) .{0,12}(gut|toll"
@@ -223,7 +229,7 @@ WISHES: Final[dict[str, str]] = {
     "cold": r"cold|snow|snowy|ski|skiing|kalt|schnee|skifahren|frio|nieve|esquiar|froid|neige|skier",
     "beach": r"beach(es)?|sea|seaside|coast(al)?|ocean|swim(ming)?|strand|strande|meer|kuste|baden|playas?"
     r"|mar|costa|plages?|mer|cote|baignade",
-    "mountains": r"mountains?|hik(e|es|ing)|alps|berge?|bergen|wandern|wanderung|montanas?|senderismo"
+    "mountains": r"mountains?|ski(ing)?|skifahren|esquiar|skier|snowboard\w*|hik(e|es|ing)|alps|berge?|bergen|wandern|wanderung|montanas?|senderismo"
     r"|montagnes?|randonnees?",
     "city": r"old towns?|historic(al)? (cent(er|re)s?|towns?|cit(y|ies))|altstadte?n?|cascos? (antiguos?|historicos?)|vieilles? villes?|city break|cities|big city|nightlife|museums?|stadtereise|stadtetrip|grossstadt|museen"
     r"|ciudad|museos|escapada urbana|grande ville|musees?",
@@ -235,7 +241,7 @@ WISHES: Final[dict[str, str]] = {
 LIKES: Final[dict[str, str]] = {
     "somewhere with good food gastronomy wine restaurants": r"food|foodies?|culinary|cuisine|gastronomy|restaurants?|eat(ing)?( out)?|wine"
     r"|(gut(es|em|e)? |lecker(es)? |)essen( gehen)?|kulinarisch\w*|kuche|wein|gastronomia|(buena |la |)comida|(se )?come(r|mos)? (muy )?bien"
-    r"|vino|gastronomie|bonne (bouffe|table|cuisine)|mange(r)? (tres )?bien|bien manger|vin",
+    r"|vino|gastronomi(e|co|ca|que)s?|gourmande?s?|schlemmen|genuss\w*|bonne (bouffe|table|cuisine)|mange(r)? (tres )?bien|bien manger|vin",
     "somewhere with nightlife bars clubs party": r"nightlife|party(ing)?|clubs?|clubbing|bars|hen (do|party|weekend|night)|stag (do|party|weekend)"
     r"|bachelor(ette)? (party|weekend)|nachtleben|feiern|jga|junggesell\w+abschied|vida nocturna|fiesta|despedida de solter[oa]s?"
     r"|vie nocturne|faire la fete|enterrement de vie de (jeune fille|garcon)|evjf|evg",

@@ -23,6 +23,7 @@ from actors.persona.hint_words import (
     BYE,
     CABINS,
     COUNTS,
+    DEAR,
     DEEDS,
     ELSEWHERE,
     KINDS,
@@ -94,7 +95,7 @@ class Hints:
     `kinds`: searches that it names, one of which is meant. `likes`: what a place should be like beyond records, see `LIKES`. `deeds`: what it names of what is always confirmed. `is_praise`: it says that something is liked.
     `refused`: picks that it turns down; `is_not_this`: so is what was talked of; `refused_words`:
     so is what they name. `is_why`: it asks for a reason. `is_the_other`: for what was not talked of. `is_bye`: it takes
-    leave, and little else. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day. `company`: who comes along as well.
+    leave, and little else. `is_dear`: that something costs too much. `is_of_weekday`: it names a day of the week. `flying`: with whom, and at what time of the day. `company`: who comes along as well.
     `is_again`: it asks for what was shown or said already, `is_all`: for all of it; `per`: for what a price is asked.
     `rooms`: how many, from two on. `is_one_way`: whether there is no way back, where it says so. `shift`: another time of the day than
     the flight's that lies there.
@@ -133,6 +134,7 @@ class Hints:
     is_of_weekday: bool = False
     is_again: bool = False
     is_terse: bool = False
+    is_dear: bool = False
 
     @property
     def is_of_price(self) -> bool:
@@ -191,6 +193,7 @@ _TWISTS: Final = {cast("Twist", name): _words(words) for name, words in TWISTS.i
 _DEEDS: Final = {cast("Intent", name): _words(words) for name, words in DEEDS.items()}
 _KINDS: Final = {cast("Intent", name): _words(words) for name, words in KINDS.items()}
 _PRAISE: Final = _words(PRAISE)
+_DEAR: Final = _words(DEAR)
 _CABINS: Final = {cast("Cabin", name): _words(words) for name, words in CABINS.items()}
 _STYLES: Final = {cast("Voice", name): _words(words) for name, words in STYLES.items()}
 _NO: Final = re.compile(rf"(?:{NO})(?:[ ,.!]+(?:{NO}|{AFTER_NO}))*")
@@ -244,6 +247,7 @@ def hints(text: str) -> Hints:
         is_one_way=True if _ONE_WAY.search(plain) else False if _RETURN.search(plain) else None,
         is_terse=_is_terse(plain),
         is_praise=_PRAISE.search(plain) is not None,
+        is_dear=_DEAR.search(plain) is not None,
     )
 
 

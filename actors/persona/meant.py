@@ -65,7 +65,10 @@ def meant(before: Dialogue, heard: Heard) -> tuple[Intent, float]:
         return "weather", 1.0
     if is_of_what_was_shown(before, heard):
         return "ask_detail", 1.0
-    by_words = _by_words(before, heard, is_sure=is_sure) if before.asked is None else None
+    is_open = before.asked is not None
+    if before.asked == "which":  # but nothing was picked: it is something else
+        is_open = bool(picked(before.table, hints, heard.text))
+    by_words = None if is_open else _by_words(before, heard, is_sure=is_sure)
     if by_words is not None:
         return by_words, 1.0
     settled = None if is_sure or heard.is_aside else _settled(before, heard)
@@ -106,8 +109,11 @@ def _settled(before: Dialogue, heard: Heard) -> Intent | None:
     second = None if reading.second is None else reading.second[0]
     if reading.confidence < ASK_BELOW or second is None:
         return None
-    if {reading.intent, second} == TO_BOOK and len(hints.kinds) == 1:
-        return hints.kinds[0]
+    if {reading.intent, second} == TO_BOOK:
+        if len(hints.kinds) == 1:
+            return hints.kinds[0]
+        if not hints.kinds and (of_a_trip := _of_a_trip(before, heard)):
+            return of_a_trip
     pair = {reading.intent, second}
     if "refine" in pair and before.trip.seeking is None and before.table is None:
         (other,) = pair - {"refine"}
@@ -121,6 +127,16 @@ def _settled(before: Dialogue, heard: Heard) -> Intent | None:
     is_more |= reading.intent == "ask_detail" and bool(hints.attributes)
     is_more |= reading.intent == "refine" and "amenities" in hints.attributes
     return reading.intent if is_either or (is_less and is_more) else None
+
+
+def _of_a_trip(before: Dialogue, heard: Heard) -> Intent | None:
+    """Where neither flight nor bed is named: "a beach holiday" is still to be found, and who says for how many nights
+    sleeps there. None: that cannot be told."""
+    slots, hints = heard.understanding.slots, heard.hints
+    if not (slots.destination or before.trip.destination):
+        return "ask_destination" if hints.wishes or hints.likes else None
+    is_stay = slots.dates is not None and slots.dates.nights is not None and not slots.origin
+    return "search_hotel" if is_stay else None
 
 
 def _is_elsewhere(heard: Heard) -> bool:
@@ -151,6 +167,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     if before.table is not None and hints.is_terse and hints.is_why:
         return "ask_detail"
     if before.table is not None and (turned_down(before, hints) or hints.is_not_this):
+        return "refine"
+    if before.table is not None and _is_change(before, heard):
         return "refine"
     is_of_any = not is_of_one and not focused(before) and before.trip.seeking == "hotels"
     if reading.intent == "ask_detail" and "breakfast" in hints.twists and is_of_any:
@@ -197,6 +215,18 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
     )
     goes_on = before.table is not None and (is_hinting or is_said)
     return "refine" if is_refining or goes_on else None
+
+
+def _is_change(before: Dialogue, heard: Heard) -> bool:
+    """Of what lies there: "that's too expensive for me" is no question where prices go, and "can my friend join? then we
+    are two" asks nothing of what was talked of."""
+    reading, hints = heard.understanding, heard.hints
+    if reading.intent == "price_trend":
+        return hints.is_dear and "?" not in heard.text
+    is_of_people = reading.slots.party is not None or hints.company != NOBODY
+    is_asked = bool(hints.attributes) or hints.is_of_price or bool(hints.picks)
+    is_detail = reading.intent == "ask_detail" and before.trip.seeking in ("flights", "hotels")
+    return is_detail and is_of_people and not is_asked
 
 
 def _is_for_other_days(before: Dialogue, reading: Understanding) -> bool:

@@ -533,3 +533,56 @@ def test_something_with_breakfast_is_searched(text: str) -> None:
 def test_whether_the_second_has_breakfast_is_not() -> None:
     talk = shown()
     assert talk.says(reading("ask_detail"), "is the second with breakfast?") == ["detail"]
+
+
+NO_KIND = {"confidence": 0.5, "second": ("search_flight", 0.4)}
+
+
+def test_who_says_for_how_many_nights_looks_for_a_bed() -> None:
+    talk = Talk()
+    slots = Slots(destination=LISBON, dates=Dates(from_="2027-02-05", nights=5))
+    lines = talk.says(reading("search_hotel", slots=slots, **NO_KIND), "five nights in lisbon")
+    assert lines[-1] == "show_hotels"
+
+
+def test_a_beach_holiday_of_no_place_is_still_to_be_found() -> None:
+    talk = Talk()
+    slots = Slots(origin=DUBLIN, dates=FEBRUARY)
+    lines = talk.says(reading("search_hotel", slots=slots, **NO_KIND), "beach holiday from dublin")
+    assert lines[-1] in ("show_places", "show_hotels")
+
+
+@pytest.mark.parametrize("text", ["c'est trop cher pour moi", "das ist mir zu teuer"])
+def test_what_costs_too_much_is_no_question_where_prices_go(text: str) -> None:
+    talk = shown()
+    talk.hears(reading("price_trend"), text)
+    assert "cheaper" in talk.errand.twists
+
+
+def test_a_question_where_prices_go_is_one() -> None:
+    talk = shown()
+    talk.hears(reading("price_trend"), "is it always so expensive?")
+    assert talk.errand.purpose == "trend"
+
+
+def test_who_comes_along_is_a_change_of_what_is_talked_of() -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), "the first one looks good")
+    party = Slots(party=PartySaid(adults=4))
+    talk.hears(reading("ask_detail", slots=party), "can our friends join? then we're four")
+    assert talk.errand.party.adults == 4
+
+
+def test_a_cheaper_one_is_searched_and_the_cheaper_one_is_told() -> None:
+    talk = shown()
+    talk.hears(reading("refine"), "is there a cheaper one?")
+    assert "cheaper" in talk.errand.twists
+    assert shown().says(reading("ask_detail"), "the cheaper one") == ["detail"]
+
+
+def test_who_was_asked_which_one_may_want_others() -> None:
+    talk = shown("search_flight", flights(8, 13, 20), dates=THERE_AND_BACK)
+    assert talk.says(reading("ask_detail"), "which airline is it?") == ["ask"]
+    weak = reading("compare", 0.5, second=("refine", 0.4))
+    talk.hears(weak, "are there cheaper ones?")
+    assert "cheaper" in talk.errand.twists

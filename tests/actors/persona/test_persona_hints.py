@@ -43,7 +43,7 @@ FOOD, _ = LIKES
             "ist frühstück dabei und kann man stornieren",
             Hints(attributes=("board", "refund"), deeds=("cancel",)),
         ),
-        ("zu teuer", Hints(twists=("cheaper",))),
+        ("zu teuer", Hints(twists=("cheaper",), is_dear=True)),
         ("sans escale", Hints(attributes=("stops",), twists=("direct",))),
         ("nah forget it", Hints(is_no=True)),
         ("nein danke", Hints(is_no=True)),
@@ -238,3 +238,12 @@ def test_the_work_grows_with_the_text_and_not_with_its_square(
 )
 def test_what_is_put_off_is_so_many_days_later(text: str, days: int) -> None:
     assert hints(text).days_later == days
+
+
+@pytest.mark.parametrize("text", ["where can I ski?", "wo kann man Skifahren?", "para esquiar"])
+def test_who_wants_to_ski_looks_for_mountains(text: str) -> None:
+    assert set(hints(text).wishes) == {"cold", "mountains"}
+
+
+def test_a_gourmet_s_weekend_is_one_of_food() -> None:
+    assert hints("un week-end gourmand").likes == (FOOD,)

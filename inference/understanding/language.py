@@ -26,7 +26,9 @@ me", of which both words are French as well."""
 _LETTERS: Final = (
     dict.fromkeys("ñ¿¡áíóú", 2) | dict.fromkeys("äöüß", 1) | dict.fromkeys("çèêàùœîôû", 3)
 )
-_OF_ALL: Final = frozenset(("chau", "ciao", "kk", "ok", "okay", "pls", "plz", "thx"))
+_OF_ALL: Final = frozenset(
+    ("bravo", "chau", "ciao", "kk", "ok", "okay", "pls", "plz", "super", "thx", "wow")
+)
 """People write these in all four: they tell nothing."""
 
 _LAST_LATIN: Final = "\u024f"

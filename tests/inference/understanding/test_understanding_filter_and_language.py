@@ -211,3 +211,9 @@ def test_nearly_all_that_is_written_in_a_language_is_in_it(
     texts = {templates.write(plan).replace("{user}", "Ada") for plan in plans}
     ours = [text for text in texts if language_of(text, default=language) == language]
     assert sum(is_in(text, language) for text in ours) >= 0.97 * len(ours)
+
+
+@pytest.mark.parametrize("text", ["super", "wow", "bravo"])
+@pytest.mark.parametrize("default", ["en", "de", "es", "fr"])
+def test_what_is_said_in_all_four_keeps_the_language(text: str, default: Language) -> None:
+    assert language_of(text, default=default) == default

@@ -13,6 +13,7 @@ ORDINALS: Final[dict[int | str, str]] = {
     "last": r"last one|the last|letzte[rns]?|(el|la) ultim[oa]|(le|la) dernier|derniere",
     "cheapest": r"cheapest( one)?|(?<!a )(?<!any )cheaper one|gunstigste[rns]?|billigste[rns]?|(el|la) mas barat[oa]"
     r"|(le|la) moins cher[e]?",
+    "dearest": r"(most expensive|dearest|priciest)( one)?|teuerste[rns]?|(el|la) mas car[oa]|(le|la) plus chere?",
 }
 NUMBERED: Final = r"(?:#|\b(?:no|nr|number|option|nummer|numero|opcion)\.? ?)([1-9])\b"
 BESIDE_A_PICK: Final = (
@@ -258,7 +259,7 @@ TWISTS: Final[dict[str, str]] = {
     r"|ningun[oa] me (gusta|convence)|aucune? (ne me plait|de ceux|de celles|d'entre)"
     r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|further away|zu weit|weiter weg|mas lejos|plus loin|(muy|demasiado) lejos|trop loin|d'autres?|autre chose"
     r"|noch (eins|eine[nrs]?)(?=( bitte)?\W*$)|une? autre(?=( s'il (te|vous) plait| svp)?\W*$)",
-    "direct": r"direct|non[ -]?stop|without (a )?(stops?|layovers?)|direkt|ohne umstieg|direct[oa]s?|direkte[rns]?|sin escalas?"
+    "direct": r"direct|non[ -]?stop|(without|no) (a )?(stops?|stop[- ]?overs?|layovers?)|keine? (zwischen)?stopps?|direkt|ohne umstieg|direct[oa]s?|direkte[rns]?|sin escalas?"
     r"|sans escale",
     "shorter": r"shorter|quicker|faster|kurzer|schneller|mas (corto|rapido)|plus (court|rapide)",
     "better": r"better|nicer|more stars|besser|schoner|mejor(es)?|mas estrellas|meilleure?s?|mieux",

@@ -82,7 +82,7 @@ Attribute = Literal[
 Twist = Literal["cheaper", "others", "direct", "shorter", "better", "breakfast"]
 Shift = Literal["later", "earlier"]
 Share = Literal["person_night", "person", "night", "total"]
-Pick = int | Literal["last", "cheapest"]
+Pick = int | Literal["last", "cheapest", "dearest"]
 """One of the items that lie on the table; numbers count from 0."""
 
 

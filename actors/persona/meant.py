@@ -219,14 +219,14 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
 
 def _is_change(before: Dialogue, heard: Heard) -> bool:
     """Of what lies there: "that's too expensive for me" is no question where prices go, and "can my friend join? then we
-    are two" asks nothing of what was talked of."""
+    are two" or "is there a cheaper one?" ask nothing of what was talked of."""
     reading, hints = heard.understanding, heard.hints
-    if reading.intent == "price_trend":
+    if reading.intent in ("price_trend", "complaint"):
         return hints.is_dear and "?" not in heard.text
     is_of_people = reading.slots.party is not None or hints.company != NOBODY
     is_asked = bool(hints.attributes) or hints.is_of_price or bool(hints.picks)
     is_detail = reading.intent == "ask_detail" and before.trip.seeking in ("flights", "hotels")
-    return is_detail and is_of_people and not is_asked
+    return is_detail and not is_asked and (is_of_people or "cheaper" in hints.twists)
 
 
 def _is_for_other_days(before: Dialogue, reading: Understanding) -> bool:

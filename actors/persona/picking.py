@@ -12,7 +12,7 @@ NAMES_FROM: Final = 4
 
 
 def picked(table: Table | None, hints: Hints, text: str) -> tuple[Item, ...]:
-    """By its number, as the cheapest, or by a word of its name that no other item has; in the order of
+    """By its number, as the cheapest or the dearest, or by a word of its name that no other item has; in the order of
     the message, numbers first, none twice. Empty: none is meant that lies there."""
     if table is None:
         return ()
@@ -70,9 +70,10 @@ def place_of(item: Item) -> PlaceMention | None:
 def _numbered(items: tuple[Item, ...], pick: Pick) -> Item | None:
     if pick == "last":
         return items[-1]
-    if pick == "cheapest":
+    if pick in ("cheapest", "dearest"):
         offers = [item for item in items if isinstance(item, Offer)]
-        return min(offers, key=lambda offer: offer.source.total.amount, default=None)
+        utmost = min if pick == "cheapest" else max
+        return utmost(offers, key=lambda offer: offer.source.total.amount, default=None)
     return items[pick] if pick < len(items) else None
 
 

@@ -17,7 +17,7 @@ from actors.persona.dialogue import (
     seeking_of,
 )
 from actors.persona.errands import Errand, Purpose
-from actors.persona.hints import Attribute
+from actors.persona.hints import Attribute, Pick
 from actors.persona.line import Line, Subject
 from actors.persona.picking import at_of, focused, picked, place_of
 from actors.persona.regions import countries_of
@@ -33,6 +33,9 @@ CONFIRMATIONS: Final[dict[Intent, Question]] = {
 }
 TOLD_OF_EACH: Final = frozenset[Attribute]({"board", "refund", "bags", "stops", "duration"})
 """What a list says of whatever it shows: "which one has breakfast?" asks it of all of them."""
+
+UTMOST: Final = frozenset[Pick]({"cheapest", "dearest"})
+"""Picks by what they cost."""
 
 Decided = tuple[Dialogue, Decision]
 
@@ -156,7 +159,7 @@ class Policy:
         if table is None or len(table.items) < 2:
             return self._say(Line(act="ask_again"))
         chosen = picked(table, self._hints, self._heard.text)
-        if len(chosen) == 1 and self._hints.picks == ("cheapest",):
+        if len(chosen) == 1 and UTMOST.intersection(self._hints.picks):
             return self._detail_of(chosen[0])  # among all that lie there, and told already
         is_of_all = not chosen and table.kind != "places" and len(table.items) > 2
         if is_of_all and TOLD_OF_EACH.intersection(self._hints.attributes):
@@ -245,7 +248,7 @@ class Policy:
         if self._hints.wishes and not asked:
             return ("surroundings",)
         is_of_price = self._hints.per is not None or "people" in asked
-        if "cheapest" in self._hints.picks and not asked:
+        if UTMOST.intersection(self._hints.picks) and not asked:
             is_of_price = True  # which one it is, is asked for what it costs
         return (*asked, "price") if is_of_price and "price" not in asked else asked
 
@@ -291,10 +294,17 @@ class Policy:
         )
 
     def _where(self) -> tuple[PlaceMention, ...]:
-        """The places of this message, else where the one on the table is, else those talked of."""
+        """The places of this message, else where the one on the table is, else those talked of, else the one town of all
+        on the table."""
         item = self._one_item()
         at = None if item is None else place_of(item)
-        return self._slots.destination or (() if at is None else (at,)) or self._trip.destination
+        talked_of = (
+            self._slots.destination or (() if at is None else (at,)) or self._trip.destination
+        )
+        if talked_of or self._now.table is None:
+            return talked_of
+        towns = {place_of(one) for one in self._now.table.items}
+        return tuple(town for town in towns if town is not None) if len(towns) == 1 else ()
 
     def _place_on_table(self) -> Place | None:
         item = self._one_item()

@@ -1,5 +1,6 @@
 """What is changed in mid-talk: rooms, the way back, the time of the day, the language."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -586,3 +587,41 @@ def test_who_was_asked_which_one_may_want_others() -> None:
     weak = reading("compare", 0.5, second=("refine", 0.4))
     talk.hears(weak, "are there cheaper ones?")
     assert "cheaper" in talk.errand.twists
+
+
+@pytest.mark.parametrize("intent", ["price_trend", "complaint"])
+def test_what_is_too_dear_is_searched_cheaper(intent: Any) -> None:
+    talk = shown()
+    talk.hears(reading(intent), "that's too expensive for us")
+    assert (talk.errand.purpose, "cheaper" in talk.errand.twists) == ("show", True)
+
+
+def test_is_there_a_cheaper_one_is_no_question_about_the_cheapest() -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), "is there a cheaper one?")
+    assert "cheaper" in talk.errand.twists
+
+
+@pytest.mark.parametrize("text", ["the most expensive one", "el más caro", "la plus chère"])
+def test_the_dearest_is_one_of_them(text: str) -> None:
+    talk = shown(items=(hotel(1, 20_000), hotel(2, 30_000), hotel(3, 25_000)))
+    (line,) = talk.hears(reading("compare", 0.5, second=("refine", 0.4)), text)
+    assert (line.act, line.subject.at) == ("detail", 1)
+
+
+def test_two_that_are_named_are_compared() -> None:
+    talk = shown()
+    (line,) = talk.hears(reading("compare"), "alba against branca")
+    assert line.act == "compare"
+
+
+def test_there_is_the_one_town_of_all_that_lie_there() -> None:
+    talk = shown()
+    talk.dialogue = replace_said(talk)
+    talk.hears(reading("weather"), "what's the weather like there?")
+    assert [one.place_id for one in talk.errand.trip.destination] == ["LIS"]
+
+
+def replace_said(talk: Talk) -> Any:
+    """As of who was shown a list that somebody else had asked for."""
+    return dataclasses.replace(talk.dialogue, said=())

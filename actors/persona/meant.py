@@ -180,11 +180,12 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return "ask_detail"
     is_read = reading.confidence >= ASK_BELOW
     is_detail = is_of_one and is_read and reading.intent == "ask_detail" and len(hints.picks) == 1
-    if is_detail and not any(_is_of_another_kind(before, kind) for kind in hints.kinds):
+    is_of_other = any(_is_of_another_kind(before, kind) for kind in hints.kinds)
+    if is_detail and not is_of_other:
         return "ask_detail"
     if not heard.is_aside and _is_choice_of_places(before, heard):
         return "ask_detail"
-    if is_read and reading.intent == "ask_detail" and focused(before):
+    if is_read and reading.intent == "ask_detail" and focused(before) and not is_of_other:
         return "ask_detail"
     is_journey = bool(reading.slots.origin and reading.slots.destination)
     if is_read and reading.intent == "search_flight" and is_journey:
@@ -198,6 +199,8 @@ def _by_words(before: Dialogue, heard: Heard, *, is_sure: bool) -> Intent | None
         return hints.kinds[0]
     if is_read and _is_bed_or_idea(reading):
         return "search_hotel" if _is_bound(before, reading) else "ask_destination"
+    if is_read and _is_flight_or_idea(heard) and not _is_bound(before, reading):
+        return "ask_destination"
     if is_read and reading.intent in TO_BOOK and _is_of_another_kind(before, reading.intent):
         return reading.intent
     # "Cheaper", or bare days, of what lies on the table; a place, or who comes along, where nothing does.
@@ -265,6 +268,13 @@ def _is_bed_or_idea(reading: Understanding) -> bool:
     """A bed, or ideas where to go: which of both is wanted is told by whether a place was said."""
     readings = {reading.intent, reading.second[0] if reading.second is not None else None}
     return readings == {"ask_destination", "search_hotel"}
+
+
+def _is_flight_or_idea(heard: Heard) -> bool:
+    """A journey of which no flight is named."""
+    reading = heard.understanding
+    readings = {reading.intent, reading.second[0] if reading.second is not None else None}
+    return readings == {"ask_destination", "search_flight"} and not heard.hints.kinds
 
 
 def _is_bound(before: Dialogue, reading: Understanding) -> bool:

@@ -167,14 +167,14 @@ class Policy:
         identities = {identity_of(item) for item in chosen}
         rest = [item for item in table.items if identity_of(item) not in identities]
         pair = (*chosen, *rest)[:2]
-        return self._say(
-            Line(
-                act="compare",
-                items=pair,
-                month=self._search.month(),
-                attributes=self._compared_by(),
-            )
+        line = Line(
+            act="compare",
+            items=pair,
+            month=self._search.month(),
+            attributes=self._compared_by(),
         )
+        # "The second one is better" compares, and "book it" is that one from then on.
+        return self._talking_of(chosen[0] if len(chosen) == 1 else None), Say(line=line)
 
     def _compared_by(self) -> tuple[Attribute, ...]:
         """ "Which is cheaper?" asks for prices."""

@@ -625,3 +625,29 @@ def test_there_is_the_one_town_of_all_that_lie_there() -> None:
 def replace_said(talk: Talk) -> Any:
     """As of who was shown a list that somebody else had asked for."""
     return dataclasses.replace(talk.dialogue, said=())
+
+
+def test_what_is_held_against_the_others_is_what_is_talked_of() -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), "tell me about the first")
+    assert talk.says(reading("compare"), "the second one against the rest") == ["compare"]
+    (line,) = talk.hears(reading("plan_add"), "add it to my plan")
+    assert line.subject.at == 1
+
+
+def test_flights_are_asked_for_though_a_hotel_is_talked_of() -> None:
+    talk = shown()
+    talk.hears(reading("ask_detail"), "the second one")
+    weak = reading("ask_detail", 0.5, second=("search_flight", 0.4))
+    talk.hears(weak, "what flights are there?")
+    assert "search_offers" in talk.errand.tools
+    assert talk.dialogue.trip.seeking == "flights"
+
+
+def test_a_journey_of_no_flight_and_no_place_is_still_to_be_found() -> None:
+    talk = Talk()
+    weak = reading(
+        "search_flight", 0.5, second=("ask_destination", 0.4), slots=Slots(origin=DUBLIN)
+    )
+    assert "clarify" not in talk.says(weak, "un viaje en noviembre desde dublin")
+    assert talk.dialogue.trip.seeking == "places"

@@ -15,6 +15,9 @@ SHOWN_AS: Final = {
 }
 """As an atlas in English has them."""
 
+IN_CAPITALS: Final = {"la": "Los Angeles"}
+"""What is a place only in capitals, like codes of airports: an article everywhere else."""
+
 ALIASES: Final = {
     "new york": "New York City",
     "nyc": "New York City",

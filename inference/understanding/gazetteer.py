@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, Protocol
 from msgspec import structs
 
 from core.mistakes import mistakes_in
-from inference.understanding.aliases import ALIASES, SHOWN_AS
+from inference.understanding.aliases import ALIASES, IN_CAPITALS, SHOWN_AS
 from inference.understanding.folding import Token, fold, words_of
 from inference.understanding.regions import Region, countries, regions
 from inference.understanding.towns import is_town
@@ -100,6 +100,9 @@ class Gazetteer:
         for alias, english in ALIASES.items():
             if english in by_english:
                 self._name(alias, by_english[english], weight=9.0)
+        for alias, english in IN_CAPITALS.items():
+            if english in by_english:
+                self._codes[alias] = by_english[english]
         for words in self._alike:
             self._tell_apart(words)
         self._longest = {first: max(map(len, names)) for first, names in self._names.items()}
@@ -149,7 +152,8 @@ class Gazetteer:
                 known = names.get(tuple(t.word for t in tokens[at : at + count]))
                 if known is not None:
                     return Sighting(known, at, at + count - 1, known.is_plain)
-        if len(token.word) == 3 and (token.is_capital or token.word not in COMMON):
+        may_be_code = len(token.word) == 3 and token.word not in COMMON
+        if may_be_code or (token.is_capital and len(token.word) in (2, 3)):
             known = self._codes.get(token.word)
             if known is not None:
                 return Sighting(known, at, at, False, is_code=True)

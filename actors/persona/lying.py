@@ -28,12 +28,14 @@ class Lying:
 
 def is_of_what_lies_there(reading: Understanding, hints: Hints) -> bool:
     """A place that is named is spoken of by its name. A change says what is to be another, and who books one says
-    which: people book tables, too."""
+    which: people book tables, too. A search of no place is there."""
     match reading.intent:
         case "refine":
             return reading.slots != NOTHING_SAID or hints != NO_HINTS
         case "book" | "plan_add":
             return bool(hints.picks)
+        case "search_hotel" | "search_activity" if not reading.slots.destination:
+            return True  # "and hotels, 12 to 15 August?"
         case intent:
             return intent in OF_WHAT_LIES_THERE and not reading.slots.destination
 

@@ -185,7 +185,9 @@ def _with_place_on_table(dialogue: Dialogue, heard: Heard, intent: Intent | None
     if (
         not items and len(dialogue.trip.destination) != 1
     ):  # "flights there": where was talked of last
-        items = focused(dialogue)
+        table = dialogue.table
+        is_one = table is not None and len(table.items) == 1
+        items = table.items if table is not None and is_one else focused(dialogue)
     found = [place_of(item) for item in items]
     return structs.replace(slots, destination=tuple(place for place in found if place is not None))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from actors_world import user_id
-from dialogue_world import LISBON, hotel, reading
+from dialogue_world import LISBON, hotel, place, reading
 from persona_world import ADA, BEN, CLEO, LUXA, NOVA, PersonaWorld, asks_for_hotels
 from trio.testing import MockClock
 
@@ -206,3 +206,15 @@ async def test_who_is_asked_which_one_picks_of_their_own_list(autojump_clock: Mo
         await world.told("a hotel for me", LIST, by=BEN)
         await world.told("the second", detail(), follows="persona")
         assert world.writer.plans[-1].act == "confirm"
+
+
+async def test_a_bed_of_no_place_is_where_was_shown_to_another_one(
+    autojump_clock: MockClock,
+) -> None:
+    async with here(places=(place("Lisbon"),)).running() as world:
+        where = reading("ask_destination", slots=Slots(destination=LISBON))
+        await world.told("what about lisbon?", where)
+        assert world.writer.plans[-1].act == "show_places"
+        bed = asks_for_hotels(slots=Slots(dates=WHEN))
+        await world.told("hotels from the 5th to the 7th", bed, by=BEN, follows="persona")
+        assert world.travel.queries[-1][1].city == "LIS"

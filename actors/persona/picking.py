@@ -70,11 +70,11 @@ def place_of(item: Item) -> PlaceMention | None:
 def _numbered(items: tuple[Item, ...], pick: Pick) -> Item | None:
     if pick == "last":
         return items[-1]
-    if pick in ("cheapest", "dearest"):
-        offers = [item for item in items if isinstance(item, Offer)]
-        utmost = min if pick == "cheapest" else max
-        return utmost(offers, key=lambda offer: offer.source.total.amount, default=None)
-    return items[pick] if pick < len(items) else None
+    if isinstance(pick, int):
+        return items[pick] if pick < len(items) else None
+    offers = [item for item in items if isinstance(item, Offer)]
+    utmost = min if pick == "cheapest" else max
+    return utmost(offers, key=lambda offer: offer.source.total.amount, default=None)
 
 
 def _named(items: tuple[Item, ...], text: str) -> list[Item]:

@@ -26,14 +26,21 @@ TROUBLES: Final = (
     Rejected,
 )
 
+TAKEN_OVER: Final = (
+    "Another server has taken over: this one did not reach the database for longer than its lease. "
+    "Start it again, and it waits until it is needed."
+)
+
 
 def sentence_of(trouble: BaseException) -> str:
     """What the first of a group's errors says to a person; never nothing."""
     match cause := first_cause(trouble):
         case Rejected():
             return cause.text.format(**cause.params)
-        case EscalatedError(__cause__=NodeNameTakenError() | TakenOverError() as told):
-            return str(told)
+        case EscalatedError(__cause__=NodeNameTakenError() as taken):
+            return str(taken)
+        case EscalatedError(__cause__=TakenOverError()):
+            return TAKEN_OVER
         case OSError() if cause.strerror:
             return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
     return str(cause) or type(cause).__name__

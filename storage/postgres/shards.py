@@ -33,12 +33,6 @@ log = structlog.get_logger()
 class TakenOverError(RuntimeError):
     """Another node has what we had: who is connected to us is nobody's."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Another server has taken over: this one did not reach the database for longer than its lease. "
-            "Start it again, and it waits until it is needed."
-        )
-
 
 class PostgresLeases:
     """Implements `core.ports.leases.Leases` for one incarnation of this node after another.

@@ -1,6 +1,6 @@
 import pytest
 
-from commands.troubles import sentence_of
+from commands.troubles import TAKEN_OVER, sentence_of
 from commands.wire_gateways import _listening
 from core.config import ConfigError
 from core.errors import EscalatedError, Unavailable
@@ -24,12 +24,18 @@ def test_a_trouble_is_a_sentence_without_numbers(trouble: Exception, sentence: s
     assert sentence_of(trouble) == sentence
 
 
-@pytest.mark.parametrize("told", [NodeNameTakenError("node-1"), TakenOverError()])
-def test_a_server_that_ends_because_another_is_in_its_place_says_that(told: Exception) -> None:
-    escalated = EscalatedError("server: leases crashed too often")
-    escalated.__cause__ = told
+NAME_TAKEN = NodeNameTakenError("node-1")
 
-    assert sentence_of(escalated) == str(escalated.__cause__)
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"), [(NAME_TAKEN, str(NAME_TAKEN)), (TakenOverError(), TAKEN_OVER)]
+)
+def test_a_server_that_ends_because_another_is_in_its_place_says_that(
+    cause: Exception, sentence: str
+) -> None:
+    escalated = EscalatedError("server: leases crashed too often")
+    escalated.__cause__ = cause
+    assert sentence_of(escalated) == sentence
 
 
 def test_a_host_that_nobody_knows_is_named() -> None:

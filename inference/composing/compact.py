@@ -25,9 +25,9 @@ CALMLY: Final[dict[Act, tuple[float, float]]] = {
 """Acts in which no fact holds a reply together: at most this temperature, and this top-p. Of 60 thanks and 60 apologies
 eight made no sense as the manifest says to draw, and two drawn like this, 37 and 39 of them different."""
 
-SELDOM: Final[dict[Act, int]] = {"smalltalk": 3}
-"""Acts of which only one in so many is worded here, and the rest by people: drawn so that it makes sense, a foodie's
-small talk is always the same, whatever was asked. It is one prompt in forty of the load test."""
+EVERY_OTHER: Final = frozenset[Act](("smalltalk",))
+"""Acts of which half are worded here, and half by people: drawn so that it makes sense, a foodie's small talk is always
+the same, whatever was asked. It is one prompt in forty of the load test."""
 
 
 def listed_words(folder: Folder) -> list[str] | None:
@@ -61,8 +61,8 @@ class CompactComposer:
         self._temperature, self._top_p = manifest.temperature, manifest.top_p
 
     def can_word(self, plan: Plan) -> bool:
-        """In English, what the corpus is written in, every act; some seldom."""
-        return plan.language == "en" and plan.seed % SELDOM.get(plan.act, 1) == 0
+        """In English, what the corpus is written in, every act; some not always."""
+        return plan.language == "en" and (plan.act not in EVERY_OTHER or plan.seed % 2 == 0)
 
     def compose(self, plan: Plan) -> Prompt:
         return Prompt(

@@ -231,7 +231,9 @@ class Stage:
             self.later(3 * HOUR if fault == "delayed" else after, lambda: self.feed(wake))
 
     def _airline(self, word: str) -> None:
-        """What it does with the flight that is booked."""
+        """What it does with the flight that is booked; nothing, once that has left."""
+        if self.story.leaves_in is not None and self.now >= START + self.story.leaves_in:
+            return
         for core in self.suppliers.values():
             for order in list(core.orders.values()):
                 if core.kind != "flight" or not order.is_live:

@@ -219,7 +219,7 @@ class _Visit:
 def _speaks_for_itself(request: Request) -> bool:
     """Not a proxy for another, and not a page in somebody's browser, whose own name may have been made to
     lead to this machine (DNS rebinding), or which sends what it may not read the answer of (CSRF)."""
-    if any(_FOR_ANOTHER.fullmatch(name) for name in request.headers.keys()):  # noqa: SIM118
+    if any(_FOR_ANOTHER.fullmatch(name) for name, _ in request.headers.items()):
         return False
     sent_by = request.headers.get("Sec-Fetch-Site", "none")
     return sent_by in ("none", "same-origin") and names_loopback(request.headers.get("Host", ""))

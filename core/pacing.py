@@ -23,6 +23,10 @@ class Pace:
         return max(self.fastest, min(self.slowest, self.all_within / max(1, waiting)))
 
 
+PER_LOT: Final = 8
+"""Connections in a lot, where each takes some thirty microseconds: a message has to wait for a quarter of a
+millisecond at most, and the wait between two lots, which costs as much as three, is worth it."""
+
 SHARE: Final = 0.2
 LEAST_REST: Final = 0.001
 

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
-from core.callers import address_key
+from core.callers import REMEMBERED, address_key
 
 MAX_CONNECTIONS: Final = 20_000
 
@@ -66,6 +67,7 @@ class Admission:
         }
 
 
+@lru_cache(REMEMBERED)
 def is_loopback(address: str) -> bool:
     """Whether the peer is this machine."""
     try:

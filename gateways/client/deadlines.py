@@ -9,11 +9,10 @@ from typing import Final, Protocol
 
 import trio
 
-from core.pacing import DutyCycle
+from core.pacing import PER_LOT, DutyCycle
 from protocol.limits import HEARTBEAT_MS, HELLO_WITHIN
 
 NEVER: Final = float("inf")
-PER_LOT: Final = 4
 LOTS: Final = 1_000
 """The most in which all of them are looked at, so many at a time."""
 
@@ -109,10 +108,11 @@ class Deadlines:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            self._sooner = trio.Event()
             next_due = self._heap[0][0] if self._heap else NEVER
-            with trio.move_on_at(next_due):
-                await self._sooner.wait()
+            if next_due > trio.current_time():
+                self._sooner = trio.Event()
+                with trio.move_on_at(next_due):
+                    await self._sooner.wait()
                 continue
             await self._pace.take(lambda: self.expire(trio.current_time()))
 

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 import trio
 
-from core.pacing import DutyCycle
+from core.pacing import PER_LOT, DutyCycle
 from core.ports.clock import Clock
 from gateways.client.admission import Admission
 from gateways.client.arrivals import Arrivals
@@ -21,9 +21,6 @@ from gateways.client.wire import PlainWire
 
 _log = structlog.get_logger()
 BACKLOG: Final = 1_024
-PER_LOT: Final = 4
-"""New connections at a time: who comes with a thousand at once leaves the loop to those who are here."""
-
 OUT_OF_DESCRIPTORS_FOR: Final = 0.1
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 

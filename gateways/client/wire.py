@@ -6,8 +6,6 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import trio
-
 Buffer = bytes | memoryview
 Send = Callable[[Buffer], int]
 
@@ -67,8 +65,6 @@ class PlainWire:
             self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        if self._socket.fileno() != -1:
-            trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 
     def reset(self) -> None:

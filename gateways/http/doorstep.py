@@ -13,15 +13,13 @@ from typing import Final
 import structlog
 import trio
 
-from core.pacing import DutyCycle, Pace
+from core.pacing import PER_LOT, DutyCycle, Pace
 
 _log = structlog.get_logger()
 
 MAX_HEAD_BYTES: Final = 16_384
 HEAD_WITHIN: Final = 5.0
 MAX_WAITING: Final = 1_024
-PER_LOT: Final = 4
-"""Sockets that are let in, or out, at a time: a crowd leaves the loop to others."""
 READS_PER_TURN: Final = 64
 
 HAND_OVER: Final = Pace(fastest=0.003, slowest=0.01, all_within=0.3)

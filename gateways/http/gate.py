@@ -39,7 +39,7 @@ ANSWER_WITHIN: Final = 30.0
 MAX_IN_FLIGHT: Final = 512
 MAX_ID_LENGTH: Final = 64
 
-PART: Final = Pace(fastest=0.002, slowest=0.02, all_within=1.0)
+PART: Final = Pace(fastest=0.002, slowest=0.05, all_within=1.0)
 """Between two answers to bodies that did not come: a crowd of them is due at the same moment."""
 
 _FOR_ANOTHER: Final = re.compile(r"forwarded|via|x-forwarded-.+|x-real-ip|origin", re.IGNORECASE)

@@ -10,11 +10,11 @@ import trio
 import trio.testing
 from client_gateway_world import RawClient, World, hello, masked, until, upgrade_head
 
-from core.pacing import LEAST_REST, DutyCycle
+from core.pacing import LEAST_REST, PER_LOT, DutyCycle
 from gateways.client import server as server_of
 from gateways.client.admission import Admission, Bounds
 from gateways.client.arrivals import Arrivals
-from gateways.client.deadlines import NEVER, PER_LOT, Deadlines, Timing
+from gateways.client.deadlines import NEVER, Deadlines, Timing
 from gateways.client.policy import Policy
 from gateways.client.wire import PlainWire
 from gateways.http.server import bind_http
@@ -120,7 +120,7 @@ async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
             looked.append(now)
             return NEVER
 
-    for _ in range(500):
+    for _ in range(60 * PER_LOT):
         deadlines.schedule(Due(), 10.0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(deadlines.run)
@@ -128,13 +128,13 @@ async def test_connections_that_are_due_together_are_looked_at_a_few_at_a_time(
         nursery.cancel_scope.cancel()
     lots = Counter(looked)
     assert set(lots.values()) == {PER_LOT}
-    every = [n * LEAST_REST for n in range(500 // PER_LOT)]
+    every = [n * LEAST_REST for n in range(60)]
     assert [at - 10.0 for at in lots] == pytest.approx(every)
 
 
 async def test_a_crowd_is_let_in_a_few_at_a_time(mock_clock: trio.testing.MockClock) -> None:
     world = World()
-    lot = server_of.PER_LOT
+    lot = PER_LOT
     async with world.running() as server:
         await world.connected()
         await until(lambda: server.statistics()["sockets"] == 1)

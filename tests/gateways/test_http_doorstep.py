@@ -12,9 +12,9 @@ import trio
 import trio.testing
 from http_fakes import World
 
-from core.pacing import LEAST_REST
+from core.pacing import LEAST_REST, PER_LOT
 from gateways.http import doorstep as doorstep_of
-from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, PER_LOT, Doorstep
+from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, Doorstep
 from gateways.http.server import HttpServer, bind_http, port_of
 
 HEAD = b"GET /api/v1/info HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -1,6 +1,7 @@
 """A booking: decide, make it durable, answer, then ask the world."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import trio
@@ -29,7 +30,7 @@ from core.actor import Actor, ActorSpec, tell_oneself
 from core.envelope import Envelope, Lane
 from core.errors import Rejected, Unavailable
 from core.identity import Permission, Principal, authorize
-from core.ports.bookings import StaleFence
+from core.ports.bookings import SealedTraveller, StaleFence
 from core.ports.durable_timers import TimerDue
 from protocol.booking import (
     BOOKING,
@@ -178,21 +179,19 @@ class BookingActor(Actor[Any]):
         envelope.answer(BookingAnswered(booking=shown))
 
     async def _name(self, principal: Principal, command: NameTraveller) -> Saga:
-        """Their data first, and then the booking's word that it has them."""
+        """Their data are stored with the booking's word that it has them, or neither is: an order is never
+        made, nor undone, for names that were not taken."""
         saga = await self._of(principal)
-        now, by = self._ports.business.business_ms(), principal.user_id
-        traveller = traveller_of(saga, by, command, now)
-        # What would be refused leaves nobody's data behind.
-        decide(saga, TravellerNamed(user_id=by, traveller_id=traveller.id, digest=""), now)
-        digest = await self._ports.travellers.put(
+        by = principal.user_id
+        given = self._ports.travellers.seal(
             saga.tenant_id,
             saga.booking_id,
-            traveller,
+            traveller_of(saga, by, command, self._ports.business.business_ms()),
             by=by,
             document=command.document,
         )
-        named = TravellerNamed(user_id=by, traveller_id=traveller.id, digest=digest)
-        return await self._step(named)
+        named = TravellerNamed(user_id=by, traveller_id=given.traveller_id, digest=given.digest)
+        return await self._step(named, (given,))
 
     # Becoming who we are.
 
@@ -234,20 +233,22 @@ class BookingActor(Actor[Any]):
 
     # From an input to what follows from it.
 
-    async def _step(self, what: Input) -> Saga:
-        """Decide, store, and begin what follows; the saga as it then is. Raises `Rejected`: nothing
-        was stored; but for `Unavailable`, after which it may have been."""
+    async def _step(self, what: Input, travellers: Sequence[SealedTraveller] = ()) -> Saga:
+        """Decide, store, and begin what follows; the saga as it then is. `travellers`: whom it names. Raises
+        `Rejected`: nothing was stored; but for `Unavailable`, after which it may have been."""
         for _ in range(TRIES):
             saga = await self._current()
             step = decide(saga, what, self._ports.business.business_ms())
             if step.saga.revision == saga.revision:
                 self._go_on(saga)
                 return saga
-            if self._fence is not None and await self._commit(step, self._fence):
+            if self._fence is not None and await self._commit(step, self._fence, travellers):
                 return step.saga
         raise Unavailable
 
-    async def _commit(self, step: Step, fence: int) -> bool:
+    async def _commit(
+        self, step: Step, fence: int, travellers: Sequence[SealedTraveller] = ()
+    ) -> bool:
         """Whether it is stored. If it is not, or nobody knows, we have forgotten who we are."""
         ports, saga = self._ports, step.saga
         begun_at = trio.current_time()
@@ -259,6 +260,7 @@ class BookingActor(Actor[Any]):
             at=ports.clock.now_ms(),
             told_at=ports.business.business_ms(),
             timers=() if is_set else (wake_timer(saga, due),),
+            travellers=travellers,
         )
         ports.sites.reach(BEFORE_COMMIT)
         self._saga, self._is_wake_known = None, False

@@ -131,10 +131,10 @@ def name_traveller(turn: Turn, command: TravellerNamed) -> bool:
         raise Rejected(
             "forbidden", "Only who pays for this traveller or the organiser may say who it is."
         )
-    if saga.state not in OPEN_TO_NAMES:
-        raise Rejected("conflict", "Who travels can no longer be changed.")
     if seat.digest == command.digest:
         return False
+    if saga.state not in OPEN_TO_NAMES:
+        raise Rejected("conflict", "Who travels can no longer be changed.")
     turn.put_seat(replace(seat, digest=command.digest))
     return True
 

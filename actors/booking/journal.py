@@ -1,5 +1,6 @@
 """A step of the saga as it is stored, and what people are told of it (pure)."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -18,6 +19,7 @@ from core.ports.bookings import (
     JournalStep,
     ParticipantRow,
     ResultRow,
+    SealedTraveller,
 )
 from core.ports.durable_timers import CancelTimer, SetTimer, TimerChange
 from core.ports.fraud import ScreeningRow
@@ -69,9 +71,15 @@ def people_of(told: Told) -> set[str]:
 
 
 def journal_step(
-    step: Step, *, fence: int, at: int, told_at: int, timers: tuple[TimerChange, ...] = ()
+    step: Step,
+    *,
+    fence: int,
+    at: int,
+    told_at: int,
+    timers: tuple[TimerChange, ...] = (),
+    travellers: Sequence[SealedTraveller] = (),
 ) -> JournalStep:
-    """`at`: wall clock; `told_at`: when it happened, as people see it."""
+    """`at`: wall clock; `told_at`: when it happened, as people see it. `travellers`: whom the step names."""
     saga = step.saga
     shown = view(saga, None)
     event = None
@@ -116,6 +124,7 @@ def journal_step(
         screening=None if step.screening is None else _screening(step.screening, at),
         attempts=[_attempt(one) for one in step.attempts],
         is_called_off=saga.is_called_off,
+        travellers=travellers,
     )
 
 

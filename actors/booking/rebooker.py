@@ -19,7 +19,7 @@ from actors.booking.ticketing import last_ticketing_at
 from actors.booking.timing import BEFORE_LEAVING, HOUR
 from core.errors import Rejected, Unavailable
 from core.ids import derived_uuid7
-from core.ports.bookings import NewBooking, Quote, QuotedItem, Travellers
+from core.ports.bookings import NewBooking, Quote, QuotedItem, SealedTraveller, Travellers
 from core.reference import Ref
 from protocol.addresses import Address
 from protocol.booking import BOOKING, ReplaceBooking
@@ -147,10 +147,11 @@ class Rebooker:
             part_id="f", offer_id=other.offer_id, query=other.query, offer=priced.offer
         )
         opening = self._opening(saga, part, item, booking_id)
-        now = ports.business.business_ms()
-        open_saga(opening, now)  # what would be refused leaves nobody's data behind
         named = await self._named(saga, booking_id, opening.seats)
-        opening = dataclasses.replace(opening, seats=named)
+        digests = {one.traveller_id: one.digest for one in named}
+        seats = tuple(replace(seat, digest=digests.get(seat.id)) for seat in opening.seats)
+        now = ports.business.business_ms()
+        first = open_saga(dataclasses.replace(opening, seats=seats), now)
         quote = _quote(saga, item, ports.ids.uuid7(), now)
         await ports.quotes.add(quote)
         new = NewBooking(
@@ -161,7 +162,7 @@ class Rebooker:
             total=quote.total,
             created_at=ports.clock.now_ms(),
         )
-        return ReplacementOpened(booking_id=await store(ports, new, open_saga(opening, now)))
+        return ReplacementOpened(booking_id=await store(ports, new, first, named))
 
     def _opening(self, saga: Saga, part: Part, item: QuotedItem, booking_id: str) -> Opening:
         ports, total = self._ports, item.offer.total
@@ -187,11 +188,13 @@ class Rebooker:
             replaces=saga.booking_id,
         )
 
-    async def _named(self, saga: Saga, booking_id: str, seats: Sequence[Seat]) -> tuple[Seat, ...]:
+    async def _named(
+        self, saga: Saga, booking_id: str, seats: Sequence[Seat]
+    ) -> list[SealedTraveller]:
         """The same people: their data are copied, as far as they are still stored."""
         stored = await self._travellers.get(saga.tenant_id, saga.booking_id)
-        digests = {
-            seat.id: await self._travellers.put(
+        return [
+            self._travellers.seal(
                 saga.tenant_id,
                 booking_id,
                 stored[seat.id][0],
@@ -200,8 +203,7 @@ class Rebooker:
             )
             for seat in seats
             if seat.id in stored
-        }
-        return tuple(replace(seat, digest=digests.get(seat.id)) for seat in seats)
+        ]
 
 
 def _has_begun(part: Part, now: int) -> bool:

@@ -1,5 +1,7 @@
 """From what was quoted to a booking that is stored: what the desk and who rebooks have in common."""
 
+from collections.abc import Sequence
+
 from actors.booking import quoting
 from actors.booking.journal import journal_step, wake_timer
 from actors.booking.machine import wake_at
@@ -7,7 +9,7 @@ from actors.booking.ports import DeskPorts
 from actors.booking.sites import AFTER_COMMIT, BEFORE_COMMIT
 from actors.booking.state import Part
 from actors.booking.steps import Step
-from core.ports.bookings import NewBooking, QuotedItem
+from core.ports.bookings import NewBooking, QuotedItem, SealedTraveller
 
 
 def part_of(ports: DeskPorts, item: QuotedItem) -> Part:
@@ -17,7 +19,9 @@ def part_of(ports: DeskPorts, item: QuotedItem) -> Part:
     return quoting.part_of_item(item, found, is_issued=ports.suppliers.consolidator() is not None)
 
 
-async def store(ports: DeskPorts, new: NewBooking, step: Step) -> str:
+async def store(
+    ports: DeskPorts, new: NewBooking, step: Step, travellers: Sequence[SealedTraveller] = ()
+) -> str:
     """The booking's id: of this one, or of who was faster with the same client id. Raises as
     `Bookings.open`."""
     saga = step.saga
@@ -27,6 +31,7 @@ async def store(ports: DeskPorts, new: NewBooking, step: Step) -> str:
         at=ports.clock.now_ms(),
         told_at=ports.business.business_ms(),
         timers=(wake_timer(saga, wake_at(saga)),),
+        travellers=travellers,
     )
     ports.sites.reach(BEFORE_COMMIT)
     opened = await ports.bookings.open(new, row)

@@ -77,10 +77,20 @@ class BookingEventRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SealedTraveller:
+    """What `by` gave of a traveller, as it is stored; `digest`: SHA-256, hex, keyed."""
+
+    traveller_id: str
+    by: str
+    digest: str
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JournalStep:
     """`revision`: the new one; the stored one is that minus one. `at`: wall clock. `event` is also told
     by the outbox (topic `booking.told`, key the booking's id, `first` = `last` = version).
-    `is_called_off`: its people ended it themselves."""
+    `is_called_off`: its people ended it themselves. `travellers`: in place of what was stored of them."""
 
     tenant_id: int
     booking_id: str
@@ -104,6 +114,7 @@ class JournalStep:
     screening: ScreeningRow | None = None
     attempts: Sequence[AttemptRow] = ()
     is_called_off: bool = False
+    travellers: Sequence[SealedTraveller] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +234,8 @@ class Bookings(Protocol):
     async def commit(self, step: JournalStep) -> None:
         """All of it or nothing; participants that the step does not name stay as they are. Raises
         `StaleFence`, also for the result of an intent that has one or is unknown; `BadStep`; `Rejected`
-        when the actor would have too many timers."""
+        when the actor would have too many timers; `Rejected("not_found")` when the account of who gave a
+        traveller's data is gone."""
 
     async def by_client_id(self, tenant_id: int, creator_id: str, client_id: str) -> str | None: ...
 
@@ -272,9 +284,10 @@ class Tellings(Protocol):
 
 class Travellers(Protocol):
     """Regulated data: encrypted at rest, erased with the user that gave them and 30 days after the
-    booking ended (ids stay)."""
+    booking ended (ids stay). They are stored with the step by which the booking has their digest: neither
+    is ever there without the other."""
 
-    async def put(
+    def seal(
         self,
         tenant_id: int,
         booking_id: str,
@@ -282,8 +295,8 @@ class Travellers(Protocol):
         *,
         by: str,
         document: Mapping[str, object] | None,
-    ) -> str:
-        """Replace what is stored for the traveller's id; the digest (SHA-256, hex, keyed) of it."""
+    ) -> SealedTraveller:
+        """To be stored with a step of that booking, and opened there alone. Stores nothing."""
 
     async def get(self, tenant_id: int, booking_id: str) -> Mapping[str, tuple[Traveller, str]]:
         """Traveller id → data and digest."""

@@ -14,6 +14,7 @@ from core.ports.bookings import (
     ParticipantRow,
     Quote,
     ResultRow,
+    SealedTraveller,
     StaleFence,
 )
 from core.ports.fraud import ScreeningRow
@@ -59,6 +60,7 @@ class StoredRow:
     postings: dict[str, Posting] = field(default_factory=dict)
     screenings: list[ScreeningRow] = field(default_factory=list)
     attempts: list[tuple[int, AttemptRow]] = field(default_factory=list)
+    travellers: dict[str, SealedTraveller] = field(default_factory=dict)
 
     @property
     def unfinished(self) -> Sequence[int]:
@@ -158,6 +160,7 @@ class StoredBookings:
         if step.screening is not None:
             row.screenings.append(step.screening)
         row.attempts += [(step.at, attempt) for attempt in step.attempts]
+        row.travellers |= {each.traveller_id: each for each in step.travellers}
         if step.event is not None:
             version = step.event.version
             row.events.append(step.event)

@@ -1,10 +1,11 @@
-"""Writes a step of a booking: one statement, all of it or nothing. Runs in the asyncio thread."""
+"""Writes a step of a booking: one transaction, all of it or nothing. Runs in the asyncio thread."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
 
+from core.errors import Rejected
 from core.ports.bookings import BadStep, JournalStep, NewBooking, StaleFence
 from core.ports.fraud import ScreeningRow
 from storage.bookings import BOOKING_TOLD, check_step, quote_is_taken
@@ -112,6 +113,13 @@ OPEN: Final = _OWN + _MADE + _REST
 BY_CLIENT_ID: Final = """
 SELECT booking_id FROM booking_key WHERE tenant_id = $1 AND creator_id = $2 AND client_id = $3"""
 
+# Who is forgotten has none: the table's trigger leaves them out.
+_NAME: Final = """
+INSERT INTO traveller (tenant_id, booking_id, traveller_id, given_by, digest, sealed)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (booking_id, traveller_id) DO UPDATE
+   SET given_by = excluded.given_by, digest = excluded.digest, sealed = excluded.sealed"""
+
 _LIVE_QUOTE: Final = "booking_key_live_quote"
 
 
@@ -155,14 +163,21 @@ async def open_booking(
 async def _write(
     connection: Connection, sql: str, step: JournalStep, values: Sequence[Any]
 ) -> None:
-    """Without timers it is one statement, and that is a transaction by itself: one round trip, where
-    BEGIN and COMMIT would be two more."""
-    if not step.timers:
+    """Without timers and travellers it is one statement, and that is a transaction by itself: one round
+    trip, where BEGIN and COMMIT would be two more. Raises `Rejected("not_found")` when the account of who
+    gave a traveller's data is gone."""
+    if not (step.timers or step.travellers):
         await connection.fetchval(sql, *values)
         return
-    async with connection.transaction():
-        await connection.fetchval(sql, *values)
-        await apply_changes(connection, step.timers)
+    place = (step.tenant_id, step.booking_id)
+    given = [(*place, one.traveller_id, one.by, one.digest, one.sealed) for one in step.travellers]
+    try:
+        async with connection.transaction():
+            await connection.fetchval(sql, *values)
+            await connection.executemany(_NAME, given)
+            await apply_changes(connection, step.timers)
+    except asyncpg.ForeignKeyViolationError:
+        raise Rejected("not_found", "There is no such user.") from None
 
 
 def arguments(step: JournalStep, opening: NewBooking | None = None) -> list[Any]:

@@ -6,17 +6,11 @@ from typing import Final
 
 import asyncpg
 
-from core.errors import Rejected
+from core.ports.bookings import SealedTraveller
 from protocol.travel import Traveller
 from storage.credentials.traveller_seal import TravellerSeal
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
-
-_PUT: Final = """
-INSERT INTO traveller (tenant_id, booking_id, traveller_id, given_by, digest, sealed)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (booking_id, traveller_id) DO UPDATE
-   SET given_by = excluded.given_by, digest = excluded.digest, sealed = excluded.sealed"""
 
 _GET: Final = """
 SELECT traveller_id, digest, sealed FROM traveller
@@ -29,7 +23,7 @@ class PostgresTravellers:
     def __init__(self, database: Database, key: bytes) -> None:
         self._database, self._seal = database, TravellerSeal(key)
 
-    async def put(
+    def seal(
         self,
         tenant_id: int,
         booking_id: str,
@@ -37,15 +31,9 @@ class PostgresTravellers:
         *,
         by: str,
         document: Mapping[str, object] | None,
-    ) -> str:
-        """Raises `Rejected("not_found")` when the account is gone."""
+    ) -> SealedTraveller:
         sealed, digest = self._seal.seal(tenant_id, booking_id, traveller, document)
-        row = (tenant_id, booking_id, traveller.id, by, digest, sealed)
-        try:
-            await self._database.call(_put, *row)
-        except asyncpg.ForeignKeyViolationError:
-            raise Rejected("not_found", "There is no such user.") from None
-        return digest
+        return SealedTraveller(traveller_id=traveller.id, by=by, digest=digest, sealed=sealed)
 
     async def get(self, tenant_id: int, booking_id: str) -> Mapping[str, tuple[Traveller, str]]:
         if not is_uuid(booking_id):
@@ -58,10 +46,6 @@ class PostgresTravellers:
             )
             for row in rows
         }
-
-
-async def _put(connection: Connection, *row: object) -> None:
-    await connection.execute(_PUT, *row)
 
 
 async def _get(connection: Connection, tenant_id: int, booking_id: str) -> list[asyncpg.Record]:

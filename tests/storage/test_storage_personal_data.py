@@ -31,7 +31,6 @@ from storage.postgres.personal_data import EXPORTED, UnwritableError, export
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import PostgresRooms
 from storage.postgres.search import SearchIndex
-from storage.postgres.travellers import PostgresTravellers
 
 AT = 1_790_000_000_000
 KEY = bytes(range(32))
@@ -264,8 +263,8 @@ async def begin(database: Database) -> None:
     await database.call(execute, CONSULTATION, ROOM, BOB, ADA, "booked", "where to eat")
     await database.call(execute, CONSULTATION, BOB, ADA, None, "open", "")
     await PostgresRooms(database).create(a_room())
-    travellers = PostgresTravellers(database, KEY)
-    await travellers.put(1, ROOM, TRAVELLER, by=ADA, document={"number": "X1"})
+    sealed, digest = TravellerSeal(KEY).seal(1, ROOM, TRAVELLER, {"number": "X1"})
+    await database.call(execute, GIVEN, ROOM, ADA, TRAVELLER.id, digest, sealed)
 
 
 async def until_waiting(
@@ -314,6 +313,9 @@ ACCOUNT = f"""
 INSERT INTO account (id, tenant_id, handle, name, email, role, locale, preferences, created_at)
 VALUES ($1, 1, $2::text, $2, $2 || '@example.org', 'user', 'en', '{{"pace":"slow"}}', {AT})"""
 DOCUMENT = f"INSERT INTO search_document VALUES ('{ROOM}', 2, {AT}, '{ROOM}', 1, '{BOB}', '')"
+GIVEN = """
+INSERT INTO traveller (tenant_id, booking_id, given_by, traveller_id, digest, sealed)
+VALUES (1, $1, $2, $3, $4, $5)"""
 LOGIN = f"INSERT INTO login VALUES ('{BOB}', 1, '{ADA}', {AT}, {AT})"
 BOOKING = f"""
 WITH made AS (

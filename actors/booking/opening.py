@@ -138,6 +138,12 @@ def _amounts(opening: Opening, total: Money) -> list[int]:
             "A share is smaller than the {least} that can be charged, and nobody takes it over.",
             least=_text(least, total.currency),
         )
+    if max(whole) > opening.provider.most:
+        raise _bad(
+            "split",
+            "A share is more than the {most} that can be charged at once. More people must share it.",
+            most=_text(opening.provider.most, total.currency),
+        )
     return whole
 
 

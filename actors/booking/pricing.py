@@ -122,6 +122,9 @@ def _ask(turn: Turn) -> None:
     saga = turn.saga
     total = total_now(saga)
     amounts = shared_out(total, [share.amount.amount for share in saga.shares], saga.provider.unit)
+    if max(amounts) > saga.provider.most:
+        unwind(turn, QUOTE_AGAIN)
+        return
     shares = {s.user_id: amount for s, amount in zip(saga.shares, amounts, strict=True) if amount}
     until = turn.now + RECONSENT_AFTER
     turn.go("RECONSENT", deadlines={"reconsent": until})

@@ -306,6 +306,7 @@ def provider_of(payments: Payments | None, currency: str) -> Provider:
         name=payments.name,
         unit=unit,
         least=payments.least(currency),
+        most=payments.most(currency),
         holds_for=round(found.holds_for * 1_000),
         replays_for=round(found.replays_for * 1_000),
     )
@@ -317,7 +318,9 @@ def others_of(others: Iterable[Payments], own: Provider, currency: str) -> tuple
     found = []
     for payments in others:
         unit = payments.unit(currency)
-        if unit is not None and own.unit % unit == 0 and payments.least(currency) <= own.least:
+        if unit is None or own.unit % unit:
+            continue
+        if payments.least(currency) <= own.least and own.most <= payments.most(currency):
             found.append(provider_of(payments, currency))
     return tuple(found)
 

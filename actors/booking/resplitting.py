@@ -63,6 +63,8 @@ def options_for(saga: Saga, now: int) -> tuple[Option, ...]:
         found += _cover(saga, out, amount)
         if not saga.no_resplit and saga.state != "CAPTURE_REPAIR":
             found += _others(saga, out, amount)
+        most = saga.provider.most
+        found = [one for one in found if max((one.shares or {}).values(), default=0) <= most]
         if can_go_on(saga, out):
             found.append(_drop(saga, [share.user_id for share in missing]))
     return (*found, Option(id=CANCEL, text=CANCEL_TEXT))

@@ -1,6 +1,6 @@
 """A booking's whole state, as it is stored: frozen, plain data, JSON (an offer holds the supplier's own) (pure)."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import field
 
@@ -35,6 +35,10 @@ SagaState = Literal[
 ]
 TERMINAL: frozenset[SagaState] = frozenset({"COMPLETED", "CANCELLED"})
 """`MANUAL` ends by an operator's word."""
+
+
+NO_LIMIT: Final = 2**63 - 1
+"""Minor units; no amount is greater."""
 
 
 class Payment(Value, frozen=True, kw_only=True):
@@ -238,14 +242,16 @@ class Screening(Value, frozen=True, kw_only=True):
 
 
 class Provider(Value, frozen=True, kw_only=True):
-    """A payment provider at create. `unit`, `least`: minor units of the booking's currency. Times in
-    milliseconds: how long an authorisation lasts at least, and a repeated key is answered alike."""
+    """A payment provider at create. `unit`, `least`, `most`: minor units of the booking's currency; a booking
+    of which nobody asked for the most has no such limit. Times in milliseconds: how long an authorisation
+    lasts at least, and a repeated key is answered alike."""
 
     name: str
     unit: int
     least: int
     holds_for: int
     replays_for: int
+    most: int = NO_LIMIT
 
 
 class Saga(Value, frozen=True, kw_only=True):

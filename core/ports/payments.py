@@ -82,6 +82,9 @@ class Payments(Protocol):
     def least(self, currency: str) -> int:
         """The smallest amount that can be charged, in minor units."""
 
+    def most(self, currency: str) -> int:
+        """The greatest amount that can be charged at once, in minor units."""
+
     def takes_method(self, method: str) -> bool:
         """Whether it looks like an id of a payment method of this provider's own making. What holds a
         card's number never does."""

@@ -98,6 +98,9 @@ class PayPal:
     def least(self, currency: str) -> int:
         return self._settings.money.least(currency)
 
+    def most(self, currency: str) -> int:
+        return self._settings.money.most(currency)
+
     def takes_method(self, method: str) -> bool:
         """There is one: its owner chooses at PayPal's what stands behind it."""
         return method == METHOD

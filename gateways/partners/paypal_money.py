@@ -41,6 +41,11 @@ class PayPalMoney:
         unit = self.unit(currency) or 1
         return -(-self.least_charges.get(currency, unit) // unit) * unit
 
+    def most(self, currency: str) -> int:
+        """In our minor units, a multiple of `unit`."""
+        unit = self.unit(currency) or 1
+        return _MOST // unit * unit
+
     def to_paypal(self, amount: Money) -> dict[str, str] | None:
         """None for an amount that PayPal cannot be asked for."""
         unit = self.unit(amount.currency)

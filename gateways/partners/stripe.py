@@ -99,6 +99,9 @@ class Stripe:
     def least(self, currency: str) -> int:
         return self._settings.money.least(currency)
 
+    def most(self, currency: str) -> int:
+        return self._settings.money.most(currency)
+
     def takes_method(self, method: str) -> bool:
         """Ids of Stripe's element (`pm_1Abc…`); in sandbox mode also the aliases of APIS §7.6."""
         if holds_card_number(method):

@@ -78,6 +78,12 @@ class StripeMoney:
         unit = self.unit(currency) or 1
         return -(-stripes * fewer // (more * unit)) * unit
 
+    def most(self, currency: str) -> int:
+        """In our minor units, a multiple of `unit`."""
+        more, fewer = self._factors(currency)
+        unit = self.unit(currency) or 1
+        return _MOST * fewer // (more * unit) * unit
+
     def to_stripe(self, amount: Money) -> int | None:
         """Stripe's number; None for an amount that it cannot be asked for."""
         unit = self.unit(amount.currency)

@@ -129,6 +129,8 @@ class PaymentsCore:
     def open(self, amount: Money, reference: PaymentReference, *, key: str) -> OpenResult:
         if amount.amount < least(amount.currency) or amount.amount % (unit(amount.currency) or 1):
             return PaymentRefused(kind="amount", detail="amount_too_small")
+        if amount.amount > most(amount.currency):
+            return PaymentRefused(kind="amount", detail="amount_too_large")
         return self._once(key, ("open", amount, reference), lambda: self._open(amount, reference))
 
     def authorise(self, payment_id: str, method: str, *, key: str) -> AuthoriseResult:
@@ -333,6 +335,10 @@ def least(currency: str) -> int:
     return LEAST.get(currency, 50)
 
 
+def most(currency: str) -> int:
+    return 99_999_999 // (unit(currency) or 1) * (unit(currency) or 1)
+
+
 def _state(payment: Payment) -> PaymentState:
     return PaymentState(
         payment_id=payment.id,
@@ -373,6 +379,9 @@ class FakePayments:
 
     def least(self, currency: str) -> int:
         return least(currency)
+
+    def most(self, currency: str) -> int:
+        return most(currency)
 
     def takes_method(self, method: str) -> bool:
         return method.startswith("pm_") and not method[3:].isdigit()

@@ -276,13 +276,15 @@ async def test_an_amount_that_cannot_be_charged_is_refused(provided: Provided) -
     payments = provided.payments
     for amount in (
         Money(amount=payments.least("EUR") - 1, currency="EUR"),
+        Money(amount=payments.most("EUR") + 1, currency="EUR"),
         Money(amount=5_005 if payments.unit("KWD") == 10 else 0, currency="KWD"),
     ):
         refused = await payments.open(amount, provided.reference(), note="", key=provided.key())
         assert isinstance(refused, PaymentRefused)
         assert refused.kind == "amount"
-    least = Money(amount=payments.least("EUR"), currency="EUR")
-    assert (await provided.opened(amount=least)).amount == least
+    for number in (payments.least("EUR"), payments.most("EUR")):
+        amount = Money(amount=number, currency="EUR")
+        assert (await provided.opened(amount=amount)).amount == amount
     assert payments.unit("XXX") is None
 
 

@@ -284,6 +284,7 @@ def test_amounts_as_paypal_writes_them(currency: str, amount: int, value: str | 
     if value is not None:
         assert money.from_paypal(value, currency) == amount
     assert money.unit("HUF") == 100
+    assert (money.most("EUR"), money.most("HUF")) == (999_999_999, 999_999_900)
     assert PayPalMoney(least_charges={"HUF": 150}).least("HUF") == 200
 
 

@@ -55,6 +55,21 @@ def test_the_least_charge_is_a_multiple_of_the_unit_in_our_minor_units():
         assert MONEY.to_stripe(Money(amount=least, currency=currency)) is not None
 
 
+def test_the_greatest_charge_has_eight_digits_of_stripe_s():
+    most = {
+        "EUR": 99_999_999,
+        "JPY": 99_999_999,
+        "KWD": 99_999_990,
+        "ISK": 999_999,
+        "MGA": 9_999_999_900,
+    }
+    assert {each: MONEY.most(each) for each in most} == most
+    for currency in CURRENCIES:
+        unit, most_of = MONEY.unit(currency) or 1, MONEY.most(currency)
+        assert MONEY.to_stripe(Money(amount=most_of, currency=currency)) is not None
+        assert MONEY.to_stripe(Money(amount=most_of + unit, currency=currency)) is None
+
+
 @given(st.integers(1, 900_000), st.sampled_from(CURRENCIES))
 def test_every_multiple_of_the_unit_survives_the_journey(count, currency):
     ours = Money(amount=count * (MONEY.unit(currency) or 1), currency=currency)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from core.errors import Rejected
 from core.payment_webhooks import PaymentWebhooks
 from core.ports.clock import BusinessClock, Chance, Clock
 from core.ports.payments import Payments, WebhookNotice
+from core.webhooks import is_here
 from gateways.partners.paypal import PayPal
 from gateways.partners.paypal_registration import PayPalRegistration
 from gateways.partners.paypal_settings import PayPalSettings
@@ -81,7 +83,7 @@ class PaymentProviders:
                     missed=stripe.missed,
                 )
             )
-        paypal = _paypal(config, business, chance)
+        paypal = _paypal(config, business, chance, partial(is_here, storage.bookings, TENANT))
         if paypal is not None:
             self._served.append(
                 _Served(
@@ -178,7 +180,12 @@ def _stripe(config: Config, chance: Chance) -> Stripe | None:
     return Stripe(settings, chance=chance)
 
 
-def _paypal(config: Config, business: BusinessClock, chance: Chance) -> PayPal | None:
+def _paypal(
+    config: Config,
+    business: BusinessClock,
+    chance: Chance,
+    is_ours: Callable[[str], Awaitable[bool]],
+) -> PayPal | None:
     chosen, mode = config.paypal, config.paypal_mode
     if mode == "off":
         return None
@@ -192,4 +199,4 @@ def _paypal(config: Config, business: BusinessClock, chance: Chance) -> PayPal |
         )
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    return PayPal(settings, business_ms=business.business_ms, chance=chance)
+    return PayPal(settings, business_ms=business.business_ms, chance=chance, is_ours=is_ours)

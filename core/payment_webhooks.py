@@ -7,7 +7,7 @@ import structlog
 
 from core.ports.bookings import Bookings
 from core.ports.clock import Clock
-from core.ports.payments import NotGenuine, Payments, WebhookNotice
+from core.ports.payments import NotGenuine, NotOurs, Payments, WebhookNotice
 from core.ports.webhooks import Received, Webhooks
 from core.webhooks import Taking
 
@@ -48,6 +48,9 @@ class PaymentWebhooks:
                 self._counts["not_genuine"] += 1
                 _log.warning("webhook not genuine", provider=provider, reason=verdict.reason)
                 return verdict
+            case NotOurs():
+                self._counts["foreign"] += 1
+                return "foreign"
             case WebhookNotice() as notice:
                 return await self.take(payments, notice)
             case never:

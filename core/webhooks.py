@@ -55,7 +55,7 @@ class Taking:
         if (
             booking_id is None
             or len(event_id) > MAX_EVENT_ID
-            or not await self._is_ours(booking_id)
+            or not await is_here(self._bookings, self._tenant_id, booking_id)
         ):
             return "foreign"
         now = self._clock.now_ms()
@@ -70,11 +70,6 @@ class Taking:
             payload=msgspec.msgpack.encode({about: subject}) if subject else None,
         )
         return "taken" if await self._webhooks.take(event, timer) else "known"
-
-    async def _is_ours(self, booking_id: str) -> bool:
-        if not _BOOKING_ID.match(booking_id):
-            return False
-        return await self._bookings.load(self._tenant_id, booking_id) is not None
 
 
 class Receptions:
@@ -93,6 +88,13 @@ class Receptions:
             if verdict is not None:
                 return verdict
         return None
+
+
+async def is_here(bookings: Bookings, tenant_id: int, booking_id: str) -> bool:
+    """Whether there is such a booking; of what is no id nobody is asked. Raises `Unavailable`."""
+    if not _BOOKING_ID.match(booking_id):
+        return False
+    return await bookings.load(tenant_id, booking_id) is not None
 
 
 def timer_of(subject: str | None) -> str:

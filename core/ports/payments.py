@@ -63,6 +63,11 @@ class NotGenuine:
     reason: Literal["signature", "too_old", "malformed"]
 
 
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """It says that it is about a booking that is not here: nobody was asked whether it is genuine."""
+
+
 class Payments(Protocol):
     """One provider. `key` is an idempotency key, at most 255 characters: the same key with the same
     arguments is the same call. Reading raises `core.errors.Unavailable`; nothing else raises but a
@@ -127,6 +132,7 @@ class Payments(Protocol):
 
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str]
-    ) -> WebhookNotice | NotGenuine:
+    ) -> WebhookNotice | NotGenuine | NotOurs:
         """`body` byte for byte as it came; header names in lower case. Raises `Unavailable` where the
-        provider itself has to be asked, and cannot be, and while it is not known yet what it signs with."""
+        provider itself has to be asked, and cannot be, and while it is not known yet what it signs with.
+        `NotOurs` only where the provider would have to be asked."""

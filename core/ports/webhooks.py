@@ -89,7 +89,7 @@ class OrderEvents(Protocol):
 
 
 Received = Literal["taken", "known", "foreign"]
-"""`foreign`: genuine, but of nothing that is ours."""
+"""`foreign`: of nothing that is ours, whoever sent it."""
 
 
 class WebhookReception(Protocol):

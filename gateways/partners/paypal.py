@@ -5,7 +5,8 @@ A payment is an order. It is authorised in two halves: the first sends its owner
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -18,6 +19,7 @@ from core.ports.clock import Chance
 from core.ports.payments import (
     AuthoriseResult,
     NotGenuine,
+    NotOurs,
     OpenResult,
     PaymentCapabilities,
     RefundResult,
@@ -29,8 +31,9 @@ from gateways.partners import paypal_wire as wire
 from gateways.partners.payment_outcomes import undeclined
 from gateways.partners.paypal_calls import NAME, POLICY, PayPalCalls
 from gateways.partners.paypal_errors import Ended
+from gateways.partners.paypal_questions import Questions
 from gateways.partners.paypal_settings import PayPalSettings
-from gateways.partners.paypal_webhooks import event_of, notice_of, question
+from gateways.partners.paypal_webhooks import event_of, notice_of, question, sent_along
 from gateways.partners.resilience import GuardPolicy
 from protocol.frames import Money
 from protocol.ids import Millis
@@ -55,11 +58,18 @@ _GONE: Final = PaymentRefused(kind="not_found", detail="no such order")
 _log = structlog.get_logger("caravan.payments")
 
 
+async def _anything(booking_id: str) -> bool:
+    """Where nobody says which bookings are here, all may be."""
+    await trio.lowlevel.checkpoint()
+    return True
+
+
 class PayPal:
     """Implements `core.ports.payments.Payments`. Owns: its `calls`, until `aclose`.
 
     `business_ms`: business time, by which honour periods are judged. `webhook_ids`: an event is genuine
-    if PayPal says so of one of these. In sandbox mode the address comes by `calls.reach`.
+    if PayPal says so of one of these. In sandbox mode the address comes by `calls.reach`. `is_ours`: whether a
+    booking is here; `wall`: seconds since 1970.
     """
 
     name = NAME
@@ -72,8 +82,11 @@ class PayPal:
         chance: Chance,
         policy: GuardPolicy = POLICY,
         over: httpx.AsyncBaseTransport | None = None,
+        is_ours: Callable[[str], Awaitable[bool]] = _anything,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self._settings, self._business_ms = settings, business_ms
+        self._settings, self._business_ms, self._wall = settings, business_ms, wall
+        self._questions = Questions(is_ours)
         self.calls = PayPalCalls(settings, chance=chance, policy=policy, over=over)
         self.webhook_ids: tuple[str, ...] = (settings.webhook_id,) if settings.webhook_id else ()
         self.capabilities = PaymentCapabilities(
@@ -267,24 +280,28 @@ class PayPal:
 
     async def verify_webhook(
         self, body: bytes, headers: Mapping[str, str]
-    ) -> WebhookNotice | NotGenuine:
-        """By asking PayPal, once what came looks like something of its; `Unavailable` too before it is known by
-        which webhook events come."""
+    ) -> WebhookNotice | NotGenuine | NotOurs:
+        """By asking PayPal, once what came looks like something of its about a booking of ours; `Unavailable` too
+        before it is known by which webhook events come, and when there was too much about that booking."""
         if not self.webhook_ids:
             raise Unavailable
         await trio.lowlevel.checkpoint()
-        event = event_of(body)
+        event, along = event_of(body), sent_along(headers, round(self._wall() * 1_000))
         if event is None:
             return NotGenuine("malformed")
+        if isinstance(along, NotGenuine):
+            return along
+        notice = notice_of(event)
+        if not await self._questions.is_about_us(notice.reference):
+            return NotOurs()
+        self._questions.count_nowait(notice.reference)
         for webhook_id in self.webhook_ids:
-            asked = question(body, headers, webhook_id)
-            if asked is None:
-                return NotGenuine("malformed")
+            asked = question(body, along, webhook_id)
             verdict = await self.calls.ask(
                 "/v1/notifications/verify-webhook-signature", asked, _verdict
             )
             if verdict is not None and verdict.verification_status == "SUCCESS":
-                return notice_of(event)
+                return notice
         return NotGenuine("signature")
 
     async def _order(self, payment_id: str) -> wire.Order | Unfinished:

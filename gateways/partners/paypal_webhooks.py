@@ -3,12 +3,13 @@
 Verified by `POST /v1/notifications/verify-webhook-signature`, one of the two ways that PayPal documents.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from core.ports.payments import WebhookNotice
+from core.ports.payments import NotGenuine, WebhookNotice
 from gateways.partners import paypal_wire as wire
 
 EVENTS: Final = (
@@ -33,7 +34,19 @@ _MEMBERS: Final = {
     "transmission_sig": "paypal-transmission-sig",
     "transmission_time": "paypal-transmission-time",
 }
-MAX_HEADER: Final = 2_048
+_FORMS: Final = {
+    "auth_algo": re.compile(r"[A-Za-z0-9]{1,100}"),
+    "cert_url": re.compile(r"https://([a-z0-9-]+\.)*paypal\.com/[!-~]{1,400}"),
+    "transmission_id": re.compile(r"[A-Za-z0-9-]{1,50}"),
+    "transmission_sig": re.compile(r"[A-Za-z0-9+/]{1,500}={0,2}"),
+    "transmission_time": re.compile(r"[0-9TZ:.+-]{1,100}"),
+}
+"""As PayPal documents them, and a certificate of its own."""
+
+MOST_AGE: Final = 4 * 86_400_000
+MOST_AHEAD: Final = 3_600_000
+"""Milliseconds. It delivers again for three days, and does not say under which time; clocks differ."""
+
 _event: Final = msgspec.json.Decoder(wire.Event).decode
 
 
@@ -49,13 +62,22 @@ def event_of(body: bytes) -> wire.Event | None:
         return None
 
 
-def question(body: bytes, headers: Mapping[str, str], webhook_id: str) -> bytes | None:
-    """What to ask, with the event byte for byte; None: it came without what PayPal sends along."""
-    asked = {member: headers.get(name, "") for member, name in _MEMBERS.items()}
-    if not all(0 < len(value) <= MAX_HEADER for value in asked.values()):
-        return None
+def sent_along(headers: Mapping[str, str], now: int) -> Mapping[str, str] | NotGenuine:
+    """What PayPal sends along with an event, if it has its form and time. `now`: wall clock, ms."""
+    found = {member: headers.get(name, "") for member, name in _MEMBERS.items()}
+    if not all(form.fullmatch(found[member]) for member, form in _FORMS.items()):
+        return NotGenuine("malformed")
+    try:
+        age = now - wire.at_ms(found["transmission_time"])
+    except ValueError:
+        return NotGenuine("malformed")
+    return found if -MOST_AHEAD <= age <= MOST_AGE else NotGenuine("too_old")
+
+
+def question(body: bytes, along: Mapping[str, str], webhook_id: str) -> bytes:
+    """What to ask, with the event byte for byte."""
     return msgspec.json.encode(
-        {**asked, "webhook_id": webhook_id, "webhook_event": msgspec.Raw(body)}
+        {**along, "webhook_id": webhook_id, "webhook_event": msgspec.Raw(body)}
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -72,13 +73,14 @@ def with_token(answer: Answer) -> Answer:
     return answered
 
 
-def paypal(over: httpx.AsyncBaseTransport) -> PayPal:
+def paypal(over: httpx.AsyncBaseTransport, **more: Any) -> PayPal:
     return PayPal(
         PayPalSettings(url=URL),
         business_ms=lambda: 0,
         chance=SystemChance(),
         policy=GuardPolicy(most_retries=0),
         over=over,
+        **more,
     )
 
 
@@ -326,7 +328,7 @@ async def test_a_registration_that_was_cut_short_is_made_whole() -> None:
 
 async def test_what_the_sandbox_sends_says_which_payment_to_look_at() -> None:
     stage = PayPalStage()
-    here = paypal(on(stage))
+    here = paypal(on(stage), wall=lambda: stage.wall / 1_000)
     await registration(here, MemoryWebhookSecrets()).register(HOOK)
     made = await here.open(EUR, REFERENCE, note="Trip", key="k")
     assert isinstance(made, PaymentState)
@@ -372,17 +374,27 @@ async def test_what_strangers_deliver_keeps_no_payment_from_being_read(
 
     here = paypal(Asked(with_token(answer)))
     here.webhook_ids = ("W",)
-    event = {"id": "WH-1", "event_type": "X", "create_time": "2026-01-25T02:28:11Z"}
-    names = ("auth-algo", "cert-url", "transmission-id", "transmission-sig", "transmission-time")
-    headers = {f"paypal-{name}": "x" for name in names}
+    headers = {
+        "paypal-auth-algo": "SHA256withRSA",
+        "paypal-cert-url": "https://api.paypal.com/v1/notifications/certs/CERT-1",
+        "paypal-transmission-id": "69cd13f0-d67a-11e5-baa3-778b53f4ae55",
+        "paypal-transmission-sig": "bm9ib2R5",
+        "paypal-transmission-time": datetime.now(UTC).isoformat(),
+    }
 
-    async def deliver() -> None:
+    async def deliver(number: int) -> None:
+        event = {
+            "id": "WH-1",
+            "event_type": "X",
+            "create_time": "2026-01-25T02:28:11Z",
+            "resource": {"custom_id": f"booking {number}|s1|1|1"},
+        }
         with suppress(Unavailable):
             await here.verify_webhook(json.dumps(event).encode(), headers)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(100):
-            nursery.start_soon(deliver)
+        for number in range(100):
+            nursery.start_soon(deliver, number)
         await trio.sleep(1)
         with trio.fail_after(1):
             assert await here.read(ORDER) is not None

@@ -15,6 +15,7 @@ from actors.booking.ports import DeskPorts
 from actors.booking.registering import part_of, store
 from actors.booking.state import Alternative, Part, Saga, Seat
 from actors.booking.steps import Opening, ReplacedTold, ReplacementOpened
+from actors.booking.supplier_changes import weights_of
 from actors.booking.ticketing import last_ticketing_at
 from actors.booking.timing import BEFORE_LEAVING, HOUR
 from core.errors import Rejected, Unavailable
@@ -111,7 +112,7 @@ class Rebooker:
             other = part_of(self._ports, _item(part.id, offer.id, offer))
         except Rejected:
             return False
-        return other.holds or len(_weights(saga, part)) == 1
+        return other.holds or len(weights_of(saga, part)) == 1
 
     async def open(
         self, saga: Saga, part: Part, key: str
@@ -166,7 +167,7 @@ class Rebooker:
 
     def _opening(self, saga: Saga, part: Part, item: QuotedItem, booking_id: str) -> Opening:
         ports, total = self._ports, item.offer.total
-        weights = _weights(saga, part)
+        weights = weights_of(saga, part)
         provider = quoting.provider_of(ports.providers.preferred(), total.currency)
         amounts = shared_out(total.amount, list(weights.values()), provider.unit)
         details = item.offer.details
@@ -216,21 +217,6 @@ def _farness(part: Part, offer: Offer) -> tuple[int, int]:
     details = offer.source.details
     ways = details.itineraries if isinstance(details, FlightDetails) else ()
     return distance(ways_of(part), ways), offer.source.total.amount
-
-
-def _weights(saga: Saga, part: Part) -> dict[str, int]:
-    """Who takes part in the other booking, and what each paid of this one: all who paid, or of one order
-    of several who pays for its seats."""
-    paid = {share.user_id: share.amount.amount for share in saga.shares}
-    payers = {seat.payer_id for seat in seats_of(saga, part)}
-    chosen = {
-        user_id: amount
-        for user_id, amount in paid.items()
-        if (user_id in payers if part.seats else amount or user_id in payers)
-    }
-    if any(chosen.values()):
-        return chosen
-    return dict.fromkeys(chosen or paid, 1)
 
 
 def _item(part_id: str, offer_id: str, offer: Offer) -> QuotedItem:

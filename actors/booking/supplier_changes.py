@@ -245,6 +245,21 @@ def payers_of(saga: Saga, part: Part) -> tuple[str, ...]:
     return tuple(dict.fromkeys(seat.payer_id for seat in seats_of(saga, part)))
 
 
+def weights_of(saga: Saga, part: Part) -> dict[str, int]:
+    """Who takes part in another booking in its place, and what each paid of this one: all who paid, or of one
+    order of several who pays for its seats."""
+    paid = {share.user_id: share.amount.amount for share in saga.shares}
+    payers = payers_of(saga, part)
+    chosen = {
+        user_id: amount
+        for user_id, amount in paid.items()
+        if (user_id in payers if part.seats else amount or user_id in payers)
+    }
+    if any(chosen.values()):
+        return chosen
+    return dict.fromkeys(chosen or paid, 1)
+
+
 def _until(part: Part, change: Change, now: int) -> int:
     """Two days, but six hours before it leaves, by what was or by what is; an hour at the least."""
     leave = [leaves_at(ways_of(part), now), leaves_at(change.itineraries, now)]
@@ -261,7 +276,7 @@ def _ask(turn: Turn, part: Part) -> None:
     back = forecast(turn.saga, [part], is_alone=has_rest)
     options = [_refund(turn.saga, part, back, has_rest=has_rest)]
     if change.alternative is not None:
-        options.insert(0, _rebook(turn.saga, change.alternative, back))
+        options.insert(0, _rebook(turn.saga, part, change.alternative, back))
     if change.kind == "times":
         params: dict[str, object] = {"flights": text_of(change.itineraries)}
         options.insert(0, Option(id=ACCEPT, text=ACCEPT_TEXT, params=params))
@@ -288,17 +303,16 @@ def _refund(saga: Saga, part: Part, back: Shares | None, *, has_rest: bool) -> O
     return Option(id=REFUND, text=text, params=params, shares=dict(back))
 
 
-def _rebook(saga: Saga, other: Alternative, back: Shares | None) -> Option:
+def _rebook(saga: Saga, part: Part, other: Alternative, back: Shares | None) -> Option:
     total = other.offer.total
     details = other.offer.details
     ways = details.itineraries if isinstance(details, FlightDetails) else ()
     params: dict[str, object] = {"flights": text_of(ways), "total_money": plain(total)}
     if back is not None:
         params["back_money"] = _money(saga, sum(back.values()))
-    paid = [share.amount.amount for share in saga.shares]
-    unit = saga.provider.unit
-    amounts = shared_out(total.amount, paid, 1 if total.amount % unit else unit)
-    shares = {s.user_id: amount for s, amount in zip(saga.shares, amounts, strict=True) if amount}
+    weights, unit = weights_of(saga, part), saga.provider.unit
+    amounts = shared_out(total.amount, list(weights.values()), 1 if total.amount % unit else unit)
+    shares = {id: amount for id, amount in zip(weights, amounts, strict=True) if amount}
     text = REBOOK_OPEN_TEXT if back is None else REBOOK_TEXT
     return Option(id=REBOOK, text=text, params=params, shares=shares)
 

@@ -824,6 +824,16 @@ def test_of_two_orders_of_a_flight_one_is_given_up_by_those_who_fly_on_it(
     assert w.saga.question is None
 
 
+def test_of_two_orders_of_a_flight_another_flight_is_paid_by_those_who_fly_on_it() -> None:
+    """As the booking that takes its place is shared."""
+    w = on_two_orders()
+    w.alternative = other()
+    move(w)
+    assert options(w) == ["accept", "rebook", "refund"]
+    assert w.saga.question is not None
+    assert w.saga.question.options[1].shares == {"ada": 18_000, "bob": 18_000}
+
+
 def test_a_booked_trip_that_needed_a_person_is_watched_again_afterwards() -> None:
     w = booked()
     w.saga = replace(w.saga, state="MANUAL", manual_from="COMPLETED", deadlines={})

@@ -5,7 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from actors.booking.adjusting import record
-from actors.booking.inquiring import FORECAST, begin_forecast, forecast
+from actors.booking.inquiring import FORECAST, begin_forecast, forecast, wait_for_suppliers
 from actors.booking.moves import REFUND_FAILED, afterwards, cancelled, complete, unwind
 from actors.booking.orders import doubt_order, is_booked, is_by_hand, order_by_hand
 from actors.booking.payments import doubt_all, left_to_refund
@@ -128,6 +128,8 @@ def advance_refund(turn: Turn) -> None:
             turn.update(wants_refund=False)
         elif all(is_quoted(part) for part in live):
             _ask(turn)
+        else:
+            wait_for_suppliers(turn, FORECAST)
         return
     if question is None or question.kind != "refund" or not question.answers:
         return

@@ -36,6 +36,12 @@ def begin_forecast(turn: Turn, parts: Iterable[Part]) -> None:
     turn.set_deadline(FORECAST, turn.now + INQUIRE_WITHIN)
 
 
+def wait_for_suppliers(turn: Turn, name: str) -> None:
+    """Two minutes more, where something else came between that forgot how long."""
+    if name not in turn.saga.deadlines:
+        turn.set_deadline(name, turn.now + INQUIRE_WITHIN)
+
+
 def _forget(turn: Turn, part: Part) -> None:
     turn.settled(quote_subject(part.id))
     turn.put_part(replace(part, is_quoted=False, quoted=None, promised=None))

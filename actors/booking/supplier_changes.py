@@ -19,7 +19,7 @@ from actors.booking.flights import (
     text_of,
     ways_of,
 )
-from actors.booking.inquiring import INQUIRY, begin_inquiry, forecast
+from actors.booking.inquiring import INQUIRY, begin_inquiry, forecast, wait_for_suppliers
 from actors.booking.orders import is_by_hand, is_live, seats_of
 from actors.booking.questions import ACCEPT, REBOOK, REFUND, ask, close
 from actors.booking.resplitting import plain
@@ -99,6 +99,8 @@ def advance_changes(turn: Turn) -> None:
         if is_open_change(part) and is_sought(part) and is_quoted(part):
             _ask(turn, part)
             return
+        if is_open_change(part):
+            wait_for_suppliers(turn, f"{INQUIRY}{part.id}")
 
 
 def replaced(turn: Turn, told: Replaced) -> bool:

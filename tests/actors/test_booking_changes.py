@@ -824,6 +824,31 @@ def test_of_two_orders_of_a_flight_one_is_given_up_by_those_who_fly_on_it(
     assert w.saga.question is None
 
 
+def silent(w: World, part_id: str) -> None:
+    """Nobody says what would come back of it, nor what else flies."""
+    w.sees = lambda look: (
+        not (isinstance(look, QuoteRefund | FindAlternative) and look.part_id == part_id)
+    )
+
+
+def test_who_waits_for_a_silent_supplier_is_asked_also_when_another_change_is_dealt_with_first() -> (
+    None
+):
+    w = on_two_orders()
+    silent(w, "f2")
+    id_ = order_id(w, "f2")
+    w.orders[id_] = replace(w.orders[id_], itineraries=ways(LATER))
+    w.put(Wake(order_id=id_))
+    w.settle()
+    move(w, change_id="c1")
+    vote(w, ada="accept", bob="accept")
+    assert w.saga.question is None
+    w.pass_time(w.now + 5 * MINUTE)
+    assert w.saga.state == "COMPLETED"
+    assert w.saga.question is not None
+    assert w.saga.question.to == ("cy",)
+
+
 def test_of_two_orders_of_a_flight_another_flight_is_paid_by_those_who_fly_on_it() -> None:
     """As the booking that takes its place is shared."""
     w = on_two_orders()

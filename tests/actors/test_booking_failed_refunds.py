@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from test_booking_changes import LATER, all_vote, booked, move, order_id, timed, vote, ways
 from test_booking_ordering import pay_all, run
 
-from actors.booking.calls import Refund
+from actors.booking.calls import QuoteRefund, Refund
 from actors.booking.commands import woken_by
 from actors.booking.machine import looks_wanted
 from actors.booking.steps import CallOff, Operate, Wake
@@ -162,6 +162,25 @@ def test_after_one_refund_was_paid_otherwise_another_that_fails_is_news_and_paid
     assert (w.balance("participant:ada"), w.balance("by_hand")) == (0, -2_000 - back)
     [share, *_] = view(w.saga, "ada").participants
     assert (share.state, share.refunded) == ("part_refunded", eur(2_000 + back))
+
+
+def test_an_organiser_who_waits_for_a_silent_supplier_is_asked_also_after_a_person_was_needed() -> (
+    None
+):
+    w = world(stay(1, cancels="policy"), stay(2, 6_000, cancels="policy"))
+    w.hold_refusals = [None, Refused(kind="sold_out", detail="")]
+    pay_all(w)
+    assert run(w) == "COMPLETED"
+    w.is_audited, w.sees = False, lambda look: not isinstance(look, QuoteRefund)
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    fail(w, next(iter(w.payments.values())))
+    w.put(Operate(operator="op", action="settle", note="bank transfer"))
+    w.settle()
+    assert w.saga.state == "COMPLETED"
+    w.pass_time(w.now + 5 * MINUTE)
+    assert w.saga.question is not None
+    assert w.saga.question.kind == "refund"
 
 
 def unreachable(w: World) -> None:

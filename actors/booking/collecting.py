@@ -89,10 +89,10 @@ def refuse(turn: Turn, command: Decline) -> bool:
     """Somebody will not pay; False: that is known. Raises `Rejected`."""
     saga = turn.saga
     share = own_share(saga, command.user_id)
-    if saga.state not in OPEN_TO_PAYERS:
-        raise Rejected("conflict", "This booking cannot be declined now.")
     if share.is_out:
         return False
+    if saga.state not in OPEN_TO_PAYERS:
+        raise Rejected("conflict", "This booking cannot be declined now.")
     is_settled = saga.state == "CAPTURE_REPAIR" and (
         standing(saga, share, turn.now) not in NEW_ATTEMPT
     )

@@ -38,6 +38,9 @@ def test_who_has_not_paid_yet_is_not_left_behind_with_who_said_no() -> None:
         approve(w, user_id)
     assert run(w) == "COMPLETED"
     assert w.saga.left == ("cy",)
+    before = w.saga
+    w.put(Decline(user_id="cy"))
+    assert w.saga is before, "who was not answered may say it again"
 
 
 def test_the_others_keep_the_time_they_had() -> None:

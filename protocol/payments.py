@@ -63,9 +63,10 @@ class PaymentState(Value, frozen=True, kw_only=True, tag="payment", tag_field="e
     """A payment as the provider has it now. `capturable`, `captured`, `refunded` in minor units of
     `amount`'s currency. `capture_before`: until when the authorisation holds. `decline`: why the last
     method was refused. `has_expired`: cancelled because the authorisation ran out. `refund_failed`: a
-    refund was given back to us. `is_approved`: open, and its owner has agreed at the provider's page since:
-    the money is held by authorising it with the same method once more, under a new key. `is_stray`: it was
-    cancelled here, and is authorised all the same: what a call did that took effect later."""
+    refund came back to us, or was called off. `is_approved`: open, and its owner has agreed at the
+    provider's page since: the money is held by authorising it with the same method once more, under a new
+    key. `is_stray`: it was cancelled here, and is authorised all the same: what a call did that took
+    effect later."""
 
     payment_id: str
     status: PaymentStatus

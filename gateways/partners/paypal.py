@@ -347,7 +347,7 @@ class PayPal:
 
     def _refund(self, body: bytes) -> RefundMade | PaymentRefused:
         made = _payment(body)
-        if made.status in ("FAILED", "CANCELLED"):
+        if made.status in wire.REFUND_OVER:
             return PaymentRefused(kind="state", detail=f"the refund is {made.status}")
         if made.amount is None:
             raise ValueError("a refund without an amount")

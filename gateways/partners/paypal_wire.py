@@ -26,6 +26,9 @@ _OPEN_ORDERS: Final[dict[str, PaymentStatus]] = {
 }
 _TAKEN: Final = ("COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED")
 _FAILED: Final = ("DECLINED", "FAILED")
+REFUND_OVER: Final = ("FAILED", "CANCELLED")
+"""How a refund stands that gives nothing back, whatever it said before."""
+
 _LINKS: Final = ("payer-action", "approve")
 
 
@@ -207,13 +210,13 @@ def _captured(unit: PurchaseUnit, state: PaymentState, settings: PayPalSettings)
         return msgspec.structs.replace(
             state, status="cancelled" if is_over else "processing", has_expired=is_over
         )
-    given_back = [each for each in refunds if each.status not in ("FAILED", "CANCELLED")]
+    given_back = [each for each in refunds if each.status not in REFUND_OVER]
     return msgspec.structs.replace(
         state,
         status="captured",
         captured=sum(_units(each.amount, settings) for each in taken),
         refunded=sum(_units(each.amount, settings) for each in given_back),
-        refund_failed=any(each.status == "FAILED" for each in refunds),
+        refund_failed=len(given_back) < len(refunds),
     )
 
 

@@ -280,7 +280,7 @@ class Stripe:
 
     def _refund(self, body: bytes) -> RefundMade | PaymentRefused:
         made = _refund(body)
-        if made.status in ("failed", "canceled"):
+        if made.status in wire.REFUND_OVER:
             return PaymentRefused(kind="state", detail=f"the refund is {made.status}")
         amount = self._settings.money.from_stripe(made.amount, made.currency.upper())
         return RefundMade(refund_id=made.id, amount=amount, is_pending=made.status != "succeeded")

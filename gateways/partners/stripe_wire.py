@@ -75,6 +75,10 @@ class PaymentIntent(_Of, frozen=True):
     next_action: NextAction | None = None
 
 
+REFUND_OVER: Final = ("failed", "canceled")
+"""How a refund stands that gives nothing back, whatever it said before."""
+
+
 class Refund(_Of, frozen=True):
     id: str
     amount: int
@@ -157,7 +161,8 @@ def payment_state(
     status = _STATUS.get(intent.status)
     if status is None:
         raise ValueError(f"a payment whose status is {intent.status[:40]!r}")
-    given_back = [each for each in refunds or () if each.status not in ("failed", "canceled")]
+    made = refunds or []
+    given_back = [each for each in made if each.status not in REFUND_OVER]
     error = intent.last_payment_error
     return PaymentState(
         payment_id=intent.id,
@@ -173,7 +178,7 @@ def payment_state(
         decline=declined(error.code, error.decline_code) if error and status == "open" else None,
         reference=reference_in(intent.metadata),
         has_expired=status == "cancelled" and intent.cancellation_reason in RAN_OUT,
-        refund_failed=any(each.status == "failed" for each in refunds or ()),
+        refund_failed=len(given_back) < len(made),
     )
 
 

@@ -233,10 +233,11 @@ async def test_what_stands_in_an_order(
     assert (seen.status, seen.has_expired, seen.captured) == (status, has_expired, 0)
 
 
-async def test_a_refund_that_failed_is_told() -> None:
+@pytest.mark.parametrize("status", ["FAILED", "CANCELLED"])
+async def test_a_refund_that_failed_is_told(status: str) -> None:
     shown = order(
         captures=[payment("PARTIALLY_REFUNDED")],
-        refunds=[payment("FAILED", "10.00"), payment("COMPLETED", "5.00")],
+        refunds=[payment(status, "10.00"), payment("COMPLETED", "5.00")],
     )
     seen = await paypal(Over(with_token(lambda _: httpx.Response(200, json=shown)))).read(ORDER)
     assert seen is not None

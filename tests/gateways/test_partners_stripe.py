@@ -222,10 +222,11 @@ async def test_what_the_bank_asks_of_the_payer_is_a_page_or_a_secret_for_the_ele
     assert (asked.action.kind, asked.action.client_secret) == ("card", "pi_sbx0001_secret_x")
 
 
-async def test_a_captured_payment_is_read_with_its_refunds():
+@pytest.mark.parametrize("status", ["failed", "canceled"])
+async def test_a_captured_payment_is_read_with_its_refunds(status):
     refunds = [
         {"id": "re_1", "amount": 1_000, "currency": "eur", "status": "succeeded"},
-        {"id": "re_2", "amount": 500, "currency": "eur", "status": "failed"},
+        {"id": "re_2", "amount": 500, "currency": "eur", "status": status},
         {"id": "re_3", "amount": 34, "currency": "eur", "status": "pending"},
     ]
 

@@ -113,6 +113,9 @@ def _issued(turn: Turn, part: Part, call: Confirm | Release, outcome: CallOutcom
 def _cancelled(turn: Turn, part: Part, outcome: CallOutcome) -> None:
     subject = order_subject(part.id)
     match outcome:
+        case Cancelled(was_gone=True) if part.is_paid:
+            turn.back_off(subject)
+            doubt_order(turn, part)  # what came back of it stands in the order
         case Cancelled(refund=refund):
             turn.settled(subject)
             back = refund.amount if refund and refund.currency == part.total.currency else None

@@ -33,7 +33,7 @@ from actors.booking.steps import (
 )
 from actors.booking.views import needs_operator, view
 from core.errors import Rejected
-from protocol.suppliers import NotSent, RefundQuoted, Refused, Unknown, Unsupported
+from protocol.suppliers import Cancelled, NotSent, RefundQuoted, Refused, Unknown, Unsupported
 from protocol.travel import FlightDetails, Itinerary, Segment
 
 LEAVES = "2027-03-01T08:00:00"
@@ -419,6 +419,35 @@ def test_everybody_is_told_what_comes_back_before_it_is_called_off() -> None:
     }
     assert back == agree.shares
     assert calls(w, CancelOrder)[0].at_least == eur(21_000)
+
+
+def test_what_comes_back_of_a_cancellation_that_took_effect_late_is_read() -> None:
+    """It was not answered, the order still stood, and the next one found it gone."""
+    w = booked()
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    sent = []
+
+    def late(call: Any) -> str:
+        if not isinstance(call, CancelOrder):
+            return "reply"
+        sent.append(call)
+        return "late" if len(sent) == 1 else "unsent" if w.late else "reply"
+
+    execute, w.fault = w.execute, late
+
+    def as_read(call: Any) -> Any:
+        answer = execute(call)
+        if isinstance(answer, Cancelled) and answer.refund is not None:
+            order = w.orders[call.order_id]
+            w.orders[call.order_id] = replace(order, returned=answer.refund)
+        return answer
+
+    w.execute = as_read  # type: ignore[method-assign]
+    vote(w, ada="agree")
+    w.pass_time(w.now + HOUR)
+    assert w.saga.state == "CANCELLED"
+    assert w.balance("psp:stripe") == 9_000
 
 
 def test_a_supplier_that_would_return_less_by_then_is_not_asked_for_it() -> None:

@@ -113,7 +113,8 @@ def _ask(turn: Turn) -> None:
             "paid_money": plain(turn.saga.total),
         }
         agree = Option(id=AGREE, text=AGREE_TEXT, params=params, shares=dict(back))
-    options = (agree, Option(id=KEEP, text=KEEP_TEXT))
+    quoted = {part.id: part.quoted for part in _live(turn.saga) if part.quoted is not None}
+    options = (replace(agree, promised=quoted), Option(id=KEEP, text=KEEP_TEXT))
     ask(turn, "refund", options, (turn.saga.organiser_id,), expires_at=until)
     turn.set_deadline("refund", until)
     turn.say("The organiser is asked whether to call the trip off by the suppliers' rules.")
@@ -138,8 +139,11 @@ def advance_refund(turn: Turn) -> None:
     turn.set_deadline("refund", None)
     if answers == {AGREE}:
         turn.update(by_policy=True, is_called_off=True)
+        # What was told then: of a flight that has changed since it is asked anew.
+        told = question.options[0].promised
         for part in turn.saga.parts:
-            turn.put_part(replace(part, refusal="", promised=None if part.is_gone else part.quoted))
+            promised = part.quoted if told is None else told.get(part.id)
+            turn.put_part(replace(part, refusal="", promised=None if part.is_gone else promised))
         unwind(turn, "The organiser has called the trip off. What suppliers return is given back.")
     else:
         turn.say("The trip stays booked.")

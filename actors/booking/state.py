@@ -212,12 +212,14 @@ class Pending(Value, frozen=True, kw_only=True):
 
 
 class Option(Value, frozen=True, kw_only=True):
-    """`text` and `params` as in `steps.Sentence`. `shares`: user id → minor units."""
+    """`text` and `params` as in `steps.Sentence`. `shares`: user id → minor units; `promised`: part id → minor
+    units that its supplier is to give back at least."""
 
     id: str
     text: str
     params: dict[str, object] = field(default_factory=dict)
     shares: dict[str, int] | None = None
+    promised: dict[str, int] | None = None
 
 
 class Asked(Value, frozen=True, kw_only=True):

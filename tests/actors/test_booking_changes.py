@@ -421,6 +421,23 @@ def test_everybody_is_told_what_comes_back_before_it_is_called_off() -> None:
     assert calls(w, CancelOrder)[0].at_least == eur(21_000)
 
 
+def test_a_change_while_it_is_asked_whether_to_call_off_takes_nothing_from_what_was_told() -> None:
+    w = booked()
+    w.put(CallOff(user_id="ada"))
+    w.settle()
+    assert w.saga.question is not None
+    assert sum((w.saga.question.options[0].shares or {}).values()) == 21_000
+    w.keeps = 9
+    move(w)
+    assert w.saga.question.kind == "refund"
+    vote(w, ada="agree")
+    w.pass_time(w.now + HOUR)
+    assert calls(w, CancelOrder)[0].at_least == eur(21_000)
+    assert w.saga.state == "COMPLETED"
+    assert w.balance("psp:stripe") == 30_000
+    assert options(w) == ["accept", "refund"]
+
+
 def test_what_comes_back_of_a_cancellation_that_took_effect_late_is_read() -> None:
     """It was not answered, the order still stood, and the next one found it gone."""
     w = booked()

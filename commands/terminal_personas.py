@@ -44,7 +44,11 @@ async def persona(talk: Talk, rest: str) -> None:
     if not name:
         raise TypedWrong(PERSONA)
     found = _called(await _mine(talk), name) or await _made(talk, name, style)
+    here = {one["id"]: one["name"] for one in await _here(talk)}
     await _seat(talk, found, is_active=True)
+    if here.get(found["id"]) == found["name"]:
+        # Nothing changed, so that no event will tell of it.
+        talk.screen.show(f"{clean(found['name'])} is here already ({found['style']}).", "dim")
 
 
 async def like(talk: Talk, rest: str) -> None:

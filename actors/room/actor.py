@@ -32,7 +32,7 @@ from actors.room.rules import unknown
 from actors.room.snapshot import snapshot
 from actors.room.speaking import Speaking
 from actors.room.state import RoomEvent, RoomState
-from actors.room.traces import Trace, Traces
+from actors.room.traces import MAX_FAILED_RUNS, TOLD_FOR, Trace, Traces
 from actors.room.typing_users import TypingUsers
 from core.actor import Actor, ActorSpec, tell_oneself
 from core.envelope import Envelope, Lane
@@ -107,16 +107,24 @@ class RoomActor(Actor[Any]):
 
     async def _end_left_open(self) -> None:
         """Runs of an earlier server ended with it, unless their message became durable."""
-        room, ports = self._applied, self._ports
-        left_open = await ports.runs.fail_open(room.tenant_id, room.id, at=ports.clock.now_ms())
+        room, ports, failed = self._applied, self._ports, self._traces.failed
+        at, now = ports.clock.now_ms(), ports.clock.monotonic()
+        if not await ports.runs.fail_open(room.tenant_id, room.id, at=at) and failed.of(
+            room.id, now
+        ):
+            return
+        # The server that found them open may have been killed as well, before it told of them.
+        lately = await ports.runs.failed_since(
+            room.tenant_id, room.id, since=at - int(TOLD_FOR * 1_000), limit=MAX_FAILED_RUNS
+        )
         ended = []
-        for run in left_open:
+        for run in lately:
             seq = None
             with suppress(Unavailable):  # its message, if there is one, is told by the log anyway
                 seq = await self._seq_of(run.persona_id, run.message_id)
             reason: Reason = "failed" if seq is None else "done"
             ended.append(RunEnded(room_id=room.id, run_id=run.id, reason=reason, seq=seq))
-        self._traces.failed.note(room.id, ended, ports.clock.monotonic())
+        failed.note(room.id, ended, now)
 
     def _assemble(self, room: RoomState, reads: dict[str, int], recent: Any, fence: int) -> None:
         ports = self._ports

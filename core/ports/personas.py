@@ -147,6 +147,12 @@ class Runs(Protocol):
         """Runs of the room that a crash left open become `failed`, ended `at`; those runs, oldest
         first. The second call finds none."""
 
+    async def failed_since(
+        self, tenant_id: int, room_id: str, *, since: int, limit: int
+    ) -> Sequence[Run]:
+        """The newest of the room's runs that failed later than `since`, without a message of theirs;
+        oldest first."""
+
     async def get(self, tenant_id: int, run_id: str) -> Run | None: ...
 
     async def of_message(self, tenant_id: int, message_id: str) -> Run | None:

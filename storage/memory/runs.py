@@ -37,6 +37,18 @@ class MemoryRuns:
         self._runs |= {(tenant_id, run.id): run for run in failed}
         return sorted(failed, key=lambda run: (run.started_at, run.id))
 
+    async def failed_since(
+        self, tenant_id: int, room_id: str, *, since: int, limit: int
+    ) -> Sequence[Run]:
+        failed = [
+            (run.ended_at, run.id, run)
+            for (tenant, _), run in self._runs.items()
+            if (tenant, run.room_id, run.outcome, run.seq) == (tenant_id, room_id, "failed", None)
+            and run.ended_at is not None
+            and run.ended_at > since
+        ]
+        return [run for _, _, run in sorted(failed, key=lambda one: one[:2])[-limit:]]
+
     async def get(self, tenant_id: int, run_id: str) -> Run | None:
         return self._runs.get((tenant_id, run_id))
 

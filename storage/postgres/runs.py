@@ -42,6 +42,11 @@ _FAIL: Final = f"""
 UPDATE persona_run SET outcome = 'failed', ended_at = $3
  WHERE tenant_id = $1 AND room_id = $2 AND outcome = 'open' RETURNING {_COLUMNS}"""
 
+_FAILED: Final = f"""
+SELECT {_COLUMNS} FROM persona_run
+ WHERE tenant_id = $1 AND room_id = $2 AND outcome = 'failed' AND seq IS NULL AND ended_at > $3
+ ORDER BY ended_at DESC, id DESC LIMIT $4"""
+
 _GET: Final = f"SELECT {_COLUMNS} FROM persona_run WHERE tenant_id = $1 AND id = $2"
 
 _OF_MESSAGE: Final = f"""
@@ -92,6 +97,14 @@ class PostgresRuns:
             return []
         rows = await self._database.call(_fetch, _FAIL, tenant_id, room_id, at)
         return sorted(map(_run, rows), key=lambda run: (run.started_at, run.id))
+
+    async def failed_since(
+        self, tenant_id: int, room_id: str, *, since: int, limit: int
+    ) -> Sequence[Run]:
+        if not is_uuid(room_id):
+            return []
+        rows = await self._database.call(_fetch, _FAILED, tenant_id, room_id, since, limit)
+        return [_run(row) for row in reversed(rows)]
 
     async def get(self, tenant_id: int, run_id: str) -> Run | None:
         return await self._one(_GET, tenant_id, run_id)

@@ -623,6 +623,36 @@ async def test_what_a_killed_server_left_open_is_told_as_failed_for_half_an_hour
         assert ada.of_type("run.ended") != []
 
 
+async def test_what_one_server_found_open_and_never_told_the_next_one_tells(
+    autojump_clock: MockClock,
+) -> None:
+    async with World().running() as world:
+        await with_mona(world)
+        await ask(world, opens(2))
+        await ask(world, closes(2, "said"))
+        for client in list(world.fanout.topics[f"room:{ROOM_ID}"]):
+            world.fanout.unsubscribe(f"room:{ROOM_ID}", client)
+        await trio.sleep(400)
+        assert world.system.statistics()["active"] == 0
+        now = world.clock.now_ms()
+        for number, ago in ((1, 1_900), (2, 1_700), (3, 60)):
+            await world.runs.begin(TENANT, left_open(number))
+            await world.runs.fail_open(TENANT, ROOM_ID, at=now - ago * 1_000)
+        back = world.client(1)
+        await world.ask(back, JoinRoom(room_id=ROOM_ID))
+        assert shown(back) == [
+            ("ended", run_id(2), "done", 5),
+            ("ended", run_id(3), "failed", None),
+        ]
+        await ask(world, opens(3))
+        await ask(world, closes(3, reason="cancelled"))
+        await trio.sleep(400)
+        assert world.system.statistics()["active"] == 0
+        late = world.client(2)
+        await world.ask(late, JoinRoom(room_id=ROOM_ID))
+        assert shown(late) == [("ended", run_id(2), "done", 5)]
+
+
 async def test_a_room_that_never_had_a_persona_asks_for_no_runs(
     autojump_clock: MockClock,
 ) -> None:

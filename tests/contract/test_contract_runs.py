@@ -124,6 +124,29 @@ async def test_what_a_crash_left_open_fails_once(world: World) -> None:
     assert await world.runs.get(TENANT, elsewhere.id) == elsewhere
 
 
+async def test_those_of_a_room_that_failed_lately_without_a_message_are_found(world: World) -> None:
+    room = world.ids.uuid7()
+    at = world.clock.now_ms()
+    ends = (at, at + 1, at + 2, at + 3)
+    early, first, second, third = (
+        replace(a_run(world, room_id=room), outcome="failed", ended_at=end) for end in ends
+    )
+    told = replace(a_run(world, room_id=room), outcome="failed", ended_at=at + 4, seq=7)
+    elsewhere = replace(a_run(world), outcome="failed", ended_at=at + 4)
+    done = ended(a_run(world, room_id=room))
+    for run in (third, early, second, first, told, elsewhere, done):
+        await world.runs.end(TENANT, run)
+    await world.runs.begin(TENANT, a_run(world, room_id=room))
+
+    async def found(tenant_id: int = TENANT, room_id: str = room, limit: int = 9) -> list[Run]:
+        return list(await world.runs.failed_since(tenant_id, room_id, since=at, limit=limit))
+
+    assert await found() == [first, second, third]
+    assert await found(limit=2) == [second, third]
+    assert await found(tenant_id=OTHER_TENANT) == []
+    assert await found(room_id="not an id") == []
+
+
 async def test_those_of_a_persona_come_newest_first_and_in_pages(world: World) -> None:
     persona, runs = world.ids.uuid7(), []
     for _ in range(5):
@@ -217,7 +240,7 @@ async def _plans(connection: Connection) -> dict[str, str]:
                                     cost, tenant_id, outcome, intent, tools, segments)
            SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),
                   gen_random_uuid(), gen_random_uuid(), n, 1, 1,
-                  CASE n % 100 WHEN 0 THEN 'open' ELSE 'done' END, '', '{}', '[]'
+                  CASE n % 100 WHEN 0 THEN 'open' WHEN 1 THEN 'failed' ELSE 'done' END, '', '{}', '[]'
              FROM generate_series(1, 30000) AS n""",
     )
     await execute(
@@ -228,6 +251,7 @@ async def _plans(connection: Connection) -> dict[str, str]:
     await execute(connection, "ANALYZE persona_run, persona_shown")
     return {
         "persona_run_open": await plan_of(connection, sql._FAIL, 1, some, 5),
+        "persona_run_failed": await plan_of(connection, sql._FAILED, 1, some, 5, 16),
         "persona_run_message": await plan_of(connection, sql._OF_MESSAGE, 1, some),
         "persona_run_of_persona": await plan_of(connection, sql._OF_PERSONA, 1, some, some, 5),
         "persona_run_pkey": await plan_of(connection, sql._GET, 1, some),

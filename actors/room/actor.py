@@ -109,9 +109,8 @@ class RoomActor(Actor[Any]):
         """Runs of an earlier server ended with it, unless their message became durable."""
         room, ports, failed = self._applied, self._ports, self._traces.failed
         at, now = ports.clock.now_ms(), ports.clock.monotonic()
-        if not await ports.runs.fail_open(room.tenant_id, room.id, at=at) and failed.of(
-            room.id, now
-        ):
+        left_open = await ports.runs.fail_open(room.tenant_id, room.id, at=at)
+        if failed.of(room.id, now) and not left_open:
             return
         # The server that found them open may have been killed as well, before it told of them.
         lately = await ports.runs.failed_since(
@@ -252,6 +251,7 @@ class RoomActor(Actor[Any]):
     def _forget_person(self, user_id: str) -> None:
         for fold in (self._applied, self._commands.decided):
             fold.forget_name(user_id)
+        self._memory.forget_person(user_id, self._applied)
         self._ring.forget_below(self._applied.head + 1)
 
     def is_saturated(self) -> bool:

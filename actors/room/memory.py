@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from actors.room.faded_keys import FadedKeys
-from actors.room.state import RoomEvent
+from actors.room.state import RoomEvent, RoomState
 from protocol.chat import (
     MessageDeleted,
     MessageEdited,
@@ -220,6 +220,15 @@ class Memory:
             del self._messages[message_id]
         for user_id in [id for id, seq in self._departures.items() if seq > head]:
             del self._departures[user_id]
+
+    def forget_person(self, user_id: str, room: RoomState) -> None:
+        """Drop what they said, and what personas did that are gone, theirs among them: the rows bear no name by now.
+        What something in flight is about stays."""
+        for message_id, state in list(self._messages.items()):
+            by = state.blank.sender
+            is_theirs = by.id == user_id or (by.kind == "persona" and by.id not in room.personas)
+            if is_theirs and state.touched <= room.head and message_id not in self._pinned:
+                del self._messages[message_id]
 
     def statistics(self) -> dict[str, int | float]:
         return {

@@ -88,9 +88,12 @@ class RoomState:
         self.sent_at = event.sent_at
 
     def forget_name(self, user_id: str) -> None:
-        """A member's, if it is one: nobody's is blank but of who was forgotten."""
+        """A member's, if it is one, and their personas': nobody's is blank but of who was forgotten."""
         if user_id in self.members:
             self.members[user_id] = replace(self.members[user_id], name="")
+        for persona_id, seat in self.personas.items():
+            if seat.owner_id == user_id:
+                self.personas[persona_id] = replace(seat, name="")
 
     def _seat(self, event: RoomChanged) -> None:
         for persona_id, seat in self.seats_after(event).items():

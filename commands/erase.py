@@ -75,7 +75,6 @@ async def erased(config: Config, handle: str) -> str:
         async with Api(server.http) as api:
             await end_logins(api, (tokens.issue(user, one) for one in found.logins))
             token = tokens.issue(user, login_id)
-            await _dismiss_personas(api, token)
             await _cancel_consultations(api, token)
         credentials = _Tokens(tokens, user, login_id)
         session = Session(
@@ -83,7 +82,7 @@ async def erased(config: Config, handle: str) -> str:
         )
         async with open_session(session):
             for room in found.rooms:
-                await _leave(session, room)
+                await _leave(session, room, user.id)
         messages = await erase(database, DEFAULT_TENANT, user.id)
     if messages is None:
         raise EraseError(
@@ -128,11 +127,6 @@ async def end_logins(api: Caller, tokens: Iterable[str]) -> None:
                 raise
 
 
-async def _dismiss_personas(api: Api, token: str) -> None:
-    for persona in (await call_patiently(api, "GET", "/personas", token=token))["items"]:
-        await call_patiently(api, "DELETE", f"/personas/{persona['id']}", token=token)
-
-
 async def _cancel_consultations(api: Api, token: str) -> None:
     """Those that still can be, so that the other one is told."""
     query: dict[str, str] = {}
@@ -150,23 +144,29 @@ async def _cancel_consultations(api: Api, token: str) -> None:
         query = {"cursor": page["nextCursor"]}
 
 
-async def _leave(session: Session, room: OwnRoom) -> None:
-    """A room that only two are in cannot be left: there they stay, without a name."""
+async def _leave(session: Session, room: OwnRoom, user_id: str) -> None:
+    """With their personas. A room that only two are in cannot be left: there they stay, without a name."""
+    seated: list[Frame] = []
     if room.state == "joined":
-        await _asked(session, "room.join", roomId=room.room_id)
+        joined = await _asked(session, "room.join", roomId=room.room_id)
+        seated = joined["room"]["personas"] if joined is not None else []
     for message_id in room.messages:
         await _asked(session, "chat.delete", roomId=room.room_id, messageId=message_id)
     if room.kind == "group":
         await _asked(session, "room.leave", roomId=room.room_id)
+        return
+    for persona in seated:
+        if persona["ownerId"] == user_id:
+            out = {"roomId": room.room_id, "personaId": persona["id"], "active": False}
+            await _asked(session, "room.persona", **out)
 
 
-async def _asked(session: Session, kind: str, **fields: object) -> None:
-    """Until it is done, or is no more to be done: what is refused for good, the tables forget later."""
+async def _asked(session: Session, kind: str, **fields: object) -> Frame | None:
+    """Until it is done, or is no more to be done (None): what is refused for good, the tables forget later."""
     while True:
         try:
-            await session.ask(kind, within=None, **fields)
-            return
+            return await session.ask(kind, within=None, **fields)
         except Refused as refusal:
             if not refusal.is_temporary:
-                return
+                return None
             await trio.sleep(refusal.retry_after or REST_FOR)

@@ -118,10 +118,11 @@ def _room_line(event: Event, by: str, name: Mapping[str, str]) -> str:
 def _persona_line(event: Event, by: str, name: Mapping[str, str]) -> str:
     persona = event.get("persona") or {}
     known = name.get(persona.get("id", ""))
-    if known and persona.get("name") not in (None, known):
+    if known and persona.get("name") not in (None, "", known):
         return f"{by} calls {clean(known)} {clean(persona['name'])} from now on."
-    if persona.get("name"):
-        return f"{by} brought in {clean(persona['name'])}, an AI persona. It reads what is written here."
+    if persona:
+        called = clean(persona["name"]) or "…"  # its owner's account is no more
+        return f"{by} brought in {called}, an AI persona. It reads what is written here."
     return f"{by} took a persona out."
 
 

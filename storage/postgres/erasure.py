@@ -5,28 +5,34 @@ tried to pay with (31 days, by id and digest), consultations (24 months, by id),
 plan (by id), and what others wrote.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import msgspec
 from msgspec.structs import replace
 
 from core.ports.message_log import EventKind
-from protocol.chat import MessageEdited, MessagePosted
+from protocol.booking import BookingUpdated
+from protocol.chat import SYSTEM, MessageEdited, MessagePosted
 from protocol.codec import decode_event, encode
-from protocol.room import RoomInvited
+from protocol.room import PersonaView, RoomChanged, RoomInvited
+from protocol.wire import DurableRoomEvent
+from protocol.wording import cleaned
 from storage.postgres.consultations import close_times
 from storage.postgres.forgetting import PERSON_FORGOTTEN
 from storage.postgres.pool import Connection, Database
 from storage.postgres.search import ALONE
 
-_INVITED: Final = msgspec.msgpack.Decoder(RoomInvited)
+_TOLD: Final = msgspec.msgpack.Decoder(RoomInvited | BookingUpdated)
 DONE_WITHIN: Final = 600.0
 FOREVER: Final = 2**63 - 1
 MESSAGE, EDITED, DELETED = EventKind.MESSAGE.value, EventKind.EDITED.value, EventKind.DELETED.value
+ROOM: Final = EventKind.ROOM.value
+SOMEBODY: Final = "…"
+"""Stands where the server itself called them by name."""
 
 # In all: $1 the tenant, $2 the person.
 _UNFINISHED: Final = """
@@ -49,9 +55,24 @@ SELECT m.room_id, room.kind, m.state,
               ORDER BY said.seq) AS messages
   FROM membership m JOIN room ON room.id = m.room_id WHERE m.tenant_id = $1 AND m.user_id = $2"""
 
-_SAID: Final = f"""
+_DONE: Final = f"""
 SELECT room_id, seq, sent_at, message_id, kind, body FROM message
- WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind IN ({MESSAGE}, {EDITED})"""
+ WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind IN ({MESSAGE}, {EDITED}, {ROOM})"""
+
+# What these personas said.
+_SPOKEN: Final = f"""
+SELECT room_id, seq, sent_at, body FROM message
+ WHERE tenant_id = $1 AND kind = {MESSAGE} AND sender_id = ANY($2::text[])"""
+
+# What the server itself said where they are, or did something.
+_NOTICES: Final = f"""
+SELECT room_id, seq, sent_at, body FROM message
+ WHERE tenant_id = $1 AND kind = {MESSAGE} AND sender_id = '{SYSTEM.id}' AND (room_id = ANY($3::uuid[])
+       OR room_id IN (SELECT room_id FROM membership WHERE tenant_id = $1 AND user_id = $2))"""
+
+_NAME: Final = "SELECT name FROM account WHERE tenant_id = $1 AND id = $2"
+
+_PERSONAS: Final = "SELECT id, name FROM persona WHERE tenant_id = $1 AND owner_id = $2"
 
 _INDEXED: Final = """
 SELECT room_id, seq FROM search_document WHERE tenant_id = $1 AND sender_id = $2::uuid::text"""
@@ -67,10 +88,11 @@ UPDATE account SET handle = 'gone~' || right(id::text, 12), name = 'gone-' || ri
        time_zone = 'UTC', currency = 'EUR', preferences = '{}', is_forgotten = true
  WHERE tenant_id = $1 AND id = $2"""
 
-# Of others, who were told who is in a room.
-_INVITATIONS: Final = """
+# Of others, who were told who is in a room, and what somebody did in a booking.
+_TOLD_OF: Final = """
 SELECT user_id, seq, body FROM inbox_item
- WHERE tenant_id = $1 AND kind = 'room.invited' AND position(convert_to($2::uuid::text, 'UTF8') IN body) > 0"""
+ WHERE tenant_id = $1 AND kind IN ('room.invited', 'booking.update')
+       AND position(convert_to($2::uuid::text, 'UTF8') IN body) > 0"""
 
 _RENAME: Final = """
 UPDATE inbox_item SET body = $4 WHERE tenant_id = $1 AND user_id = $2 AND seq = $3"""
@@ -89,6 +111,7 @@ DELETE FROM persona_memory
  WHERE tenant_id = $1 AND (about = $2 OR source_message = ANY($3::uuid[]))"""
 
 _GONE: Final = (
+    "UPDATE room_persona SET name = '' WHERE tenant_id = $1 AND owner_id = $2",
     "DELETE FROM persona WHERE tenant_id = $1 AND owner_id = $2",
     """WITH gone AS (DELETE FROM listing_review WHERE tenant_id = $1 AND user_id = $2
                      RETURNING tenant_id, listing_id AS id, stars)
@@ -136,11 +159,15 @@ class OwnRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Traces:
-    """Rows of what they said, of its words, and of others' invitations with their name."""
+    """Rows of what they said, of its words, and of what others were told of them. `signed`: of what bears names of
+    their personas; `notices`: of what the server said; `names`: what they and their personas were called."""
 
     said: Sequence[asyncpg.Record]
+    signed: Sequence[asyncpg.Record]
+    notices: Sequence[asyncpg.Record]
     indexed: Sequence[asyncpg.Record]
-    invitations: Sequence[asyncpg.Record]
+    told: Sequence[asyncpg.Record]
+    names: re.Pattern[str] | None
 
 
 async def shut_out(
@@ -186,11 +213,27 @@ async def _rooms(connection: Connection, tenant_id: int, user_id: str) -> Sequen
 async def _traces(connection: Connection, tenant_id: int, user_id: str) -> _Traces:
     """A year of everybody's is read for them, before the transaction: while one with a number runs, no
     subscriber of the outbox hears of anything. They are logged out, so nothing is added to it."""
-    said, indexed, invitations = [
+    done, indexed, told, accounts, personas = [
         await connection.fetch(sql, tenant_id, user_id, timeout=DONE_WITHIN)
-        for sql in (_SAID, _INDEXED, _INVITATIONS)
+        for sql in (_DONE, _INDEXED, _TOLD_OF, _NAME, _PERSONAS)
     ]
-    return _Traces(said=said, indexed=indexed, invitations=invitations)
+    said = [row for row in done if row["kind"] != ROOM]
+    changes = [row for row in done if row["kind"] == ROOM]
+    owned = [(row["id"], row["name"]) for row in personas]
+    owned += [(one.id, one.name) for row in changes if (one := _brought(row, user_id)) is not None]
+    names = (
+        {name for _, name in owned} | {row["name"] for row in accounts} | set(map(_signed, said))
+    )
+    rooms = sorted({row["room_id"] for row in done})
+    ids = sorted({id for id, _ in owned})
+    return _Traces(
+        said=said,
+        signed=changes + await connection.fetch(_SPOKEN, tenant_id, ids, timeout=DONE_WITHIN),
+        notices=await connection.fetch(_NOTICES, tenant_id, user_id, rooms, timeout=DONE_WITHIN),
+        indexed=indexed,
+        told=told,
+        names=_any_of(names),
+    )
 
 
 async def _erase(
@@ -200,38 +243,109 @@ async def _erase(
         return None
     await connection.execute(_FORGOTTEN, tenant_id, user_id, timeout=DONE_WITHIN)
     blanks = [_blank(row) for row in traces.said]
-    await connection.executemany(_BLANK, blanks, timeout=DONE_WITHIN)
-    unnamed = [(tenant_id, *each) for row in traces.invitations for each in _unnamed(row, user_id)]
-    await connection.executemany(_RENAME, unnamed, timeout=DONE_WITHIN)
-    rooms = sorted({row["room_id"] for row in traces.said})
+    signed, notices = [
+        [one for row in rows if (one := _unnamed(row, user_id, traces.names))]
+        for rows in (traces.signed, traces.notices)
+    ]
+    await connection.executemany(_BLANK, [*blanks, *signed, *notices], timeout=DONE_WITHIN)
+    untold = [one for row in traces.told if (one := _untold(row, user_id, traces.names))]
+    await connection.executemany(
+        _RENAME, [(tenant_id, *one) for one in untold], timeout=DONE_WITHIN
+    )
+    rooms = sorted({row[0] for row in (*blanks, *signed, *notices)})
     await connection.execute(_TELL, tenant_id, user_id, rooms, timeout=DONE_WITHIN)
     messages = [row["message_id"] for row in traces.said if row["kind"] == MESSAGE]
     await connection.execute(_UNLEARN, tenant_id, user_id, messages, timeout=DONE_WITHIN)
     # Whoever has read their words to index them is done before, whoever comes after reads none.
     await connection.execute(ALONE, timeout=DONE_WITHIN)
     places = {(row["room_id"], row["seq"]) for row in (*traces.said, *traces.indexed)}
+    places |= {(room_id, seq) for room_id, seq, _, _ in notices}
     await connection.executemany(_UNINDEX, sorted(places), timeout=DONE_WITHIN)
     for sql in _GONE:
         await connection.execute(sql, tenant_id, user_id, timeout=DONE_WITHIN)
     return len(blanks)
 
 
-def _unnamed(row: asyncpg.Record, user_id: str) -> Iterator[tuple[object, ...]]:
-    """An invitation without this member's name; none, when nobody can read it."""
-    with suppress(ValueError):
-        invited = _INVITED.decode(row["body"])
-        room = invited.room
+def _brought(row: asyncpg.Record, user_id: str) -> PersonaView | None:
+    """The persona of theirs that came, or has another name, by this change of a room."""
+    event = _event(row)
+    persona = event.persona if isinstance(event, RoomChanged) else None
+    return persona if persona is not None and persona.owner_id == user_id else None
+
+
+def _signed(row: asyncpg.Record) -> str:
+    """As whom they said it."""
+    event = _event(row)
+    return event.sender.name if isinstance(event, MessagePosted) else ""
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str] | None:
+    """These words, as they stand in sentences of ours."""
+    written = {one for name in names for one in (name, cleaned(name)) if one}
+    longest_first = sorted(written, key=lambda one: (-len(one), one))
+    found = "|".join(map(re.escape, longest_first))
+    return re.compile(rf"(?<!\w)(?:{found})(?!\w)") if found else None
+
+
+def _without(text: str, names: re.Pattern[str] | None) -> str:
+    return text if names is None else names.sub(SOMEBODY, text)
+
+
+def _unnamed(
+    row: asyncpg.Record, user_id: str, names: re.Pattern[str] | None
+) -> tuple[Any, ...] | None:
+    """An event without their personas' names, or with no name in what the server itself said; None: it bears none."""
+    event = before = _event(row)
+    match event:
+        case RoomChanged(persona=PersonaView(owner_id=owner_id) as persona) if owner_id == user_id:
+            event = replace(event, persona=replace(persona, name=""))
+        case MessagePosted(sender=sender) if sender.id == SYSTEM.id:
+            event = replace(event, content=_without(event.content, names))
+        case MessagePosted(sender=sender):
+            event = replace(event, sender=replace(sender, name=""))
+    if event is None or event == before:
+        return None
+    return row["room_id"], row["seq"], row["sent_at"], encode(event)
+
+
+def _untold(
+    row: asyncpg.Record, user_id: str, names: re.Pattern[str] | None
+) -> tuple[Any, ...] | None:
+    """What somebody else was told, without the names; None, when nobody can read it."""
+    try:
+        told = _TOLD.decode(row["body"])
+    except ValueError:
+        return None
+    if isinstance(told, RoomInvited):
+        room = told.room
         members = [replace(one, name="") if one.id == user_id else one for one in room.members]
-        invited = replace(invited, room=replace(room, members=members))
-        yield row["user_id"], row["seq"], encode(invited)
+        personas = [
+            replace(one, name="") if one.owner_id == user_id else one for one in room.personas
+        ]
+        told = replace(told, room=replace(room, members=members, personas=personas))
+    else:
+        question = told.question
+        if question is not None:
+            options = [replace(one, text=_without(one.text, names)) for one in question.options]
+            question = replace(question, options=options)
+        note = None if told.note is None else _without(told.note, names)
+        told = replace(told, note=note, question=question)
+    return row["user_id"], row["seq"], encode(told)
 
 
-def _blank(row: asyncpg.Record) -> tuple[object, ...]:
+def _event(row: asyncpg.Record) -> DurableRoomEvent | None:
+    """None: nobody can read it."""
+    try:
+        return decode_event(row["body"])
+    except ValueError:
+        return None
+
+
+def _blank(row: asyncpg.Record) -> tuple[Any, ...]:
     """As a deletion leaves it, and without the name; of what nobody can read, nothing."""
     place = row["room_id"], row["seq"], row["sent_at"]
-    try:
-        event = decode_event(row["body"])
-    except ValueError:
+    event = _event(row)
+    if event is None:
         return *place, b""
     if isinstance(event, MessagePosted):
         nobody = replace(event.sender, name="")

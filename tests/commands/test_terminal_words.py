@@ -74,6 +74,16 @@ def test_a_persona_that_is_renamed_did_not_come_in_anew() -> None:
     assert said == "Ada calls Nova Luna from now on."
 
 
+@pytest.mark.parametrize("names", [{}, {"p": "Luna"}])
+def test_a_persona_of_somebody_who_is_forgotten_was_brought_in_all_the_same(
+    names: dict[str, str],
+) -> None:
+    persona = {"id": "p", "name": ""}
+    event = {"type": "room.changed", "change": "persona", "by": "ada", "active": True}
+    line = change_line({**event, "persona": persona}, names, {})
+    assert line.startswith("Somebody brought in …, an AI persona.")
+
+
 @pytest.mark.parametrize("typed", ["²", "٣", "1" * 5_000, "-1", "0", "one", ""])
 def test_what_is_no_number_finds_no_message_and_no_card(typed: str) -> None:
     numbers = Numbers()

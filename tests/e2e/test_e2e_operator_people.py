@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trio
 from http_client import Caller, refusal
-from raw_client import PASSWORD, Frame, RawClient, Stage, register
+from raw_client import PASSWORD, Frame, RawClient, Stage, register, uuid7
 from server_process import ServerProcess
 from test_e2e_http_operator import main, sentence
 from test_e2e_personas import persona_of
@@ -25,7 +25,10 @@ async def test_who_is_erased_leaves_everybodys_rooms_and_no_word(
     room, left = await stage.room(eve, bob), await stage.room(bob, eve)
     said, once = await eve.say(room, "sardines"), await eve.say(left, "herring")
     await eve.ask("room.leave", roomId=left["id"])
-    persona_of(protocol_server, eve.person, "Nova", "explorer")
+    persona = persona_of(protocol_server, eve.person, "Nova", "explorer")
+    pair = (await eve.ask("room.create", kind="direct", members=[bob.id], clientId=uuid7()))["room"]
+    for one in (room, pair):
+        await eve.ask("room.persona", roomId=one["id"], personaId=persona["id"], active=True)
     erase = partial(
         main,
         *("admin", "erase", eve.person.handle),
@@ -49,6 +52,14 @@ async def test_who_is_erased_leaves_everybodys_rooms_and_no_word(
     with trio.fail_after(WITHIN):  # a room that is active hears of it within a second or two
         while (await told_again(stage, bob, left, once))["content"]:
             pass
+    assert (await bob.ask("room.join", roomId=pair["id"]))["room"]["personas"] == []
+    for one in (room, pair):
+        [notice] = [
+            message["content"]
+            for message in (await bob.ask("chat.history", roomId=one["id"]))["messages"]
+            if message["sender"]["kind"] == "system"
+        ]
+        assert notice.startswith("… is an AI persona, not a person. … brought it here.")
     caller = Caller(protocol_server.http)
     again = {"handle": eve.person.handle, "password": PASSWORD}
     refusal(caller.post("auth/login", again), 401, "unauthenticated")

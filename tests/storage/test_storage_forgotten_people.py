@@ -1,6 +1,7 @@
 """What comes late for somebody who is forgotten: nothing of it is put down, whatever was first."""
 
 from collections.abc import Sequence
+from dataclasses import replace as with_
 from functools import partial
 
 import pytest
@@ -13,25 +14,33 @@ from test_storage_personal_data import (
     BOB,
     CONSULTATION,
     ROOM,
+    a_room,
     begin,
     execute,
     fetch,
     until_waiting,
 )
 
+from core.announcement import announcement
 from core.clock import SystemClock
 from core.errors import Rejected
 from core.ports.consultations import Consultation
+from core.ports.message_log import EventKind, LogRow
 from core.ports.repositories import UserPatch
-from protocol.codec import encode
+from protocol.booking import BookingUpdated, ParticipantView, Question, QuestionOption
+from protocol.chat import SYSTEM, MessagePosted, Sender
+from protocol.codec import decode_event, encode
 from protocol.frames import Money
-from protocol.room import MemberView, RoomInvited, RoomView, Settings
+from protocol.room import MemberView, PersonaView, RoomChanged, RoomInvited, RoomView, Settings
 from protocol.travel import HotelDetails, HotelQuery, Offer, Party, SupplierOffer
 from storage.postgres.consultations import PostgresConsultations
 from storage.postgres.erasure import erase, shut_out
 from storage.postgres.inboxes import PostgresInboxes
 from storage.postgres.offers import PostgresOffers
+from storage.postgres.outbox import PostgresOutbox
 from storage.postgres.pool import Database
+from storage.postgres.rooms import PostgresRooms
+from storage.postgres.search import SearchIndex
 from storage.postgres.users import PostgresUsers
 
 BOBS = ROOM[:-1] + "1"
@@ -184,17 +193,121 @@ async def test_the_invitations_of_others_do_not_name_whoever_is_erased(database:
     await database.call(execute, UNREADABLE)
     assert await erase(database, 1, ADA) == 1
     first, second, _ = await inboxes.read(1, BOB, after=0, limit=9)
-    assert first.body == kept[1].replace(b"\xa3Ada", b"\xa0")
+    assert first.body == kept[1].replace(b"\xa3Ada", b"\xa0").replace(b"\xa4Adas", b"\xa0")
     assert second.body == kept[2]
 
 
+async def test_nothing_names_the_personas_of_whoever_is_erased(database: Database) -> None:
+    """One that she had made to go before as well; what others' personas are called stays."""
+    await begin(database)
+    log = [
+        seated(2, by=ADA, persona=LUNA, name="Luna"),
+        spoken(3, SYSTEM.id, SYSTEM.name, announcement("Luna", "Ada", "de")),
+        seated(4, by=ADA, persona=LUNA, name="Stella"),
+        spoken(5, LUNA, "Luna", "Ada will like Luna's beach."),
+        spoken(6, ADAS, "Nova", "So she will."),
+        seated(7, by=BOB, persona=BOBS, name="Rex"),
+        spoken(8, BOBS, "Rex", "Luna, be still."),
+        spoken(9, SYSTEM.id, SYSTEM.name, "Bob asks: Where to?"),
+        spoken(10, SYSTEM.id, SYSTEM.name, "ada says no, Adam says yes."),
+    ]
+    await PostgresRooms(database).create(
+        with_(a_room(), id=ELSEWHERE, client_id=ELSEWHERE, more=log)
+    )
+    index = SearchIndex(database)
+    await index.receive(await PostgresOutbox(database).whole_logs(None))
+    for _ in range(2):
+        assert await erase(database, 1, ADA) == 1
+    rows = await database.call(
+        fetch, "SELECT seq, body FROM message WHERE room_id = $1 ORDER BY seq", ELSEWHERE
+    )
+    kept = {row["seq"]: decode_event(row["body"]) for row in rows}
+    views = [one.persona for one in kept.values() if isinstance(one, RoomChanged)]
+    assert [view.name for view in views if view] == ["", "", "Rex"]
+    said = {
+        seq: (one.sender.name, one.content)
+        for seq, one in kept.items()
+        if isinstance(one, MessagePosted)
+    }
+    assert said == {
+        3: ("Caravan", announcement("", "", "de")),
+        5: ("", "Ada will like Luna's beach."),
+        6: ("", "So she will."),
+        8: ("Rex", "Luna, be still."),
+        9: ("Caravan", "Bob asks: Where to?"),
+        10: ("Caravan", "… says no, Adam says yes."),
+    }
+    found = await database.call(
+        fetch, "SELECT seq FROM search_document WHERE room_id = $1 ORDER BY seq", ELSEWHERE
+    )
+    assert [row["seq"] for row in found] == [5, 6, 8, 9]
+
+
+async def test_what_others_were_told_of_a_booking_names_nobody_who_is_erased(
+    database: Database,
+) -> None:
+    await begin(database)
+    inboxes = PostgresInboxes(database)
+
+    def body(seq: int) -> bytes:
+        options = [QuestionOption(id="1", text="Without ada"), QuestionOption(id="2", text="No")]
+        question = Question(id="q", kind="resplit", options=options, to=[BOB], expires_at=AT)
+        total = Money(amount=1, currency="EUR")
+        shares = [
+            ParticipantView(user_id=one, amount=total, state="declined") for one in (ADA, BOB)
+        ]
+        return encode(
+            BookingUpdated(
+                booking_id=ROOM, version=1, status="collecting", step="", participants=shares,
+                travellers=[], total=total, question=question, note="ada said no.", inbox=seq,
+            )
+        )  # fmt: skip
+
+    assert await inboxes.append(1, BOB, source="b", kind="booking.update", at=AT, body=body)
+    assert await erase(database, 1, ADA) == 1
+    [item] = await inboxes.read(1, BOB, after=0, limit=9)
+    assert item.body == body(1).replace(b"ada", "…".encode())
+
+
+ADAS, LUNA = ROOM[:-1] + "0", ROOM[:-1] + "c"
+ELSEWHERE = ROOM[:-1] + "e"
+
+
+def seated(seq: int, *, by: str, persona: str, name: str) -> LogRow:
+    view = PersonaView(id=persona, name=name, owner_id=by)
+    event = RoomChanged(
+        room_id=ELSEWHERE, epoch="e", seq=seq, sent_at=AT, by=by, change="persona",
+        persona_id=persona, persona=view, active=True,
+    )  # fmt: skip
+    return LogRow(seq=seq, sent_at=AT, kind=EventKind.ROOM, sender_id=by, body=encode(event))
+
+
+def spoken(seq: int, by: str, name: str, content: str) -> LogRow:
+    kind = "system" if by == SYSTEM.id else "persona"
+    message_id = ROOM[:-2] + f"{seq:02x}"
+    event = MessagePosted(
+        room_id=ELSEWHERE, epoch="e", seq=seq, sent_at=AT, message_id=message_id, content=content,
+        sender=Sender(id=by, kind=kind, name=name),  # type: ignore[arg-type]
+    )  # fmt: skip
+    return LogRow(
+        seq=seq,
+        sent_at=AT,
+        kind=EventKind.MESSAGE,
+        sender_id=by,
+        body=encode(event),
+        message_id=message_id,
+    )
+
+
 def invitation(ids: Sequence[str], seq: int) -> bytes:
-    """To a room of these, who are called Ada and Bob."""
+    """To a room of these, who are called Ada and Bob, and of a persona of each."""
     names = {ADA: "Ada", BOB: "Bob"}
     room = RoomView(
         id=ROOM, kind="group", title="Lisbon", settings=Settings(),
         members=[MemberView(id=one, name=names[one], role="member", state="joined") for one in ids],
-        member_count=len(ids), personas=[], epoch="e", head=1, first=1, read=0, created_at=AT,
+        member_count=len(ids), epoch="e",
+        personas=[PersonaView(id=one, name=f"{names[one]}s", owner_id=one) for one in ids],
+        head=1, first=1, read=0, created_at=AT,
     )  # fmt: skip
     return encode(RoomInvited(room=room, inbox=seq))
 

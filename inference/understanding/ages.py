@@ -7,8 +7,9 @@ OLDEST: Final = 17
 MOST: Final = 9
 
 _AND: Final = r"(?:\s?,\s?(?:and |und |y |et )?|\s?(?:and|und|y|et|&|\+|/)\s?|\s)"
-LIST: Final = rf"1?\d(?:{_AND}1?\d)*"
-SEVERAL: Final = rf"1?\d(?:{_AND}1?\d)+"
+LIST: Final = rf"1?\d(?:{_AND}1?\d){{0,{MOST - 1}}}"
+"""No more than there may be, so that a text of numbers is not gone through once for each of them."""
+SEVERAL: Final = rf"1?\d(?:{_AND}1?\d){{1,{MOST - 1}}}"
 NO_AGES: Final = (
     r"(?!\d|[.:/]\d|\.\s?(?:bis|-)| ?(?:nights?|days?|weeks?|adults?|people|rooms?|nachte?|tage?|wochen?|noches?|dias?|semanas?"
     r"|nuits?|jours?|semaines?|€|\$|£|eur|st\b|nd\b|rd\b|th\b))"

@@ -94,13 +94,15 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A message and what is known of it."""
+    """A message and what is known of it. `is_of_flights`, `is_of_journeys`: it has words of them, anywhere."""
 
     text: str
     folded: str
     tokens: Sequence[Token]
     language: Language
     asked: Question | None
+    is_of_flights: bool
+    is_of_journeys: bool
 
     def before(self, candidate: _Candidate, since: int = 0) -> str:
         start = self.tokens[candidate.first].start
@@ -115,14 +117,6 @@ class _Said:
     def between(self, one: _Candidate, two: _Candidate) -> str:
         return self.folded[self.tokens[one.last].end : self.tokens[two.first].start]
 
-    @property
-    def is_of_journeys(self) -> bool:
-        return self.is_of_flights or bool(_STAY.search(self.folded))
-
-    @property
-    def is_of_flights(self) -> bool:
-        return bool(_FLIGHT.search(self.folded))
-
 
 def mentions_in(
     text: str,
@@ -135,7 +129,16 @@ def mentions_in(
 ) -> list[Mention]:
     """Places from left to right. `folded`: the text's own fold. `taken`: characters that are dates or
     money."""
-    said = _Said(text, folded, tokens_of(text, folded), language, asked)
+    is_of_flights = _FLIGHT.search(folded) is not None
+    said = _Said(
+        text,
+        folded,
+        tokens_of(text, folded),
+        language,
+        asked,
+        is_of_flights,
+        is_of_flights or _STAY.search(folded) is not None,
+    )
     candidates = [
         candidate for candidate in _candidates(said, gazetteer) if _is_free(said, candidate, taken)
     ]

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
+from typing import Final
 
 from inference.understanding.dates import dates_in
-from inference.understanding.folding import fold
+from inference.understanding.folding import WORD, fold
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.intents import Mark
 from inference.understanding.money import budget_in
@@ -13,8 +15,11 @@ from inference.understanding.party import party_in
 from inference.understanding.places import Mention, mentions_in
 from protocol.understanding import Language, PlaceMention, Setting, Slots
 
-MAX_LETTERS = 1_000
+MAX_LETTERS: Final = 1_000
 """Of a message that are looked at."""
+
+LETTERS_OF_A_WORD: Final = 4
+"""With what stands between it and the next, at least: a text of single letters takes no longer than one that people write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,13 @@ class Recognised:
     slots: Slots
     mentions: tuple[Mention, ...]
     marks: tuple[Mark, ...]
+
+
+def beginning(text: str, letters: int = MAX_LETTERS) -> str:
+    """As much of a message as is looked at: a quarter as many words as letters."""
+    text = text[:letters]
+    beyond = next(islice(WORD.finditer(text), letters // LETTERS_OF_A_WORD, None), None)
+    return text if beyond is None else text[: beyond.start()]
 
 
 def marks_in(
@@ -38,7 +50,7 @@ def recognised(
     text: str, setting: Setting, *, language: Language, gazetteer: Gazetteer
 ) -> Recognised:
     """All that the rules see."""
-    text = text[:MAX_LETTERS]
+    text = beginning(text)
     folded = fold(text)
     asked = setting.asked
     dates, days = dates_in(

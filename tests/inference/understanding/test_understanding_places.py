@@ -1,5 +1,6 @@
 """Where to and where from."""
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from understanding_places import gazetteer
 
 from inference.understanding import gazetteer as module
+from inference.understanding import places
 from inference.understanding.folding import fold, words_of
 from inference.understanding.gazetteer import MAX_WORDS, MOST_COMPARED, Gazetteer, mistakes_between
 from inference.understanding.places import mentions_in
@@ -214,3 +216,22 @@ def test_slips_are_counted_in_so_many_names_and_no_more(monkeypatch: pytest.Monk
     )
     assert read(long * 9 + "flights to Barcelnoa") == Where(("Barcelona",))
     assert compared < 50
+
+
+def test_whether_it_speaks_of_journeys_is_looked_for_once_and_not_for_each_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_for: list[str] = []
+
+    @dataclass
+    class Counted:
+        pattern: re.Pattern[str]
+
+        def search(self, text: str) -> re.Match[str] | None:
+            looked_for.append(text)
+            return self.pattern.search(text)
+
+    for name in ("_FLIGHT", "_STAY"):
+        monkeypatch.setattr(places, name, Counted(getattr(places, name)))
+    read("in nice, " * 100)
+    assert len(looked_for) == 2

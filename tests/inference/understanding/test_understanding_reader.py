@@ -14,9 +14,10 @@ from trio.testing import MockClock
 from understanding_places import gazetteer
 
 from core.headroom import Work
-from inference.reader import LATE_AFTER, ModelReader
+from inference.reader import AT_ONCE, LATE_AFTER, ModelReader
 from inference.understanding.dialogue import in_setting
 from inference.understanding.intents import Mark, Scores
+from inference.understanding.slots import LETTERS_OF_A_WORD, MAX_LETTERS, beginning
 from protocol.understanding import (
     INTENTS,
     MEANT_FROM,
@@ -136,6 +137,21 @@ async def test_what_there_is_no_headroom_for_is_read_by_n_grams_at_once(
     assert (await both.read("hotel in Porto", Setting())).reader == "ngrams"
     assert trio.current_time() == asked_at
     assert both.statistics()["late"] == 0
+
+
+async def test_what_is_read_at_once_is_no_longer_than_what_people_write() -> None:
+    """The loop waits for it."""
+    at_once = reader(headroom=NoHeadroom(Work.READING))
+    long = "a word " * (AT_ONCE // 7 + 1)
+    assert (await at_once.read(f"flights to Porto, {long}", Setting())).slots.destination
+    assert not (await at_once.read(f"{long} flights to Porto", Setting())).slots.destination
+    assert reader().read_sync(f"{long} flights to Porto", Setting()).slots.destination
+
+
+def test_of_a_text_of_single_letters_no_more_words_are_read_than_people_write() -> None:
+    assert beginning("a " * MAX_LETTERS) == "a " * (MAX_LETTERS // LETTERS_OF_A_WORD)
+    prose = "we would like to go somewhere warm with a beach, " * 40
+    assert beginning(prose) == prose[:MAX_LETTERS]
 
 
 async def test_and_without_n_grams_by_rules(slow: SlowModel, autojump_clock: MockClock) -> None:

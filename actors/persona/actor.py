@@ -180,9 +180,9 @@ class PersonaActor(Actor[Any]):
 
     def _is_worth_reading(self, prompt: Prompt, called: str | None) -> bool:
         text = prompt.message.content
-        if called is not None or fixed_text(text) is not None:
+        if called is not None or self._ports.reader.may_be_prompt(text):
             return True
-        return self._ports.reader.may_be_prompt(text)
+        return fixed_text(text) is not None
 
     async def _unsaid(self, unsaid: Unsaid) -> None:
         """What was learned from it goes; and while a store is away it is tried again. A deleted

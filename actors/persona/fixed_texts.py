@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Final, get_args
 
 from actors.persona.fixed_words import RULES, Notice, Spoken, Topic
-from actors.persona.hints import beginning, folded
+from actors.persona.hints import MOST_READ, beginning, folded
 
 MODEL: Final = "people"
 """What `ai.model` says of them."""
 
 VERSION: Final = "1"
+MOST_OF_END: Final = 400
+"""Characters of a long message's end that are looked at beside its beginning."""
+
 FOLDER: Final = Path(__file__).with_name("fixed")
 
 
@@ -52,8 +55,11 @@ _RULES: Final = [
 
 
 def fixed_text(message: str) -> FixedText | None:
-    """The text for a message that is about one of these; what is dangerous comes first."""
+    """The text for a message that is about one of these; what is dangerous comes first. Of a long one both ends are
+    read: who is in need may say so last."""
     plain = beginning(message)
+    if len(message) > MOST_READ:
+        plain = f"{plain} … {beginning(message[-MOST_OF_END:])}"
     for topic, language, rule in _RULES:
         if rule.search(plain):
             return FixedText(topic=topic, language=language, text=TEXTS[language][topic])

@@ -52,18 +52,16 @@ CARRIERS: Final[dict[str, tuple[str, ...]]] = {
 """Names as they are said → codes."""
 
 _AIRLINES: Final = r"(?: (?:air ?lines?|airways|flights?))?"
-_CARRIER: Final = [
-    (
-        re.compile(
-            r"\b(?P<no>(?:not|no|nicht|keine?[nr]?|sin|pas|ohne|without|anything but|avoid) )?"
-            r"(?P<by>(?:only|just|nur|solo|seulement|uniquement) |(?:(?:only|just|nur|solo|que|seulement) )?"
-            rf"(?:with|by|on|via|mit|bei|con|en|avec|chez|sur) )?(?:{name}){_AIRLINES}"
-            r"(?P<end>\W*$|\W*[,.;!?]|\W+(?:please|pls|only|bitte|nur|por favor|solo|s'il|and|und|y|et|or|oder|o|ou)\b)"
-        ),
-        codes,
-    )
-    for name, codes in CARRIERS.items()
-]
+_NAMES: Final = "|".join(f"(?P<n{at}>{name})" for at, name in enumerate(CARRIERS))
+_CARRIER: Final = re.compile(
+    r"\b(?P<no>(?:not|no|nicht|keine?[nr]?|sin|pas|ohne|without|anything but|avoid) )?"
+    r"(?P<by>(?:only|just|nur|solo|seulement|uniquement) |(?:(?:only|just|nur|solo|que|seulement) )?"
+    rf"(?:with|by|on|via|mit|bei|con|en|avec|chez|sur) )?(?:{_NAMES}){_AIRLINES}"
+    r"(?=\W*$|\W*[,.;!?]|\W+(?:please|pls|only|bitte|nur|por favor|solo|s'il|and|und|y|et|or|oder|o|ou)\b)"
+)
+"""Of all at once: each by itself would go through the text as often as there are carriers. The group that closes
+last says which."""
+_CODES: Final = {f"n{at}": codes for at, codes in enumerate(CARRIERS.values())}
 _PARTS: Final[dict[str, tuple[int, int]]] = {
     r"(?<!good )mornings?|morgens|am morgen|vormittags?|(por|de) la manana|le matin|matinale?": (
         4 * 60,
@@ -130,12 +128,12 @@ def flying(plain: str) -> Flying:
     """What a folded text says of it."""
     only: list[str] = []
     never: list[str] = []
-    for name, codes in _CARRIER:
-        for match in name.finditer(plain):
-            if match["no"]:
-                never += codes
-            elif match["by"]:
-                only += codes
+    for match in _CARRIER.finditer(plain):
+        codes = _CODES[match.lastgroup or ""]
+        if match["no"]:
+            never += codes
+        elif match["by"]:
+            only += codes
     return Flying(
         carriers=tuple(dict.fromkeys(only)),
         not_with=tuple(dict.fromkeys(never)),

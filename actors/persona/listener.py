@@ -91,12 +91,14 @@ class Listener:
         others = self._sitting.room.people.values()
         is_hailed = hailed(floor, text, others)
         call = replace(self._call(prompt, called(floor, text)), is_hailed=is_hailed)
+        fixed = fixed_text(text)
+        await trio.lowlevel.checkpoint()  # in a long text it took a millisecond, and hints take two
         read = Read(
             prompt=prompt,
             floor=floor,
             call=replace(call, addressed=1.0),
             hints=hints(text),
-            fixed=fixed_text(text),
+            fixed=fixed,
             reading=None,
         )
         is_meant = named(floor, call) is not None or floor.people <= {read.asker_id}

@@ -9,6 +9,7 @@ import pytest
 
 from actors.persona.fixed_texts import TEXTS, fixed_text, notice
 from actors.persona.fixed_words import RULES, Notice, Spoken, Topic
+from actors.persona.hints import MOST_READ
 
 DEVELOPMENT = Path(__file__).parents[3] / "data" / "messages" / "development"
 
@@ -111,6 +112,14 @@ def test_what_no_model_should_answer_is_answered_by_people(
     assert fixed is not None
     assert (fixed.topic, fixed.language) == (topic, language)
     assert fixed.text == TEXTS[language][topic]
+
+
+def test_who_is_in_need_may_say_so_after_a_long_story() -> None:
+    story = "we had such a lovely day at the beach and then it began to rain a little. " * 60
+    for length in (0, MOST_READ - 10, MOST_READ + 300, len(story)):
+        fixed = fixed_text(f"{story[:length]} please call an ambulance!!")
+        assert fixed is not None
+        assert fixed.topic == "emergency"
 
 
 @pytest.mark.parametrize(

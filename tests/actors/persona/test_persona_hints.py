@@ -206,6 +206,7 @@ class Counted:
     [
         (module, "_NOT_PICKED", "#1 "),
         (module, "_NOT_PICKED", "the second "),
+        (flying, "_CARRIER", "by lufthansa, "),
         (flying, "_BACK", "by 5h "),
         (flying, "_ARRIVES", "mornings "),
         (flying, "_DEPARTS", "mornings "),

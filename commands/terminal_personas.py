@@ -36,12 +36,12 @@ async def personas(talk: Talk, rest: str) -> None:
 async def persona(talk: Talk, rest: str) -> None:
     """Bring one of mine in, made if absent; or take one out."""
     words = rest.split()
-    if len(words) > 1 and words[0] == "out":
+    if words[1:] and words[0] == "out":
         await _take_out(talk, " ".join(words[1:]))
         return
     style = words[-1].lower() if words and words[-1].lower() in STYLES else None
     name = " ".join(words[:-1] if style and len(words) > 1 else words)
-    if not name:
+    if not name or words == ["out"]:
         raise TypedWrong(PERSONA)
     found = _called(await _mine(talk), name) or await _made(talk, name, style)
     here = {one["id"]: one["name"] for one in await _here(talk)}
@@ -82,6 +82,8 @@ async def stop(talk: Talk, rest: str) -> None:
 
 async def _rate(talk: Talk, rest: str, value: int, command: str) -> None:
     number, _, reason = rest.partition(" ")
+    if not number.isdigit():
+        number, reason = "", rest
     card = talk.answers.card(number)
     if card is None and number:
         raise TypedWrong(f"{command} {RATED}")

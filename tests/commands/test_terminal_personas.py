@@ -3,7 +3,10 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from commands import terminal_personas
+from commands.terminal_travel import TypedWrong
 
 NOVA = {"id": "nova", "name": "Nova", "style": "explorer", "ownerId": "ada"}
 
@@ -54,3 +57,31 @@ async def test_one_that_comes_in_is_told_by_its_event() -> None:
         ("room.persona", {"roomId": "room", "personaId": "nova", "active": True})
     ]
     assert talk.shown == []
+
+
+async def test_out_alone_makes_nobody_of_that_name() -> None:
+    talk = a_talk()
+    with pytest.raises(TypedWrong, match="/persona out NAME"):
+        await terminal_personas.persona(talk, "out")
+    assert talk.session.asked == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("", {"messageId": "newest"}),
+        ("too far out", {"messageId": "newest", "reason": "too far out"}),
+        ("1", {"messageId": "cards", "offerId": "offer"}),
+        ("1 too far out", {"messageId": "cards", "offerId": "offer", "reason": "too far out"}),
+    ],
+)
+async def test_an_answer_is_rated_with_or_without_a_card_and_a_reason(
+    typed: str, sent: dict[str, str]
+) -> None:
+    talk = a_talk()
+    cards = {"1": {"id": "card", "offerId": "offer"}}
+    talk.answers = SimpleNamespace(card=cards.get, newest_message="newest", cards_message="cards")
+    await terminal_personas.dislike(talk, typed)
+    assert talk.session.asked == [("persona.feedback", {"value": -1, **sent})]
+    with pytest.raises(TypedWrong, match="/dislike"):
+        await terminal_personas.dislike(talk, "2 too far out")

@@ -39,6 +39,7 @@ log: Final = structlog.get_logger("caravan.serve")
 
 CUT_SHORT: Final = 1
 MISUSE: Final = 2
+ORDERS: Final = (signal.SIGTERM, signal.SIGINT)
 ECHO_WITHIN: Final = 1.0
 """Seconds in which a second signal is the first one's echo: a terminal's Ctrl-C goes to the server and to who
 started it, who hands it on."""
@@ -62,8 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT. 0: drained; 1: a second signal came before that; 2: it could not start,
-    or not go on."""
+    """Serve until SIGTERM, SIGINT or SIGHUP. 0: drained; 1: a second one came before that; 2: it could
+    not start, or not go on."""
     if platform.system() == "Windows":
         return _refuse("Caravan's server runs on Linux and macOS; on Windows use WSL.")
     sentence = ""
@@ -108,7 +109,7 @@ async def _serve(config: Config, key: bytes, demo: bool) -> None:
     data_dir = config.data_dir
     if config.redis_url is not None:
         log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*_ends()) as signals:
         async with trio.open_nursery() as hearing:
             is_ready, told, starting = trio.Event(), trio.Event(), trio.CancelScope()
             hearing.start_soon(_hear, signals, is_ready, told, starting)
@@ -128,6 +129,12 @@ async def _serve(config: Config, key: bytes, demo: bool) -> None:
             hearing.cancel_scope.cancel()
 
 
+def _ends() -> tuple[signal.Signals, ...]:
+    """What ends a server: also the end of its terminal, unless it is to outlive that (`nohup`)."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return ORDERS if outlives else (*ORDERS, signal.SIGHUP)
+
+
 async def _hear(
     signals: AsyncIterator[int], is_ready: trio.Event, told: trio.Event, starting: trio.CancelScope
 ) -> None:
@@ -143,7 +150,7 @@ async def _hear(
                 told.set()
             else:
                 starting.cancel()
-        elif trio.current_time() >= heard_at + ECHO_WITHIN:
+        elif number in ORDERS and trio.current_time() >= heard_at + ECHO_WITHIN:
             # What holds up the end may be what nobody can cancel. As after a kill -9: the database notices.
             log.error("cut short", signal=name, status=CUT_SHORT)
             os._exit(CUT_SHORT)

@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,24 @@ ROOT = Path(__file__).parents[2]
 STUCK = Path(__file__).with_name("stuck_server.py")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@contextmanager
+def hung_up_on(treatment: signal.Handlers) -> Iterator[None]:
+    """What a hang-up does to us, and to whom we start: whoever runs the tests may be deaf to it."""
+    before = signal.signal(signal.SIGHUP, treatment)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def heard_hang_up() -> Iterator[None]:
+    with hung_up_on(signal.SIG_DFL):
+        yield
+
+
+@pytest.mark.usefixtures("heard_hang_up")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_server_that_still_starts_ends_at_once(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,8 +66,42 @@ async def test_a_server_that_still_starts_ends_at_once(
 async def test_a_second_signal_ends_a_drain_that_does_not_end(
     number: signal.Signals, tmp_path: Path
 ) -> None:
+    async with stuck_server(tmp_path) as process:
+        process.send_signal(number)
+        await line_with(process.stderr, "stopping")
+        process.send_signal(number)
+        last = await line_with(process.stderr, "cut short")
+        assert await process.wait() == 1
+    assert (last["level"], last["signal"], last["status"]) == ("error", number.name, 1)
+
+
+@pytest.mark.usefixtures("heard_hang_up")
+async def test_a_second_hang_up_is_nobodys_impatience(tmp_path: Path) -> None:
+    """A terminal that is closed, its shell and the end of that hang up one after the other."""
+    async with stuck_server(tmp_path) as process:
+        process.send_signal(signal.SIGHUP)
+        first = await line_with(process.stderr, "stopping")
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        last = await line_with(process.stderr, "cut short")
+    assert (first["signal"], last["signal"]) == ("SIGHUP", "SIGTERM")
+
+
+async def test_a_server_that_began_deaf_to_hang_ups_stays_deaf(tmp_path: Path) -> None:
+    """`nohup` is for that."""
+    with hung_up_on(signal.SIG_IGN):
+        async with stuck_server(tmp_path) as process:
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGTERM)
+            first = await line_with(process.stderr, "stopping")
+    assert first["signal"] == "SIGTERM"
+
+
+@asynccontextmanager
+async def stuck_server(data_dir: Path) -> AsyncIterator[trio.Process]:
+    """Ready, and killed at the end."""
     process = await trio.lowlevel.open_process(
-        [sys.executable, str(STUCK), str(tmp_path)],
+        [sys.executable, str(STUCK), str(data_dir)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -59,15 +110,10 @@ async def test_a_second_signal_ends_a_drain_that_does_not_end(
     try:
         with trio.fail_after(30):
             await line_with(process.stdout, "ready")
-            process.send_signal(number)
-            await line_with(process.stderr, "stopping")
-            process.send_signal(number)
-            last = await line_with(process.stderr, "cut short")
-            assert await process.wait() == 1
+            yield process
     finally:
         process.kill()
         await process.wait()
-    assert (last["level"], last["signal"], last["status"]) == ("error", number.name, 1)
 
 
 async def line_with(stream: trio.abc.ReceiveStream | None, event: str) -> dict[str, Any]:

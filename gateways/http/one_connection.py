@@ -48,6 +48,7 @@ class OneConnection(TCPServer):
             made.send,
         )
         await super()._read_data()
+        await self.idle_task.stop()  # else who has left keeps their place until it is over
 
 
 def _path_of(target: bytes) -> bytes:

@@ -8,10 +8,12 @@ import httpx
 import msgspec
 import pytest
 import trio
+import trio.testing
 from http_fakes import World, a_room
 from trio.testing import MockClock
 
 from gateways.http import server
+from gateways.http.doorstep import HEAD_WITHIN
 from gateways.http.server import HttpServer, bind_http, port_of
 
 
@@ -47,6 +49,26 @@ async def test_port_zero_is_a_real_port_that_answers() -> None:
     assert answer.json()["ws"] == "ws://127.0.0.1:8081/v1/connect"
     assert "server" not in answer.headers
     assert answer.headers["X-Request-Id"]
+
+
+async def test_who_leaves_after_an_answer_leaves_a_place_at_once() -> None:
+    """And not when they would have to leave had they stayed."""
+    listener, stopping = bind_http("127.0.0.1", 0), trio.Event()
+    http = HttpServer(World().app, listener)
+    async with trio.open_nursery() as nursery:
+
+        async def run(*, task_status: trio.TaskStatus[None]) -> None:
+            await http.run(stopping=stopping, task_status=task_status)
+
+        await nursery.start(run)
+        async with await trio.open_tcp_stream("127.0.0.1", port_of(listener)) as stream:
+            await stream.send_all(b"GET /api/v1/info HTTP/1.1\r\nHost: here\r\n\r\n")
+            assert await stream.receive_some()
+            assert http.statistics()["served"] == 1
+        with trio.fail_after(HEAD_WITHIN / 2):
+            while http.statistics()["served"]:
+                await trio.testing.wait_all_tasks_blocked(0.001)
+        stopping.set()
 
 
 async def test_metrics_are_for_this_machine_unless_a_proxy_speaks_for_another() -> None:

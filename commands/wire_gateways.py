@@ -119,12 +119,14 @@ class Gateways:
             ),
             body_within=config.bounds.http_body_within,
         )
+        bounds = config.bounds
         self._http = HttpServer(
             self.app,
             self._listener,
-            head_within=config.bounds.http_head_within,
-            send_within=config.bounds.http_send_within,
+            head_within=bounds.http_head_within,
+            send_within=bounds.http_send_within,
             pace=pace,
+            most_per_address=bounds.max_connections_per_address if config.rate_limits else None,
         )
 
     def _client_server(

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 import trio
 
+from core.callers import Callers
 from core.pacing import PER_LOT, DutyCycle, Pace
 
 _log = structlog.get_logger()
@@ -20,6 +21,14 @@ _log = structlog.get_logger()
 MAX_HEAD_BYTES: Final = 16_384
 HEAD_WITHIN: Final = 5.0
 MAX_WAITING: Final = 1_024
+REFUSAL_BODY: Final = (
+    b'{"error":"Too many connections come from your address.","code":"overloaded"}'
+)
+REFUSAL: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nRetry-After: 5\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+) % (len(REFUSAL_BODY), REFUSAL_BODY)
+"""To an address that has all its connections, in English: what language it speaks has not been read."""
 READS_PER_TURN: Final = 64
 
 HAND_OVER: Final = Pace(fastest=0.003, slowest=0.01, all_within=0.3)
@@ -39,10 +48,11 @@ def _begin_one() -> None:
 class Newcomer:
     """A client that is connected and has not asked. `due_at`: when it is to leave (trio time)."""
 
-    __slots__ = ("due_at", "head", "socket")
+    __slots__ = ("address", "due_at", "head", "socket")
 
-    def __init__(self, connected: socket.socket, due_at: float) -> None:
+    def __init__(self, connected: socket.socket, address: str, due_at: float) -> None:
         self.socket = connected
+        self.address = address
         self.due_at = due_at
         self.head = bytearray()
 
@@ -63,21 +73,25 @@ class Doorstep:
     within milliseconds, and so is served while a crowd stands there. Who has asked is not sent away;
     when nobody else is left, newcomers wait in the kernel's backlog.
 
-    Owns: the listener and the newcomers, until `take_in` gets the socket and what came in on it; it may
-    wait until there is a place. Strangers are let in and out at `pace`.
+    Owns: the listener and the newcomers, until `take_in` gets one; it may wait until there is a place.
+    Each has entered `callers`, and leaves them when its socket is closed; who finds no place there is
+    refused at once. Strangers are let in and out at `pace`.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        take_in: Callable[[socket.socket, bytes], Awaitable[None]],
+        take_in: Callable[[Newcomer], Awaitable[None]],
         *,
+        callers: Callers | None = None,
         head_within: float = HEAD_WITHIN,
         most: int = MAX_WAITING,
         pace: DutyCycle | None = None,
     ) -> None:
         self._listener = listener
         self._take_in = take_in
+        self._callers = Callers(None) if callers is None else callers
+        self._refused = 0
         self._head_within = head_within
         self._most = most
         self._pace = pace or DutyCycle()
@@ -102,8 +116,7 @@ class Doorstep:
                 nursery.cancel_scope.cancel()
             self._stop_listening()
             while self._ready:
-                newcomer = self._ready[0]
-                await self._take_in(newcomer.socket, bytes(newcomer.head))
+                await self._take_in(self._ready[0])
                 self._ready.popleft()
         finally:
             self._stop_listening()
@@ -112,8 +125,12 @@ class Doorstep:
             self._selector.close()
 
     def statistics(self) -> Mapping[str, int | float]:
-        """`silent`: have not asked; `ready`: have, and wait for their turn."""
-        return {"silent": len(self._silent), "ready": len(self._ready)}
+        """`silent`: have not asked; `ready`: have, and wait for their turn; `refused`: too many came from there."""
+        return {
+            "silent": len(self._silent),
+            "ready": len(self._ready),
+            "refused": self._refused,
+        }
 
     async def _accept(self) -> None:
         while True:
@@ -133,25 +150,30 @@ class Doorstep:
             if len(self._ready) >= self._most:
                 return
             try:
-                connected, _ = self._listener.accept()
+                connected, peer = self._listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
                 if error.errno in _OUT_OF_DESCRIPTORS:
                     raise
                 continue
+            connected.setblocking(False)
+            address = str(peer[0]) if peer else ""
+            if not self._callers.enter(address):
+                self._refused += 1
+                _refuse(connected)
+                continue
             if self._silent and len(self._silent) + len(self._ready) >= self._most:
                 self._leave(next(iter(self._silent.values())))
-            self._enter(connected)
+            self._enter(Newcomer(connected, address, trio.current_time() + self._head_within))
 
-    def _enter(self, connected: socket.socket) -> None:
-        connected.setblocking(False)
-        newcomer = Newcomer(connected, trio.current_time() + self._head_within)
+    def _enter(self, newcomer: Newcomer) -> None:
+        connected = newcomer.socket
         try:
             self._selector.register(connected, selectors.EVENT_READ, newcomer)
         except OSError as error:
             _log.warning("http.watch_failed", error=str(error))
-            connected.close()
+            self._close(newcomer)
             return
         self._silent[connected.fileno()] = newcomer
         self._has_come.set()
@@ -198,8 +220,7 @@ class Doorstep:
                 self._has_asked = trio.Event()
                 await self._has_asked.wait()
             await self._pace.take(_begin_one, rest=HAND_OVER.every(len(self._ready)))
-            newcomer = self._ready[0]
-            await self._take_in(newcomer.socket, bytes(newcomer.head))
+            await self._take_in(self._ready[0])
             self._ready.popleft()
             self._was_taken.set()
 
@@ -210,9 +231,22 @@ class Doorstep:
 
     def _leave(self, newcomer: Newcomer) -> None:
         self._forget(newcomer)
+        self._close(newcomer)
+
+    def _close(self, newcomer: Newcomer) -> None:
+        self._callers.leave(newcomer.address)
         with suppress(OSError):
             newcomer.socket.close()
 
     def _forget(self, newcomer: Newcomer) -> None:
         self._selector.unregister(newcomer.socket)
         del self._silent[newcomer.socket.fileno()]
+
+
+def _refuse(connected: socket.socket) -> None:
+    """What has come is read first: else the kernel's reset would take the answer with it."""
+    with connected:
+        with suppress(OSError):  # nothing has come
+            connected.recv(MAX_HEAD_BYTES)
+        with suppress(OSError):
+            connected.send(REFUSAL)

@@ -23,9 +23,10 @@ from hypercorn.typing import (
 from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
+from core.callers import Callers
 from core.pacing import DutyCycle
 from gateways.http.app import DECLARED
-from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep
+from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep, Newcomer
 from gateways.http.gate import ANSWER_WITHIN
 from gateways.http.one_connection import OneConnection
 
@@ -84,7 +85,7 @@ class HttpServer:
     Owns: the listener and the connections. hypercorn's own worker lets in whoever connects, with four
     tasks each, and has no place for another way in: so we run its parts. `head_within`: seconds after
     the connection, or the last answer, within which a request's head must be here. `send_within`: as of `bind_http`,
-    and for a whole answer, with a second more for each `SLOWEST` bytes. Strangers are let in and out at `pace`.
+    and for a whole answer, with a second more for each `SLOWEST` bytes. Strangers are let in and out at `pace`. `most_per_address`: connections of one caller (`Callers`).
     """
 
     def __init__(
@@ -96,13 +97,17 @@ class HttpServer:
         head_within: float = HEAD_WITHIN,
         send_within: float = SEND_WITHIN,
         pace: DutyCycle | None = None,
+        most_per_address: int | None = None,
     ) -> None:
         self._send_within = send_within
         self._app = wrap_app(_finishing(app), 0, "asgi")
         self._config = _config(drain_within=drain_within, head_within=head_within)
         self._context = WorkerContext(None)
         self._state: LifespanState = {}
-        self._doorstep = Doorstep(listener, self._take_in, head_within=head_within, pace=pace)
+        self._callers = Callers(most_per_address)
+        self._doorstep = Doorstep(
+            listener, self._take_in, callers=self._callers, head_within=head_within, pace=pace
+        )
         self._places = trio.Semaphore(MAX_CONNECTIONS)
         self._streams: set[trio.SocketStream] = set()
 
@@ -148,14 +153,14 @@ class HttpServer:
             for stream in self._streams:
                 stream.socket.close()
 
-    async def _take_in(self, connected: socket.socket, begun: bytes) -> None:
+    async def _take_in(self, newcomer: Newcomer) -> None:
         await self._places.acquire()
-        self._connections.start_soon(self._serve, connected, begun)
+        self._connections.start_soon(self._serve, newcomer)
 
-    async def _serve(self, connected: socket.socket, begun: bytes) -> None:
-        stream = trio.SocketStream(trio.socket.from_stdlib_socket(connected))
+    async def _serve(self, newcomer: Newcomer) -> None:
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(newcomer.socket))
         state = ConnectionState(self._state.copy())
-        began: Any = _Begun(stream, begun, self._send_within)
+        began: Any = _Begun(stream, bytes(newcomer.head), self._send_within)
         self._streams.add(stream)
         try:
             await OneConnection(self._app, self._config, self._context, state, began)
@@ -165,6 +170,7 @@ class HttpServer:
         finally:
             self._streams.discard(stream)
             self._places.release()
+            self._callers.leave(newcomer.address)
             await trio.aclose_forcefully(stream)
 
 

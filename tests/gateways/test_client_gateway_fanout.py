@@ -8,8 +8,9 @@ import pytest
 import trio
 from client_gateway_world import RawClient, World, event, hello, masked, until, upgrade_head
 
+from core.callers import is_loopback
 from core.ports.fanout import FrameLane
-from gateways.client.admission import Admission, Bounds, is_loopback
+from gateways.client.admission import Admission, Bounds
 from gateways.client.outbound import MAX_BACKLOG
 from gateways.client.policy import Policy
 from gateways.client.tick import MEMBERS_PER_STEP

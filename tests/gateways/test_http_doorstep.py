@@ -12,9 +12,10 @@ import trio
 import trio.testing
 from http_fakes import World
 
+from core.callers import Callers
 from core.pacing import LEAST_REST, PER_LOT
 from gateways.http import doorstep as doorstep_of
-from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, Doorstep
+from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, Doorstep, Newcomer
 from gateways.http.server import HttpServer, bind_http, port_of
 
 HEAD = b"GET /api/v1/info HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -33,9 +34,9 @@ class Door:
         self.streams: list[trio.SocketStream] = []
         self.doorstep = Doorstep(self.listener, self.take_in, **options)
 
-    async def take_in(self, connected: socket.socket, begun: bytes) -> None:
-        self.taken.append((begun, trio.current_time()))
-        self.sockets.append(connected)
+    async def take_in(self, newcomer: Newcomer) -> None:
+        self.taken.append((bytes(newcomer.head), trio.current_time()))
+        self.sockets.append(newcomer.socket)
 
     async def connected(self, data: bytes = b"") -> trio.SocketStream:
         stream = await trio.open_tcp_stream("127.0.0.1", self.port)
@@ -93,7 +94,7 @@ async def test_who_has_not_asked_is_no_task() -> None:
         await until(lambda: server.statistics()["silent"] == 20)
         await trio.testing.wait_all_tasks_blocked(0.01)
         assert trio.lowlevel.current_statistics().tasks_living == before
-        assert server.statistics() == {"served": 0, "silent": 20, "ready": 0}
+        assert server.statistics() == {"served": 0, "silent": 20, "ready": 0, "refused": 0}
         for stream in streams:
             await stream.send_all(HEAD[-1:])
             assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
@@ -101,6 +102,62 @@ async def test_who_has_not_asked_is_no_task() -> None:
         stopping.set()
     for stream in streams:
         await stream.aclose()
+
+
+@pytest.fixture
+def from_afar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loopback is no better than others."""
+    monkeypatch.setattr("core.callers.is_loopback", lambda address: False)
+
+
+@pytest.mark.usefixtures("from_afar")
+@pytest.mark.parametrize("said", [b"", HEAD], ids=["silent", "asks"])
+async def test_an_address_that_has_all_its_connections_is_told_so_at_once(said: bytes) -> None:
+    async with opened(callers=Callers(2)) as door:
+        first, second = [await door.connected(HEAD[:-1]) for _ in range(2)]
+        await until(lambda: door.counts() == (2, 0))
+        third = await door.connected(said)
+        answer = await third.receive_some()
+        assert await third.receive_some() == b""
+        assert answer == doorstep_of.REFUSAL
+        assert door.counts() == (2, 0)  # nobody had to leave for who was refused
+        assert door.doorstep.statistics()["refused"] == 1
+
+        await first.aclose()
+        await until(lambda: door.counts() == (1, 0))
+        await door.connected()
+        await until(lambda: door.counts() == (2, 0))
+        await second.send_all(HEAD[-1:])
+        await until(lambda: bool(door.taken))
+        last = await door.connected()
+        assert await last.receive_some() == doorstep_of.REFUSAL  # who is served counts, too
+
+
+@pytest.mark.usefixtures("from_afar")
+async def test_who_leaves_after_an_answer_leaves_a_place_to_the_next_from_there() -> None:
+    listener, stopping = bind_http("127.0.0.1", 0), trio.Event()
+    port, server = port_of(listener), HttpServer(World().app, listener, most_per_address=1)
+    async with trio.open_nursery() as nursery:
+
+        async def run(*, task_status: trio.TaskStatus[None]) -> None:
+            await server.run(stopping=stopping, task_status=task_status)
+
+        await nursery.start(run)
+        for _ in range(3):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                await stream.send_all(HEAD)
+                assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
+                async with await trio.open_tcp_stream("127.0.0.1", port) as another:
+                    assert (await another.receive_some()).startswith(b"HTTP/1.1 429")
+            await until(lambda: server.statistics()["served"] == 0)
+        stopping.set()
+
+
+async def test_this_machine_has_as_many_connections_as_it_likes() -> None:
+    async with opened(callers=Callers(1)) as door:
+        for _ in range(3):
+            await door.connected()
+        await until(lambda: door.counts() == (3, 0))
 
 
 async def test_a_head_in_pieces_is_handed_over_with_what_came_behind_it() -> None:
@@ -207,9 +264,9 @@ async def test_who_has_asked_is_never_sent_away_for_others() -> None:
     may_go_on = trio.Event()
     take_in = door.take_in
 
-    async def patient(connected: socket.socket, begun: bytes) -> None:
+    async def patient(newcomer: Newcomer) -> None:
         await may_go_on.wait()
-        await take_in(connected, begun)
+        await take_in(newcomer)
 
     door.doorstep = Doorstep(door.listener, patient, most=2)
     async with trio.open_nursery() as nursery:

@@ -28,6 +28,7 @@ from storage.models import (
     refused,
     unknown,
 )
+from storage.postgres.identifiers import is_text
 from storage.postgres.pool import Connection, Database
 
 LOCK: Final = 0x4D6F646C  # any constant; transaction-scoped
@@ -143,6 +144,8 @@ class PostgresModels:
         by: By,
         figures: Mapping[str, float] | None = None,
     ) -> Model:
+        if not is_text(version):
+            raise unknown()
         said = None if figures is None else _json(figures)
         row = await self._database.transaction(_promote, (tenant_id, kind, version), at, by, said)
         self._changed()

@@ -139,6 +139,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         args.data = args.data or _default_data()
         return _serve(args) if args.action in (None, "serve") else _steer(args, os.environ)
+    except UnicodeEncodeError:
+        raise  # a word of the command line that is no UTF-8, which has a sentence there
     except (OSError, StoreError, ConfigError, ValueError) as error:
         return _refuse(sentence_of(error))
     except BaseExceptionGroup as group:

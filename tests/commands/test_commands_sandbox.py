@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from commands.command_line import main
+from commands.command_line import NO_UTF8, main
 from commands.sandbox_words import milliseconds
 
 ROOT = Path(__file__).parents[2]
@@ -163,6 +163,13 @@ def test_what_is_wrong_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="a disk is filled for it on Linux")
+def test_a_word_that_is_no_utf8_is_said_as_everywhere(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sandbox", "issue", "\udcff", "--data", str(data)]) == 2
+    assert capsys.readouterr().err == NO_UTF8 + "\n"
+
+
 def test_what_goes_wrong_is_logged_as_the_server_does_whose_log_it_shares(tmp_path: Path) -> None:
     """A full disk, of each request anew."""
     process = subprocess.Popen(

@@ -78,4 +78,4 @@ async def _restore(config: Config, file: Path) -> str:
             end_restore(data_dir)
             await migrate(database)
         nursery.cancel_scope.cancel()
-    return f"Restored into {data_dir}. Put its master.key there before you start the server."
+    return f"Restored into {data_dir}. Put its master.key and its file `erased` there before you start the server."

@@ -9,6 +9,7 @@ import trio
 
 from commands.data_directory import find_server
 from commands.database import database_of
+from commands.erased_again import note_erased
 from commands.seed_tokens import key_of_server
 from core.clock import SystemClock
 from core.config import Config
@@ -83,6 +84,8 @@ async def erased(config: Config, handle: str) -> str:
         async with open_session(session):
             for room in found.rooms:
                 await _leave(session, room, user.id)
+        # Before it is so: whoever restores a backup must know of it.
+        note_erased(config.data_dir, user.id)
         messages = await erase(database, DEFAULT_TENANT, user.id)
     if messages is None:
         raise EraseError(

@@ -13,6 +13,7 @@ from commands.children import (
     jobs_supervisor,
     server_supervisor,
 )
+from commands.erased_again import erase_again
 from commands.one_world import require_one_world
 from commands.process_statistics import process_statistics
 from commands.wire_actors import Actors
@@ -73,6 +74,7 @@ async def serving(config: Config, *, node: str, key: bytes) -> AsyncIterator["Se
             # A wrong setting is told before anything is changed that an older version cannot read.
             server = Server(config, database, node=node, key=key, embedded=embedded)
             await migrate(database)
+            await erase_again(database, config.data_dir)
             await server.storage.keys.load()
             await server.time.load()
             async with trio.open_nursery() as running:

@@ -39,6 +39,9 @@ _UNFINISHED: Final = """
 SELECT EXISTS (SELECT FROM booking_participant p JOIN booking b ON b.booking_id = p.booking_id
                 WHERE p.tenant_id = $1 AND p.user_id = $2 AND NOT b.is_terminal)"""
 
+_UNFORGOTTEN: Final = """
+SELECT id FROM account WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND NOT is_forgotten"""
+
 _LOGINS: Final = """
 SELECT id FROM login WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL"""
 
@@ -113,6 +116,7 @@ DELETE FROM persona_memory
 _GONE: Final = (
     "UPDATE room_persona SET name = '' WHERE tenant_id = $1 AND owner_id = $2",
     "DELETE FROM persona WHERE tenant_id = $1 AND owner_id = $2",
+    "DELETE FROM room_persona WHERE tenant_id = $1 AND owner_id = $2",
     """WITH gone AS (DELETE FROM listing_review WHERE tenant_id = $1 AND user_id = $2
                      RETURNING tenant_id, listing_id AS id, stars)
        UPDATE listing l SET reviews = l.reviews - 1, stars = l.stars - gone.stars
@@ -170,6 +174,12 @@ class _Traces:
     names: re.Pattern[str] | None
 
 
+async def unforgotten(database: Database, tenant_id: int, user_ids: Sequence[str]) -> Sequence[str]:
+    """Which of them have an account that was not erased."""
+    rows = await database.call(_fetch, _UNFORGOTTEN, tenant_id, user_ids)
+    return [row["id"] for row in rows]
+
+
 async def shut_out(
     database: Database, tenant_id: int, user_id: str, *, login_id: str, at: int
 ) -> ShutOut | None:
@@ -187,6 +197,10 @@ async def erase(database: Database, tenant_id: int, user_id: str) -> int | None:
     and nothing was done."""
     traces = await database.call(_traces, tenant_id, user_id)
     return await database.transaction(_erase, tenant_id, user_id, traces)
+
+
+async def _fetch(connection: Connection, sql: str, *values: object) -> list[asyncpg.Record]:
+    return list(await connection.fetch(sql, *values))
 
 
 async def _shut_out(

@@ -3,14 +3,16 @@
 import json
 from functools import partial
 from pathlib import Path
+from shutil import copy
 
 import trio
 from http_client import Caller, refusal
-from raw_client import PASSWORD, Frame, RawClient, Stage, register, uuid7
+from raw_client import PASSWORD, Frame, RawClient, Stage, on_stage, register, uuid7
 from server_process import ServerProcess
 from test_e2e_http_operator import main, sentence
 from test_e2e_personas import persona_of
 
+from commands.erased_again import ERASED
 from protocol.close_codes import CloseCode
 
 WITHIN = 30.0
@@ -63,6 +65,53 @@ async def test_who_is_erased_leaves_everybodys_rooms_and_no_word(
     caller = Caller(protocol_server.http)
     again = {"handle": eve.person.handle, "password": PASSWORD}
     refusal(caller.post("auth/login", again), 401, "unauthenticated")
+
+
+async def test_who_was_erased_after_a_backup_does_not_come_back_with_it(tmp_path: Path) -> None:
+    """Nor a word of hers, nor her persona; what others said is there, and they go on."""
+    before, after = (ServerProcess(tmp_path / name) for name in ("before", "after"))
+    file = tmp_path / "backup"
+
+    async def does(server: ServerProcess, *words: str) -> None:
+        run = partial(main, *words, data_dir=server.data_dir, within=WITHIN)
+        ended = await trio.to_thread.run_sync(run)
+        assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+
+    await before.start()
+    try:
+        eve, bob = (register(before.http, name) for name in ("Eve", "Bob"))
+        async with on_stage(before.http, before.ws) as stage:
+            hers, his = await stage.enter(eve), await stage.enter(bob)
+            room = await stage.room(hers, his)
+            nova = persona_of(before, eve, "Nova", "explorer")
+            await hers.ask("room.persona", roomId=room["id"], personaId=nova["id"], active=True)
+            await hers.say(room, "sardines")
+            await his.say(room, "herring")
+            await does(before, "backup", str(file))
+        await does(before, "admin", "erase", eve.handle)
+        assert (before.data_dir / ERASED).read_text() == f"{eve.id}\n"
+    finally:
+        await before.end()
+
+    await does(after, "restore", str(file))
+    for name in ("master.key", ERASED):
+        copy(before.data_dir / name, after.data_dir / name)
+    await after.start()
+    try:
+        again = {"handle": eve.handle, "password": PASSWORD}
+        refusal(Caller(after.http).post("auth/login", again), 401, "unauthenticated")
+        async with on_stage(after.http, after.ws) as stage:
+            his = await stage.enter(bob)
+            joined = await his.ask("room.join", roomId=room["id"])
+            page = await his.ask("chat.history", roomId=room["id"])
+            said = [(one["content"], one["sender"]["name"]) for one in page["messages"]]
+            assert said[-2:] == [("", ""), ("herring", "Bob")]
+            assert joined["room"]["personas"] == []
+            await his.say(room, "I am still here")
+        assert '"erased.again"' in after.last_words()
+        assert await after.stop() == 0
+    finally:
+        await after.end()
 
 
 async def told_again(stage: Stage, client: RawClient, room: Frame, said: Frame) -> Frame:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace as with_
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ from test_storage_personal_data import (
     ADA,
     AT,
     BOB,
+    BOOKING,
     CONSULTATION,
     ROOM,
     a_room,
@@ -21,6 +23,7 @@ from test_storage_personal_data import (
     until_waiting,
 )
 
+from commands.erased_again import ERASED, erase_again, erased_ids, note_erased
 from core.announcement import announcement
 from core.clock import SystemClock
 from core.errors import Rejected
@@ -33,6 +36,8 @@ from protocol.codec import decode_event, encode
 from protocol.frames import Money
 from protocol.room import MemberView, PersonaView, RoomChanged, RoomInvited, RoomView, Settings
 from protocol.travel import HotelDetails, HotelQuery, Offer, Party, SupplierOffer
+from storage.months import Month
+from storage.postgres.booking_leaves import ensure_leaves
 from storage.postgres.consultations import PostgresConsultations
 from storage.postgres.erasure import erase, shut_out
 from storage.postgres.inboxes import PostgresInboxes
@@ -42,6 +47,10 @@ from storage.postgres.pool import Database
 from storage.postgres.rooms import PostgresRooms
 from storage.postgres.search import SearchIndex
 from storage.postgres.users import PostgresUsers
+
+WHO = """
+SELECT handle, is_forgotten, (SELECT count(*) FROM login WHERE user_id = account.id)
+  FROM account WHERE id = $1"""
 
 BOBS = ROOM[:-1] + "1"
 """A persona and a listing."""
@@ -137,6 +146,30 @@ async def test_nobody_waits_while_it_is_looked_for_whose_rooms_are_left(database
 NUMBERED = """
 SELECT pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
  WHERE NOT l.granted AND a.backend_xid IS NOT NULL"""
+
+
+async def test_who_is_brought_back_by_a_backup_is_erased_again_once_no_booking_goes_on(
+    database: Database, tmp_path: Path
+) -> None:
+    await begin(database)
+    of_bob = await database.call(fetch, WHO, BOB)
+    month = Month.of_uuid7(ROOM)
+    assert month is not None
+    await database.call(ensure_leaves, month)
+    await database.call(execute, BOOKING, False)
+    await erase_again(database, tmp_path)  # nobody was erased here
+    (tmp_path / ERASED).write_text(ROOM[:20])  # a line that was cut short
+    for user_id in (ADA, ADA, ROOM):
+        note_erased(tmp_path, user_id)
+    assert erased_ids(tmp_path) == [ADA, ROOM]
+    of_ada = await database.call(fetch, WHO, ADA)
+    await erase_again(database, tmp_path)
+    assert await database.call(fetch, WHO, ADA) == of_ada
+    await database.call(execute, "UPDATE booking SET is_terminal = true")
+    for _ in range(2):
+        await erase_again(database, tmp_path)
+    assert await database.call(fetch, WHO, ADA) == [("gone~00000000000a", True, 0)]
+    assert await database.call(fetch, WHO, BOB) == of_bob
 
 
 async def test_offers_that_come_late_are_nobodys(database: Database) -> None:

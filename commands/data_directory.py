@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from core.config import node_name
 from storage.postgres.file_lock import is_locked
@@ -156,12 +156,23 @@ def find_server(path: Path) -> RunningServer | None:
 
 def write_private(file: Path, text: str) -> None:
     """Whole or not at all, and readable by its owner alone, whatever file was there before. Raises `OSError`."""
+    with private(file) as out:
+        out.write(text)
+
+
+@contextlib.contextmanager
+def private(file: Path) -> Iterator[TextIO]:
+    """As `write_private`, of what the block writes; a block that fails leaves the file before it."""
     if file.exists() and not file.is_file():  # it would be replaced, were it a device
         raise FileExistsError(errno.EEXIST, "That is no file", str(file))
     draft = file.with_name(file.name + ".new")
     draft.unlink(missing_ok=True)
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(file)
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(file)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

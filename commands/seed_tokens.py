@@ -14,7 +14,7 @@ from typing import Final
 
 import trio
 
-from commands.data_directory import find_server, write_private
+from commands.data_directory import find_server, private
 from commands.database import database_of
 from core.clock import SystemClock
 from core.config import Config
@@ -64,12 +64,11 @@ async def _seed(config: Config, key: bytes, file: Path, count: int) -> None:
         clock = SystemClock()
         keys = SigningKeys(PostgresKeys(database), key, clock)
         await keys.load()
-        lines: list[str] = []
         stem = f"load-{secrets.token_hex(4)}"
-        for first in range(0, count, AT_ONCE):
-            numbers = range(first, min(count, first + AT_ONCE))
-            lines += await _some(database, keys, clock, stem, numbers)
-        await trio.to_thread.run_sync(write_private, file, "".join(lines))
+        with private(file) as out:  # first: whose tokens cannot be written is not made
+            for first in range(0, count, AT_ONCE):
+                numbers = range(first, min(count, first + AT_ONCE))
+                out.writelines(await _some(database, keys, clock, stem, numbers))
 
 
 async def _some(

@@ -8,8 +8,9 @@ import trio
 from tiny_http import tiny_site
 from tiny_server import TinyServer
 
-from commands import seed
+from commands import seed, seed_tokens
 from commands.seed import PEOPLE, ROOMS, SeedFailedError, seed_over_http
+from core.config import Config
 
 
 async def test_the_demo_world_has_people_rooms_messages_a_reaction_and_a_pin(monkeypatch):
@@ -56,3 +57,18 @@ async def test_the_command_says_whom_to_be(capsys):
 def test_without_a_server_the_command_says_how_to_start_one(url, capsys):
     assert seed.run(argparse.Namespace(url=url, tokens=None, accounts=None)) == 1
     assert "Start one with `make run`" in capsys.readouterr().err
+
+
+async def test_where_tokens_cannot_be_written_no_accounts_are_made(database, dsn, tmp_path):
+    config, key = Config(database_url=dsn), bytes(32)
+    with pytest.RaisesGroup(OSError, allow_unwrapped=True, flatten_subgroups=True):
+        await seed_tokens._seed(config, key, tmp_path, 3)
+
+    async def accounts(connection):
+        return await connection.fetchval("SELECT count(*) FROM account")
+
+    assert await database.call(accounts) == 0
+    await seed_tokens._seed(config, key, tmp_path / "tokens", 3)
+    assert await database.call(accounts) == 3
+    assert len((tmp_path / "tokens").read_text().splitlines()) == 3
+    assert [one.name for one in tmp_path.iterdir()] == ["tokens"]

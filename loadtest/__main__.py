@@ -23,7 +23,7 @@ from loadtest.link import LinkBrokenError
 from loadtest.measurement import Played, Wish, measure, report_of
 from loadtest.options import at_least_one, http_address, writable, zero_or_more
 from loadtest.own_server import ServerFailedError
-from loadtest.progress import watched
+from loadtest.progress import end_as_by_ctrl_c, watched
 from loadtest.report import Report, print_table
 from loadtest.scenarios import SCENARIOS
 from loadtest.virtual_users import MAX_ACCOUNTS, WorldFailedError
@@ -204,4 +204,5 @@ def _told(report: Report, args: argparse.Namespace, console: Console) -> int:
 
 
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     sys.exit(main())

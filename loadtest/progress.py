@@ -40,6 +40,14 @@ async def _report(run: Run, say: Callable[[str], None], every: float) -> None:
         await trio.sleep(every)
 
 
+def end_as_by_ctrl_c() -> None:
+    """Also when told to end, or when the terminal is closed (but not by `nohup`): whom we have started, a
+    server and its database, must not outlive us."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
 async def hear_signals(run: Run) -> None:
     """The first signal while messages are offered ends the offering; any other, the run."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -4,6 +4,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -146,10 +147,13 @@ def load(file: Path) -> CrashRecord:
                 f"{file.stem} is a crash record of version {version}; this server reads version "
                 f"{VERSION}. Use the server that wrote it."
             )
-        return msgspec.msgpack.decode(body, type=CrashRecord)
+        record = msgspec.msgpack.decode(body, type=CrashRecord)
+        datetime.fromtimestamp(record.at / 1_000, UTC)  # there is such a time
+        return record
     except OSError as error:
         raise UnreadableRecordError(f"{file.stem} cannot be read: {error.strerror}.") from None
-    except msgspec.DecodeError:
+    # ValueError: no UTF-8, or a year that there is not; RecursionError: lists in lists.
+    except (msgspec.DecodeError, ValueError, OverflowError, RecursionError):
         raise UnreadableRecordError(f"{file.stem} is damaged: it is no crash record.") from None
 
 

@@ -167,6 +167,9 @@ def test_what_is_no_record_of_this_version_is_said_so(tmp_path: Path) -> None:
         (b"\xc1", "x is damaged"),
         (b"", "x is damaged"),
         (msgspec.msgpack.encode({"version": VERSION}), "x is damaged"),
+        (msgspec.msgpack.encode(a_record(key="room")).replace(b"room", b"roo\xff"), "x is damaged"),
+        (msgspec.msgpack.encode(a_record(at=2**60)), "x is damaged"),
+        (b"\x91" * 9_999, "x is damaged"),
         (msgspec.msgpack.encode({"version": VERSION + 1}), f"of version {VERSION + 1}"),
     ):
         file.write_bytes(body)

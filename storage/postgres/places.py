@@ -114,7 +114,9 @@ def _home(data_dir: Path) -> tuple[Path, Account]:
     """`data_dir/postgresql-18`, or a folder below `/var/lib/caravan` when that is out of reach. Once
     chosen, the choice stands: a file in the data directory names the folder elsewhere."""
     marker = _marker(data_dir)
-    home = Path(marker.read_text().strip()) if marker.exists() else data_dir / CLUSTER
+    home = data_dir / CLUSTER
+    if marker.exists():
+        home = Path(marker.read_text(errors="replace").strip())
     account = account_for(home)
     if home.exists():
         _require_access(account, home)

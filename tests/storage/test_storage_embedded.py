@@ -262,12 +262,13 @@ async def test_a_server_that_cannot_start_says_why(data_dir: Path) -> None:
 
 
 def test_a_database_elsewhere_that_is_gone_is_not_made_anew(new_dir: Path) -> None:
-    """It was on a volume that is not mounted, or in a container that was replaced."""
+    """It was on a volume that is not mounted, or in a container that was replaced; or its name is damaged."""
     new_dir.mkdir(mode=0o711)
     gone = new_dir / "gone"
-    (new_dir / f"{places.CLUSTER}.elsewhere").write_text(str(gone))
-    with pytest.raises(EmbeddedError, match=rf"{gone}, and it is not there"):
-        places.find_places(new_dir)
+    for said in (bytes(gone), bytes(gone) + b"\xff\n"):
+        (new_dir / f"{places.CLUSTER}.elsewhere").write_bytes(said)
+        with pytest.raises(EmbeddedError, match=rf"{gone}\S*, and it is not there"):
+            places.find_places(new_dir)
     assert not gone.exists()
 
 

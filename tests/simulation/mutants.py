@@ -22,6 +22,7 @@ from actors.room.memory import Memory
 from actors.room.open_runs import UnderWay
 from actors.room.pipeline import Entry, Pipeline
 from actors.room.recovery import Recovery
+from actors.room.ring import Ring
 from actors.room.speaking import Speaking
 from actors.room.traces import Trace, Traces
 from actors.session.actor import SessionActor
@@ -229,6 +230,16 @@ def replay_from_one_later() -> Patches:
     yield CatchUp, "follow", later
 
 
+def gap_check_off() -> Patches:
+    """Who comes back is given what the ring holds, whether it reaches back that far or not."""
+
+    def newest(self: Ring, seq: int) -> list[bytes]:
+        return list(self._frames)[max(0, len(self._frames) - (self._head - seq)) :]
+
+    yield Ring, "covers", lambda *_: True
+    yield Ring, "after", newest
+
+
 def never_near() -> Patches:
     """Nobody gets what was missed, however little that is."""
     yield entrance, "judge_position", lambda *_: "reset"
@@ -426,6 +437,7 @@ MUTANTS: Mapping[str, Mutant] = {
         size=LARGE,
     ),
     "replay_from_one_later": Mutant(replay_from_one_later, 15, "and not", seen_by=2),
+    "gap_check_off": Mutant(gap_check_off, 20, "and not", size=LARGE),
     "never_near": Mutant(never_near, 20, "and got reset"),
     "gone_for_a_moment": Mutant(
         gone_for_a_moment, 100, "and got gone", {"call": 0.2, "turn": 0.1}, seen_by=2

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import astuple, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -21,6 +23,9 @@ from play import drop, play_all
 from simulation import LARGE, play
 from trio._core import _run as scheduler
 from virtual_time import StuckError, run_seeded
+from weather import Life, Mortal, Rates, Weather
+
+from core.errors import Unavailable
 
 SEEDS = int(os.environ.get("CARAVAN_SEEDS", "2000"))
 PLAY = Path(__file__).with_name("play.py")
@@ -46,9 +51,52 @@ def test_every_seed_keeps_the_promises(
     totals = play_all(seeds)
     record_property("counted", dict(totals))
     happened = ("messages", "received", "crashes", "restarts", "parts_restarted", "passivations")
-    faults = ("cut", "silence", "kill", "leave", "depose", "outage", "coup", "late", "lost_after")
+    faults = (
+        *("cut", "silence", "kill", "leave", "depose", "outage", "coup"),
+        *("lost_before", "lost_after", "late", "fence_lost", "call_before", "call_after"),
+        *("turn", "part", "delay"),
+    )
     assert totals["failed"] == 0
     assert all(totals[name] > 0 for name in happened + faults)
+
+
+def test_a_broken_promise_is_printed_with_its_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    totals = play_all(range(3, 5), MUTANTS["event_before_ok"])
+    printed = capsys.readouterr().err.splitlines()
+    seeds = [line.partition(":")[0] for line in printed]
+    assert totals["failed"] == len(set(seeds)) > 0
+    assert set(seeds) <= {"seed 3", "seed 4"}
+
+
+def test_some_seeds_are_calm_and_some_are_savage() -> None:
+    weathers = [Weather(seed, {}) for seed in range(100)]
+    for rate in fields(Rates):
+        chances = {getattr(weather.rates, rate.name) for weather in weathers}
+        assert min(chances) == 0 < max(chances), rate.name
+    assert len({weather.takes() > 0 for weather in weathers}) == 2
+    assert any(set(astuple(weather.rates)) == {0} for weather in weathers)
+    assert len({weather.quality().delay for weather in weathers}) > 2
+
+
+def test_a_dead_process_has_no_effect_on_what_survives_it() -> None:
+    """A kill is no cancellation: what its `finally` blocks would still write goes nowhere."""
+    calm = dict.fromkeys((rate.name for rate in fields(Rates)), 0.0)
+    written: list[str] = []
+
+    class Table:
+        async def write(self, row: str) -> None:
+            written.append(row)
+
+    async def die() -> None:
+        life = Life()
+        table: Any = Mortal(Table(), life, Weather(1, calm))
+        await table.write("alive")
+        life.is_over = True
+        with pytest.raises(Unavailable):
+            await table.write("dead")
+
+    run_seeded(1, die)
+    assert written == ["alive"]
 
 
 @pytest.mark.parametrize("seed", ONCE_BROKEN)

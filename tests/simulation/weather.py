@@ -104,10 +104,11 @@ class Weather:
         return fault
 
     def takes(self) -> float:
+        """Virtual seconds that a call to another machine costs."""
+        self.counts["delay"] += self._slowness > 0
         return self.chance.random() * self._slowness
 
     async def pass_time(self) -> None:
-        """What a call to another machine costs."""
         if seconds := self.takes():
             await sleep(seconds)
         else:

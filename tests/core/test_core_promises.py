@@ -13,7 +13,7 @@ from core_stage import PLAYER, Player, a_stage, crash, wait_for
 
 from actors.room.actor import spec as room_spec
 from core.actor import ActorSpec
-from core.errors import Overloaded, Rejected
+from core.errors import Overloaded, Rejected, Resting
 from core.restart_policy import RestartPolicy
 from core.telemetry import bind_request
 
@@ -117,6 +117,9 @@ async def test_dead_letters_are_counted_by_cause_and_logged_without_their_conten
                 stage.ref().tell_nowait("marmalade")
             await trio.testing.wait_all_tasks_blocked()
             assert stage.count("dead_gave_up") == 3
+            with pytest.raises(Resting):
+                stage.ref().tell_nowait("marmalade")
+            assert stage.count("dead_gave_up") == 4
     (line,) = [line for line in logs if line["event"] == "dead letters"]
     assert (line["cause"], line["messages"], line["total"]) == ("gave_up", {"str": 3}, 3)
     assert "marmalade" not in str(logs)

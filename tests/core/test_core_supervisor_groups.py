@@ -271,14 +271,19 @@ async def test_an_escalation_through_all_levels_names_its_path_and_stops_all_in_
 ) -> None:
     inner, outer = Stage(), Stage()
     inner.child("x", farewell=1)
-    inner.child("y", lambda n: ValueError())
+    crash = ValueError()
+    inner.child("y", lambda n: crash)
     outer.child("a", farewell=1)
     outer.specs.append(inner.supervisor(name="below").spec())
     none = RestartIntensity(intensity=0)
     outer.seen = inner.seen
-    with pytest.raises(EscalatedError, match=r"^top: below: y crashed too often$"):
+    with pytest.raises(EscalatedError, match=r"^top: below: y crashed too often$") as caught:
         await outer.supervisor(intensity=none).run()
     assert inner.seen[-2:] == ends("xa")
+    # What an operator is told goes by the crash behind it all (commands.troubles).
+    below = caught.value.__cause__
+    assert isinstance(below, EscalatedError)
+    assert below.__cause__ is crash
 
 
 async def test_a_temporary_child_lives_again_with_a_new_life_of_its_supervisor(
@@ -298,7 +303,9 @@ async def test_a_supervisor_gives_its_child_supervisors_time_for_all_their_child
     stage = Stage()
     for name in "abc":
         stage.child(name, farewell=4)
-    outer = Supervisor("top", [stage.supervisor(name="below").spec()], chance=random.Random(1))
+    inner = stage.supervisor(name="below")
+    outer = Supervisor("top", [inner.spec()], chance=random.Random(1))
     await run_for(outer, 10)
     assert stage.seen == [*starts("abc"), *ends("cba")]
     assert outer.statistics()["running"] == 0
+    assert inner.spec().start_within > sum(child.start_within for child in stage.specs)

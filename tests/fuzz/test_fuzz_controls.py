@@ -1,16 +1,21 @@
 """Negative controls: each broken rule is found by the fuzz, within the number of frames stated."""
 
+import random
+import re
 from collections.abc import Callable
 from typing import Any
 
 import msgpack
 import msgspec
 import pytest
+import structlog
+import trio
 from campaign import Tally, run
 from cases import case
 from frame_oracle import Broken
 from machine_speed import work
 from msgspec.msgpack import Decoder
+from raw_attacks import ATTACKS, VECTORS
 from verdicts import MOST_WORK
 
 from gateways.client.channel import Channel
@@ -23,6 +28,7 @@ from gateways.client.router import Router
 from protocol import codec
 from protocol.close_codes import CloseCode
 from protocol.frames import RoomCommand
+from protocol.limits import MAX_FRAME_BYTES, MAX_NESTING
 from protocol.text_rules import Fault
 
 SEED = 7
@@ -200,6 +206,16 @@ def takes_a_message_twice(patch: Patch) -> None:
     patch.setattr(Router, "_deliver", deliver)
 
 
+def logs_what_it_catches(patch: Patch) -> None:
+    real = Router._refuse
+
+    def refuse(self: Router, *args: Any) -> None:
+        structlog.get_logger().error("not handled")
+        real(self, *args)
+
+    patch.setattr(Router, "_refuse", refuse)
+
+
 @pytest.mark.parametrize(
     ("breaks", "within", "reason"),
     [
@@ -224,6 +240,7 @@ def takes_a_message_twice(patch: Patch) -> None:
         (closes_without_a_word, 50, "is refused in silence"),
         (serves_before_hello, 200, "not 4303"),
         (takes_a_message_twice, 200, "does not open"),
+        (logs_what_it_catches, 50, "logged"),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
@@ -247,13 +264,54 @@ def forgets_deadlines(patch: Patch) -> None:
     patch.setattr(Deadlines, "expire", lambda self, now: self._heap.clear())
 
 
-@pytest.mark.parametrize("breaks", [keeps_connections, keeps_topics, forgets_deadlines])
+def leaves_a_task(patch: Patch) -> None:
+    real = Connections.take_in
+
+    def take_in(self: Connections, *args: Any) -> None:
+        trio.lowlevel.spawn_system_task(trio.sleep_forever)
+        real(self, *args)
+
+    patch.setattr(Connections, "take_in", take_in)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "what"),
+    [
+        (keeps_connections, "connections"),
+        (keeps_topics, "topics"),
+        (forgets_deadlines, "connections"),
+        (leaves_a_task, "tasks"),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
 def test_what_stays_is_found_after_300_frames(
-    monkeypatch: Patch, breaks: Callable[[Patch], None]
+    monkeypatch: Patch, breaks: Callable[[Patch], None], what: str
 ) -> None:
     assert of_frames(300).stayed == {}
     breaks(monkeypatch)
-    assert of_frames(300).stayed
+    assert what in of_frames(300).stayed
+
+
+def test_each_attack_is_what_its_name_says() -> None:
+    rng = random.Random(SEED)
+    made = {name: [attack(rng) for _ in range(50)] for name, attack in ATTACKS.items()}
+    levels = [
+        unit * (MAX_NESTING - 1) for unit in (b"\x91", b"\x81\xa1a", b"\x81\xa0", b"\xdc\x00\x01")
+    ]
+    claims = re.compile(rb"[\xc6\xc9\xdb\xdd\xdf](\xff{4}|\x80\0{3}|\x01\0{3})")
+    assert len(set(made["noise"])) > 40
+    assert not set(made["spliced"]) & set(VECTORS)
+    assert all(any(unit in data for unit in levels) for data in made["deep"])
+    assert all(claims.search(data) for data in made["giant"])
+    assert all(_is_followed(data) for data in made["trailing"])
+    assert all(0.9 * MAX_FRAME_BYTES < len(data) <= MAX_FRAME_BYTES for data in made["large"])
+
+
+def _is_followed(data: bytes) -> bool:
+    """Whether there is more than one value."""
+    with pytest.raises(msgpack.ExtraData):
+        msgpack.unpackb(data)
+    return True
 
 
 @pytest.mark.parametrize("pieces", [[2] * 20, [1_500]], ids=["small", "large"])

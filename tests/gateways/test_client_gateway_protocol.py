@@ -428,7 +428,8 @@ async def beat(world: World, client) -> None:
 
 
 async def test_too_many_commands_are_refused_with_the_time_to_wait() -> None:
-    world = World(policy=Policy(command_rate=Rate(50, 5)))
+    # So slow a rate that seven come within one step of it, however busy the machine.
+    world = World(policy=Policy(command_rate=Rate(0.01, 5)))
     async with world.running():
         client = await world.welcomed()
         for ref in range(7):
@@ -436,7 +437,7 @@ async def test_too_many_commands_are_refused_with_the_time_to_wait() -> None:
         answers = {f["ref"]: f for f in [await client.receive() for _ in range(7)]}
     assert [answers[ref]["type"] for ref in range(6)] == ["ok"] * 5 + ["error"]
     assert answers[5]["code"] == "rate_limited"
-    assert 0 < answers[5]["retryAfterMs"] <= 21
+    assert 90_000 < answers[5]["retryAfterMs"] <= 100_001
 
 
 async def test_a_thousand_refusals_are_abuse() -> None:

@@ -15,15 +15,7 @@ from protocol import codec
 from protocol.close_codes import CloseCode
 from protocol.frames import Ping
 
-_LARGEST: Final = 64 * 1_048_576
-
-ECHO_POLICY: Final = Policy(
-    is_conformance=True,
-    command_rate=None,
-    max_message_bytes=_LARGEST,
-    max_fragments=_LARGEST,
-    max_backlog=2 * _LARGEST,
-)
+ECHO_POLICY: Final = Policy(is_conformance=True)
 """For `ClientServer(handler=Echo(), policy=ECHO_POLICY, …)`."""
 
 

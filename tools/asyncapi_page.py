@@ -99,8 +99,11 @@ _BOUNDS: Final = {
 
 
 def bounds_of(field: Schema) -> list[str]:
-    """A field's limits, in words."""
-    return [text.format(_short(field[rule])) for rule, text in _BOUNDS.items() if rule in field]
+    """The limits of a field, of what it may be and of what a list holds, in words."""
+    own = [text.format(_short(field[rule])) for rule, text in _BOUNDS.items() if rule in field]
+    options = [limit for option in field.get("anyOf", ()) for limit in bounds_of(option)]
+    items = [f"each {limit}" for limit in bounds_of(field["items"])] if "items" in field else []
+    return [*own, *options, *items]
 
 
 def _short(limit: Any) -> Any:

@@ -4,10 +4,12 @@ import copy
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import write_asyncapi
 from asyncapi_document import document, is_offered
@@ -39,6 +41,32 @@ def test_the_page_shows_what_each_kind_of_card_and_of_item_holds() -> None:
     kinds = {*Card.__subclasses__(), *FIELDS_OF.values()}
     assert closure((Card, *kinds)) <= shown
     assert len(kinds) == 4 + 7
+
+
+@pytest.mark.parametrize("kind", [kind for kinds in SHOWN.values() for kind in kinds])
+def test_the_page_shows_every_field_of_a_map_and_every_bound_of_a_field(kind: Any) -> None:
+    page = write_asyncapi.PAGE.read_text(encoding="utf-8")
+    shown = page.partition(f"\n#### `{kind.__name__}`\n")[2].partition("\n#")[0]
+    rows = [line for line in shown.splitlines() if line.startswith("| `")]
+    by_name = {row.split("`")[1].removesuffix("?"): row for row in rows}
+    fields = msgspec.structs.fields(kind)
+    tag = kind.__struct_config__.tag_field
+    assert list(by_name) == [*([tag] if tag else []), *(field.encode_name for field in fields)]
+    for field in fields:
+        row = by_name[field.encode_name]
+        for bound in bounds_in(msgspec.inspect.type_info(field.type)):
+            assert re.search(rf"[≥≤] {bound}\b", row), row
+
+
+def bounds_in(info: Any) -> Iterator[int]:
+    """Those that a type sets itself, its items and its alternatives included; but none of 2^32 and more,
+    which a page may write as a power."""
+    bounds = (getattr(info, name, None) for name in ("ge", "le", "min_length", "max_length"))
+    yield from (bound for bound in bounds if bound and abs(bound) <= 2**32)
+    inner = (getattr(info, name, None) for name in ("type", "item_type"))
+    for each in (*inner, *getattr(info, "types", ())):
+        if each is not None:
+            yield from bounds_in(each)
 
 
 def test_a_stale_document_fails_the_check(

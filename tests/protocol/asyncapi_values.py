@@ -67,11 +67,15 @@ def _of_type(contract: Contract, name: str, schema: Json) -> Values:
 
 
 def _text(schema: Json) -> Values:
-    if "pattern" in schema:
-        return st.from_regex(schema["pattern"], alphabet=CHARACTERS)
-    texts = st.text(CHARACTERS, min_size=schema.get("minLength", 0), max_size=MOST_CHARACTERS)
-    is_measured = "x-max-bytes" in schema and schema.get("minLength")
-    return texts.filter(lambda text: not text.isspace()) if is_measured else texts
+    least, most = schema.get("minLength", 0), schema.get("x-max-bytes")
+    texts = (
+        st.from_regex(schema["pattern"], alphabet=CHARACTERS)
+        if "pattern" in schema
+        else st.text(CHARACTERS, min_size=least, max_size=MOST_CHARACTERS)
+    )
+    if most is None:
+        return texts
+    return texts.filter(lambda text: len(text.encode()) <= most and not (least and text.isspace()))
 
 
 def _map(contract: Contract, schema: Json) -> Values:

@@ -12,16 +12,19 @@ import pytest
 import structlog
 import trio
 import trio.testing
-from actors_world import ROOM_ID, FakeClient, World, key, user_id
+from actors_world import ROOM_ID, TENANT, FakeClient, World, key, user_id
 
 from actors.room import commands as room_commands
+from actors.room.memory import Memory
 from actors.user.actor import UserActor
 from commands.command_line import main
 from core.envelope import Envelope
 from core.errors import Rejected
 from core.ports.crash_records import CrashRecord
+from core.ports.personas import NewPersona
 from core.system import ActorSystem
 from protocol.chat import EditMessage, PostMessage
+from protocol.persona import SetRoomPersona
 from protocol.room import CreateRoom, InviteToRoom, JoinRoom
 from protocol.user import USER
 from storage.crash_files import CrashFiles, fitted, load, stored
@@ -71,6 +74,7 @@ def crash_a_room(directory: Path, *, fatal: Callable[[str], Any] | None = None) 
             async with world.running():
                 await world.make_room(2)
                 ada = world.client(1)
+                await seat_a_persona(world, ada)
                 await world.ask(ada, JoinRoom(room_id=ROOM_ID))
                 first = await world.ask(ada, said(CANARY, 1))
                 await world.ask(ada, InviteToRoom(room_id=ROOM_ID, user_ids=[user_id(3)]))
@@ -80,6 +84,14 @@ def crash_a_room(directory: Path, *, fatal: Callable[[str], Any] | None = None) 
     trio.run(talk, clock=trio.testing.MockClock(autojump_threshold=0))
     (file,) = stored(directory)
     return load(file)
+
+
+async def seat_a_persona(world: World, client: FakeClient) -> None:
+    persona_id, name = user_id(11), "Persona quetsch"
+    persona = NewPersona(id=persona_id, owner_id=user_id(1), name=name, style="local")
+    await world.personas.create(TENANT, persona)
+    takes_in = SetRoomPersona(room_id=ROOM_ID, persona_id=persona_id, active=True)
+    await world.ask(client, takes_in)
 
 
 async def crash_it(world: World, client: FakeClient, command: Any) -> None:
@@ -121,6 +133,34 @@ def test_a_crash_that_hangs_on_an_earlier_message_is_reproduced_too(
 
     record = crash_a_room(directory, fatal=edit)
     assert main(["crashes", "replay", record.reference]) == 0
+
+
+@pytest.mark.parametrize("is_of_all", [True, False], ids=["all", "the last alone"])
+def test_all_its_messages_are_tried_and_then_the_last_alone(
+    is_of_all: bool,
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What an instance remembers of an earlier message may be what crashes it, or what keeps it."""
+    invited: list[Memory] = []
+    is_recorded = False
+
+    def broken(decided: Any, memory: Memory, command: Any, *more: Any) -> Any:
+        if isinstance(command, InviteToRoom):
+            invited.append(memory)
+        has_invited = any(memory is other for other in invited)
+        is_fatal = len(getattr(command, "content", "")) == len(FATAL)
+        if is_fatal and (has_invited is is_of_all or not is_recorded):
+            raise ArithmeticError
+        return decide(decided, memory, command, *more)
+
+    monkeypatch.setattr(room_commands, "decide", broken)
+    record = crash_a_room(directory)
+    is_recorded = True
+    assert main(["crashes", "replay", record.reference]) == 0
+    count = len(record.envelopes)
+    assert f"with {count if is_of_all else 1} of {count} messages" in capsys.readouterr().out
 
 
 def test_a_crash_of_a_user_is_reproduced_with_the_people_that_its_messages_name(
@@ -201,7 +241,17 @@ def test_no_word_that_anybody_wrote_is_in_the_file_and_sizes_are_the_same(
     record = crash_a_room(directory)
     (file,) = stored(directory)
     body = file.read_bytes()
-    for word in ("marmalade", "bergr", "4711", "🦊", "quince", "Lisbon", "User 1", "user1"):
+    for word in (
+        "marmalade",
+        "bergr",
+        "4711",
+        "🦊",
+        "quince",
+        "Lisbon",
+        "User 1",
+        "user1",
+        "quetsch",
+    ):
         assert word.encode() not in body
     posted = [each.fields for each in record.envelopes if each.type == "protocol.chat.PostMessage"]
     contents = [fields["content"] for fields in posted if fields]
@@ -209,6 +259,7 @@ def test_no_word_that_anybody_wrote_is_in_the_file_and_sizes_are_the_same(
     assert [len(each.encode()) for each in contents] == [len(CANARY.encode()), len(FATAL.encode())]
     assert contents[1] == "xxxxxx " * 6
     assert record.state["member_count"] == 3
+    assert [each["name"] for each in record.state["personas"]] == ["Xxxxxxx xxxxxxx"]
     assert [each["state"] for each in record.state["members"]].count("invited") == 2
 
     capsys.readouterr()

@@ -46,8 +46,8 @@ def replay(record: CrashRecord) -> Replayed:
     envelope may have brought it about already. Raises `UnreplayableError`."""
     if record.kind not in (ROOM, USER, PRESENCE):
         raise UnreplayableError(
-            f"Crashes of the kind {record.kind!r} cannot be replayed: what they hang on (tokens, "
-            "logins) is never recorded."
+            f"Crashes of the kind {record.kind!r} cannot be replayed: those of rooms, users and "
+            "presence can; of others, what they hang on (a login's token, a booking's calls) is not kept."
         )
     if not record.envelopes:
         raise UnreplayableError("It crashed before it took a message: there is nothing to deliver.")

@@ -8,7 +8,8 @@ import argparse
 import json
 import sys
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,7 +43,7 @@ def play_all(seeds: range, mutant: Mutant | None = None, size: Size | None = Non
     seeds with one are counted as `failed`."""
     totals: Counter[str] = Counter(failed=0)
     for seed in seeds:
-        with mutant.broken() if mutant else nullcontext():
+        with naming(seed), mutant.broken() if mutant else nullcontext():
             journey = play(seed, mutant.climate if mutant else {}, size)
             problems = judge(journey)
         totals["failed"] += bool(problems)
@@ -58,6 +59,16 @@ def play_all(seeds: range, mutant: Mutant | None = None, size: Size | None = Non
             bool(said.closed and said.closed.seq) for said in journey.said.values()
         )
     return totals
+
+
+@contextmanager
+def naming(seed: int) -> Iterator[None]:
+    """What breaks the judge, such as a frame that lacks what every frame has, names the seed, too."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"seed {seed}")
+        raise
 
 
 def drop(*_: object) -> NoReturn:

@@ -68,6 +68,13 @@ def test_a_broken_promise_is_printed_with_its_seed(capsys: pytest.CaptureFixture
     assert set(seeds) <= {"seed 3", "seed 4"}
 
 
+def test_what_breaks_the_judge_names_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("play.judge", lambda journey: journey.lacking)
+    with pytest.raises(AttributeError) as caught:
+        play_all(range(3, 5))
+    assert caught.value.__notes__ == ["seed 3"]
+
+
 def test_some_seeds_are_calm_and_some_are_savage() -> None:
     weathers = [Weather(seed, {}) for seed in range(100)]
     for rate in fields(Rates):

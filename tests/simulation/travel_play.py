@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import structlog
 from mutants import Mutant
-from play import drop
+from play import drop, naming
 from travel_judge import judge
 from travel_mutants import MUTANTS
 from travel_simulation import play
@@ -42,7 +42,7 @@ def play_all(seeds: range, mutant: Mutant | None = None) -> Counter[str]:
     seeds with one are counted as `failed`."""
     totals: Counter[str] = Counter(failed=0)
     for seed in seeds:
-        with mutant.broken() if mutant else nullcontext():
+        with naming(seed), mutant.broken() if mutant else nullcontext():
             journey = play(seed, mutant.climate if mutant else {})
             problems = judge(journey)
         totals["failed"] += bool(problems)

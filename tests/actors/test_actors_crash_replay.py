@@ -14,6 +14,7 @@ import trio
 import trio.testing
 from actors_world import ROOM_ID, TENANT, FakeClient, World, key, user_id
 
+from actors.presence import actor as presence
 from actors.room import commands as room_commands
 from actors.room.memory import Memory
 from actors.user.actor import UserActor
@@ -25,6 +26,7 @@ from core.ports.personas import NewPersona
 from core.system import ActorSystem
 from protocol.chat import EditMessage, PostMessage
 from protocol.persona import SetRoomPersona
+from protocol.presence import PRESENCE, AudienceChanged
 from protocol.room import CreateRoom, InviteToRoom, JoinRoom
 from protocol.user import USER
 from storage.crash_files import CrashFiles, fitted, load, stored
@@ -187,6 +189,31 @@ def test_a_crash_of_a_user_is_reproduced_with_the_people_that_its_messages_name(
     trio.run(talk, clock=trio.testing.MockClock(autojump_threshold=0))
     record = load(stored(directory)[0])
     assert (record.kind, record.error) == ("user", "ZeroDivisionError")
+    assert main(["crashes", "replay", record.reference]) == 0
+
+
+def test_a_crash_of_who_tells_who_is_online_is_reproduced(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Any) -> None:
+        raise ArithmeticError
+
+    async def talk() -> None:
+        world, files = World(), CrashFiles(directory)
+        world.system = ActorSystem(chance=world.chance, ids=world.ids, crash_records=files)
+        world.system.register(presence.spec(world.fanout))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(files.run)
+            async with world.running():
+                envelope: Envelope[Any] = Envelope(AudienceChanged(), key=AudienceChanged)
+                world.system.ref(PRESENCE.at(ROOM_ID)).deliver_nowait(envelope)
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    monkeypatch.setattr(presence.PresenceActor, "_announce", broken)
+    trio.run(talk, clock=trio.testing.MockClock(autojump_threshold=0))
+    record = load(stored(directory)[0])
+    assert (record.kind, record.error) == ("presence", "ArithmeticError")
     assert main(["crashes", "replay", record.reference]) == 0
 
 

@@ -10,7 +10,6 @@ import trio
 from core.errors import Rejected
 from core.identity import Principal
 from core.ports.fanout import Client
-from protocol.addresses import Address
 from protocol.frames import Answer
 
 M = TypeVar("M")
@@ -34,7 +33,7 @@ class Envelope(Generic[M]):
 
     `principal`: on whose behalf (None: the system). `client`: the connection it came by, for
     whoever may subscribe it. `reply`: where the answer goes (None: nobody asked). `deadline`: absolute
-    trio time after which nobody waits. `path`: the asks that led here, for call cycles.
+    trio time after which nobody waits.
     `key`: in the ephemeral lane the newest message per key wins.
     """
 
@@ -43,7 +42,6 @@ class Envelope(Generic[M]):
     client: Client | None = None
     reply: Reply | None = None
     deadline: float = float("inf")
-    path: tuple[Address, ...] = ()
     lane: Lane = Lane.NORMAL
     key: Hashable | None = None
     read_at: float = field(init=False, repr=False, compare=False)

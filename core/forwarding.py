@@ -3,7 +3,6 @@
 from typing import Any
 
 from core.envelope import Envelope
-from core.errors import CallCycleError
 from core.identity import Principal
 from core.reference import Ref
 from core.waits import Asker
@@ -13,19 +12,18 @@ def forward(
     envelope: Envelope[Any], to: Ref[Any], message: object, *, principal: Principal | None = None
 ) -> None:
     """Deliver `message` in the envelope's place, for `principal` (None: its own). Raises as
-    `Ref.deliver_nowait`, and `CallCycleError` when `to` itself waits for that answer; the answer is
-    then still owed by the caller."""
-    if envelope.reply is not None and to.address in envelope.path:
-        raise CallCycleError([str(name) for name in (*envelope.path, to.address)])
+    `Ref.deliver_nowait`, and `CallCycleError` when `to` waits for that answer, directly or through
+    others; the answer is then still owed by the caller."""
     asker = envelope.reply
+    if isinstance(asker, Asker):
+        asker.require_answerable(to.address)
     to.deliver_nowait(
         Envelope(
             message,
             principal=principal or envelope.principal,
             client=envelope.client,
-            reply=envelope.reply,
+            reply=asker,
             deadline=envelope.deadline,
-            path=envelope.path,
         )
     )
     if asker is not None:

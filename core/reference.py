@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import trio
 
 from core.envelope import AnyEnvelope, Envelope, Lane
-from core.errors import CallCycleError, Unavailable
+from core.errors import Unavailable
 from core.identity import Principal
 from core.ports.fanout import Client
 from core.waits import Asker, Waits
@@ -55,11 +55,13 @@ class Turn:
         self.address = address
         self.envelope = envelope
 
-    def path(self) -> tuple[Address, ...]:
-        """Who would wait, directly or not, for an ask made now. An envelope already answered, or
-        that nobody asked for, holds nobody up."""
-        waiting = () if self._asked is None else self._asked.path
-        return waiting if self.address is None else (*waiting, self.address)
+    def behind(self) -> Asker | None:
+        """In a child task: the ask whose answer waits for what it does. An envelope already answered, or
+        that nobody waits for, holds nobody up."""
+        if self.address is not None or self._asked is None:
+            return None
+        asker = self._asked.reply
+        return asker if isinstance(asker, Asker) and asker.is_waiting else None
 
     def deadline(self) -> float:
         """Until when anybody waits for what is done now."""
@@ -119,21 +121,25 @@ class ActorRef(Generic[M_contra]):
     ) -> Answer:
         now = trio.current_time()
         deadline = min(now + timeout, trio.current_effective_deadline())
-        path: tuple[Address, ...] = ()
+        waiter, behind = None, None
         turn = current_turn.get()
         if turn is not None:
-            path = turn.path()
             deadline = min(deadline, turn.deadline())
-            cycle = self._post.waits.cycle(path, self._address)
-            if cycle:
-                raise CallCycleError([str(name) for name in cycle])
+            behind = turn.behind()
+            waiter = turn.address if behind is None else behind.waiter
+        asker = Asker(
+            self._post.waits,
+            waiter,
+            self._address,
+            behind=behind,
+            on_late=self._post.count_late_answer,
+        )
+        asker.require_answerable(self._address)
         if deadline <= now:
             await trio.lowlevel.checkpoint()
             raise Unavailable
-        waiter = path[-1] if path else None
-        asker = Asker(waiter, self._address, on_late=self._post.count_late_answer)
         self.deliver_nowait(
-            Envelope(message, principal, client, asker, deadline=deadline, path=path, lane=lane)
+            Envelope(message, principal, client, asker, deadline=deadline, lane=lane)
         )
         self._post.waits.add(asker)
         try:

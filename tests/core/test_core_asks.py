@@ -263,16 +263,180 @@ async def test_who_waits_no_more_can_be_asked_though_its_ask_is_queued(
         assert stage.count("crashes") == 0
 
 
+async def test_who_gave_up_can_be_asked_by_who_still_deals_with_its_ask(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def ask_c_then_a(player: Player, envelope: Any) -> None:
+        await stage.ref("c").ask(ask_a_later)
+        await stage.ref("a").ask("from b")
+
+    async def ask_a_later(player: Player, envelope: Any) -> None:
+        await trio.sleep(2)
+        await stage.ref("a").ask("from c")
+
+    async def give_up(player: Player, envelope: Any) -> None:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stage.ref("b").ask, ask_c_then_a)
+                await trio.sleep(1)
+                scope.cancel()
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(give_up)
+        await trio.sleep(5)
+        assert stage.words("a") == ["started", "from c", "from b"]
+        assert stage.count("crashes") == 0
+
+
+async def test_who_answers_too_late_and_asks_its_asker_is_told_that_time_is_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[BaseException] = []
+
+    async def ask_a_too_late(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        with pytest.raises((Unavailable, CallCycleError)) as error:
+            await stage.ref("a").ask("never")
+        caught.append(error.value)
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        with pytest.raises(Unavailable):
+            await stage.ref("b").ask(ask_a_too_late, timeout=1)
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(ask_b)
+        await trio.sleep(1)
+    assert [type(error) for error in caught] == [Unavailable]
+
+
+async def test_who_was_answered_can_be_asked_before_it_goes_on(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def answer_and_ask_back(player: Player, envelope: Any) -> None:
+        envelope.answer(Done())
+        await stage.ref("a").ask("thanks")
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(answer_and_ask_back)
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(ask_b)
+        await trio.sleep(1)
+        assert stage.words("a") == ["started", "thanks"]
+        assert stage.count("crashes") == 0
+
+
+async def test_who_is_cancelled_can_be_asked_before_it_goes_on(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    scope = trio.CancelScope()
+
+    async def cancel_and_ask(player: Player, envelope: Any) -> None:
+        scope.cancel()
+        await stage.ref("a").ask("waits no more")
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        with scope:
+            await stage.ref("b").ask(cancel_and_ask)
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(ask_b)
+        await trio.sleep(1)
+        assert stage.words("a") == ["started", "waits no more"]
+        assert stage.count("crashes") == 0
+
+
+@pytest.mark.parametrize("end", ["it gave up", "it was answered"])
+async def test_what_a_child_task_asks_holds_nobody_up_who_waits_for_it_no_more(
+    end: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    async def ask_a_later(player: Player, envelope: Any) -> None:
+        await trio.sleep(2)
+        await stage.ref("a").ask("hello")
+
+    async def work(envelope: Any) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stage.ref("c").ask, ask_a_later)
+            if end == "it was answered":
+                await trio.sleep(1)
+                envelope.answer(Done())
+
+    async def work_in_a_child(player: Player, envelope: Any) -> object:
+        player.context.start_soon(work, envelope)
+        return "later"
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stage.ref("b").ask, work_in_a_child)
+            if end == "it gave up":
+                await trio.sleep(1)
+                nursery.cancel_scope.cancel()
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(ask_b)
+        await trio.sleep(5)
+        assert stage.words("a") == ["started", "hello"]
+        assert stage.count("crashes") == 0
+
+
+async def test_an_envelope_is_handed_on_to_who_waits_for_its_answer_no_more(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def hand_back_later(player: Player, envelope: Any) -> object:
+        await trio.sleep(2)
+        forward(envelope, stage.ref("a"), "came back")
+        return "a answers"
+
+    async def give_up(player: Player, envelope: Any) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stage.ref("b").ask, hand_back_later)
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+
+    async with a_stage() as stage:
+        await stage.ref("a").ask(give_up)
+        await trio.sleep(5)
+        assert stage.words("a") == ["started", "came back"]
+        assert stage.count("crashes") == 0
+
+
+async def test_an_envelope_is_not_handed_on_to_who_waits_for_its_asker(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    caught: list[CallCycleError] = []
+
+    async def hand_on(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        with pytest.raises(CallCycleError) as error:
+            forward(envelope, stage.ref("c"), "never")
+        caught.append(error.value)
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(hand_on)
+
+    async def ask_a(player: Player, envelope: Any) -> None:
+        await stage.ref("a").ask("hello")
+
+    async with a_stage() as stage:
+        stage.ref("a").tell_nowait(ask_b)
+        stage.ref("c").tell_nowait(ask_a)
+        await trio.sleep(2)
+        assert stage.words("a") == ["started", "hello"]
+    assert caught[0].path == ("player/c", "player/a", "player/c")
+
+
 async def test_what_is_handed_on_keeps_whose_it_is_and_how_long_who_waits(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     taken: list[Envelope[Any]] = []
+    replies: list[Any] = []
 
     async def note(player: Player, envelope: Any) -> None:
         taken.append(envelope)
+        replies.append(envelope.reply)
 
     async def hand_on(player: Player, envelope: Any) -> object:
-        taken.append(envelope)
+        await note(player, envelope)
         forward(envelope, stage.ref("c"), note)
         return "c answers"
 
@@ -286,7 +450,8 @@ async def test_what_is_handed_on_keeps_whose_it_is_and_how_long_who_waits(
     first, handed_on = taken
     assert handed_on.client is first.client is client
     assert handed_on.deadline == first.deadline == pytest.approx(3, abs=0.01)
-    assert handed_on.path == first.path == (stage.ref("a").address,)
+    assert replies[0] is replies[1]
+    assert replies[0].waiter == stage.ref("a").address
 
 
 async def test_an_envelope_is_not_handed_on_to_who_waits_for_its_answer(

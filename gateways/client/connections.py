@@ -94,6 +94,7 @@ class Connections:
                 nursery.start_soon(self._machinery.hub.run)
                 nursery.start_soon(self._machinery.deadlines.run)
                 nursery.start_soon(self._fanout.tick.run)
+                nursery.start_soon(self._fanout.audiences.run)
         finally:
             for connection in self:
                 connection.gone()

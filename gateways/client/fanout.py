@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from core.ports.fanout import Audience, Client, FrameLane
+from gateways.client.audiences import Audiences
 from gateways.client.channel import Channel
 from gateways.client.connection import Connection
 from gateways.client.frames import encode_binary
@@ -43,6 +44,7 @@ class TopicFanout:
         self._published = 0
         self._deliveries = 0
         self.tick = Tick(self._left, clock=clock)
+        self.audiences = Audiences(self._changed)
         self.on_ended: Callable[[Connection], None] = lambda connection: None
         """Told once of every connection that began to close, after it left its topics."""
 
@@ -62,14 +64,18 @@ class TopicFanout:
 
     def unsubscribe(self, topic: str, client: Client) -> None:
         found = self._topics.get(topic)
-        if found is not None:
-            self._part(found, _connection(client))
+        if found is not None and self._part(found, _connection(client)):
+            self._changed(topic)
 
     def unsubscribe_user(self, topic: str, user_id: str) -> None:
         found = self._topics.get(topic)
-        if found is not None:
-            for connection in [c for c in found.members if c.user_id == user_id]:
-                self._part(found, connection)
+        if found is None:
+            return
+        leaving = [c for c in found.members if c.user_id == user_id]
+        for connection in leaving:
+            self._part(found, connection)
+        if leaving:
+            self._changed(topic)
 
     def is_subscribed(self, topic: str, client: Client) -> bool:
         found = self._topics.get(topic)
@@ -119,8 +125,7 @@ class TopicFanout:
         """The connection counts as online, or no longer, in every room it is in."""
         if connection.is_away != is_away:
             connection.is_away = is_away
-            for topic in tuple(connection.topics):
-                self._changed(topic.name)
+            self.audiences.changed(_rooms(connection))
 
     def statistics(self) -> Mapping[str, int | float]:
         return {
@@ -129,6 +134,7 @@ class TopicFanout:
             "published": self._published,
             "deliveries": self._deliveries,
             "unsettled": self.tick.unsettled,
+            "untold_audiences": self.audiences.behind,
         }
 
     def _online(self, topic: str) -> Iterator[str]:
@@ -137,20 +143,23 @@ class TopicFanout:
             if connection.is_open and not connection.is_away and connection.user_id is not None:
                 yield connection.user_id
 
-    def _part(self, topic: Topic, connection: Connection) -> None:
+    def _part(self, topic: Topic, connection: Connection) -> bool:
+        """Whether it was a member."""
         if connection not in topic.members:
-            return
+            return False
         topic.discard(connection)
         connection.departed(topic, is_room=topic.name.startswith(ROOM))
         if not topic.members:
             del self._topics[topic.name]
-        self._changed(topic.name)
+        return True
 
     def _left(self, channel: Channel) -> None:
         connection = _connection(channel)
         connection.kept_places = None
+        rooms = _rooms(connection)
         for topic in tuple(connection.topics):
             self._part(topic, connection)
+        self.audiences.changed(rooms)
         try:
             self.on_ended(connection)
         except Exception:
@@ -162,6 +171,10 @@ class TopicFanout:
                 self._on_audience_change(topic)
             except Exception:
                 _log.exception("client.on_audience_change_failed", topic=topic)
+
+
+def _rooms(connection: Connection) -> list[str]:
+    return [topic.name for topic in connection.topics if topic.name.startswith(ROOM)]
 
 
 def _connection(client: Client | Channel) -> Connection:

@@ -3,6 +3,7 @@
 import socket
 import struct
 from dataclasses import replace
+from itertools import pairwise
 
 import msgpack
 import pytest
@@ -12,6 +13,7 @@ from client_gateway_world import RawClient, World, event, hello, masked, until, 
 from core.callers import is_loopback
 from core.ports.fanout import FrameLane
 from gateways.client.admission import Admission, Bounds
+from gateways.client.audiences import TOLD_PER_STEP
 from gateways.client.outbound import MAX_BACKLOG
 from gateways.client.policy import Policy
 from gateways.client.tick import MEMBERS_PER_STEP
@@ -273,6 +275,52 @@ async def test_the_audience_counts_users_and_not_connections() -> None:
         assert world.fanout.audience("room:r").count == 1
         statistics = world.fanout.statistics()
         assert statistics["topics"] >= 3
+
+
+@pytest.mark.parametrize("how", ["is away", "closes"])
+async def test_who_is_away_in_two_hundred_rooms_keeps_the_loop_from_nobody(how: str) -> None:
+    world = World()
+    rooms = [f"room:{n}" for n in range(200)]
+    async with world.running():
+        await world.welcomed("ada")
+        connection = connection_of(world)
+        for room in rooms:
+            world.fanout.subscribe(room, connection)
+        world.audiences.clear()
+        if how == "is away":
+            world.fanout.set_away(connection, True)
+        else:
+            connection.close_nowait(CloseCode.DRAINING)
+            world.fanout.tick.flush()
+        told = [len(world.audiences)]
+        while told[-1] < len(rooms):
+            await trio.lowlevel.checkpoint()
+            told.append(len(world.audiences))
+        steps = [after - before for before, after in pairwise([0, *told])]
+        assert steps[0] == TOLD_PER_STEP
+        # In two turns of the loop that follow each other we may be the first and the last.
+        assert max(steps) <= 2 * TOLD_PER_STEP
+        assert sorted(world.audiences) == sorted(rooms)
+        assert world.fanout.statistics()["untold_audiences"] == 0
+        assert all(world.fanout.audience(room).count == 0 for room in rooms)
+
+
+async def test_a_room_that_is_behind_is_told_of_once_however_often_somebody_goes_and_comes() -> (
+    None
+):
+    world = World()
+    rooms = [f"room:{n}" for n in range(TOLD_PER_STEP * 3)]
+    async with world.running():
+        await world.welcomed("ada")
+        connection = connection_of(world)
+        for room in rooms:
+            world.fanout.subscribe(room, connection)
+        world.audiences.clear()
+        for is_away in (True, False, True):
+            world.fanout.set_away(connection, is_away)
+        assert world.audiences == rooms[:TOLD_PER_STEP]
+        await until(lambda: not world.fanout.statistics()["untold_audiences"])
+        assert sorted(world.audiences) == sorted([*rooms, *rooms[:TOLD_PER_STEP]])
 
 
 async def test_hooks_that_fail_harm_nobody() -> None:

@@ -64,7 +64,7 @@ def _jobs(
     verdicts: dict[str, RoomVerdict],
 ) -> list[_Job]:
     """Where a welcomed connection is brought in: its inbox first, then its rooms."""
-    inbox = plan_inbox(resume, opened.inbox_head)
+    inbox = plan_inbox(resume, head=opened.inbox_head, first=opened.inbox_first)
     jobs: list[_Job] = [(USER.at(principal.user_id), FollowInbox(after=inbox.after))]
     positions = {} if resume is None else resume.rooms
     jobs += [
@@ -167,7 +167,7 @@ class SessionActor(Actor[Any]):
             heartbeat_ms=self._ports.heartbeat_ms,
             limits=self._ports.limits,
             inbox_head=opened.inbox_head,
-            inbox=plan_inbox(resume, opened.inbox_head),
+            inbox=plan_inbox(resume, head=opened.inbox_head, first=opened.inbox_first),
             resumed=opened.resumed,
             rooms=verdicts,
         )

@@ -17,11 +17,12 @@ class InboxPlan:
     is_reset: bool
 
 
-def plan_inbox(resume: Resume | None, head: int) -> InboxPlan:
-    """More than 1,000 behind, or ahead of what there is: read it anew, live from the head."""
+def plan_inbox(resume: Resume | None, *, head: int, first: int) -> InboxPlan:
+    """More than 1,000 behind, before what is kept, or ahead of what there is: read it anew, live from
+    the head."""
     if resume is None or resume.inbox is None:
         return InboxPlan(head, False)
-    if 0 <= head - resume.inbox <= MAX_REPLAY_EVENTS:
+    if max(first - 1, head - MAX_REPLAY_EVENTS) <= resume.inbox <= head:
         return InboxPlan(resume.inbox, False)
     return InboxPlan(head, True)
 

@@ -9,11 +9,13 @@ from core.identity import Principal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOpened:
-    """`resumed`: the session was known. `inbox_head`: the last event of the user's own sequence."""
+    """`resumed`: the session was known. `inbox_head`: the last event of the user's own sequence;
+    `inbox_first`: from where on it is kept, `inbox_head + 1` where nothing of it is."""
 
     session_id: str
     resumed: bool
     inbox_head: int
+    inbox_first: int
 
 
 class Sessions(Protocol):

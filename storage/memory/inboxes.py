@@ -11,6 +11,7 @@ class MemoryInboxes:
     def __init__(self) -> None:
         self._items: dict[tuple[int, str], list[InboxItem]] = {}
         self._places: dict[tuple[int, str, str], int] = {}
+        self._first: dict[tuple[int, str], int] = {}
 
     async def head(self, tenant_id: int, user_id: str) -> int:
         return self.head_nowait(tenant_id, user_id)
@@ -18,6 +19,14 @@ class MemoryInboxes:
     def head_nowait(self, tenant_id: int, user_id: str) -> int:
         """As `head`; for who opens a session."""
         return len(self._items.get((tenant_id, user_id), ()))
+
+    def first_nowait(self, tenant_id: int, user_id: str) -> int:
+        """From where on it is kept; for who opens a session."""
+        return self._first.get((tenant_id, user_id), 1)
+
+    def forget(self, tenant_id: int, user_id: str, *, below: int) -> None:
+        """As retention does with what is old."""
+        self._first[tenant_id, user_id] = below
 
     def sources(self, tenant_id: int, user_id: str) -> set[str]:
         """What the items came from; for who checks that none is missing and none came twice."""
@@ -27,6 +36,7 @@ class MemoryInboxes:
     async def read(
         self, tenant_id: int, user_id: str, *, after: int, limit: int
     ) -> Sequence[InboxItem]:
+        after = max(after, self.first_nowait(tenant_id, user_id) - 1)
         return self._items.get((tenant_id, user_id), [])[after : after + limit]
 
     async def append(

@@ -34,8 +34,13 @@ class MemorySessions:
         self._sessions[session_id] = StoredSession(
             principal.login_id, principal.user_id, now + LIFE_MS
         )
-        head = self._inboxes.head_nowait(principal.tenant_id, principal.user_id)
-        return SessionOpened(session_id=session_id, resumed=resuming, inbox_head=head)
+        mine = principal.tenant_id, principal.user_id
+        return SessionOpened(
+            session_id=session_id,
+            resumed=resuming,
+            inbox_head=self._inboxes.head_nowait(*mine),
+            inbox_first=self._inboxes.first_nowait(*mine),
+        )
 
     async def touch(self, session_ids: Collection[str], *, now: int) -> None:
         for session_id in session_ids:

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
+import asyncpg
+
 from core.errors import TokenRevoked
 from core.identity import Principal
 from core.ports.sessions import SessionOpened
@@ -12,8 +14,9 @@ from storage.postgres.pool import Connection, Database
 
 LIFE_MS: Final = int(SESSION_FOR * 1_000)
 
-_HEAD: Final = """
-coalesce((SELECT head FROM inbox_head WHERE tenant_id = $2 AND user_id = $3), 0) AS head"""
+_INBOX: Final = """
+coalesce((SELECT head FROM inbox_head WHERE tenant_id = $2 AND user_id = $3), 0) AS head,
+(SELECT min(seq) FROM inbox_item WHERE tenant_id = $2 AND user_id = $3) AS first"""
 """Read with the session: whoever opens one crosses to the database and back once, in one statement."""
 
 
@@ -48,7 +51,7 @@ async def _begin(
         f"""INSERT INTO session (id, tenant_id, user_id, login_id, opened_at, expires_at)
             SELECT $1, $2, $3, id, $5, $6 FROM login
             WHERE id = $4 AND user_id = $3 AND tenant_id = $2 AND revoked_at IS NULL FOR SHARE
-            RETURNING {_HEAD}""",
+            RETURNING {_INBOX}""",
         session_id,
         principal.tenant_id,
         principal.user_id,
@@ -58,7 +61,7 @@ async def _begin(
     )
     if opened is None:
         raise TokenRevoked
-    return SessionOpened(session_id=session_id, resumed=False, inbox_head=opened["head"])
+    return _opened(session_id, opened, resumed=False)
 
 
 async def _resume(
@@ -67,7 +70,7 @@ async def _resume(
     known = await connection.fetchrow(
         f"""UPDATE session SET expires_at = $5
             WHERE id = $1 AND tenant_id = $2 AND user_id = $3 AND login_id = $4 AND expires_at > $6
-            RETURNING {_HEAD}""",
+            RETURNING {_INBOX}""",
         session_id,
         principal.tenant_id,
         principal.user_id,
@@ -77,7 +80,16 @@ async def _resume(
     )
     if known is None:
         return None
-    return SessionOpened(session_id=session_id, resumed=True, inbox_head=known["head"])
+    return _opened(session_id, known, resumed=True)
+
+
+def _opened(session_id: str, row: asyncpg.Record, *, resumed: bool) -> SessionOpened:
+    return SessionOpened(
+        session_id=session_id,
+        resumed=resumed,
+        inbox_head=row["head"],
+        inbox_first=row["first"] or row["head"] + 1,
+    )
 
 
 async def _touch(connection: Connection, session_ids: list[str], now: int) -> None:

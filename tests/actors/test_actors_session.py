@@ -21,7 +21,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.session.actor import spec
 from actors.session.keeper import TOUCH_EVERY, Keeper
-from actors.session.machine import plan_inbox
+from actors.session.machine import InboxPlan, plan_inbox
 from actors.session.ports import SessionPorts
 from actors.session.reception import MAX_REST, Reception
 from actors.session.searches import AT_ONCE as SEARCHES
@@ -30,6 +30,8 @@ from core.identity import Principal
 from core.ports.fanout import FrameLane
 from protocol.chat import DeleteMessage, PostMessage, SearchMessages
 from protocol.close_codes import CloseCode
+from protocol.codec import encode
+from protocol.frames import Ping
 from protocol.room import JoinRoom, LeaveRoom, RemoveFromRoom
 from protocol.session import (
     SESSION,
@@ -502,11 +504,37 @@ async def test_joins_of_many_busy_rooms_at_once_go_at_the_speed_of_the_socket_to
 
 def test_an_inbox_too_far_behind_is_read_anew() -> None:
     seen = Resume(session_id="s", inbox=5)
-    assert (plan_inbox(None, 9).after, plan_inbox(None, 9).is_reset) == (9, False)
-    assert (plan_inbox(Resume(session_id="s"), 9).after) == 9
-    assert (plan_inbox(seen, 1_005).after, plan_inbox(seen, 1_005).is_reset) == (5, False)
-    assert (plan_inbox(seen, 1_006).after, plan_inbox(seen, 1_006).is_reset) == (1_006, True)
-    assert plan_inbox(seen, 4).is_reset
+    assert plan_inbox(None, head=9, first=9) == InboxPlan(9, False)
+    assert plan_inbox(Resume(session_id="s"), head=9, first=9) == InboxPlan(9, False)
+    assert plan_inbox(seen, head=1_005, first=1) == InboxPlan(5, False)
+    assert plan_inbox(seen, head=1_006, first=1) == InboxPlan(1_006, True)
+    assert plan_inbox(seen, head=4, first=1) == InboxPlan(4, True)
+
+
+def test_an_inbox_of_which_not_all_that_was_missed_is_kept_is_read_anew() -> None:
+    seen = Resume(session_id="s", inbox=5)
+    assert plan_inbox(seen, head=9, first=6) == InboxPlan(5, False)
+    assert plan_inbox(seen, head=9, first=7) == InboxPlan(9, True)
+    assert plan_inbox(seen, head=9, first=10) == InboxPlan(9, True)
+    # Nothing was missed: nothing of it can be gone.
+    assert plan_inbox(seen, head=5, first=6) == InboxPlan(5, False)
+
+
+async def test_who_comes_back_to_an_inbox_whose_next_event_is_no_longer_kept_is_told_so(
+    autojump_clock: MockClock,
+) -> None:
+    async with desk() as made:
+        for source in "abc":
+            await made.world.inboxes.append(
+                1, user_id(1), source=source, kind="k", at=1, body=lambda seq: encode(Ping(t=seq))
+            )
+        made.world.inboxes.forget(1, user_id(1), below=3)
+        for seen, is_reset, told in ((1, True, []), (2, False, [3]), (3, False, [])):
+            back = made.fresh_client(1)
+            welcome = await made.hello(back, resume=Resume(session_id="unknown", inbox=seen))
+            assert (welcome.get("inboxReset", False), welcome["inbox"]) == (is_reset, 3)
+            await trio.sleep(1)
+            assert [frame["t"] for frame in back.of_type("ping")] == told
 
 
 async def test_credentials_are_renewed_in_place_for_the_same_user_only(

@@ -84,6 +84,8 @@ class People:
     idempotency: Any
     clock: ManualClock
     ids: ProcessIds
+    forget_inbox: Callable[[str, int], Awaitable[None]]
+    """Takes all of a user's below a seq out, as retention does."""
 
     def person(self, handle: str, *, tenant: int = TENANT, email: str | None = None) -> User:
         return User(
@@ -240,6 +242,9 @@ async def people(server: Any) -> AsyncIterator[People]:
 
 
 def postgres_people(database: Database, clock: ManualClock, ids: ProcessIds) -> People:
+    async def forget_inbox(user_id: str, below: int) -> None:
+        await database.call(_forget_inbox, user_id, below)
+
     return People(
         users=PostgresUsers(database),
         logins=PostgresLogins(database),
@@ -249,6 +254,7 @@ def postgres_people(database: Database, clock: ManualClock, ids: ProcessIds) -> 
         idempotency=PostgresIdempotencyKeys(database, clock),
         clock=clock,
         ids=ids,
+        forget_inbox=forget_inbox,
     )
 
 
@@ -282,6 +288,10 @@ async def world(server: Any) -> AsyncIterator[RoomWorld]:
 def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
     users, inboxes = MemoryUsers(), MemoryInboxes()
     logins = MemoryLogins(users)
+
+    async def forget_inbox(user_id: str, below: int) -> None:
+        inboxes.forget(TENANT, user_id, below=below)
+
     people = People(
         users=users,
         logins=logins,
@@ -291,6 +301,7 @@ def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
         idempotency=MemoryIdempotencyKeys(clock),
         clock=clock,
         ids=ids,
+        forget_inbox=forget_inbox,
     )
     stored = StoredLog(MemoryShards())
     rooms = MemoryRooms(stored, users)
@@ -347,6 +358,15 @@ async def _store(connection: Connection, room_id: str, row: LogRow) -> None:
         "room.appended",
         room_id,
         row.seq,
+    )
+
+
+async def _forget_inbox(connection: Connection, user_id: str, below: int) -> None:
+    await connection.execute(
+        "DELETE FROM inbox_item WHERE tenant_id = $1 AND user_id = $2 AND seq < $3",
+        TENANT,
+        user_id,
+        below,
     )
 
 

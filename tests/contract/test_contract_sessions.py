@@ -17,6 +17,30 @@ async def test_a_new_session_is_not_resumed_and_knows_the_inbox(people):
     assert (opened.session_id, opened.resumed, opened.inbox_head) == (session_id, False, 1)
 
 
+@pytest.mark.parametrize("open_as", ["begun", "resumed"])
+async def test_a_session_knows_from_where_on_the_inbox_is_kept(people, open_as):
+    ada, session_id = await people.add("ada"), people.ids.uuid7()
+    await begin(people, ada, session_id)
+
+    async def first():
+        if open_as == "begun":
+            return (await begin(people, ada, people.ids.uuid7())).inbox_first
+        return (await resume(people, ada, session_id)).inbox_first
+
+    assert await first() == 1
+    for source in "abc":
+        await people.inboxes.append(
+            1, ada.user_id, source=source, kind="k", at=1, body=lambda seq: b""
+        )
+    assert await first() == 1
+    await people.forget_inbox(ada.user_id, 3)
+    assert await first() == 3
+    assert [item.seq for item in await people.inboxes.read(1, ada.user_id, after=0, limit=9)] == [3]
+    await people.forget_inbox(ada.user_id, 4)
+    assert await first() == 4
+    assert await people.inboxes.head(1, ada.user_id) == 3
+
+
 async def test_a_known_session_is_resumed_again_and_again(people):
     ada = await people.add("ada")
     session_id = people.ids.uuid7()

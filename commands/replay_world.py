@@ -1,7 +1,7 @@
 """Where a crash is replayed: one actor on memory ports, under virtual time, seen by nobody."""
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -102,7 +102,14 @@ class NoAudience:
     def has_place(self, topic: str, client: Client) -> bool:
         return self.is_subscribed(topic, client)
 
-    def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+    def publish_nowait(
+        self,
+        topic: str,
+        frame: bytes,
+        lane: FrameLane = FrameLane.DURABLE,
+        *,
+        coming: Container[str] = (),
+    ) -> None:
         """Said to nobody."""
 
     def close_topic(self, topic: str, code: CloseCode, *, spare: Client | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -85,8 +86,12 @@ class PlanActor(Actor[Any]):
         self._changes: deque[PlanChange] = deque(maxlen=MAX_CHANGES_TOLD)
         self._timer: int | None = None
         self._is_timer_known = False
+        self._joined: frozenset[str] = frozenset()  # as last seen
 
     async def handle(self, envelope: Envelope[Any]) -> None:
+        if isinstance(envelope.message, TimerDue):
+            with suppress(Rejected):  # into a room that cannot be reached nobody is on the way
+                await self._glimpse()
         match envelope.message:
             case ApplyPlan() as command:
                 await self._apply(envelope, command)
@@ -131,13 +136,18 @@ class PlanActor(Actor[Any]):
         return await self._demand_joined(principal.user_id)
 
     async def _demand_joined(self, user_id: str) -> frozenset[str]:
+        await self._glimpse()
+        if user_id not in self._joined:
+            raise _unknown()
+        return self._joined
+
+    async def _glimpse(self) -> None:
+        self._joined = frozenset()
         ref = self.context.ref_to(ROOM.at(self._room_id))
         glimpsed = await ref.ask(GlimpseRoom(), timeout=ROOM_WITHIN)
         if not isinstance(glimpsed, RoomGlimpsed):
             raise TypeError(f"a room answered {type(glimpsed).__name__}")
-        if user_id not in glimpsed.room.people:
-            raise _unknown()
-        return frozenset(glimpsed.room.people)
+        self._joined = frozenset(glimpsed.room.people)
 
     # Changing.
 
@@ -247,14 +257,15 @@ class PlanActor(Actor[Any]):
         self._timer, self._is_timer_known = due, due is not None
 
     def _tell(self, change: PlanChange) -> None:
-        """To all connections that have joined."""
+        """To all connections that have joined, and to those on their way: no replay brings this."""
         event = PlanChanged(
             room_id=self._room_id,
             version=change.version,
             ops=_OPS.decode(change.body),
             by=change.by,
         )
-        self._ports.fanout.publish_nowait(f"room:{self._room_id}", encode(event))
+        topic = f"room:{self._room_id}"
+        self._ports.fanout.publish_nowait(topic, encode(event), coming=self._joined)
         self._ports.told[self._room_id] = change.version
 
     async def _tell_room(self, envelope: Envelope[TimerDue], board: Board) -> None:

@@ -1,6 +1,6 @@
 """Connections as the inside sees them, and the topics through which frames reach many of them."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -106,9 +106,18 @@ class Fanout(Protocol):
     def has_place(self, topic: str, client: Client) -> bool:
         """Whether it is subscribed, or a place is kept."""
 
-    def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+    def publish_nowait(
+        self,
+        topic: str,
+        frame: bytes,
+        lane: FrameLane = FrameLane.DURABLE,
+        *,
+        coming: Container[str] = (),
+    ) -> None:
         """Send one encoded frame to every connection of the topic; the WebSocket header is made
-        once. Never blocks: slow connections queue within their bound, past it they are closed."""
+        once. Never blocks: slow connections queue within their bound, past it they are closed.
+        `coming`: users whose connections get it as soon as a place is kept for them: what no replay
+        brings."""
 
     def close_topic(self, topic: str, code: CloseCode, *, spare: Client | None = None) -> int:
         """Close every connection of the topic but `spare`; how many that were."""

@@ -1,7 +1,7 @@
 """Topics and their connections: the fan-out of one process."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Final
 
 import structlog
@@ -41,6 +41,8 @@ class TopicFanout:
     ) -> None:
         self._on_audience_change = on_audience_change
         self._topics: dict[str, Topic] = {}
+        self._coming: dict[str, dict[Connection, None]] = {}
+        """Those for whom a place is kept."""
         self._published = 0
         self._deliveries = 0
         self.tick = Tick(self._left, clock=clock)
@@ -87,18 +89,33 @@ class TopicFanout:
             if connection.kept_places is None:
                 connection.kept_places = set()
             connection.kept_places.add(topic)
+            self._coming.setdefault(topic, {})[connection] = None
 
     def release(self, topic: str, client: Client) -> None:
         connection = _connection(client)
-        if connection.kept_places is not None:
+        if connection.kept_places is not None and topic in connection.kept_places:
             connection.kept_places.discard(topic)
             connection.kept_places = connection.kept_places or None
+            del self._coming[topic][connection]
+            if not self._coming[topic]:
+                del self._coming[topic]
 
     def has_place(self, topic: str, client: Client) -> bool:
         kept = _connection(client).kept_places
         return (kept is not None and topic in kept) or self.is_subscribed(topic, client)
 
-    def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+    def publish_nowait(
+        self,
+        topic: str,
+        frame: bytes,
+        lane: FrameLane = FrameLane.DURABLE,
+        *,
+        coming: Container[str] = (),
+    ) -> None:
+        if coming:
+            for connection in self._coming.get(topic, ()):
+                if connection.user_id in coming:
+                    connection.send_nowait(frame, lane)
         found = self._topics.get(topic)
         if found is None:
             return
@@ -155,7 +172,8 @@ class TopicFanout:
 
     def _left(self, channel: Channel) -> None:
         connection = _connection(channel)
-        connection.kept_places = None
+        for name in tuple(connection.kept_places or ()):
+            self.release(name, connection)
         rooms = _rooms(connection)
         for topic in tuple(connection.topics):
             self._part(topic, connection)

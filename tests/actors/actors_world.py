@@ -1,7 +1,7 @@
 """A small world for actor tests: the real actor system on memory ports, clients that remember."""
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,6 +167,7 @@ class FakeFanout:
     def __init__(self) -> None:
         self.topics: dict[str, list[FakeClient]] = {}
         self.published: list[tuple[str, dict[str, Any]]] = []
+        self.coming: list[FakeClient] = []
 
     def subscribe(self, topic: str, client: FakeClient) -> None:
         members = self.topics.setdefault(topic, [])
@@ -191,6 +192,8 @@ class FakeFanout:
     def reserve(self, topic: str, client: FakeClient) -> None:
         if client.is_open and not self.is_subscribed(topic, client):
             client.kept_places.add(topic)
+            if client not in self.coming:
+                self.coming.append(client)
 
     def release(self, topic: str, client: FakeClient) -> None:
         client.kept_places.discard(topic)
@@ -198,8 +201,19 @@ class FakeFanout:
     def has_place(self, topic: str, client: FakeClient) -> bool:
         return topic in client.kept_places or self.is_subscribed(topic, client)
 
-    def publish_nowait(self, topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+    def publish_nowait(
+        self,
+        topic: str,
+        frame: bytes,
+        lane: FrameLane = FrameLane.DURABLE,
+        *,
+        coming: Container[str] = (),
+    ) -> None:
         self.published.append((topic, msgspec.msgpack.decode(frame)))
+        for client in self.coming:
+            is_theirs = client.principal is not None and client.principal.user_id in coming
+            if is_theirs and topic in client.kept_places:
+                client.send_nowait(frame, lane)
         for client in self.topics.get(topic, []):
             client.send_nowait(frame, lane)
 

@@ -74,6 +74,31 @@ async def test_a_joiner_sees_what_comes_after_and_a_leaver_what_came_before() ->
         assert not world.fanout.is_subscribed("room:r", connection_of(world, 1))
 
 
+async def test_what_no_replay_brings_reaches_whom_it_is_for_while_they_are_on_their_way() -> None:
+    world = World()
+    async with world.running():
+        names = ["ada", "bob", "eve"]
+        ada, bob, eve = [await world.welcomed(name) for name in names]
+        fanout, topic = world.fanout, "room:r"
+        connections = [connection_of(world, number) for number in range(3)]
+        for connection in connections:
+            fanout.reserve(topic, connection)
+        fanout.publish_nowait(topic, event(n=1), coming={"ada", "bob"})
+        fanout.publish_nowait(topic, event(n=2))
+        fanout.subscribe(topic, connections[0])
+        fanout.release(topic, connections[1])
+        fanout.publish_nowait(topic, event(n=3), coming={"ada", "bob", "eve"})
+        for connection in connections:
+            connection.send_nowait(event(n=4))
+        assert [(await ada.receive())["n"] for _ in range(3)] == [1, 3, 4]
+        assert [(await bob.receive())["n"] for _ in range(2)] == [1, 4]
+        assert [(await eve.receive())["n"] for _ in range(2)] == [3, 4]
+        for connection in connections:
+            connection.close_nowait(CloseCode.DRAINING)
+        fanout.tick.flush()
+        assert not fanout._coming
+
+
 async def test_a_large_room_is_sent_in_steps_and_everybody_keeps_their_order() -> None:
     world = World()
     world.fanout.tick._flush_within = 0.0

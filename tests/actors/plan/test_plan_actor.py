@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from actors_world import ROOM_ID, T0, FakeClient, key, user_id
+from actors_world import EPOCH, ROOM_ID, T0, FakeClient, key, user_id
 from msgspec import convert
 from plan_world import PlanWorld, captured, poll, stop, vote
 from trio.testing import MockClock
@@ -16,6 +16,7 @@ from actors.plan.actor import SNAPSHOT_EVERY
 from actors.plan.board import MAX_BOARD_BYTES, MAX_ITEMS, Board
 from core.errors import Rejected, Unavailable
 from core.ports.fanout import FrameLane
+from protocol.chat import PostMessage
 from protocol.plan import (
     PLAN,
     ApplyPlan,
@@ -27,7 +28,8 @@ from protocol.plan import (
     SettledUp,
     SettleUp,
 )
-from protocol.room import LeaveRoom
+from protocol.room import JoinRoom, LeaveRoom, RemoveFromRoom
+from protocol.session import Position
 from storage.memory.durable_timers import (
     Fault,
 )
@@ -52,6 +54,58 @@ async def test_what_is_applied_is_answered_and_then_told_to_all_who_have_joined(
         assert (opened.version, [item.id for item in opened.items or ()]) == (1, ["a", "b"])
         since = await world.opened(ben, after=1)
         assert (since.version, since.items, since.ops) == (1, None, [])
+
+
+@pytest.mark.parametrize("how", ["by an operation", "at its deadline"])
+async def test_who_is_on_the_way_to_what_it_missed_is_told_what_becomes_of_the_board(
+    how: str, autojump_clock: MockClock
+) -> None:
+    world = PlanWorld()
+    async with world.running():
+        await world.make_room(2, 3)
+        ada, _ = await world.people(1, 2)
+        await world.apply(ada, *poll(deadline=T0 + 3_600_000))
+        for number in range(300):
+            await world.ask(
+                ada, PostMessage(room_id=ROOM_ID, content="x", client_id=key(5_000 + number))
+            )
+        gate = trio.Event()
+        back = world.client(2)
+        back.drained = gate.wait
+        position = Position(epoch=EPOCH, seq=4)
+        joined = await world.ask(back, JoinRoom(room_id=ROOM_ID, after=position))
+        assert joined.verdict == "complete"
+        await trio.sleep(0.1)
+        assert not world.fanout.is_subscribed(f"room:{ROOM_ID}", back)
+        assert (await world.opened(back)).version == 1
+        if how == "by an operation":
+            await world.apply(ada, stop("a"), version=1)
+        else:
+            await trio.sleep(3_601)
+        assert [event["version"] for event in back.of_type("plan.changed")] == [2]
+        gate.set()
+        await trio.sleep(1)
+        assert world.fanout.is_subscribed(f"room:{ROOM_ID}", back)
+        await world.apply(ada, stop("b"), version=2)
+        await trio.sleep(1)
+        assert [event["version"] for event in back.of_type("plan.changed")] == [2, 3]
+
+
+async def test_who_is_removed_on_the_way_is_told_nothing_more_of_the_board(
+    autojump_clock: MockClock,
+) -> None:
+    world = PlanWorld()
+    async with world.running():
+        await world.make_room(2)
+        ada, _ = await world.people(1, 2)
+        back = world.client(2)
+        world.fanout.reserve(f"room:{ROOM_ID}", back)
+        await world.apply(ada, *poll(deadline=T0 + 3_600_000))
+        await world.ask(ada, RemoveFromRoom(room_id=ROOM_ID, user_id=user_id(2)))
+        await world.apply(ada, stop("a"), version=1)
+        await trio.sleep(3_601)
+        assert (await world.opened(ada)).version == 3
+        assert [event["version"] for event in back.of_type("plan.changed")] == [1]
 
 
 async def test_a_repeat_gets_the_first_answer_and_changes_nothing() -> None:
@@ -306,11 +360,11 @@ async def test_what_was_stored_as_an_actor_crashed_is_told_by_its_successor(
     world = PlanWorld()
     publish, crashes = world.fanout.publish_nowait, [1]
 
-    def crash_once(topic: str, frame: bytes, lane: FrameLane = FrameLane.DURABLE) -> None:
+    def crash_once(topic: str, frame: bytes, *more: Any, **named: Any) -> None:
         if b"plan.changed" in frame and crashes:
             crashes.pop()
             raise Crash
-        publish(topic, frame, lane)
+        publish(topic, frame, *more, **named)
 
     monkeypatch.setattr(world.fanout, "publish_nowait", crash_once)
     async with world.running():

@@ -148,8 +148,10 @@ class RoomState:
         """The memberships that `event` changes, as they stand after it; None ends one."""
         match event.change:
             case "created":
-                owner = self._newcomer(event.by, names, event.seq, "joined", "owner")
-                return {event.by: owner} | self._invited(event, names)
+                # Of two who are equals none owns the room.
+                role: MemberRole = "owner" if self.kind == "group" else "member"
+                creator = self._newcomer(event.by, names, event.seq, "joined", role)
+                return {event.by: creator} | self._invited(event, names)
             case "invited":
                 return self._invited(event, names)
             case "joined":

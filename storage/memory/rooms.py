@@ -45,11 +45,11 @@ class MemoryRooms:
             body=room.created,
         )
         for user_id in {*room.invited, room.creator_id}:
-            is_owner = user_id == room.creator_id
+            is_creator = user_id == room.creator_id
             stored.members[user_id] = MembershipChange(
                 user_id=user_id,
-                role="owner" if is_owner else "member",
-                state="joined" if is_owner else "invited",
+                role="owner" if is_creator and room.kind == "group" else "member",
+                state="joined" if is_creator else "invited",
                 from_seq=1,
             )
         stored.rows |= {row.seq: row for row in room.more}

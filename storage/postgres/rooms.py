@@ -144,13 +144,14 @@ async def _add_members(connection: Connection, room: NewRoom) -> None:
     invited = sorted(set(room.invited) - {room.creator_id})
     await connection.execute(
         """INSERT INTO membership (room_id, tenant_id, user_id, role, state, from_seq)
-           SELECT $1, $2, u, CASE WHEN u = $3 THEN 'owner' ELSE 'member' END,
+           SELECT $1, $2, u, CASE WHEN u = $3 AND $5 = 'group' THEN 'owner' ELSE 'member' END,
                   CASE WHEN u = $3 THEN 'joined' ELSE 'invited' END, 1
            FROM unnest($4::uuid[]) AS u""",
         room.id,
         room.tenant_id,
         room.creator_id,
         [room.creator_id, *invited],
+        room.kind,
     )
 
 

@@ -371,6 +371,7 @@ def test_a_member_without_the_room_leaves_nothing_to_hand_on() -> None:
 def test_a_direct_room_takes_and_loses_nobody() -> None:
     machine = Machine(kind="direct")
     machine.do(2, JoinRoom(room_id=ROOM_ID))
+    assert {member.role for member in machine.room.members.values()} == {"member"}
     for command in (
         InviteToRoom(room_id=ROOM_ID, user_ids=[CYD]),
         RemoveFromRoom(room_id=ROOM_ID, user_id=BEN),

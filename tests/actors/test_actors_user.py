@@ -65,6 +65,7 @@ async def test_a_direct_pair_has_one_room_from_either_side(autojump_clock: MockC
         second = await ask(world, ben, create(2, kind="direct", members=[user_id(1)]))
         assert first.room.id == second.room.id
         assert {member.state for member in second.room.members} == {"joined"}
+        assert {member.role for member in second.room.members} == {"member"}
 
 
 @pytest.mark.parametrize(

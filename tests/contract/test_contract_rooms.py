@@ -98,6 +98,14 @@ async def test_a_pair_has_one_room_from_either_side(world):
     assert await world.rooms.create(second) == (first, False)
 
 
+async def test_nobody_owns_a_direct_room(world):
+    ada, bob = await add(world, "ada"), await add(world, "bob")
+    room_id = await world.room(ada, bob, kind="direct", direct_key="key")
+    room = await world.rooms.load(1, room_id)
+    members = {m.user_id: (m.role, m.state) for m in room.members}
+    assert members == {ada: ("member", "joined"), bob: ("member", "invited")}
+
+
 async def test_of_many_creates_at_once_one_room_comes(world):
     ada, bob = await add(world, "ada"), await add(world, "bob")
     key = ":".join(sorted((ada, bob)))

@@ -88,6 +88,7 @@ async def test_a_direct_pair_has_one_room_from_either_side(
     assert first["id"] == other["id"] == again["id"]
     assert again["kind"] == "direct"
     assert {one["state"] for one in again["members"]} == {"joined"}
+    assert {one["role"] for one in again["members"]} == {"member"}
 
     said = await chen.say(again, "just us")
     assert (await dina.event("chat.message", roomId=again["id"]))["seq"] == said["seq"]

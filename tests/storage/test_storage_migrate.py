@@ -41,6 +41,24 @@ async def test_each_migration_is_applied_once_even_by_two_nodes(database: Databa
     assert sorted(applied) == [0, 1]
 
 
+async def test_who_made_a_direct_room_owns_it_no_more(database: Database) -> None:
+    room, group, user = (f"00000000-0000-7000-8000-00000000000{n}" for n in "abc")
+    for id, kind in ((room, "direct"), (group, "group")):
+        await database.call(
+            execute,
+            f"""WITH made AS (INSERT INTO room (id, tenant_id, kind, title, history, creator_id,
+                    create_client_id, epoch, created_at)
+                VALUES ('{id}', 1, '{kind}', '', 'all', '{user}', '{id}', 'e', 0))
+            INSERT INTO membership (room_id, user_id, from_seq, tenant_id, role, state)
+            VALUES ('{id}', '{user}', 1, 1, 'owner', 'joined')""",
+        )
+    [migration] = [one for one in read_migrations() if one.number == 20]
+    await database.call(execute, migration.sql)
+    owned = "SELECT count(*) FROM membership WHERE role = 'owner' AND room_id = "
+    assert await database.call(count, f"{owned}'{room}'") == 0
+    assert await database.call(count, f"{owned}'{group}'") == 1
+
+
 async def test_a_changed_file_is_an_error_with_a_sentence(database: Database) -> None:
     first, *others = read_migrations()
     changed = Migration(first.number, first.name, first.sql + " ")

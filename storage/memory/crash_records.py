@@ -11,12 +11,14 @@ class MemoryCrashRecords:
 
     def __init__(self, *, most: int = 100) -> None:
         self.records: deque[CrashRecord] = deque(maxlen=most)
+        self._written = 0
 
     def may_keep(self) -> bool:
         return True
 
     def keep_nowait(self, record: CrashRecord) -> None:
         self.records.append(record)
+        self._written += 1
 
     def statistics(self) -> Mapping[str, int | float]:
-        return {"queued": 0, "written": len(self.records), "dropped": 0, "failed": 0}
+        return {"queued": 0, "written": self._written, "dropped": 0, "failed": 0}

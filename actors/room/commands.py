@@ -91,7 +91,10 @@ class Commands:
                 return Entry(envelope=envelope, key=key, answer=Done())
             case SetTyping():
                 demand_joined(self.decided, principal.user_id)
-                self._typing.set(principal.user_id, message.active)
+                # Durable before visible: to the others he is not there before his coming is.
+                member = self._applied.members.get(principal.user_id)
+                if member is not None and member.state == "joined":
+                    self._typing.set(principal.user_id, message.active)
                 return Entry(envelope=envelope, key=key, answer=Done())
             case ReadHistory() | MarkRead() | MuteRoom() | ViewRoom() | JudgeResume():
                 demand_member(self.decided, principal.user_id)

@@ -502,6 +502,24 @@ async def test_who_left_and_is_back_has_read_as_far_as_before(autojump_clock: Mo
         assert (back.room.read, again.room.read) == (5, 5)
 
 
+async def test_who_types_before_his_coming_is_durable_is_not_seen_before_it(
+    autojump_clock: MockClock,
+) -> None:
+    world = World(plan=FaultPlan(takes=lambda _: 0.5))
+    async with world.running():
+        await world.make_room(2)
+        ada, ben, bens_other = world.client(1), world.client(2), world.client(2)
+        await world.ask(ada, JoinRoom(room_id=ROOM_ID))
+        joins = world.send(ben, JoinRoom(room_id=ROOM_ID))
+        typing = SetTyping(room_id=ROOM_ID, active=True)
+        world.send(bens_other, typing)
+        await world.ask(bens_other, typing)
+        assert joins
+        assert not ada.of_type("typing.indicator")
+        await world.ask(bens_other, typing)
+        assert [event["type"] for event in ada.events] == ["room.changed", "typing.indicator"]
+
+
 async def test_typing_ends_by_itself_after_eight_seconds(autojump_clock: MockClock) -> None:
     async with World().running() as world:
         ada, ben = await two_in_a_room(world)

@@ -1,8 +1,8 @@
-"""Who is online in one room: looks when told that something changed, speaks once a second."""
+"""Who is online in one room: looks when told that something changed, speaks at most once a second."""
 
 from typing import Any, Final
 
-from actors.presence.machine import NOBODY, Online, difference
+from actors.presence.machine import NOBODY, Online, difference, said
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope, Lane
 from core.ports.fanout import Fanout, FrameLane
@@ -29,7 +29,7 @@ def spec(fanout: Fanout) -> ActorSpec:
 class PresenceActor(Actor[Any]):
     """Level-triggered: compares what is with what was last said, so that a lost word heals itself.
 
-    Owns: what was last said. Borrows: the fan-out. Gone when nobody is online.
+    Owns: what was last said, and seen since. Borrows: the fan-out. Gone when nobody is online.
     """
 
     def __init__(self, room_id: str, fanout: Fanout) -> None:
@@ -37,36 +37,32 @@ class PresenceActor(Actor[Any]):
         self._topic = f"room:{room_id}"
         self._fanout = fanout
         self._said: Online = NOBODY
+        self._seen = said(NOBODY)
         self._must_wait = False
-        self._is_due = False
+
+    async def started(self) -> None:
+        """What a predecessor that crashed did not say is said, though nobody comes or goes any more."""
+        self._look()
 
     async def handle(self, envelope: Envelope[Any]) -> None:
-        if isinstance(envelope.message, LookAgain):
-            self._must_wait = False
-            if not self._is_due:
-                self._rest_if_empty()
-                return
-        if self._must_wait:
-            self._is_due = True
-        else:
-            self._announce()
-            self._rest_if_empty()
+        is_time = isinstance(envelope.message, LookAgain)
+        self._must_wait = self._must_wait and not is_time
+        if self._seen.is_news or not is_time:
+            self._look()
+        if self._said == NOBODY and not self._must_wait:
+            self.context.passivate_soon()
 
     def has_work(self) -> bool:
         return self._said != NOBODY
 
-    def _announce(self) -> None:
-        self._is_due = False
+    def _look(self) -> None:
         audience = self._fanout.audience(self._topic)
-        now = (audience.count, audience.user_ids)
-        update = difference(self._room_id, self._said, now)
+        self._seen = self._seen.then((audience.count, audience.user_ids))
+        update = None if self._must_wait else difference(self._room_id, self._seen)
         if update is None:
             return
-        self._said = now
+        self._said = self._seen.now
+        self._seen = said(self._said)
         self._fanout.publish_nowait(self._topic, encode(update), FrameLane.EPHEMERAL)
         self._must_wait = True
         self.context.after(ANNOUNCE_EVERY, LookAgain())
-
-    def _rest_if_empty(self) -> None:
-        if self._said == NOBODY:
-            self.context.passivate_soon()

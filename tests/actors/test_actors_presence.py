@@ -1,11 +1,13 @@
 """Who is online, said at most once a second."""
 
+from typing import Any
+
 import trio
 from actors_world import ROOM_ID, FakeFanout, World, user_id
 from trio.testing import MockClock
 
 from actors.presence.actor import spec
-from actors.presence.machine import NOBODY, difference
+from actors.presence.machine import NOBODY, Online, difference, said
 from protocol.presence import PRESENCE, AudienceChanged
 
 TOPIC = f"room:{ROOM_ID}"
@@ -56,11 +58,67 @@ async def test_changes_are_announced_once_a_second_and_the_actor_rests_when_nobo
 
 
 def test_nobody_is_named_where_one_look_could_not_name_all() -> None:
-    many = (201, None)
-    update = difference(ROOM_ID, NOBODY, many)
+    many: Online = (201, None)
+    update = difference(ROOM_ID, said(NOBODY).then(many))
     assert update is not None
     assert (update.count, update.joined, update.left) == (201, [], [])
-    fewer = difference(ROOM_ID, many, (1, ("a",)))
+    fewer = difference(ROOM_ID, said(many).then((1, ("a",))))
     assert fewer is not None
     assert fewer.joined == []
-    assert difference(ROOM_ID, many, many) is None
+    assert difference(ROOM_ID, said(many).then(many)) is None
+
+
+def test_who_comes_or_goes_for_a_moment_between_two_words_is_told_of() -> None:
+    """Who joined in that moment was told something else."""
+    one, both, many = (1, ("a",)), (2, ("a", "b")), (201, None)
+    for looks, joined, left in (
+        ((one, both, one), [], ["b"]),
+        ((both, one, both), ["b"], []),
+        ((one, many, one), [], []),
+        ((one, many, both), ["b"], []),
+    ):
+        word, *then = looks
+        seen = said(word)
+        for look in then:
+            seen = seen.then(look)
+        update = difference(ROOM_ID, seen)
+        assert update is not None
+        assert (update.count, update.joined, update.left) == (looks[-1][0], joined, left)
+
+
+async def test_who_was_told_in_between_is_not_left_believing_it(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    world.system.register(spec(world.fanout))
+    async with world.running():
+        ada, ben = world.client(1), world.client(2)
+        ref = world.system.ref(PRESENCE.at(ROOM_ID))
+        world.fanout.subscribe(TOPIC, ada)
+        ref.tell_nowait(AudienceChanged())
+        await trio.sleep(0.1)
+        for change in (world.fanout.subscribe, world.fanout.unsubscribe):
+            change(TOPIC, ben)
+            ref.tell_nowait(AudienceChanged())
+            await trio.sleep(0.1)
+        await trio.sleep(10)
+        assert updates(world.fanout) == [(1, [user_id(1)], []), (1, [], [user_id(2)])]
+
+
+async def test_what_a_crash_kept_from_being_said_is_said_though_nobody_comes_any_more(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    world.system.register(spec(world.fanout))
+    async with world.running():
+        ref, publish = world.system.ref(PRESENCE.at(ROOM_ID)), world.fanout.publish_nowait
+
+        def crash_once(*frame: Any, **more: Any) -> None:
+            world.fanout.publish_nowait = publish  # type: ignore[method-assign]
+            raise ValueError("a bug")
+
+        world.fanout.publish_nowait = crash_once  # type: ignore[method-assign]
+        world.fanout.subscribe(TOPIC, world.client(1))
+        ref.tell_nowait(AudienceChanged())
+        await trio.sleep(10)
+        assert updates(world.fanout) == [(1, [user_id(1)], [])]

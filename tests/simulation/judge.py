@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from people import Frame, Person
 from run_judge import judge_runs
+from sight_judge import judge_sights
 from simulated_node import TENANT
 from simulation import Journey
 
@@ -48,6 +49,7 @@ def judge(journey: Journey) -> list[str]:
         problems += _inbox(person, journey)
         problems += _connections(person, parted[person.user_id], journey.replays)
     problems += judge_runs(journey)
+    problems += judge_sights(journey)
     problems += [
         f"{number:g} {what} are left over" for what, number in journey.left_behind.items() if number
     ]

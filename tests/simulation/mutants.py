@@ -10,6 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
+from sight_mutants import (
+    always_more,
+    anybody_types,
+    blind_between_words,
+    page_backwards,
+    page_of_the_uninvited,
+    page_without_changes,
+    presence_lost_in_a_crash,
+    taken_for_come,
+)
 from simulation import LARGE, Size
 from weather import PlannedCrash
 
@@ -462,4 +472,14 @@ MUTANTS: Mapping[str, Mutant] = {
         {"flush": 0.7, "turn": 0.0, "cut": 0.0, "end": 0.0},
         seen_by=8,
     ),
+    "page_without_changes": Mutant(page_without_changes, 40, "never stood in the log"),
+    "page_backwards": Mutant(page_backwards, 10, "asked for"),
+    "page_of_the_uninvited": Mutant(page_of_the_uninvited, 60, "asked for", seen_by=11, size=LARGE),
+    "always_more": Mutant(always_more, 10, "asked for"),
+    "anybody_types": Mutant(anybody_types, 60, "typed in", seen_by=5),
+    "taken_for_come": Mutant(taken_for_come, 60, "came online in", seen_by=14),
+    "presence_lost_in_a_crash": Mutant(
+        presence_lost_in_a_crash, 60, "believes", {"turn": 0.2}, seen_by=7
+    ),
+    "blind_between_words": Mutant(blind_between_words, 40, "believes", seen_by=14),
 }

@@ -64,7 +64,9 @@ class Person:
         connect: Callable[[], Awaitable[Link]],
         agenda: Agenda,
         persona_id: str | None = None,
+        eyes: random.Random,
     ) -> None:
+        self.eyes = eyes
         self.number, self.user_id, self.name = number, user_id, name
         self.chance = chance
         self.agenda = agenda
@@ -138,6 +140,8 @@ class Person:
         """Join; often a word follows at once, behind the join on the same connection."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(self.insist, "room.join", roomId=room_id))
+            if self.eyes.random() < 0.3:
+                nursery.start_soon(self._type, room_id)
             if self.chance.random() < 0.5:
                 nursery.start_soon(self._say, room_id)
 
@@ -225,13 +229,25 @@ class Person:
             self.changed.append((room_id, message_id, answer["seq"]))
 
     async def _look_back(self, room_id: str) -> None:
-        await self.insist("chat.history", roomId=room_id, limit=self.chance.randint(1, 50))
+        await self.look_at(room_id, limit=self.chance.randint(1, 50))
+
+    async def look_at(self, room_id: str, *, limit: int) -> None:
+        """A page of history, from wherever."""
+        fields: dict[str, int] = {}
+        where = self.eyes.choice(("newest", "newest", "before", "after", "around"))
+        if where != "newest":
+            head = self.session.positions[room_id].seq if room_id in self.session.positions else 9
+            fields[where] = self.eyes.randint(1, head + 2)
+        await self.insist("chat.history", roomId=room_id, limit=limit, **fields)
 
     async def _mark(self, room_id: str) -> None:
         if room_id in self.session.positions:
             seq = self.session.positions[room_id].seq
-            self.session.tell_nowait("typing.indicator", roomId=room_id, active=True)
+            await self._type(room_id)
             await self.insist("chat.read", roomId=room_id, seq=seq)
+
+    async def _type(self, room_id: str) -> None:
+        self.session.tell_nowait("typing.indicator", roomId=room_id, active=True)
 
     async def _leave_and_return(self, room_id: str) -> None:
         """Only who is no owner: an owner's room would be nobody's."""
@@ -239,6 +255,7 @@ class Person:
             answer = await self.insist("room.leave", roomId=room_id)
             if isinstance(answer, dict):
                 self.events.append({"type": "local.room_gone", "roomId": room_id})
+                await self._type(room_id)  # refused
 
     async def _rearrange(self, room_id: str) -> None:
         """What owners do; from others it is an invitation, or refused."""

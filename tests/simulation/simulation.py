@@ -76,6 +76,7 @@ class Journey:
     people: list[Person] = field(default_factory=list)
     rooms: list[str] = field(default_factory=list)
     left_behind: dict[str, float] = field(default_factory=dict)
+    online: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
     troubles: list[str] = field(default_factory=list)
     error: BaseException | None = None
 
@@ -184,6 +185,7 @@ class Simulation:
             connect=self._connect,
             agenda=self.agenda,
             persona_id=persona_id(user_number) if self._has_personas else None,
+            eyes=dice(self._seed, f"eyes {number}"),
         )
         person.naps = self.chance.choice((0.0, 0.0, 0.05, 1.0))
         return person
@@ -241,6 +243,14 @@ class Simulation:
             person.stayed = person.sockets[-1] if person.session.is_connected else None
             if not person.session.is_connected:
                 self.journey.troubles.append(f"{person.name} is not connected in quiet times")
+        for room_id in self.agenda.rooms if self._node is not None else ():
+            self.journey.online[room_id] = self._node.actors.fanout.audience(
+                f"room:{room_id}"
+            ).user_ids
+        for person in people:
+            if person.stayed is not None and not person.has_quit:
+                for room_id in self.agenda.rooms:
+                    await person.look_at(room_id, limit=person.eyes.randint(1, 50))
 
     def _rooms_by_owner(self, people: list[Person]) -> list[str]:
         """The room that the first, the second … made."""

@@ -8,7 +8,15 @@ import trio
 from timer_world import DAY, HOUR, SECOND, SLEEPER, T0, Node, Sleeper, World, running
 from trio.testing import MockClock
 
-from core.durable_timers import CLAIM_FOR, MAX_IN_FLIGHT, POLL_EVERY
+from core.durable_timers import (
+    BACKOFF_FIRST,
+    BACKOFF_MOST,
+    BATCH,
+    CLAIM_FOR,
+    MAX_IN_FLIGHT,
+    POLL_EVERY,
+    REST_FOR,
+)
 from core.errors import Overloaded, Rejected, Unavailable
 from core.ports.durable_timers import SetTimer, TimerDue
 from protocol.addresses import Address
@@ -162,6 +170,32 @@ async def test_retries_back_off_to_five_minutes_and_never_end(
         assert node.figure("late_ms") == pytest.approx(6 * HOUR, rel=0.01)
 
 
+async def test_what_failed_together_does_not_come_back_together(
+    autojump_clock: MockClock, world: World
+) -> None:
+    world.behave = be_unavailable
+    async with running(world) as node:
+        await node.timers.apply(*(world.timer(key=f"{n}") for n in range(10)))
+        await trio.sleep(2)
+        first, again = world.times()[:10], world.times()[10:20]
+        assert len(set(first)) == 1
+        assert len(set(again)) > 5
+
+
+async def test_what_has_failed_for_weeks_is_tried_as_often_as_ever(
+    autojump_clock: MockClock, world: World
+) -> None:
+    world.behave = be_unavailable
+    async with running(world) as node:
+        await node.timers.apply(world.timer(at=SECOND))
+        [row] = world.table.rows.values()
+        row.attempts = 5_000
+        await trio.sleep(1 + 2 * BACKOFF_MOST)
+        first, second, *_ = world.times()
+        assert BACKOFF_MOST / 2 * 1_000 <= second - first <= BACKOFF_MOST * 1_000 + 50
+        assert node.figure("source_failed") == 0
+
+
 async def test_a_timer_of_an_unknown_kind_is_kept(autojump_clock: MockClock, world: World) -> None:
     async with running(world) as node:
         stranger = Address("of-another-version", "a")
@@ -229,6 +263,39 @@ async def test_thousands_that_are_due_at_once_are_delivered_a_bounded_number_at_
         assert world.rows() == node.figure("armed") == node.figure("due") == 0
 
 
+async def test_what_is_due_at_once_is_told_at_once_however_many_looks_that_takes(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def slowly(actor: Sleeper, due: TimerDue) -> None:
+        await trio.sleep(1)
+
+    world.behave = slowly
+    async with running(world) as node:
+        await node.timers.apply(
+            *(world.timer(at=HOUR, key=f"{n}") for n in range(MAX_IN_FLIGHT - BATCH))
+        )
+        await trio.sleep(3_601)
+        times = [each.at for each in world.woken]
+        assert len(times) == MAX_IN_FLIGHT - BATCH
+        assert max(times) - min(times) < REST_FOR
+
+
+async def test_the_first_that_ends_makes_room_for_who_waits_behind_the_most_at_once(
+    autojump_clock: MockClock, world: World
+) -> None:
+    async def behave(actor: Sleeper, due: TimerDue) -> None:
+        await trio.sleep(0.5 if actor.key == "quick" else 4)
+
+    world.behave = behave
+    async with running(world) as node:
+        keys = ["quick", *(f"slow {n}" for n in range(MAX_IN_FLIGHT))]
+        await node.timers.apply(*(world.timer(at=SECOND, key=key) for key in keys))
+        await trio.sleep(1.4)
+        assert len(world.woken) == MAX_IN_FLIGHT
+        await trio.sleep(0.2)
+        assert len(world.woken) == MAX_IN_FLIGHT + 1
+
+
 async def test_a_timer_that_was_set_here_is_not_found_by_polling(
     autojump_clock: MockClock, world: World
 ) -> None:
@@ -289,6 +356,24 @@ async def test_what_a_leap_makes_due_reaches_each_actor_in_the_order_of_its_time
         for key in ("a", "b", "c"):
             told = [each.due_at - T0 for each in world.woken if each.key == key]
             assert told == sorted(times)
+
+
+async def test_an_actor_is_told_in_the_order_of_its_times_whatever_the_order_of_the_claims(
+    autojump_clock: MockClock, world: World
+) -> None:
+    class Reversed(MemoryDurableTimers):
+        async def claim(self, *args: object, **kwargs: object) -> object:
+            claimed, outlook = await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+            return claimed[::-1], outlook
+
+    async with running(world, source=Reversed) as node:
+        times = [3, 1, 2, 1]
+        await node.timers.apply(
+            *(world.timer(f"{n}", at=at * SECOND) for n, at in enumerate(times))
+        )
+        world.clock.jump(HOUR)
+        await trio.sleep(POLL_EVERY)
+        assert world.names() == ["1", "3", "2", "0"]
 
 
 async def test_what_is_being_told_is_not_told_again_because_time_leaps(
@@ -417,6 +502,51 @@ async def test_a_database_that_is_away_delays_and_loses_nothing(
         assert world.names() == ["poll"]
 
 
+async def test_a_database_that_was_away_once_is_not_waited_for_longer_the_next_time(
+    autojump_clock: MockClock, world: World
+) -> None:
+    claims: list[float] = []
+
+    def judge(called: str) -> Fault:
+        if called != "claim":
+            return Fault.NONE
+        claims.append(trio.current_time())
+        return Fault.LOST_BEFORE if len(claims) < 7 or len(claims) == 8 else Fault.NONE
+
+    async with running(world, plan=FaultPlan(judge=judge)):
+        await trio.sleep(60)
+        gaps = [later - earlier for earlier, later in pairwise(claims)]
+        assert gaps[:6] == pytest.approx([BACKOFF_FIRST, 2, 4, POLL_EVERY, POLL_EVERY, POLL_EVERY])
+        assert gaps[7] == pytest.approx(BACKOFF_FIRST)
+
+
+async def test_who_has_lost_its_shards_counts_none_of_their_timers(
+    autojump_clock: MockClock, world: World
+) -> None:
+    world.behave = be_unavailable
+    async with running(world) as node:
+        await node.timers.apply(world.timer(), world.timer("later", at=DAY))
+        await trio.sleep(10)
+        assert (node.figure("armed"), node.figure("due")) == (2, 1)
+        node.leases.lose()
+        await trio.sleep(BACKOFF_MOST)
+        figures = [node.figure(name) for name in ("armed", "due", "stuck", "late_ms")]
+        assert figures == [0, 0, 0, 0]
+
+
+async def test_nothing_is_late_by_a_clock_that_went_back(
+    autojump_clock: MockClock, world: World
+) -> None:
+    world.behave = be_unavailable
+    async with running(world) as node:
+        await node.timers.apply(world.timer(at=HOUR))
+        world.clock.jump(DAY)
+        await trio.sleep(POLL_EVERY + 1)
+        assert node.figure("late_ms") > 22 * HOUR
+        world.clock.jump(-DAY)
+        assert node.figure("late_ms") == 0
+
+
 async def test_an_answer_that_could_not_be_stored_means_twice_with_the_same_due_at(
     autojump_clock: MockClock,
     world: World,
@@ -425,7 +555,7 @@ async def test_an_answer_that_could_not_be_stored_means_twice_with_the_same_due_
         await node.timers.apply(world.timer())
         await trio.sleep(60)
         assert [(each.name, each.due_at) for each in world.woken] == [("poll", T0)] * 2
-        assert world.rows() == 0
+        assert world.rows() == node.figure("in_flight") == 0
 
 
 async def test_an_answer_that_was_stored_without_a_reply_means_once(

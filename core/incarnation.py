@@ -113,7 +113,11 @@ class Incarnation:
     def start_soon(self, job: Callable[..., Awaitable[None]], *args: Any) -> None:
         if self._nursery is None:
             raise RuntimeError("an actor has child tasks from `started` on")
-        self._nursery.start_soon(self._run_child, job, args, self._turn.envelope)
+        turn = current_turn.get()
+        if turn is None or turn.address != self.address:
+            turn = self._turn
+        # What a child task starts is for whom it works itself, whatever its actor deals with by now.
+        self._nursery.start_soon(self._run_child, job, args, turn.envelope)
         self._children += 1
 
     def passivate_soon(self) -> None:
@@ -261,7 +265,7 @@ class Incarnation:
         args: tuple[Any, ...],
         envelope: AnyEnvelope | None,
     ) -> None:
-        current_turn.set(Turn(None, envelope))
+        current_turn.set(Turn(self.address, envelope, is_child=True))
         try:
             await job(*args)
         except BaseException:

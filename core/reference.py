@@ -46,19 +46,22 @@ class Ref(Protocol, Generic[M_contra]):
 
 
 class Turn:
-    """What an actor's code is dealing with. `envelope`: the one in hand. `address`: the actor that
-    is busy with it; None in a child task, which keeps its actor from nothing."""
+    """What an actor's code is dealing with. `envelope`: the one in hand. `is_child`: in a child task,
+    which keeps its actor from nothing."""
 
-    __slots__ = ("address", "envelope")
+    __slots__ = ("address", "envelope", "is_child")
 
-    def __init__(self, address: Address | None, envelope: AnyEnvelope | None = None) -> None:
+    def __init__(
+        self, address: Address, envelope: AnyEnvelope | None = None, *, is_child: bool = False
+    ) -> None:
         self.address = address
         self.envelope = envelope
+        self.is_child = is_child
 
     def behind(self) -> Asker | None:
         """In a child task: the ask whose answer waits for what it does. An envelope already answered, or
         that nobody waits for, holds nobody up."""
-        if self.address is not None or self._asked is None:
+        if not self.is_child or self._asked is None:
             return None
         asker = self._asked.reply
         return asker if isinstance(asker, Asker) and asker.is_waiting else None
@@ -126,7 +129,10 @@ class ActorRef(Generic[M_contra]):
         if turn is not None:
             deadline = min(deadline, turn.deadline())
             behind = turn.behind()
-            waiter = turn.address if behind is None else behind.waiter
+            if behind is not None:
+                waiter = behind.waiter
+            elif not turn.is_child:
+                waiter = turn.address
         asker = Asker(
             self._post.waits,
             waiter,

@@ -514,6 +514,37 @@ async def test_a_child_task_inherits_who_waits_but_keeps_its_own_actor_free(
     assert outcomes == ["a waits for us", "c answered", "a answered"]
 
 
+async def test_what_a_child_task_starts_is_not_for_whom_its_actor_deals_with_meanwhile(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    outcomes: list[object] = []
+
+    async def grandchild() -> None:
+        try:
+            outcomes.append(await stage.ref("x").ask("from a grandchild"))
+        except CallCycleError as error:
+            outcomes.append(error)
+
+    async def work(player: Player, envelope: Any) -> None:
+        await trio.sleep(1)
+        player.context.start_soon(grandchild)
+        await trio.sleep(5)
+        envelope.answer(Done())
+
+    async def work_in_a_child(player: Player, envelope: Any) -> object:
+        player.context.start_soon(work, player, envelope)
+        return "later"
+
+    async def ask_b(player: Player, envelope: Any) -> None:
+        await stage.ref("b").ask(wait_for(2))
+
+    async with a_stage() as stage, trio.open_nursery() as nursery:
+        nursery.start_soon(stage.ref("b").ask, work_in_a_child)
+        nursery.start_soon(stage.ref("x").ask, ask_b)
+        await trio.sleep(10)
+    assert outcomes == [Done()]
+
+
 async def test_an_actor_owes_an_answer_until_it_gives_it(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -210,7 +210,7 @@ def test_a_crash_of_who_tells_who_is_online_is_reproduced(
                 await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
 
-    monkeypatch.setattr(presence.PresenceActor, "_announce", broken)
+    monkeypatch.setattr(presence.PresenceActor, "_look", broken)
     trio.run(talk, clock=trio.testing.MockClock(autojump_threshold=0))
     record = load(stored(directory)[0])
     assert (record.kind, record.error) == ("presence", "ArithmeticError")

@@ -52,7 +52,7 @@ async def test_who_made_a_direct_room_owns_it_no_more(database: Database) -> Non
             INSERT INTO membership (room_id, user_id, from_seq, tenant_id, role, state)
             VALUES ('{id}', '{user}', 1, 1, 'owner', 'joined')""",
         )
-    [migration] = [one for one in read_migrations() if one.number == 20]
+    [migration] = [one for one in read_migrations() if one.number == 21]
     await database.call(execute, migration.sql)
     owned = "SELECT count(*) FROM membership WHERE role = 'owner' AND room_id = "
     assert await database.call(count, f"{owned}'{room}'") == 0

@@ -195,7 +195,7 @@ def test_a_crash_of_a_user_is_reproduced_with_the_people_that_its_messages_name(
 def test_a_crash_of_who_tells_who_is_online_is_reproduced(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Any) -> None:
+    async def broken(self: Any, envelope: Envelope[Any]) -> None:
         raise ArithmeticError
 
     async def talk() -> None:
@@ -210,7 +210,7 @@ def test_a_crash_of_who_tells_who_is_online_is_reproduced(
                 await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
 
-    monkeypatch.setattr(presence.PresenceActor, "_look", broken)
+    monkeypatch.setattr(presence.PresenceActor, "handle", broken)
     trio.run(talk, clock=trio.testing.MockClock(autojump_threshold=0))
     record = load(stored(directory)[0])
     assert (record.kind, record.error) == ("presence", "ArithmeticError")

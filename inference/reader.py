@@ -11,6 +11,7 @@ import msgspec
 import trio
 
 from core.headroom import Headroom, Work
+from inference.understanding.cues import NAMES
 from inference.understanding.dialogue import (
     bare_wish,
     in_plain_words,
@@ -18,10 +19,10 @@ from inference.understanding.dialogue import (
     plain_answer,
 )
 from inference.understanding.filter import may_be_prompt
-from inference.understanding.folding import fold, words_of
+from inference.understanding.folding import WORD, fold, words_of
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.intents import IntentModel, Mark, Scores
-from inference.understanding.language import is_foreign_script, is_in, language_of
+from inference.understanding.language import is_foreign_script, is_in, language_of, tells
 from inference.understanding.neighbours import is_of_neighbour
 from inference.understanding.signs import without_persona
 from inference.understanding.slots import Recognised, beginning, recognised
@@ -118,7 +119,22 @@ class ModelReader:
         is_guess = reading.confidence < LEAST_READ and reading.slots == Slots()
         if is_foreign_script(text) or (is_guess and not is_in(text, reading.language)):
             return msgspec.structs.replace(reading, is_supported=False)
+        if setting.is_in_talk and not self._tells(text[:MAX_LETTERS], setting, reading.language):
+            return msgspec.structs.replace(reading, language=setting.language)
         return reading
+
+    def _tells(self, text: str, setting: Setting, language: Language) -> bool:
+        """Whether a talk goes on in this language: that of a lone word, or of a name, is not what somebody speaks."""
+        if language == setting.language:
+            return True
+        said_to = without_persona(text, setting)
+        said = recognised(said_to, setting, language=language, gazetteer=self._gazetteer)
+        for mention in said.mentions:
+            said_to = _blank(said_to, mention.start, mention.end)
+        for word in WORD.finditer(said_to):
+            if fold(word[0]) in NAMES:
+                said_to = _blank(said_to, word.start(), word.end())
+        return tells(said_to, language, against=setting.language)
 
     def _read_as_ours(
         self, models: Sequence[IntentModel], text: str, setting: Setting
@@ -216,9 +232,12 @@ def _without_names(text: str, said: Recognised) -> str:
     """Without the places that are written as in English: "Tenerife hotel" is not Spanish for its place."""
     for mention in said.mentions:
         if fold(text[mention.start : mention.end]) == fold(mention.place.name):
-            blank = " " * (mention.end - mention.start)
-            text = text[: mention.start] + blank + text[mention.end :]
+            text = _blank(text, mention.start, mention.end)
     return text
+
+
+def _blank(text: str, start: int, end: int) -> str:
+    return text[:start] + " " * (end - start) + text[end:]
 
 
 def _by_rules(slots: Slots) -> Intent:

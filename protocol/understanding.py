@@ -63,7 +63,8 @@ class Setting(Value, frozen=True, kw_only=True):
     persona asked this person just before. `shown`: what lies on the table. `last`: who wrote the message
     before. `today`: the writer's day, which relative dates count from. `around`: the first day of the stay that is
     talked of, of whose month a day without one is. `names`: what the room's personas are called, where that is known.
-    `language`: the writer's own, which a message is in that does not tell.
+    `language`: the writer's own, which a message is in that does not tell. `is_in_talk`: it is the one of their talk with a
+    persona so far, which only a clear sentence in another one changes.
     """
 
     people: int = 1
@@ -75,6 +76,7 @@ class Setting(Value, frozen=True, kw_only=True):
     around: Date | None = None
     names: tuple[str, ...] = ()
     language: Language = "en"
+    is_in_talk: bool = False
 
 
 class PlaceMention(Value, frozen=True, kw_only=True):

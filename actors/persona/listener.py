@@ -263,6 +263,7 @@ class Listener:
             around=stay.start.isoformat() if stay is not None else None,
             names=tuple(seat.name for seat in floor.seats if seat.name),
             language=language if dialogue.spoken is None else dialogue.spoken.language,
+            is_in_talk=dialogue.spoken is not None,
         )
 
 

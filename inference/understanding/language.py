@@ -32,6 +32,7 @@ _OF_ALL: Final = frozenset(
 """People write these in all four: they tell nothing."""
 
 _LAST_LATIN: Final = "\u024f"
+_LEAST_TELLING: Final = 2
 _FEW_WORDS: Final = 4
 _SHARE_OF_FREQUENT: Final = 0.2
 
@@ -112,6 +113,38 @@ def is_in(text: str, language: Language) -> bool:
     words = WORD.findall(text.lower())[:_MAX_WORDS]
     frequent = sum(is_frequent(word, language) for word in words)
     return len(words) < _FEW_WORDS or frequent >= _SHARE_OF_FREQUENT * len(words)
+
+
+def tells(text: str, language: Language, *, against: Language) -> bool:
+    """Whether a text is clearly in a language rather than in the other: at least two of its words are more like it,
+    one of them a frequent one. `text`: without names of places and people; what is written as a name is none of these words
+    ("La Casa del Mar"), but for German nouns."""
+    one, other = _LANGUAGES.index(language), _LANGUAGES.index(against)
+    words = WORD.findall(text.lower() if text.isupper() else text)[:_MAX_WORDS]
+    if language != "de":
+        is_title = any(word[0].isupper() for word in words[1:])
+        words = [
+            word
+            for at, word in enumerate(words)
+            if not word[0].isupper() or (at == 0 and not is_title)
+        ]
+    found, is_known = 0, False
+    for word in {word.lower() for word in words} - _OF_ALL:
+        weights = _WORDS.get(word)
+        if weights is not None:
+            is_more = weights[one] > weights[other]
+            is_known = is_known or is_more
+        else:
+            is_more = _by_letters(word, one) - _by_letters(word, other) >= _LEAST_OF_LETTERS
+        found += is_more
+    return is_known and found >= _LEAST_TELLING
+
+
+def _by_letters(word: str, at: int) -> float:
+    """How much the letters of a word speak for a language."""
+    pieces = (_TRIGRAMS.get(piece) for piece in trigrams_of(word))
+    marked = sum(_LETTERS.get(letter) == at for letter in word)
+    return marked + sum(weights[at] for weights in pieces if weights is not None)
 
 
 def language_of(text: str, *, default: Language = "en") -> Language:

@@ -194,6 +194,16 @@ async def test_the_asker_s_own_language_is_known_to_the_reader(
         assert world.reader.settings[-1].language == language
 
 
+async def test_the_language_of_the_talk_is_known_to_the_reader_as_such(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("wohin?", reading("ask_destination", language="de"))
+        await world.told("vale", reading("refine", language="de"))
+        known = [(setting.language, setting.is_in_talk) for setting in world.reader.settings]
+        assert known == [("en", False), ("de", True)]
+
+
 async def test_the_stay_that_is_talked_of_is_known_to_the_reader(autojump_clock: MockClock) -> None:
     async with PersonaWorld().running() as world:
         dates = Dates(from_="2027-03-03", to="2027-03-05")

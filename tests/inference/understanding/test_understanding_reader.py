@@ -78,6 +78,46 @@ def test_what_does_not_tell_is_in_the_writer_s_own_language() -> None:
     assert reader(model).read_sync("what is the weather in Porto", own).language == "en"
 
 
+LANGUAGES = ("en", "de", "es", "fr")
+LONE = (
+    *("mallorca!!", "jein", "vale", "ok merci", "ok danke", "tomorrow", "croissants", "mdr"),
+    *("München", "Málaga 😍", "Bad Ischl", "Den Haag", "El Nido", "Álvaro", "Camille"),
+    *("La Casa del Mar", "Hotel Los Arcos", "Le Petit Jardin"),
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("text", LONE)
+def test_a_lone_word_or_a_name_changes_no_language_of_a_talk(text: str, language: Language) -> None:
+    setting = Setting(language=language, is_in_talk=True)
+    assert reader(FixedModel(likely("refine"))).read_sync(text, setting).language == language
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("right", "text"),
+    [
+        ("en", "show me something cheaper"),
+        ("de", "wo ist das Hotel"),
+        ("de", "Gibt es Zimmer am Strand?"),
+        ("es", "Hola, busco vuelos a Roma"),
+        ("es", "MÁS BARATO POR FAVOR"),
+        ("fr", "le premier est trop cher"),
+        ("fr", "merci, on prend l'hôtel à Nice"),
+    ],
+)
+def test_a_clear_sentence_changes_it(right: Language, text: str, language: Language) -> None:
+    setting = Setting(language=language, is_in_talk=True)
+    assert reader(FixedModel(likely("refine"))).read_sync(text, setting).language == right
+
+
+@pytest.mark.parametrize(("right", "text"), [("es", "hola"), ("fr", "bonjour"), ("de", "Flüge?")])
+def test_a_word_tells_the_language_of_who_has_said_nothing_before(
+    right: Language, text: str
+) -> None:
+    assert reader(FixedModel(likely("greet"))).read_sync(text, Setting()).language == right
+
+
 def test_the_next_model_reads_languages_that_the_first_is_not_good_enough_for() -> None:
     first = FixedModel(likely("greet"), languages=frozenset(("en",)))
     second = FixedModel(likely("weather"), name="ngrams")

@@ -48,6 +48,14 @@ _ORDINAL: Final = re.compile(
     r"eins|zwei|drei|primer[oa]?|segund[oa]|tercer[oa]?|ultim[oa]|uno|dos|tres|premier|premiere|deuxieme|seconde?|troisieme|"
     r"dernier|derniere|un|deux|trois|cheapest|gunstigste[nrs]?|billigste[nrs]?|barat[oa]|moins cher|that one|ese|esa|celui|celle)\b"
 )
+_IS: Final = (
+    r"\b(?:i'?m|we'?re|ich bin|bin ich|wir sind|sind wir|estoy|estamos|je suis|on est)(?: \w+)?"
+)
+_IS_AT: Final = re.compile(rf"{_IS} (?:in|at|en|a|au) $")
+_IS_WITH: Final = re.compile(
+    rf"{_IS} (?:at|with|bei|con|chez) (?:my|our|the|meine\w*|den|mis?|los|m[aeo]\w*|les)\b"
+)
+
 _CONFIRMS: Final[dict[str, Intent]] = {
     "confirm_book": "book",
     "confirm_pay": "pay",
@@ -79,7 +87,7 @@ def plain_answer(
         "budget": slots.budget,
         "party": slots.party,
     }[asked]
-    if not said or "?" in text:
+    if not said or "?" in text or (asked == "dates" and _is_elsewhere(text, marks)):
         return None
     beside = len(_beside(text, marks))
     if asked == "party":
@@ -114,6 +122,14 @@ def in_plain_words(intent: Intent, text: str, setting: Setting) -> tuple[Intent,
     if intent in _NO_WISHES and is_goodbye and setting.last != "nobody":
         return "thanks", SURE
     return None
+
+
+def _is_elsewhere(text: str, marks: Sequence[Mark]) -> bool:
+    """ "In august I'm in Rome", "I'm at my parents' then": no days to travel."""
+    folded = fold(text)
+    places = (mark for mark in marks if mark.slot in ("destination", "origin"))
+    is_at = any(_IS_AT.search(folded[: mark.start]) for mark in places)
+    return is_at or _IS_WITH.search(folded) is not None
 
 
 def _consent(words: Sequence[str], intent: Intent) -> tuple[Intent, float] | None:

@@ -49,15 +49,18 @@ N: Final = rf"(?P<n>{NUMBER})"
 _NOT_BEFORE: Final = re.compile(
     r"(?<!why )(?<!if )(?<!warum )(?<!wieso )(?<!por que )(?<!pourquoi )"
     r"\b(?:not|can'?t(?: do| make)?|cannot(?: do| make)?|instead of|rather than|except|nicht|statt|anstatt|ausser"
-    r"|en vez de|en lugar de|excepto|salvo|pas|plutot que?|sauf)"
+    r"|en vez de|en lugar de|excepto|salvo|pas|plutot que?|sauf|(?:i'?m|we'?re) (?:busy|working)|nicht da|no (?:estoy|estamos)|pas la)"
     r"(?: (?:in|on|for|at|over|this|the|im|am|an|zu|uber|der|den|en|el|este|le|au|a|ce|de))*\s*$"
 )
 _NO_BEFORE: Final = re.compile(r"(?<!por que )\bno(?: puedo| podemos)?(?: (?:en|el|los|este))*\s*$")
 """In Spanish."""
 
 _NOT_AFTER: Final = re.compile(
-    r"^,? (?:no|nicht|nein|non|pas|is out|is no good|isn'?t|(?:does|do|wo)n'?t work|geht nicht|passt nicht|no puedo|no podemos"
-    r"|no va|ne va pas)\s*(?:[,.;!]|$|(?:but|aber|sondern|sino|pero|mais)\b)"
+    r"^,? (?:no|nicht|nein|non|pas|is out|is no good|isn'?t|(?:does|do|wo)n'?t (?:really )?work(?: for \w+)?|(?:i|we) can'?t"
+    r"|(?:geht|passt|klappt)(?: (?:bei|fur))?(?: (?:mir|mich|uns))?(?: leider)? nicht|(?:kann|konnen) (?:ich|wir)(?: leider)? nicht"
+    r"|no puedo|no podemos|no va|no me va|(?:me|nos) viene(?:n)? (?:fatal|mal)|ne va pas|c'est mort(?: pour (?:moi|nous))?"
+    r"|(?:je|on) (?:ne )?peu[xt] pas|(?:ca )?(?:ne )?(?:va|marche) pas|(?:i'?m|we'?re) (?:away|busy|working)|(?:bin ich|sind wir) (?:weg|verreist"
+    r"|nicht da)|no (?:estoy|estamos)|(?:je|on) (?:ne )?(?:suis|est|sera) pas la)\s*(?:[,.;!]|$|(?:but|aber|sondern|sino|pero|mais)\b)"
 )
 
 

@@ -238,6 +238,17 @@ def test_a_bare_answer_is_what_was_asked_for_whatever_a_model_says(
     assert read.addressed > 0.8
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["in august I'm in Rome", "im August bin ich in Rom", "en agosto estoy en Roma", "à Pâques je suis chez ma mère"],
+)  # fmt: skip
+def test_to_be_elsewhere_on_a_day_is_no_answer_when_to_travel(text: str) -> None:
+    setting = Setting(people=3, asked="dates", last="persona")
+    model = FixedModel(likely("human_chatter", addressed=0.2))
+    assert reader(model).read_sync(text, setting).intent == "human_chatter"
+    assert reader(model).read_sync("in august", setting).intent == "refine"
+
+
 def test_whoever_surely_talks_to_people_answers_no_persona() -> None:
     """What was asked is talked over too: "sunday's the grandkids' rugby" is no date to travel on."""
     text, asked = "sunday's the grandkids' rugby", Setting(people=4, asked="dates", last="human")

@@ -13,6 +13,7 @@ import trio
 from core.headroom import Headroom, Work
 from inference.understanding.cues import NAMES
 from inference.understanding.dialogue import (
+    as_put,
     bare_wish,
     in_plain_words,
     in_setting,
@@ -26,6 +27,7 @@ from inference.understanding.language import is_foreign_script, is_in, language_
 from inference.understanding.neighbours import is_of_neighbour
 from inference.understanding.signs import without_persona
 from inference.understanding.slots import Recognised, beginning, recognised
+from inference.understanding.whom import Put, surely_put
 from inference.understanding.word_lists import COMMON
 from protocol.understanding import INTENTS, Intent, Language, Setting, Slots, Understanding
 
@@ -119,7 +121,7 @@ class ModelReader:
         is_guess = reading.confidence < LEAST_READ and reading.slots == Slots()
         if is_foreign_script(text) or (is_guess and not is_in(text, reading.language)):
             return msgspec.structs.replace(reading, is_supported=False)
-        if setting.is_in_talk and not self._tells(text[:MAX_LETTERS], setting, reading.language):
+        if setting.is_in_talk and not self._tells(text, setting, reading.language):
             return msgspec.structs.replace(reading, language=setting.language)
         return reading
 
@@ -144,12 +146,13 @@ class ModelReader:
         said = self._recognised(said_to, setting, language)
         if language != "en" and said.mentions:
             language = language_of(_without_names(said_to, said), default=setting.language)
-        reading = self._by_models(models, text, setting, said, language)
+        put = surely_put(text, setting, said.marks)
+        reading = self._by_models(models, text, setting, said, language, put=put)
         answer = plain_answer(text, setting, said.slots, said.marks)
         if not setting.addressed and reading.addressed < SURELY_OTHERS:
             answer = None
         wish = bare_wish(reading.intent, text, setting, said.slots, said.marks)
-        plain = in_plain_words(reading.intent, text, setting)
+        plain = as_put(reading.intent, put) or in_plain_words(reading.intent, text, setting)
         if answer is None and wish is None and plain is None:
             return reading
         intent, confidence = answer or wish or plain or (reading.intent, reading.confidence)
@@ -188,13 +191,15 @@ class ModelReader:
         setting: Setting,
         said: Recognised,
         language: Language,
+        *,
+        put: Put | None,
     ) -> Understanding:
         slots, marks = said.slots, said.marks
         for model in models:
             if language not in model.languages:
                 continue
             try:
-                scores = in_setting(model.scores(text, setting, marks=marks), setting)
+                scores = in_setting(model.scores(text, setting, marks=marks), setting, put)
             except Exception:
                 # A model that fails is a bug or a bad file: the next one reads, and operators see it.
                 self._failed += 1

@@ -258,6 +258,7 @@ TWISTS: Final[dict[str, str]] = {
     r"|none of (them|these|those)|don'?t (like|want) any of|kein(e|er|es|s) (davon|von denen)|(no me gustan?|no quiero) ningun[oa]"
     r"|ningun[oa] me (gusta|convence)|aucune? (ne me plait|de ceux|de celles|d'entre)"
     r"|andere[srn]?|was anderes|mehr davon|otr[oa]s?|algo mas(?! \w)|mas opciones|too far|further away|zu weit|weiter weg|mas lejos|plus loin|(muy|demasiado) lejos|trop loin|d'autres?|autre chose"
+    r"|was (hast du|gibt'?s|gibt es)( da| denn)?( sonst)? noch|noch (was|mehr|weitere[rsn]?)(?=\W*$)|que mas (tienes|hay|teneis)|algun[oa] mas"
     r"|noch (eins|eine[nrs]?)(?=( bitte)?\W*$)|une? autre(?=( s'il (te|vous) plait| svp)?\W*$)",
     "direct": r"direct|non[ -]?stop|(without|no) (a )?(stops?|stop[- ]?overs?|layovers?)|keine? (zwischen)?stopps?|direkt|ohne umstieg|direct[oa]s?|direkte[rns]?|sin escalas?"
     r"|sans escale",

@@ -11,11 +11,13 @@ from typing import Final
 
 from inference.understanding.folding import fold, words_of
 from inference.understanding.intents import Mark, Scores
+from inference.understanding.whom import Put
 from inference.understanding.word_lists import WORDS
 from protocol.understanding import INTENTS, MEANT_FROM, Intent, Setting, Slots
 
 SURE: Final = 0.97
 FAIRLY_SURE: Final = 0.85
+HARDLY: Final = 0.15
 MAX_ANSWER: Final = 6
 """Words beside the slot in a bare answer."""
 
@@ -31,6 +33,8 @@ ALONE: Final = 0.98
 """How likely it is that somebody who is alone with a persona talks to it."""
 
 _NO_WISHES: Final = frozenset[Intent]({"greet", "thanks", "smalltalk", "out_of_scope", "complaint"})
+
+_QUESTIONS: Final = frozenset[Intent]({"ask_detail", "compare", "weather", "price_trend"})
 
 _BEFORE_PLACES: Final = WORDS["before places"]
 _YES: Final = WORDS["yes"]
@@ -161,15 +165,25 @@ def _beside(text: str, marks: Sequence[Mark]) -> list[str]:
     return words_of(" ".join(rest))
 
 
-def in_setting(scores: Scores, setting: Setting) -> Scores:
+def as_put(intent: Intent, put: Put | None) -> tuple[Intent, float] | None:
+    """What a message means by how it is put, where a model takes it for talk or for a question about things."""
+    if put is None or put.intent is None or intent not in _NO_WISHES | _QUESTIONS:
+        return None
+    return put.intent, FAIRLY_SURE
+
+
+def in_setting(scores: Scores, setting: Setting, put: Put | None = None) -> Scores:
     """Whether a message is meant for a persona is said by `addressed` and, as its opposite, by the
     intent human_chatter: the mean of both log odds is the better `addressed`. What is meant for one is no chatter,
-    and what is not is. Who is alone with a persona chats with nobody else."""
+    and what is not is. Who is alone with a persona chats with nobody else. `put`: what is surer than both."""
     chatter = scores.intents[CHATTER]
     if setting.people == 1:
         return Scores(_with_chatter(scores, 0.0), max(scores.addressed, ALONE))
     mean = (odds_of(scores.addressed) - odds_of(chatter)) / 2
     addressed = share_of(mean)
+    if put is not None:
+        is_ours = put.whom == "persona"
+        addressed = max(addressed, FAIRLY_SURE) if is_ours else min(addressed, HARDLY)
     is_meant = addressed >= MEANT_FROM
     return Scores(_with_chatter(scores, 0.0 if is_meant else 1.0 - addressed), addressed)
 

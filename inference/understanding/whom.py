@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
+from inference.understanding.calendar_words import NUMBER
 from inference.understanding.cues import cues_in
 from inference.understanding.folding import fold, words_of
 from inference.understanding.intents import Mark
@@ -22,6 +23,8 @@ class Put(NamedTuple):
 
 
 _FOR_PEOPLE: Final = Put("people")
+_WISH: Final = Put("persona")
+_CHANGE: Final = Put("persona", "refine")
 
 MAX_LETTERS: Final = 160
 """Of a message that one clause is sought in."""
@@ -46,13 +49,19 @@ _WHAT_ELSE: Final = re.compile(
     r"|(?:(?:t'as|tu as|as[- ]tu|(?:il )?y a) )?quoi d'autre|qu'est[- ]ce que (?:t'as|tu as) d'autre"
     r"|(?:t'en as|tu en as|(?:il )?y en a) d'autres|(?:t'as|tu as|(?:il )?y a) autre chose)\W*$"
 )
+_AGREES: Final = r"(?! (?:yes|yeah|ok|okay|well|already|ja|oui|si)\b)"
 _CORRECTS: Final = re.compile(
-    r"\bi (?:\w+ )?(?:said|meant|asked for|wrote)\b(?! (?:that )?(?:i|we|you|he|she|it|they|id|ill|so)\b)"
-    r"|\b(?:ich hab\w*|hab\w* ich)(?: \w+){0,5} (?:gesagt|gemeint|geschrieben)\b(?! (?:dass|ich|wir|du|er|sie|es)\b)"
-    r"|\bich (?:sagte|meinte)\b(?! (?:dass|ich|wir|du|er|sie|es)\b)"
-    r"|\b(?:dije|(?:he|hemos) dicho|queria decir|me referia a)\b(?! que (?!sin|no|para|en|a|con|somos))"
-    r"|\b(?:j'ai|je (?:t'|vous |l')ai|j'avais|on a)(?: \w+){0,2} dit\b(?! qu)|\bje (?:voulais dire|parlais de)\b"
+    rf"\bi (?:\w+ )?(?:said|meant|asked for|wrote)\b{_AGREES}(?! (?:that )?(?:i|we|you|he|she|it|they|id|ill|so)\b)"
+    rf"|\b(?:ich hab\w*|hab\w* ich)(?: \w+){{0,5}} (?:gesagt|gemeint|geschrieben)\b{_AGREES}(?! (?:dass|ich|wir|du|er|sie|es)\b)"
+    rf"|\bich (?:sagte|meinte)\b{_AGREES}(?! (?:dass|ich|wir|du|er|sie|es)\b)"
+    rf"|\b(?:dije|(?:he|hemos) dicho|queria decir|me referia a)\b{_AGREES}(?! que (?!sin|no|para|en|a|con|somos))"
+    rf"|(?<!moi )\b(?:j'ai|je (?:t'|vous |l')ai|j'avais)(?: \w+){{0,2}} dit\b{_AGREES}(?! qu)|\bje (?:voulais dire|parlais de)\b"
 )
+MAX_CORRECTS: Final = 12
+"""Words in which somebody says again what was misheard."""
+
+_CHILDREN: Final = frozenset(("kids", "kinder", "ninos", "enfants", "gosses"))
+_OTHERS: Final = (WORDS["to everybody"] | WORDS["to dear ones"] | WORDS["whom kin"]) - _CHILDREN
 _CONTRASTS: Final = re.compile(r"\b(?:not|no|without|nicht|kein\w*|nein|ohne|sin|pas|sans|non)\b")
 _AND: Final = frozenset(("and", "und", "y", "e", "et"))
 _BEFORE_SLOTS: Final = (
@@ -72,10 +81,57 @@ _TO_SEE: Final = re.compile(
     rf"|(?:on peut|peut[- ]on|je peux|on pourrait) (?:voir|regarder) (?:\w+ ){{0,2}}{_TRAVEL}\b)"
 )
 
-_TAKE_IT: Final = re.compile(
-    rf"{_OPENS}(?:(?:shall|should|do) we (?:just )?(?:take|book|get|go for|go with)\b|(?:nehmen|buchen) wir\b"
-    r"|(?:cogemos|reservamos|pillamos|nos quedamos con)\b|on (?:prend|reserve|garde|part sur)\b)[^.!?]*\?\W*$"
+_BRING: Final = (
+    r"(?:show|find|suggest|recommend|compare|zeigen|suchen|finden|empfehlen|vorschlagen|raussuchen|vergleichen|mostrar\w*|ensenar\w*"
+    r"|buscar\w*|encontrar\w*|recomendar\w*|comparar\w*|montrer|trouver|chercher|proposer|conseiller|recommander|comparer)"
 )
+_OF_SORT: Final = (
+    r"(?:(?:was|etwas|eine?[nms]?|alg\w+|un truc|quelque chose|qqch|anything|something) (?:mit|ohne|unter|\w+eres|con|sin|cerca|mas"
+    r"|avec|sans|pres|de moins|de plus|moins|plus|with|without|near\w*|under|\w+er)\b)"
+)
+_HAVE_IT: Final = re.compile(
+    rf"{_BEGINS}(?:hast du|habt ihr|t'as|tu as|as[- ]tu|tienes|tenes|teneis|do (?:you|u) have|(?:have (?:you|u) |(?:you|u) )?got)"
+    rf"(?: (?:auch|vielleicht|da|noch|aussi))* {_OF_SORT}"
+)
+_CAN_YOU: Final = re.compile(
+    rf"\b(?:kannst du|konntest du|puedes|podrias|podes|podeis|tu peux|tu pourrais|peux[- ]tu|pourrais[- ]tu|(?:can|could) (?:you|u))"
+    rf"(?: \w+){{0,5}} {_BRING}\b(?! out\b)"
+)
+_YOURS: Final = re.compile(r"\b(?:your|dein\w*|euer|eure\w*|tus|vuestr\w+|ton|ta|tes)\b")
+_FORMALLY: Final = re.compile(
+    rf"\b(?:pourriez|pouvez)[- ]vous (?:\w+[ '])?(?:{_BRING}|reserver|annuler)\b|\b(?:avez|auriez)[- ]vous (?:{_OF_SORT}|des {_TRAVEL})"
+    rf"|\b(?:tiene|tendria)(?: usted)? {_OF_SORT}|\bpodria (?:{_BRING}|reservar\w*|cancelar\w*)\b"
+    r"|\b(?:que|what|was|wohin|wo|ou|donde|tu)\b.* (?:nos recom\w+|nous (?:conseill|recommand|propos)\w+|empf(?:iehlst|ehlen) (?:du|sie)"
+    r" uns|(?:recommend|suggest) (?:to |for )?us)\b"
+)
+_SIE: Final = re.compile(
+    r"\b(?:[Kk]önnt?en|[Hh](?:aben|ätten)|[Ww]ürden) Sie (?:uns|auch|noch|etwas|was|das|den|die|bitte)\b"
+)
+"""Before it is folded: "sie" alone are others."""
+
+_SAYS_US: Final = re.compile(
+    rf"{_OPENS}(?:we(?:'?re| are)|there(?:'?s| are| will be)|wir sind|somos|on (?:n')?est|nous sommes)"
+    rf"(?: (?:only|just|now|jetzt|doch|nur|noch|zu|ya|solo|plus|que))* (?:{NUMBER})\b"
+    r"(?: (?:of us|now|in total|en fait|jetzt|insgesamt|adultos|adults|erwachsene|adultes|personas|people|personen|personnes))*\W*$"
+)
+_LIMITS: Final = WORDS["beside what one has to spend"]
+_NOT_AT: Final = re.compile(
+    rf"{_OPENS}(?:not|nicht|no|pas|nothing|nichts|nada|rien) (?:before|after|vor|nach|antes de|despues de|avant|apres)"
+    r" (?:las |les |la )?\d{1,2}(?:[:.h]\d{0,2})?(?: ?(?:am|pm|uhr|h))?\W*$"
+)
+_BESIDE: Final = WORDS["before what goes on"]
+_YOU: Final = WORDS["whom you"] | WORDS["to everybody"] | WORDS["to dear ones"]
+MAX_FOLLOWS: Final = 5
+"""Words of "and for dinner?"."""
+
+_TAKE_IT: Final = re.compile(
+    rf"{_OPENS}(?!.*\b(?:now|wait|jetzt|warten|ahora|esper\w+|maintenant|attend\w*)\b)"
+    r"(?:(?:shall|should) we (?:just )?(?:take|book|go for|go with) (?:it|that|this|the|one|number)\b"
+    r"|(?:nehmen|buchen) wir (?:das|den|die|es|eins)\b|(?:lo |la )?(?:cogemos|reservamos|pillamos|nos quedamos con) (?:el|la|ese|esa|este|esta|o)\b"
+    r"|on (?:(?:prend|reserve|garde|part sur) (?:le |la |l'|celui|celle|ca\b)|(?:le|la) (?:prend|reserve|garde)\b))[^.,!?]*\?\W*$"
+)
+"""Whether to do so now or to wait is asked of who knows prices."""
+
 _WISHES: Final = re.compile(
     r"\b(?:find|show|need\w*|want\w*|look\w*|search\w*|any(?:thing|where|one)?|some(?:thing|where)?|similar|again|recommend|suggest|you|please|pls|now|still"
     r"|so|instead|rather|such\w*|zeig\w*|brauch\w*|will|woll\w*|wurde\w*|mocht\w*|wieder|bitte|gibt|jetzt|noch"
@@ -84,7 +140,7 @@ _WISHES: Final = re.compile(
     r"|twice|zweimal|doppelt|veces|fois|wrong|falsch\w*)\b"
 )
 _DENIES: Final = re.compile(r"\b(?:not|no|nicht|kein\w*|pas)\b")
-_CLAUSES: Final = re.compile(r"[.,;:!?]\s*\w+\s+\w+")
+_CLAUSES: Final = re.compile(r"(?<!\d)[.,;:!?]\s*\w+\s+\w+")
 _WHEN: Final = (
     r"(?:(?:last (?:year|summer|winter|time)|letztes jahr|letzten (?:sommer|winter)|el (?:ano|verano) pasado|l'an(?:nee)? derni\w+"
     r"|(?:in|a|en) \w+)\W+)?"
@@ -105,8 +161,27 @@ _HAS_BOOKED: Final = re.compile(
     r"|(?:moi )?j'ai deja (?:reserve|pris|achete)\b|m(?:on|a|es) \w+ (?:est|sont) deja (?:reserve|pris))"
 )
 _MEETS: Final = re.compile(
-    rf"{_OPENS}(?:see|meet) (?:you|u|ya) (?:in|at|on|there)\b|{_OPENS}(?:wir sehen uns|wir treffen uns|treffen wir uns|nos vemos"
-    r"|on se (?:voit|retrouve|rejoint))\b"
+    rf"{_OPENS}(?:(?:see|meet) (?:you|u|ya) (?:in|at|on|there)|(?:wir (?:sehen|treffen) uns|treffen wir uns) (?:in|am|um|dann|dort|morgen)"
+    r"|nos vemos (?:en|el|a|alli)|on se (?:voit|retrouve|rejoint) (?:a|en|au|la|le|lundi|mardi|mercredi|jeudi|vendredi|samedi"
+    r"|dimanche|demain))\b"
+)
+_FANCY: Final = re.compile(
+    rf"\b(?:te|os|les) apetece\b|\bca (?:te|vous) (?:dit|tente)\b|\b(?:hast du|habt ihr|hattest du|hattet ihr) (?:\w+ )?(?:lust|bock)\b"
+    rf"|{_OPENS}(?:do (?:you|u) )?fancy (?!{_TRAVEL}\b|hotel\b)[^.,!?]*\?|\bare (?:you|u) (?:all |guys |both )?up for\b"
+)
+_AND_YOU: Final = re.compile(
+    rf"{_OPENS}(?:and|und|y|et) (?:you|u|du|ihr|tu|vosotr[oa]s|toi|vous|your \w+|deine?\w? \w+|t[aou]n? \w+)\W*$"
+)
+_VOSOTROS: Final = re.compile(r"(?i)\b(?!dieci|veinti|acept|ofrec|cobr)\w+[áé]is\b")
+"""More than one of them are asked. Before it is folded: "seis" is six; and without what a shop is asked."""
+
+_OF_A_BOT: Final = re.compile(
+    rf"{_OPENS}(?:(?:the|this|that|der|die|dieser?|el|la|este|esta|le|ce|cette) |l')(?:chat)?(?:bot|robot|roboter|ai|ki|ia|assistant)"
+    r" (?:is|was|has|ist|hat|spinnt|es|esta|no|est|a|n'est)\b"
+)
+_KIN_GOES: Final = re.compile(
+    rf"{_OPENS}(?:my|our|mein\w*|unser\w*|mis?|nuestr[oa]s?|m[aeo]\w*|nos|notre) (?:{'|'.join(sorted(WORDS['whom kin']))})s?"
+    r" (?:(?:is|are) (?:flying|going|travelling|driving)|fl(?:y|ies)|fliegt|fliegen|fahrt|fahren|vuelan?|viajan?|vont?|va|van a|partent|part)\b"
 )
 _IS: Final = re.compile(
     r"\s(?:is|are|isn'?t|aren'?t|ist|sind|es|son|esta|estan|est|sont|c'est)\s+(?P<said>.*)$"
@@ -116,7 +191,7 @@ _OF_ALL: Final = re.compile(
     r"|estrellas|une|le|les|au|aux|de|des|etoiles?)\b)*"
 )
 _JUDGES: Final = re.compile(
-    r"\b(?:it|das|es|lo|ca|fine|ok|okay|good|great|perfect|nice|cool|best|better|works?|out|off|too|cheap\w*|expensive|dear|pricey|cold|hot|gut"
+    r"\b(?:or|oder|o|ou|it|das|es|lo|ca|fine|ok|okay|good|great|perfect|nice|cool|best|better|works?|out|off|too|cheap\w*|expensive|dear|pricey|cold|hot|gut"
     r"|super|toll|besser|perfekt|raus|zu|teuer|billig\w*|gunstig\w*|bien|genial|perfect[oa]|fuera|demasiado|car[oa]s?|barat[oa]s?"
     r"|parfaite?|mieux|trop|chere?s?|top|for|fur|para|pour|nous|uns|us|my|our|mein\w*|unser\w*|nuestr\w*|mi|mon|notre)\b"
 )
@@ -128,39 +203,86 @@ def surely_put(text: str, setting: Setting, marks: Sequence[Mark]) -> Put | None
     if setting.people == 1 or setting.addressed or len(folded) > MAX_LETTERS:
         return None
     rest = _blanked(folded, marks)
-    if "names somebody" not in cues_in(rest) and (put := _for_persona(folded, rest, setting)):
-        return put
-    is_asked = "?" in text
-    if _TAKE_IT.search(folded) or (_MEETS.search(folded) and not is_asked):
-        return _FOR_PEOPLE
-    if is_asked or setting.asked is not None:
-        return None
-    if _WISHES.search(folded) or _CLAUSES.search(folded):
-        return None
-    is_of_place = any(mark.slot == "destination" for mark in marks)
-    is_done = is_of_place and _HAS_BEEN.search(folded) is not None
-    is_done = is_done or _HAS_BOOKED.search(folded) is not None
-    is_told = is_done and _DENIES.search(folded) is None
-    return _FOR_PEOPLE if is_told or _is_of_the_world(rest, marks) else None
+    if _is_limit(rest, setting, marks):
+        return _CHANGE
+    if "names somebody" not in cues_in(rest):
+        put = _for_persona(folded, rest, setting)
+        if put is not None or _SIE.search(text):
+            return put or _WISH
+    is_for_people = (
+        _asks_people(folded, setting)
+        if "?" in text
+        else _tells_people(folded, rest, setting, marks)
+    )
+    return _FOR_PEOPLE if is_for_people or _VOSOTROS.search(text) else None
 
 
 def _for_persona(folded: str, rest: str, setting: Setting) -> Put | None:
-    """What else there is of what lies there, that what was just said is wrong, the same at other days, and to be shown
-    something. `rest`: without slots."""
-    is_next, is_asked = setting.last == "persona", "?" in folded
-    if setting.shown is not None and _WHAT_ELSE.search(folded):
-        return Put("persona", "refine")
-    if is_next and not is_asked:
+    """What is asked of who shows things, and what is told to who did. `rest`: without slots."""
+    is_shown, is_asked = setting.shown is not None, "?" in folded
+    if is_shown and _WHAT_ELSE.search(folded):
+        return _CHANGE
+    if setting.last == "persona" and not is_asked:
         is_other = rest != folded or _CONTRASTS.search(folded) is not None
+        words = words_of(folded)
+        is_other = is_other and len(words) <= MAX_CORRECTS and _OTHERS.isdisjoint(words)
         if _MISTAKEN.search(folded) or (is_other and _CORRECTS.search(folded)):
             return Put("persona", "complaint")
-    if is_next and is_asked and setting.shown is not None and rest != folded:
-        first, *others = words_of(rest) or [""]
-        if first in _AND and _BEFORE_SLOTS.issuperset(others):
-            return Put("persona", "refine")
-    if _TO_SEE.search(folded) and not _TOGETHER.search(folded):
-        return Put("persona")
-    return None
+        if is_shown and (_SAYS_US.search(folded) or _NOT_AT.search(folded)):
+            return _CHANGE
+    if setting.last == "persona" and is_shown and is_asked and _goes_on(folded, rest):
+        return _CHANGE if rest != folded else _WISH
+    is_sought = (is_shown or rest != folded) and _YOURS.search(folded) is None
+    is_sought = is_sought and _CAN_YOU.search(folded) is not None
+    if is_sought or _FORMALLY.search(folded) or (is_shown and _HAVE_IT.search(folded)):
+        return _WISH
+    is_to_see = _TO_SEE.search(folded) is not None and _TOGETHER.search(folded) is None
+    return _WISH if is_to_see else None
+
+
+def _is_limit(rest: str, setting: Setting, marks: Sequence[Mark]) -> bool:
+    """ "500 each", of what a persona has just shown."""
+    is_next = setting.last == "persona" and setting.shown is not None
+    kinds = {mark.slot for mark in marks}
+    return (
+        is_next and kinds == {"budget"} and "?" not in rest and _LIMITS.issuperset(words_of(rest))
+    )
+
+
+def _goes_on(folded: str, rest: str) -> bool:
+    """ "And in June?", "and for dinner?": the same at other days, and with or without something."""
+    first, *others = words_of(rest) or [""]
+    if first not in _AND:
+        return False
+    if rest != folded and _BEFORE_SLOTS.issuperset(others):
+        return True
+    is_little = 0 < len(others) < MAX_FOLLOWS and _YOU.isdisjoint(others)
+    return is_little and others[0] in _BESIDE
+
+
+def _asks_people(folded: str, setting: Setting) -> bool:
+    """Whether they like the thought, and whether "we" take it."""
+    is_of_you = setting.last == "human" or setting.shown is not None
+    is_asked_back = is_of_you and _AND_YOU.search(folded) is not None
+    return is_asked_back or any(one.search(folded) for one in (_FANCY, _TAKE_IT))
+
+
+def _tells_people(folded: str, rest: str, setting: Setting, marks: Sequence[Mark]) -> bool:
+    """What one has done, where one meets, what others do, and what a place is like, if nothing is wished beside it."""
+    if _FANCY.search(folded) or _OF_A_BOT.search(folded):
+        return True
+    if _CLAUSES.search(folded):
+        return False
+    if _MEETS.search(folded):
+        return True
+    if setting.asked is not None or _WISHES.search(folded):
+        return False
+    if _is_of_the_world(rest, marks):
+        return True
+    is_of_place = any(mark.slot == "destination" for mark in marks)
+    is_told = is_of_place and any(one.search(folded) for one in (_HAS_BEEN, _KIN_GOES))
+    is_told = is_told or _HAS_BOOKED.search(folded) is not None
+    return is_told and _DENIES.search(folded) is None
 
 
 def _is_of_the_world(rest: str, marks: Sequence[Mark]) -> bool:

@@ -83,10 +83,66 @@ def test_what_was_said_to_people_is_no_correction(text: str) -> None:
     assert put(text) is None
 
 
-@pytest.mark.parametrize("text", ["and in June?", "und im Juni?", "¿y en Roma?", "et en juin ?"])
-def test_what_was_just_shown_at_other_days_is_asked_of_who_showed_it(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("and in June?", "und im Juni?", "¿y en Roma?", "et en juin ?"),
+        *("we have 500 each", "maximal 90 die Nacht", "tenemos 500 por cabeza", "90 la nuit max"),
+        *("we're four", "wir sind nur noch 3", "somos cuatro", "on est quatre"),
+        *("not before 9", "nicht vor 9 Uhr", "no antes de las 9", "pas avant 9h"),
+    ],
+)
+def test_a_change_of_what_was_just_shown_is_told_to_who_showed_it(text: str) -> None:
     assert put(text) == Put("persona", "refine")
     assert put(text, TALK) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["and for dinner?", "und zum Abendessen?", "¿y con niños?", "et pour dîner ?"]
+)
+def test_what_goes_with_what_was_just_shown_is_asked_of_who_showed_it(text: str) -> None:
+    assert put(text) == Put("persona")
+    assert put(text, TALK) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hast du auch was mit Pool?",
+        "t'as un truc avec piscine ?",
+        "¿tenéis algo más barato?",
+        "can you show us something cheaper",
+        "kannst du uns was Günstigeres zeigen",
+        "Was empfehlen Sie uns für Mai?",
+        "Könnten Sie uns bitte Hotels in Rom zeigen?",
+        "¿Podría mostrarnos hoteles en Roma?",
+        "Auriez-vous quelque chose de moins cher ?",
+        "Que nous conseillez-vous pour mai ?",
+    ],
+)
+def test_to_bring_something_is_asked_of_a_persona(text: str) -> None:
+    for setting in HOTELS, TALK:
+        assert put(text, setting) == Put("persona")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hast du Zimmer gebucht",
+        "hast du noch Geld?",
+        "got flights sorted, see you friday",
+        "can you find out when your holidays are",
+        "kannst du uns abholen",
+        "können sie uns abholen",
+        "and the dog?",
+        "should we book now or wait?",
+        "I said yes but Sophia hasn't",
+        "No mum i meant the other june",
+        "je l'ai déjà dit à maman, pas Lyon",
+    ],
+)
+def test_what_is_said_to_people_in_like_words_is_left_to_a_model(text: str) -> None:
+    assert put(text) is None
 
 
 @pytest.mark.parametrize(
@@ -132,6 +188,10 @@ def test_something_to_be_seen_is_asked_of_a_persona(text: str, whom: str | None)
         "¿cogemos el segundo?",
         "on prend le deuxième ?",
         "shall we book the second one?",
+        *("fancy Rome?", "habt ihr Lust auf Rom?", "¿os apetece Roma en mayo?", "ça te dit Rome ?"),
+        "¿necesitáis habitación doble en Roma?",
+        *("that AI is funny", "der Bot spinnt", "el bot no sirve para nada", "l'IA est drôle"),
+        "meine Eltern fliegen am 3. Mai nach Malta",
     ],
 )
 def test_what_one_has_done_and_what_we_do_is_for_people(text: str, setting: Setting) -> None:
@@ -153,11 +213,20 @@ def test_what_one_has_done_and_what_we_do_is_for_people(text: str, setting: Sett
         "nehmen wir das zweite",
         "on prend le deuxième",
         "nos quedamos con el segundo",
+        *("nos vemos", "Dieciséis más dos profes", "¿aceptáis bizum?"),
+        "fancy hotels in Rome?",
+        "en Cuba es época de huracanes o ya pasó",
         "wir sind in Rom vom 3. bis 5. Mai",
     ],
 )
 def test_what_may_be_a_wish_is_left_to_a_model(text: str) -> None:
     assert put(text) is None
+
+
+@pytest.mark.parametrize("text", ["and you?", "und du?", "¿y tú?", "et toi ?"])
+def test_who_is_asked_back_is_a_person_where_something_lies_there(text: str) -> None:
+    assert put(text) == Put("people")
+    assert put(text, Setting(people=4, last="persona")) is None
 
 
 def test_an_answer_and_who_is_alone_or_calls_a_persona_are_left_to_a_model() -> None:

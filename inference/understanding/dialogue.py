@@ -55,7 +55,7 @@ _ORDINAL: Final = re.compile(
 _IS: Final = (
     r"\b(?:i'?m|we'?re|ich bin|bin ich|wir sind|sind wir|estoy|estamos|je suis|on est)(?: \w+)?"
 )
-_IS_AT: Final = re.compile(rf"{_IS} (?:in|at|en|a|au) $")
+_IS_AT: Final = re.compile(rf"{_IS}(?: \w+){{0,2}} (?:in|at|en|a|au) $")
 _IS_WITH: Final = re.compile(
     rf"{_IS} (?:at|with|bei|con|chez) (?:my|our|the|meine\w*|den|mis?|los|m[aeo]\w*|les)\b"
 )
@@ -132,8 +132,16 @@ def _is_elsewhere(text: str, marks: Sequence[Mark]) -> bool:
     """ "In august I'm in Rome", "I'm at my parents' then": no days to travel."""
     folded = fold(text)
     places = (mark for mark in marks if mark.slot in ("destination", "origin"))
-    is_at = any(_IS_AT.search(folded[: mark.start]) for mark in places)
+    days = [mark for mark in marks if mark.slot == "dates"]
+    is_at = any(_IS_AT.search(_without(folded[: mark.start], days)) for mark in places)
     return is_at or _IS_WITH.search(folded) is not None
+
+
+def _without(folded: str, marks: Sequence[Mark]) -> str:
+    """What stands beside these, with one blank for each."""
+    for mark in sorted(marks, key=lambda mark: -mark.start):
+        folded = folded[: mark.start].rstrip() + " " + folded[mark.end :].lstrip()
+    return folded
 
 
 def _consent(words: Sequence[str], intent: Intent) -> tuple[Intent, float] | None:

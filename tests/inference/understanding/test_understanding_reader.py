@@ -240,7 +240,7 @@ def test_a_bare_answer_is_what_was_asked_for_whatever_a_model_says(
 
 @pytest.mark.parametrize(
     "text",
-    ["in august I'm in Rome", "im August bin ich in Rom", "en agosto estoy en Roma", "à Pâques je suis chez ma mère"],
+    ["in august I'm in Rome", "im August bin ich in Rom", "en agosto estoy en Roma", "à Pâques je suis chez ma mère", "ich bin vom 5. bis 12. auf Kur in Köln"],
 )  # fmt: skip
 def test_to_be_elsewhere_on_a_day_is_no_answer_when_to_travel(text: str) -> None:
     setting = Setting(people=3, asked="dates", last="persona")

@@ -97,6 +97,10 @@ _CAN_YOU: Final = re.compile(
     rf"\b(?:kannst du|konntest du|puedes|podrias|podes|podeis|tu peux|tu pourrais|peux[- ]tu|pourrais[- ]tu|(?:can|could) (?:you|u))"
     rf"(?: \w+){{0,5}} {_BRING}\b(?! out\b)"
 )
+_YOU_MAY_BOOK: Final = re.compile(
+    r"\b(?:(?:you|u) can book(?: it| that)?|kannst (?:(?:das|es|ihn|jetzt|gerne|dann) )*buchen|puedes reservar(?:l[oa]s?)?"
+    r"|tu peux (?:l[ea]s? )?reserver)\W*$"
+)
 _YOURS: Final = re.compile(r"\b(?:your|dein\w*|euer|eure\w*|tus|vuestr\w+|ton|ta|tes)\b")
 _FORMALLY: Final = re.compile(
     rf"\b(?:pourriez|pouvez)[- ]vous (?:\w+[ '])?(?:{_BRING}|reserver|annuler)\b|\b(?:avez|auriez)[- ]vous (?:{_OF_SORT}|des {_TRAVEL})"
@@ -133,13 +137,17 @@ _TAKE_IT: Final = re.compile(
 """Whether to do so now or to wait is asked of who knows prices."""
 
 _WISHES: Final = re.compile(
-    r"\b(?:find|show|need\w*|want\w*|look\w*|search\w*|any(?:thing|where|one)?|some(?:thing|where)?|similar|again|recommend|suggest|you|please|pls|now|still"
-    r"|so|instead|rather|such\w*|zeig\w*|brauch\w*|will|woll\w*|wurde\w*|mocht\w*|wieder|bitte|gibt|jetzt|noch"
-    r"|lieber|also|ahnlich\w*|busc\w*|quier\w*|queremos|necesit\w*|algo|otra|por favor|porfa|ahora|parecid\w*|mejor|cherch\w*"
-    r"|veux|voudr\w*|faut|encore|stp|svp|maintenant|pareil\w*|plutot|donc|cancel\w*|storn\w*|annul\w*|refund\w*|confirm\w*"
+    r"\b(?:find|show|need\w*|want\w*|look\w*|search\w*|any(?:thing|where|one)?|some(?:thing|where)?|similar|again|recommend|suggest|you|please|pls"
+    r"|instead|rather|such\w*|zeig\w*|brauch\w*|will|woll\w*|wurde\w*|mocht\w*|wieder|bitte|gibt"
+    r"|lieber|ahnlich\w*|busc\w*|quier\w*|queremos|necesit\w*|algo|otra|por favor|porfa|parecid\w*|mejor|cherch\w*"
+    r"|veux|voudr\w*|faut|stp|svp|pareil\w*|plutot|cancel\w*|storn\w*|annul\w*|refund\w*|confirm\w*"
     r"|twice|zweimal|doppelt|veces|fois|wrong|falsch\w*)\b"
 )
-_DENIES: Final = re.compile(r"\b(?:not|no|nicht|kein\w*|pas)\b")
+_DENIES: Final = re.compile(
+    r"\b(?:not|no|nicht|kein\w*|pas|now|still|so|jetzt|noch|also|ahora|maintenant|encore|donc)\b"
+)
+"""And what draws a conclusion from a story."""
+
 _CLAUSES: Final = re.compile(r"(?<!\d)[.,;:!?]\s*\w+\s+\w+")
 _WHEN: Final = (
     r"(?:(?:last (?:year|summer|winter|time)|letztes jahr|letzten (?:sommer|winter)|el (?:ano|verano) pasado|l'an(?:nee)? derni\w+"
@@ -165,9 +173,14 @@ _MEETS: Final = re.compile(
     r"|nos vemos (?:en|el|a|alli)|on se (?:voit|retrouve|rejoint) (?:a|en|au|la|le|lundi|mardi|mercredi|jeudi|vendredi|samedi"
     r"|dimanche|demain))\b"
 )
+_COUNTS_DOWN: Final = re.compile(
+    r"\b\d+ (?:more )?(?:sleeps|days|weeks) (?:'?till?|until|before|to go)\b|\bnoch \d+ (?:tage|wochen|mal schlafen) bis\b"
+    r"|\b(?:quedan|faltan|solo) \d+ (?:dias|semanas) (?:para|hasta)\b|\b(?:plus que|encore) \d+ (?:jours|semaines|dodos) avant\b"
+)
 _FANCY: Final = re.compile(
-    rf"\b(?:te|os|les) apetece\b|\bca (?:te|vous) (?:dit|tente)\b|\b(?:hast du|habt ihr|hattest du|hattet ihr) (?:\w+ )?(?:lust|bock)\b"
+    rf"\b(?:te|os|les) apetece\b|\bca (?:te|vous) (?:dit|tente|va)\b|\b(?:te|os) (?:va|viene) bien\b|\b(?:hast du|habt ihr|hattest du|hattet ihr) (?:\w+ )?(?:lust|bock)\b"
     rf"|{_OPENS}(?:do (?:you|u) )?fancy (?!{_TRAVEL}\b|hotel\b)[^.,!?]*\?|\bare (?:you|u) (?:all |guys |both )?up for\b"
+    r"|\b(?:(?:for|with) (?:you|u)|(?:fur|bei) (?:dich|dir|euch))(?: oder| ok| right)?\s*\?\W*$"
 )
 _AND_YOU: Final = re.compile(
     rf"{_OPENS}(?:and|und|y|et) (?:you|u|du|ihr|tu|vosotr[oa]s|toi|vous|your \w+|deine?\w? \w+|t[aou]n? \w+)\W*$"
@@ -232,6 +245,8 @@ def _for_persona(folded: str, rest: str, setting: Setting) -> Put | None:
             return _CHANGE
     if setting.last == "persona" and is_shown and is_asked and _goes_on(folded, rest):
         return _CHANGE if rest != folded else _WISH
+    if is_shown and not is_asked and _YOU_MAY_BOOK.search(folded):
+        return Put("persona", "book")
     is_sought = (is_shown or rest != folded) and _YOURS.search(folded) is None
     is_sought = is_sought and _CAN_YOU.search(folded) is not None
     if is_sought or _FORMALLY.search(folded) or (is_shown and _HAVE_IT.search(folded)):
@@ -269,7 +284,7 @@ def _asks_people(folded: str, setting: Setting) -> bool:
 
 def _tells_people(folded: str, rest: str, setting: Setting, marks: Sequence[Mark]) -> bool:
     """What one has done, where one meets, what others do, and what a place is like, if nothing is wished beside it."""
-    if _FANCY.search(folded) or _OF_A_BOT.search(folded):
+    if any(one.search(folded) for one in (_FANCY, _OF_A_BOT, _COUNTS_DOWN)):
         return True
     if _CLAUSES.search(folded):
         return False

@@ -192,6 +192,13 @@ def test_something_to_be_seen_is_asked_of_a_persona(text: str, whom: str | None)
         "¿necesitáis habitación doble en Roma?",
         *("that AI is funny", "der Bot spinnt", "el bot no sirve para nada", "l'IA est drôle"),
         "meine Eltern fliegen am 3. Mai nach Malta",
+        "Amsterdam c'est blindé de touristes maintenant",
+        *(
+            "20 sleeps til Ibiza!!",
+            "Noch 3 Wochen bis Kroatien",
+            "plus que 3 semaines avant la Corse",
+        ),
+        *("un lit double ça te va ?", "is a double room ok for you?", "geht das für dich?"),
     ],
 )
 def test_what_one_has_done_and_what_we_do_is_for_people(text: str, setting: Setting) -> None:
@@ -215,12 +222,22 @@ def test_what_one_has_done_and_what_we_do_is_for_people(text: str, setting: Sett
         "nos quedamos con el segundo",
         *("nos vemos", "Dieciséis más dos profes", "¿aceptáis bizum?"),
         "fancy hotels in Rome?",
+        *("3 weeks to Croatia", "3 Wochen Kroatien", "nothing for you"),
         "en Cuba es época de huracanes o ya pasó",
         "wir sind in Rom vom 3. bis 5. Mai",
     ],
 )
 def test_what_may_be_a_wish_is_left_to_a_model(text: str) -> None:
     assert put(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["ok you can book it", "alle einverstanden, kannst buchen", "puedes reservarlo", "tu peux réserver"]
+)  # fmt: skip
+def test_that_it_may_be_booked_is_told_a_persona(text: str) -> None:
+    assert put(text, TALK) == Put("persona", "book")
+    assert put(f"{text}?", TALK) is None
+    assert put(text, Setting(people=4, last="human")) is None
 
 
 @pytest.mark.parametrize("text", ["and you?", "und du?", "¿y tú?", "et toi ?"])

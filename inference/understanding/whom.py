@@ -97,6 +97,15 @@ _CAN_YOU: Final = re.compile(
     rf"\b(?:kannst du|konntest du|puedes|podrias|podes|podeis|tu peux|tu pourrais|peux[- ]tu|pourrais[- ]tu|(?:can|could) (?:you|u))"
     rf"(?: \w+){{0,5}} {_BRING}\b(?! out\b)"
 )
+_STAY_OR_FLIGHT: Final = r"(?:hotels?|hostel|room|flights?|place to stay|unterkunft|zimmer|fluge?|alojamiento|vuelos?|logement|gite|vols?)\b"
+_IS_MISSING: Final = re.compile(
+    rf"\b(?:(?:just|only|still) need|fehl(?:t|en)(?: nur| uns| jetzt)*(?: noch)?|falta(?:n)?|manque(?: plus)?(?: qu)?)'?"
+    rf" ?(?:an? |the |some |eine? |das |der |el |un |une |le |l')?{_STAY_OR_FLIGHT}"
+)
+_YOU_SHOW: Final = re.compile(
+    r"\b(?:you (?:keep|are|'re) showing (?:me|us)|(?:du )?zeigst (?:du )?(?:mir|uns)|(?:me|nos) (?:estas )?(?:ensenas|ensenando|muestras"
+    r"|mostrando)|tu (?:me|nous) (?:re)?montres)\b"
+)
 _YOU_MAY_BOOK: Final = re.compile(
     r"\b(?:(?:you|u) can book(?: it| that)?|kannst (?:(?:das|es|ihn|jetzt|gerne|dann) )*buchen|puedes reservar(?:l[oa]s?)?"
     r"|tu peux (?:l[ea]s? )?reserver)\W*$"
@@ -248,6 +257,10 @@ def _for_persona(folded: str, rest: str, setting: Setting) -> Put | None:
     if is_shown and not is_asked and _YOU_MAY_BOOK.search(folded):
         return Put("persona", "book")
     is_sought = (is_shown or rest != folded) and _YOURS.search(folded) is None
+    if _YOURS.search(folded) is None and setting.last == "persona" and _YOU_SHOW.search(folded):
+        return _WISH
+    if not is_asked and _IS_MISSING.search(folded):
+        return _WISH
     is_sought = is_sought and _CAN_YOU.search(folded) is not None
     if is_sought or _FORMALLY.search(folded) or (is_shown and _HAVE_IT.search(folded)):
         return _WISH

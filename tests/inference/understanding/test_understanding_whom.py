@@ -246,6 +246,36 @@ def test_who_is_asked_back_is_a_person_where_something_lies_there(text: str) -> 
     assert put(text, Setting(people=4, last="persona")) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "right flights done, just need a hotel by the beach now",
+        "ok Flug haben wir, jetzt fehlt noch ein Hotel in der Nähe vom Strand",
+        "vale vuelo tenemos, ahora falta hotel cerca de la playa",
+        "ok le vol c'est bon, manque plus qu'un hôtel près de la plage",
+    ],
+)
+def test_a_stay_that_is_missing_yet_is_for_a_persona_to_find(text: str) -> None:
+    assert put(text, TALK) == Put("persona")
+    assert put("jetzt fehlt noch Geld fürs Hotel", TALK) is None
+    assert put("je manque d'argent pour l'hôtel", TALK) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "you keep showing me the same ones",
+        "du zeigst mir ja schon wieder dieselben",
+        "me estás enseñando los mismos otra vez",
+        "tu me remontres toujours les mêmes",
+    ],
+)
+def test_who_shows_things_is_a_persona(text: str) -> None:
+    assert put(text) == Put("persona")
+    assert put(text, TALK) is None
+    assert put("zeigst du mir deine Fotos") is None
+
+
 def test_an_answer_and_who_is_alone_or_calls_a_persona_are_left_to_a_model() -> None:
     for setting in (
         Setting(people=1, shown="hotels", last="persona"),

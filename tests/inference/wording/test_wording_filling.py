@@ -148,6 +148,22 @@ def test_plain_talk_is_not_taken_for_a_claim(language: Language, text: str) -> N
     assert talk(text, language) == ()
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "cheapest free refundable included beachfront stars half percent euro"),
+        ("de", "günstigste kostenlos erstattbar inbegriffen strandlage sterne halb prozent euro"),
+        ("es", "barato gratis reembolsable incluido playa estrellas medio porcentaje euro"),
+        ("fr", "meilleur gratuit remboursable inclus plage étoiles demi pourcent euro"),
+    ],
+)
+def test_each_word_and_sign_that_was_promised_is_refused_by_itself(
+    language: Language, words: str
+) -> None:
+    for text in (*words.split(), *"0123456789$€£¥₹¢%‰‱٪°½"):
+        assert talk(f"Well, {text}.", language) == (f"{text!r} outside a value",)
+
+
 def test_every_language_has_its_lists() -> None:
     for language in get_args(Language):
         assert len(FORBIDDEN[language]) > 200

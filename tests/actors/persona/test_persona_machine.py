@@ -57,6 +57,23 @@ def test_below_seven_tenths_the_two_best_readings_are_offered(intent: Any) -> No
     assert (line.act, line.readings) == ("clarify", (intent, "compare"))
 
 
+@pytest.mark.parametrize(
+    ("confidence", "acts"),
+    [
+        (0.39, ["ask_again"]),
+        (0.4, ["clarify"]),
+        (0.69, ["clarify"]),
+        (0.7, ["open_hotels", "show_hotels"]),
+    ],
+)
+def test_from_two_fifths_on_it_is_offered_and_from_seven_tenths_on_done(
+    confidence: float, acts: list[str]
+) -> None:
+    slots = Slots(destination=LISBON, dates=FEBRUARY)
+    some = reading("search_hotel", confidence, second=("compare", 0.2), slots=slots)
+    assert Talk().says(some) == acts
+
+
 @pytest.mark.parametrize("intent", ["greet", "thanks", "smalltalk", "complaint", "out_of_scope"])
 def test_talk_is_answered_from_a_weak_reading(intent: Any) -> None:
     assert "clarify" not in Talk().says(reading(intent, 0.5, second=("book", 0.4)))

@@ -52,6 +52,10 @@ of the hands that were left out, 8 of 11 that were chatter and looked like an an
 LEAST_READ: Final = 0.4
 """Confidence below which what has no words of a language's own is in another one."""
 
+OFF: Final = frozenset[Language]()
+"""Languages in which less than 0.65 of intents are right, as the gate finds out: personas say in them that they do not
+speak them well. None of the four."""
+
 UNREAD: Final = 0.2
 """Confidence of an intent that rules alone guessed."""
 
@@ -71,7 +75,7 @@ class ModelReader:
         models: Sequence[IntentModel],
         gazetteer: Gazetteer,
         *,
-        off: frozenset[Language] = frozenset(),
+        off: frozenset[Language] = OFF,
         worker: trio.CapacityLimiter | None = None,
         headroom: Headroom | None = None,
     ) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from inference.encoder.encoder import EncoderMissing
 from inference.encoder.intents import load_heads
-from inference.reader import ModelReader
+from inference.reader import OFF, ModelReader
 from inference.training.limits import Limit
 from inference.training.understanding.held_out import HERE, Half, Message, digests, messages
 from inference.training.understanding.judging import SLOTS, Judgement
@@ -47,6 +47,8 @@ LIMITS: Final = (
 )
 LEAD: Final = Limit("lead", least=0.20)
 """Of the encoder over the n-grams, in intents."""
+OF_A_LANGUAGE: Final = Limit("intent", least=0.65)
+"""A language below is to be off (`inference.reader.OFF`)."""
 
 
 class Refused(Exception):
@@ -116,6 +118,17 @@ def report(found: Mapping[str, Judgement]) -> dict[str, dict[str, float]]:
     return {key: dict(judgement.figures()) for key, judgement in found.items()}
 
 
+def too_poor(
+    figures: Mapping[str, Mapping[str, float]], off: frozenset[Language] = OFF
+) -> list[Language]:
+    """Languages that are read too badly to be on, and are."""
+    return [
+        language
+        for language in LANGUAGES
+        if language not in off and not OF_A_LANGUAGE.is_kept(figures[language])
+    ]
+
+
 def table(figures: Mapping[str, Mapping[str, float]]) -> str:
     """For people."""
     columns = ["messages", "intent", "language", "chatter_answered", "prompts_missed", "slot_f1"]
@@ -175,9 +188,14 @@ def _gate(chosen: argparse.Namespace) -> int:
     if chosen.json:
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
     failed = [limit for limit in limits if not limit.is_kept(figures["all"])]
+    poor = too_poor(figures)
     for limit in limits:
         print(f"{'failed' if limit in failed else 'passed'}  {limit.figure} {limit}")
-    return 1 if failed else 0
+    for language in poor:
+        print(
+            f"failed  {language} is on, with less than {OF_A_LANGUAGE.least} of its intents right"
+        )
+    return 1 if failed or poor else 0
 
 
 if __name__ == "__main__":

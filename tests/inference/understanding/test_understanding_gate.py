@@ -65,6 +65,68 @@ def test_who_reads_wrongly_fails_in_everything_that_is_wrong() -> None:
     }
 
 
+def test_the_limits_are_what_was_promised() -> None:
+    assert {limit.figure: (limit.least, limit.most) for limit in (*LIMITS, gate.LEAD)} == {
+        "intent": (0.75, None),
+        "slot_f1": (0.75, None),
+        "chatter_answered": (None, 0.02),
+        "prompts_missed": (None, 0.10),
+        "lead": (0.20, None),
+    }
+    assert gate.MAX_EVALUATIONS == 10
+
+
+def test_a_language_that_is_read_badly_fails_unless_it_is_off() -> None:
+    found = {language: {"intent": 0.65} for language in ("en", "de", "es", "fr")}
+    assert gate.too_poor(found) == []
+    found["fr"] = {"intent": 0.64}
+    assert gate.too_poor(found) == ["fr"]
+    assert gate.too_poor(found, frozenset[Language](("fr",))) == []
+
+
+@pytest.fixture
+def standing_in(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The gate of the locked half with the development half in its place; what it did, in order."""
+    did: list[str] = []
+
+    def note(entry: Any) -> None:
+        did.append(f"note {entry['reader']} {entry['figures']['all']['messages']}")
+
+    def of_half(half: str) -> list[tuple[Language, Message]]:
+        did.append("read")
+        return SAID
+
+    monkeypatch.setattr(gate, "require_unchanged", lambda half: did.append(f"check {half}"))
+    monkeypatch.setattr(gate, "require_no_overlap", lambda texts: did.append("overlap"))
+    monkeypatch.setattr(gate, "of_half", of_half)
+    monkeypatch.setattr(gate, "note", note)
+    return did
+
+
+def test_the_locked_half_is_checked_first_and_each_evaluation_is_noted(
+    standing_in: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate.main(["--half", "locked"])
+    assert standing_in == ["check locked", "overlap", "read", f"note ngrams {len(SAID)}"]
+    assert "slot_f1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("refusing", ["require_unchanged", "require_no_overlap", "note"])
+def test_a_gate_that_refuses_tells_no_figure(
+    standing_in: list[str],
+    refusing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Refused("no")
+
+    monkeypatch.setattr(gate, refusing, refuse)
+    assert gate.main(["--half", "locked"]) == 2
+    assert capsys.readouterr() == ("", "refused: no\n")
+    assert ("read" in standing_in) == (refusing == "note")
+
+
 def test_a_wrong_value_is_no_hit() -> None:
     counts = Counts()
     counts.add(["lisbon", "rome"], ["rome", "oslo"])

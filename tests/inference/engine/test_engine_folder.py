@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine_stage import TINY
 
-from inference.engine.chat_model import load_model
+from inference.engine.chat_model import ChatModel, load_model
 from inference.engine.folder import read_folder
 from inference.engine.servable import UnservableError
 
@@ -78,6 +79,15 @@ def test_the_tiny_model_is_served() -> None:
     assert model.folder.manifest.prefill_within_ms == 120
 
 
+def test_deadlines_that_a_folder_does_not_name_are_120_and_150_ms(changed: Changed) -> None:
+    path = changed()
+    manifest = json.loads((path / "caravan.json").read_bytes())
+    named = manifest.pop("prefill_within_ms"), manifest.pop("first_within_ms")
+    (path / "caravan.json").write_text(json.dumps(manifest))
+    found = read_folder(path).manifest
+    assert (found.prefill_within_ms, found.first_within_ms) == named == (120, 150)
+
+
 @pytest.mark.parametrize(
     "name", ["caravan.json", "genai_config.json", "tokenizer.json", "model.onnx"]
 )
@@ -128,6 +138,13 @@ def test_a_file_outside_the_folder(changed: Changed) -> None:
 )
 def test_a_manifest_that_does_not_hold(changed: Changed, ours: Any, reason: str) -> None:
     assert reason in refused(changed(ours=ours))
+
+
+def test_a_golden_prompt_whose_numbers_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the token that is drawn is the right one."""
+    nothing = np.full(3, np.nan, np.float32)
+    monkeypatch.setattr(ChatModel, "logits", lambda self, row: nothing)
+    assert refused(TINY) == "a golden prompt gives numbers that are none"
 
 
 def test_a_manifest_that_is_no_json(changed: Changed) -> None:

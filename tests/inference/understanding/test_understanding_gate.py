@@ -177,3 +177,19 @@ def test_the_ngrams_read_the_development_half_as_well_as_they_did() -> None:
     assert found["chatter_answered"] <= 0.10
     assert found["prompts_missed"] <= 0.22
     assert found["language"] >= 0.94
+
+
+def test_the_encoder_reads_the_development_half_as_well_as_it_did() -> None:
+    """It answers people wherever `make models` was called."""
+    from inference.reader import ModelReader
+    from inference.training.understanding.places import gazetteer
+
+    try:
+        models = gate.models("encoder")
+    except Refused:
+        pytest.skip("`make models` was not called here")
+    found = report(judged(ModelReader(models, gazetteer()).read_sync, SAID))
+    assert gate.too_poor(found) == []
+    assert all(limit.is_kept(found["all"]) for limit in LIMITS), found["all"]
+    assert found["all"]["intent"] >= 0.90
+    assert found["all"]["slot_f1"] >= 0.90

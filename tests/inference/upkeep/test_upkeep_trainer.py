@@ -17,9 +17,7 @@ from core.wakefulness import LOOKS_EVERY, REMEMBERED, Wakefulness
 from inference.upkeep.quiet_thread import NICENESS as THREAD_NICENESS
 from inference.upkeep.quiet_thread import run_quietly
 from inference.upkeep.trainer import (
-    GO_ON_BELOW,
     NICENESS,
-    PAUSE_ABOVE,
     Pauses,
     TrainingFailed,
     remove_left_folders,
@@ -38,9 +36,9 @@ def test_it_is_stopped_while_the_loop_is_late_and_goes_on_when_it_is_not(late: l
     for p99 in late:
         was = pauses.is_paused
         pauses.look(p99)
-        if p99 > PAUSE_ABOVE:
+        if p99 > 0.020:
             assert pauses.is_paused
-        elif p99 < GO_ON_BELOW:
+        elif p99 < 0.010:
             assert not pauses.is_paused
         else:
             assert pauses.is_paused == was

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from actors.persona.company import NOBODY
 from actors.persona.conclusions import conclude
 from actors.persona.decisions import Heard, Look, Say, Silent
 from actors.persona.dialogue import Dialogue, kind_of, likeness_of
@@ -1125,7 +1126,8 @@ class Conversations(RuleBasedStateMachine):
         if isinstance(talk.decision, Look):
             assert len(talk.errand.tools) <= MOST_TOOLS
             said = hints(text)
-            is_telling = said.twists or said.wishes or understanding.slots != Slots()
+            is_telling = said.twists or said.wishes or said.days_later or said.nights_more
+            is_telling = is_telling or said.company != NOBODY or understanding.slots != Slots()
             by_words = before.table and is_telling
             names_a_place = understanding.intent == "refine" and understanding.slots.destination
             is_told = before.asked or before.doubt or by_words or names_a_place

@@ -12,7 +12,7 @@ from protocol.wording import Plan, Tier, cleaned
 class ScriptedWriter:
     """The `Writer` port. Each plan is said in pieces of one word, `pause` seconds apart, by `tiers` in
     turn (the last one again and again). `plans`: what it was asked for. `refuse`: how many of the next
-    plans are refused before a word; `break_after`: words after which a segment breaks off."""
+    plans are refused before a word; `break_after`: words after which a segment breaks off; `is_stale`: of all."""
 
     def __init__(self) -> None:
         self.plans: list[Plan] = []
@@ -20,6 +20,7 @@ class ScriptedWriter:
         self.tiers: list[Tier] = ["template"]
         self.pause = 0.001
         self.refuse = 0
+        self.is_stale = False
         self.break_after: int | None = None
 
     async def write(
@@ -42,7 +43,9 @@ class ScriptedWriter:
                 raise Unavailable
             send(word if number == 0 else f" {word}")
         model = "scripted" if tier == "generated" else f"scripted-{tier}"
-        return Worded(tier=tier, model=model, version="1", tokens=len(words))
+        return Worded(
+            tier=tier, model=model, version="1", tokens=len(words), is_stale=self.is_stale
+        )
 
 
 def words_of(plan: Plan) -> list[str]:

@@ -103,6 +103,30 @@ async def test_the_lowest_rung_that_wrote_any_part_is_named(autojump_clock: Mock
         )
 
 
+async def test_words_that_are_said_again_are_marked(autojump_clock: MockClock) -> None:
+    async with PersonaWorld().running() as world:
+        world.writer.is_stale = True
+        run = await world.told("hi", GREETING)
+        assert run.closed is not None
+        assert run.closed.ai is not None
+        assert run.closed.ai.stale is True
+
+
+async def test_a_row_tells_how_long_after_the_prompt_each_segment_began_and_ended(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        world.writer.pause = 0.25
+        run = await world.told("a hotel in lisbon in february", HOTELS)
+        row = await world.runs.get(TENANT, run.opened.run_id)
+        assert row is not None
+        opening, answer = row.segments
+        assert opening.first_ms == pytest.approx(250, abs=20)
+        assert opening.ended_ms == pytest.approx(250 * opening.tokens, abs=20)
+        assert answer.first_ms == pytest.approx(opening.ended_ms + 250, abs=20)
+        assert answer.ended_ms == pytest.approx(opening.ended_ms + 250 * answer.tokens, abs=20)
+
+
 async def test_a_search_that_takes_too_long_is_still_searching(autojump_clock: MockClock) -> None:
     async with PersonaWorld().running() as world:
         world.travel.takes = 60.0

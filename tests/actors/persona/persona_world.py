@@ -258,8 +258,10 @@ class FakeRecommender:
 class FakeTrends:
     def __init__(self) -> None:
         self.found: Trend | None = None
+        self.asked: list[Query] = []
 
     async def trend(self, tenant_id: int, query: Query) -> Trend | None:
+        self.asked.append(query)
         await trio.lowlevel.checkpoint()
         return self.found
 

@@ -16,6 +16,7 @@ from trio.testing import MockClock
 from actors.persona.answerer import RUNS_A_MINUTE
 from actors.persona.delivery import FRAME_EVERY
 from actors.persona.fixed_texts import TEXTS
+from actors.persona.line import Trend
 from core.errors import Overloaded, Rejected, Unavailable
 from core.headroom import Work
 from core.ports.personas import Run
@@ -759,6 +760,24 @@ async def test_a_price_is_told_at_once_and_again_when_it_moved(autojump_clock: M
         assert (first.act, second.act) == ("detail", "detail")
         assert "€210" in first.facts["detail"]
         assert "€250" in second.facts["detail"]
+
+
+async def test_how_prices_moved_is_told_of_what_lies_on_the_table(
+    autojump_clock: MockClock,
+) -> None:
+    async with PersonaWorld().running() as world:
+        await world.told("a hotel in lisbon in february", HOTELS)
+        world.trends.found = Trend(change=0.06, days=14)
+        run = await world.told("do they get dearer?", reading("price_trend"))
+        assert world.acts()[-1] == "price_trend"
+        assert "6" in world.writer.plans[-1].facts["trend"]
+        assert world.trends.asked == [hotel(1).query]
+        row = await world.runs.get(TENANT, run.opened.run_id)
+        assert row is not None
+        assert row.tools == ("places", "price_trend")
+        world.trends.found = None
+        await world.told("and now?", reading("price_trend"))
+        assert world.acts()[-1] == "no_price_trend"
 
 
 async def test_ideas_that_take_a_while_are_opened_after_all(

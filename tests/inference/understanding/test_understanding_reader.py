@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from understanding_places import gazetteer
 
 from core.headroom import Work
-from inference.reader import AT_ONCE, LATE_AFTER, ModelReader
+from inference.reader import AT_ONCE, ModelReader
 from inference.understanding.dialogue import in_setting
 from inference.understanding.intents import Mark, Scores
 from inference.understanding.slots import LETTERS_OF_A_WORD, MAX_LETTERS, beginning
@@ -162,7 +162,7 @@ async def test_what_the_models_have_no_time_for_is_read_by_n_grams_in_time(
     async with trio.open_nursery() as nursery:
         for _ in range(20):
             nursery.start_soon(read)
-    assert trio.current_time() == pytest.approx(LATE_AFTER)
+    assert trio.current_time() == pytest.approx(0.08)
     assert {one.reader for one in readings} == {"ngrams"}
     assert [place.name for one in readings for place in one.slots.destination] == ["Lisbon"] * 20
     assert both.statistics() == {"read": 20, "failed": 0, "late": 20}

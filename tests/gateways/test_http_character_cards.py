@@ -138,6 +138,14 @@ def test_of_what_a_model_can_use_those_are_named_in_which_the_card_says_anything
     assert used(cards.card_of(V3), set()) == []
 
 
+def test_passages_are_used_by_all_and_who_it_is_by_the_chat_prompt_alone() -> None:
+    card = cards.card_of(V2 | {"data": DATA | {"scenario": "A library."}})
+    passages = {"name", "tags", "first_mes", "alternate_greetings", "mes_example", "character_book"}
+    assert set(used(card, cards.PASSAGES_USE)) == passages
+    who_it_is = {"description", "personality", "scenario"}
+    assert set(used(card, cards.CHAT_USES)) == passages | who_it_is
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [

@@ -14,6 +14,7 @@ from inference.training.chat.held_out import is_held_out
 from inference.training.chat.judging import (
     LIMITS,
     MEANINGS,
+    TAKEN,
     Evidence,
     figures,
     held_out_plans,
@@ -71,6 +72,20 @@ def of_a_talker(count: int = 200) -> Evidence:
 
 def judged(evidence: Evidence) -> Mapping[str, float]:
     return figures(evidence, has=memory().has, spoken=SPOKEN, ears=heard())
+
+
+def test_the_limits_are_what_was_promised() -> None:
+    assert {limit.figure: (limit.least, limit.most) for limit in LIMITS} == {
+        "illegal": (None, 0.01),
+        "faulty": (None, 0.0),
+        "copied": (None, 0.30),
+        "templated": (None, 0.05),
+        "differing": (0.80, None),
+        "voice": (0.80, None),
+        "voice_swapped": (0.80, None),
+        "act_swapped": (0.80, None),
+    }
+    assert TAKEN == 20
 
 
 def test_a_talker_passes() -> None:

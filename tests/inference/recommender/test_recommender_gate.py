@@ -33,6 +33,13 @@ def test_the_gate_tells_when_anything_is_too_low(found: Found) -> None:
     assert len(verdicts(found | {("choosers", "no_prior"): best})) == 1
 
 
+def test_the_limits_are_what_was_promised(found: Found) -> None:
+    kept = replace(found["weighers", "learning"], gain=0.15, cold=-0.02, drift=-0.05)
+    assert kept.failures == []
+    below = replace(kept, gain=0.149, cold=-0.021, drift=-0.051)
+    assert below.failures == ["gain", "cold", "drift"]
+
+
 def test_whoever_was_flipped_is_served_worse_at_first(found: Found) -> None:
     for name in ("weighers", "choosers"):
         row = found[name, "learning"]

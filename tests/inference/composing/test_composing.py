@@ -17,9 +17,10 @@ from small_vocabulary import some_plans
 
 from actors.persona.passages import MOST_OF_A_FIELD
 from inference.composing.chat import YOU_REMEMBER
-from inference.composing.compact import CALMLY, EVERY_OTHER, CompactComposer
+from inference.composing.compact import CALMLY, EVERY_OTHER, CompactComposer, listed_words
 from inference.composing.forms import FormComposer
 from inference.engine.chat_model import ChatModel, load_model
+from inference.engine.folder import read_folder
 from inference.engine.generated_rung import GeneratedRung
 from inference.engine.sampler import FORBIDDEN
 from inference.engine.servable import UnservableError
@@ -337,6 +338,12 @@ def test_a_list_of_words_that_is_none_is_refused(
     compact: Path, tmp_path: Path, words: bytes
 ) -> None:
     assert refused(with_words(compact, tmp_path, words)).startswith("words.txt")
+
+
+def test_a_list_of_words_that_no_sum_speaks_of_is_not_read(compact: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(compact, tmp_path / "unlisted")
+    (folder / "words.txt").write_text("only\nthese")
+    assert listed_words(read_folder(folder)) is None
 
 
 def refused(folder: Path) -> str:

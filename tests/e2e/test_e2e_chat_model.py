@@ -1,5 +1,5 @@
 """A server with a chat model: who words what, end to end. Its weights are random; its replies are complete
-all the same."""
+all the same. Nobody called `make models` here."""
 
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +32,11 @@ def warm(server: ServerProcess) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     working: Path = tmp_path_factory.mktemp("generated")
     folder = write_compact(working / "model")
-    server = ServerProcess(working / "data", settings={"CARAVAN_CHAT_MODEL": str(folder)})
+    settings = {
+        "CARAVAN_CHAT_MODEL": str(folder),
+        "CARAVAN_MODELS_DIR": str(working / "no-encoder"),
+    }
+    server = ServerProcess(working / "data", settings=settings)
     trio.run(server.start)
     warm(server)
     yield server
@@ -64,8 +68,12 @@ async def room_with_nova(
 def who_worded(message: dict[str, Any]) -> tuple[str, str]:
     """Tier and model; which model read the message stands behind a plus."""
     model, _, reader = message["ai"]["model"].partition("+")
-    assert reader in ("encoder", "ngrams")
+    assert reader == "ngrams"
     return message["ai"]["tier"], model
+
+
+def test_without_the_encoder_the_server_says_that_n_grams_read(server: ServerProcess) -> None:
+    assert models(server)["understanding"] == "ngrams"
 
 
 async def test_english_is_generated_and_the_model_named(

@@ -114,9 +114,7 @@ class Personas:
             models = await trio.to_thread.run_sync(_models, self._models_dir)
             templates = await trio.to_thread.run_sync(Templates.load)
         self._reads = models[0].name if models else "rules"
-        card, passages = RetrievedRung(is_first=True), RetrievedRung()
-        rungs: list[Rung] = [card, self._chat_model.rung, passages, TemplateRung(templates)]
-        self._writer.begin(Ladder(rungs))
+        self._writer.begin(Ladder(rungs(self._chat_model.rung, templates)))
         self._reader.begin(self._reader_with(models, Gazetteer(())))
         tower = await trio.to_thread.run_sync(_tower)
         self.recommender.begin(
@@ -232,6 +230,13 @@ class LoggedTrends:
     async def trend(self, tenant_id: int, query: Query) -> Trend | None:
         found = trend_of(await self._quotes.daily_lows(tenant_id, query))
         return None if found is None else Trend(change=found.change, days=found.days)
+
+
+def rungs(chat_model: Rung, templates: Templates) -> list[Rung]:
+    """Who words, from the top: what a card's author wrote for this very moment, the model, what in the card is merely
+    alike, and templates."""
+    card, passages = RetrievedRung(is_first=True), RetrievedRung()
+    return [card, chat_model, passages, TemplateRung(templates)]
 
 
 def _models(folder: Path) -> list[IntentModel]:

@@ -8,7 +8,8 @@ import trio
 from own_models import write_chat, write_compact
 from structlog.testing import capture_logs
 
-from commands.wire_chat_model import ServedChatModel
+from commands.wire_chat_model import LateGeneratedRung, ServedChatModel
+from commands.wire_personas import rungs
 from core.chance import SystemChance
 from core.config import DEFAULT_CHAT_MODEL
 from core.restart_policy import RestartIntensity
@@ -93,6 +94,16 @@ async def test_without_a_model_templates_answer(
     assert model.statistics() == {"loaded": 0, "engine_restarts": 0}
     assert ladder.statistics()["generated"] == 0
     nursery.cancel_scope.cancel()
+
+
+def test_the_model_stands_below_what_a_card_has_for_the_moment_and_above_all_else() -> None:
+    ladder = rungs(LateGeneratedRung(), Templates.load())
+    assert [(rung.name, rung.tier) for rung in ladder] == [
+        ("card", "retrieved"),
+        ("chat_model", "generated"),
+        ("passages", "retrieved"),
+        ("templates", "template"),
+    ]
 
 
 async def test_a_model_that_is_given_up_words_nothing_until_one_is_used_again(

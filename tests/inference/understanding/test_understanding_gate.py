@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inference.training.limits import Limit
 from inference.training.understanding import gate
 from inference.training.understanding.gate import LIMITS, LOCKED, Refused, judged, of_half, report
 from inference.training.understanding.held_out import HERE, Message, digests
@@ -109,6 +110,14 @@ def test_the_locked_half_is_checked_first_and_each_evaluation_is_noted(
     gate.main(["--half", "locked"])
     assert standing_in == ["check locked", "overlap", "read", f"note ngrams {len(SAID)}"]
     assert "slot_f1" in capsys.readouterr().out
+
+
+def test_the_gate_passes_and_fails_by_its_languages_too(
+    standing_in: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gate.main([]) == 0
+    monkeypatch.setattr(gate, "OF_A_LANGUAGE", Limit("intent", least=0.90))
+    assert gate.main([]) == 1
 
 
 @pytest.mark.parametrize("refusing", ["require_unchanged", "require_no_overlap", "note"])

@@ -1124,7 +1124,7 @@ class Conversations(RuleBasedStateMachine):
             assert set(REQUIRED[plan.act]) <= set(plan.facts)
             plan.demanded()
         if isinstance(talk.decision, Look):
-            assert len(talk.errand.tools) <= MOST_TOOLS
+            assert len(talk.errand.tools) <= MOST_TOOLS == 3
             said = hints(text)
             is_telling = said.twists or said.wishes or said.days_later or said.nights_more
             is_telling = is_telling or said.company != NOBODY or understanding.slots != Slots()

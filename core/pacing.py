@@ -28,13 +28,17 @@ PER_LOT: Final = 8
 millisecond at most, and the wait between two lots, which costs as much as three, is worth it."""
 
 SHARE: Final = 0.2
+SHARE_OF_SILENT: Final = 0.1
+"""For those who have asked for something, and for those who come or go without a word: it is a storm of the former
+that waits for it, a crowd of the latter that does harm by it."""
+
 LEAST_REST: Final = 0.001
 
 
 class DutyCycle:
     """Work that strangers cause, done in lots: all of it together takes at most `SHARE` of the loop's time.
 
-    After a lot there is a rest, as much longer than the lot was as the share wants and `LEAST_REST` seconds at least. Lots
+    After a lot there is a rest, as much longer than the lot was as its share wants and `LEAST_REST` seconds at least. Lots
     are done in the order in which they were asked for.
     """
 
@@ -42,9 +46,11 @@ class DutyCycle:
         self._turn = trio.StrictFIFOLock()
         self._begins_at = -inf
 
-    async def take(self, lot: Callable[[], None], *, rest: float = LEAST_REST) -> None:
-        """Do it, in its turn. Raises what it raises. `rest`: seconds at least after it, for a lot that begins more than
-        it does itself."""
+    async def take(
+        self, lot: Callable[[], None], *, share: float = SHARE, rest: float = LEAST_REST
+    ) -> None:
+        """Do it, in its turn. Raises what it raises. `share`: of the loop's time, `SHARE` at most; `rest`: seconds at
+        least after it, for a lot that begins more than it does itself."""
         async with self._turn:
             await trio.sleep_until(self._begins_at)
             began = trio.current_time()
@@ -52,4 +58,4 @@ class DutyCycle:
                 lot()
             finally:
                 ended = trio.current_time()
-                self._begins_at = ended + max(rest, (ended - began) * (1 / SHARE - 1))
+                self._begins_at = ended + max(rest, (ended - began) * (1 / share - 1))

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import trio
 
-from core.pacing import PER_LOT, DutyCycle
+from core.pacing import PER_LOT, SHARE_OF_SILENT, DutyCycle
 from protocol.limits import HEARTBEAT_MS, HELLO_WITHIN
 
 NEVER: Final = float("inf")
@@ -114,7 +114,7 @@ class Deadlines:
                 with trio.move_on_at(next_due):
                     await self._sooner.wait()
                 continue
-            await self._pace.take(lambda: self.expire(trio.current_time()))
+            await self._pace.take(lambda: self.expire(trio.current_time()), share=SHARE_OF_SILENT)
 
     def statistics(self) -> Mapping[str, int | float]:
         return {"deadlines": len(self._heap)}

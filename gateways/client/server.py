@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 import trio
 
-from core.pacing import PER_LOT, DutyCycle
+from core.pacing import PER_LOT, SHARE_OF_SILENT, DutyCycle
 from core.ports.clock import Clock
 from gateways.client.admission import Admission
 from gateways.client.arrivals import Arrivals
@@ -120,7 +120,7 @@ class ClientServer:
             await self._arrivals.place()
             await trio.lowlevel.wait_readable(listener)
             try:
-                await self._pace.take(lambda: self._accept_some(listener))
+                await self._pace.take(lambda: self._accept_some(listener), share=SHARE_OF_SILENT)
             except OSError as error:
                 _log.warning("client.accept_failed", error=str(error))
                 await trio.sleep(OUT_OF_DESCRIPTORS_FOR)

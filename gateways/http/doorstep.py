@@ -14,7 +14,7 @@ import structlog
 import trio
 
 from core.callers import Callers
-from core.pacing import PER_LOT, DutyCycle, Pace
+from core.pacing import PER_LOT, SHARE_OF_SILENT, DutyCycle, Pace
 
 _log = structlog.get_logger()
 
@@ -139,7 +139,7 @@ class Doorstep:
                 await self._was_taken.wait()
             await trio.lowlevel.wait_readable(self._listener)
             try:
-                await self._pace.take(self._accept_some)
+                await self._pace.take(self._accept_some, share=SHARE_OF_SILENT)
             except OSError as error:
                 _log.warning("http.accept_failed", error=str(error))
                 await trio.sleep(OUT_OF_DESCRIPTORS_FOR)
@@ -206,7 +206,7 @@ class Doorstep:
                 self._has_come = trio.Event()
                 await self._has_come.wait()
             await trio.sleep_until(next(iter(self._silent.values())).due_at)
-            await self._pace.take(self._expire_some)
+            await self._pace.take(self._expire_some, share=SHARE_OF_SILENT)
 
     def _expire_some(self) -> None:
         now = trio.current_time()

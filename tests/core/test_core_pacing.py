@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import trio.testing
 
-from core.pacing import LEAST_REST, SHARE, DutyCycle, Pace
+from core.pacing import LEAST_REST, SHARE, SHARE_OF_SILENT, DutyCycle, Pace
 
 PACE = Pace(fastest=0.002, slowest=0.01, all_within=0.25)
 
@@ -46,6 +46,22 @@ async def test_all_who_share_a_duty_cycle_take_no_more_than_its_share_together(
 ) -> None:
     begun = await begun_at(autojump_clock, took=took)
     assert [later - earlier for earlier, later in pairwise(begun)] == [pytest.approx(every)] * 3
+
+
+async def test_a_lot_of_those_who_are_silent_has_the_longer_rest(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    duty, begun = DutyCycle(), list[float]()
+
+    def lot() -> None:
+        begun.append(trio.current_time())
+        autojump_clock.jump(0.002)
+
+    for share in (SHARE_OF_SILENT, SHARE, SHARE):
+        await duty.take(lot, share=share)
+    gaps = [later - earlier for earlier, later in pairwise(begun)]
+    assert gaps == pytest.approx([0.002 / SHARE_OF_SILENT, 0.002 / SHARE])
+    assert SHARE_OF_SILENT < SHARE
 
 
 async def test_who_begins_more_than_he_does_himself_has_the_rest_that_he_asks_for(

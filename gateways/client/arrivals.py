@@ -4,11 +4,12 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Collection
 from enum import Enum, auto
+from typing import Final
 
 import structlog
 import trio
 
-from core.pacing import DutyCycle
+from core.pacing import DutyCycle, Pace
 from gateways.client import handshake
 from gateways.client.admission import Admission
 from gateways.client.deadlines import NEVER, Deadlines
@@ -17,6 +18,10 @@ from gateways.client.policy import Policy
 from gateways.client.wire import Wire
 
 _log = structlog.get_logger()
+
+UPGRADE: Final = Pace(fastest=0.001, slowest=0.005, all_within=0.25)
+"""Between two upgrades, which take a quarter of a millisecond each, and then a hello: a storm goes as fast as its
+share of the loop lets it, eighty who have nothing to say leave the loop to others."""
 
 
 class Step(Enum):
@@ -164,7 +169,7 @@ class Arrivals:
             while not self._asked:
                 self._has_asked = trio.Event()
                 await self._has_asked.wait()
-            await self._pace.take(self._answer_next)
+            await self._pace.take(self._answer_next, rest=UPGRADE.every(len(self._asked)))
 
     def _answer_next(self) -> None:
         newcomer = self._asked.popleft()

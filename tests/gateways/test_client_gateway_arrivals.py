@@ -13,7 +13,7 @@ from client_gateway_world import RawClient, World, hello, masked, until, upgrade
 from core.pacing import LEAST_REST, PER_LOT, DutyCycle
 from gateways.client import server as server_of
 from gateways.client.admission import Admission, Bounds
-from gateways.client.arrivals import Arrivals
+from gateways.client.arrivals import UPGRADE, Arrivals
 from gateways.client.deadlines import NEVER, Deadlines, Timing
 from gateways.client.policy import Policy
 from gateways.client.wire import PlainWire
@@ -169,7 +169,7 @@ async def test_who_asks_together_is_upgraded_one_by_one(
         for upgraded in range(1, 6):
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert server.statistics()["connections"] == upgraded
-            mock_clock.jump(LEAST_REST)
+            mock_clock.jump(UPGRADE.slowest)
 
 
 async def test_what_comes_behind_a_request_that_waits_for_its_turn_is_read_by_the_connection(

@@ -7,8 +7,10 @@ import httpx
 import pytest
 import trio
 from http_client import Caller, call, figures, refusal
-from raw_client import PASSWORD, Person, register
+from raw_client import PASSWORD, Person, on_stage, register
 from server_process import ServerProcess
+
+from actors.persona.fixed_texts import notice
 
 HEADERS: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
@@ -36,6 +38,25 @@ def too_many(answer: httpx.Response) -> None:
     refusal(answer, 429, "rate_limited")
     assert int(answer.headers["Retry-After"]) >= 1
     assert rate(answer)[1] == 0
+
+
+async def test_whoever_asks_a_persona_more_than_twenty_times_a_minute_is_told_to_wait(
+    limited: ServerProcess, person: Person
+) -> None:
+    async with on_stage(limited.http, limited.ws) as stage:
+        ada = await stage.enter(person)
+        room = await stage.room(ada)
+        made = Caller(limited.http, person).post("personas", {"name": "Nova", "style": "local"})
+        persona = made.json()["persona"]["id"]
+        await ada.ask("room.persona", roomId=room["id"], personaId=persona, active=True)
+        said = []
+        for number in range(21):
+            await ada.say(room, f"hello Nova {number}")
+            with trio.fail_after(20):
+                started = await ada.event("run.started", roomId=room["id"])
+                said.append(await ada.event("chat.message", messageId=started["messageId"]))
+        waits = notice("slow_down", "en")
+        assert [message["content"] == waits for message in said] == [False] * 20 + [True]
 
 
 def test_a_limited_call_says_how_many_are_left(limited: ServerProcess, person: Person) -> None:

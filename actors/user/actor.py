@@ -179,7 +179,14 @@ class UserActor(Actor[Any]):
         )
 
     async def _take_in(self, news: News) -> int:
-        """What a courier brings; its seq, 0 when it is nothing to us any more."""
+        """What a courier brings; its seq, 0 when it is nothing to us any more. What an earlier try put in the inbox is
+        told all the same."""
+        seq = await self._place(news)
+        if not seq:
+            await self._tell_untold()
+        return seq
+
+    async def _place(self, news: News) -> int:
         match news:
             case InviteArrived():
                 return await self._receive(news)

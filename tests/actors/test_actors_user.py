@@ -16,7 +16,7 @@ from core.envelope import Envelope
 from core.errors import Rejected, Unavailable
 from core.ports.outbox import OutboxEvent
 from protocol.codec import encode
-from protocol.room import CreateRoom, InviteToRoom, JoinRoom, RoomAnswered
+from protocol.room import CreateRoom, InviteToRoom, JoinRoom, LeaveRoom, RoomAnswered
 from protocol.user import USER, FollowInbox, InviteArrived, Notified
 from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan, MemoryDurableTimers
 
@@ -357,6 +357,23 @@ async def test_an_invitation_whose_reply_was_lost_is_told_once_to_who_is_connect
         await ask(world, ben, FollowInbox(after=0))
         lose_reply_of_inbox(world, error)
         for _ in range(3):
+            await try_to_deliver(world, ROOM_ID)
+        assert invitations_seen(ben) == [1]
+
+
+async def test_an_invitation_whose_reply_was_lost_is_told_to_who_has_left_the_room_since(
+    autojump_clock: MockClock,
+) -> None:
+    """Else all that he has connected stays one event behind his inbox."""
+    async with World().running() as world:
+        await world.make_room(2)
+        ben = world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        lose_reply_of_inbox(world, Unavailable())
+        await try_to_deliver(world, ROOM_ID)
+        assert invitations_seen(ben) == []
+        await world.ask(ben, LeaveRoom(room_id=ROOM_ID))
+        for _ in range(2):
             await try_to_deliver(world, ROOM_ID)
         assert invitations_seen(ben) == [1]
 

@@ -123,13 +123,13 @@ def calls_before_commit() -> None:
     commit, perform = BookingActor._commit, actor.perform
     made: dict[str, Any] = {}
 
-    async def eager(self: BookingActor, step: Step, fence: int) -> bool:
+    async def eager(self: BookingActor, step: Step, *args: Any) -> bool:
         for intent in step.intents:
             if isinstance(intent.call, Hold) and intent.call.reference not in made:
                 leaves_by = trio.current_time() + 5
                 outcome = await perform(self._ports, step.saga, intent.call, leaves_by=leaves_by)
                 made[intent.call.reference] = outcome
-        return await commit(self, step, fence)
+        return await commit(self, step, *args)
 
     async def known(ports: BookingPorts, saga: Saga, call: Call, *, leaves_by: float) -> Any:
         if isinstance(call, Hold):

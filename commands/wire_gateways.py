@@ -116,6 +116,7 @@ class Gateways:
                 ws_port=lambda: self._ws_port,
                 version=VERSION,
                 public_ws_url=config.public_ws_url,
+                proxies=config.proxies,
             ),
             body_within=config.bounds.http_body_within,
         )
@@ -127,6 +128,7 @@ class Gateways:
             send_within=bounds.http_send_within,
             pace=pace,
             most_per_address=bounds.max_connections_per_address if config.rate_limits else None,
+            proxies=config.proxies,
         )
 
     def _client_server(
@@ -151,6 +153,7 @@ class Gateways:
             origins=self._origins(),
             policy=_policy(config),
             pace=pace,
+            proxies=config.proxies,
         )
 
     def _origins(self) -> frozenset[str]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from core.callers import LOOPBACK, Proxies, proxies_of
 from protocol.limits import DEFAULT_LIMITS, HEARTBEAT_MS, HELLO_WITHIN, Limits
 
 T = TypeVar("T")
+U = TypeVar("U")
 DEFAULT_MODELS: Final = Path(__file__).parents[1] / ".models"
-"""In the checkout, where `make models` puts them."""
 DEFAULT_CHAT_MODEL: Final = Path(__file__).parents[1] / "inference" / "models" / "chat"
-"""In the checkout, where `make train` puts it."""
+"""In the checkout, where `make models` and `make train` put them."""
 
 
 class ConfigError(ValueError):
@@ -87,15 +88,15 @@ class PayPalAccount:
 class Config:
     """One server's settings (docs/protocol-v1.md §10). Secrets stay out of its `repr`.
 
-    `database_url` None: the embedded PostgreSQL. `redis_url` None: a single node. `public_url`,
-    `public_ws_url` None: the request's host with the bound ports. `origins`: as in the `Origin`
-    header, lower case. `master_key` None: the data directory's. `node_id` None: the data
-    directory's own. `sandbox_url` None: a sandbox is started where a supplier is in that mode, else
-    the control address of one that runs. `models_dir`: what `make models` made; it may be absent.
-    `consolidator_url`, `desk_card_file`, `agency_*`: what live bookings at Amadeus need (the runbook).
-    `chat_model`: the folder of the model that words answers; None: templates alone do; the default one
-    may be absent. `quiet_hour`: 0 to 23, by UTC, after which models are fitted anew; None: never here.
-    `crash_at`: for tests, the site in the code at which the process dies, and at the how manieth reach.
+    `database_url` None: the embedded PostgreSQL. `redis_url` None: a single node. `public_url`, `public_ws_url`
+    None: the request's host with the bound ports. `origins`: as in the `Origin` header, lower case. `proxies`:
+    whose `X-Forwarded-For` is believed. `master_key` None: the data directory's. `node_id` None: the data
+    directory's own. `sandbox_url` None: a sandbox is started where a supplier is in that mode, else the control
+    address of one that runs. `models_dir`: what `make models` made; it may be absent. `consolidator_url`,
+    `desk_card_file`, `agency_*`: what live bookings at Amadeus need (the runbook). `chat_model`: the folder of the
+    model that words answers; None: templates alone do; the default one may be absent. `quiet_hour`: 0 to 23, by
+    UTC, after which models are fitted anew; None: never here. `crash_at`: for tests, the site in the code at which
+    the process dies, and at the how manieth reach.
     """
 
     host: str = "127.0.0.1"
@@ -107,6 +108,7 @@ class Config:
     public_url: str | None = None
     public_ws_url: str | None = None
     origins: tuple[str, ...] = ()
+    proxies: Proxies = LOOPBACK
     rate_limits: bool = True
     master_key: bytes | None = field(default=None, repr=False)
     node_id: str | None = None
@@ -141,9 +143,9 @@ class Config:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Config":
-        """Read the variables; empty ones count as unset. Raises `ConfigError`."""
+        """Read the variables; empty ones count as unset, but no proxies are none. Raises `ConfigError`."""
 
-        def read(name: str, parse: Callable[[str, str], T], default: T) -> T:
+        def read(name: str, parse: Callable[[str, str], T], default: U) -> T | U:
             text = environ.get(name, "").strip()
             return parse(name, text) if text else default
 
@@ -154,10 +156,6 @@ class Config:
                 f"CARAVAN_RATE_LIMITS=off is for tests on loopback, and CARAVAN_HOST is {host}. "
                 "Remove CARAVAN_RATE_LIMITS, or set CARAVAN_HOST to 127.0.0.1."
             )
-        quiet_hour: int | None = 3
-        chat_model: Path | None = DEFAULT_CHAT_MODEL
-        chat_model = read("CARAVAN_CHAT_MODEL", _path_or_off, chat_model)
-        not_said: SupplierMode | None = None
         return cls(
             host=host,
             http_port=read("CARAVAN_HTTP_PORT", _port, 8080),
@@ -168,13 +166,14 @@ class Config:
             public_url=read("CARAVAN_PUBLIC_URL", _public("https", "http"), None),
             public_ws_url=read("CARAVAN_PUBLIC_WS_URL", _public("wss", "ws"), None),
             origins=read("CARAVAN_ORIGINS", _origins, ()),
+            proxies=_proxies("CARAVAN_PROXIES", environ.get("CARAVAN_PROXIES")),
             rate_limits=rate_limits,
             master_key=read("CARAVAN_MASTER_KEY", _key, None),
             node_id=read("CARAVAN_NODE_ID", node_name, None),
             sandbox_url=read("CARAVAN_SANDBOX_URL", _sandbox, None),
             models_dir=read("CARAVAN_MODELS_DIR", _path, DEFAULT_MODELS),
-            chat_model=chat_model,
-            quiet_hour=read("CARAVAN_QUIET_HOUR", _hour_or_off, quiet_hour),
+            chat_model=read("CARAVAN_CHAT_MODEL", _path_or_off, DEFAULT_CHAT_MODEL),
+            quiet_hour=read("CARAVAN_QUIET_HOUR", _hour_or_off, 3),
             amadeus=Supplier(
                 mode=read("CARAVAN_AMADEUS_MODE", _mode, "sandbox"),
                 url=read("CARAVAN_AMADEUS_URL", _public("https"), None),
@@ -200,7 +199,7 @@ class Config:
                 webhook_secrets=read("CARAVAN_STRIPE_WEBHOOK_SECRET", _secrets, ()),
             ),
             paypal=PayPalAccount(
-                mode=read("CARAVAN_PAYPAL", _mode, not_said),
+                mode=read("CARAVAN_PAYPAL", _mode, None),
                 url=read("CARAVAN_PAYPAL_URL", _public("https"), None),
                 client_id=read("CARAVAN_PAYPAL_CLIENT_ID", _secret, None),
                 secret=read("CARAVAN_PAYPAL_SECRET", _secret, None),
@@ -211,10 +210,8 @@ class Config:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches `host`."""
-    if host.lower() == "localhost":
-        return True
     try:
-        return ip_address(host).is_loopback
+        return host.lower() == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -266,8 +263,7 @@ def _secret(name: str, text: str) -> str:
 
 
 def _secrets(name: str, text: str) -> tuple[str, ...]:
-    given = [secret.strip() for secret in text.split(",")]
-    return tuple(_secret(name, secret) for secret in given if secret)
+    return tuple(_secret(name, secret.strip()) for secret in text.split(",") if secret.strip())
 
 
 def _email(name: str, text: str) -> str:
@@ -345,6 +341,13 @@ def _origins(name: str, text: str) -> tuple[str, ...]:
                 f"{name} holds {origin!r}. An origin ends with its host or port: leave the rest out."
             )
     return tuple(_origin(origin) for origin in origins if origin)
+
+
+def _proxies(name: str, text: str | None) -> Proxies:
+    try:
+        return LOOPBACK if text is None else proxies_of(text)
+    except ValueError as error:
+        raise ConfigError(f"{name} holds {error}") from None
 
 
 def _origin(url: str) -> str:

@@ -41,6 +41,15 @@ class Admission:
         self._total -= 1
         self._addresses.leave(address)
 
+    def move(self, address: str, caller: str) -> bool:
+        """Whether a connection that entered from `address` may be one of `caller`'s; it is counted there when
+        it may."""
+        if not self._addresses.enter(caller):
+            self._refused += 1
+            return False
+        self._addresses.leave(address)
+        return True
+
     def enter_user(self, user_id: str, address: str) -> bool:
         """Whether this user may have one more connection; counted when they may."""
         most = None if is_loopback(address) else self._bounds.per_user

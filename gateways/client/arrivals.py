@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 import trio
 
+from core.callers import LOOPBACK, UNKNOWN, Proxies, caller_of, is_among
 from core.pacing import DutyCycle, Pace
 from gateways.client import handshake
 from gateways.client.admission import Admission
@@ -36,15 +37,28 @@ class Step(Enum):
 class Newcomer:
     """A client that is connected and not upgraded. Owns: its wire, until that is a connection's.
 
-    `is_counted`: whether its address is counted as entered. `deadline`: when it is to leave (trio
+    `address`: of whom it is counted as; `is_counted`: whether it is. `deadline`: when it is to leave (trio
     time).
     """
 
-    __slots__ = ("_arrivals", "address", "deadline", "due_at", "head", "is_counted", "step", "wire")
+    __slots__ = (
+        "_arrivals",
+        "address",
+        "deadline",
+        "due_at",
+        "head",
+        "is_counted",
+        "peer",
+        "step",
+        "wire",
+    )
 
-    def __init__(self, arrivals: "Arrivals", wire: Wire, address: str, *, is_counted: bool) -> None:
+    def __init__(
+        self, arrivals: "Arrivals", wire: Wire, peer: str, address: str, *, is_counted: bool
+    ) -> None:
         self._arrivals = arrivals
         self.wire = wire
+        self.peer = peer
         self.address = address
         self.is_counted = is_counted
         self.step = Step.ASKING
@@ -80,8 +94,8 @@ class Newcomer:
 class Arrivals:
     """Everybody between accept and upgrade: bounded, each with a deadline.
 
-    Owns: the newcomers. Borrows: the hub. `take_in` gets each wire that is upgraded, its address and
-    what came behind the head. `origins` is read at every upgrade. At `pace` they
+    Owns: the newcomers. Borrows: the hub. `take_in` gets each wire that is upgraded, its caller's
+    address and what came behind the head. `origins` is read at every upgrade. At `pace` they
     are upgraded, and sent away when it is time.
     """
 
@@ -94,6 +108,7 @@ class Arrivals:
         origins: Collection[str],
         take_in: Callable[[Wire, str, bytes], None],
         pace: DutyCycle,
+        proxies: Proxies = LOOPBACK,
     ) -> None:
         self._hub = hub
         self._admission = admission
@@ -101,6 +116,7 @@ class Arrivals:
         self._origins = origins
         self._take_in = take_in
         self._pace = pace
+        self._proxies = proxies
         self._deadlines = Deadlines(pace)
         self._newcomers: set[Newcomer] = set()
         self._has_left = trio.Event()
@@ -132,10 +148,12 @@ class Arrivals:
                 self._has_left = trio.Event()
             await self._has_left.wait()
 
-    def enter(self, wire: Wire, address: str) -> None:
-        """A newcomer, from here on; refused at once when too many come from there."""
+    def enter(self, wire: Wire, peer: str) -> None:
+        """A newcomer, from here on; refused at once when too many come from there. A proxy is to say first
+        for whom it comes."""
+        address = UNKNOWN if is_among(peer, self._proxies) else peer
         is_counted = self._admission.enter_address(address)
-        newcomer = Newcomer(self, wire, address, is_counted=is_counted)
+        newcomer = Newcomer(self, wire, peer, address, is_counted=is_counted)
         self._newcomers.add(newcomer)
         try:
             self._hub.watch(newcomer, READ)
@@ -189,12 +207,18 @@ class Arrivals:
             self.leave(newcomer)
 
     def _upgrade(self, newcomer: Newcomer, head: bytes, leftover: bytes) -> None:
-        answer, is_accepted = handshake.answer(
+        answer, is_accepted, forwarded = handshake.answer(
             head, origins=self._origins, needs_subprotocol=not self._policy.is_conformance
         )
         if not is_accepted:
             self._refuse(newcomer, answer)
             return
+        caller = caller_of(newcomer.peer, forwarded, self._proxies)
+        if caller != newcomer.address:
+            if not self._admission.move(newcomer.address, caller):
+                self._refuse(newcomer, handshake.OVERLOADED)
+                return
+            newcomer.address = caller
         # The first bytes on a new connection: the kernel takes them whole, or it is broken.
         if newcomer.wire.send(answer) != len(answer):
             raise OSError("no room for the answer to an upgrade")

@@ -7,9 +7,11 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, RejectConnection, RejectData, Request
 from wsproto.utilities import RemoteProtocolError
 
+from core.callers import FORWARDED_FOR
 from protocol.limits import CONNECT_PATH, SUBPROTOCOL
 
 MAX_HEAD_BYTES: Final = 16_384
+_FORWARDED_FOR: Final = FORWARDED_FOR.lower().encode()
 _END: Final = b"\r\n\r\n"
 _CLOSE: Final = (b"Connection", b"close")
 _TEXT: Final = (b"Content-Type", b"text/plain")
@@ -37,8 +39,9 @@ def end_of(received: bytearray) -> int:
 
 def answer(
     head: bytes, *, origins: Collection[str], needs_subprotocol: bool = True
-) -> tuple[bytes, bool]:
-    """What to send for one upgrade request (RFC 6455 §4.2), and whether that accepts it.
+) -> tuple[bytes, bool, list[str]]:
+    """What to send for one upgrade request (RFC 6455 §4.2), whether that accepts it, and for whom it came, if
+    it does: the values of `X-Forwarded-For`.
 
     `head`: the whole of it, with the empty line. `origins`: those of browsers that may connect,
     beside clients that send none. No extension is accepted.
@@ -50,23 +53,29 @@ def answer(
     except RemoteProtocolError as error:
         hint = error.event_hint
         if isinstance(hint, RejectConnection) and hint.status_code != 400:  # another version
-            return websocket.send(hint), False
-        return _refused(websocket, 400, NO_UPGRADE), False
+            return websocket.send(hint), False, []
+        return _refused(websocket, 400, NO_UPGRADE), False, []
     except UnicodeError:  # a host that is no name
-        return _refused(websocket, 400, NO_UPGRADE), False
+        return _refused(websocket, 400, NO_UPGRADE), False, []
     if not isinstance(request, Request):
-        return _refused(websocket, 400, NO_UPGRADE), False
+        return _refused(websocket, 400, NO_UPGRADE), False, []
     refusal = _judged(request, origins, needs_subprotocol)
     if refusal is not None:
-        return _refused(websocket, *refusal), False
+        return _refused(websocket, *refusal), False, []
     offered = SUBPROTOCOL in request.subprotocols
-    return websocket.send(AcceptConnection(subprotocol=SUBPROTOCOL if offered else None)), True
+    accepted = websocket.send(AcceptConnection(subprotocol=SUBPROTOCOL if offered else None))
+    return accepted, True, _forwarded(request)
 
 
 def _refused(websocket: WSConnection, status: int, why: bytes) -> bytes:
     length = (b"Content-Length", str(len(why)).encode())
     head = RejectConnection(status_code=status, headers=[_CLOSE, _TEXT, length], has_body=True)
     return websocket.send(head) + websocket.send(RejectData(data=why, body_finished=True))
+
+
+def _forwarded(request: Request) -> list[str]:
+    values = [value for name, value in request.extra_headers if name == _FORWARDED_FOR]
+    return [value.decode("latin-1") for value in values]
 
 
 def _judged(

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 import trio
 
+from core.callers import LOOPBACK, Proxies
 from core.pacing import PER_LOT, SHARE_OF_SILENT, DutyCycle
 from core.ports.clock import Clock
 from gateways.client.admission import Admission
@@ -36,7 +37,7 @@ class ClientServer:
 
     Owns: the listeners, the hub and the connections. Borrows: the fan-out, through which actors
     reach connections, and the handler. `origins` is read at every upgrade.
-    Strangers are let in and out at `pace`.
+    Strangers are let in and out at `pace`; who comes through one of `proxies` is counted for who it says.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ClientServer:
         origins: Collection[str] = (),
         policy: Policy | None = None,
         pace: DutyCycle | None = None,
+        proxies: Proxies = LOOPBACK,
     ) -> None:
         self._admission = admission
         self._pace = pace or DutyCycle()
@@ -72,6 +74,7 @@ class ClientServer:
             origins=origins,
             take_in=self.connections.take_in,
             pace=self._pace,
+            proxies=proxies,
         )
         self._accepting = trio.CancelScope()
 

@@ -12,6 +12,7 @@ import structlog
 import trio
 from quart import Request
 
+from core.callers import FORWARDED_FOR, UNKNOWN, Proxies, caller_of
 from core.card_refusal import demand_no_card, may_hold_card
 from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Principal
@@ -66,7 +67,7 @@ class Gate:
     async def answer(self, route: Route, request: Request, path: Mapping[str, str]) -> Reply:
         """The answer to one request; never raises but for cancellation."""
         started_at = trio.current_time()
-        visit = _Visit(request)
+        visit = _Visit(request, self.ports.proxies)
         self._in_flight += 1
         try:
             reply = await self._guarded(route, request, path, visit)
@@ -208,12 +209,13 @@ def _headers_of(request: Request) -> dict[str, str]:
 class _Visit:
     """What is known of a caller so far, also when the call fails halfway."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, proxies: Proxies) -> None:
         self.principal: Principal | None = None
         self.locale = first_spoken(request.accept_languages.values())
         self.headers: dict[str, str] = {}
-        self.address = request.remote_addr or ""
-        self.is_local = is_loopback(self.address) and _speaks_for_itself(request)
+        peer = request.remote_addr or UNKNOWN
+        self.address = caller_of(peer, request.headers.getlist(FORWARDED_FOR), proxies)
+        self.is_local = is_loopback(peer) and _speaks_for_itself(request)
 
 
 def _speaks_for_itself(request: Request) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from core.callers import LOOPBACK, Proxies
 from core.ports.bookings import Bookings, Tellings
 from core.ports.catalogue import Catalogue
 from core.ports.clock import BusinessClock, Clock, Ids
@@ -36,6 +37,8 @@ class HttpPorts:
     `webhooks` None: no provider sends any.
 
     `public_url`: the server's own address, as others reach it.
+
+    `proxies`: whose word is taken for whom they speak.
 
     `readiness` names what must hold to serve and whether it does; it may wait for at most 2 s.
     `suppliers`: who is asked, as `statistics` says it.
@@ -82,4 +85,5 @@ class HttpPorts:
     version: str
     webhooks: WebhookReception | None = None
     public_ws_url: str | None = None
+    proxies: Proxies = LOOPBACK
     tenant_id: int = DEFAULT_TENANT

@@ -23,7 +23,7 @@ from hypercorn.typing import (
 from hypercorn.utils import wrap_app
 from quart_trio import QuartTrio
 
-from core.callers import Callers
+from core.callers import Callers, Proxies
 from core.pacing import DutyCycle
 from gateways.http.app import DECLARED
 from gateways.http.doorstep import HEAD_WITHIN, MAX_HEAD_BYTES, Doorstep, Newcomer
@@ -85,7 +85,7 @@ class HttpServer:
     Owns: the listener and the connections. hypercorn's own worker lets in whoever connects, with four
     tasks each, and has no place for another way in: so we run its parts. `head_within`: seconds after
     the connection, or the last answer, within which a request's head must be here. `send_within`: as of `bind_http`,
-    and for a whole answer, with a second more for each `SLOWEST` bytes. Strangers are let in and out at `pace`. `most_per_address`: connections of one caller (`Callers`).
+    and for a whole answer, with a second more for each `SLOWEST` bytes. Strangers are let in and out at `pace`. `most_per_address`: connections of one caller that is none of `proxies` (`Callers`).
     """
 
     def __init__(
@@ -98,13 +98,14 @@ class HttpServer:
         send_within: float = SEND_WITHIN,
         pace: DutyCycle | None = None,
         most_per_address: int | None = None,
+        proxies: Proxies = (),
     ) -> None:
         self._send_within = send_within
         self._app = wrap_app(_finishing(app), 0, "asgi")
         self._config = _config(drain_within=drain_within, head_within=head_within)
         self._context = WorkerContext(None)
         self._state: LifespanState = {}
-        self._callers = Callers(most_per_address)
+        self._callers = Callers(most_per_address, proxies)
         self._doorstep = Doorstep(
             listener, self._take_in, callers=self._callers, head_within=head_within, pace=pace
         )

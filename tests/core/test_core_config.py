@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,7 @@ def test_everything_is_read() -> None:
             "CARAVAN_PUBLIC_URL": "https://caravan.example/",
             "CARAVAN_PUBLIC_WS_URL": "wss://caravan.example",
             "CARAVAN_ORIGINS": "https://App.example, http://localhost:3000/,",
+            "CARAVAN_PROXIES": "10.0.0.5, 2001:db8::/32",
             "CARAVAN_RATE_LIMITS": "on",
             "CARAVAN_MASTER_KEY": base64.b64encode(key).decode(),
             "CARAVAN_NODE_ID": "node-1",
@@ -60,6 +62,7 @@ def test_everything_is_read() -> None:
         public_url="https://caravan.example",
         public_ws_url="wss://caravan.example",
         origins=("https://app.example", "http://localhost:3000"),
+        proxies=(IPv4Network("10.0.0.5"), IPv6Network("2001:db8::/32")),
         master_key=key,
         node_id="node-1",
         chat_model=Path("/srv/models/chat"),
@@ -134,6 +137,14 @@ def test_origins_are_as_browsers_write_them() -> None:
     assert config.public_url == "https://Caravan.Example:443/talk"
     assert config.public_origin == "https://caravan.example"
     assert Config().public_origin is None
+
+
+def test_this_machines_proxies_are_believed_unless_others_or_none_are() -> None:
+    assert Config().proxies == (IPv4Network("127.0.0.0/8"), IPv6Network("::1"))
+    for text in ("", " "):
+        assert Config.from_environment({"CARAVAN_PROXIES": text}).proxies == ()
+    with pytest.raises(ConfigError, match=r"CARAVAN_PROXIES holds '\*', .* Set it like 127"):
+        Config.from_environment({"CARAVAN_PROXIES": "127.0.0.1,*"})
 
 
 def test_limits_can_be_off_on_loopback_alone() -> None:

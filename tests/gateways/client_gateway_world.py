@@ -11,6 +11,7 @@ import msgpack
 import trio
 import trio.testing
 
+from core.callers import LOOPBACK, Proxies
 from core.envelope import Envelope
 from core.identity import Principal, Role
 from core.ports.fanout import FrameLane
@@ -114,6 +115,7 @@ class World:
     policy: Policy = field(default_factory=lambda: Policy(command_rate=None))
     bounds: Bounds = field(default_factory=Bounds)
     origins: frozenset[str] = frozenset({"http://127.0.0.1:8080"})
+    proxies: Proxies = LOOPBACK
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -183,6 +185,7 @@ class World:
             port=0,
             origins=self.origins,
             policy=self.policy,
+            proxies=self.proxies,
         )
         async with trio.open_nursery() as nursery:
             self.port = await nursery.start(server.run)

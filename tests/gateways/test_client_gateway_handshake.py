@@ -20,7 +20,7 @@ ORIGINS = frozenset({"https://caravan.example"})
 
 
 def status_of(head: bytes, **more: bool) -> int:
-    sent, is_accepted = answer(head, origins=ORIGINS, **more)
+    sent, is_accepted, _ = answer(head, origins=ORIGINS, **more)
     status = int(sent.split()[1])
     assert is_accepted == (status == 101)
     head, _, why = sent.lower().partition(b"\r\n\r\n")
@@ -35,7 +35,7 @@ def test_the_key_of_the_rfc_has_the_answer_of_the_rfc() -> None:
     lines = upgrade_head().split(b"\r\n")
     lines = [line for line in lines if not line.startswith(b"Sec-WebSocket-Key")]
     lines.insert(1, b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
-    sent, _ = answer(b"\r\n".join(lines), origins=ORIGINS)
+    sent, _, _ = answer(b"\r\n".join(lines), origins=ORIGINS)
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in sent
 
 
@@ -76,8 +76,15 @@ def test_a_request_is_accepted_whole_or_refused(old: str, new: str, status: int)
 )
 def test_a_refused_upgrade_says_why(old: str, new: str, why: bytes) -> None:
     head = upgrade_head().replace(old.encode(), new.encode())
-    sent, is_accepted = answer(head, origins=ORIGINS)
+    sent, is_accepted, _ = answer(head, origins=ORIGINS)
     assert (is_accepted, sent.partition(b"\r\n\r\n")[2]) == (False, why)
+
+
+def test_for_whom_it_came_is_told_in_the_order_of_the_lines() -> None:
+    said = b"X-Forwarded-For: 192.0.2.1\r\nA: b\r\nx-forwarded-for:\t192.0.2.2, 192.0.2.3 \r\nHost"
+    _, _, forwarded = answer(upgrade_head().replace(b"Host", said), origins=ORIGINS)
+    assert forwarded == ["192.0.2.1", "192.0.2.2, 192.0.2.3"]
+    assert answer(upgrade_head(), origins=ORIGINS)[2] == []
 
 
 @given(st.binary(max_size=300), st.integers(0, 300), st.integers(0, 300))

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 from http_fakes import World
 
-from core.callers import Callers
+from core.callers import LOOPBACK, Callers
 from core.pacing import LEAST_REST, PER_LOT
 from gateways.http import doorstep as doorstep_of
 from gateways.http.doorstep import HAND_OVER, HEAD_WITHIN, Doorstep, Newcomer
@@ -151,6 +151,14 @@ async def test_who_leaves_after_an_answer_leaves_a_place_to_the_next_from_there(
                     assert (await another.receive_some()).startswith(b"HTTP/1.1 429")
             await until(lambda: server.statistics()["served"] == 0)
         stopping.set()
+
+
+@pytest.mark.usefixtures("from_afar")
+async def test_a_proxy_has_as_many_connections_as_it_likes() -> None:
+    async with opened(callers=Callers(1, LOOPBACK)) as door:
+        for _ in range(3):
+            await door.connected()
+        await until(lambda: door.counts() == (3, 0))
 
 
 async def test_this_machine_has_as_many_connections_as_it_likes() -> None:

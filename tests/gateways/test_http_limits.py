@@ -7,7 +7,7 @@ import trio
 from http_fakes import PASSWORD, FakeIdempotencyKeys, World
 from trio.testing import MockClock
 
-from core.callers import address_key
+from core.callers import address_key, proxies_of
 from core.errors import Rejected, Unavailable
 from core.identity import Principal, Role
 from core.ports.repositories import Claim, StoredAnswer
@@ -118,6 +118,24 @@ async def test_an_address_takes_thirty_attempts_on_all_accounts() -> None:
         await world.call("POST", LOGIN, json={"handle": f"nobody{number}", "password": "x"})
     answer = await world.call("POST", LOGIN, json={"handle": "handle1", "password": PASSWORD})
     assert answer.status == 429
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.3"])
+async def test_behind_a_proxy_each_caller_has_its_own_attempts(proxy: str) -> None:
+    world = World(limited=True, proxies=proxies_of("127.0.0.1,10.0.0.0/24"))
+
+    async def tried(forwarded: str, client: str = proxy) -> int:
+        headers = {"X-Forwarded-For": forwarded}
+        body = {"handle": f"nobody{len(world.rate_limits.taken)}", "password": "x"}
+        return int(
+            (await world.call("POST", LOGIN, json=body, client=client, headers=headers)).status
+        )
+
+    statuses = [await tried(f"192.0.2.{n}, 198.51.100.1, 10.0.0.9") for n in range(31)]
+    assert statuses == [401] * 30 + [429]
+    assert await tried("198.51.100.1, 198.51.100.2") == 401
+    assert await tried("198.51.100.1", client="203.0.113.8") == 401  # a stranger is not believed
+    assert world.rate_limits.taken["login/address/203.0.113.8"] == 1
 
 
 async def test_with_the_limits_off_nothing_is_counted_or_told() -> None:

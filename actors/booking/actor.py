@@ -7,7 +7,7 @@ from typing import Any, Final
 import trio
 
 from actors.booking.calls import Call, Look
-from actors.booking.commands import input_of, left_word, operation_of, woken_by
+from actors.booking.commands import input_of, is_named, left_word, operation_of, woken_by
 from actors.booking.journal import WAKE, journal_step, unpacked, wake_timer
 from actors.booking.machine import decide, looks_wanted, wake_at
 from actors.booking.performer import LEAVES_WITHIN, look, perform
@@ -101,6 +101,8 @@ class BookingActor(Actor[Any]):
         self._is_wake_known = False
         self._calls: set[int] = set()
         self._looks: set[Look] = set()
+        self._outdated: set[Look] = set()
+        """Of the looks under way: begun before somebody said that what they look at has changed."""
         self._idle_looks: dict[Look, float] = {}
         self._ended: deque[CallEnded | Looked] = deque()
         self._is_woken = self._is_resting = False
@@ -210,7 +212,7 @@ class BookingActor(Actor[Any]):
         """Somebody may have owned us meanwhile: what we were waiting for is nobody's any more."""
         self._life += 1
         self._saga, self._fence = None, None
-        self._calls, self._looks = set(), set()
+        self._calls, self._looks, self._outdated = set(), set(), set()
         self._ended.clear()
 
     async def _load(self, fence: int) -> None:
@@ -236,6 +238,8 @@ class BookingActor(Actor[Any]):
     async def _step(self, what: Input, travellers: Sequence[SealedTraveller] = ()) -> Saga:
         """Decide, store, and begin what follows; the saga as it then is. `travellers`: whom it names. Raises
         `Rejected`: nothing was stored; but for `Unavailable`, after which it may have been."""
+        if isinstance(what, Wake):
+            self._outdated |= {one for one in self._looks if is_named(what, one)}
         for _ in range(TRIES):
             saga = await self._current()
             step = decide(saga, what, self._ports.business.business_ms())
@@ -330,7 +334,7 @@ class BookingActor(Actor[Any]):
             ended = self._ended[0]
             try:
                 before = await self._current()
-                saga = await self._step(ended) if _is_news(before, ended) else before
+                saga = await self._step(ended) if self._is_news(before, ended) else before
             except Rejected as refusal:
                 if not refusal.temporary:
                     raise TypeError("the machine refuses what has happened") from refusal
@@ -344,9 +348,16 @@ class BookingActor(Actor[Any]):
                     self._calls.discard(seq)
                 case Looked(look=looked):
                     self._looks.discard(looked)
+                    self._outdated.discard(looked)
                     if before.revision == saga.revision:
                         self._idle_looks[looked] = trio.current_time()
             self._go_on(saga)
+
+    def _is_news(self, saga: Saga, ended: CallEnded | Looked) -> bool:
+        """Not so: a result that was stored, though we were not told so; and what was seen too early."""
+        if isinstance(ended, Looked):
+            return ended.look not in self._outdated
+        return any(pending.seq == ended.seq for pending in saga.pending)
 
     async def _make(self, intent: Intent, saga: Saga, leaves_by: float, life: int) -> None:
         """A child task."""
@@ -375,13 +386,6 @@ class BookingActor(Actor[Any]):
         if not self._is_resting:
             self._is_resting = True
             self.context.after(TRY_AGAIN_AFTER, PROGRESS)
-
-
-def _is_news(saga: Saga, ended: CallEnded | Looked) -> bool:
-    """Not so: a result that was stored, though we were not told so."""
-    if isinstance(ended, Looked):
-        return True
-    return any(pending.seq == ended.seq for pending in saga.pending)
 
 
 def unknown() -> Rejected:

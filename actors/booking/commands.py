@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 import msgspec
 
+from actors.booking.calls import FindOrders, FindPayments, Look, ReadOrder, ReadPayment
 from actors.booking.steps import Answer, Approve, CallOff, Decline, Operate, Wake
 from core.card_refusal import CARD_NUMBER
 from core.errors import Rejected, Unavailable
@@ -73,6 +74,21 @@ def woken_by(payload: bytes | None) -> Wake:
     if isinstance(order_id, str):
         return Wake(order_id=order_id)
     return Wake(is_unnamed=True)
+
+
+def is_named(wake: Wake, look: Look) -> bool:
+    """Whether what a look sees may be what somebody says has changed."""
+    match look:
+        case ReadPayment(payment_id=payment_id):
+            return wake.is_unnamed or wake.payment_id == payment_id
+        case FindPayments():
+            return wake.is_unnamed or wake.payment_id is not None
+        case ReadOrder(order_id=order_id):
+            return wake.is_unnamed or wake.order_id == order_id
+        case FindOrders():
+            return wake.is_unnamed or wake.order_id is not None
+        case _:
+            return False
 
 
 def operation_of(word: OperateBooking) -> Operate:

@@ -14,6 +14,7 @@ from trio.testing import MockClock
 from actors.booking.journal import unpacked
 from actors.booking.rebooker import OtherBookings, Rebooker
 from actors.booking.telling import BookingTellings
+from core.ports.durable_timers import TimerDue
 from protocol.booking import BOOKING, CancelBooking, GetBooking, ReplaceBooking, WakeBooking
 from protocol.frames import Money
 from protocol.suppliers import Refused
@@ -183,3 +184,36 @@ async def test_a_booking_that_is_not_there_is_told_nothing_for_good(
     async with world.running():
         told = await OtherBookings(world.system.ref)("nobody", "b2", True)
         assert isinstance(told, Refused)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_an_answer_that_was_under_way_when_the_airline_said_so_is_not_the_last_one(
+    is_named: bool, autojump_clock: MockClock
+) -> None:
+    world = BookingsWorld()
+    async with world.running():
+        booking = await booked(world)
+        [order] = world.flights.orders.values()
+        flights: Any = world.suppliers.inventories["duffel"]
+        get, seen = flights.get, []
+
+        async def slowly(order_id: str) -> Any:
+            found = await get(order_id)
+            seen.append(found)
+            await trio.sleep(10)
+            return found
+
+        flights.get = slowly
+        woken = WakeBooking(order_id=order.id)
+        await world.system.ref(BOOKING.at(booking.booking_id)).ask(woken, timeout=60)
+        await trio.sleep(5)
+        assert len(seen) == 1
+        if is_named:
+            await world.moved(booking, SOONER)
+        else:
+            world.flights.move(order.id, ways(SOONER))
+            unnamed = TimerDue(name="webhook:x", due_at=0)
+            await world.system.ref(BOOKING.at(booking.booking_id)).ask(unnamed, timeout=60)
+        asked = await world.asked(booking, "supplier_change")
+    assert [option.id for option in asked.options] == ["accept", "refund"]
+    assert len(seen) == 2

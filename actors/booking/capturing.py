@@ -61,8 +61,7 @@ def advance_capturing(turn: Turn) -> None:
         return  # it is read before anything more is taken
     left = unpaid(saga)
     if not left:
-        if not any(getattr(pending.call, "op", "") == "capture" for pending in saga.pending):
-            after_capture(turn)
+        after_capture(turn)
         return
     if any(is_lost(saga, share, turn.now) for share in left):
         repair(turn)

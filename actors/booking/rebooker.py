@@ -123,13 +123,16 @@ class Rebooker:
             return Refused(kind="invalid", detail="there is no other flight")
         client_id = derived_uuid7(saga.created_at, f"{key}:client")
         try:
+            fence = self._ports.leases.fence(saga.booking_id)
             opened = await self._ports.bookings.by_client_id(
                 saga.tenant_id, saga.organiser_id, client_id
             )
             if opened is not None:
                 return ReplacementOpened(booking_id=opened)
             booking_id = derived_uuid7(change.seen_at, key)
-            return await self._open(saga, part, change.alternative, booking_id, client_id)
+            return await self._open(
+                saga, part, change.alternative, booking_id, client_id, fence=fence
+            )
         except Unavailable as away:
             return Unknown(detail=away.code)
         except Rejected as refusal:
@@ -138,7 +141,14 @@ class Rebooker:
             return Refused(kind="invalid", detail=refusal.code)
 
     async def _open(
-        self, saga: Saga, part: Part, other: Alternative, booking_id: str, client_id: str
+        self,
+        saga: Saga,
+        part: Part,
+        other: Alternative,
+        booking_id: str,
+        client_id: str,
+        *,
+        fence: int,
     ) -> ReplacementOpened | Refused | NotSent:
         ports = self._ports
         priced = await ports.suppliers.reprice(other.offer, other.query)
@@ -155,6 +165,9 @@ class Rebooker:
         first = open_saga(dataclasses.replace(opening, seats=seats), now)
         quote = _quote(saga, item, ports.ids.uuid7(), now)
         await ports.quotes.add(quote)
+        # Whoever took the booking over opens the other, or hears that it cannot be: then nobody knows of ours.
+        if ports.leases.fence(saga.booking_id) != fence:
+            return NotSent(detail="the booking was taken over")
         new = NewBooking(
             quote_id=quote.id,
             creator_id=saga.organiser_id,

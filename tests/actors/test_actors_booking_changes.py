@@ -6,18 +6,19 @@ from typing import Any
 import pytest
 import trio
 from actors_world import TENANT, user, user_id
-from booking_actors_world import LATER, SOONER, BookingsWorld, flight, later, ways
+from booking_actors_world import LATER, SOONER, BookingsWorld, flight, later, leases_lost, ways
 from msgspec.structs import replace
 from test_actors_booking import approve_all, approves, ledger, notices
 from trio.testing import MockClock
 
 from actors.booking.journal import unpacked
 from actors.booking.rebooker import OtherBookings, Rebooker
+from actors.booking.steps import ReplacementOpened
 from actors.booking.telling import BookingTellings
 from core.ports.durable_timers import TimerDue
 from protocol.booking import BOOKING, CancelBooking, GetBooking, ReplaceBooking, WakeBooking
 from protocol.frames import Money
-from protocol.suppliers import Refused
+from protocol.suppliers import NotSent, Refused
 from protocol.travel import FlightDetails
 
 HOUR = 3_600.0
@@ -217,3 +218,29 @@ async def test_an_answer_that_was_under_way_when_the_airline_said_so_is_not_the_
         asked = await world.asked(booking, "supplier_change")
     assert [option.id for option in asked.options] == ["accept", "refund"]
     assert len(seen) == 2
+
+
+async def test_who_lost_the_booking_meanwhile_opens_no_other_in_its_place(
+    autojump_clock: MockClock,
+) -> None:
+    """The successor may have heard by now that the flight is sold, and ask people again."""
+    world = BookingsWorld()
+    world.trips.found = [later(2)]
+    async with world.running():
+        booking = await booked(world)
+        await world.moved(booking, LATER)
+        await world.asked(booking, "supplier_change")
+        saga, reprice = saga_of(world, booking.booking_id), world.suppliers.reprice
+
+        async def taken_over(*args: Any, **more: Any) -> Any:
+            priced = await reprice(*args, **more)
+            await leases_lost(world.leases, booking.booking_id)
+            return priced
+
+        world.suppliers.reprice = taken_over  # type: ignore[method-assign]
+        rebooker = Rebooker(world.desk_ports(), world.travellers)
+        opened = await rebooker.open(saga, saga.parts[0], "k")
+        assert isinstance(opened, NotSent)
+        assert len(world.tables.rows) == 1
+        world.suppliers.reprice = reprice  # type: ignore[method-assign]
+        assert isinstance(await rebooker.open(saga, saga.parts[0], "k"), ReplacementOpened)

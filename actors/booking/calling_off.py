@@ -43,6 +43,7 @@ AGREE_OPEN_TEXT: Final = (
     "Call it off. What comes back is not known yet: the suppliers keep what their rules allow."
 )
 CALL_UNDER_WAY: Final = "A call is still under way. Try again in a minute."
+ASKED_FIRST: Final = "First it is asked how to go on with the flight that has changed."
 RETURNED_TEXT: Final = (
     "Our team has settled it with the supplier: {back_money} of {paid_money} come back."
 )
@@ -71,9 +72,7 @@ def call_off(turn: Turn, command: CallOff) -> bool:
         return False
     live = _live(saga)
     if saga.state == "COMPLETED" and any(is_open_change(part) for part in saga.parts):
-        raise Rejected(
-            "conflict", "First it is asked how to go on with the flight that has changed."
-        )
+        raise Rejected("conflict", ASKED_FIRST)
     if saga.state == "COMPLETED" and live and all(takes_back(part) for part in live):
         begin_forecast(turn, live)
         turn.say(
@@ -153,7 +152,8 @@ def operate(turn: Turn, command: Operate) -> bool:
     """Raises `Rejected` where the word makes no sense."""
     saga = turn.saga
     if saga.state in TERMINAL:
-        raise Rejected("conflict", "This booking has ended.")
+        is_asked = saga.state == "COMPLETED" and any(is_open_change(part) for part in saga.parts)
+        raise Rejected("conflict", ASKED_FIRST if is_asked else "This booking has ended.")
     match command.action:
         case "retry":
             _retry(turn)

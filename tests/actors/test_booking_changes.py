@@ -918,6 +918,17 @@ def test_a_booked_trip_that_needed_a_person_is_watched_again_afterwards() -> Non
     assert not needs_operator(w.saga)
 
 
+def test_an_operator_hears_that_its_people_are_asked_not_that_the_booking_has_ended() -> None:
+    w = booked()
+    move(w)
+    for action in ("retry", "compensate", "settle"):
+        with pytest.raises(Rejected, match="it is asked how to go on with the flight"):
+            w.put(Operate(operator="op", action=action))  # type: ignore[arg-type]
+    all_vote(w, "accept")
+    with pytest.raises(Rejected, match="has ended"):
+        w.put(Operate(operator="op", action="retry"))
+
+
 def test_the_check_sees_what_nobody_decided() -> None:
     """Negative controls."""
     saga = booked().saga

@@ -1,6 +1,7 @@
 """The `Listings` port over the tables listing, listing_import and listing_review."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -96,7 +97,10 @@ class PostgresListings:
     async def publish(self, tenant_id: int, new: NewListing) -> Listing:
         if not (is_uuid(new.persona_id) and is_uuid(new.owner_id)):
             raise unknown()
-        return await self._database.transaction(_publish, tenant_id, new)
+        try:
+            return await self._database.transaction(_publish, tenant_id, new)
+        except asyncpg.ForeignKeyViolationError:  # the persona went meanwhile
+            raise unknown() from None
 
     async def withdraw(self, tenant_id: int, listing_id: str) -> None:
         if is_uuid(listing_id):
@@ -132,7 +136,8 @@ class PostgresListings:
 
     async def took(self, tenant_id: int, listing_id: str, user_id: str, *, at: int) -> None:
         if is_uuid(listing_id) and is_uuid(user_id):
-            await self._database.call(_execute, _TOOK, tenant_id, listing_id, user_id, at)
+            with suppress(asyncpg.ForeignKeyViolationError):  # the listing went meanwhile
+                await self._database.call(_execute, _TOOK, tenant_id, listing_id, user_id, at)
 
     async def review(self, tenant_id: int, listing_id: str, review: Review) -> None:
         if not (is_uuid(listing_id) and is_uuid(review.user_id)):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from persona_worlds import ManualClock, plan_of
+from persona_worlds import ManualClock, execute, plan_of
 from postgres_for_tests import fresh_database
 from sellers_world import OTHER_TENANT, TENANT, People
 
@@ -352,3 +352,41 @@ async def _plan(connection: Connection, sql: str, *values: Any) -> str:
     """However few rows there are, for which sorting would be as cheap."""
     await connection.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off")
     return await plan_of(connection, sql, *values)
+
+
+@pytest.mark.parametrize("what", ["publish", "took"])
+async def test_what_goes_at_the_same_moment_is_as_if_it_had_gone_before(
+    market: Market, what: str
+) -> None:
+    database = market.database
+    if database is None:
+        pytest.skip("in memory nothing comes between")
+    owner = await market.person("gio", Role.PROFESSIONAL)
+    taker = await market.person("ada")
+    persona = await market.persona(owner)
+    if what == "took":
+        await market.publish(persona)
+    outcomes: list[str] = []
+
+    async def act() -> None:
+        try:
+            if what == "publish":
+                await market.publish(persona)
+            else:
+                await market.listings.took(TENANT, persona.id, taker, at=8)
+            outcomes.append("done")
+        except Rejected as refusal:
+            outcomes.append(refusal.code)
+
+    async with database.own_connection() as slow, trio.open_nursery() as nursery:
+        await slow.call(execute, "BEGIN")
+        await slow.call(execute, "DELETE FROM persona WHERE id = $1", persona.id)
+        nursery.start_soon(act)
+        while not await database.call(_is_anybody_waiting):
+            await trio.lowlevel.checkpoint()
+        await slow.call(execute, "COMMIT")
+    assert outcomes == ["not_found" if what == "publish" else "done"]
+
+
+async def _is_anybody_waiting(connection: Connection) -> bool:
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))

@@ -167,7 +167,7 @@ class Gate:
         who = call.of()
         scope = f"{who.tenant_id}/{who.user_id}/{route.method} {route.path}"
         call_hash = await _fingerprint(*path.values(), request.query_string, raw)
-        produce = partial(route.handle, call)
+        produce = partial(route.handle, replace(call, digest=call_hash))
         return await answer_once(self.ports.idempotency, scope, call.key, call_hash, produce)
 
     async def _identify(self, route: Route, request: Request, visit: "_Visit") -> None:

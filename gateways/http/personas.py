@@ -210,11 +210,11 @@ def view(persona: Persona, active: str | None, uses: list[str] | None = None) ->
 
 
 def new_id(call: Call, how: str) -> str:
-    """The same key makes the same persona, also when the first answer was never stored. `how`: by
-    which route, for a key is its own."""
+    """The same call under the same key makes the same persona, also when the first answer was never
+    stored. `how`: by which route, for a key is its own."""
     if call.key is None:
         return call.ports.ids.uuid7()
-    said = "/".join((how, str(call.of().tenant_id), call.of().user_id, call.key))
+    said = "/".join((how, str(call.of().tenant_id), call.of().user_id, call.key, call.digest.hex()))
     bits = int.from_bytes(hashlib.sha256(said.encode()).digest()[:16])
     bits = bits & ~(0xF << 76) & ~(0x3 << 62) | (0x7 << 76) | (0x2 << 62)
     return str(uuid.UUID(int=bits))

@@ -40,7 +40,8 @@ class Nothing(Body, frozen=True):
 class Call:
     """One request, judged and decoded. `body` and `query` are of the route's declared types; `raw` is
     the body of a route that takes it undecoded, of `media_type`, and `headers` are that one's, by names
-    in lower case; `key` is its Idempotency-Key; `address` whom to count it for; `locale` what its user reads."""
+    in lower case; `key` is its Idempotency-Key, and `digest` of all that must be the same where that is said
+    again (empty: nothing is kept under it); `address` whom to count it for; `locale` what its user reads."""
 
     ports: HttpPorts
     limits: Limits
@@ -54,6 +55,7 @@ class Call:
     query: Any
     body: Any
     raw: bytes = b""
+    digest: bytes = b""
     media_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 

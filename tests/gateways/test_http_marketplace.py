@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from http_fakes import FakeClock, World
 
+from core.errors import Unavailable
 from core.identity import Role
 
 MARKET = "/api/v1/marketplace"
@@ -121,6 +122,26 @@ async def test_a_repeated_key_takes_one_and_five_are_enough() -> None:
     assert (sixth.status, sixth.json["code"]) == (409, "persona_limit")
     own = await call(world, Role.PROFESSIONAL, "GET", f"{PERSONAS}/{listing_id}/listing")
     assert own.json["listing"]["imports"] == 1
+
+
+async def test_a_key_whose_call_failed_takes_what_it_is_used_for_next() -> None:
+    world = World()
+    first, second = await on_offer(world), await on_offer(world)
+    change = {"name": "Gio"}
+    await call(world, Role.PROFESSIONAL, "PATCH", f"{PERSONAS}/{second}", change)
+    await call(world, Role.PROFESSIONAL, "POST", f"{PERSONAS}/{second}/listing", OFFER)
+    took, headers = world.listings.took, {"Idempotency-Key": "once"}
+
+    async def away(*args: Any, **fields: Any) -> None:
+        raise Unavailable
+
+    names = []
+    for listing_id, store in ((first, away), (second, took)):
+        world.listings.took = store  # type: ignore[method-assign]
+        path = f"{MARKET}/{listing_id}/import"
+        answer = await world.call("POST", path, token=world.token(), json={}, headers=headers)
+        names.append(answer.json["persona"]["name"] if answer.status == 201 else answer.status)
+    assert names == [504, "Gio"]
 
 
 async def test_only_professionals_offer_and_only_what_is_theirs() -> None:

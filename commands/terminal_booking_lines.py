@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from commands.terminal_travel import offer_text
-from commands.terminal_words import clean, one_line
-from protocol.frames import Money
-from protocol.money import decimal_text
+from commands.terminal_words import clean, money_text, one_line, person_text
 
 View = Mapping[str, Any]
 Names = Mapping[str, str]
@@ -50,7 +48,7 @@ def quote_lines(quote: View) -> list[str]:
     if any(item.get("travellers") for item in quote["items"]):
         lines.append("    So many fly on several orders: all of them are booked, or none is.")
     until = moment(quote["expiresAt"])
-    return [*lines, f"    Together {_money(quote['total'])}, until {until}. /book splits it."]
+    return [*lines, f"    Together {money_text(quote['total'])}, until {until}. /book splits it."]
 
 
 def booking_lines(view: View, names: Names, me: str) -> list[str]:
@@ -72,7 +70,7 @@ def standing_line(view: View, names: Names, me: str) -> str:
     for_whom = f"; waiting for {waited}" if waited else ""
     deadline = view.get("deadline")
     until = f" until {moment(deadline)}" if deadline and view["status"] in _OPEN else ""
-    return f"    Booking of {_money(view['total'])}: {where}{for_whom}{until}."
+    return f"    Booking of {money_text(view['total'])}: {where}{for_whom}{until}."
 
 
 def sentence(text: object) -> str:
@@ -91,7 +89,7 @@ def holding_up(view: View, names: Names, me: str) -> list[str]:
         open_shares = [one for one in view["participants"] if one["state"] in _WAITED_FOR]
         waited = [one["userId"] for one in open_shares if one["amount"]["amount"]]
         waited += [one["payerId"] for one in view["travellers"] if not one["complete"]]
-    return [_name(user_id, names, me) for user_id in dict.fromkeys(waited)]
+    return [person_text(user_id, names, me) for user_id in dict.fromkeys(waited)]
 
 
 def concern_lines(view: View, names: Names, me: str) -> list[str]:
@@ -119,7 +117,7 @@ def itinerary_lines(view: View) -> list[str]:
 def card_line(card: View, me: str) -> str:
     """A booking's card in a room; there it is for those too who take no part."""
     is_mine = any(one["userId"] == me for one in card.get("participants") or ())
-    price = f", {_money(card['price'])}" if card.get("price") else ""
+    price = f", {money_text(card['price'])}" if card.get("price") else ""
     where = _STATUS.get(card.get("status", ""), clean(str(card.get("status", ""))))
     return f"      [{one_line(card['title'])}{price}: {where}{'. /booking shows it' if is_mine else ''}]"
 
@@ -131,18 +129,18 @@ def moment(ms: int) -> str:
 
 def _item_line(item: View) -> str:
     before = item.get("previous")
-    was = f" (was {_money(before)})" if before else ""
+    was = f" (was {money_text(before)})" if before else ""
     held = ["can be held"] if item["canHold"] else []
     some = [f"for {item['travellers']} of you"] if item.get("travellers") else []
     marks = ", ".join([one_line(item["supplier"]), *some, *held])
-    return f"    {_money(item['total']):>14}{was}  {offer_text(item['details'])}  ({marks})"
+    return f"    {money_text(item['total']):>14}{was}  {offer_text(item['details'])}  ({marks})"
 
 
 def _share_line(one: View, names: Names, me: str) -> str:
-    name, is_free = _name(one["userId"], names, me), not one["amount"]["amount"]
+    name, is_free = person_text(one["userId"], names, me), not one["amount"]["amount"]
     state = "pays nothing" if is_free else _STATE.get(one["state"], clean(one["state"]))
-    back = f", {_money(one['refunded'])} came back" if one.get("refunded") else ""
-    return f"    {_money(one['amount']):>14}  {name}: {state}{back}"
+    back = f", {money_text(one['refunded'])} came back" if one.get("refunded") else ""
+    return f"    {money_text(one['amount']):>14}  {name}: {state}{back}"
 
 
 def _traveller_lines(view: View, names: Names, me: str) -> list[str]:
@@ -165,7 +163,7 @@ def _question_lines(view: View, names: Names, me: str) -> list[str]:
         return []
     until = moment(question["expiresAt"])
     is_mine = me in question["to"]
-    whom = ", ".join(_name(user_id, names, me) for user_id in question["to"])
+    whom = ", ".join(person_text(user_id, names, me) for user_id in question["to"])
     lines = [f"    Question to {whom}, until {until}" + (":" if question["options"] else ".")]
     for number, option in enumerate(question["options"], 1):
         lines.append(f"      {number}  {one_line(option['text'])}{_shares(option, names, me)}")
@@ -178,7 +176,9 @@ def _shares(option: View, names: Names, me: str) -> str:
     shares: Sequence[View] = option.get("shares") or ()
     if not shares:
         return ""
-    each = [f"{_name(one['userId'], names, me)} {_money(one['amount'])}" for one in shares]
+    each = [
+        f"{person_text(one['userId'], names, me)} {money_text(one['amount'])}" for one in shares
+    ]
     return f" ({', '.join(each)})"
 
 
@@ -187,7 +187,7 @@ def _payment_lines(view: View, me: str) -> list[str]:
         return []
     for one in view["participants"]:
         if one["userId"] == me and one["state"] in _TO_PAY and one["amount"]["amount"]:
-            amount = _money(one["amount"])
+            amount = money_text(one["amount"])
             return [f"    Your share is {amount}: /approve pays it, /decline says no."]
     return []
 
@@ -200,12 +200,3 @@ def _action_lines(view: View) -> list[str]:
     if action["kind"] == "redirect" and action.get("url"):
         return [f"    You are asked to confirm, until {until}: {clean(action['url'])}"]
     return [f"    Another card is needed, until {until}: /approve PAYMENT-METHOD"]
-
-
-def _name(user_id: str, names: Names, me: str) -> str:
-    return "you" if user_id == me else clean(names.get(user_id, "somebody"))
-
-
-def _money(price: View) -> str:
-    amount = Money(amount=price["amount"], currency=price["currency"])
-    return f"{decimal_text(amount)} {amount.currency}"

@@ -4,9 +4,7 @@ from typing import Any, Final, get_args
 
 from commands.terminal_talk import Talk
 from commands.terminal_travel import TypedWrong, offer_line
-from commands.terminal_words import clean
-from protocol.frames import Money
-from protocol.money import decimal_text
+from commands.terminal_words import clean, money_text
 from protocol.persona import Voice
 
 STYLES: Final = tuple(get_args(Voice))
@@ -67,7 +65,7 @@ async def reprice(talk: Talk, rest: str) -> None:
     answer = await _call(talk, "POST", f"/offers/{card['offerId']}/price")
     talk.screen.show(offer_line(int(rest), answer["offer"]))
     before = answer.get("previous")
-    word = f"It was {_money(before)}." if answer["changed"] and before else "The price stands."
+    word = f"It was {money_text(before)}." if answer["changed"] and before else "The price stands."
     talk.screen.show(f"    {word}", "dim")
 
 
@@ -138,8 +136,3 @@ def _called(personas: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
 async def _call(talk: Talk, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     token = await talk.account.token()
     return await talk.account.api.call(method, path, token=token, body=body)
-
-
-def _money(price: dict[str, Any]) -> str:
-    amount = Money(amount=price["amount"], currency=price["currency"])
-    return f"{decimal_text(amount)} {amount.currency}"

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from commands.terminal_travel import TypedWrong
-from commands.terminal_words import clean
+from commands.terminal_words import clean, money_text, person_text
 from protocol.frames import Money
-from protocol.money import decimal_text, minor_units
+from protocol.money import minor_units
 
 POLL: Final = (
     "/poll QUESTION | A | B [| quorum=2] [| until 2027-05-01 18:00]; an option may be offers of the "
@@ -243,21 +243,19 @@ def settlement_lines(answer: Mapping[str, Any], names: Names, me: str) -> list[s
                 money_text({"amount": person[name], "currency": currency})
                 for name in ("paid", "share")
             )
-            lines.append(f"      {_name(person['userId'], names, me)}: paid {paid}, share {share}")
+            lines.append(
+                f"      {person_text(person['userId'], names, me)}: paid {paid}, share {share}"
+            )
         for move in one["transfers"]:
-            sender, receiver = (_name(move[name], names, me) for name in ("senderId", "receiverId"))
+            sender, receiver = (
+                person_text(move[name], names, me) for name in ("senderId", "receiverId")
+            )
             lines.append(f"    → {sender} to {receiver}: {money_text(move['amount'])}")
         if not one["transfers"]:
             lines.append("    All are even.")
         elif not one["isFewest"]:
             lines.append("      (too many people to prove that fewer transfers would not do)")
     return lines or ["    No expense is noted yet. " + EXPENSE]
-
-
-def money_text(amount: Mapping[str, Any]) -> str:
-    """`42.50 EUR`."""
-    money = Money(amount=amount["amount"], currency=amount["currency"])
-    return f"{decimal_text(money)} {money.currency}"
 
 
 def _item_text(item: Item, items: Sequence[Item], names: Names) -> str:
@@ -305,7 +303,3 @@ def _priced(option: Item) -> str:
 
 def _title(item: Item) -> str:
     return clean(str(item["fields"].get("title", "")))
-
-
-def _name(user_id: str, names: Names, me: str) -> str:
-    return "you" if user_id == me else clean(names.get(user_id, "somebody"))

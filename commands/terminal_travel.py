@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from commands.terminal_words import clean, one_line
-from protocol.frames import Money
-from protocol.money import decimal_text
+from commands.terminal_words import clean, money_text, one_line
 
 FLIGHTS: Final = (
     "/flights [FROM] TO DATE [BACK] [ADULTS], for example /flights Lisbon Paris 2027-05-14"
@@ -102,7 +100,7 @@ def offer_line(number: int, card: Card) -> str:
         *(["can be held"] if card["canHold"] else []),
         *(["old price"] if card.get("isStale") else []),
     ]
-    return f"{number:>3} {_money(price):>14}  {what}  ({', '.join([one_line(card['supplier']), *marks])})"
+    return f"{number:>3} {money_text(price):>14}  {what}  ({', '.join([one_line(card['supplier']), *marks])})"
 
 
 def offer_text(details: Mapping[str, Any]) -> str:
@@ -134,11 +132,6 @@ def _way(segments: Sequence[Mapping[str, Any]]) -> str:
 def _room(details: Mapping[str, Any]) -> str:
     room = f", {details['room']}" if details.get("room") else ""
     return one_line(f"{details['name']}{room}, {details['checkIn']} to {details['checkOut']}")
-
-
-def _money(price: Mapping[str, Any]) -> str:
-    amount = Money(amount=price["amount"], currency=price["currency"])
-    return f"{decimal_text(amount)} {amount.currency}"
 
 
 def _parts(typed: str, usage: str) -> tuple[list[str], list[str], list[int]]:

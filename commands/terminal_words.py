@@ -4,6 +4,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from protocol.frames import Money
+from protocol.money import decimal_text
+
 Event = Mapping[str, Any]
 
 HELP: Final = """\
@@ -61,6 +64,17 @@ def clock(ms: int) -> str:
 
 def day(ms: int) -> str:
     return time.strftime("%A, %d %B %Y", time.localtime(ms / 1000))
+
+
+def money_text(amount: Mapping[str, Any]) -> str:
+    """`42.50 EUR`."""
+    money = Money(amount=amount["amount"], currency=amount["currency"])
+    return f"{decimal_text(money)} {money.currency}"
+
+
+def person_text(user_id: str, names: Mapping[str, str], me: str) -> str:
+    """What somebody is called where `me` reads it. `names` by user id."""
+    return "you" if user_id == me else clean(names.get(user_id, "somebody"))
 
 
 def message_line(message: Event) -> str:

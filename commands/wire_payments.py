@@ -17,6 +17,7 @@ from core.payment_webhooks import PaymentWebhooks
 from core.ports.clock import BusinessClock, Chance, Clock
 from core.ports.payments import Payments, WebhookNotice
 from core.webhooks import is_here
+from gateways.http.ports import DEFAULT_TENANT
 from gateways.partners.paypal import PayPal
 from gateways.partners.paypal_registration import PayPalRegistration
 from gateways.partners.paypal_settings import PayPalSettings
@@ -27,7 +28,6 @@ from gateways.partners.stripe_settings import StripeSettings
 LOOK_EVERY: Final = 0.25
 AGAIN_AFTER: Final = 2.0
 CLOSE_WITHIN: Final = 1.0
-TENANT: Final = 1
 
 _log = structlog.get_logger("caravan.payments")
 
@@ -83,7 +83,9 @@ class PaymentProviders:
                     missed=stripe.missed,
                 )
             )
-        paypal = _paypal(config, business, chance, partial(is_here, storage.bookings, TENANT))
+        paypal = _paypal(
+            config, business, chance, partial(is_here, storage.bookings, DEFAULT_TENANT)
+        )
         if paypal is not None:
             self._served.append(
                 _Served(
@@ -99,7 +101,11 @@ class PaymentProviders:
             each.provider.name: each.provider for each in self._served
         }
         self.webhooks = PaymentWebhooks(
-            self.providers, storage.webhooks, storage.bookings, clock=clock, tenant_id=TENANT
+            self.providers,
+            storage.webhooks,
+            storage.bookings,
+            clock=clock,
+            tenant_id=DEFAULT_TENANT,
         )
 
     async def run(self) -> None:

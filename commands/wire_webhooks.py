@@ -14,13 +14,13 @@ from core.errors import Rejected
 from core.ports.clock import Clock
 from core.ports.webhooks import OrderEvents
 from core.supplier_webhooks import SupplierWebhooks
+from gateways.http.ports import DEFAULT_TENANT
 from gateways.partners.duffel import Duffel
 from gateways.partners.duffel_offers import NAME
 from gateways.partners.duffel_registration import DuffelRegistration
 
 LOOK_EVERY: Final = 0.25
 AGAIN_AFTER: Final = 2.0
-TENANT: Final = 1
 
 _log = structlog.get_logger("caravan.partners")
 
@@ -41,7 +41,7 @@ class SupplierHooks:
         self._duffel, self._travel, self._address = config.duffel, travel, address
         self._storage, self._clock = storage, clock
         self.webhooks = SupplierWebhooks(
-            self._telling, storage.webhooks, storage.bookings, clock=clock, tenant_id=TENANT
+            self._telling, storage.webhooks, storage.bookings, clock=clock, tenant_id=DEFAULT_TENANT
         )
 
     async def run(self) -> None:

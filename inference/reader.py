@@ -20,7 +20,7 @@ from inference.understanding.dialogue import (
     plain_answer,
 )
 from inference.understanding.filter import may_be_prompt
-from inference.understanding.folding import WORD, fold, words_of
+from inference.understanding.folding import WORD, blanked, fold, words_of
 from inference.understanding.gazetteer import Gazetteer
 from inference.understanding.intents import IntentModel, Mark, Scores
 from inference.understanding.language import is_foreign_script, is_in, language_of, tells
@@ -136,10 +136,10 @@ class ModelReader:
         said_to = without_persona(text, setting)
         said = recognised(said_to, setting, language=language, gazetteer=self._gazetteer)
         for mention in said.mentions:
-            said_to = _blank(said_to, mention.start, mention.end)
+            said_to = blanked(said_to, mention.start, mention.end)
         for word in WORD.finditer(said_to):
             if fold(word[0]) in NAMES:
-                said_to = _blank(said_to, word.start(), word.end())
+                said_to = blanked(said_to, word.start(), word.end())
         return tells(said_to, language, against=setting.language)
 
     def _read_as_ours(
@@ -241,12 +241,8 @@ def _without_names(text: str, said: Recognised) -> str:
     """Without the places that are written as in English: "Tenerife hotel" is not Spanish for its place."""
     for mention in said.mentions:
         if fold(text[mention.start : mention.end]) == fold(mention.place.name):
-            text = _blank(text, mention.start, mention.end)
+            text = blanked(text, mention.start, mention.end)
     return text
-
-
-def _blank(text: str, start: int, end: int) -> str:
-    return text[:start] + " " * (end - start) + text[end:]
 
 
 def _by_rules(slots: Slots) -> Intent:

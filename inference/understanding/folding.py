@@ -47,6 +47,11 @@ def words_of(text: str) -> list[str]:
     return WORD.findall(fold(text).replace("'", ""))
 
 
+def blanked(text: str, start: int, end: int) -> str:
+    """The text with blanks for these characters, as long as it was, so that places in it stay."""
+    return text[:start] + " " * (end - start) + text[end:]
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """A word of a text: folded, and where it stands. `is_capital`: begins with a capital letter."""

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Final
 
 from inference.understanding.cues import cues_in
-from inference.understanding.folding import fold
+from inference.understanding.folding import blanked, fold
 from inference.understanding.intents import Mark, setting_features
 from inference.understanding.word_lists import COMMON, WORDS, WORDS_OF_WHOM
 from protocol.understanding import Setting
@@ -31,9 +31,7 @@ def without_persona(text: str, setting: Setting) -> str:
     """The text with blanks for a persona's name, as long as it was: a name tells no language, and is no
     place."""
     called = persona_in(text, setting, is_sure=True)
-    if called is None:
-        return text
-    return text[: called[0]] + " " * (called[1] - called[0]) + text[called[1] :]
+    return text if called is None else blanked(text, *called)
 
 
 def persona_in(text: str, setting: Setting, *, is_sure: bool = False) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from inference.understanding.calendar_words import NUMBER
 from inference.understanding.cues import cues_in
-from inference.understanding.folding import fold, words_of
+from inference.understanding.folding import blanked, fold, words_of
 from inference.understanding.intents import Mark
 from inference.understanding.word_lists import WORDS
 from protocol.understanding import Intent, Setting
@@ -26,8 +26,8 @@ _FOR_PEOPLE: Final = Put("people")
 _WISH: Final = Put("persona")
 _CHANGE: Final = Put("persona", "refine")
 
-MAX_LETTERS: Final = 160
-"""Of a message that one clause is sought in."""
+MAX_PUT: Final = 160
+"""Letters of a message of which it tells how it is put: a longer one says more than one thing."""
 
 _OPENS: Final = rf"^\W*(?:(?:{'|'.join(sorted(WORDS['openers']))})\b\W*)*"
 _TRAVEL: Final = (
@@ -222,9 +222,11 @@ _JUDGES: Final = re.compile(
 def surely_put(text: str, setting: Setting, marks: Sequence[Mark]) -> Put | None:
     """None: how it is put does not tell, or who is there does. Linear in the text."""
     folded = fold(text)
-    if setting.people == 1 or setting.addressed or len(folded) > MAX_LETTERS:
+    if setting.people == 1 or setting.addressed or len(folded) > MAX_PUT:
         return None
-    rest = _blanked(folded, marks)
+    rest = folded
+    for mark in marks:
+        rest = blanked(rest, mark.start, mark.end)
     if _is_limit(rest, setting, marks):
         return _CHANGE
     if "names somebody" not in cues_in(rest):
@@ -256,12 +258,13 @@ def _for_persona(folded: str, rest: str, setting: Setting) -> Put | None:
         return _CHANGE if rest != folded else _WISH
     if is_shown and not is_asked and _YOU_MAY_BOOK.search(folded):
         return Put("persona", "book")
-    is_sought = (is_shown or rest != folded) and _YOURS.search(folded) is None
-    if _YOURS.search(folded) is None and setting.last == "persona" and _YOU_SHOW.search(folded):
+    is_of_theirs = _YOURS.search(folded) is not None
+    if setting.last == "persona" and not is_of_theirs and _YOU_SHOW.search(folded):
         return _WISH
     if not is_asked and _IS_MISSING.search(folded):
         return _WISH
-    is_sought = is_sought and _CAN_YOU.search(folded) is not None
+    is_about_things = (is_shown or rest != folded) and not is_of_theirs
+    is_sought = is_about_things and _CAN_YOU.search(folded) is not None
     if is_sought or _FORMALLY.search(folded) or (is_shown and _HAVE_IT.search(folded)):
         return _WISH
     is_to_see = _TO_SEE.search(folded) is not None and _TOGETHER.search(folded) is None
@@ -321,9 +324,3 @@ def _is_of_the_world(rest: str, marks: Sequence[Mark]) -> bool:
     is_before = all(mark.end <= found.start() + 1 for mark in marks)
     is_of_place = _OF_ALL.fullmatch(rest[: found.start()]) is not None
     return is_before and is_of_place and _JUDGES.search(found["said"]) is None
-
-
-def _blanked(folded: str, marks: Sequence[Mark]) -> str:
-    for mark in marks:
-        folded = folded[: mark.start] + " " * (mark.end - mark.start) + folded[mark.end :]
-    return folded

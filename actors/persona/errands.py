@@ -33,9 +33,6 @@ from protocol.wording import Act
 Tool = Literal["places", "search_offers", "recommend", "weather", "price_trend", "reprice"]
 Purpose = Literal["show", "detail", "compare", "weather", "trend", "price"]
 
-MOST_TOOLS: Final = 3
-"""Per run."""
-
 ASSUMED_AGE: Final = 8
 """Of children whose age nobody said; the words say so."""
 

@@ -13,7 +13,7 @@ from actors.persona.company import NOBODY
 from actors.persona.conclusions import conclude
 from actors.persona.decisions import Heard, Look, Say, Silent
 from actors.persona.dialogue import Dialogue, kind_of, likeness_of
-from actors.persona.errands import MOST_TOOLS, Defaults, Findings, is_within, least, sifted
+from actors.persona.errands import Defaults, Findings, is_within, least, sifted
 from actors.persona.hints import hints
 from actors.persona.machine import decide, hear, passed_by
 from actors.persona.plans import Manner, plan_of
@@ -1124,7 +1124,7 @@ class Conversations(RuleBasedStateMachine):
             assert set(REQUIRED[plan.act]) <= set(plan.facts)
             plan.demanded()
         if isinstance(talk.decision, Look):
-            assert len(talk.errand.tools) <= MOST_TOOLS == 3
+            assert len(talk.errand.tools) <= 3
             said = hints(text)
             is_telling = said.twists or said.wishes or said.days_later or said.nights_more
             is_telling = is_telling or said.company != NOBODY or understanding.slots != Slots()

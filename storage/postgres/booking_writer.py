@@ -174,7 +174,8 @@ async def _write(
     try:
         async with connection.transaction():
             await connection.fetchval(sql, *values)
-            await connection.executemany(_NAME, given)
+            if given:  # else it were a round trip for nothing
+                await connection.executemany(_NAME, given)
             await apply_changes(connection, step.timers)
     except asyncpg.ForeignKeyViolationError:
         raise Rejected("not_found", "There is no such user.") from None

@@ -254,6 +254,23 @@ async def test_a_writer_that_dies_in_the_middle_of_a_step_leaves_nothing_of_it(
     assert stored.revision == 1
 
 
+async def test_a_step_that_names_nobody_asks_nothing_of_where_names_are(database: Database) -> None:
+    """Most steps set a timer and name nobody: each statement that says nothing is a round trip for it."""
+    store, booking_id = PostgresBookings(database), uuid7(BEGIN.start)
+    await store.open(new_booking(booking_id), full(booking_id))
+    timer = SetTimer(tenant_id=1, address=TIMER, name="wake", due_at=5)
+    asked: list[str] = []
+
+    async def commit(connection: Any) -> None:
+        with connection.query_logger(lambda record: asked.append(record.query)):
+            await booking_writer.commit(connection, full(booking_id, 2, timers=(timer,)))
+            await connection.fetchval("SELECT 'done'")
+
+    await database.call(commit)
+    assert [sql for sql in asked if "INSERT INTO traveller" in sql] == []
+    assert any("durable_timer" in sql for sql in asked)
+
+
 async def test_whoever_takes_the_shard_waits_for_a_step_that_is_being_written(
     database: Database,
 ) -> None:

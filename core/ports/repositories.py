@@ -2,10 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from core.identity import Role
 from core.ports.message_log import LogRow, PersonaChange
+
+ANSWERS_FOR: Final = 7 * 86_400.0
+ABANDONED_AFTER: Final = 120.0
+"""Seconds that an idempotency key has its answer, and after which one without any is given up (its process died):
+longer than any call may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,12 +260,12 @@ class Claim:
 
 
 class IdempotencyKeys(Protocol):
-    """Answers kept 7 days per (tenant, user or address, route, key)."""
+    """Answers kept for `ANSWERS_FOR` per (tenant, user or address, route, key)."""
 
     async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | Claim:
         """Claim the key: it is ours to answer. A stored answer: replay it. Raises
         `Rejected("conflict")` when the key was used with another body, or its first call is
-        still being answered. A claim whose call never came back is taken over in the end."""
+        still being answered. A claim whose call has not come back after `ABANDONED_AFTER` is taken over."""
 
     async def finish(self, claim: Claim, answer: StoredAnswer) -> None:
         """Keep the answer. One that comes late, when another call has taken the claim over, is kept only

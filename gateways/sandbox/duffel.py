@@ -41,6 +41,7 @@ KEPT_MS: Final = 24 * 3_600_000
 """How long after it has expired a search is known, in business time."""
 
 MINUTE_MS: Final = 60_000
+REQUESTS_PER_MINUTE: Final = 4_000
 _SORTS: Final = ("total_amount", "-total_amount", "total_duration", "-total_duration")
 
 
@@ -50,10 +51,8 @@ class DuffelMachine:
 
     name = "duffel"
 
-    def __init__(
-        self, *, requests_per_minute: int = 4_000, searches_per_minute: int = 1_000
-    ) -> None:
-        self._requests, self._searches = requests_per_minute, searches_per_minute
+    def __init__(self, *, searches_per_minute: int = 1_000) -> None:
+        self._searches = searches_per_minute
 
     def handle(self, request: Request, setting: Setting) -> Response:
         known_as = request_id(setting)
@@ -107,7 +106,7 @@ class DuffelMachine:
         is_search = (request.method, request.path) == ("POST", "/air/offer_requests")
         minute = setting.now.wall // MINUTE_MS
         used = _count(setting.volatile, "searches" if is_search else "requests", minute)
-        return self._searches if is_search else self._requests, used
+        return self._searches if is_search else REQUESTS_PER_MINUTE, used
 
 
 def _by_airline(what: str, kept: Json, request: Request, setting: Setting) -> Response:

@@ -14,11 +14,7 @@ MAX_QUEUED_PER_ROOM: Final = 8
 class FairQueue:
     """Bounded in all and per room; a full one refuses. Not safe between threads by itself."""
 
-    def __init__(
-        self, *, max_queued: int = MAX_QUEUED, max_queued_per_room: int = MAX_QUEUED_PER_ROOM
-    ) -> None:
-        self._max_queued = max_queued
-        self._max_queued_per_room = max_queued_per_room
+    def __init__(self) -> None:
         self._rooms: OrderedDict[str, deque[Request]] = OrderedDict()
         """In the order of their turns; none is empty."""
         self._count = 0
@@ -41,7 +37,7 @@ class FairQueue:
     def put_nowait(self, request: Request) -> None:
         """Raises `Overloaded`: nothing was queued."""
         own = self._rooms.get(request.room_id)
-        if self._count >= self._max_queued or len(own or ()) >= self._max_queued_per_room:
+        if self._count >= MAX_QUEUED or len(own or ()) >= MAX_QUEUED_PER_ROOM:
             raise Overloaded
         if own is None:
             own = self._rooms[request.room_id] = deque()

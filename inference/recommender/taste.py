@@ -29,6 +29,9 @@ MOST_REPLAYED: Final = 200
 
 MOST_OF_ONE: Final = 60
 
+RIDGE: Final = 1.0
+"""How strongly what most like is drawn to what is thought of them otherwise."""
+
 Floats = NDArray[np.float64]
 
 
@@ -77,10 +80,9 @@ def population(
     otherwise: Floats,
     sharpness: float,
     bias: float,
-    ridge: float = 1.0,
 ) -> Floats:
     """What most like: one logistic regression over everybody's feedback, drawn to `otherwise` [16] by
-    `ridge`. `items` [n, 16] and `liked` [n] of each person, of whom nobody counts for more than
+    `RIDGE`. `items` [n, 16] and `liked` [n] of each person, of whom nobody counts for more than
     `MOST_OF_ONE` feedbacks. Fewer people than `MIN_PEOPLE`: `otherwise`."""
     people = [(x, y) for x, y in zip(items, liked, strict=True) if len(y)]
     if len(people) < MIN_PEOPLE:
@@ -93,8 +95,8 @@ def population(
     weights = otherwise.copy()
     for _ in range(2 * STEPS):
         expected = _sigmoid(x @ weights + bias)
-        slope = x.T @ (share * (y - expected)) - ridge * (weights - otherwise)
-        bend = (x.T * (share * expected * (1 - expected))) @ x + ridge * np.eye(len(weights))
+        slope = x.T @ (share * (y - expected)) - RIDGE * (weights - otherwise)
+        bend = (x.T * (share * expected * (1 - expected))) @ x + RIDGE * np.eye(len(weights))
         weights = weights + np.linalg.solve(bend, slope)
     return weights
 

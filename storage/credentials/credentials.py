@@ -20,6 +20,8 @@ from storage.credentials.records import Logins, NewLogin, Reused, Standing, Tick
 from storage.credentials.tokens import AccessTokens, BadToken, UnknownKey
 
 REFRESH_FOR: Final = 30 * 86_400.0
+"""Seconds; a login that is not refreshed for so long is over."""
+
 HANDLE_TRIES: Final = 5
 
 log = structlog.get_logger()
@@ -29,8 +31,7 @@ class StoredCredentials:
     """Credentials over stored logins.
 
     Owns nothing but counters. Borrows: all else. `on_revoked` is told each login that ended, in the
-    trio thread, after that is durable: it closes the login's sockets with 4201. `refresh_for` in
-    seconds: a login that is not refreshed for so long is over.
+    trio thread, after that is durable: it closes the login's sockets with 4201.
     """
 
     def __init__(
@@ -43,14 +44,11 @@ class StoredCredentials:
         clock: Clock,
         ids: Ids,
         on_revoked: Callable[[str], None],
-        refresh_for: float = REFRESH_FOR,
-        ticket_for: float = TICKET_FOR,
     ) -> None:
         self._logins, self._passwords = logins, passwords
         self._keys, self._tokens = keys, tokens
         self._clock, self._ids = clock, ids
         self._on_revoked = on_revoked
-        self._refresh_for, self._ticket_for = refresh_for, ticket_for
         self._counts = {"registered": 0, "logins": 0, "failed": 0, "refreshed": 0, "reused": 0}
 
     async def register(
@@ -123,7 +121,7 @@ class StoredCredentials:
         """As the port says. There is no grace for a token used twice (protocol §9)."""
         now = self._clock.now_ms()
         successor = self._ids.secret()
-        issued_after = now - int(self._refresh_for * 1_000)
+        issued_after = now - int(REFRESH_FOR * 1_000)
         match await self._logins.renew(
             _digest(refresh_token), _digest(successor), now=now, issued_after=issued_after
         ):
@@ -146,11 +144,11 @@ class StoredCredentials:
             hash=_digest(secret),
             tenant_id=principal.tenant_id,
             login_id=principal.login_id,
-            expires_at=self._clock.now_ms() + int(self._ticket_for * 1_000),
+            expires_at=self._clock.now_ms() + int(TICKET_FOR * 1_000),
             principal_until=principal.expires_at,
         )
         await self._logins.add_ticket(ticket)
-        return secret, int(self._ticket_for)
+        return secret, int(TICKET_FOR)
 
     async def logout(self, principal: Principal) -> None:
         """As the port says. Idempotent."""

@@ -29,18 +29,9 @@ class SigningKeys:
     rotation refuses no token and no node meets a key that it could not have read before.
     """
 
-    def __init__(
-        self,
-        store: KeyStore,
-        master_key: bytes,
-        clock: Clock,
-        *,
-        rotate_after: float = ROTATE_AFTER,
-        reload_every: float = RELOAD_EVERY,
-    ) -> None:
+    def __init__(self, store: KeyStore, master_key: bytes, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._cipher = AESGCM(master_key)
-        self._rotate_after, self._reload_every = rotate_after, reload_every
         self._keys: dict[str, RSAKey] = {}
         self._current = ""
         self._current_since = 0
@@ -69,14 +60,14 @@ class SigningKeys:
     async def tend(self) -> None:
         """Read what other nodes did; rotate when the current key is old. Call every few minutes."""
         await self.load()
-        if self._clock.now_ms() - self._current_since >= self._rotate_after * 1_000:
+        if self._clock.now_ms() - self._current_since >= ROTATE_AFTER * 1_000:
             await self.rotate()
 
     async def seek(self) -> bool:
         """A token named a key we do not have: read them again, at most once a minute, because
         anybody can invent a name. Whether that was done."""
         now = self._clock.monotonic()
-        if now - self._sought_at < self._reload_every:
+        if now - self._sought_at < RELOAD_EVERY:
             return False
         self._sought_at = now
         await self.load()

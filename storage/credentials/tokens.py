@@ -14,8 +14,12 @@ from core.ports.repositories import User
 from storage.credentials.keys import SigningKeys
 
 ALGORITHM: Final = "RS256"
+ISSUER: Final = "caravan"
+AUDIENCE: Final = "caravan"
 LIFE: Final = 900
 LEEWAY: Final = 60
+"""Seconds, as is `LIFE`; for the clocks of other nodes."""
+
 MAX_LENGTH: Final = 4_096
 _HEADERS: Final = frozenset({"alg", "kid", "typ"})
 
@@ -48,32 +52,20 @@ class UnknownKey(BadToken):
 
 
 class AccessTokens:
-    """Issues and verifies tokens with the shared signing keys.
+    """Issues and verifies tokens with the shared signing keys."""
 
-    `life` and `leeway` (for the clocks of other nodes) in seconds.
-    """
+    life: Final = LIFE
 
-    def __init__(
-        self,
-        keys: SigningKeys,
-        clock: Clock,
-        *,
-        issuer: str = "caravan",
-        audience: str = "caravan",
-        life: int = LIFE,
-        leeway: int = LEEWAY,
-    ) -> None:
+    def __init__(self, keys: SigningKeys, clock: Clock) -> None:
         self._keys, self._clock = keys, clock
-        self._issuer, self._audience = issuer, audience
-        self.life, self._leeway = life, leeway
 
     def issue(self, user: User, login_id: str) -> str:
         """A token for one login, valid for `life` seconds from now."""
         kid, key = self._keys.current
         now = self._clock.now_ms() // 1_000
         claims = Claims(
-            iss=self._issuer,
-            aud=self._audience,
+            iss=ISSUER,
+            aud=AUDIENCE,
             sub=user.id,
             tid=user.tenant_id,
             role=user.role,
@@ -100,10 +92,10 @@ class AccessTokens:
         except (JoseError, msgspec.ValidationError, ValueError, TypeError, RecursionError):
             raise BadToken from None
         now = self._clock.now_ms() // 1_000
-        is_ours = claims.iss == self._issuer and claims.aud == self._audience
-        if not is_ours or claims.iat > now + self._leeway:
+        is_ours = claims.iss == ISSUER and claims.aud == AUDIENCE
+        if not is_ours or claims.iat > now + LEEWAY:
             raise BadToken
-        if claims.exp + self._leeway <= now:
+        if claims.exp + LEEWAY <= now:
             raise TokenExpired
         return _principal(claims)
 

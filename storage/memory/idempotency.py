@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from core.errors import Rejected
 from core.ports.clock import Clock
-from core.ports.repositories import Claim, StoredAnswer
+from core.ports.repositories import ABANDONED_AFTER, ANSWERS_FOR, Claim, StoredAnswer
 
 
 @dataclass(slots=True)
@@ -15,19 +15,16 @@ class _Claimed:
 
 
 class MemoryIdempotencyKeys:
-    """Answers in a dictionary; durations in seconds."""
+    """Answers in a dictionary."""
 
-    def __init__(
-        self, clock: Clock, *, abandoned_after: float = 120.0, kept_for: float = 7 * 86_400.0
-    ) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._abandoned_ms, self._kept_ms = int(abandoned_after * 1_000), int(kept_for * 1_000)
         self._claims: dict[tuple[str, str], _Claimed] = {}
 
     async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | Claim:
         now = self._clock.now_ms()
         known = self._claims.get((scope, key))
-        if known is None or now - known.claimed_at > self._life(known):
+        if known is None or now - known.claimed_at > _life(known):
             self._claims[scope, key] = _Claimed(body_hash, now)
             return Claim(scope=scope, key=key, at=now)
         if known.body_hash != body_hash:
@@ -46,5 +43,7 @@ class MemoryIdempotencyKeys:
         if known is not None and known.answer is None and known.claimed_at == claim.at:
             del self._claims[claim.scope, claim.key]
 
-    def _life(self, claim: _Claimed) -> int:
-        return self._abandoned_ms if claim.answer is None else self._kept_ms
+
+def _life(claim: _Claimed) -> float:
+    """Milliseconds."""
+    return 1_000 * (ABANDONED_AFTER if claim.answer is None else ANSWERS_FOR)

@@ -10,13 +10,13 @@ from core.errors import Unavailable
 from core.ports.clock import Clock
 from core.ports.consultations import KEPT_FOR as CONSULTATIONS_FOR
 from core.ports.offers import KEPT_FOR as OFFERS_FOR
+from core.ports.repositories import ANSWERS_FOR
 from core.ports.webhooks import KEPT_FOR as WEBHOOKS_FOR
 from storage.bookings import ATTEMPTS_FOR, QUOTES_FOR, TRAVELLERS_FOR
 from storage.credentials.credentials import REFRESH_FOR
 from storage.months import Month
 from storage.personas import ANALYTICS_FOR
 from storage.postgres.booking_leaves import drop_old_bookings
-from storage.postgres.idempotency import KEPT_FOR
 from storage.postgres.pool import Connection, Database
 from storage.postgres.retention import Forgotten, drop_old_leaves, forget_expired
 
@@ -82,8 +82,6 @@ async def housekeeping(
     database: Database,
     clock: Clock,
     *,
-    refresh_for: float = REFRESH_FOR,
-    inbox_for: float = INBOX_FOR,
     messages_for_months: int = MESSAGES_FOR_MONTHS,
     bookings_for_months: int = BOOKINGS_FOR_MONTHS,
     forgotten: Forgotten = lambda room_id, first: None,
@@ -102,10 +100,10 @@ async def housekeeping(
     until = {
         "sessions": now,
         "tickets": now,
-        "logins": now - int(refresh_for * 1_000),
-        "refresh_tokens": now - int(refresh_for * 1_000),
-        "idempotency_keys": now - int(KEPT_FOR * 1_000),
-        "inbox_items": now - int(inbox_for * 1_000),
+        "logins": now - int(REFRESH_FOR * 1_000),
+        "refresh_tokens": now - int(REFRESH_FOR * 1_000),
+        "idempotency_keys": now - int(ANSWERS_FOR * 1_000),
+        "inbox_items": now - int(INBOX_FOR * 1_000),
         "search_documents": oldest.start,
         "offers": now - int(OFFERS_FOR * 1_000),
         "runs": now - int(ANALYTICS_FOR * 1_000),

@@ -1,30 +1,21 @@
 """The `IdempotencyKeys` port over the table `idempotency_key`."""
 
-from typing import Final
-
 from core.errors import Rejected
 from core.ports.clock import Clock
-from core.ports.repositories import Claim, StoredAnswer
+from core.ports.repositories import ABANDONED_AFTER, ANSWERS_FOR, Claim, StoredAnswer
 from storage.postgres.pool import Connection, Database
-
-KEPT_FOR: Final = 7 * 86_400.0
-ABANDONED_AFTER: Final = 120.0
 
 
 class PostgresIdempotencyKeys:
-    """Answers as rows. A claim whose call never came back (its process died) is given up after
-    `abandoned_after` seconds, longer than any call may take."""
+    """Answers as rows."""
 
-    def __init__(
-        self, database: Database, clock: Clock, *, abandoned_after: float = ABANDONED_AFTER
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
-        self._abandoned_after = abandoned_after
 
     async def begin(self, scope: str, key: str, body_hash: bytes) -> StoredAnswer | Claim:
         now = self._clock.now_ms()
-        dead_before = now - int(self._abandoned_after * 1_000)
-        old_before = now - int(KEPT_FOR * 1_000)
+        dead_before = now - int(ABANDONED_AFTER * 1_000)
+        old_before = now - int(ANSWERS_FOR * 1_000)
         return await self._database.transaction(
             _begin, scope, key, body_hash, now=now, dead_before=dead_before, old_before=old_before
         )

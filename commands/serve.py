@@ -63,8 +63,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM, SIGINT or SIGHUP. 0: drained; 1: a second one came before that; 2: it could
-    not start, or not go on."""
+    """Serve until SIGTERM, SIGINT or SIGHUP. 0: drained; 1: a second SIGTERM or SIGINT came
+    before that; 2: it could not start, or not go on."""
     if platform.system() == "Windows":
         return _refuse("Caravan's server runs on Linux and macOS; on Windows use WSL.")
     sentence = ""

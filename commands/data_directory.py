@@ -156,12 +156,12 @@ def find_server(path: Path) -> RunningServer | None:
 
 def write_private(file: Path, text: str) -> None:
     """Whole or not at all, and readable by its owner alone, whatever file was there before. Raises `OSError`."""
-    with private(file) as out:
+    with rewriting(file) as out:
         out.write(text)
 
 
 @contextlib.contextmanager
-def private(file: Path) -> Iterator[TextIO]:
+def rewriting(file: Path) -> Iterator[TextIO]:
     """As `write_private`, of what the block writes; a block that fails leaves the file before it."""
     if file.exists() and not file.is_file():  # it would be replaced, were it a device
         raise FileExistsError(errno.EEXIST, "That is no file", str(file))

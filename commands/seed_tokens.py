@@ -14,7 +14,7 @@ from typing import Final
 
 import trio
 
-from commands.data_directory import find_server, private
+from commands.data_directory import find_server, rewriting
 from commands.database import database_of
 from core.clock import SystemClock
 from core.config import Config
@@ -65,7 +65,7 @@ async def _seed(config: Config, key: bytes, file: Path, count: int) -> None:
         keys = SigningKeys(PostgresKeys(database), key, clock)
         await keys.load()
         stem = f"load-{secrets.token_hex(4)}"
-        with private(file) as out:  # first: whose tokens cannot be written is not made
+        with rewriting(file) as out:  # first: whose tokens cannot be written is not made
             for first in range(0, count, AT_ONCE):
                 numbers = range(first, min(count, first + AT_ONCE))
                 out.writelines(await _some(database, keys, clock, stem, numbers))

@@ -114,7 +114,6 @@ DELETE FROM persona_memory
  WHERE tenant_id = $1 AND (about = $2 OR source_message = ANY($3::uuid[]))"""
 
 _GONE: Final = (
-    "UPDATE room_persona SET name = '' WHERE tenant_id = $1 AND owner_id = $2",
     "DELETE FROM persona WHERE tenant_id = $1 AND owner_id = $2",
     "DELETE FROM room_persona WHERE tenant_id = $1 AND owner_id = $2",
     """WITH gone AS (DELETE FROM listing_review WHERE tenant_id = $1 AND user_id = $2

@@ -74,8 +74,11 @@ async def share_calendar(call: Call) -> Reply:
 
 
 async def end_calendar(call: Call) -> Reply:
-    """Revoke it. Also who has left the room may."""
-    return json_reply(CalendarEnded(ended=await call.ports.calendars.end(_address(call))))
+    """Revoke it. Also who has left the room may; where nothing is revoked, the board judges."""
+    ended = await call.ports.calendars.end(_address(call))
+    if not ended:
+        await _opened(call)
+    return json_reply(CalendarEnded(ended=ended))
 
 
 async def read_calendar(call: Call) -> Reply:
@@ -165,6 +168,7 @@ ROUTES: Final = (
         handle=end_calendar,
         access=Permission.CHAT,
         answer=CalendarEnded,
+        errors=_ERRORS,
     ),
     Route(
         method="GET",

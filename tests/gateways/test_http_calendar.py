@@ -7,7 +7,7 @@ from http_fakes import World
 from core.errors import Rejected
 from core.ports.plans import BookedPart, CalendarAddress
 from gateways.http.calendar_text import Entry, calendar_text, entries_of
-from protocol.plan import PlanItem, PlanOpened, ReadItinerary
+from protocol.plan import OpenPlan, PlanItem, PlanOpened, ReadItinerary
 
 NOW = 1_800_000_000_000
 ROOM = "0190a000-0000-7000-8000-000000000001"
@@ -123,3 +123,20 @@ async def test_an_address_shows_the_holders_itinerary_and_ends_with_its_right() 
     world.actors.answer = lambda _, __: Rejected("not_found", "There is no such room.")
     assert (await world.call("GET", f"/calendar/{secret}.ics")).status == 404
     assert (await world.call("GET", "/calendar/another.ics")).status == 404
+
+
+async def test_a_room_that_is_not_ones_own_has_no_address_to_revoke() -> None:
+    world = World()
+    token = world.token()
+    path = "/api/v1/chat/rooms/room-1/calendar"
+    world.actors.answer = lambda _, message: (
+        PlanOpened(version=1, items=[])
+        if message == OpenPlan(room_id="room-1")
+        else Rejected("bad_request", "This is not understood.")
+    )
+    assert (await world.call("DELETE", path, token=token)).json == {"ended": False}
+    assert (await world.call("POST", path, token=token)).status == 201
+    world.actors.answer = lambda _, __: Rejected("not_found", "There is no such room.")
+    # Who left revokes what they still have there.
+    assert (await world.call("DELETE", path, token=token)).json == {"ended": True}
+    assert (await world.call("DELETE", path, token=token)).status == 404

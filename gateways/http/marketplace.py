@@ -176,16 +176,22 @@ async def write_review(call: Call) -> Reply:
 
 async def remove_review(call: Call) -> Reply:
     """Take one's own back, also where it is not on the market any more."""
-    who = call.of()
-    await call.ports.listings.unreview(who.tenant_id, call.path["id"], user_id=who.user_id)
+    who, listings = call.of(), call.ports.listings
+    if await listings.of_persona(who.tenant_id, call.path["id"]) is None:
+        raise _not_on_offer()
+    await listings.unreview(who.tenant_id, call.path["id"], user_id=who.user_id)
     return json_reply({})
 
 
 async def _goods(call: Call) -> Goods:
     goods = await call.ports.listings.get(call.of().tenant_id, call.path["id"])
     if goods is None:
-        raise Rejected("not_found", "This is not on offer.")
+        raise _not_on_offer()
     return goods
+
+
+def _not_on_offer() -> Rejected:
+    return Rejected("not_found", "This is not on offer.")
 
 
 def item_of(listing: Listing) -> ListingItem:
@@ -280,5 +286,6 @@ ROUTES: Final = (
         handle=remove_review,
         access=Permission.MANAGE_PERSONAS,
         keeps_answer=True,
+        errors=("not_found",),
     ),
 )

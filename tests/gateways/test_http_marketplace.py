@@ -226,6 +226,20 @@ async def test_who_took_it_says_how_it_is_and_nobody_learns_who() -> None:
     assert (await call(world, Role.USER, "GET", path)).json["items"] == []
 
 
+async def test_a_review_of_what_was_never_offered_cannot_be_taken_back() -> None:
+    world = World()
+    listing_id = await on_offer(world)
+    await take(world, listing_id)
+    gone = await call(world, Role.USER, "DELETE", f"{MARKET}/{listing_id[:-1]}x/reviews")
+    assert (gone.status, gone.json["code"]) == (404, "not_found")
+    withdrawn = f"{PERSONAS}/{listing_id}/listing"
+    assert (await call(world, Role.PROFESSIONAL, "DELETE", withdrawn)).status == 200
+    for _ in range(2):
+        assert (
+            await call(world, Role.USER, "DELETE", f"{MARKET}/{listing_id}/reviews")
+        ).status == 200
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [({"stars": 0}, "stars"), ({"stars": 6}, "stars"), ({"text": "é" * 501}, "text")],

@@ -1,5 +1,6 @@
 """The rules of a profile's fields: names, locales, time zones, currencies, travel preferences."""
 
+import re
 import zoneinfo
 from functools import cache
 from typing import Annotated, Final, Literal
@@ -14,6 +15,9 @@ from gateways.http.routes import Body
 HANDLE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(?!\n)$"
 """The look-ahead keeps Python's `$` from passing a last line feed; ECMAScript reads it alike."""
 MAX_NAME_LENGTH: Final = 64
+
+_TAG: Final = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
+"""Babel takes what follows `@` for a file's name: `qq@/ce` would be Chechen."""
 
 Tag = Annotated[str, Meta(min_length=1, max_length=40)]
 Airport = Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", examples=["LIS"])]
@@ -87,6 +91,8 @@ def require(**values: object) -> None:
 
 def normal_locale(tag: str) -> str | None:
     """`pt_br` → `pt-BR`; None for what CLDR does not know."""
+    if _TAG.fullmatch(tag) is None:
+        return None
     try:
         locale = Locale.parse(tag.replace("_", "-"), sep="-")
     except (ValueError, UnknownLocaleError, TypeError):

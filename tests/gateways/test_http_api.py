@@ -63,6 +63,9 @@ async def test_what_a_change_leaves_out_stays() -> None:
         ({"handle": "adá"}, "handle"),
         ({"handle": "ada\n"}, "handle"),
         ({"locale": "xx-YY"}, "locale"),
+        ({"locale": "qq@/ce"}, "locale"),
+        ({"locale": "de@euro"}, "locale"),
+        ({"locale": "de_DE.UTF-8"}, "locale"),
         ({"timeZone": "Mars/Olympus"}, "timeZone"),
         ({"currency": "XXZ"}, "currency"),
         ({"name": None}, "name"),
@@ -72,6 +75,7 @@ async def test_what_a_change_leaves_out_stays() -> None:
         ({"preferences": {"interests": ["x"] * 21}}, "preferences.interests"),
         ({"preferences": {"interests": ["x", ""]}}, "preferences.interests[1]"),
         ({"preferences": {"languages": ["klingon!"]}}, "preferences.languages"),
+        ({"preferences": {"languages": ["de", "x@/ce"]}}, "preferences.languages"),
         ({"preferences": {"homeAirport": "lis"}}, "preferences.homeAirport"),
     ],
 )

@@ -15,9 +15,12 @@ CARD_NUMBER: Final = sentence(
 )
 _GROUP: Final = re.compile(r"([0-9]+)([ .\-_](?=[0-9]))?")
 _IN_BYTES: Final = re.compile(
-    rb"[0-9](?:[ .\-_]?[0-9]){12}|\xcf[\x00-\xff]{8}|\xd3[\x00-\xff]{8}", re.DOTALL
+    rb"[0-9](?:[ .\-_]?[0-9]){12}|\\u00(?:2[0dDeE]|3[0-9]|5[fF])|"
+    rb"[\xcf\xd3][\x00-\xff]{8}|\xcb[\x42\x43][\x00-\xff]{7}",
+    re.DOTALL,
 )
-"""Digits in words, or a number of 64 bits in MessagePack."""
+"""Digits in words; a sign of one as JSON may write it too; in MessagePack a number of 64 bits, or one with a
+point that is as large as a card's."""
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 """What servers and clients make themselves: some of them look like a card's number by chance."""
@@ -88,15 +91,18 @@ def _texts(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
         yield path, value
     elif isinstance(value, int) and not isinstance(value, bool) and value > 0:
         yield path, str(value)
+    elif isinstance(value, float) and value > 0 and value.is_integer():
+        yield path, f"{value:.0f}"  # some encoders say every large number so
     elif isinstance(value, msgspec.Struct):
         names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
         for name, encoded in names:
             item = getattr(value, name)
-            # Whole numbers have a meaning where they are declared; in free maps nobody knows it.
-            if not _NO_CARDS.search(name) and not isinstance(item, int):
+            # Numbers have a meaning where they are declared; in free maps nobody knows it.
+            if not _NO_CARDS.search(name) and not isinstance(item, int | float):
                 yield from _texts(item, f"{path}.{encoded}".strip("."), depth - 1)
     elif isinstance(value, Mapping):
         for name, item in value.items():
+            yield _below(path, name), str(name)
             if not _NO_CARDS.search(str(name)):
                 yield from _texts(item, _below(path, name), depth - 1)
     elif isinstance(value, list | tuple):

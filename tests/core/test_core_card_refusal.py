@@ -103,13 +103,30 @@ def test_an_id_that_looks_like_a_card_s_number_is_none(uuid: str) -> None:
     demand_no_card(says(f"see https://example.org/{uuid}/photos"))
 
 
-@pytest.mark.parametrize("number", [4242424242424242, 378282246310005])
+@pytest.mark.parametrize("number", [4242424242424242, 378282246310005, 4242424242424242.0])
 def test_a_whole_number_in_a_free_form_is_looked_at(number: int) -> None:
     op = PlanOp(op="add", id="1", kind="stop", fields={"is": {"it": [number]}})
     command = ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID)
     assert may_hold_card(encode(command))
     with pytest.raises(Rejected):
         demand_no_card(command)
+
+
+def test_a_key_that_people_choose_is_looked_at() -> None:
+    op = PlanOp(op="add", id="1", kind="stop", fields={"is": {"4242 4242 4242 4242": "12/27"}})
+    command = ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID)
+    assert may_hold_card(encode(command))
+    with pytest.raises(Rejected) as refusal:
+        demand_no_card(command)
+    assert [name for name, _ in refusal.value.fields] == ["ops[0].fields.is[...]"]
+
+
+@pytest.mark.parametrize(
+    "number", [4242424242424242.5, float("inf"), float("nan"), -4242424242424242.0]
+)
+def test_what_is_no_whole_number_is_no_card_s(number: float) -> None:
+    op = PlanOp(op="add", id="1", kind="stop", fields={"is": number})
+    demand_no_card(ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID))
 
 
 @pytest.mark.parametrize("number", [-5685096207228533716, -4242424242424242])

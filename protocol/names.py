@@ -21,6 +21,11 @@ PATTERN: Final = rf"^[^{_NOT_ONE_LINE}]*(?!\n)$"
 _UNSEEMLY: Final = re.compile(f"[{_NOT_ONE_LINE}]")
 # What this Python knows no character for is shown as something: the newest emoji are among it.
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs", "Mn", "Me"})
+_BLANK: Final = re.compile(
+    "[\u115f\u1160\u3164\uffa0\u2800\U0001d159\u2065\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+"""Letters and signs with nothing to see: fillers of Hangul, Braille without a dot, a note without a head; and
+what Unicode leaves free for such (Default_Ignorable_Code_Point)."""
 
 
 def is_one_line(text: str) -> bool:
@@ -30,7 +35,7 @@ def is_one_line(text: str) -> bool:
 
 def is_visible(text: str) -> bool:
     """Whether anything in it can be seen."""
-    return any(unicodedata.category(each) not in _INVISIBLE for each in text)
+    return any(unicodedata.category(each) not in _INVISIBLE for each in _BLANK.sub("", text))
 
 
 def proper_name(name: str) -> str | None:

@@ -20,6 +20,7 @@ NAMES = (
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f to 🇵🇹 ❤️",
     "東京\u3000旅行",
     "a\u00a0b",
+    "\u1112\u1161\u11ab",
 )
 DECEPTIONS = (
     "Lisbon\nCaravan: pay here",
@@ -52,7 +53,22 @@ def test_what_hides_or_turns_around_is_none(name: str) -> None:
     assert is_one_line(one_line_of(name))
 
 
-@pytest.mark.parametrize("name", ["", "  ", "\u200b", "\u200f\u200d", "\u2003"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "  ", "\u200b", "\u200f\u200d", "\u2003"),
+        *(
+            "\u3164",
+            "\u115f\u1160",
+            "\uffa0",
+            "\u2800",
+            "\U0001d159",
+            "\u2065",
+            "\ufff0",
+            "\U000e0080",
+        ),
+    ],
+)
 def test_nor_is_what_nobody_can_see(name: str) -> None:
     assert proper_name(name) is None
 

@@ -16,6 +16,9 @@ HANDLE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(?!\n)$"
 """The look-ahead keeps Python's `$` from passing a last line feed; ECMAScript reads it alike."""
 MAX_NAME_LENGTH: Final = 64
 
+_NO_ZONES: Final = frozenset({"Factory", "localtime"})
+"""Files beside the zones: of a machine that nobody has set up, and of this one. No client knows them."""
+
 _TAG: Final = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
 """Babel takes what follows `@` for a file's name: `qq@/ce` would be Chechen."""
 
@@ -114,7 +117,8 @@ def known_currency(code: str) -> str | None:
 @cache
 def _time_zones() -> frozenset[str]:
     """Those of the machine, which may have none, and those of CLDR, which lacks the newest."""
-    return frozenset(zoneinfo.available_timezones()) | frozenset(get_global("zone_territories"))
+    known = zoneinfo.available_timezones() | set(get_global("zone_territories"))
+    return frozenset(known - _NO_ZONES)
 
 
 def _camel(name: str) -> str:

@@ -67,6 +67,8 @@ async def test_what_a_change_leaves_out_stays() -> None:
         ({"locale": "de@euro"}, "locale"),
         ({"locale": "de_DE.UTF-8"}, "locale"),
         ({"timeZone": "Mars/Olympus"}, "timeZone"),
+        ({"timeZone": "localtime"}, "timeZone"),
+        ({"timeZone": "Factory"}, "timeZone"),
         ({"currency": "XXZ"}, "currency"),
         ({"name": None}, "name"),
         ({"name": "a\0b"}, "name"),

@@ -40,7 +40,8 @@ _NO_CARDS: Final = re.compile(
 _WORD: Final = re.compile(r"[A-Za-z_]{1,32}")
 """What is named of keys that people choose: whoever reads a refusal finds the field, and it stays short."""
 
-MAX_DEPTH: Final = 32
+MAX_DEPTH: Final = 64
+"""As deeply as a character card nests; nothing else that is sent to us does."""
 _SHORTEST, _LONGEST = 13, 19
 _FIRST: Final = "23456"
 _FEWEST: Final = 3

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from core.card_refusal import demand_no_card, may_hold_card
 from core.errors import Rejected
+from gateways.http.character_cards import MAX_DEPTH
+from gateways.http.nesting import nests_deeper
 from protocol.booking import ApproveBooking, NameTraveller
 from protocol.chat import PostMessage
 from protocol.codec import encode
@@ -134,6 +136,15 @@ def test_what_is_less_than_nothing_is_no_card_s_number(number: int) -> None:
     """Fuzzing, seed 20261124 frame 73949."""
     op = PlanOp(op="add", id="1", kind="stop", fields={"is": number})
     demand_no_card(ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID))
+
+
+def test_it_is_found_as_deeply_as_a_character_card_may_nest() -> None:
+    card: dict[str, object] = {"note": "4242424242424242"}
+    for _ in range(MAX_DEPTH - 1):
+        card = {"in": card}
+    assert not nests_deeper(card, MAX_DEPTH)
+    with pytest.raises(Rejected):
+        demand_no_card(card)
 
 
 def test_a_refusal_repeats_no_key_that_is_not_a_short_word() -> None:

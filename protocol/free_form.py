@@ -44,6 +44,9 @@ def _fault_in(value: Any) -> Fault | None:
 
 def _fault_among(places: Iterable[tuple[object, Any]]) -> Fault | None:
     for place, item in places:
+        # Of many values most are such as these, which is seen here without a call for each.
+        if "\0" not in item if isinstance(item, str) else isinstance(item, _PLAIN):
+            continue
         if fault := _fault_in(item):
             return fault._replace(field=f"[{place}]{fault.field}")
     return None

@@ -1,5 +1,7 @@
 """Card numbers are found wherever people may write them, and other numbers are left alone."""
 
+import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,6 +21,21 @@ from protocol.room import JoinRoom
 from protocol.session import Position
 
 ID = "0198f0a0-1111-7222-8333-444455556666"
+
+
+def calls_of(deed: Callable[[], object]) -> int:
+    """How many calls it makes."""
+    made, before = [0], sys.getprofile()
+
+    def count(_frame: object, event: str, _arg: object) -> None:
+        made[0] += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        deed()
+    finally:
+        sys.setprofile(before)
+    return made[0]
 
 
 def says(content: str) -> PostMessage:
@@ -189,3 +206,18 @@ def test_no_date_is_refused(one: object, other: object, at: datetime, sign: str)
     demand_no_card(ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID))
     seconds = int(at.replace(tzinfo=UTC).timestamp())
     demand_no_card(says(f"{one}{sign}{other}; {at.isoformat()}; {seconds}"))
+
+
+@pytest.mark.parametrize("group", ["301 ", "3001-", "4000 "])
+def test_eight_kilobytes_of_numbers_that_are_no_cards_cost_a_few_calls_a_letter(group: str) -> None:
+    """A message of "301 301 …" held the loop for twenty milliseconds before its sender's rate was counted."""
+    content = (group * 3_000)[:8_192]
+    assert calls_of(lambda: demand_no_card(says(content))) < 6 * len(content)
+
+
+@pytest.mark.parametrize("item", ["", "a", 7, 1_000])
+def test_a_list_of_what_is_too_short_for_a_card_costs_one_call_an_item(item: object) -> None:
+    """Sixteen kilobytes of empty texts on a board held the loop for twenty-five milliseconds."""
+    op = PlanOp(op="add", id="1", kind="stop", fields={"of": [item] * 10_000})
+    command = ApplyPlan(room_id=ID, version=1, ops=[op], client_id=ID)
+    assert calls_of(lambda: demand_no_card(command)) < 35_000

@@ -27,8 +27,8 @@ _MISSING: Final = sentence("This field is required.")
 _ONE_OF: Final = sentence("Give one of these: {names}.")
 _UNKNOWN: Final = sentence("This field is not known here.")
 _TOO_DEEP: Final = sentence("This is nested too deeply: at most {limit} levels.")
-_PLACE: Final = re.compile(r"^(.*?)(?: - at `\$(.*)`)?$", re.DOTALL)
-_NAMED: Final = re.compile(r"field `([^`]*)`")
+_PLACE: Final = " - at `$"
+_NAMED: Final = re.compile(r"Object (?:missing required|contains unknown) field `([^`]*)`")
 
 
 async def read_raw(request: Request, *, within: float, limit: int = MAX_BODY_BYTES) -> bytes:
@@ -133,9 +133,10 @@ def _problems(sent: dict[str, Any], shape: type[Body], *, strict: bool) -> Itera
 
 def _problem(name: str, words: str, kind: Any = None) -> FieldProblem:
     """Say one of msgspec's errors in a sentence of the catalogue."""
-    place = _PLACE.match(words)
-    what, path = (place[1], place[2] or "") if place else (words, "")
-    inner = _NAMED.search(what)
+    # The last one is msgspec's own: the words before it may be a client's.
+    what, found, path = words.rpartition(_PLACE)
+    what, path = (what, path[:-1]) if found and path.endswith("`") else (words, "")
+    inner = _NAMED.match(what)
     if inner is not None:
         text = _MISSING if "missing required" in what else _UNKNOWN
         return FieldProblem(f"{name}{path}.{inner[1]}".strip("."), text)

@@ -53,7 +53,8 @@ _FEWEST: Final = 3
 """Digits of a group: cards show four and more, and the last of nineteen three."""
 
 _MOST_GROUPS: Final = _LONGEST // _FEWEST
-_NO_GROUP: Final = ("", None)
+_NO_GROUP: Final[tuple[str, str | None]] = ("", None)
+
 
 def may_hold_card(raw: bytes) -> bool:
     """Whether it is worth looking for one: what was sent, as it came. A microsecond."""
@@ -74,7 +75,7 @@ def _holds_card(text: str) -> bool:
     card's number and beginning like one: what comes after it on the card may stand there too."""
     if _IN_TEXT.search(text) is None:
         return False
-    groups = [found.groups() for found in _GROUP.finditer(_UUID.sub("id", text))]
+    groups = [(found[1], found[2]) for found in _GROUP.finditer(_UUID.sub("id", text))]
     digits = "".join(first for first, _ in groups)
     sums, begins = _sums(digits), 0
     for place, (first, sign) in enumerate(groups, 1):

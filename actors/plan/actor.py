@@ -8,12 +8,13 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from actors.plan import pieces
 from actors.plan.board import Board
 from actors.plan.fields import wrong
-from actors.plan.machine import Given, next_deadline, overdue, rebase
+from actors.plan.machine import Given, next_deadline, overdue
 from actors.plan.polls import NOBODY, polls_in, polls_shown, said, winner_of
 from actors.plan.ports import PlanPorts
-from actors.plan.settling import Paid, settle
+from actors.plan.settling import Paid
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope
 from core.errors import Rejected, Unavailable
@@ -164,7 +165,7 @@ class PlanActor(Actor[Any]):
             await self._demand_own_bookings(principal, command.ops)
             now = self._ports.business.business_ms()
             given = Given(by=principal.user_id, people=people, now=now)
-            ops = rebase(board, command.version, command.ops, given)
+            ops = await pieces.rebase(board, command.version, command.ops, given)
             change = await self._commit(board, ops, by=principal.user_id, client_id=client_id)
             if change is not None:
                 # The caller's own answer first; the board is told to all after it.
@@ -201,7 +202,7 @@ class PlanActor(Actor[Any]):
         if self._fence is None:
             return None
         after = board.copy()
-        after.apply(board.version + 1, ops)
+        await pieces.apply(after, board.version + 1, ops)
         change = PlanChange(
             version=after.version,
             by=by,
@@ -347,7 +348,7 @@ class PlanActor(Actor[Any]):
                 board = Board.unpacked(stored.snapshot)
             self._snapshot_version = stored.snapshot_version
             for change in stored.changes:
-                board.apply(change.version, _OPS.decode(change.body))
+                await pieces.apply(board, change.version, _OPS.decode(change.body))
             if board.version != stored.version:
                 raise LookupError(f"the changes of {self._room_id} end before its version")
             recent = await ports.plans.changes(
@@ -381,13 +382,12 @@ class PlanActor(Actor[Any]):
         captured = await self._ports.shares.captured(self._ports.tenant_id, self._room_id, ids)
         paid: dict[tuple[str, str], dict[str, int]] = {}
         for share in captured:
-            by = paid.setdefault((share.booking_id, share.currency), {})
-            by[share.user_id] = share.amount
+            paid.setdefault((share.booking_id, share.currency), {})[share.user_id] = share.amount
         bookings = [
             Paid(booking_id=booking_id, currency=currency, by=by)
             for (booking_id, currency), by in paid.items()
         ]
-        settlements, unknown = settle(items, bookings)
+        settlements, unknown = await pieces.settle(items, bookings)
         return SettledUp(version=board.version, settlements=settlements, unknown=unknown)
 
 

@@ -43,13 +43,10 @@ class Given:
 def rebase(board: Board, version: int, ops: list[PlanOp], given: Given) -> list[PlanOp]:
     """The operations as they take effect on `board`, which stays as it is. Raises `Rejected`: then none
     of them does."""
-    if version > board.version:
-        raise wrong("version", _AHEAD)
-    call = _Call(board, version, given)
+    call = Call(board, version, given)
     for place, op in enumerate(ops):
         call.take(op, f"ops[{place}]")
-    call.demand_room()
-    return call.ops
+    return call.taken()
 
 
 def overdue(board: Board, now: int) -> list[PlanOp]:
@@ -85,10 +82,12 @@ def closing(board: Board, poll_id: str) -> PlanOp:
     return PlanOp(op="close", id=poll_id, fields={"winner": winner} if is_valid else {})
 
 
-class _Call:
-    """Operations tried on a copy, one after another."""
+class Call:
+    """Operations tried on a copy, one after another; see `rebase`."""
 
     def __init__(self, board: Board, version: int, given: Given) -> None:
+        if version > board.version:
+            raise wrong("version", _AHEAD)
         self._was, self._base, self._given = board, version, given
         self._draft = board.copy()
         self.ops: list[PlanOp] = []
@@ -108,8 +107,8 @@ class _Call:
             case "close":
                 self._close(op, at)
 
-    def demand_room(self) -> None:
-        """Raises `Rejected` for a board that has grown too large, and for too much at once."""
+    def taken(self) -> list[PlanOp]:
+        """All of them. Raises `Rejected` for a board that has grown too large, and for too much at once."""
         draft, was = self._draft, self._was
         size = draft.size
         if (len(draft.order) > MAX_ITEMS and len(draft.order) > len(was.order)) or (
@@ -119,6 +118,7 @@ class _Call:
             raise Rejected("too_large", _FULL, fields=[("ops", _FULL)], params=params)
         if len(msgspec.msgpack.encode(self.ops)) > MAX_REBASED_BYTES:
             raise Rejected("too_large", _LONG, fields=[("ops", _LONG)])
+        return self.ops
 
     def _put(self, op: PlanOp) -> None:
         self._draft.apply_one(self._was.version + 1, op)

@@ -7,7 +7,7 @@ creditor until nobody is left.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -21,8 +21,8 @@ MAX_EXACT: Final = 12
 """People with a balance, up to whom the number of transfers is proven to be the least."""
 
 MAX_SUBSETS: Final = 8 << MAX_EXACT
-"""Of people, looked at for one settlement: eight currencies of twelve people, any number of six. Nobody else
-on the node is served meanwhile."""
+"""Of people, looked at for one settlement: eight currencies of twelve people, any number of six. Others
+on the node are served between two currencies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Paid:
 
 
 @dataclass(slots=True)
-class _Accounts:
+class Accounts:
     """Of one currency."""
 
     paid: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -85,7 +85,15 @@ def settle(
     One that is, is paid by whoever the ledger says, and borne by those who share the expense. Put on the
     board twice, it counts once.
     """
-    accounts: defaultdict[str, _Accounts] = defaultdict(_Accounts)
+    accounts, unknown = entered(items, bookings)
+    return list(settlements(accounts)), unknown
+
+
+def entered(
+    items: Iterable[PlanItem], bookings: Iterable[Paid]
+) -> tuple[dict[str, Accounts], list[str]]:
+    """What was paid and is to be borne, by currency; and the unknown, see `settle`."""
+    accounts: defaultdict[str, Accounts] = defaultdict(Accounts)
     of_booking: defaultdict[str, list[Paid]] = defaultdict(list)
     for paid in bookings:
         if sum(paid.by.values()) > 0:
@@ -107,13 +115,17 @@ def settle(
                 accounts[paid.currency].enter(paid.by, weights)
         else:
             unknown.append(item.id)
-    settlements, subsets = [], MAX_SUBSETS
+    return accounts, unknown
+
+
+def settlements(accounts: Mapping[str, Accounts]) -> Iterator[CurrencySettlement]:
+    """Each currency's takes as long as there are subsets of its people."""
+    subsets = MAX_SUBSETS
     for currency in sorted(accounts):
         one = accounts[currency].settled(currency, max(subsets, 1).bit_length() - 1)
         if one.is_fewest:
             subsets -= 1 << sum(1 for person in one.balances if person.balance)
-        settlements.append(one)
-    return settlements, unknown
+        yield one
 
 
 def transfers(
@@ -137,19 +149,24 @@ def _groups(open: Sequence[tuple[str, int]]) -> list[list[tuple[str, int]]]:
     of an order is any of it: best[s] = max over i of best[s − i], plus one where `s` itself is zero.
     """
     n = len(open)
-    sums, best, last = [0] * (1 << n), [0] * (1 << n), [0] * (1 << n)
+    sums, best, last = [0], [0] * (1 << n), [0] * (1 << n)
+    for _, amount in open:
+        sums += [amount + before for before in sums]
     for s in range(1, 1 << n):
-        low = (s & -s).bit_length() - 1
-        sums[s] = sums[s & (s - 1)] + open[low][1]
-        last[s] = max((i for i in range(n) if s >> i & 1), key=lambda i: best[s & ~(1 << i)])
-        best[s] = best[s & ~(1 << last[s])] + (sums[s] == 0)
+        most, rest = -1, s
+        while rest:
+            one = rest & -rest
+            if best[s ^ one] > most:
+                most, last[s] = best[s ^ one], one
+            rest ^= one
+        best[s] = most + (not sums[s])
     groups: list[list[tuple[str, int]]] = []
     s = (1 << n) - 1
     while s:
         if sums[s] == 0:
             groups.append([])
-        groups[-1].append(open[last[s]])
-        s &= ~(1 << last[s])
+        groups[-1].append(open[last[s].bit_length() - 1])
+        s ^= last[s]
     return groups
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from actors.persona.dialogue import Dialogue
@@ -85,6 +86,9 @@ _END: Final = 200
 """Characters at either end of a text, where a name of a hundred bytes stands if it calls somebody."""
 
 
+MOST_NAMES: Final = 16_384
+"""People's, whose words are remembered."""
+
 _ASKED: Final = (
     r"(?:(?:can|could|would|will|shall|should) (?:you|u|we|i)|please|pls|show|find|give me|any|what|which|where|when|how"
     r"|do (?:you|u|we)|is there|are there|kannst du|konnen wir|kann ich|gibt es|was|welche[rs]?|wo|wohin|wann|wie|bitte|zeig|such"
@@ -103,7 +107,7 @@ def hailed(floor: Floor, text: str, people: Iterable[str]) -> bool:
     begins = re.match(rf"(?:{_GREETING})?(?P<name>{any_of}){after}", folded(text[:_END]))
     if not names or begins is None:
         return False
-    return all(begins["name"] not in folded(name).split() for name in people)
+    return all(begins["name"] not in _words(name) for name in people)
 
 
 def called(floor: Floor, text: str) -> str | None:
@@ -153,7 +157,7 @@ def person_hailed(floor: Floor, text: str, people: Mapping[str, str]) -> str | N
     hails, last = _HAILS.match(begins), _HAILED_LAST.search(ends)
     if hails is None and last is None:
         return None
-    first = {folded(name).partition(" ")[0]: user_id for user_id, name in people.items()}
+    first = {words[0]: id for id, name in people.items() if (words := _words(name))}
     for seat in floor.seats:
         for word in folded(seat.name).split():
             first.pop(word, None)
@@ -162,6 +166,12 @@ def person_hailed(floor: Floor, text: str, people: Mapping[str, str]) -> str | N
         if found is not None:
             return found
     return None if last is None else first.get(last[1])
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def _words(name: str) -> tuple[str, ...]:
+    """Of a person's name, folded: a message in a room of five thousand is compared with all of theirs."""
+    return tuple(folded(name).split())
 
 
 def may_be_meant(floor: Floor, call: Call) -> bool:

@@ -265,6 +265,8 @@ def beginning(text: str) -> str:
 def folded(text: str, at_most: int | None = None) -> str:
     """Lower case without accents, with plain apostrophes and single spaces; at most so long, for a letter may become
     eighteen."""
+    if text.isascii():  # most names and texts, at a tenth of the price
+        return " ".join(text[:at_most].lower().split())
     bare = unicodedata.normalize("NFKD", text.replace("’", "'").replace("ß", "ss"))
     letters = (letter for letter in bare if not unicodedata.combining(letter))
     return " ".join("".join(islice(letters, at_most)).lower().split())

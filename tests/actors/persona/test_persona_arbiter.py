@@ -1,5 +1,7 @@
 """Who speaks, and that nobody else does."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -339,3 +341,33 @@ def test_a_person_who_is_hailed_is_spoken_to(text: str, is_for_ben: bool) -> Non
     found = person_hailed(floor(replace(NOVA, name="Nova")), text, people)
     assert found == ("u2" if is_for_ben else None)
     assert person_hailed(floor(replace(NOVA, name="Ben")), text, people) is None
+
+
+def calls_of(deed: Callable[[], object]) -> int:
+    """How many calls it makes."""
+    made, before = [0], sys.getprofile()
+
+    def count(_frame: object, event: str, _arg: object) -> None:
+        made[0] += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        deed()
+    finally:
+        sys.setprofile(before)
+    return made[0]
+
+
+def test_five_thousand_people_s_names_are_folded_once() -> None:
+    """Each "where to, Ben?" in so large a room held the loop for six milliseconds, and with long names for more."""
+    room = floor(replace(NOVA, name="Nova"))
+    people = {f"u{n}": f"Ánn {n}" for n in range(4_000)}
+    assert person_hailed(room, "where to, ann?", people) is not None
+    assert calls_of(lambda: person_hailed(room, "where to, Cleo?", people)) < 3 * len(people)
+    assert calls_of(lambda: hailed(room, "Nova, where to?", people.values())) < 3 * len(people)
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=127)), st.none() | st.integers(0, 20))
+def test_plain_text_is_folded_as_any_other(text: str, at_most: int | None) -> None:
+    # The accent makes it take the long way, and is left out.
+    assert folded(text + "\u0301", at_most) == folded(text, at_most)

@@ -28,7 +28,7 @@ _CURRENCY: Final = "|".join(
     f"(?P<{code.lower()}{{n}}>{pattern})" for pattern, code in _CURRENCIES.items()
 )
 _CODES: Final = tuple(_CURRENCIES.values())
-_AMOUNT: Final = r"(?P<amount>\d{1,3}(?:[.,' ]\d{3})+(?!\d)|\d{1,6}(?:[.,]\d{1,2})?(?!\d))"
+_AMOUNT: Final = r"(?P<amount>\d{1,3}(?:[.,' ]\d{3}){1,4}(?!\d)|\d{1,6}(?:[.,]\d{1,2})?(?!\d))"
 _THOUSANDS: Final = r"(?P<thousand>\s?k\b|\s?(?:grand|mille?|mil|tausend|thousand|millon(?:es)?|millions?|millionen|mio)\b)?"
 _GRAND: Final = r"(?P<thousand3>\s?(?:grand|millones|mil pesos|mil euros|millions?|mio)\b)"
 _WORDS: Final = {

@@ -1,6 +1,7 @@
 """How much and who, in four languages."""
 
 from datetime import date
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -195,3 +196,16 @@ def test_no_text_breaks_it(text: str, language: Any) -> None:
     budget, party = read(text, language, asked="party")
     assert budget is None or budget.amount >= 1
     assert party is None or (party.adults or 0) + (party.children or 0) > 0
+
+
+@pytest.mark.parametrize("group", ["'111", " 111"])
+def test_an_amount_without_end_costs_no_more_than_it_is_long(group: str) -> None:
+    """A thousand letters of it held the interpreter for twenty milliseconds in one match."""
+
+    def cost(times: int) -> float:
+        began = thread_time()
+        budget_in(group * times, [])
+        return thread_time() - began
+
+    short = min(cost(300) for _ in range(5))
+    assert min(cost(3_000) for _ in range(3)) < 40 * short

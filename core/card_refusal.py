@@ -53,6 +53,9 @@ _FEWEST: Final = 3
 """Digits of a group: cards show four and more, and the last of nineteen three."""
 
 _MOST_GROUPS: Final = _LONGEST // _FEWEST
+_AT_ONCE: Final = 512
+"""Groups whose digits are counted in one go: persona's cards have megabytes, and are read beside the loop."""
+
 _NO_GROUP: Final[tuple[str, str | None]] = ("", None)
 
 
@@ -75,10 +78,18 @@ def _holds_card(text: str) -> bool:
     card's number and beginning like one: what comes after it on the card may stand there too."""
     if _IN_TEXT.search(text) is None:
         return False
-    groups = [(found[1], found[2]) for found in _GROUP.finditer(_UUID.sub("id", text))]
+    # Of a longer group nobody needs more than that it is too long.
+    found = _GROUP.finditer(_UUID.sub("id", text))
+    groups = [(one[1][: _LONGEST + 1], one[2]) for one in found]
+    portions = range(0, len(groups), _AT_ONCE)
+    return any(_begins_card(groups[at : at + _AT_ONCE + _MOST_GROUPS]) for at in portions)
+
+
+def _begins_card(groups: list[tuple[str, str | None]]) -> bool:
+    """Whether one begins with any of the first `_AT_ONCE` groups."""
     digits = "".join(first for first, _ in groups)
     sums, begins = _sums(digits), 0
-    for place, (first, sign) in enumerate(groups, 1):
+    for place, (first, sign) in enumerate(groups[:_AT_ONCE], 1):
         ends, between = begins + len(first), sign
         if first[0] in _FIRST and len(first) >= _FEWEST:
             for group, after in (*groups[place : place + _MOST_GROUPS], _NO_GROUP):

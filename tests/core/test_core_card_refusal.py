@@ -1,6 +1,7 @@
 """Card numbers are found wherever people may write them, and other numbers are left alone."""
 
 import sys
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
@@ -213,6 +214,23 @@ def test_eight_kilobytes_of_numbers_that_are_no_cards_cost_a_few_calls_a_letter(
     """A message of "301 301 …" held the loop for twenty milliseconds before its sender's rate was counted."""
     content = (group * 3_000)[:8_192]
     assert calls_of(lambda: demand_no_card(says(content))) < 6 * len(content)
+
+
+def test_a_card_s_number_is_found_at_any_place_among_thousands_of_groups() -> None:
+    for before in range(500, 516):
+        with pytest.raises(Rejected):
+            demand_no_card(says("1111 " * before + "4242 4242 4242 4242"))
+
+
+def test_megabytes_of_digits_are_never_all_counted_in_one_go() -> None:
+    """A list of all the digits of a persona's card is eight times as long, and holds the interpreter."""
+    card = {"notes": "-7777777777777777777" * 100_000}
+    tracemalloc.start()
+    try:
+        demand_no_card(card)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("item", ["", "a", 7, 1_000])

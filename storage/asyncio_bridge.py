@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from typing import Any, Self, TypeVar
 
 import outcome
@@ -78,7 +79,9 @@ class AsyncioBridge:
         crossing = _Crossing(self, self._loop, fn, args)
         self._calls += 1
         self._in_flight += 1
-        self._loop.call_soon_threadsafe(crossing.start)
+        # In nobody's context: what asyncpg keeps for later (a statement's timer, a connection) would keep
+        # the request along with its context, which made it.
+        self._loop.call_soon_threadsafe(crossing.start, context=Context())
         try:
             result: T = await trio.lowlevel.wait_task_rescheduled(crossing.abort)
             return result

@@ -1,6 +1,9 @@
 import asyncio
+import gc
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 import asyncpg
 import pytest
@@ -58,6 +61,29 @@ async def test_a_cancelled_call_is_cancelled_in_the_database_too(database: Datab
         )
         == 0
     )
+
+
+async def test_a_call_leaves_nothing_of_who_made_it(database: Database) -> None:
+    """A statement that is kept open for minutes, and a connection for hours, have timers: what a request
+    brought along (a card of 4 MiB, a password) is not to be kept by them."""
+
+    class Request:
+        pass
+
+    asked_by: ContextVar[Request] = ContextVar("asked_by")
+    gone: list[weakref.ref[Request]] = []
+
+    async def ask() -> None:
+        asked_by.set(Request())
+        gone.append(weakref.ref(asked_by.get()))
+        await database.call(one, "SELECT $1::text", "what nobody asked before")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+    assert await database.call(one, "SELECT 1") == 1  # the other thread is through with the first
+
+    gc.collect()
+    assert gone[0]() is None
 
 
 async def test_a_transaction_is_all_or_nothing(database: Database) -> None:

@@ -360,7 +360,7 @@ class RoomActor(Actor[Any]):
         self._end_runs(self._speaking.homeless())
         if waiting and waiting[0] is failed:
             self._judge_failed(failed, truth, waiting)
-        self._flow.decide_anew(waiting)
+        self._flow.decide_anew(waiting, in_vain=self._recovery.is_in_vain(failed))
 
     def _take_in(self, rows: deque[LogRow], truth: Truth) -> None:
         """Rows that another owner of this room stored meanwhile."""

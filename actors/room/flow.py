@@ -15,7 +15,7 @@ import trio
 from actors.room.gates import Gates
 from actors.room.pipeline import Entry, Job, Landing, Pipeline
 from core.envelope import Envelope
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.ports.message_log import Outcome
 
 MAX_READS: Final = 32
@@ -175,10 +175,13 @@ class Flow:
         """Everything in the pipeline, which then is empty and has not failed (for recovery)."""
         return self._pipeline.take_all()
 
-    def decide_anew(self, entries: Iterable[Entry]) -> None:
-        """Before anything else, in their order, each with what waits behind its gate."""
-        waiting: list[Envelope[Any]] = []
-        for entry in entries:
+    def decide_anew(self, entries: Iterable[Entry], *, in_vain: bool) -> None:
+        """Before anything else, in their order, each with what waits behind its gate. `in_vain`: but for
+        the first ones that add something, who hear that it cannot be done now."""
+        left, waiting = deque(entries), list[Envelope[Any]]()
+        while in_vain and left and left[0].append is not None:
+            self.refuse(left.popleft(), Unavailable())
+        for entry in left:
             waiting.append(entry.envelope)
             if entry.turn is not None:
                 waiting.extend(self._gates.open(entry.key))

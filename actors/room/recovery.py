@@ -50,12 +50,20 @@ class Truth:
 
 
 class Recovery:
-    """Asks the database until it answers, for at most `RECOVER_WITHIN` seconds."""
+    """Asks the database until it answers, for at most `RECOVER_WITHIN` seconds; and for as long, ever more
+    slowly, a log that answers and stores nothing (its disk is full) is given the same again."""
 
     def __init__(self, ports: RoomPorts, room: RoomState, lookups: LookUps) -> None:
         self._ports = ports
         self._room = room
         self._lookups = lookups
+        self._head, self._stuck_since, self._pause = -1, 0.0, 0.0
+
+    def is_in_vain(self, failed: Entry) -> bool:
+        """Whether nothing could be stored for so long that whoever waits is better told so: under the fence
+        that was found last it cannot appear any more."""
+        is_stuck = failed.outcome is Outcome.UNKNOWN and self._head == self._room.head
+        return is_stuck and trio.current_time() >= self._stuck_since + RECOVER_WITHIN
 
     async def find_out(self, failed: Entry, *, fence: int) -> Truth:
         """Raises one of the three errors above: the room then crashes."""
@@ -63,6 +71,8 @@ class Recovery:
             log.critical("seq_taken", room_id=self._room.id, head=self._room.head)
             raise SeqTakenError(self._room.id)
         log.warning("append_refused", room_id=self._room.id, outcome=failed.outcome)
+        if failed.outcome is Outcome.UNKNOWN:
+            await self._wait_longer(failed)
         wait = RETRY_FIRST
         with trio.move_on_after(RECOVER_WITHIN):
             while True:
@@ -72,6 +82,15 @@ class Recovery:
                     await trio.sleep(wait)
                     wait = min(2 * wait, RETRY_MOST)
         raise DatabaseAwayError(self._room.id)
+
+    async def _wait_longer(self, failed: Entry) -> None:
+        """Not at all the first time since something was stored; nor for a client who is to be refused at
+        once. What the room does of its own accord it asks for again and again."""
+        if self._head != self._room.head:
+            self._head, self._stuck_since, self._pause = self._room.head, trio.current_time(), 0.0
+        elif failed.envelope.client is None or not self.is_in_vain(failed):
+            self._pause = min(2 * self._pause or RETRY_FIRST, RETRY_MOST)
+            await trio.sleep(self._pause)
 
     async def _ask(self, failed: Entry, fence: int) -> Truth:
         fence = await self._fence(failed, fence)

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from actors.room.actor import RoomActor
 from actors.room.entrance import MAX_AWAITED
 from actors.room.pipeline import MAX_ENTRIES
+from core.errors import Rejected
 from core.ports.message_log import Append, EventKind, LogRow, Outcome, Redaction
 from protocol.chat import MessageAccepted, MessageDeleted, MessagePosted, PostMessage, ReadHistory
 from protocol.close_codes import CloseCode
@@ -49,6 +50,43 @@ async def test_a_join_that_cannot_be_stored_leaves_its_connection_free(
         assert behind[0].room.head == 1
         await trio.sleep(400)
         assert world.system.statistics()["active"] == 0
+
+
+async def test_a_full_disk_is_told_of_and_not_tried_without_end(autojump_clock: MockClock) -> None:
+    """The database answers, and stores nothing: reading, and a new fence, need no room on it."""
+    is_full, flushes = True, 0
+
+    def flush(_: object) -> Fault:
+        nonlocal flushes
+        flushes += 1
+        return Fault.LOST_BEFORE if is_full else Fault.NONE
+
+    async with World(plan=FaultPlan(flush=flush, takes=lambda _: 0.01)).running() as world:
+        await world.make_room(1)
+        desk, phone = world.client(1), world.client(1)
+        with trio.fail_after(15):
+            answers = [world.send(who, post(n)) for n, who in enumerate((desk, phone, desk), 1)]
+            while not all(answers):
+                await trio.sleep(0.1)
+        assert [answer.code for [answer] in answers] == ["unavailable"] * 3
+        assert flushes < 30
+        with trio.fail_after(1):  # and the next one at once
+            assert (await refused(world, desk, post(4))).code == "unavailable"
+        assert world.rows()[1:] == []
+
+        is_full = False
+        assert (await world.ask(desk, post(1))).seq == 2
+        assert (await world.ask(phone, post(2))).seq == 3
+        assert world.system.statistics()["crashes"] == 0
+
+
+async def refused(world: World, client: FakeClient, message: object) -> Rejected:
+    answers = world.send(client, message)
+    while not answers:
+        await trio.sleep(0.1)
+    refusal = answers[0]
+    assert isinstance(refusal, Rejected)
+    return refusal
 
 
 async def test_what_waited_behind_a_join_is_not_decided_while_the_room_recovers(

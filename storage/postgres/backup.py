@@ -21,14 +21,15 @@ MAGIC: Final = b"PGDMP"
 
 LAST_STEP: Final = f"""
 SET LOCAL search_path = public;
+UPDATE node SET dead = true;
 UPDATE room SET epoch = gen_random_uuid();
 INSERT INTO inbox_head (tenant_id, user_id, head)
 SELECT tenant_id, id, {2 * MAX_REPLAY_EVENTS} FROM account
 ON CONFLICT (tenant_id, user_id) DO UPDATE SET head = inbox_head.head + excluded.head;
 COMMIT;
 """
-"""Who knows of more than the backup is told to read anew: logs have another epoch, and inboxes are further
-on than any that is not behind."""
+"""Who lived when it was made serves another database: nobody waits for the end of their lease. Who knows of more than
+the backup is told to read anew: logs have another epoch, and inboxes are further on than any that is not behind."""
 
 _TABLES: Final = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
 

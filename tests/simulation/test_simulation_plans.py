@@ -189,6 +189,6 @@ BROKEN = {
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_board_that_breaks_a_rule_is_found(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, instead = BROKEN[what]
-    monkeypatch.setattr(machine._Call, name, instead)
+    monkeypatch.setattr(machine.Call, name, instead)
     with pytest.raises((AssertionError, ValueError)):
         play_all(200)

@@ -23,6 +23,7 @@ from storage.postgres.embedded import Embedded
 from storage.postgres.migrate import migrate
 from storage.postgres.places import find_places
 from storage.postgres.pool import Connection, Database
+from storage.postgres.shard_rows import join, take
 
 ROOT = Path(__file__).parents[2]
 ADA = "01999999-0000-7000-8000-00000000000a"
@@ -89,6 +90,19 @@ async def test_a_backup_is_all_there_was_and_who_knows_of_more_is_told_to_read_a
         (ADA, MAX_REPLAY_EVENTS * 2 + 3),
         (BOB, MAX_REPLAY_EVENTS * 2),
     ]
+
+
+async def test_a_server_of_the_database_that_was_kept_has_no_place_in_the_restored_one(
+    database: Database, empty: Database, programs: Path, tmp_path: Path
+) -> None:
+    """Else whoever starts there waits, without rooms, until its lease is over."""
+    old = await database.call(join, "old", 3_600.0)
+    owned = await database.call(take, old)
+    assert owned
+    await keep(database.dsn, tmp_path / "backup", programs=programs)
+    await restore(empty, tmp_path / "backup", programs=programs)
+    new = await empty.call(join, "new", 3_600.0)
+    assert (await empty.call(take, new)).keys() == owned.keys()
 
 
 async def test_what_cannot_be_kept_leaves_the_backup_before_it(

@@ -261,7 +261,9 @@ class _Connection:
             self._expected[room["id"]] = start + 1
 
     def _resumes(self, room_id: str, after: int, head: int, verdict: str | None) -> None:
-        is_far = verdict == "reset" and head - after > self._replays
+        # Who has been replaced and has not noticed yet is behind, and cannot tell that from one who lies.
+        is_ahead = after > head
+        is_far = verdict == "reset" and (is_ahead or head - after > self._replays)
         if verdict != "complete" and not is_far and room_id not in self._parted:
             self.say(f"came back to {room_id} after {after} of {head} and got {verdict}")
 

@@ -33,6 +33,7 @@ from actors.booking.steps import (
 )
 from actors.booking.views import needs_operator, view
 from core.errors import Rejected
+from protocol.booking import OperatorAction
 from protocol.suppliers import Cancelled, NotSent, RefundQuoted, Refused, Unknown, Unsupported
 from protocol.travel import FlightDetails, Itinerary, Segment
 
@@ -921,9 +922,10 @@ def test_a_booked_trip_that_needed_a_person_is_watched_again_afterwards() -> Non
 def test_an_operator_hears_that_its_people_are_asked_not_that_the_booking_has_ended() -> None:
     w = booked()
     move(w)
-    for action in ("retry", "compensate", "settle"):
+    actions: tuple[OperatorAction, ...] = ("retry", "compensate", "settle")
+    for action in actions:
         with pytest.raises(Rejected, match="it is asked how to go on with the flight"):
-            w.put(Operate(operator="op", action=action))  # type: ignore[arg-type]
+            w.put(Operate(operator="op", action=action))
     all_vote(w, "accept")
     with pytest.raises(Rejected, match="has ended"):
         w.put(Operate(operator="op", action="retry"))

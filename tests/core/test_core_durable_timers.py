@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import trio
@@ -322,8 +323,8 @@ async def test_one_that_is_set_while_the_service_looks_is_not_overlooked(
     autojump_clock: MockClock, world: World
 ) -> None:
     class Interrupted(MemoryDurableTimers):
-        async def claim(self, *args: object, **kwargs: object) -> object:
-            claimed, outlook = await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+        async def claim(self, *args: Any, **kwargs: Any) -> Any:
+            claimed, outlook = await super().claim(*args, **kwargs)
             if [each.timer.name for each in claimed] == ["first"]:
                 await self.apply(world.timer("second", at=2 * SECOND, key="b"))
             return claimed, outlook
@@ -362,8 +363,8 @@ async def test_an_actor_is_told_in_the_order_of_its_times_whatever_the_order_of_
     autojump_clock: MockClock, world: World
 ) -> None:
     class Reversed(MemoryDurableTimers):
-        async def claim(self, *args: object, **kwargs: object) -> object:
-            claimed, outlook = await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+        async def claim(self, *args: Any, **kwargs: Any) -> Any:
+            claimed, outlook = await super().claim(*args, **kwargs)
             return claimed[::-1], outlook
 
     async with running(world, source=Reversed) as node:
@@ -432,9 +433,9 @@ async def test_a_service_that_begins_again_tells_what_it_had_in_hand(
 class Counting(MemoryDurableTimers):
     claims = 0
 
-    async def claim(self, *args: object, **kwargs: object) -> object:
+    async def claim(self, *args: Any, **kwargs: Any) -> Any:
         type(self).claims += 1
-        return await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+        return await super().claim(*args, **kwargs)
 
 
 async def test_nothing_to_do_costs_twelve_looks_a_minute_and_none_without_shards(
@@ -595,8 +596,8 @@ async def test_a_claim_that_comes_back_too_late_is_delivered_by_the_next(
     plan = FaultPlan(takes=lambda name: next(slow, 0.0) if name == "apply" else 0.0)
 
     class Late(MemoryDurableTimers):
-        async def claim(self, *args: object, **kwargs: object) -> object:
-            claimed = await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+        async def claim(self, *args: Any, **kwargs: Any) -> Any:
+            claimed = await super().claim(*args, **kwargs)
             await trio.sleep(next(slow, 0.0))
             return claimed
 

@@ -31,7 +31,7 @@ from core.ports.consultations import Consultation
 from core.ports.message_log import EventKind, LogRow
 from core.ports.repositories import UserPatch
 from protocol.booking import BookingUpdated, ParticipantView, Question, QuestionOption
-from protocol.chat import SYSTEM, MessagePosted, Sender
+from protocol.chat import SYSTEM, MessagePosted, Sender, SenderKind
 from protocol.codec import decode_event, encode
 from protocol.frames import Money
 from protocol.room import MemberView, PersonaView, RoomChanged, RoomInvited, RoomView, Settings
@@ -316,11 +316,11 @@ def seated(seq: int, *, by: str, persona: str, name: str) -> LogRow:
 
 
 def spoken(seq: int, by: str, name: str, content: str) -> LogRow:
-    kind = "system" if by == SYSTEM.id else "persona"
+    kind: SenderKind = "system" if by == SYSTEM.id else "persona"
     message_id = ROOM[:-2] + f"{seq:02x}"
     event = MessagePosted(
         room_id=ELSEWHERE, epoch="e", seq=seq, sent_at=AT, message_id=message_id, content=content,
-        sender=Sender(id=by, kind=kind, name=name),  # type: ignore[arg-type]
+        sender=Sender(id=by, kind=kind, name=name),
     )  # fmt: skip
     return LogRow(
         seq=seq,

@@ -151,10 +151,13 @@ class ReplayWorld:
             "fanout": self.fanout,
             "clock": clock,
             "ids": ids,
+            "leases": leases,
         }
-        rooms = RoomPorts(log=self.log, leases=leases, runs=MemoryRuns(clock), **shared)
+        rooms = RoomPorts(log=self.log, runs=MemoryRuns(clock), **shared)
         self.system.register(room.spec(rooms))
-        self.system.register(user.spec(user.UserPorts(inboxes=MemoryInboxes(), **shared)))
+        self.system.register(
+            user.spec(user.UserPorts(inboxes=MemoryInboxes(leases.shards), **shared))
+        )
         self.system.register(presence.spec(self.fanout))
 
     @asynccontextmanager

@@ -99,6 +99,7 @@ class Actors:
             rooms=storage.rooms,
             personas=storage.personas,
             inboxes=storage.inboxes,
+            leases=storage.leases,
             fanout=self.fanout,
             clock=clock,
             ids=ids,

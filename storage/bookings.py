@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Final, get_args
 
 from core.errors import Rejected
-from core.ports.bookings import BadStep, JournalStep, QuotedItem, StaleFence
+from core.ports.bookings import BadStep, JournalStep, QuotedItem
+from core.ports.leases import StaleFence
 from protocol.booking import BookingStatus
 from protocol.travel import FlightQuery, HotelQuery, Query
 

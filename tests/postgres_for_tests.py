@@ -73,6 +73,14 @@ async def make_template(dsn: str) -> None:
             await migrate(database)
 
 
+async def give_away(connection: Connection, shard: int) -> int:
+    """The number under which another node owns the shard from now on."""
+    fence: int = await connection.fetchval(
+        "UPDATE shard_owner SET fence = fence + 1 WHERE shard_id = $1 RETURNING fence", shard
+    )
+    return fence
+
+
 async def drop_template(dsn: str) -> None:
     """Leave a server that lives on as it was."""
     async with AsyncioBridge() as bridge, Database(dsn, bridge, size=1) as admin:

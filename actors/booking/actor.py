@@ -30,8 +30,9 @@ from core.actor import Actor, ActorSpec, tell_oneself
 from core.envelope import Envelope, Lane
 from core.errors import Rejected, Unavailable
 from core.identity import Permission, Principal, authorize
-from core.ports.bookings import SealedTraveller, StaleFence
+from core.ports.bookings import SealedTraveller
 from core.ports.durable_timers import TimerDue
+from core.ports.leases import StaleFence
 from protocol.booking import (
     BOOKING,
     ApproveBooking,

@@ -10,7 +10,7 @@ from actors.user.machine import PlannedRoom, demand_known, demand_own, plan_room
 from core.actor import Actor, ActorSpec
 from core.announcement import announcement
 from core.envelope import Envelope
-from core.errors import Rejected
+from core.errors import Rejected, Unavailable
 from core.forwarding import forward
 from core.identity import Principal
 from core.ports.bookings import Tellings
@@ -18,6 +18,7 @@ from core.ports.clock import Clock, Ids
 from core.ports.consultations import Consultations
 from core.ports.durable_timers import TimerDue
 from core.ports.fanout import Client, Fanout
+from core.ports.leases import Leases, StaleFence
 from core.ports.message_log import EventKind, LogRow, PersonaChange
 from core.ports.personas import Personas
 from core.ports.repositories import BodyAt, Inboxes, InboxItem, NewRoom, Rooms, Users
@@ -68,6 +69,7 @@ class UserPorts:
     rooms: Rooms
     personas: Personas
     inboxes: Inboxes
+    leases: Leases
     fanout: Fanout
     clock: Clock
     ids: Ids
@@ -257,21 +259,27 @@ class UserActor(Actor[Any]):
 
     async def _put_in_inbox(self, *, source: str, kind: str, body: BodyAt) -> int:
         """An event in its place, and to all connections if they do not know it; its seq, 0 when they are
-        forgotten."""
+        forgotten. Raises `Unavailable`: nobody knows, or another server is the one to write it."""
         inboxes, untold = self._ports.inboxes, self._ports.untold
+        fence = self._ports.leases.fence(self._user_id)
         tenant_id, user_id = self._ports.tenant_id, self._user_id
         is_doubtful = user_id in untold
         if not is_doubtful:
             untold[user_id] = await inboxes.head(tenant_id, user_id)
         # A reply that is lost from here on leaves it untold: what comes next begins there.
-        stored = await inboxes.append(
-            tenant_id,
-            user_id,
-            source=source,
-            kind=kind,
-            at=self._ports.clock.now_ms(),
-            body=body,
-        )
+        try:
+            stored = await inboxes.append(
+                tenant_id,
+                user_id,
+                source=source,
+                kind=kind,
+                at=self._ports.clock.now_ms(),
+                fence=fence,
+                body=body,
+            )
+        except StaleFence:
+            await self._ports.leases.refence(user_id, seen=fence)
+            raise Unavailable from None
         if is_doubtful:
             await self._tell_untold()
         elif stored is not None and stored[2]:

@@ -8,20 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from core.errors import Rejected
 from core.ports.durable_timers import TimerChange
 from core.ports.fraud import ScreeningRow
 from protocol.booking import BookingUpdated, ParticipantState
 from protocol.frames import Money
 from protocol.ledger import Posting
 from protocol.travel import Query, SupplierOffer, Traveller
-
-
-class StaleFence(Rejected):
-    """Somebody else owns the shard, or has written since: nothing was stored. Load again."""
-
-    def __init__(self) -> None:
-        super().__init__("unavailable", "This cannot be answered right now. Please try again.")
 
 
 class BadStep(ValueError):

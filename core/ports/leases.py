@@ -1,7 +1,16 @@
-"""Who owns which shard of the rooms: the fence that a stale owner's writes bounce off."""
+"""Who owns which shard of rooms, bookings and inboxes: the fence that a stale owner's writes bounce off."""
 
 from collections.abc import Collection, Mapping
 from typing import Protocol
+
+from core.errors import Rejected
+
+
+class StaleFence(Rejected):
+    """Somebody else owns the shard, or has written since: nothing was stored. Load again."""
+
+    def __init__(self) -> None:
+        super().__init__("unavailable", "This cannot be answered right now. Please try again.")
 
 
 class Leases(Protocol):

@@ -202,10 +202,19 @@ class Inboxes(Protocol):
         """Ascending."""
 
     async def append(
-        self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: "BodyAt"
+        self,
+        tenant_id: int,
+        user_id: str,
+        *,
+        source: str,
+        kind: str,
+        at: int,
+        fence: int,
+        body: "BodyAt",
     ) -> tuple[int, bytes, bool] | None:
-        """Store an event once per `source`. `body(seq)` encodes it. Returns (seq, body, is new), or None:
-        they asked to be forgotten, nothing is put down."""
+        """Store an event once per `source`. `body(seq)` encodes it; `fence` is that of the user id's shard.
+        Returns (seq, body, is new), or None: they asked to be forgotten, nothing is put down. Raises
+        `StaleFence`: somebody else writes this inbox now."""
 
 
 class BodyAt(Protocol):

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 
+from core.ports.leases import StaleFence
 from core.ports.repositories import BodyAt, InboxItem
+from storage.memory.leases import MemoryShards
+from storage.sharding import shard_of
 
 
 class MemoryInboxes:
     """Each user's items in a list; a source has one place."""
 
-    def __init__(self) -> None:
+    def __init__(self, shards: MemoryShards) -> None:
+        self._shards = shards
         self._items: dict[tuple[int, str], list[InboxItem]] = {}
         self._places: dict[tuple[int, str, str], int] = {}
         self._first: dict[tuple[int, str], int] = {}
@@ -40,8 +44,18 @@ class MemoryInboxes:
         return self._items.get((tenant_id, user_id), [])[after : after + limit]
 
     async def append(
-        self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: BodyAt
+        self,
+        tenant_id: int,
+        user_id: str,
+        *,
+        source: str,
+        kind: str,
+        at: int,
+        fence: int,
+        body: BodyAt,
     ) -> tuple[int, bytes, bool] | None:
+        if self._shards.fence(shard_of(user_id)) != fence:
+            raise StaleFence
         items = self._items.setdefault((tenant_id, user_id), [])
         known = self._places.get((tenant_id, user_id, source))
         if known is not None:

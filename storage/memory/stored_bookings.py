@@ -15,9 +15,9 @@ from core.ports.bookings import (
     Quote,
     ResultRow,
     SealedTraveller,
-    StaleFence,
 )
 from core.ports.fraud import ScreeningRow
+from core.ports.leases import StaleFence
 from protocol.ledger import Posting
 from storage.bookings import BOOKING_TOLD, STUCK_AFTER_MS, check_step, quote_is_taken
 from storage.memory.durable_timers import MemoryDurableTimers, TimerTable

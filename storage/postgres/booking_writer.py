@@ -6,8 +6,9 @@ from typing import Any, Final
 import asyncpg
 
 from core.errors import Rejected
-from core.ports.bookings import BadStep, JournalStep, NewBooking, StaleFence
+from core.ports.bookings import BadStep, JournalStep, NewBooking
 from core.ports.fraud import ScreeningRow
+from core.ports.leases import StaleFence
 from storage.bookings import BOOKING_TOLD, check_step, quote_is_taken
 from storage.months import Month
 from storage.postgres.booking_leaves import ensure_leaves

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from core.ports.leases import StaleFence
 from core.ports.repositories import BodyAt, InboxItem
 from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
+from storage.sharding import shard_of
 
 
 class PostgresInboxes:
@@ -22,11 +24,19 @@ class PostgresInboxes:
         return await self._database.call(_read, tenant_id, user_id, after, limit)
 
     async def append(
-        self, tenant_id: int, user_id: str, *, source: str, kind: str, at: int, body: BodyAt
+        self,
+        tenant_id: int,
+        user_id: str,
+        *,
+        source: str,
+        kind: str,
+        at: int,
+        fence: int,
+        body: BodyAt,
     ) -> tuple[int, bytes, bool] | None:
         """As the port says. `body` is called in the database's thread: it must be pure."""
         return await self._database.transaction(
-            _append, tenant_id, user_id, source=source, kind=kind, at=at, body=body
+            _append, tenant_id, user_id, source=source, kind=kind, at=at, fence=fence, body=body
         )
 
 
@@ -64,8 +74,16 @@ async def _append(
     source: str,
     kind: str,
     at: int,
+    fence: int,
     body: BodyAt,
 ) -> tuple[int, bytes, bool] | None:
+    is_ours = await connection.fetchval(
+        "SELECT true FROM shard_owner WHERE shard_id = $1 AND fence = $2 FOR SHARE",
+        shard_of(user_id),
+        fence,
+    )
+    if not is_ours:
+        raise StaleFence
     is_forgotten = await connection.fetchval(
         "SELECT is_forgotten FROM account WHERE tenant_id = $1 AND id = $2 FOR SHARE",
         tenant_id,

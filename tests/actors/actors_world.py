@@ -258,7 +258,7 @@ class World:
             StoredPersonas(), self.clock, rooms_of=self.stored.rooms_with
         )
         self.runs = MemoryRuns(self.clock)
-        self.inboxes = MemoryInboxes()
+        self.inboxes = MemoryInboxes(self.shards)
         self.timers = MemoryDurableTimers()
         self.consultations = MemoryConsultations(self.users, self.timers)
         self.fanout = FakeFanout()
@@ -290,6 +290,7 @@ class World:
             rooms=self.rooms,
             personas=self.personas,
             inboxes=self.inboxes,
+            leases=self.leases,
             fanout=self.fanout,
             clock=self.clock,
             ids=self.ids,

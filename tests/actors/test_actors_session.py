@@ -526,7 +526,13 @@ async def test_who_comes_back_to_an_inbox_whose_next_event_is_no_longer_kept_is_
     async with desk() as made:
         for source in "abc":
             await made.world.inboxes.append(
-                1, user_id(1), source=source, kind="k", at=1, body=lambda seq: encode(Ping(t=seq))
+                1,
+                user_id(1),
+                source=source,
+                kind="k",
+                at=1,
+                fence=made.world.leases.fence(user_id(1)),
+                body=lambda seq: encode(Ping(t=seq)),
             )
         made.world.inboxes.forget(1, user_id(1), below=3)
         for seen, is_reset, told in ((1, True, []), (2, False, [3]), (3, False, [])):

@@ -19,6 +19,7 @@ from protocol.codec import encode
 from protocol.room import CreateRoom, InviteToRoom, JoinRoom, LeaveRoom, RoomAnswered
 from protocol.user import USER, FollowInbox, InviteArrived, Notified
 from storage.memory.durable_timers import NO_FAULTS, Fault, FaultPlan, MemoryDurableTimers
+from storage.sharding import shard_of
 
 
 async def ask(world: World, client: FakeClient, message: Any) -> Any:
@@ -333,6 +334,31 @@ def lose_reply_of_inbox(world: World, error: Exception) -> None:
     world.inboxes.append = silent  # type: ignore[method-assign]
 
 
+async def test_a_server_that_was_replaced_writes_no_inbox(autojump_clock: MockClock) -> None:
+    """Its successor's connections would hear of it with the next event only."""
+    async with World().running() as world:
+        await world.make_room(2)
+        ben = world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        world.shards.take_all("its successor")
+        await try_to_deliver(world, ROOM_ID)
+        assert await world.inboxes.head(TENANT, user_id(2)) == 0
+        assert invitations_seen(ben) == []
+
+
+async def test_a_writer_whose_number_is_outdated_takes_a_new_one(autojump_clock: MockClock) -> None:
+    """A room of the shard asked for a newer one, and the reply was lost."""
+    async with World().running() as world:
+        await world.make_room(2)
+        ben = world.client(2)
+        await ask(world, ben, FollowInbox(after=0))
+        world.shards.take(shard_of(user_id(2)), "node")
+        await try_to_deliver(world, ROOM_ID)
+        await try_to_deliver(world, ROOM_ID)
+        assert await world.inboxes.head(TENANT, user_id(2)) == 1
+        assert invitations_seen(ben) == [1]
+
+
 async def try_to_deliver(world: World, room_id: str) -> None:
     with suppress(Unavailable):
         await courier_of(world).receive([appended(room_id, 1, 1)])
@@ -451,6 +477,7 @@ async def test_following_a_long_inbox_goes_page_by_page(autojump_clock: MockCloc
                 source=str(number),
                 kind="notification",
                 at=0,
+                fence=world.leases.fence(user_id(2)),
                 body=lambda seq: b"\x81\xa5inbox\xcd" + seq.to_bytes(2, "big"),
             )
         ben = world.client(2)
@@ -474,6 +501,7 @@ async def test_a_slow_socket_that_reads_its_inbox_keeps_no_invitation_waiting(
                 source=str(number),
                 kind="notification",
                 at=0,
+                fence=world.leases.fence(user_id(2)),
                 body=lambda seq: encode(Notified(inbox=seq, kind="test", title="", body="")),
             )
         await world.make_room(2)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from msgspec import Raw
 from persona_worlds import ManualClock, execute
+from postgres_for_tests import give_away
 
 from core.chance import SystemChance
 from core.identity import Role
@@ -321,11 +322,7 @@ def _postgres(database: Database, clock: ManualClock, ids: ProcessIds) -> World:
     nudges: list[int] = []
 
     async def take_over(booking_id: str) -> None:
-        await database.call(
-            execute,
-            "UPDATE shard_owner SET fence = fence + 1 WHERE shard_id = $1",
-            shard_of(booking_id),
-        )
+        await database.call(give_away, shard_of(booking_id))
 
     async def join(user_id: str) -> None:
         await database.call(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import trio
-from postgres_for_tests import copied, fresh_database, named
+from postgres_for_tests import copied, fresh_database, give_away, named
 
 from core.identity import Principal, Role
 from core.ids import ProcessIds
@@ -39,6 +39,7 @@ from storage.postgres.search import PostgresSearch, SearchIndex
 from storage.postgres.sessions import PostgresSessions
 from storage.postgres.signing_keys import PostgresKeys
 from storage.postgres.users import PostgresUsers
+from storage.sharding import shard_of
 
 TENANT = 1
 
@@ -86,6 +87,8 @@ class People:
     ids: ProcessIds
     forget_inbox: Callable[[str, int], Awaitable[None]]
     """Takes all of a user's below a seq out, as retention does."""
+    refence: Callable[[str], Awaitable[int]]
+    """Gives a user's shard to another node, under the number that it returns; 0 before."""
 
     def person(self, handle: str, *, tenant: int = TENANT, email: str | None = None) -> User:
         return User(
@@ -245,6 +248,9 @@ def postgres_people(database: Database, clock: ManualClock, ids: ProcessIds) -> 
     async def forget_inbox(user_id: str, below: int) -> None:
         await database.call(_forget_inbox, user_id, below)
 
+    async def refence(user_id: str) -> int:
+        return await database.call(give_away, shard_of(user_id))
+
     return People(
         users=PostgresUsers(database),
         logins=PostgresLogins(database),
@@ -255,6 +261,7 @@ def postgres_people(database: Database, clock: ManualClock, ids: ProcessIds) -> 
         clock=clock,
         ids=ids,
         forget_inbox=forget_inbox,
+        refence=refence,
     )
 
 
@@ -286,11 +293,15 @@ async def world(server: Any) -> AsyncIterator[RoomWorld]:
 
 
 def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
-    users, inboxes = MemoryUsers(), MemoryInboxes()
+    shards = MemoryShards()
+    users, inboxes = MemoryUsers(), MemoryInboxes(shards)
     logins = MemoryLogins(users)
 
     async def forget_inbox(user_id: str, below: int) -> None:
         inboxes.forget(TENANT, user_id, below=below)
+
+    async def refence(user_id: str) -> int:
+        return shards.take(shard_of(user_id), "another")
 
     people = People(
         users=users,
@@ -302,8 +313,9 @@ def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
         clock=clock,
         ids=ids,
         forget_inbox=forget_inbox,
+        refence=refence,
     )
-    stored = StoredLog(MemoryShards())
+    stored = StoredLog(shards)
     rooms = MemoryRooms(stored, users)
 
     async def store(room_id: str, row: LogRow) -> None:

@@ -10,8 +10,9 @@ from booking_worlds import HOUR, TENANT, World, eur, event, intent, posting, res
 from persona_worlds import execute
 
 from core.errors import Rejected
-from core.ports.bookings import BadStep, Balance, StaleFence
+from core.ports.bookings import BadStep, Balance
 from core.ports.durable_timers import MAX_TIMERS_PER_ACTOR, CancelTimer
+from core.ports.leases import StaleFence
 
 PAID = posting("captured", ("psp:stripe", 5_000), ("participant:ada", -5_000))
 SPENT = posting("spent", ("participant:ada", 5_000), ("trip:b", -5_000))

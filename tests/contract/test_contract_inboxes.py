@@ -1,6 +1,9 @@
 """What every `Inboxes` promises."""
 
+import pytest
 import trio
+
+from core.ports.leases import StaleFence
 
 
 async def test_an_inbox_is_empty_at_first(people):
@@ -45,7 +48,25 @@ async def test_tenants_and_users_do_not_share_an_inbox(people):
     assert await people.inboxes.head(1, people.ids.uuid7()) == 0
 
 
-async def append(people, user_id, source):
+async def test_who_was_replaced_writes_no_inbox(people):
+    """Nor does it hear what is in its place: its connections are not the ones to tell."""
+    user_id = people.ids.uuid7()
+    await append(people, user_id, "first")
+    fence = await people.refence(user_id)
+    for source in ("first", "second"):
+        with pytest.raises(StaleFence):
+            await append(people, user_id, source)
+    assert await people.inboxes.head(1, user_id) == 1
+    assert await append(people, user_id, "second", fence) == (2, b"event 2", True)
+
+
+async def append(people, user_id, source, fence=0):
     return await people.inboxes.append(
-        1, user_id, source=source, kind="notification", at=7, body=lambda seq: b"event %d" % seq
+        1,
+        user_id,
+        source=source,
+        kind="notification",
+        at=7,
+        fence=fence,
+        body=lambda seq: b"event %d" % seq,
     )

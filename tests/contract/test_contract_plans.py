@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from booking_worlds import TENANT
 from persona_worlds import ManualClock
-from postgres_for_tests import fresh_dsn
+from postgres_for_tests import fresh_dsn, give_away
 
 from core.chance import SystemChance
 from core.ids import ProcessIds
@@ -88,7 +88,7 @@ async def kept(server: Any) -> AsyncIterator[World]:
         await database.call(_furnish, room_id, user_id)
 
         async def take_over() -> int:
-            return await database.call(_refence, shard)
+            return await database.call(give_away, shard)
 
         yield World(
             PostgresPlans(database, on_timer_set=nudges.append),
@@ -222,13 +222,6 @@ async def _furnish(connection: Connection, room_id: str, user_id: str) -> None:
         room_id,
         user_id,
     )
-
-
-async def _refence(connection: Connection, shard: int) -> int:
-    fence: int = await connection.fetchval(
-        "UPDATE shard_owner SET fence = fence + 1 WHERE shard_id = $1 RETURNING fence", shard
-    )
-    return fence
 
 
 async def _set_version(connection: Connection, room_id: str, version: int) -> None:

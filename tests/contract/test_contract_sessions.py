@@ -11,7 +11,9 @@ HALF_AN_HOUR = 1_800
 
 async def test_a_new_session_is_not_resumed_and_knows_the_inbox(people):
     ada = await people.add("ada")
-    await people.inboxes.append(1, ada.user_id, source="s", kind="k", at=1, body=lambda seq: b"")
+    await people.inboxes.append(
+        1, ada.user_id, source="s", kind="k", at=1, fence=0, body=lambda seq: b""
+    )
     session_id = people.ids.uuid7()
     opened = await begin(people, ada, session_id)
     assert (opened.session_id, opened.resumed, opened.inbox_head) == (session_id, False, 1)
@@ -30,7 +32,7 @@ async def test_a_session_knows_from_where_on_the_inbox_is_kept(people, open_as):
     assert await first() == 1
     for source in "abc":
         await people.inboxes.append(
-            1, ada.user_id, source=source, kind="k", at=1, body=lambda seq: b""
+            1, ada.user_id, source=source, kind="k", at=1, fence=0, body=lambda seq: b""
         )
     assert await first() == 1
     await people.forget_inbox(ada.user_id, 3)

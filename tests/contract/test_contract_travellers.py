@@ -8,7 +8,7 @@ from booking_worlds import DAY, KEY, TENANT, World, ada, world_on
 from msgspec.structs import replace
 
 from core.errors import Rejected
-from core.ports.bookings import StaleFence
+from core.ports.leases import StaleFence
 from protocol.travel import Traveller
 from storage.credentials.master_key import MasterKeyError
 from storage.credentials.traveller_seal import TravellerSeal

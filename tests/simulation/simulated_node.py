@@ -73,7 +73,7 @@ class Database:
         self.personas = MemoryPersonas(
             self.stored_personas, VirtualClock(), rooms_of=self.stored.rooms_with
         )
-        self.inboxes = MemoryInboxes()
+        self.inboxes = MemoryInboxes(self.shards)
         self.sessions = MemorySessions(self.inboxes)
         self.outbox = MemoryOutbox(self.stored)
         self.timers = TimerTable()

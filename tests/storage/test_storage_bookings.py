@@ -13,10 +13,10 @@ from core.ports.bookings import (
     IntentRow,
     JournalStep,
     NewBooking,
-    StaleFence,
 )
 from core.ports.durable_timers import SetTimer
 from core.ports.fraud import ScreeningRow
+from core.ports.leases import StaleFence
 from protocol.addresses import Kind
 from protocol.frames import Money
 from protocol.ledger import Entry, Posting

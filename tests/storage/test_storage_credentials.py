@@ -15,6 +15,7 @@ from storage.credentials.keys import SigningKeys
 from storage.credentials.passwords import Passwords
 from storage.credentials.tokens import AccessTokens
 from storage.memory.inboxes import MemoryInboxes
+from storage.memory.leases import MemoryShards
 from storage.memory.logins import MemoryLogins
 from storage.memory.sessions import MemorySessions
 from storage.memory.signing_keys import MemoryKeys
@@ -58,7 +59,7 @@ class World:
         self.ids = ProcessIds(self.clock, Random(7))
         self.users = MemoryUsers()
         self.logins = MemoryLogins(self.users)
-        self.sessions = MemorySessions(MemoryInboxes(), self.logins)
+        self.sessions = MemorySessions(MemoryInboxes(MemoryShards()), self.logins)
         self.keys = SigningKeys(key_store, bytes(32), self.clock)
         self.passwords = SpiedPasswords()
         self.revoked = []

@@ -220,7 +220,7 @@ async def test_the_invitations_of_others_do_not_name_whoever_is_erased(database:
     inboxes, kept = PostgresInboxes(database), {}
     for number, ids in enumerate(([ADA, BOB], [BOB])):
         body = partial(invitation, ids)
-        kind = {"source": f"room:{number}", "kind": "room.invited", "at": AT}
+        kind = {"source": f"room:{number}", "kind": "room.invited", "at": AT, "fence": 0}
         assert await inboxes.append(1, BOB, **kind, body=body)
         kept[number + 1] = body(number + 1)
     await database.call(execute, UNREADABLE)
@@ -296,7 +296,9 @@ async def test_what_others_were_told_of_a_booking_names_nobody_who_is_erased(
             )
         )  # fmt: skip
 
-    assert await inboxes.append(1, BOB, source="b", kind="booking.update", at=AT, body=body)
+    assert await inboxes.append(
+        1, BOB, source="b", kind="booking.update", at=AT, fence=0, body=body
+    )
     assert await erase(database, 1, ADA) == 1
     [item] = await inboxes.read(1, BOB, after=0, limit=9)
     assert item.body == body(1).replace(b"ada", "…".encode())

@@ -168,7 +168,13 @@ async def test_nothing_is_put_down_for_whoever_was_erased_meanwhile(database: Da
     async def put_down(number: int) -> None:
         put.append(
             await inboxes.append(
-                1, ADA, source=f"source-{number}", kind="notification", at=AT, body=lambda seq: b"x"
+                1,
+                ADA,
+                source=f"source-{number}",
+                kind="notification",
+                at=AT,
+                fence=0,
+                body=lambda seq: b"x",
             )
         )
 
@@ -184,7 +190,7 @@ async def test_nothing_is_put_down_for_whoever_was_erased_meanwhile(database: Da
     assert await inboxes.head(1, ADA) == 0
     assert not await inboxes.read(1, ADA, after=0, limit=100)
     assert await inboxes.append(
-        1, BOB, source="s", kind="notification", at=AT, body=lambda seq: b"x"
+        1, BOB, source="s", kind="notification", at=AT, fence=0, body=lambda seq: b"x"
     ) == (1, b"x", True)
 
 

@@ -78,6 +78,8 @@ class Person:
         self.unanswered: list[str] = []
         self.has_quit = False
         self.stayed: Socket | None = None
+        self.heard = 0
+        """How many frames `stayed` had seen as it was looked up who is online."""
         self.naps = 0.0
         self._connect = connect
         self._mine: list[tuple[str, str]] = []

@@ -208,14 +208,15 @@ def _presence(room_id: str, journey: Journey) -> Iterator[str]:
             continue
         if person.user_id not in online:
             yield f"{person.name} is in {room_id} and not online there"
-        known = [count for where, count in _counts(person.stayed) if where == room_id]
+        known = [count for where, count in _counts(person) if where == room_id]
         if known and known[-1] != len(online):
             yield f"{person.name} believes {known[-1]} online in {room_id}, who are {len(online)}"
 
 
-def _counts(socket: Socket) -> Iterator[tuple[str, int]]:
-    """How many are online, as a connection was told. One that resumes hears of it with the next change."""
-    for direction, frame in socket.passed:
+def _counts(person: Person) -> Iterator[tuple[str, int]]:
+    """How many are online, as who stayed was told by then. One that resumes hears of it with the next
+    change."""
+    for direction, frame in person.stayed.passed[: person.heard] if person.stayed else ():
         if direction == "received" and frame["type"] == "presence.update":
             yield frame["roomId"], frame["count"]
         elif direction == "received" and "online" in frame and "room" in frame:

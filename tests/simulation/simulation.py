@@ -248,6 +248,8 @@ class Simulation:
                 f"room:{room_id}"
             ).user_ids
         for person in people:
+            person.heard = len(person.stayed.passed) if person.stayed is not None else 0
+        for person in people:
             if person.stayed is not None and not person.has_quit:
                 for room_id in self.agenda.rooms:
                     await person.look_at(room_id, limit=person.eyes.randint(1, 50))

@@ -23,8 +23,9 @@ from commands.data_directory import (
     require_restored,
     server_lock,
 )
-from commands.garbage import keep_pauses_short, loading_for_good
+from commands.garbage import keep_pauses_short
 from commands.open_files import raise_limit
+from commands.serving import serving
 from commands.troubles import TROUBLES, sentence_of
 from commands.unknown_settings import unknown_settings
 from core.config import Config
@@ -102,10 +103,6 @@ def _master_key(config: Config, data_dir: Path) -> bytes:
 
 
 async def _serve(config: Config, key: bytes, demo: bool) -> None:
-    # A server is a second of imports and more: whoever set something wrong is told before them.
-    with loading_for_good():
-        from commands.wiring import serving
-
     data_dir = config.data_dir
     if config.redis_url is not None:
         log.warning("REDIS_URL is not used yet: this version runs on one node, which needs none")

@@ -1,7 +1,7 @@
 """The composition root: builds every part, starts them in order, stops them in reverse."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -41,7 +41,6 @@ from core.webhooks import Receptions
 from inference.fraud.screener import FraudScreener
 from inference.small_models import SmallModels
 from protocol.close_codes import CloseCode
-from storage.asyncio_bridge import AsyncioBridge
 from storage.crash_files import CRASHES, CrashFiles
 from storage.postgres.embedded import Embedded
 from storage.postgres.housekeeping import housekeeping
@@ -55,33 +54,6 @@ OUR_OWN: Final = frozenset({"travel", "webhooks"})
 """Groups of numbers that are about nobody else."""
 
 DRAIN_ACTORS_WITHIN: Final = 5.0
-
-
-@asynccontextmanager
-async def serving(config: Config, *, node: str, key: bytes) -> AsyncIterator["Server"]:
-    """A server around a block. `node`: this node's lasting name; `key`: the master key.
-
-    The database starts first and stops last. Raises what kept the server from starting, or what
-    ended it.
-    """
-    async with AsyncioBridge() as bridge, trio.open_nursery() as nursery:
-        embedded = None if config.database_url else Embedded(config.data_dir)
-        if embedded is not None:
-            await nursery.start(embedded.run)
-        dsn = config.database_url or (embedded.dsn if embedded else "")
-        async with Database(dsn, bridge) as database:
-            await database.reach()
-            # A wrong setting is told before anything is changed that an older version cannot read.
-            server = Server(config, database, node=node, key=key, embedded=embedded)
-            await migrate(database)
-            await erase_again(database, config.data_dir)
-            await server.storage.keys.load()
-            await server.time.load()
-            async with trio.open_nursery() as running:
-                await running.start(server.supervisor.run)
-                yield server
-                running.cancel_scope.cancel()
-        nursery.cancel_scope.cancel()
 
 
 class Server:
@@ -98,6 +70,7 @@ class Server:
     ) -> None:
         require_one_world(config)
         self._database, self._embedded = database, embedded
+        self._data_dir = config.data_dir
         self._keep_months = config.bounds.keep_messages_months
         self._keep_bookings_months = config.bounds.keep_bookings_months
         self._clock = clock = SystemClock()
@@ -266,6 +239,14 @@ class Server:
             every("keys", KEYS_TENDED_EVERY, self.storage.keys.tend),
             every("housekeeping", HOUSEKEEPING_EVERY, self.keep_house),
         ]
+
+    async def load(self) -> None:
+        """Bring the database up to date, and read what must be known before anybody is served. Once, before
+        the supervisor runs."""
+        await migrate(self._database)
+        await erase_again(self._database, self._data_dir)
+        await self.storage.keys.load()
+        await self.time.load()
 
     async def drain(self) -> None:
         """Tell everybody to come back, finish what was begun; bounded. The gateways first, then the

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import ModuleType
 
 import trio
 
@@ -24,12 +23,9 @@ async def serving(*_: object, **__: object) -> AsyncIterator[Stuck]:
 
 
 def main() -> int:
-    wiring = ModuleType("commands.wiring")
-    vars(wiring)["serving"] = serving
-    sys.modules["commands.wiring"] = wiring
-
     from commands import serve
 
+    vars(serve)["serving"] = serving
     vars(serve)["ECHO_WITHIN"] = 0.0
     os.environ["CARAVAN_DATA_DIR"] = sys.argv[1]
     return serve.run(argparse.Namespace(demo=False))

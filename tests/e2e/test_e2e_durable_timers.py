@@ -5,7 +5,7 @@ from typing import Any
 
 import trio
 
-from commands.wiring import serving
+from commands.serving import serving
 from core.actor import Actor, ActorSpec
 from core.clock import SystemClock
 from core.config import Config

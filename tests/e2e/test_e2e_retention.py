@@ -7,7 +7,8 @@ import trio
 from postgres_for_tests import until
 from raw_client import Frame, on_stage, register
 
-from commands.wiring import Server, serving
+from commands.serving import serving
+from commands.wiring import Server
 from core.config import Config
 from storage.asyncio_bridge import AsyncioBridge
 from storage.postgres.pool import Connection, Database

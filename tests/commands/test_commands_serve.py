@@ -55,7 +55,7 @@ async def test_a_server_that_still_starts_ends_at_once(
         finally:
             ended.append("in order")
 
-    monkeypatch.setattr(wiring, "serving", slow_start)
+    monkeypatch.setattr(serve, "serving", slow_start)
     with trio.fail_after(5):
         await serve._serve(Config(data_dir=tmp_path), bytes(32), demo=False)
     assert ended == ["in order"]
@@ -148,7 +148,7 @@ async def test_a_signals_echo_leaves_the_drain_alone(
             await trio.sleep(1)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(wiring, "serving", ready)
+    monkeypatch.setattr(serve, "serving", ready)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(tell_when_it_runs)
         await serve._serve(Config(data_dir=tmp_path), bytes(32), demo=False)

@@ -14,11 +14,11 @@ from msgspec.msgpack import Decoder, Encoder
 from protocol.booking import NameTraveller
 from protocol.chat import PostMessage
 from protocol.consultation import SignalConsultation
-from protocol.dissection import nests_deeper, pairs
+from protocol.dissection import count_said, nests_deeper, pairs
 from protocol.errors import ErrorCode
 from protocol.free_form import fault_in_values
 from protocol.ids import Id, Ref
-from protocol.limits import MAX_FREE_BYTES, MAX_NESTING
+from protocol.limits import MAX_FIELDS, MAX_FREE_BYTES, MAX_NESTING
 from protocol.plan import ApplyPlan
 from protocol.text_rules import TOO_LONG, Fault, fault_in, normalised
 from protocol.wire import ClientFrame, DurableRoomEvent, InRoomOrder
@@ -27,10 +27,21 @@ from protocol.wrong_values import reading
 UNKNOWN_TYPE: Final = "There is no command of this type."
 MISSING: Final = "A required field is missing."
 WRONG: Final = "A field has a wrong value."
+TOO_MANY: Final = "A frame may have at most {limit} fields."
 WRONG_REF: Final = "A ref must be a whole number from 0 to 4294967295."
 
 MAX_FAULTS_NAMED: Final = 8
 
+
+class _Head(msgspec.Struct):
+    """What a refusal needs of a frame that is not taken apart."""
+
+    type: str
+    ref: Raw | msgspec.UnsetType = msgspec.UNSET
+    room_id: Raw | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="roomId")
+
+
+_HEADS: Final = Decoder(_Head)
 _FRAMES: Final[Decoder[ClientFrame]] = Decoder(ClientFrame)
 _EVENTS: Final[Decoder[DurableRoomEvent]] = Decoder(DurableRoomEvent)
 _STRING: Final = Decoder(str)
@@ -92,6 +103,8 @@ class _Split(NamedTuple):
 def decode(data: bytes) -> ClientFrame:
     """A client's frame (at most 64 KiB). Raises `Malformed` or `Refused`."""
     split = None
+    if len(data) > 2 * MAX_FIELDS and count_said(data) > MAX_FIELDS:
+        _refuse_crowd(data)
     if len(data) > MAX_FREE_BYTES:
         # Before it is built: keys of maps can be chosen so that hashing them takes quadratic time.
         split = _split(data)
@@ -142,6 +155,22 @@ def _split(data: bytes) -> _Split:
         return _Split(_TYPES.get(_STRING.decode(types[0])), found)
     except (ValueError, RecursionError) as problem:
         raise Malformed(str(problem)) from None
+
+
+def _refuse_crowd(data: bytes) -> NoReturn:
+    """A frame of so many fields is read over once, and not taken apart: where its one `type` stands again
+    in a value, it passes for a second."""
+    if data.count(b"type") > 1:
+        raise Malformed("not exactly one type")
+    try:
+        head = _HEADS.decode(data)
+    except (ValueError, RecursionError) as problem:
+        raise Malformed(str(problem)) from None
+    named = ((b"ref", head.ref), (b"roomId", head.room_id))
+    found = [(key, value) for key, value in named if isinstance(value, Raw)]
+    split = _Split(_TYPES.get(head.type), found)
+    fault = Fault("", TOO_MANY, params={"limit": MAX_FIELDS})
+    _refuse([fault], _ref_of(split), _room_of(split))
 
 
 def _inspect(split: _Split) -> None:

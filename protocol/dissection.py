@@ -1,4 +1,4 @@
-"""Looking into MessagePack without building its values: the top-level pairs, and how deep it nests.
+"""Looking into MessagePack without building its values: the top-level pairs, how many, and how deep it nests.
 
 The trick: only a container's header tells a map from an array. A map of n pairs with its header
 replaced by that of an array of 2n items is an array, which msgspec splits into raw items in C.
@@ -13,6 +13,8 @@ from msgspec.msgpack import Decoder
 _ITEMS: Final = Decoder(list[Raw])
 _STR_HEADER: Final = dict.fromkeys(range(0xA0, 0xC0), 1) | {0xD9: 2, 0xDA: 3, 0xDB: 5}
 """First byte of an encoded string → length of its header."""
+_CONTAINERS: Final = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+"""First bytes of maps and arrays."""
 
 
 def pairs(data: bytes) -> list[tuple[bytes, Raw]]:
@@ -34,6 +36,12 @@ def pairs(data: bytes) -> list[tuple[bytes, Raw]]:
     return list(zip(names, items[1::2], strict=True))
 
 
+def count_said(data: bytes) -> int:
+    """How many pairs a map says it has; 0 for what is no map, or has no whole header."""
+    is_map = len(data) > 4 and (0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF))
+    return _opened(data)[0] // 2 if is_map else 0
+
+
 def nests_deeper(values: Sequence[Raw], levels: int, *, most_items: int) -> bool:
     """Whether an encoded value holds more than `levels` containers within one another.
 
@@ -43,20 +51,15 @@ def nests_deeper(values: Sequence[Raw], levels: int, *, most_items: int) -> bool
     layer = values
     for _ in range(levels):
         count, bodies = 0, []
-        for item in map(bytes, layer):
-            if _is_container(item):
-                held, body = _opened(item)
-                count += held
-                bodies.append(item[body:])
+        for item in [item for item in map(bytes, layer) if item[0] in _CONTAINERS]:
+            held, body = _opened(item)
+            count += held
+            bodies.append(item[body:])
         most_items -= count
         if not count or most_items < 0:
             return False
         layer = _ITEMS.decode(_array(count, bodies))
-    return any(map(_is_container, map(bytes, layer)))
-
-
-def _is_container(item: bytes) -> bool:
-    return 0x80 <= item[0] <= 0x9F or 0xDC <= item[0] <= 0xDF
+    return any(item[0] in _CONTAINERS for item in map(bytes, layer))
 
 
 def _opened(container: bytes) -> tuple[int, int]:

@@ -26,6 +26,8 @@ MAX_MENTIONS: Final = 10
 MAX_ATTACHMENTS: Final = 10
 MAX_CARDS: Final = 10
 MAX_FREE_BYTES: Final = 16_384
+MAX_FIELDS: Final = 4_096
+"""Of one frame, known or not: what 64 KiB hold of them took ten milliseconds to tell apart."""
 MAX_RECEIPT_MEMBERS: Final = 100
 MAX_ONLINE_SHOWN: Final = 200
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.chat import PostMessage, SearchMessages
-from protocol.codec import Malformed, Refused, decode, decode_event, encode
+from protocol.codec import WRONG_REF, Malformed, Refused, decode, decode_event, encode
 from protocol.consultation import SignalConsultation
 from protocol.dissection import nests_deeper, pairs
 from protocol.room import UpdateRoom
@@ -93,6 +93,38 @@ def test_a_second_type_is_worse_than_a_wrong_ref() -> None:
     ping = b"\xa4type\xacchat.history\xa6roomId\xa1r\xa3ref\xc0"
     assert judged(b"\x83" + ping)[2][0][0] == "ref"
     assert judged(b"\x84" + ping + b"\xa4type\xa1x") == "malformed"
+
+
+def crowded(frame: dict[str, Any], fields: int, last: bytes = b"\xa0\xc0") -> bytes:
+    """The frame among empty keys, so that it has so many fields. `last`: in the place of the last of them."""
+    body = msgpack.packb(frame)[1:] + b"\xa0\xc0" * (fields - len(frame) - 1) + last
+    return b"\xdf" + fields.to_bytes(4, "big") + body
+
+
+def test_a_frame_of_more_fields_than_anybody_has_a_use_for_is_refused_in_its_rooms_order() -> None:
+    """Told apart one by one they took the loop ten milliseconds, fifty times a second."""
+    post = {**POST, "ref": 7}
+    assert isinstance(judged(crowded(post, 4_096)), PostMessage)
+    with pytest.raises(Refused) as caught:
+        decode(crowded(post, 4_097))
+    refused = caught.value
+    assert (refused.code, refused.ref, refused.room_id) == ("bad_request", 7, POST["roomId"])
+    assert refused.text.format(**refused.params) == "A frame may have at most 4096 fields."
+    assert judged(crowded({"type": "from.the.future", "ref": 8}, 5_000))[:2] == ("bad_request", 8)
+    assert judged(crowded({**post, "ref": -1}, 5_000))[2] == (("ref", WRONG_REF),)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [b"\xa4type\xa1x", b"\x01\xc0", b"\xa0", b"\xa0\xc0\xc0", b"\xa0" + b"\x91" * 2_000 + b"\xc0"],
+)
+def test_a_crowd_of_fields_that_is_no_frame_is_none(last: bytes) -> None:
+    assert judged(crowded(POST, 5_000, last)) == "malformed"
+
+
+def test_a_crowd_of_fields_without_a_type_is_no_frame() -> None:
+    assert judged(crowded({"ref": 1}, 5_000)) == "malformed"
+    assert judged(crowded({"type": 1}, 5_000)) == "malformed"
 
 
 def test_a_word_that_is_a_keyword_in_python_has_its_own_name_on_the_wire() -> None:

@@ -1,7 +1,7 @@
 """Where a crash is replayed: one actor on memory ports, under virtual time, seen by nobody."""
 
 import random
-from collections.abc import AsyncIterator, Container, Mapping
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -77,9 +77,12 @@ class NoAudience:
     def __init__(self) -> None:
         self._topics: dict[str, list[Client]] = {}
 
-    def subscribe(self, topic: str, client: Client) -> None:
+    def subscribe(self, topic: str, client: Client, *, knows_audience: bool = True) -> None:
         if not self.is_subscribed(topic, client):
             self._topics.setdefault(topic, []).append(client)
+
+    def take_unaware(self, topic: str) -> Sequence[Client]:
+        return ()
 
     def unsubscribe(self, topic: str, client: Client) -> None:
         if self.is_subscribed(topic, client):

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from actors.presence.machine import NOBODY, Online, difference, said
+from actors.presence.machine import NOBODY, Online, difference, said, unchanged
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope, Lane
 from core.ports.fanout import Fanout, FrameLane
@@ -11,6 +11,9 @@ from protocol.frames import Value
 from protocol.presence import PRESENCE, AudienceChanged
 
 ANNOUNCE_EVERY: Final = 1.0
+MAX_ONE_BY_ONE: Final = 64
+"""Who came in unaware when nothing had changed is told alone; more at once are told with everybody, in the
+fan-out's steps."""
 
 
 class LookAgain(Value, frozen=True, kw_only=True):
@@ -27,7 +30,8 @@ def spec(fanout: Fanout) -> ActorSpec:
 
 
 class PresenceActor(Actor[Any]):
-    """Level-triggered: compares what is with what was last said, so that a lost word heals itself.
+    """Level-triggered: compares what is with what was last said, so that a lost word heals itself. Who came
+    in without being told hears it with the next word, or by himself when there is nothing to say.
 
     Owns: what was last said, and seen since. Borrows: the fan-out. Gone when nobody is online.
     """
@@ -39,6 +43,7 @@ class PresenceActor(Actor[Any]):
         self._said: Online = NOBODY
         self._seen = said(NOBODY)
         self._must_wait = False
+        self._is_behind = False
 
     async def started(self) -> None:
         """What a predecessor that crashed did not say is said, though nobody comes or goes any more."""
@@ -47,7 +52,7 @@ class PresenceActor(Actor[Any]):
     async def handle(self, envelope: Envelope[Any]) -> None:
         is_time = isinstance(envelope.message, LookAgain)
         self._must_wait = self._must_wait and not is_time
-        if self._seen.is_news or not is_time:
+        if self._is_behind or not is_time:
             self._look()
         if self._said == NOBODY and not self._must_wait:
             self.context.passivate_soon()
@@ -58,11 +63,20 @@ class PresenceActor(Actor[Any]):
     def _look(self) -> None:
         audience = self._fanout.audience(self._topic)
         self._seen = self._seen.then((audience.count, audience.user_ids))
-        update = None if self._must_wait else difference(self._room_id, self._seen)
-        if update is None:
+        self._is_behind = self._must_wait
+        if self._must_wait:
+            return
+        update = difference(self._room_id, self._seen)
+        unaware = self._fanout.take_unaware(self._topic)
+        if update is None and not unaware:
             return
         self._said = self._seen.now
         self._seen = said(self._said)
-        self._fanout.publish_nowait(self._topic, encode(update), FrameLane.EPHEMERAL)
+        word = encode(update or unchanged(self._room_id, self._said))
+        if update is not None or len(unaware) > MAX_ONE_BY_ONE:
+            self._fanout.publish_nowait(self._topic, word, FrameLane.EPHEMERAL)
+        else:
+            for client in unaware:
+                client.send_nowait(word, FrameLane.EPHEMERAL)
         self._must_wait = True
         self.context.after(ANNOUNCE_EVERY, LookAgain())

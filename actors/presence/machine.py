@@ -48,3 +48,8 @@ def difference(room_id: str, seen: Seen) -> PresenceChanged | None:
     if ids is not None and seen.ever is not None and seen.always is not None:
         joined, left = sorted(set(ids) - seen.always), sorted(seen.ever.difference(ids))
     return PresenceChanged(room_id=room_id, count=count, joined=joined, left=left)
+
+
+def unchanged(room_id: str, online: Online) -> PresenceChanged:
+    """What is known to all others."""
+    return PresenceChanged(room_id=room_id, count=online[0], joined=[], left=[])

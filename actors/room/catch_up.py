@@ -188,7 +188,8 @@ class CatchUp:
         for frame in (frames or [])[: max(0, up_to - follower.sent)]:
             follower.client.send_nowait(frame)
         if follower.last is None:
-            self._ports.fanout.subscribe(self._topic, follower.client)
+            # Whoever was online may have come or gone while it was away, or on its way.
+            self._ports.fanout.subscribe(self._topic, follower.client, knows_audience=False)
             self._show_runs(follower.client)
         self._end(follower)
 

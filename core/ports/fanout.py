@@ -1,6 +1,6 @@
 """Connections as the inside sees them, and the topics through which frames reach many of them."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -85,8 +85,11 @@ class Fanout(Protocol):
     their topics by themselves.
     """
 
-    def subscribe(self, topic: str, client: Client) -> None:
-        """Idempotent."""
+    def subscribe(self, topic: str, client: Client, *, knows_audience: bool = True) -> None:
+        """Idempotent. `knows_audience`: whether it is told otherwise who is online."""
+
+    def take_unaware(self, topic: str) -> Sequence[Client]:
+        """Those who subscribed without knowing who is online and are there yet, each once."""
 
     def unsubscribe(self, topic: str, client: Client) -> None:
         """Idempotent."""

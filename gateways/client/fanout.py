@@ -1,7 +1,7 @@
 """Topics and their connections: the fan-out of one process."""
 
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -43,6 +43,8 @@ class TopicFanout:
         self._topics: dict[str, Topic] = {}
         self._coming: dict[str, dict[Connection, None]] = {}
         """Those for whom a place is kept."""
+        self._unaware: dict[str, dict[Connection, None]] = {}
+        """Members who do not know who is online."""
         self._published = 0
         self._deliveries = 0
         self.tick = Tick(self._left, clock=clock)
@@ -50,7 +52,7 @@ class TopicFanout:
         self.on_ended: Callable[[Connection], None] = lambda connection: None
         """Told once of every connection that began to close, after it left its topics."""
 
-    def subscribe(self, topic: str, client: Client) -> None:
+    def subscribe(self, topic: str, client: Client, *, knows_audience: bool = True) -> None:
         connection = _connection(client)
         if not connection.is_open:
             return
@@ -62,7 +64,12 @@ class TopicFanout:
         self.release(topic, connection)
         found.add(connection)
         connection.entered(found, is_room=topic.startswith(ROOM))
+        if not knows_audience:
+            self._unaware.setdefault(topic, {})[connection] = None
         self._changed(topic)
+
+    def take_unaware(self, topic: str) -> Sequence[Client]:
+        return list(self._unaware.pop(topic, ()))
 
     def unsubscribe(self, topic: str, client: Client) -> None:
         found = self._topics.get(topic)
@@ -165,9 +172,13 @@ class TopicFanout:
         if connection not in topic.members:
             return False
         topic.discard(connection)
+        unaware = self._unaware.get(topic.name)
+        if unaware is not None:
+            unaware.pop(connection, None)
         connection.departed(topic, is_room=topic.name.startswith(ROOM))
         if not topic.members:
             del self._topics[topic.name]
+            self._unaware.pop(topic.name, None)
         return True
 
     def _left(self, channel: Channel) -> None:

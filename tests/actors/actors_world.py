@@ -168,13 +168,21 @@ class FakeFanout:
         self.topics: dict[str, list[FakeClient]] = {}
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.coming: list[FakeClient] = []
+        self.unaware: list[tuple[str, FakeClient]] = []
 
-    def subscribe(self, topic: str, client: FakeClient) -> None:
+    def subscribe(self, topic: str, client: FakeClient, *, knows_audience: bool = True) -> None:
         members = self.topics.setdefault(topic, [])
         if client.is_open and client not in members:
             members.append(client)
             client.kept_places.discard(topic)
             client.topics.add(topic)
+            if not knows_audience:
+                self.unaware.append((topic, client))
+
+    def take_unaware(self, topic: str) -> list[FakeClient]:
+        taken = [client for where, client in self.unaware if where == topic]
+        self.unaware = [(where, client) for where, client in self.unaware if where != topic]
+        return [client for client in taken if client in self.topics.get(topic, [])]
 
     def unsubscribe(self, topic: str, client: FakeClient) -> None:
         if client in self.topics.get(topic, []):

@@ -8,6 +8,7 @@ from trio.testing import MockClock
 
 from actors.presence.actor import spec
 from actors.presence.machine import NOBODY, Online, difference, said
+from core.ports.fanout import FrameLane
 from protocol.presence import PRESENCE, AudienceChanged
 
 TOPIC = f"room:{ROOM_ID}"
@@ -103,6 +104,59 @@ async def test_who_was_told_in_between_is_not_left_believing_it(
             await trio.sleep(0.1)
         await trio.sleep(10)
         assert updates(world.fanout) == [(1, [user_id(1)], []), (1, [], [user_id(2)])]
+
+
+async def test_who_comes_in_unaware_hears_within_a_second_who_is_online_and_nobody_else_does(
+    autojump_clock: MockClock,
+) -> None:
+    """As a second device that resumes: nothing changes by it, and it was told by nobody."""
+    world = World()
+    world.system.register(spec(world.fanout))
+    async with world.running():
+        ada, ben, phone, tablet = (world.client(number) for number in (1, 2, 2, 1))
+        ref = world.system.ref(PRESENCE.at(ROOM_ID))
+        for client in (ada, ben):
+            world.fanout.subscribe(TOPIC, client)
+        ref.tell_nowait(AudienceChanged())
+        await trio.sleep(0.1)
+        assert len(updates(world.fanout)) == 1
+        for client in (phone, tablet, phone):
+            world.fanout.subscribe(TOPIC, client, knows_audience=False)
+            ref.tell_nowait(AudienceChanged())
+            await trio.sleep(0.1)
+        assert not phone.events
+        await trio.sleep(1)
+        for client in (phone, tablet):
+            [word] = client.of_type("presence.update")
+            assert (word["roomId"], word["count"]) == (ROOM_ID, 2)
+            assert (word["joined"], word["left"]) == ([], [])
+            assert client.lanes["presence.update"] is FrameLane.EPHEMERAL
+        assert len(ada.events) == len(ben.events) == 1
+
+        # With the news that all hear, it hears no more of it.
+        world.fanout.unsubscribe(TOPIC, phone)
+        world.fanout.unsubscribe(TOPIC, ben)
+        world.fanout.subscribe(TOPIC, phone, knows_audience=False)
+        world.fanout.subscribe(TOPIC, world.client(3))
+        ref.tell_nowait(AudienceChanged())
+        await trio.sleep(10)
+        assert [word["count"] for word in phone.of_type("presence.update")] == [2, 3]
+        assert [word["count"] for word in ada.of_type("presence.update")] == [2, 3]
+
+
+async def test_who_comes_in_unaware_and_away_hears_that_nobody_is_online(
+    autojump_clock: MockClock,
+) -> None:
+    world = World()
+    world.system.register(spec(world.fanout))
+    async with world.running():
+        ada = world.client(1)
+        ada.is_away = True
+        world.fanout.subscribe(TOPIC, ada, knows_audience=False)
+        world.system.ref(PRESENCE.at(ROOM_ID)).tell_nowait(AudienceChanged())
+        await trio.sleep(3)
+        assert [word["count"] for word in ada.of_type("presence.update")] == [0]
+        assert world.system.statistics()["passivations"] == 1
 
 
 async def test_what_a_crash_kept_from_being_said_is_said_though_nobody_comes_any_more(

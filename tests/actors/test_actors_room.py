@@ -408,6 +408,7 @@ async def test_a_resumed_connection_gets_what_it_missed_and_then_lives(
         await world.ask(back, CatchUp(seq=1))
         await world.ask(ada, post(2))
         assert back.seqs == [2, 3, 4]
+        assert world.fanout.take_unaware(f"room:{ROOM_ID}") == [back]  # presence tells it
         with pytest.raises(Rejected, match="not_found"):
             await world.ask(world.client(4), CatchUp(seq=1))
 

@@ -99,6 +99,27 @@ async def test_what_no_replay_brings_reaches_whom_it_is_for_while_they_are_on_th
         assert not fanout._coming
 
 
+async def test_who_came_in_unaware_is_named_once_and_not_when_gone_again() -> None:
+    world = World()
+    async with world.running():
+        for name in ("ada", "bob", "eve", "eve"):
+            await world.welcomed(name)
+        fanout, topic = world.fanout, "room:r"
+        ada, bob, eve, gone = (connection_of(world, number) for number in range(4))
+        fanout.subscribe(topic, ada)
+        for connection in (bob, eve, bob, gone):
+            fanout.subscribe(topic, connection, knows_audience=False)
+        fanout.unsubscribe(topic, eve)
+        gone.close_nowait(CloseCode.DRAINING)
+        fanout.tick.flush()
+        assert fanout.take_unaware(topic) == [bob]
+        assert not fanout.take_unaware(topic)
+        fanout.subscribe(topic, eve, knows_audience=False)
+        for connection in (ada, bob, eve):
+            fanout.unsubscribe(topic, connection)
+        assert not fanout._unaware
+
+
 async def test_a_large_room_is_sent_in_steps_and_everybody_keeps_their_order() -> None:
     world = World()
     world.fanout.tick._flush_within = 0.0

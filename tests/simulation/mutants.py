@@ -18,6 +18,7 @@ from sight_mutants import (
     page_of_the_uninvited,
     page_without_changes,
     presence_lost_in_a_crash,
+    resumed_in_the_dark,
     taken_for_come,
 )
 from simulation import LARGE, Size
@@ -481,5 +482,6 @@ MUTANTS: Mapping[str, Mutant] = {
     "presence_lost_in_a_crash": Mutant(
         presence_lost_in_a_crash, 60, "believes", {"turn": 0.2}, seen_by=7
     ),
+    "resumed_in_the_dark": Mutant(resumed_in_the_dark, 40, "never told", seen_by=20),
     "blind_between_words": Mutant(blind_between_words, 40, "believes", seen_by=14),
 }

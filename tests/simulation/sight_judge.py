@@ -209,13 +209,14 @@ def _presence(room_id: str, journey: Journey) -> Iterator[str]:
         if person.user_id not in online:
             yield f"{person.name} is in {room_id} and not online there"
         known = [count for where, count in _counts(person) if where == room_id]
-        if known and known[-1] != len(online):
+        if not known:
+            yield f"{person.name} was never told how many are online in {room_id}"
+        elif known[-1] != len(online):
             yield f"{person.name} believes {known[-1]} online in {room_id}, who are {len(online)}"
 
 
 def _counts(person: Person) -> Iterator[tuple[str, int]]:
-    """How many are online, as who stayed was told by then. One that resumes hears of it with the next
-    change."""
+    """How many are online, as who stayed was told by then, though he resumed and nothing changed by it."""
     for direction, frame in person.stayed.passed[: person.heard] if person.stayed else ():
         if direction == "received" and frame["type"] == "presence.update":
             yield frame["roomId"], frame["count"]

@@ -15,6 +15,7 @@ from actors.room.pipeline import Entry
 from actors.room.state import RoomState
 from core.envelope import Envelope
 from core.message_view import view_message
+from gateways.client.fanout import TopicFanout
 from protocol.frames import Done
 from protocol.presence import PresenceChanged, SetTyping
 from storage.memory.message_log import MemoryMessageLog
@@ -85,6 +86,11 @@ def presence_lost_in_a_crash() -> Patches:
         pass
 
     yield PresenceActor, "started", forget
+
+
+def resumed_in_the_dark() -> Patches:
+    """Who resumes hears how many are online when somebody comes or goes, or never."""
+    yield TopicFanout, "take_unaware", lambda *_: ()
 
 
 def blind_between_words() -> Patches:

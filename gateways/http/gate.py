@@ -12,7 +12,7 @@ import structlog
 import trio
 from quart import Request
 
-from core.callers import FORWARDED_FOR, UNKNOWN, Proxies, caller_of
+from core.callers import FORWARDED_FOR, UNKNOWN, Proxies, caller_of, is_among
 from core.card_refusal import demand_no_card, may_hold_card
 from core.errors import Overloaded, Rejected, Unavailable
 from core.identity import Principal
@@ -43,8 +43,8 @@ MAX_ID_LENGTH: Final = 64
 PART: Final = Pace(fastest=0.002, slowest=0.05, all_within=1.0)
 """Between two answers to bodies that did not come: a crowd of them is due at the same moment."""
 
-_FOR_ANOTHER: Final = re.compile(r"forwarded|via|x-forwarded-.+|x-real-ip|origin", re.IGNORECASE)
-"""Headers of who asks for somebody else: a proxy sets one of them at least, a page the last."""
+_FOR_ANOTHER: Final = re.compile(r"forwarded|via|x-forwarded-.+|x-real-ip", re.IGNORECASE)
+"""Headers of who asks for somebody else: a proxy sets one of them at least."""
 
 log = structlog.get_logger("caravan.http")
 
@@ -62,12 +62,15 @@ class Gate:
         self._body_within = body_within
         self._partings = trio.Lock()
         self._in_flight = 0
+        self._has_complained = False
         self._answers: Counter[int] = Counter()
 
     async def answer(self, route: Route, request: Request, path: Mapping[str, str]) -> Reply:
         """The answer to one request; never raises but for cancellation."""
         started_at = trio.current_time()
         visit = _Visit(request, self.ports.proxies)
+        if not self._has_complained:
+            self._has_complained = _complain(request, self.ports.proxies)
         self._in_flight += 1
         try:
             reply = await self._guarded(route, request, path, visit)
@@ -221,10 +224,26 @@ class _Visit:
 def _speaks_for_itself(request: Request) -> bool:
     """Not a proxy for another, and not a page in somebody's browser, whose own name may have been made to
     lead to this machine (DNS rebinding), or which sends what it may not read the answer of (CSRF)."""
-    if any(_FOR_ANOTHER.fullmatch(name) for name, _ in request.headers.items()):
+    if _proxys_header(request) is not None or "Origin" in request.headers:
         return False
     sent_by = request.headers.get("Sec-Fetch-Site", "none")
     return sent_by in ("none", "same-origin") and names_loopback(request.headers.get("Host", ""))
+
+
+def _proxys_header(request: Request) -> str | None:
+    return next((name for name, _ in request.headers.items() if _FOR_ANOTHER.fullmatch(name)), None)
+
+
+def _complain(request: Request, proxies: Proxies) -> bool:
+    """Whether a proxy of ours says for whom it speaks in words that are not read, or not at all."""
+    peer = request.remote_addr or UNKNOWN
+    if FORWARDED_FOR in request.headers or not is_among(peer, proxies):
+        return False
+    header = _proxys_header(request)
+    if header is not None:
+        hint = f"It has to set {FORWARDED_FOR}: all who come through it count as one, on loopback without bounds."
+        log.warning("proxy not understood", proxy=peer, header=header, hint=hint)
+    return header is not None
 
 
 def _check_ids(path: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 from http_fakes import PASSWORD, FakeIdempotencyKeys, World
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from core.callers import address_key, proxies_of
@@ -136,6 +137,30 @@ async def test_behind_a_proxy_each_caller_has_its_own_attempts(proxy: str) -> No
     assert await tried("198.51.100.1, 198.51.100.2") == 401
     assert await tried("198.51.100.1", client="203.0.113.8") == 401  # a stranger is not believed
     assert world.rate_limits.taken["login/address/203.0.113.8"] == 1
+
+
+@pytest.mark.parametrize(
+    "header", ["Forwarded", "forwarded", "X-Real-IP", "Via", "X-Forwarded-Proto"]
+)
+async def test_a_proxy_that_does_not_say_for_whom_it_speaks_is_complained_of_once(
+    header: str,
+) -> None:
+    world = World(proxies=proxies_of("127.0.0.1,10.0.0.0/24"))
+
+    async def call(client: str, **headers: str) -> list[Any]:
+        with capture_logs() as logs:
+            for _ in range(2):
+                await world.call("GET", "/api/v1/info", client=client, headers=headers)
+        return [entry for entry in logs if entry["log_level"] == "warning"]
+
+    word = {header: "for=198.51.100.1"}
+    assert not await call("203.0.113.8", **word)  # a stranger is believed nothing anyway
+    assert not await call("10.0.0.3", Origin="https://caravan.example")
+    assert not await call("10.0.0.3", **word, **{"X-Forwarded-For": "198.51.100.1"})
+    [warning] = await call("10.0.0.3", **word)
+    assert (warning["proxy"], warning["header"].lower()) == ("10.0.0.3", header.lower())
+    assert "X-Forwarded-For" in warning["hint"]
+    assert not await call("10.0.0.3", **word)
 
 
 async def test_with_the_limits_off_nothing_is_counted_or_told() -> None:

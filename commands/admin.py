@@ -16,9 +16,8 @@ from commands.seed_tokens import key_of_server
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
 from core.errors import Rejected
-from core.identity import Role
+from core.identity import DEFAULT_TENANT, Role
 from core.telemetry import configure_logging
-from gateways.http.ports import DEFAULT_TENANT
 from loadtest.accounts import ApiError, UnreachableError
 from loadtest.client import SessionStopped
 from storage.credentials.traveller_seal import TravellerSeal

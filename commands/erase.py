@@ -14,9 +14,9 @@ from commands.seed_tokens import key_of_server
 from core.clock import SystemClock
 from core.config import Config
 from core.errors import Rejected
+from core.identity import DEFAULT_TENANT
 from core.ids import ProcessIds
 from core.ports.repositories import User
-from gateways.http.ports import DEFAULT_TENANT
 from loadtest.accounts import Api, ApiError
 from loadtest.client import Refused, Session, open_session
 from loadtest.connection import dial_url

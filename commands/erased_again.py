@@ -3,7 +3,6 @@ start erases again whom it finds."""
 
 import os
 import random
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,14 +11,12 @@ from typing import Final
 import structlog
 
 from core.clock import SystemClock
-from core.ids import ProcessIds
-from gateways.http.ports import DEFAULT_TENANT
+from core.identity import DEFAULT_TENANT
+from core.ids import UUID, ProcessIds
 from storage.postgres.erasure import erase, shut_out, unforgotten
 from storage.postgres.pool import Database
 
 ERASED: Final = "erased"
-_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Wherever it stands: a line that was cut short has the next one behind it."""
 
 _log: Final = structlog.get_logger("caravan.erased")
 
@@ -39,9 +36,9 @@ def note_erased(data_dir: Path, user_id: str) -> None:
 
 
 def erased_ids(data_dir: Path) -> Sequence[str]:
-    """Raises `OSError`."""
+    """Wherever they stand: a line that was cut short has the next one behind it. Raises `OSError`."""
     with suppress(FileNotFoundError):
-        return list(dict.fromkeys(_ID.findall((data_dir / ERASED).read_text(errors="replace"))))
+        return list(dict.fromkeys(UUID.findall((data_dir / ERASED).read_text(errors="replace"))))
     return []
 
 

@@ -19,10 +19,10 @@ from commands.data_directory import find_server
 from commands.database import database_of
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
+from core.identity import DEFAULT_TENANT
 from core.ports.models import Model
 from core.telemetry import configure_logging
 from gateways.http.models import KINDS, ModelPage, ModelVersion, RunView, runs_of, versions_of
-from gateways.http.ports import DEFAULT_TENANT
 from gateways.http.routes import API
 from storage.postgres.models import PostgresModels
 

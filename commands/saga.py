@@ -24,11 +24,11 @@ from commands.terminal_words import clean
 from commands.troubles import TROUBLES, sentence_of
 from core.config import Config
 from core.errors import Rejected
+from core.identity import DEFAULT_TENANT
 from core.ports.bookings import Balance, BookingSummary, IntentRecord
 from core.ports.durable_timers import SetTimer
 from core.ports.fraud import ScreeningRow
 from core.telemetry import configure_logging
-from gateways.http.ports import DEFAULT_TENANT
 from inference.fraud.features import STORED
 from protocol.booking import BOOKING, OperateBooking
 from protocol.money import money

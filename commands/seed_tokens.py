@@ -19,10 +19,9 @@ from commands.database import database_of
 from core.clock import SystemClock
 from core.config import Config
 from core.errors import Unavailable
-from core.identity import Role
+from core.identity import DEFAULT_TENANT, Role
 from core.ids import ProcessIds
 from core.ports.repositories import User
-from gateways.http.ports import DEFAULT_TENANT
 from storage.credentials.keys import SigningKeys
 from storage.credentials.master_key import FILE, MasterKeyError, master_key
 from storage.credentials.tokens import AccessTokens

@@ -20,12 +20,12 @@ from core.config import Bounds
 from core.delivery import Delivery
 from core.envelope import Envelope, Lane
 from core.errors import Rejected
+from core.identity import DEFAULT_TENANT
 from core.ports.clock import Chance, Clock, Ids
 from core.ports.crash_records import CrashRecords
 from core.system import ActorSystem
 from gateways.client.connection import Connection
 from gateways.client.fanout import TopicFanout
-from gateways.http.ports import DEFAULT_TENANT
 from protocol.persona import PERSONA
 from protocol.presence import PRESENCE, AudienceChanged
 from protocol.room import ROOM, ForgetBelow, ForgetPerson

@@ -14,13 +14,13 @@ from commands.wire_storage import Storage
 from commands.wire_travel import Travel
 from core.actor import ActorSpec
 from core.config import Config
+from core.identity import DEFAULT_TENANT
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.consolidator import Consolidator
 from core.ports.fraud import Screener
 from core.ports.inventory import Inventory, Priced
 from core.ports.payments import Payments
 from core.reference import Ref
-from gateways.http.ports import DEFAULT_TENANT
 from inference.fraud.features import STORED
 from protocol.addresses import Address
 from protocol.suppliers import Refused

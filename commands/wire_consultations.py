@@ -4,8 +4,8 @@ from actors.consultation import actor as consultation
 from actors.consultation.ports import ConsultationPorts
 from commands.wire_storage import Storage
 from core.actor import ActorSpec
+from core.identity import DEFAULT_TENANT
 from core.ports.clock import BusinessClock, Clock, Ids
-from gateways.http.ports import DEFAULT_TENANT
 
 
 def consultation_spec(

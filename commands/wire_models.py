@@ -13,11 +13,11 @@ from commands.late_recommender import LateRecommender
 from commands.wire_chat_model import ServedChatModel
 from commands.wire_storage import Storage
 from core.config import Config
+from core.identity import DEFAULT_TENANT
 from core.ports.clock import Clock
 from core.ports.models import Job
 from core.supervisor import ChildSpec
 from core.wakefulness import Wakefulness
-from gateways.http.ports import DEFAULT_TENANT
 from inference.fraud.screener import FraudScreener
 from inference.upkeep import daily, hourly, weekly
 from inference.upkeep.daily import DailyRun

@@ -13,11 +13,11 @@ from commands.sandbox_child import Urls
 from commands.wire_storage import Storage
 from core.config import Config, ConfigError
 from core.errors import Rejected
+from core.identity import DEFAULT_TENANT
 from core.payment_webhooks import PaymentWebhooks
 from core.ports.clock import BusinessClock, Chance, Clock
 from core.ports.payments import Payments, WebhookNotice
 from core.webhooks import is_here
-from gateways.http.ports import DEFAULT_TENANT
 from gateways.partners.paypal import PayPal
 from gateways.partners.paypal_registration import PayPalRegistration
 from gateways.partners.paypal_settings import PayPalSettings

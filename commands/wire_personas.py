@@ -18,11 +18,11 @@ from commands.wire_chat_model import ServedChatModel
 from commands.wire_storage import Storage
 from core.errors import Unavailable
 from core.headroom import Headroom
+from core.identity import DEFAULT_TENANT
 from core.ports.clock import BusinessClock, Clock, Ids
 from core.ports.inference import Worded
 from core.ports.offers import Quotes
 from core.ports.travel_search import TravelSearch
-from gateways.http.ports import DEFAULT_TENANT
 from inference.encoder.encoder import EncoderMissing
 from inference.encoder.intents import EncoderHeads, load_heads
 from inference.places.meanings import LatePlaceMeanings, load_place_meanings

@@ -5,8 +5,8 @@ from actors.plan.ports import PlanPorts
 from commands.wire_actors import Actors
 from commands.wire_storage import Storage
 from core.actor import ActorSpec
+from core.identity import DEFAULT_TENANT
 from core.ports.clock import BusinessClock, Clock
-from gateways.http.ports import DEFAULT_TENANT
 
 
 def plan_spec(storage: Storage, actors: Actors, clock: Clock, business: BusinessClock) -> ActorSpec:

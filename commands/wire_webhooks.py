@@ -11,10 +11,10 @@ from commands.wire_storage import Storage
 from commands.wire_travel import Travel
 from core.config import Config
 from core.errors import Rejected
+from core.identity import DEFAULT_TENANT
 from core.ports.clock import Clock
 from core.ports.webhooks import OrderEvents
 from core.supplier_webhooks import SupplierWebhooks
-from gateways.http.ports import DEFAULT_TENANT
 from gateways.partners.duffel import Duffel
 from gateways.partners.duffel_offers import NAME
 from gateways.partners.duffel_registration import DuffelRegistration

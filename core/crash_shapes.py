@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import msgspec
 
+from core.ids import is_uuid
 from core.telemetry import REDACTED, SECRET_KEYS
 
-_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"https?://")
 _WRITTEN: Final = frozenset(
     {
@@ -96,7 +96,7 @@ def fields_of(value: object, depth: int = _MAX_DEPTH) -> dict[str, Any] | None:
 
 
 def _redacted_text(text: str, name: str, words: frozenset[str]) -> str:
-    if text in words or (name not in _WRITTEN and _ID.fullmatch(text)):
+    if text in words or (name not in _WRITTEN and is_uuid(text.lower())):
         return text
     scheme = _SCHEME.match(text)
     kept = scheme.end() if scheme else 0

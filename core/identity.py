@@ -6,6 +6,9 @@ from typing import Final
 
 from core.errors import Rejected
 
+DEFAULT_TENANT: Final = 1
+"""That of all whom this version serves."""
+
 
 class Role(StrEnum):
     """The four roles of the specification (§7.1.3). A claim of the access token."""

@@ -1,10 +1,14 @@
-"""New ids: UUIDv7 in one rising row per process, and secrets."""
+"""Ids: their form, and new ones, UUIDv7 in one rising row per process; and secrets."""
 
 import hashlib
+import re
 import secrets
 from typing import Final
 
 from core.ports.clock import Chance, Clock
+
+UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The canonical lower-case form, which all ids of the server's own have."""
 
 _COUNTER_BITS: Final = 12
 _MAX_LAG_MS: Final = 10_000
@@ -49,6 +53,12 @@ class ProcessIds:
     def _seed(self, stamp: int) -> None:
         self._stamp = stamp
         self._counter = self._chance.getrandbits(_COUNTER_BITS - 1)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether an id that comes from outside may be one of ours: one of a foreign form is unknown, not wrong
+    (protocol §1)."""
+    return UUID.fullmatch(text) is not None
 
 
 def derived_uuid7(at_ms: int, name: str) -> str:

@@ -4,12 +4,12 @@ An event is never believed: it says where to look. So duplicates, old ones and w
 and all that must hold is that a genuine one wakes its booking at least once.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
 import msgspec
 
+from core.ids import is_uuid
 from core.ports.bookings import Bookings
 from core.ports.clock import Clock
 from core.ports.durable_timers import MAX_NAME_LENGTH, SetTimer
@@ -28,7 +28,6 @@ TIMER: Final = "webhook"
 without one, anything may have changed."""
 
 MAX_KIND: Final = 64
-_BOOKING_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class Taking:
@@ -92,7 +91,7 @@ class Receptions:
 
 async def is_here(bookings: Bookings, tenant_id: int, booking_id: str) -> bool:
     """Whether there is such a booking; of what is no id nobody is asked. Raises `Unavailable`."""
-    if not _BOOKING_ID.match(booking_id):
+    if not is_uuid(booking_id):
         return False
     return await bookings.load(tenant_id, booking_id) is not None
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.callers import LOOPBACK, Proxies
+from core.identity import DEFAULT_TENANT
 from core.ports.bookings import Bookings, Tellings
 from core.ports.catalogue import Catalogue
 from core.ports.clock import BusinessClock, Clock, Ids
@@ -21,8 +22,6 @@ from core.ports.travel_search import TravelSearch
 from core.ports.webhooks import WebhookReception
 from core.reference import Ref
 from protocol.addresses import Address
-
-DEFAULT_TENANT = 1
 
 Statistics = Mapping[str, Mapping[str, int | float]]
 

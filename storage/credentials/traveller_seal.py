@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from msgspec.structs import replace
 
+from core.ports.bookings import SealedTraveller
 from protocol.travel import Traveller
 from storage.credentials.master_key import KEY_BYTES, MasterKeyError
 
@@ -37,16 +38,19 @@ class TravellerSeal:
         tenant_id: int,
         booking_id: str,
         traveller: Traveller,
+        *,
+        by: str,
         document: Mapping[str, object] | None,
-    ) -> tuple[bytes, str]:
-        """(nonce and ciphertext, digest in hex)"""
+    ) -> SealedTraveller:
+        """As the port `Travellers` says: nonce and ciphertext, and the digest in hex."""
         place = _place(tenant_id, booking_id, traveller.id)
         if document is not None:
             traveller = replace(traveller, document=dict(document))
         plain = _ENCODER.encode(traveller)
         nonce = secrets.token_bytes(_NONCE_BYTES)
         digest = hmac.new(self._digests, place + b"\n" + plain, sha256).hexdigest()
-        return nonce + self._cipher.encrypt(nonce, plain, place), digest
+        sealed = nonce + self._cipher.encrypt(nonce, plain, place)
+        return SealedTraveller(traveller_id=traveller.id, by=by, digest=digest, sealed=sealed)
 
     def open(self, tenant_id: int, booking_id: str, traveller_id: str, sealed: bytes) -> Traveller:
         """Raises `MasterKeyError` when it was sealed under another master key, or for another place."""

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import trio
 
-from core.ports.bookings import SealedTraveller
 from core.ports.clock import Clock
 from protocol.travel import Traveller
 from storage.bookings import TRAVELLERS_FOR
@@ -17,25 +16,14 @@ class MemoryTravellers:
 
     def __init__(self, stored: StoredBookings, key: bytes, clock: Clock) -> None:
         self._stored, self._clock = stored, clock
-        self._seal = TravellerSeal(key)
-
-    def seal(
-        self,
-        tenant_id: int,
-        booking_id: str,
-        traveller: Traveller,
-        *,
-        by: str,
-        document: Mapping[str, object] | None,
-    ) -> SealedTraveller:
-        sealed, digest = self._seal.seal(tenant_id, booking_id, traveller, document)
-        return SealedTraveller(traveller_id=traveller.id, by=by, digest=digest, sealed=sealed)
+        seal = TravellerSeal(key)
+        self.seal, self._open = seal.seal, seal.open
 
     async def get(self, tenant_id: int, booking_id: str) -> Mapping[str, tuple[Traveller, str]]:
         await trio.lowlevel.checkpoint()
         row = self._stored.row(tenant_id, booking_id)
         return {
-            id_: (self._seal.open(tenant_id, booking_id, id_, one.sealed), one.digest)
+            id_: (self._open(tenant_id, booking_id, id_, one.sealed), one.digest)
             for id_, one in sorted(row.travellers.items() if row is not None else ())
         }
 

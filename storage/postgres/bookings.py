@@ -10,6 +10,7 @@ from typing import Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.bookings import (
     Balance,
     BookingEventRow,
@@ -25,7 +26,6 @@ from protocol.frames import Money
 from storage.bookings import STATUSES
 from storage.durable_timers import tell_earliest
 from storage.postgres import booking_writer
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.ledger import BALANCES_OF_BOOKING, balance
 from storage.postgres.pool import Connection, Database
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.consultations import (
     ADVISERS,
     CHANGES,
@@ -30,7 +31,6 @@ from storage.consultations import (
     too_many_booked,
 )
 from storage.postgres.durable_timers import apply_changes
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _ROLES: Final = ", ".join(f"'{role.value}'" for role in sorted(ADVISERS))

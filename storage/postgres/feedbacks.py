@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.personas import Feedback
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _SET: Final = """

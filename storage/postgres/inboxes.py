@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from core.ids import is_uuid
 from core.ports.leases import StaleFence
 from core.ports.repositories import BodyAt, InboxItem
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 from storage.sharding import shard_of
 

@@ -4,6 +4,7 @@ from typing import Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.repositories import User
 from storage.credentials.records import (
     NewLogin,
@@ -14,7 +15,6 @@ from storage.credentials.records import (
     Taken,
     Ticket,
 )
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 from storage.postgres.users import ADD, COLUMNS, row_of, user_of
 

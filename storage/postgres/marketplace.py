@@ -7,10 +7,10 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from core.ids import is_uuid
 from core.ports.marketplace import SELLERS, Goods, Listing, NewListing, Review, Wanted
 from storage.marketplace import has_not_taken, is_suspended, nothing_on_offer
 from storage.personas import unknown
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _ROLES: Final = ", ".join(f"'{role.value}'" for role in sorted(SELLERS))

@@ -6,10 +6,10 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from core.ids import is_uuid
 from core.ports.clock import Clock
 from core.ports.personas import MemoryItem
 from storage.personas import MAX_MEMORIES, MAX_USABLE, forgotten, newest_of_slots
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _COLUMNS: Final = """id, persona_id, kind, text, about, room_id, source_message, in_groups, slot,

@@ -11,13 +11,13 @@ import structlog
 import trio
 
 from core.errors import Unavailable
+from core.ids import is_uuid
 from core.ports.clock import Clock
 from core.ports.message_log import Append, HistoryPage, LogRow, Missed, Outcome
 from storage.append_queue import AppendQueue, Done
 from storage.history_pages import window
 from storage.months import Month
 from storage.postgres import log_reader, log_writer
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.loop_connection import LoopConnection
 from storage.postgres.pool import COMMAND_WITHIN, Database, OwnConnection
 

@@ -7,11 +7,11 @@ import asyncpg
 import msgspec
 from msgspec import Raw
 
+from core.ids import is_uuid
 from core.ports.clock import Clock
 from core.ports.offers import KEPT_FOR, MAX_QUOTES, DailyLow
 from protocol.frames import Money
 from protocol.travel import Details, Offer, Query, SupplierOffer
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _ENCODE: Final = msgspec.json.encode

@@ -8,11 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from core.errors import Unavailable
+from core.ids import is_uuid
 from core.ports.clock import Clock
 from core.ports.personas import Choice, NewPersona, PersonaPatch
 from protocol.persona import MAX_PERSONAS, Persona
 from storage.personas import MAX_CHOICES, too_many, unknown
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 MAX_TRIES: Final = 20

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.plans import CalendarAddress, CapturedShare
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 SECRET_BYTES: Final = 32

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.plans import MAX_KEPT, PlanChange, PlanStep, StalePlan, StoredPlan
 from storage.durable_timers import tell_earliest
 from storage.postgres.durable_timers import apply_changes
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 from storage.sharding import shard_of
 

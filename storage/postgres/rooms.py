@@ -5,6 +5,7 @@ from typing import Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.message_log import EventKind, LogRow
 from core.ports.repositories import (
     MemberRecord,
@@ -14,7 +15,6 @@ from core.ports.repositories import (
     RoomSummary,
 )
 from storage.months import Month
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.log_writer import ensure_leaves
 from storage.postgres.pool import Connection, Database
 

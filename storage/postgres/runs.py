@@ -6,8 +6,8 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from core.ids import is_uuid
 from core.ports.personas import Run, SegmentRecord, Shown, ShownTo
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _SEGMENTS: Final = msgspec.json.Decoder(tuple[SegmentRecord, ...])

@@ -8,9 +8,9 @@ from typing import Final
 
 import asyncpg
 
+from core.ids import is_uuid
 from core.ports.fraud import PastScreening, PayerHistory
 from storage.bookings import DAY_MS, MONTH_MS, MOST_COUNTED, MOST_SCREENED, STATUSES
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 # $3: the booking that does not count; $4, $5: a day and a month ago, in ms, and $6, $7 as ids; $9: how many of

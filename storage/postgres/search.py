@@ -11,12 +11,12 @@ import asyncpg
 import structlog
 
 from core.errors import Unavailable
+from core.ids import is_uuid
 from core.ports.message_log import EventKind
 from core.ports.outbox import OutboxEvent
 from core.ports.repositories import FoundMessage
 from protocol.chat import MessageEdited, MessagePosted
 from protocol.codec import decode_event
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import APPENDED, SAID
 

@@ -7,9 +7,9 @@ import asyncpg
 
 from core.errors import TokenRevoked
 from core.identity import Principal
+from core.ids import is_uuid
 from core.ports.sessions import SessionOpened
 from protocol.limits import SESSION_FOR
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 LIFE_MS: Final = int(SESSION_FOR * 1_000)

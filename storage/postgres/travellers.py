@@ -6,10 +6,9 @@ from typing import Final
 
 import asyncpg
 
-from core.ports.bookings import SealedTraveller
+from core.ids import is_uuid
 from protocol.travel import Traveller
 from storage.credentials.traveller_seal import TravellerSeal
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _GET: Final = """
@@ -21,19 +20,8 @@ class PostgresTravellers:
     """Sealed before they leave this process: the database sees no name. `key`: the master key."""
 
     def __init__(self, database: Database, key: bytes) -> None:
-        self._database, self._seal = database, TravellerSeal(key)
-
-    def seal(
-        self,
-        tenant_id: int,
-        booking_id: str,
-        traveller: Traveller,
-        *,
-        by: str,
-        document: Mapping[str, object] | None,
-    ) -> SealedTraveller:
-        sealed, digest = self._seal.seal(tenant_id, booking_id, traveller, document)
-        return SealedTraveller(traveller_id=traveller.id, by=by, digest=digest, sealed=sealed)
+        seal = TravellerSeal(key)
+        self._database, self.seal, self._open = database, seal.seal, seal.open
 
     async def get(self, tenant_id: int, booking_id: str) -> Mapping[str, tuple[Traveller, str]]:
         if not is_uuid(booking_id):
@@ -41,7 +29,7 @@ class PostgresTravellers:
         rows = await self._database.call(_get, tenant_id, booking_id)
         return {
             (id_ := row["traveller_id"]): (
-                self._seal.open(tenant_id, booking_id, id_, row["sealed"]),
+                self._open(tenant_id, booking_id, id_, row["sealed"]),
                 row["digest"],
             )
             for row in rows

@@ -6,12 +6,12 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from core.ids import is_uuid
 from core.ports.bookings import Quote, QuotedItem
 from core.ports.clock import Clock
 from protocol.frames import Money
 from protocol.travel import Query
 from storage.bookings import route, routes
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 _ENCODE: Final = msgspec.json.encode

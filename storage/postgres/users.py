@@ -8,9 +8,9 @@ import msgspec
 
 from core.errors import Rejected
 from core.identity import Role
+from core.ids import is_uuid
 from core.ports.repositories import User, UserPatch
 from storage.credentials.forms import check_patch, handle_problem
-from storage.postgres.identifiers import is_uuid
 from storage.postgres.pool import Connection, Database
 
 COLUMNS: Final = """account.id, account.tenant_id, account.handle, account.name, account.email,

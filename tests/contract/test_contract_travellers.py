@@ -1,6 +1,6 @@
 """What every `Travellers` promises."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from booking_worlds import DAY, KEY, TENANT, World, ada, world_on
 from msgspec.structs import replace
 
 from core.errors import Rejected
+from core.ports.bookings import SealedTraveller
 from core.ports.leases import StaleFence
 from protocol.travel import Traveller
 from storage.credentials.master_key import MasterKeyError
@@ -149,9 +150,15 @@ async def test_nothing_that_was_given_can_be_read_in_the_database(world: World) 
 
 def test_what_is_sealed_opens_in_its_place_alone() -> None:
     seal = TravellerSeal(KEY)
-    sealed, digest = seal.seal(1, "booking", ada(), None)
+
+    def put(by: TravellerSeal, document: Mapping[str, object] | None = None) -> SealedTraveller:
+        return by.seal(1, "booking", ada(), by="payer", document=document)
+
+    given = put(seal)
+    sealed = given.sealed
+    assert (given.traveller_id, given.by) == ("t1", "payer")
     assert seal.open(1, "booking", "t1", sealed) == ada()
-    assert seal.seal(1, "booking", ada(), None)[0] != sealed
+    assert put(seal).sealed != sealed
     broken = sealed[:-1] + bytes([sealed[-1] ^ 1])
     for tenant_id, booking_id, traveller_id, text in (
         (2, "booking", "t1", sealed),
@@ -164,10 +171,9 @@ def test_what_is_sealed_opens_in_its_place_alone() -> None:
     stranger = TravellerSeal(b"K" * 32)
     with pytest.raises(MasterKeyError):
         stranger.open(1, "booking", "t1", sealed)
-    assert stranger.seal(1, "booking", ada(), None)[1] != digest
-    assert replace(ada(), document=PASSPORT) == seal.open(
-        1, "booking", "t1", seal.seal(1, "booking", ada(), PASSPORT)[0]
-    )
+    assert put(stranger).digest != given.digest == put(seal).digest
+    whole = seal.open(1, "booking", "t1", put(seal, PASSPORT).sealed)
+    assert whole == replace(ada(), document=PASSPORT)
 
 
 async def _person(world: World) -> str:

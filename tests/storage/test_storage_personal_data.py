@@ -269,8 +269,9 @@ async def begin(database: Database) -> None:
     await database.call(execute, CONSULTATION, ROOM, BOB, ADA, "booked", "where to eat")
     await database.call(execute, CONSULTATION, BOB, ADA, None, "open", "")
     await PostgresRooms(database).create(a_room())
-    sealed, digest = TravellerSeal(KEY).seal(1, ROOM, TRAVELLER, {"number": "X1"})
-    await database.call(execute, GIVEN, ROOM, ADA, TRAVELLER.id, digest, sealed)
+    passport: dict[str, object] = {"number": "X1"}
+    given = TravellerSeal(KEY).seal(1, ROOM, TRAVELLER, by=ADA, document=passport)
+    await database.call(execute, GIVEN, ROOM, ADA, TRAVELLER.id, given.digest, given.sealed)
 
 
 async def until_waiting(

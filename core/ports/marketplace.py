@@ -125,8 +125,8 @@ class Listings(Protocol):
 
     async def unreview(
         self, tenant_id: int, listing_id: str, *, review_id: str = "", user_id: str = ""
-    ) -> None:
-        """Take one out, by its id or its author's. Harmless to repeat."""
+    ) -> bool:
+        """Take one out, by its id or its author's; whether there was one. Harmless to repeat."""
 
     async def reviews(
         self, tenant_id: int, listing_id: str, *, before: str | None, limit: int

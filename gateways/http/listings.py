@@ -99,9 +99,9 @@ async def restore(call: Call) -> Reply:
 
 async def strike_review(call: Call) -> Reply:
     """Take somebody's review out."""
-    await call.ports.listings.unreview(
-        call.of().tenant_id, call.path["id"], review_id=call.path["reviewId"]
-    )
+    tenant_id, listing_id, review_id = call.of().tenant_id, call.path["id"], call.path["reviewId"]
+    if not await call.ports.listings.unreview(tenant_id, listing_id, review_id=review_id):
+        raise Rejected("not_found", "There is no such review.")
     return json_reply({})
 
 
@@ -187,5 +187,6 @@ ROUTES: Final = (
         summary="Take a review of a character out",
         handle=strike_review,
         access=Permission.CONFIGURE_SYSTEM,
+        errors=("not_found",),
     ),
 )

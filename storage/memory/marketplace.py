@@ -102,15 +102,18 @@ class MemoryListings:
 
     async def unreview(
         self, tenant_id: int, listing_id: str, *, review_id: str = "", user_id: str = ""
-    ) -> None:
+    ) -> bool:
         row = self._row(tenant_id, listing_id)
-        if row is not None:
-            row.reviews = {
-                author: review
-                for author, review in row.reviews.items()
-                if author != user_id and review.id != review_id
-            }
-            _recount(row)
+        if row is None:
+            return False
+        before = len(row.reviews)
+        row.reviews = {
+            author: review
+            for author, review in row.reviews.items()
+            if author != user_id and review.id != review_id
+        }
+        _recount(row)
+        return len(row.reviews) < before
 
     async def reviews(
         self, tenant_id: int, listing_id: str, *, before: str | None, limit: int

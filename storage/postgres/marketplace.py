@@ -150,10 +150,13 @@ class PostgresListings:
 
     async def unreview(
         self, tenant_id: int, listing_id: str, *, review_id: str = "", user_id: str = ""
-    ) -> None:
+    ) -> bool:
         which = [one if is_uuid(one) else None for one in (review_id, user_id)]
-        if is_uuid(listing_id):
-            await self._database.transaction(_change, _UNREVIEW, (tenant_id, listing_id), which)
+        if not is_uuid(listing_id):
+            return False
+        listing = (tenant_id, listing_id)
+        done = await self._database.transaction(_change, _UNREVIEW, listing, which)
+        return done != "DELETE 0"
 
     async def reviews(
         self, tenant_id: int, listing_id: str, *, before: str | None, limit: int
@@ -176,11 +179,13 @@ async def _publish(connection: Connection, tenant_id: int, new: NewListing) -> L
 
 async def _change(
     connection: Connection, sql: str, listing: tuple[int, str], values: Sequence[Any]
-) -> None:
-    """The listing is locked first, so that the count is of all that was written before it."""
+) -> str:
+    """The listing is locked first, so that the count is of all that was written before it. Returns what was
+    done, as PostgreSQL says it."""
     await connection.execute(_LOCK, *listing)
-    await connection.execute(sql, *listing, *values)
+    done = await connection.execute(sql, *listing, *values)
     await connection.execute(_RECOUNT, *listing)
+    return done
 
 
 async def _execute(connection: Connection, sql: str, *values: Any) -> None:

@@ -303,11 +303,13 @@ async def test_a_review_is_taken_out_by_its_author_or_by_its_id(market: Market) 
         await market.publish(persona)
     hers = await market.reviewed(rosa.id, ada, 1)
     his = await market.reviewed(rosa.id, bob, 5)
-    await market.listings.unreview(TENANT, other.id, review_id=hers.id)
-    await market.listings.unreview(OTHER_TENANT, rosa.id, review_id=hers.id)
+    assert not await market.listings.unreview(TENANT, other.id, review_id=hers.id)
+    assert not await market.listings.unreview(OTHER_TENANT, rosa.id, review_id=hers.id)
+    assert not await market.listings.unreview(TENANT, "x", review_id=hers.id)
+    assert not await market.listings.unreview(TENANT, rosa.id, review_id="x")
     for left, which in (([his], {"user_id": ada}), ([], {"review_id": his.id})):
-        for _ in range(2):
-            await market.listings.unreview(TENANT, rosa.id, **which)
+        for is_there in (True, False):
+            assert await market.listings.unreview(TENANT, rosa.id, **which) is is_there
         assert list(await market.listings.reviews(TENANT, rosa.id, before=None, limit=9)) == left
         listing = await market.listings.of_persona(TENANT, rosa.id)
         assert listing is not None

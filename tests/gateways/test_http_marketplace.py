@@ -280,8 +280,19 @@ async def test_an_operator_strikes_a_review() -> None:
     await take(world, listing_id)
     path = f"{MARKET}/{listing_id}/reviews"
     review = await call(world, Role.USER, "POST", path, {"stars": 1, "text": "Buy mine."})
-    struck = f"{ADMIN}/{listing_id}/reviews/{review.json['review']['id']}"
+    review_id = review.json["review"]["id"]
+    struck = f"{ADMIN}/{listing_id}/reviews/{review_id}"
+    unknown = (
+        f"{ADMIN}/{await on_offer(world)}/reviews/{review_id}",
+        f"{ADMIN}/{listing_id}/reviews/{listing_id}",
+        f"{ADMIN}/{listing_id}/reviews/x",
+        f"{ADMIN}/x/reviews/{review_id}",
+    )
+    for path in unknown:
+        gone = await call(world, Role.ADMIN, "DELETE", path)
+        assert (gone.status, gone.json["error"]) == (404, "There is no such review.")
     assert (await call(world, Role.ADMIN, "DELETE", struck)).status == 200
+    assert (await call(world, Role.ADMIN, "DELETE", struck)).status == 404
     read = await call(world, Role.USER, "GET", f"{MARKET}/{listing_id}")
     assert (read.json["listing"]["reviews"], read.json["listing"]["rating"]) == (0, None)
 

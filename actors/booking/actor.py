@@ -132,6 +132,7 @@ class BookingActor(Actor[Any]):
             case OperateBooking():
                 if envelope.principal is not None:
                     authorize(envelope.principal, Permission.CONFIGURE_SYSTEM)
+                    await self._in_tenant(envelope.principal)
                 await self._step(operation_of(message))
                 envelope.answer(Done())
             case GetBooking():
@@ -171,9 +172,14 @@ class BookingActor(Actor[Any]):
 
     async def _of(self, principal: Principal) -> Saga:
         """The booking, for those it concerns: to all others there is none."""
+        saga = await self._in_tenant(principal)
+        if principal.user_id not in {saga.organiser_id, *(one.user_id for one in saga.shares)}:
+            raise unknown()
+        return saga
+
+    async def _in_tenant(self, principal: Principal) -> Saga:
         saga = await self._current()
-        people = {saga.organiser_id, *(share.user_id for share in saga.shares)}
-        if principal.tenant_id != saga.tenant_id or principal.user_id not in people:
+        if principal.tenant_id != saga.tenant_id:
             raise unknown()
         return saga
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 import trio
-from actors_world import ROOM_ID, TENANT, key, user, user_id
+from actors_world import ROOM_ID, TENANT, key, principal, user, user_id
 from booking_actors_world import (
     FLIGHT,
     LATER,
@@ -27,6 +27,7 @@ from actors.booking.sites import SITES
 from actors.booking.telling import BookingTellings
 from core.crash_shapes import redacted
 from core.errors import PriceChanged, Rejected
+from core.identity import Role
 from core.ports.durable_timers import SetTimer
 from core.webhooks import timer_of
 from protocol.booking import (
@@ -182,6 +183,23 @@ async def test_an_operators_word_that_was_left_with_a_timer_is_heard(
         await world.until(booking.booking_id, "CANCELLED")
         with pytest.raises(Rejected, match="forbidden"):
             await world.tell(BOOKING.at(booking.booking_id), world.client(1), word)
+
+
+async def test_an_operator_of_another_tenant_has_no_word(autojump_clock: MockClock) -> None:
+    world = BookingsWorld()
+    async with world.running():
+        booking = await world.opened(flight(2))
+        address, client = BOOKING.at(booking.booking_id), world.client(3)
+        word = OperateBooking(operator=user_id(3), action="compensate")
+        client.principal = principal(3, role=Role.ADMIN, tenant_id=TENANT + 1)
+        with pytest.raises(Rejected, match="not_found"):
+            await world.tell(address, client, word)
+        await trio.sleep(60)
+        shown = await world.at_booking(1, GetBooking(booking_id=booking.booking_id))
+        assert shown.status == "collecting"
+        client.principal = principal(3, role=Role.ADMIN)
+        await world.tell(address, client, word)
+        await world.until(booking.booking_id, "CANCELLED")
 
 
 async def test_a_stay_is_paid_and_then_booked(autojump_clock: MockClock) -> None:

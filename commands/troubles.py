@@ -4,13 +4,13 @@ from typing import Final
 
 from commands.data_directory import DataDirectoryError
 from core.config import ConfigError
-from core.errors import EscalatedError, Rejected
+from core.errors import EscalatedError, Rejected, Unavailable
 from loadtest.causes import first_cause
 from storage.credentials.master_key import MasterKeyError
 from storage.postgres.migrate import MigrationError
 from storage.postgres.node_name import NodeNameTakenError
 from storage.postgres.places import EmbeddedError
-from storage.postgres.pool import DatabaseUnusableError
+from storage.postgres.pool import DatabaseUnusableError, is_away, unusable
 from storage.postgres.shards import TakenOverError
 
 TROUBLES: Final = (
@@ -35,6 +35,8 @@ TAKEN_OVER: Final = (
 def sentence_of(trouble: BaseException) -> str:
     """What the first of a group's errors says to a person; never nothing."""
     match cause := first_cause(trouble):
+        case Unavailable(__cause__=Exception() as why) if is_away(why):
+            return str(unusable(why))
         case Rejected():
             return cause.text.format(**cause.params)
         case EscalatedError(__cause__=NodeNameTakenError() as taken):

@@ -43,6 +43,15 @@ AWAY: Final = (
 """What the database raises when it is not there, not yet, or not for us now."""
 
 
+ILL: Final = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InternalServerError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+)
+"""What it raises where the address is right, and something is wrong with the database itself."""
+
+
 class DatabaseUnusableError(RuntimeError):
     """No database can be used at the address given; the sentence says why, and no password."""
 
@@ -73,9 +82,9 @@ class Database:
         try:
             version = await self.call(_greet)
         except Unavailable as error:
-            raise _unusable(error.__cause__) from error
+            raise unusable(error.__cause__) from error
         except (asyncpg.PostgresError, ValueError) as error:
-            raise _unusable(error) from error
+            raise unusable(error) from error
         if version < OLDEST_VERSION:
             raise DatabaseUnusableError(
                 f"The database is PostgreSQL {version}, and Caravan needs {OLDEST_VERSION} or newer. "
@@ -245,9 +254,13 @@ async def _greet(connection: Connection) -> int:
     return connection.get_server_version().major
 
 
-def _unusable(error: BaseException | None) -> DatabaseUnusableError:
+def unusable(error: BaseException | None) -> DatabaseUnusableError:
+    """Why nothing goes without it, and what to do."""
+    remedy = "Its own log says more." if isinstance(error, ILL) else "Check DATABASE_URL."
+    if isinstance(error, asyncpg.DiskFullError):
+        remedy = "Free space on its disk."
     why = _why(error) or "no answer"
-    return DatabaseUnusableError(f"The database cannot be used ({why}). Check DATABASE_URL.")
+    return DatabaseUnusableError(f"The database cannot be used ({why}). {remedy}")
 
 
 def _why(error: BaseException | None) -> str:

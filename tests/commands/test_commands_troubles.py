@@ -1,3 +1,4 @@
+import asyncpg
 import pytest
 
 from commands.troubles import TAKEN_OVER, sentence_of
@@ -22,6 +23,18 @@ from storage.postgres.shards import TakenOverError
 )
 def test_a_trouble_is_a_sentence_without_numbers(trouble: Exception, sentence: str) -> None:
     assert sentence_of(trouble) == sentence
+
+
+def test_a_database_that_went_away_in_between_is_a_sentence_that_says_why() -> None:
+    away = Unavailable()
+    away.__cause__ = asyncpg.DiskFullError("could not extend file: No space left on device")
+    said = sentence_of(ExceptionGroup("", [away]))
+    assert said == (
+        "The database cannot be used (could not extend file: No space left on device). "
+        "Free space on its disk."
+    )
+    away.__cause__ = KeyError("of ours")
+    assert sentence_of(away) == "This cannot be answered right now. Please try again."
 
 
 NAME_TAKEN = NodeNameTakenError("node-1")

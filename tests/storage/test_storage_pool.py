@@ -219,6 +219,37 @@ async def test_why_a_database_cannot_be_used_is_one_line_without_the_password(
     assert "\n" not in said
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            asyncpg.DiskFullError("could not write init file: No space left on device"),
+            "(could not write init file: No space left on device). Free space on its disk.",
+        ),
+        (
+            asyncpg.TooManyConnectionsError("sorry, too many clients already"),
+            "(sorry, too many clients already). Its own log says more.",
+        ),
+        (
+            asyncpg.CannotConnectNowError("the database system is starting up"),
+            "(the database system is starting up). Its own log says more.",
+        ),
+        (
+            asyncpg.PostgresIOError("could not read file"),
+            "(could not read file). Its own log says more.",
+        ),
+    ],
+)
+async def test_a_database_that_is_ill_is_not_said_to_be_at_another_address(
+    error: Exception, said: str, bridge: AsyncioBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Database("postgresql:///x", bridge) as database:
+        monkeypatch.setattr(database, "_cross", _raising(error))
+        with pytest.raises(DatabaseUnusableError) as caught:
+            await database.reach()
+    assert str(caught.value) == f"The database cannot be used {said}"
+
+
 async def test_a_postgresql_that_is_too_old_is_named(
     bridge: AsyncioBridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

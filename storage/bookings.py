@@ -36,6 +36,11 @@ def quote_is_taken() -> Rejected:
     return Rejected("conflict", "There is a booking on this quote already.")
 
 
+def no_such_user() -> Rejected:
+    """What is said when somebody who is named was forgotten."""
+    return Rejected("not_found", "There is no such user.")
+
+
 def route(supplier: str, query: Query) -> str:
     """Supplier, kind and ends of a journey, whenever and whoever travels: what is forgotten together."""
     match query:

@@ -175,6 +175,7 @@ class Rebooker:
             room_id=saga.room_id,
             total=quote.total,
             created_at=ports.clock.now_ms(),
+            is_replacement=True,
         )
         return ReplacementOpened(booking_id=await store(ports, new, first, named))
 

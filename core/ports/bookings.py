@@ -111,7 +111,8 @@ class JournalStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBooking:
-    """The booking's row. (creator, client id) is unique; so is the quote among live bookings."""
+    """The booking's row. (creator, client id) is unique; so is the quote among live bookings. `is_replacement`: it
+    stands for one of the same people, some of whom may be forgotten by now."""
 
     quote_id: str
     creator_id: str
@@ -119,6 +120,7 @@ class NewBooking:
     room_id: str | None
     total: Money
     created_at: int
+    is_replacement: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +220,8 @@ class Bookings(Protocol):
 
     async def open(self, booking: NewBooking, step: JournalStep) -> str | None:
         """The first step (revision 1). None: stored. An id: the creator's client id has opened that one
-        already, and nothing was stored. Raises `Rejected("conflict")` when the quote has a live booking, and
-        as `commit`."""
+        already, and nothing was stored. Raises `Rejected("conflict")` when the quote has a live booking,
+        `Rejected("not_found")` when somebody in it asked to be forgotten, and as `commit`."""
 
     async def load(self, tenant_id: int, booking_id: str) -> StoredBooking | None: ...
 

@@ -5,11 +5,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from core.errors import Rejected
 from core.ports.bookings import BadStep, JournalStep, NewBooking
 from core.ports.fraud import ScreeningRow
 from core.ports.leases import StaleFence
-from storage.bookings import BOOKING_TOLD, check_step, quote_is_taken
+from storage.bookings import BOOKING_TOLD, check_step, no_such_user, quote_is_taken
 from storage.months import Month
 from storage.postgres.booking_leaves import ensure_leaves
 from storage.postgres.durable_timers import apply_changes
@@ -35,9 +34,14 @@ _MOVED: Final = """moved AS (
     UPDATE booking_key k SET is_live = false FROM moved WHERE k.booking_id = $1 AND k.is_live AND $12
 ), """
 
-_MADE: Final = """keyed AS (
+# Before anything is written, and in the order of who locks several: whoever is forgotten meanwhile is waited for.
+_MADE: Final = """people AS MATERIALIZED (
+    SELECT a.is_forgotten FROM own, account a
+     WHERE a.tenant_id = $2 AND a.id = ANY ($61::uuid[]) ORDER BY a.id FOR SHARE OF a
+), keyed AS (
     INSERT INTO booking_key (booking_id, tenant_id, is_live, quote_id, creator_id, client_id)
     SELECT $1::uuid, $2::int, NOT $12::bool, $54::uuid, $55::uuid, $56::uuid FROM own
+     WHERE NOT EXISTS (SELECT FROM people WHERE is_forgotten)
     ON CONFLICT (tenant_id, creator_id, client_id) DO NOTHING RETURNING booking_id
 ), moved AS (
     INSERT INTO booking (booking_id, tenant_id, revision, version, state, status, step, snapshot,
@@ -114,6 +118,9 @@ OPEN: Final = _OWN + _MADE + _REST
 BY_CLIENT_ID: Final = """
 SELECT booking_id FROM booking_key WHERE tenant_id = $1 AND creator_id = $2 AND client_id = $3"""
 
+_IS_ANYONE_GONE: Final = """
+SELECT EXISTS (SELECT FROM account WHERE tenant_id = $1 AND id = ANY ($2::uuid[]) AND is_forgotten)"""
+
 # Who is forgotten has none: the table's trigger leaves them out.
 _NAME: Final = """
 INSERT INTO traveller (tenant_id, booking_id, traveller_id, given_by, digest, sealed)
@@ -156,7 +163,13 @@ async def open_booking(
         )
         if opened is None:
             constraint = getattr(error, "constraint_name", None)
-            raise (quote_is_taken() if constraint == _LIVE_QUOTE else StaleFence()) from None
+            if constraint == _LIVE_QUOTE:
+                raise quote_is_taken() from None
+            if await connection.fetchval(
+                _IS_ANYONE_GONE, step.tenant_id, _newcomers(booking, step)
+            ):
+                raise no_such_user() from None
+            raise StaleFence from None
         return opened
     return None
 
@@ -179,7 +192,7 @@ async def _write(
                 await connection.executemany(_NAME, given)
             await apply_changes(connection, step.timers)
     except asyncpg.ForeignKeyViolationError:
-        raise Rejected("not_found", "There is no such user.") from None
+        raise no_such_user() from None
 
 
 def arguments(step: JournalStep, opening: NewBooking | None = None) -> list[Any]:
@@ -225,8 +238,16 @@ def arguments(step: JournalStep, opening: NewBooking | None = None) -> list[Any]
             opening.total.amount,
             opening.total.currency,
             opening.created_at,
+            _newcomers(opening, step),
         ]
     return values
+
+
+def _newcomers(opening: NewBooking, step: JournalStep) -> list[str]:
+    """Who takes part, or organises, and has to be somebody still."""
+    if opening.is_replacement:
+        return []
+    return [opening.creator_id, *(each.user_id for each in step.participants)]
 
 
 def _screening(row: ScreeningRow | None) -> tuple[Any, ...]:

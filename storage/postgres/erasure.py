@@ -83,7 +83,9 @@ SELECT room_id, seq FROM search_document WHERE tenant_id = $1 AND sender_id = $2
 _BLANK: Final = """
 UPDATE message SET body = $4 WHERE room_id = $1 AND seq = $2 AND sent_at = $3"""
 
-# First, and its row stays locked until the end: who puts something down for them takes the same lock.
+# First of all, until the end: who puts something down for them, or begins a booking with them, takes the same lock.
+_LOCK: Final = "SELECT FROM account WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"
+
 # Handle and address have no proper form: nobody can have registered them, to be in the way here.
 _FORGOTTEN: Final = """
 UPDATE account SET handle = 'gone~' || right(id::text, 12), name = 'gone-' || right(id::text, 12),
@@ -252,6 +254,7 @@ async def _traces(connection: Connection, tenant_id: int, user_id: str) -> _Trac
 async def _erase(
     connection: Connection, tenant_id: int, user_id: str, traces: _Traces
 ) -> int | None:
+    await connection.execute(_LOCK, tenant_id, user_id, timeout=DONE_WITHIN)
     if await connection.fetchval(_UNFINISHED, tenant_id, user_id, timeout=DONE_WITHIN):
         return None
     await connection.execute(_FORGOTTEN, tenant_id, user_id, timeout=DONE_WITHIN)

@@ -6,7 +6,7 @@ plan (by id), and what others wrote.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,23 +14,26 @@ import asyncpg
 import msgspec
 from msgspec.structs import replace
 
-from core.ports.message_log import EventKind
 from protocol.booking import BookingUpdated
 from protocol.chat import SYSTEM, MessageEdited, MessagePosted
-from protocol.codec import decode_event, encode
+from protocol.codec import encode
 from protocol.room import PersonaView, RoomChanged, RoomInvited
-from protocol.wire import DurableRoomEvent
-from protocol.wording import cleaned
 from storage.postgres.consultations import close_times
 from storage.postgres.forgetting import PERSON_FORGOTTEN
 from storage.postgres.pool import Connection, Database
 from storage.postgres.search import ALONE
+from storage.postgres.traces import (
+    DELETED,
+    DONE_WITHIN,
+    MESSAGE,
+    Traces,
+    as_they_stand,
+    event_of,
+    traces_of,
+)
 
 _TOLD: Final = msgspec.msgpack.Decoder(RoomInvited | BookingUpdated)
-DONE_WITHIN: Final = 600.0
 FOREVER: Final = 2**63 - 1
-MESSAGE, EDITED, DELETED = EventKind.MESSAGE.value, EventKind.EDITED.value, EventKind.DELETED.value
-ROOM: Final = EventKind.ROOM.value
 SOMEBODY: Final = "…"
 """Stands where the server itself called them by name."""
 
@@ -58,28 +61,6 @@ SELECT m.room_id, room.kind, m.state,
               ORDER BY said.seq) AS messages
   FROM membership m JOIN room ON room.id = m.room_id WHERE m.tenant_id = $1 AND m.user_id = $2"""
 
-_DONE: Final = f"""
-SELECT room_id, seq, sent_at, message_id, kind, body FROM message
- WHERE tenant_id = $1 AND sender_id = $2::uuid::text AND kind IN ({MESSAGE}, {EDITED}, {ROOM})"""
-
-# What these personas said.
-_SPOKEN: Final = f"""
-SELECT room_id, seq, sent_at, body FROM message
- WHERE tenant_id = $1 AND kind = {MESSAGE} AND sender_id = ANY($2::text[])"""
-
-# What the server itself said where they are, or did something.
-_NOTICES: Final = f"""
-SELECT room_id, seq, sent_at, body FROM message
- WHERE tenant_id = $1 AND kind = {MESSAGE} AND sender_id = '{SYSTEM.id}' AND (room_id = ANY($3::uuid[])
-       OR room_id IN (SELECT room_id FROM membership WHERE tenant_id = $1 AND user_id = $2))"""
-
-_NAME: Final = "SELECT name FROM account WHERE tenant_id = $1 AND id = $2"
-
-_PERSONAS: Final = "SELECT id, name FROM persona WHERE tenant_id = $1 AND owner_id = $2"
-
-_INDEXED: Final = """
-SELECT room_id, seq FROM search_document WHERE tenant_id = $1 AND sender_id = $2::uuid::text"""
-
 _BLANK: Final = """
 UPDATE message SET body = $4 WHERE room_id = $1 AND seq = $2 AND sent_at = $3"""
 
@@ -92,12 +73,6 @@ UPDATE account SET handle = 'gone~' || right(id::text, 12), name = 'gone-' || ri
        email = 'gone~' || right(id::text, 12), role = 'user', locale = 'en',
        time_zone = 'UTC', currency = 'EUR', preferences = '{}', is_forgotten = true
  WHERE tenant_id = $1 AND id = $2"""
-
-# Of others, who were told who is in a room, and what somebody did in a booking.
-_TOLD_OF: Final = """
-SELECT user_id, seq, body FROM inbox_item
- WHERE tenant_id = $1 AND kind IN ('room.invited', 'booking.update')
-       AND position(convert_to($2::uuid::text, 'UTF8') IN body) > 0"""
 
 _RENAME: Final = """
 UPDATE inbox_item SET body = $4 WHERE tenant_id = $1 AND user_id = $2 AND seq = $3"""
@@ -162,19 +137,6 @@ class OwnRoom:
     messages: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Traces:
-    """Rows of what they said, of its words, and of what others were told of them. `signed`: of what bears names of
-    their personas; `notices`: of what the server said; `names`: what they and their personas were called."""
-
-    said: Sequence[asyncpg.Record]
-    signed: Sequence[asyncpg.Record]
-    notices: Sequence[asyncpg.Record]
-    indexed: Sequence[asyncpg.Record]
-    told: Sequence[asyncpg.Record]
-    names: re.Pattern[str] | None
-
-
 async def unforgotten(database: Database, tenant_id: int, user_ids: Sequence[str]) -> Sequence[str]:
     """Which of them have an account that was not erased."""
     rows = await database.call(_fetch, _UNFORGOTTEN, tenant_id, user_ids)
@@ -196,7 +158,7 @@ async def erase(database: Database, tenant_id: int, user_id: str) -> int | None:
     """Take them out, in one transaction; of how many messages and edits the text went. Their account is
     a shell without a way in. Idempotent. None: a booking of theirs has begun since they were shut out,
     and nothing was done."""
-    traces = await database.call(_traces, tenant_id, user_id)
+    traces = await database.call(traces_of, tenant_id, user_id)
     return await database.transaction(_erase, tenant_id, user_id, traces)
 
 
@@ -220,51 +182,25 @@ async def _shut_out(
 
 
 async def _rooms(connection: Connection, tenant_id: int, user_id: str) -> Sequence[OwnRoom]:
-    """By itself, as `_traces`: whole rooms are read."""
+    """By itself, as `traces_of`: whole rooms are read."""
     rows = await connection.fetch(_ROOMS, tenant_id, user_id, timeout=DONE_WITHIN)
     return [OwnRoom(**row) for row in rows]
 
 
-async def _traces(connection: Connection, tenant_id: int, user_id: str) -> _Traces:
-    """A year of everybody's is read for them, before the transaction: while one with a number runs, no
-    subscriber of the outbox hears of anything. They are logged out, so nothing is added to it."""
-    done, indexed, told, accounts, personas = [
-        await connection.fetch(sql, tenant_id, user_id, timeout=DONE_WITHIN)
-        for sql in (_DONE, _INDEXED, _TOLD_OF, _NAME, _PERSONAS)
-    ]
-    said = [row for row in done if row["kind"] != ROOM]
-    changes = [row for row in done if row["kind"] == ROOM]
-    owned = [(row["id"], row["name"]) for row in personas]
-    owned += [(one.id, one.name) for row in changes if (one := _brought(row, user_id)) is not None]
-    names = (
-        {name for _, name in owned} | {row["name"] for row in accounts} | set(map(_signed, said))
-    )
-    rooms = sorted({row["room_id"] for row in done})
-    ids = sorted({id for id, _ in owned})
-    return _Traces(
-        said=said,
-        signed=changes + await connection.fetch(_SPOKEN, tenant_id, ids, timeout=DONE_WITHIN),
-        notices=await connection.fetch(_NOTICES, tenant_id, user_id, rooms, timeout=DONE_WITHIN),
-        indexed=indexed,
-        told=told,
-        names=_any_of(names),
-    )
-
-
 async def _erase(
-    connection: Connection, tenant_id: int, user_id: str, traces: _Traces
+    connection: Connection, tenant_id: int, user_id: str, traces: Traces
 ) -> int | None:
     await connection.execute(_LOCK, tenant_id, user_id, timeout=DONE_WITHIN)
     if await connection.fetchval(_UNFINISHED, tenant_id, user_id, timeout=DONE_WITHIN):
         return None
     await connection.execute(_FORGOTTEN, tenant_id, user_id, timeout=DONE_WITHIN)
     blanks = [_blank(row) for row in traces.said]
+    *found, told = await as_they_stand(connection, tenant_id, user_id, traces)
     signed, notices = [
-        [one for row in rows if (one := _unnamed(row, user_id, traces.names))]
-        for rows in (traces.signed, traces.notices)
+        [one for row in rows if (one := _unnamed(row, user_id, traces.names))] for rows in found
     ]
     await connection.executemany(_BLANK, [*blanks, *signed, *notices], timeout=DONE_WITHIN)
-    untold = [one for row in traces.told if (one := _untold(row, user_id, traces.names))]
+    untold = [one for row in told if (one := _untold(row, user_id, traces.names))]
     await connection.executemany(
         _RENAME, [(tenant_id, *one) for one in untold], timeout=DONE_WITHIN
     )
@@ -282,27 +218,6 @@ async def _erase(
     return len(blanks)
 
 
-def _brought(row: asyncpg.Record, user_id: str) -> PersonaView | None:
-    """The persona of theirs that came, or has another name, by this change of a room."""
-    event = _event(row)
-    persona = event.persona if isinstance(event, RoomChanged) else None
-    return persona if persona is not None and persona.owner_id == user_id else None
-
-
-def _signed(row: asyncpg.Record) -> str:
-    """As whom they said it."""
-    event = _event(row)
-    return event.sender.name if isinstance(event, MessagePosted) else ""
-
-
-def _any_of(names: Iterable[str]) -> re.Pattern[str] | None:
-    """These words, as they stand in sentences of ours."""
-    written = {one for name in names for one in (name, cleaned(name)) if one}
-    longest_first = sorted(written, key=lambda one: (-len(one), one))
-    found = "|".join(map(re.escape, longest_first))
-    return re.compile(rf"(?<!\w)(?:{found})(?!\w)") if found else None
-
-
 def _without(text: str, names: re.Pattern[str] | None) -> str:
     return text if names is None else names.sub(SOMEBODY, text)
 
@@ -311,7 +226,7 @@ def _unnamed(
     row: asyncpg.Record, user_id: str, names: re.Pattern[str] | None
 ) -> tuple[Any, ...] | None:
     """An event without their personas' names, or with no name in what the server itself said; None: it bears none."""
-    event = before = _event(row)
+    event = before = event_of(row)
     match event:
         case RoomChanged(persona=PersonaView(owner_id=owner_id) as persona) if owner_id == user_id:
             event = replace(event, persona=replace(persona, name=""))
@@ -349,18 +264,10 @@ def _untold(
     return row["user_id"], row["seq"], encode(told)
 
 
-def _event(row: asyncpg.Record) -> DurableRoomEvent | None:
-    """None: nobody can read it."""
-    try:
-        return decode_event(row["body"])
-    except ValueError:
-        return None
-
-
 def _blank(row: asyncpg.Record) -> tuple[Any, ...]:
     """As a deletion leaves it, and without the name; of what nobody can read, nothing."""
     place = row["room_id"], row["seq"], row["sent_at"]
-    event = _event(row)
+    event = event_of(row)
     if event is None:
         return *place, b""
     if isinstance(event, MessagePosted):

@@ -4,9 +4,11 @@
 an emptied log, at least `first - 1`, does not fall. What nobody can read any more may lie there for a
 while; so `first` is moved room by room, and no transaction holds many rooms' rows at once (a commit
 of messages that changes one of them would wait).
+
+A room that everybody has left goes with its last message: nobody can come into it any more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import asyncpg
@@ -62,6 +64,20 @@ WITH old AS (
      WHERE sent_at < $2
 )
 UPDATE room SET first = old.last + 1 FROM old WHERE id = $1 AND first <= old.last RETURNING first"""
+
+# Asked once the rooms' own are out of reach. Its plan goes by a foreign key.
+_BURY: Final = """
+WITH gone AS (
+    DELETE FROM room WHERE id = ANY($1::uuid[])
+       AND NOT EXISTS (SELECT FROM membership m WHERE m.room_id = room.id)
+       AND (SELECT m.seq FROM message m WHERE m.room_id = room.id AND m.seq >= room.first LIMIT 1) IS NULL
+    RETURNING id
+), seats AS (
+    DELETE FROM room_persona p USING gone WHERE p.room_id = gone.id
+), pointers AS (
+    DELETE FROM read_pointer p USING gone WHERE p.room_id = gone.id
+)
+SELECT count(*) FROM gone"""
 
 
 async def drop_old_leaves(database: Database, *, before: Month, forgotten: Forgotten) -> int:
@@ -126,7 +142,15 @@ async def _old_leaves(connection: Connection, before: str) -> list[str]:
 
 async def _advance(connection: Connection, leaf: str, after: str) -> list[asyncpg.Record]:
     sql = _ADVANCE.format(leaf=leaf)
-    return await connection.fetch(sql, after, ROOMS_AT_ONCE, timeout=LEAF_WITHIN)
+    page = await connection.fetch(sql, after, ROOMS_AT_ONCE, timeout=LEAF_WITHIN)
+    await _bury(connection, [row["room_id"] for row in page])
+    return page
+
+
+async def _bury(connection: Connection, room_ids: Sequence[str]) -> None:
+    gone = await connection.fetchval(_BURY, room_ids, timeout=LEAF_WITHIN)
+    if gone:
+        log.info("retention.rooms_gone", rooms=gone)
 
 
 async def _drop(connection: Connection, leaf: str) -> None:
@@ -158,4 +182,5 @@ async def _forget(
     await connection.execute(
         "DELETE FROM search_document WHERE room_id = $1 AND seq < $2", room_id, first
     )
+    await _bury(connection, [room_id])
     return first, int(status.removeprefix("DELETE "))

@@ -21,6 +21,7 @@ DAY = 86_400_000
 BEGIN = Month(2025, 9)
 ADA = "01999999-0000-7000-8000-00000000000a"
 LONG = "01999999-0000-7000-8000-0000000000a0"
+SHORT = "01999999-0000-7000-8000-0000000000a3"
 QUIET, TALK = "01999999-0000-7000-8000-0000000000a1", "01999999-0000-7000-8000-0000000000a2"
 
 
@@ -67,6 +68,10 @@ class Years:
         )
         return {what: count for what, count in removed.items() if count}
 
+    async def left_of(self, room_id: str) -> int:
+        """Its row, a pointer, a persona's seat and a plan."""
+        return await self.database.call(_count, LEFT, room_id)
+
     async def seqs(self, room_id: str) -> list[int]:
         return [row.seq for row in await self.log.read(1, room_id, after=0, limit=9_999)]
 
@@ -75,6 +80,15 @@ class Years:
             1, ADA, query="word", room_id=None, from_user=None, before=None, limit=99
         )
         return sorted((hit.room_id, hit.seq) for hit in hits)
+
+
+RESTS = f"""
+INSERT INTO read_pointer VALUES ('{{room}}', '{ADA}', 1, 1);
+INSERT INTO room_persona VALUES ('{{room}}', '{ADA}', '{ADA}', 1, 1, 'Nova');
+INSERT INTO plan VALUES ('{{room}}', 1, 0, 1)"""
+LEFT = """
+SELECT (SELECT count(*) FROM room WHERE id = $1) + (SELECT count(*) FROM read_pointer WHERE room_id = $1)
+     + (SELECT count(*) FROM room_persona WHERE room_id = $1) + (SELECT count(*) FROM plan WHERE room_id = $1)"""
 
 
 async def test_after_fourteen_months_the_oldest_months_are_gone_and_no_head_fell(
@@ -138,6 +152,39 @@ async def test_a_room_with_a_shorter_time_of_its_own_forgets_in_bites(
     assert talk is not None
     assert (talk.head, talk.first) == (31, 32)
     assert await years.keep_house() == {}
+
+
+async def test_a_room_that_everybody_has_left_goes_with_its_last_message(
+    database: Database,
+) -> None:
+    """Of the three who are left, one was spoken in since; one has a time of its own."""
+    years = Years(database)
+    for room_id in (QUIET, TALK, LONG, SHORT):
+        await years.make(room_id)
+        await database.call(_execute, RESTS.format(room=room_id))
+    await years.log._make_leaves()
+    left = f"DELETE FROM membership WHERE room_id IN ('{QUIET}', '{LONG}', '{SHORT}')"
+    await database.call(_execute, left)
+    await database.call(_execute, _settings(SHORT, b'{"retentionDays":7}'))
+    await years.say(LONG, 2, BEGIN.plus(1).start)
+
+    years.clock.at_ms = BEGIN.start + 7 * DAY
+    await years.keep_house()
+    assert await years.left_of(SHORT) == 4
+    years.clock.at_ms += 1
+    await years.keep_house()
+    assert await years.left_of(SHORT) == 0
+    years.clock.at_ms = BEGIN.plus(12).start
+    await years.keep_house()
+    assert await years.left_of(QUIET) == 4
+    years.clock.at_ms = BEGIN.plus(13).start
+    await years.keep_house()
+    assert await years.left_of(QUIET) == 0
+    assert await years.left_of(LONG) == 4
+    years.clock.at_ms = BEGIN.plus(14).start
+    await years.keep_house()
+    assert await years.left_of(LONG) == 0
+    assert await years.left_of(TALK) == 4
 
 
 async def test_a_month_in_use_waits_for_the_next_time_and_nobody_for_it(
@@ -212,6 +259,10 @@ async def _insert(connection: Connection, room_id: str, row: LogRow) -> None:
 
 def _settings(room_id: str, settings: bytes) -> str:
     return f"UPDATE room SET settings = '\\x{settings.hex()}' WHERE id = '{room_id}'"
+
+
+async def _count(connection: Connection, sql: str, room_id: str) -> int:
+    return int(await connection.fetchval(sql, room_id))
 
 
 async def _execute(connection: Connection, sql: str) -> None:

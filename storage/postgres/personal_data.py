@@ -41,6 +41,9 @@ EXPORTED: Final[Mapping[str, str]] = {
     "inbox_item": """
         SELECT seq, created_at, kind AS item_kind, body FROM inbox_item
          WHERE tenant_id = $1 AND user_id = $2""",
+    "plan": """
+        SELECT room_id, version, snapshot FROM plan
+         WHERE tenant_id = $1 AND position(convert_to($2::uuid::text, 'UTF8') IN snapshot) > 0""",
     "plan_change": """
         SELECT c.room_id, c.version, c.at, c.body FROM plan_change c JOIN plan p USING (room_id)
          WHERE p.tenant_id = $1 AND c.author = $2::uuid::text""",
@@ -55,6 +58,10 @@ EXPORTED: Final[Mapping[str, str]] = {
     "persona_run": """
         SELECT id, room_id, persona_id, message_id, started_at, outcome, intent, tools
           FROM persona_run WHERE tenant_id = $1 AND asker_id = $2""",
+    "persona_shown": """
+        SELECT s.run_id, s.shown_at, s.place, s.item_id, s.tower, s.features
+          FROM persona_run r JOIN persona_shown s ON (s.tenant_id, s.run_id) = (r.tenant_id, r.id)
+         WHERE r.tenant_id = $1 AND r.asker_id = $2""",
     "persona_feedback": """
         SELECT persona_id, message_id, given_at, value, item_id, reason
           FROM persona_feedback WHERE tenant_id = $1 AND user_id = $2""",
@@ -131,6 +138,8 @@ async def _export(
                 values = {name: _readable(row[name], types[name]) for name in types}
                 if kind == "traveller":
                     values["sealed"] = _opened(seal, tenant_id, row)
+                if kind == "plan":
+                    values["snapshot"] = _naming(user_id, row["snapshot"])
                 _write(out, msgspec.json.encode({"kind": kind, **values}) + b"\n")
                 rows[kind] += 1
     return rows
@@ -146,6 +155,16 @@ def _write(out: BinaryIO, line: bytes) -> None:
 
 def _opened(seal: TravellerSeal, tenant_id: int, row: asyncpg.Record) -> object:
     return seal.open(tenant_id, row["booking_id"], row["traveller_id"], row["sealed"])
+
+
+def _naming(user_id: str, snapshot: bytes) -> list[Any]:
+    """What stands on a board of them: what they pay, share, carry, and their own votes alone."""
+    items = msgspec.msgpack.decode(snapshot)["items"]
+    for _, item in items:
+        if "votes" in item["fields"]:
+            votes = item["fields"]["votes"]
+            item["fields"]["votes"] = {who: what for who, what in votes.items() if who == user_id}
+    return [item for item in items if user_id.encode() in msgspec.json.encode(item)]
 
 
 def _readable(value: Any, kind: str) -> Any:

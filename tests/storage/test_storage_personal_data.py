@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 
+from actors.plan.board import Board, Item
 from core.errors import Rejected
 from core.ports.consultations import Cancelling, WantedTimes
 from core.ports.message_log import EventKind, LogRow
@@ -39,7 +40,7 @@ ROOM = "01999999-0000-7000-8000-0000000000aa"
 
 NAMES = (
     *("user_id", "owner_id", "creator_id", "sender_id", "asker_id", "about", "author", "given_by"),
-    *("decided_by", "key", "scope", "professional_id", "traveller_id"),
+    *("cancelled_by", "decided_by", "key", "scope", "professional_id", "traveller_id"),
 )
 """How columns are called that name a person."""
 
@@ -95,6 +96,34 @@ async def test_all_that_is_hers_is_told_and_nothing_of_others(database: Database
     }  # fmt: skip
     with pytest.raises(MasterKeyError):
         await told_of(database, ADA, key=bytes(32))
+
+
+async def test_what_stands_on_a_plan_of_her_and_what_she_was_shown_is_told(
+    database: Database,
+) -> None:
+    """Whoever wrote it: the changes by which it came are kept for a while only. Others' votes are theirs."""
+    await begin(database)
+    items = {
+        "poll": {"title": "Where?", "votes": {ADA: "sea", BOB: "hills"}},
+        "bobs": {"title": "When?", "votes": {BOB: "soon"}},
+        "dinner": {"title": "Dinner", "paidBy": BOB, "sharedBy": [{"userId": ADA, "weight": 1}]},
+        "note": {"title": "Sea"},
+    }
+    board = Board.empty()
+    for id, fields in items.items():
+        board.order.append(id)
+        board.items[id] = Item(kind="expense", fields=fields, changed=1, size=1)
+    await database.call(execute, "INSERT INTO plan VALUES ($1, 1, 1, 1, $2)", ROOM, board.packed())
+    for run_id, asker in ((ROOM, ADA), (BOB, BOB)):
+        await database.call(execute, RUN, run_id, asker)
+        await database.call(execute, SHOWN, run_id)
+    told = await told_of(database, ADA)
+    [plan] = of_kind(told, "plan")
+    assert [(id, item["fields"]) for id, item in plan["snapshot"]] == [
+        ("poll", {"title": "Where?", "votes": {ADA: "sea"}}),
+        ("dinner", items["dinner"]),
+    ]
+    assert [row["run_id"] for row in of_kind(told, "persona_shown")] == [ROOM]
 
 
 async def test_a_disk_that_is_full_is_not_taken_for_a_database_that_is_away(
@@ -345,6 +374,13 @@ VALUES ($2, 1, $2, $1, {AT}, 5, 'wise')"""
 CONSULTATION = f"""
 INSERT INTO consultation (id, tenant_id, professional_id, traveller_id, state, about, starts_at, ends_at, tags)
 VALUES ($1, 1, $2, $3, $4, $5, {AT}, {AT + 1}, '{{}}')"""
+RUN = f"""
+INSERT INTO persona_run (id, room_id, persona_id, asker_id, message_id, reply_to, started_at, cost, tenant_id,
+                         outcome, intent, tools, segments)
+VALUES ($1, $1, $1, $2, $1, $1, {AT}, 0, 1, 'done', '', '{{}}', '[]')"""
+SHOWN = f"""
+INSERT INTO persona_shown (run_id, shown_at, tenant_id, place, card_id, item_id, tower, features)
+VALUES ($1, {AT}, 1, 1, 'c', 'i', 't', '{{0.5}}')"""
 MEMORY = f"""
 WITH made AS (
     INSERT INTO persona (id, owner_id, created_at, tenant_id, slot, name, style, about, greeting)

@@ -77,6 +77,13 @@ UPDATE account SET handle = 'gone~' || right(id::text, 12), name = 'gone-' || ri
 _RENAME: Final = """
 UPDATE inbox_item SET body = $4 WHERE tenant_id = $1 AND user_id = $2 AND seq = $3"""
 
+# Of others, who would be told the same again for seven days.
+_ANSWERS: Final = """
+SELECT scope, key, body FROM idempotency_key
+ WHERE position(convert_to($1::uuid::text, 'UTF8') IN body) > 0 FOR UPDATE"""
+
+_ANSWER: Final = "UPDATE idempotency_key SET body = $3 WHERE scope = $1 AND key = $2"
+
 # For the rooms that are active: where something of theirs was, or they stay.
 _TELL: Final = f"""
 INSERT INTO outbox (tenant_id, topic, key, first, last)
@@ -215,6 +222,12 @@ async def _erase(
     await connection.executemany(_UNINDEX, sorted(places), timeout=DONE_WITHIN)
     for sql in _GONE:
         await connection.execute(sql, tenant_id, user_id, timeout=DONE_WITHIN)
+    answers = await connection.fetch(_ANSWERS, user_id, timeout=DONE_WITHIN)
+    await connection.executemany(
+        _ANSWER,
+        [(row["scope"], row["key"], _answer(row["body"], user_id)) for row in answers],
+        timeout=DONE_WITHIN,
+    )
     return len(blanks)
 
 
@@ -276,3 +289,30 @@ def _blank(row: asyncpg.Record) -> tuple[Any, ...]:
     elif isinstance(event, MessageEdited):
         event = replace(event, content="")
     return *place, encode(event)
+
+
+def _answer(body: bytes, user_id: str) -> bytes:
+    """What somebody was answered over HTTP; without the names, and what they wrote of an appointment. Of what
+    nobody can read, nothing."""
+    try:
+        return msgspec.json.encode(_impersonal(msgspec.json.decode(body), user_id))
+    except ValueError:
+        return b""
+
+
+def _impersonal(value: Any, user_id: str) -> Any:
+    if isinstance(value, list):
+        return [_impersonal(one, user_id) for one in value]
+    if not isinstance(value, dict):
+        return value
+    traveller = value.get("traveller")
+    said_by = {
+        "name": (value.get("id"), value.get("ownerId")),
+        "handle": (value.get("id"),),
+        "about": (traveller.get("id") if isinstance(traveller, dict) else None,),
+        "note": (value.get("cancelledBy"),),
+    }
+    return {
+        word: "" if user_id in said_by.get(word, ()) else _impersonal(one, user_id)
+        for word, one in value.items()
+    }

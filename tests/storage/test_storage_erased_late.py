@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
+import msgspec
 import trio
 from test_storage_forgotten_people import ADAS, ELSEWHERE, invitation, spoken
 from test_storage_personal_data import ADA, AT, BOB, a_room, begin, execute, fetch, until_waiting
@@ -60,6 +61,36 @@ async def test_what_is_taken_back_as_traces_are_read_does_not_come_back(database
             execute, f"UPDATE message SET body = $1 WHERE room_id = '{ELSEWHERE}' AND seq = 3", gone.body
         )  # fmt: skip
     assert (await words(database))[1] == ("Caravan", "")
+
+
+async def test_no_answer_that_is_kept_for_others_names_whoever_is_erased(
+    database: Database,
+) -> None:
+    """Repeated with its key, a call is answered from there."""
+    await begin(database)
+    ada, bob = (
+        {"id": id, "name": name, "handle": name} for id, name in ((ADA, "ada"), (BOB, "bob"))
+    )
+    gone = {"id": ADA, "name": "", "handle": ""}
+    seat = {"id": ADAS, "ownerId": ADA, "name": "Luna"}
+    texts = {"about": "sardines", "note": "ill", "cancelledBy": ADA}
+    kept = [
+        ({"room": {"id": "r", "members": [ada, bob], "personas": [seat]}},
+         {"room": {"id": "r", "members": [gone, bob], "personas": [seat | {"name": ""}]}}),
+        ({"professional": bob, "traveller": ada, **texts},
+         {"professional": bob, "traveller": gone, **texts, "about": "", "note": ""}),
+        ({"professional": ada, "traveller": bob, **texts, "cancelledBy": BOB},
+         {"professional": gone, "traveller": bob, **texts, "cancelledBy": BOB}),
+    ]  # fmt: skip
+    answer = "INSERT INTO idempotency_key VALUES ($1, $2, '', 1, 201, $3)"
+    for number, (before, _) in enumerate(kept):
+        body = msgspec.json.encode(before)
+        await database.call(execute, answer, f"1/{BOB}/POST /x", str(number), body)
+    await database.call(execute, answer, f"1/{BOB}/POST /x", "junk", f"ada {ADA}".encode())
+    assert await erase(database, 1, ADA) == 1
+    rows = await database.call(fetch, "SELECT body FROM idempotency_key ORDER BY key")
+    assert [msgspec.json.decode(row["body"]) for row in rows[:-1]] == [after for _, after in kept]
+    assert rows[-1]["body"] == b""
 
 
 async def test_of_two_who_are_erased_at_a_time_neither_is_named(database: Database) -> None:

@@ -5,6 +5,7 @@ tried to pay with (31 days, by id and digest), consultations (24 months, by id),
 plan (by id), and what others wrote.
 """
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -165,7 +166,7 @@ async def erase(database: Database, tenant_id: int, user_id: str) -> int | None:
     """Take them out, in one transaction; of how many messages and edits the text went. Their account is
     a shell without a way in. Idempotent. None: a booking of theirs has begun since they were shut out,
     and nothing was done."""
-    traces = await database.call(traces_of, tenant_id, user_id)
+    traces = _named(await database.call(traces_of, tenant_id, user_id), user_id)
     return await database.transaction(_erase, tenant_id, user_id, traces)
 
 
@@ -192,6 +193,16 @@ async def _rooms(connection: Connection, tenant_id: int, user_id: str) -> Sequen
     """By itself, as `traces_of`: whole rooms are read."""
     rows = await connection.fetch(_ROOMS, tenant_id, user_id, timeout=DONE_WITHIN)
     return [OwnRoom(**row) for row in rows]
+
+
+def _named(traces: Traces, user_id: str) -> Traces:
+    """Of what others said and were told, what bears their names: that alone is to be locked."""
+
+    def is_named(row: asyncpg.Record) -> bool:
+        return _unnamed(row, user_id, traces.names) is not None
+
+    signed, notices = (list(filter(is_named, rows)) for rows in (traces.signed, traces.notices))
+    return dataclasses.replace(traces, signed=signed, notices=notices)
 
 
 async def _erase(

@@ -63,6 +63,18 @@ async def test_what_is_taken_back_as_traces_are_read_does_not_come_back(database
     assert (await words(database))[1] == ("Caravan", "")
 
 
+async def test_what_names_nobody_is_left_alone(database: Database) -> None:
+    """Whoever changes it meanwhile is not waited for, nor waits."""
+    await begin(database)
+    await a_room_with(database)
+    async with database.own_connection() as slow:
+        await slow.call(execute, "BEGIN")
+        lock = f"SELECT FROM message WHERE room_id = '{ELSEWHERE}' AND seq = 4 FOR UPDATE"
+        await slow.call(execute, lock)
+        with trio.fail_after(10):
+            assert await erase(database, 1, ADA) == 2
+
+
 async def test_no_answer_that_is_kept_for_others_names_whoever_is_erased(
     database: Database,
 ) -> None:

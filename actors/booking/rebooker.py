@@ -206,18 +206,19 @@ class Rebooker:
     async def _named(
         self, saga: Saga, booking_id: str, seats: Sequence[Seat]
     ) -> list[SealedTraveller]:
-        """The same people: their data are copied, as far as they are still stored."""
+        """The same people: their data are copied, as far as they are still stored, and are theirs who gave them."""
         stored = await self._travellers.get(saga.tenant_id, saga.booking_id)
+        givers = await self._travellers.givers(saga.tenant_id, saga.booking_id)
         return [
             self._travellers.seal(
                 saga.tenant_id,
                 booking_id,
                 stored[seat.id][0],
-                by=seat.payer_id,
+                by=givers[seat.id],
                 document=stored[seat.id][0].document,
             )
             for seat in seats
-            if seat.id in stored
+            if seat.id in stored and seat.id in givers
         ]
 
 

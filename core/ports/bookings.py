@@ -295,6 +295,9 @@ class Travellers(Protocol):
     async def get(self, tenant_id: int, booking_id: str) -> Mapping[str, tuple[Traveller, str]]:
         """Traveller id → data and digest."""
 
+    async def givers(self, tenant_id: int, booking_id: str) -> Mapping[str, str]:
+        """Traveller id → with whose account the data go."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:

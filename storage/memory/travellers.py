@@ -27,6 +27,11 @@ class MemoryTravellers:
             for id_, one in sorted(row.travellers.items() if row is not None else ())
         }
 
+    async def givers(self, tenant_id: int, booking_id: str) -> Mapping[str, str]:
+        await trio.lowlevel.checkpoint()
+        row = self._stored.row(tenant_id, booking_id)
+        return {} if row is None else {id_: one.by for id_, one in row.travellers.items()}
+
     def erase_user(self, user_id: str) -> None:
         """What goes with an account."""
         for row in self._stored.rows.values():

@@ -12,7 +12,7 @@ from storage.credentials.traveller_seal import TravellerSeal
 from storage.postgres.pool import Connection, Database
 
 _GET: Final = """
-SELECT traveller_id, digest, sealed FROM traveller
+SELECT traveller_id, digest, sealed, given_by FROM traveller
  WHERE booking_id = $2 AND tenant_id = $1 ORDER BY traveller_id"""
 
 
@@ -34,6 +34,12 @@ class PostgresTravellers:
             )
             for row in rows
         }
+
+    async def givers(self, tenant_id: int, booking_id: str) -> Mapping[str, str]:
+        if not is_uuid(booking_id):
+            return {}
+        rows = await self._database.call(_get, tenant_id, booking_id)
+        return {row["traveller_id"]: row["given_by"] for row in rows}
 
 
 async def _get(connection: Connection, tenant_id: int, booking_id: str) -> list[asyncpg.Record]:

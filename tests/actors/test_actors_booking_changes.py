@@ -220,6 +220,23 @@ async def test_an_answer_that_was_under_way_when_the_airline_said_so_is_not_the_
     assert len(seen) == 2
 
 
+async def test_travellers_are_still_theirs_who_gave_them_in_the_booking_that_is_opened_instead(
+    autojump_clock: MockClock,
+) -> None:
+    """Else they were left out with the account of who pays for one, though the organiser had named them."""
+    world = BookingsWorld()
+    world.trips.found = [later(2)]
+    async with world.running():
+        booking = await booked(world)
+        await world.moved(booking, LATER)
+        await world.asked(booking, "supplier_change")
+        saga = saga_of(world, booking.booking_id)
+        opened = await Rebooker(world.desk_ports(), world.travellers).open(saga, saga.parts[0], "k")
+        assert isinstance(opened, ReplacementOpened)
+        givers = await world.travellers.givers(TENANT, opened.booking_id)
+        assert givers == dict.fromkeys([one.id for one in booking.travellers], user_id(1))
+
+
 async def test_who_lost_the_booking_meanwhile_opens_no_other_in_its_place(
     autojump_clock: MockClock,
 ) -> None:

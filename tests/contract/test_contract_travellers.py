@@ -116,6 +116,9 @@ async def test_travellers_go_with_the_account_that_gave_them(world: World) -> No
     friend = await _person(world)
     await _named(world, booking_id, 2, ada("t1"), by=payer)
     await _named(world, booking_id, 3, ada("t2"), by=friend)
+    assert await world.travellers.givers(TENANT, booking_id) == {"t1": payer, "t2": friend}
+    for tenant_id, other in ((2, booking_id), (TENANT, world.ids.uuid7()), (TENANT, "no id")):
+        assert await world.travellers.givers(tenant_id, other) == {}
     await world.erase(payer)
     assert list(await world.travellers.get(TENANT, booking_id)) == ["t2"]
     assert await world.bookings.load(TENANT, booking_id) is not None

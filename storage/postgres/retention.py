@@ -5,7 +5,8 @@ an emptied log, at least `first - 1`, does not fall. What nobody can read any mo
 while; so `first` is moved room by room, and no transaction holds many rooms' rows at once (a commit
 of messages that changes one of them would wait).
 
-A room that everybody has left goes with its last message: nobody can come into it any more.
+A room that everybody has left, or whose people are all forgotten, goes with its last message: nobody can come
+into it any more.
 """
 
 from collections.abc import Callable, Sequence
@@ -69,9 +70,12 @@ UPDATE room SET first = old.last + 1 FROM old WHERE id = $1 AND first <= old.las
 _BURY: Final = """
 WITH gone AS (
     DELETE FROM room WHERE id = ANY($1::uuid[])
-       AND NOT EXISTS (SELECT FROM membership m WHERE m.room_id = room.id)
+       AND NOT EXISTS (SELECT FROM membership m LEFT JOIN account a ON a.id = m.user_id
+                        WHERE m.room_id = room.id AND a.is_forgotten IS NOT TRUE)
        AND (SELECT m.seq FROM message m WHERE m.room_id = room.id AND m.seq >= room.first LIMIT 1) IS NULL
     RETURNING id
+), members AS (
+    DELETE FROM membership m USING gone WHERE m.room_id = gone.id
 ), seats AS (
     DELETE FROM room_persona p USING gone WHERE p.room_id = gone.id
 ), pointers AS (

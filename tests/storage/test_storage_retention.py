@@ -22,6 +22,7 @@ BEGIN = Month(2025, 9)
 ADA = "01999999-0000-7000-8000-00000000000a"
 LONG = "01999999-0000-7000-8000-0000000000a0"
 SHORT = "01999999-0000-7000-8000-0000000000a3"
+SHELLS = "01999999-0000-7000-8000-0000000000a4"
 QUIET, TALK = "01999999-0000-7000-8000-0000000000a1", "01999999-0000-7000-8000-0000000000a2"
 
 
@@ -69,7 +70,7 @@ class Years:
         return {what: count for what, count in removed.items() if count}
 
     async def left_of(self, room_id: str) -> int:
-        """Its row, a pointer, a persona's seat and a plan."""
+        """Its row, members, a pointer, a persona's seat and a plan."""
         return await self.database.call(_count, LEFT, room_id)
 
     async def seqs(self, room_id: str) -> list[int]:
@@ -86,8 +87,12 @@ RESTS = f"""
 INSERT INTO read_pointer VALUES ('{{room}}', '{ADA}', 1, 1);
 INSERT INTO room_persona VALUES ('{{room}}', '{ADA}', '{ADA}', 1, 1, 'Nova');
 INSERT INTO plan VALUES ('{{room}}', 1, 0, 1)"""
+SHELL = f"""
+INSERT INTO account (id, tenant_id, handle, name, email, role, locale, created_at, is_forgotten)
+VALUES ('{SHORT}', 1, 'gone~', 'gone', 'gone~', 'user', 'en', 1, true)"""
 LEFT = """
-SELECT (SELECT count(*) FROM room WHERE id = $1) + (SELECT count(*) FROM read_pointer WHERE room_id = $1)
+SELECT (SELECT count(*) FROM room WHERE id = $1) + (SELECT count(*) FROM membership WHERE room_id = $1)
+     + (SELECT count(*) FROM read_pointer WHERE room_id = $1)
      + (SELECT count(*) FROM room_persona WHERE room_id = $1) + (SELECT count(*) FROM plan WHERE room_id = $1)"""
 
 
@@ -157,14 +162,19 @@ async def test_a_room_with_a_shorter_time_of_its_own_forgets_in_bites(
 async def test_a_room_that_everybody_has_left_goes_with_its_last_message(
     database: Database,
 ) -> None:
-    """Of the three who are left, one was spoken in since; one has a time of its own."""
+    """Of the three that are left, one was spoken in since; one has a time of its own. Of the others' people one is
+    forgotten."""
     years = Years(database)
-    for room_id in (QUIET, TALK, LONG, SHORT):
+    await database.call(_execute, SHELL)
+    for room_id in (QUIET, TALK, LONG, SHORT, SHELLS):
         await years.make(room_id)
         await database.call(_execute, RESTS.format(room=room_id))
     await years.log._make_leaves()
     left = f"DELETE FROM membership WHERE room_id IN ('{QUIET}', '{LONG}', '{SHORT}')"
     await database.call(_execute, left)
+    await database.call(
+        _execute, f"UPDATE membership SET user_id = '{SHORT}' WHERE room_id = '{SHELLS}'"
+    )
     await database.call(_execute, _settings(SHORT, b'{"retentionDays":7}'))
     await years.say(LONG, 2, BEGIN.plus(1).start)
 
@@ -177,14 +187,16 @@ async def test_a_room_that_everybody_has_left_goes_with_its_last_message(
     years.clock.at_ms = BEGIN.plus(12).start
     await years.keep_house()
     assert await years.left_of(QUIET) == 4
+    assert await years.left_of(SHELLS) == 5
     years.clock.at_ms = BEGIN.plus(13).start
     await years.keep_house()
     assert await years.left_of(QUIET) == 0
+    assert await years.left_of(SHELLS) == 0
     assert await years.left_of(LONG) == 4
     years.clock.at_ms = BEGIN.plus(14).start
     await years.keep_house()
     assert await years.left_of(LONG) == 0
-    assert await years.left_of(TALK) == 4
+    assert await years.left_of(TALK) == 5
 
 
 async def test_a_month_in_use_waits_for_the_next_time_and_nobody_for_it(

@@ -77,13 +77,6 @@ async def _append(
     fence: int,
     body: BodyAt,
 ) -> tuple[int, bytes, bool] | None:
-    is_ours = await connection.fetchval(
-        "SELECT true FROM shard_owner WHERE shard_id = $1 AND fence = $2 FOR SHARE",
-        shard_of(user_id),
-        fence,
-    )
-    if not is_ours:
-        raise StaleFence
     is_forgotten = await connection.fetchval(
         "SELECT is_forgotten FROM account WHERE tenant_id = $1 AND id = $2 FOR SHARE",
         tenant_id,
@@ -101,6 +94,14 @@ async def _append(
         tenant_id,
         user_id,
     )
+    # Last of the locks: whoever waits for the shard waits for nobody who waits for an erasure.
+    is_ours = await connection.fetchval(
+        "SELECT true FROM shard_owner WHERE shard_id = $1 AND fence = $2 FOR SHARE",
+        shard_of(user_id),
+        fence,
+    )
+    if not is_ours:
+        raise StaleFence
     known = await connection.fetchrow(
         "SELECT seq, body FROM inbox_item WHERE tenant_id = $1 AND user_id = $2 AND source = $3",
         tenant_id,

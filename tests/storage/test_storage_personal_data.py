@@ -5,14 +5,17 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
+from postgres_for_tests import give_away
 
 from actors.plan.board import Board, Item
 from core.errors import Rejected
 from core.ports.consultations import Cancelling, WantedTimes
+from core.ports.leases import StaleFence
 from core.ports.message_log import EventKind, LogRow
 from core.ports.repositories import NewRoom
 from protocol.chat import MessagePosted, Sender
@@ -32,6 +35,7 @@ from storage.postgres.personal_data import EXPORTED, UnwritableError, export
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import PostgresRooms
 from storage.postgres.search import SearchIndex
+from storage.sharding import shard_of
 
 AT = 1_790_000_000_000
 KEY = bytes(range(32))
@@ -221,6 +225,27 @@ async def test_nothing_is_put_down_for_whoever_was_erased_meanwhile(database: Da
     assert await inboxes.append(
         1, BOB, source="s", kind="notification", at=AT, fence=0, body=lambda seq: b"x"
     ) == (1, b"x", True)
+
+
+@pytest.mark.parametrize("held", ["account WHERE id", "inbox_head WHERE user_id"])
+async def test_what_waits_for_an_erasure_to_be_put_down_holds_no_shard(
+    database: Database, held: str
+) -> None:
+    """Rooms of it could not find out what was stored, and no server could give it up, for minutes."""
+    await begin(database)
+    inboxes, item = PostgresInboxes(database), {"kind": "notification", "at": AT, "fence": 0}
+    put_down = partial(inboxes.append, 1, ADA, body=lambda seq: b"x", **item)
+    await put_down(source="first")
+    with pytest.RaisesGroup(StaleFence):
+        async with database.own_connection() as erasure, trio.open_nursery() as nursery:
+            await erasure.call(execute, "BEGIN")
+            await erasure.call(execute, f"SELECT FROM {held} = $1 FOR UPDATE", ADA)
+            nursery.start_soon(partial(put_down, source="second"))
+            await until_waiting(database, 1)
+            with trio.fail_after(2):
+                await database.call(give_away, shard_of(ADA))
+            await erasure.call(execute, "ROLLBACK")
+    assert await inboxes.head(1, ADA) == 1
 
 
 async def test_words_that_were_being_indexed_as_they_were_erased_are_found_by_nobody(

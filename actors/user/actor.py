@@ -326,7 +326,9 @@ class UserActor(Actor[Any]):
     async def _follow(self, envelope: Envelope[FollowInbox], client: Client) -> None:
         """Everything after a place, then live: no event is written while this turn lasts. What is
         much is sent outside of it first, so that a slow socket keeps nobody else waiting. Others are told
-        first of what nobody was: told of it later, this one would see it twice."""
+        first of what nobody was: told of it later, this one would see it twice. Raises `Unavailable`: another
+        server writes this inbox, and would tell its own connections only."""
+        self._ports.leases.fence(self._user_id)
         await self._tell_untold()
         items = await self._read(envelope.message.after)
         if len(items) == PAGE or sum(len(item.body) for item in items) > PAGE_BYTES:

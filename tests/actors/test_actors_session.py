@@ -310,6 +310,17 @@ async def test_a_client_whose_replay_cannot_begin_is_closed_not_left_deaf(
         made.world.inboxes.read = whole  # type: ignore[method-assign]
 
 
+async def test_a_server_that_waits_to_take_over_keeps_nobody_who_would_hear_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    """What the one that serves puts in their inboxes is told to its own connections."""
+    async with desk() as made:
+        waiting = made.fresh_client(1)
+        made.world.leases.lose()
+        await made.hello(waiting)
+        assert waiting.closed_with is CloseCode.RESTARTING
+
+
 async def test_a_login_that_ends_during_a_hello_takes_the_connection_with_it(
     autojump_clock: MockClock,
 ) -> None:

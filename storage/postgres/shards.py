@@ -55,6 +55,8 @@ class PostgresLeases:
         self._incarnation: int | None = None
         self._fences: dict[int, int] = {}
         self._confirmed_until = float("-inf")
+        self._doubted: set[int] = set()
+        """Shards whose newer number may be stored, and was not heard."""
         self._locks: defaultdict[int, trio.Lock] = defaultdict(trio.Lock)  # at most SHARDS
         self._losses = self._refences = 0
         self._had: dict[int, int] = {}
@@ -110,9 +112,11 @@ class PostgresLeases:
             await self._take_name(connection)
             self._incarnation = known = await connection.call(shard_rows.join, self._node, TTL)
             self._is_anew = True
-        if len(self._fences) < SHARDS:
+        if len(self._fences) < SHARDS or self._doubted:
+            doubted = frozenset(self._doubted)
             for shard, fence in (await connection.call(shard_rows.take, known)).items():
                 self._fences[shard] = max(fence, self._fences.get(shard, 0))
+            self._doubted -= doubted
             await self._demand_own(connection, known)
         # From before the question: the database counts from a later moment than we do.
         self._confirmed_until = sent_at + TTL - SAFETY
@@ -177,7 +181,11 @@ class PostgresLeases:
             if fence > seen:
                 return fence
             incarnation = self._incarnation
-            new = await self._database.call(shard_rows.refence, shard, incarnation)
+            try:
+                new = await self._database.call(shard_rows.refence, shard, incarnation)
+            except BaseException:
+                self._doubted.add(shard)
+                raise
             if new is None or incarnation != self._incarnation:
                 self._fences.pop(shard, None)
                 raise Unavailable

@@ -191,6 +191,25 @@ async def test_concurrent_refences_share_one_number(database: Database) -> None:
         assert leases.statistics()["refences"] == 1
 
 
+async def test_a_number_whose_reply_was_lost_is_read_anew(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A booking asks for none: under the old one nothing of it could be stored any more."""
+    monkeypatch.setattr(shards_module, "BEAT_EVERY", 0.1)
+    async with joined(database) as (leases, _):
+        seen, real = leases.fence(ROOM), shard_rows.refence
+
+        async def unheard(connection: Connection, shard: int, incarnation: int | None) -> None:
+            await real(connection, shard, incarnation)
+            raise TimeoutError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(shard_rows, "refence", unheard)
+            with pytest.raises(Unavailable):
+                await leases.refence(ROOM, seen=seen)
+        await until(lambda: leases.fence(ROOM) == seen + 1)
+
+
 async def test_a_node_that_cannot_renew_stops_owning_by_its_own_clock(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ what was put off excepted. It knows what it waits for, and by name and `due_at` 
 it already.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -122,9 +122,10 @@ class TimerSource(Protocol):
     may or may not have happened."""
 
     async def claim(
-        self, shards: Collection[int], *, now: int, until: int, most: int
+        self, shards: Mapping[int, int], *, now: int, until: int, most: int
     ) -> tuple[Sequence[ClaimedTimer], Outlook]:
-        """Take up to `most` timers of these shards that are due at `now`, the longest waiting first.
+        """Take up to `most` timers of these shards that are due at `now`, the longest waiting first. Each comes
+        with the number under which it is owned: one that has another by now is passed over.
         Whoever dies with them keeps the others waiting until `until`."""
 
     async def finish(self, claimed: ClaimedTimer) -> None:

@@ -1,6 +1,6 @@
 """Who owns which shard of rooms, bookings and inboxes: the fence that a stale owner's writes bounce off."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from core.errors import Rejected
@@ -25,7 +25,8 @@ class Leases(Protocol):
         under `seen` can appear any more. Raises `Unavailable` when this node is no longer the owner
         or the database is away."""
 
-    def owned_shards(self) -> Collection[int]:
-        """Those that this node owns; none when it could not confirm that for too long."""
+    def owned_shards(self) -> Mapping[int, int]:
+        """Those that this node owns, each with its number; none when it could not confirm that for too
+        long."""
 
     def statistics(self) -> Mapping[str, int | float]: ...

@@ -1,6 +1,6 @@
 """Durable timers in memory, with planned faults, for tests and the simulation."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
@@ -22,6 +22,7 @@ from core.ports.durable_timers import (
 )
 from protocol.addresses import Address
 from storage.durable_timers import tell_earliest
+from storage.memory.leases import MemoryShards
 from storage.sharding import shard_of
 
 T = TypeVar("T")
@@ -69,8 +70,10 @@ class TimerRow:
 
 @dataclass(slots=True)
 class TimerTable:
-    """What survives every process. Shared by all nodes of a simulation."""
+    """What survives every process. Shared by all nodes of a simulation. `shards` None: nobody is ever
+    replaced."""
 
+    shards: MemoryShards | None = None
     rows: dict[Place, TimerRow] = field(default_factory=dict)
     generations: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -93,14 +96,19 @@ class MemoryDurableTimers:
         tell_earliest(changes, self._on_set)
 
     async def claim(
-        self, shards: Collection[int], *, now: int, until: int, most: int
+        self, shards: Mapping[int, int], *, now: int, until: int, most: int
     ) -> tuple[Sequence[ClaimedTimer], Outlook]:
         claimed: list[ClaimedTimer] = []
         outlook = Outlook()
-        owned = set(shards)
 
         def take() -> None:
             nonlocal claimed, outlook
+            known = self.table.shards
+            owned = {
+                shard
+                for shard, fence in shards.items()
+                if known is None or known.fence(shard) == fence
+            }
             claimed = self._claim(owned, now, until, most)
             outlook = self._outlook(owned, now)
 

@@ -1,6 +1,6 @@
 """Shard ownership in memory: `MemoryShards` is what the database would know, `MemoryLeases` one node."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import trio
 
@@ -91,8 +91,8 @@ class MemoryLeases:
         self._fences[shard] = self.shards.take(shard, self._node)
         return self._fences[shard]
 
-    def owned_shards(self) -> Collection[int]:
-        return tuple(self._fences)
+    def owned_shards(self) -> Mapping[int, int]:
+        return dict(self._fences)
 
     def lose(self) -> None:
         """Learn that this node was declared dead."""

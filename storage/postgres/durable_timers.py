@@ -4,7 +4,7 @@
 become durable together.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -43,6 +43,10 @@ _LEAVE: Final = _PUT.format("WHERE durable_timer.attempts > 0")
 _CANCEL: Final = """
     DELETE FROM durable_timer WHERE tenant_id = $1 AND kind = $2 AND key = $3 AND name = $4"""
 
+_OWNED: Final = """
+    SELECT coalesce(array_agg(shard_id), '{}') FROM shard_owner
+      JOIN unnest($1::int[], $2::int8[]) AS held(shard_id, fence) USING (shard_id, fence)"""
+
 # Whoever claimed these or put them off had a clock that was ahead by more than any wait lasts.
 _SET_RIGHT: Final = """
     UPDATE durable_timer SET wake_at = due_at
@@ -80,9 +84,9 @@ class PostgresDurableTimers:
         tell_earliest(changes, self._on_set)
 
     async def claim(
-        self, shards: Collection[int], *, now: int, until: int, most: int
+        self, shards: Mapping[int, int], *, now: int, until: int, most: int
     ) -> tuple[Sequence[ClaimedTimer], Outlook]:
-        return await self._database.call(_claim, list(shards), now, until, most)
+        return await self._database.call(_claim, shards, now, until, most)
 
     async def leave(self, timer: SetTimer) -> bool:
         """For who is not its actor: set it, unless one of this name waits that was never delivered. Whether it
@@ -126,8 +130,9 @@ async def _put(connection: Connection, sql: str, timer: SetTimer) -> bool:
 
 
 async def _claim(
-    connection: Connection, shards: Sequence[int], now: int, until: int, most: int
+    connection: Connection, held: Mapping[int, int], now: int, until: int, most: int
 ) -> tuple[Sequence[ClaimedTimer], Outlook]:
+    shards = await connection.fetchval(_OWNED, list(held), list(held.values()))
     await connection.execute(_SET_RIGHT, shards, now + MAX_PUT_OFF_MS)
     rows = await connection.fetch(_CLAIM, shards, now, until, most)
     [outlook] = await connection.fetch(_OUTLOOK, shards, now, STUCK_FROM, MAX_COUNTED)

@@ -5,7 +5,7 @@ fence does; every write of the message log checks the fence in its own transacti
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -193,8 +193,8 @@ class PostgresLeases:
             self._fences[shard] = new
             return self.fence(room_id)
 
-    def owned_shards(self) -> Collection[int]:
-        return tuple(self._fences) if trio.current_time() < self._confirmed_until else ()
+    def owned_shards(self) -> Mapping[int, int]:
+        return dict(self._fences) if trio.current_time() < self._confirmed_until else {}
 
     async def give_up(self) -> None:
         """Own nothing any more, so that another node need not wait for our end. Idempotent.

@@ -271,7 +271,7 @@ class BookingsWorld(World):
     def __init__(self, *, bookings_plan: FaultPlan = NO_FAULTS, seed: int = 0) -> None:
         super().__init__(seed=seed)
         self.business = BusinessTime()
-        self.table = TimerTable()
+        self.table = TimerTable(shards=self.shards)
         self.tables = StoredBookings(self.shards, timers=self.table, outbox=self.stored.outbox)
         self.bookings = MemoryBookings(
             self.tables,
@@ -299,13 +299,7 @@ class BookingsWorld(World):
         )
         self.screener = FakeScreener()
         self.timers = MemoryDurableTimers(self.table, on_set=self._timer_set)
-        self.service = DurableTimerService(
-            self.timers,
-            leases=self.leases,
-            ref=self.system.ref,
-            clock=TimerTime(self.business),
-            chance=self.chance,
-        )
+        self.service = self._new_service()
         courier = BookingCourier(
             self.bookings,
             self.users,
@@ -313,6 +307,15 @@ class BookingsWorld(World):
             Delivery(self.system.ref, self.timers, self.clock),
         )
         self.outbox = OutboxDispatcher(MemoryOutbox(self.stored), [courier])
+
+    def _new_service(self) -> DurableTimerService:
+        return DurableTimerService(
+            self.timers,
+            leases=self.leases,
+            ref=self.system.ref,
+            clock=TimerTime(self.business),
+            chance=self.chance,
+        )
 
     def _stored(self) -> None:
         self.outbox.nudge()
@@ -370,8 +373,10 @@ class BookingsWorld(World):
         )
         self.beside = dead.beside
         self.users, self.shards, self.stored = dead.users, dead.shards, dead.stored
+        self.inboxes = dead.inboxes
         self.shards.free("node")
         self.leases = MemoryLeases(self.shards, node="heir")
+        self.service = self._new_service()
 
     @asynccontextmanager
     async def running(self, **changes: Any) -> AsyncIterator["BookingsWorld"]:

@@ -193,7 +193,7 @@ class World:
 
     async def waking(self, now: int) -> list[tuple[str, str]]:
         """Who is due, and by which timer."""
-        claimed, _ = await self.timers.claim(range(SHARDS), now=now, until=now + 15_000, most=99)
+        claimed, _ = await self.timers.claim(self.fences, now=now, until=now + 15_000, most=99)
         return sorted((each.timer.address.key, each.timer.name) for each in claimed)
 
 
@@ -267,7 +267,8 @@ async def world_on(dsn: str | None) -> AsyncIterator[World]:
 
 
 def _memory(clock: ManualClock, ids: ProcessIds) -> World:
-    shards, table = MemoryShards(), TimerTable()
+    shards = MemoryShards()
+    table = TimerTable(shards=shards)
     shards.take_all("node")
     log = StoredLog(shards)
     stored = StoredBookings(shards, timers=table, outbox=log.outbox)

@@ -79,7 +79,9 @@ class Office(People):
 
     async def reminded(self) -> dict[str, tuple[int, TellConsultation]]:
         far = NOW + 999 * HOUR
-        claimed, _ = await self.timers.claim(range(SHARDS), now=far, until=far, most=99)
+        claimed, _ = await self.timers.claim(
+            dict.fromkeys(range(SHARDS), 0), now=far, until=far, most=99
+        )
         return {
             one.timer.address.key: (one.timer.due_at, read_aside(one.timer.payload))
             for one in claimed

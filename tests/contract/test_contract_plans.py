@@ -22,7 +22,7 @@ from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.plan_calendars import PostgresCalendars
 from storage.postgres.plans import PostgresPlans
 from storage.postgres.pool import Connection, Database
-from storage.sharding import SHARDS, shard_of
+from storage.sharding import shard_of
 
 
 @dataclass
@@ -59,7 +59,8 @@ class World:
         )
 
     async def due(self) -> list[str]:
-        claimed, _ = await self.timers.claim(range(SHARDS), now=9_000, until=9_000, most=9)
+        held = {shard_of(self.room_id): self.fence}
+        claimed, _ = await self.timers.claim(held, now=9_000, until=9_000, most=9)
         return [each.timer.name for each in claimed]
 
 

@@ -36,7 +36,9 @@ class Kept:
     database: Database | None = None
 
     async def waiting(self) -> list[SetTimer]:
-        claimed, _ = await self.timers.claim(range(SHARDS), now=T0, until=T0, most=99)
+        claimed, _ = await self.timers.claim(
+            dict.fromkeys(range(SHARDS), 0), now=T0, until=T0, most=99
+        )
         return [each.timer for each in claimed]
 
 

@@ -492,6 +492,19 @@ async def test_a_claim_whose_reply_was_lost_runs_out_and_the_timer_fires(
         assert node.figure("source_failed") == 2
 
 
+async def test_a_server_that_was_replaced_and_has_not_noticed_wakes_nobody(
+    autojump_clock: MockClock, world: World
+) -> None:
+    """What its actors know is old: one that has nothing to do by it took the timer from who has."""
+    async with running(world) as node:
+        world.shards.take_all("its successor")
+        await node.timers.apply(world.timer(at=SECOND))
+        await trio.sleep(60)
+        assert node.leases.owned_shards()
+        assert world.woken == []
+        assert world.rows() == 1
+
+
 async def test_a_database_that_is_away_delays_and_loses_nothing(
     autojump_clock: MockClock, world: World
 ) -> None:

@@ -64,11 +64,14 @@ class World:
     """What survives every node, and what its actors saw."""
 
     clock: JumpingClock = field(default_factory=JumpingClock)
-    table: TimerTable = field(default_factory=TimerTable)
     shards: MemoryShards = field(default_factory=MemoryShards)
+    table: TimerTable = field(init=False)
     woken: list[Woken] = field(default_factory=list)
     behave: Behaviour = answer
     idle_after: float = 60.0
+
+    def __post_init__(self) -> None:
+        self.table = TimerTable(shards=self.shards)
 
     def timer(self, name: str = "poll", at: int = 0, key: str = "a", **more: Any) -> SetTimer:
         """`at`: milliseconds after T0."""

@@ -76,7 +76,7 @@ class Database:
         self.inboxes = MemoryInboxes(self.shards)
         self.sessions = MemorySessions(self.inboxes)
         self.outbox = MemoryOutbox(self.stored)
-        self.timers = TimerTable()
+        self.timers = TimerTable(shards=self.shards)
         self.bookings = StoredBookings(self.shards, timers=self.timers, outbox=self.stored.outbox)
         self.search = MemorySearch(self.rooms)
         self.logs: list[MemoryMessageLog] = []

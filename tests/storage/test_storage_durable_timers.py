@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 import timer_node
 import trio
-from postgres_for_tests import until
+from postgres_for_tests import give_away, until
 from timer_node import SLEEPER, LaterClock, a_node
 
 from core.clock import SystemClock
-from core.ports.durable_timers import SetTimer, TimerDue
+from core.ports.durable_timers import Outlook, SetTimer, TimerDue
 from storage.postgres import durable_timers
 from storage.postgres.durable_timers import PostgresDurableTimers
 from storage.postgres.pool import Connection, Database
+from storage.sharding import SHARDS
 
 
 @pytest.mark.parametrize("stage", ["claim", "finish"])
@@ -71,6 +72,16 @@ async def test_looking_reads_the_index_and_not_the_far_future(database: Database
 async def test_a_claim_takes_no_more_than_it_may_whatever_the_plan(database: Database) -> None:
     await database.call(fill, 200)
     assert await database.call(claim_by_nested_loops) == 10
+
+
+async def test_who_was_replaced_and_has_not_noticed_claims_nothing(database: Database) -> None:
+    await database.call(fill, 1)
+    timers, shards = PostgresDurableTimers(database), dict.fromkeys(range(SHARDS), 0)
+    shards[1] = await database.call(give_away, 1)
+    at = {"now": 2 * 10**12, "until": 2 * 10**12 + 15_000, "most": 10}
+    claimed, outlook = await timers.claim({**shards, 1: 0}, **at)
+    assert (claimed, outlook) == ([], Outlook())
+    [_], _ = await timers.claim(shards, **at)
 
 
 async def claim_by_nested_loops(connection: Connection) -> int:

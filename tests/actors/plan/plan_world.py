@@ -56,7 +56,7 @@ class PlanWorld(World):
         super().__init__()
         self.business = BusinessTime()
         self.faults = Faults()
-        self.table, self.plan_table = TimerTable(), PlanTable()
+        self.table, self.plan_table = TimerTable(shards=self.shards), PlanTable()
         self.bookings = StoredBookings(self.shards)
         if heir_of is not None:
             self.users, self.shards, self.stored = heir_of.users, heir_of.shards, heir_of.stored

@@ -85,7 +85,7 @@ class Storage:
         self.memories = PostgresMemories(database, clock)
         self.listings = PostgresListings(database)
         self.models = PostgresModels(database, on_change=on_models_changed)
-        self.outbox = PostgresOutbox(database)
+        self.outbox = PostgresOutbox(database, fence=self.leases.fence)
         self.read_models: list[Subscriber] = [
             SearchIndex(database),
             Forgetting(database, on_unsaid=on_unsaid, on_forgotten=on_forgotten),

@@ -43,7 +43,8 @@ class Batch:
 
 
 class OutboxSource(Protocol):
-    """Where events wait, and where each subscriber's place is kept."""
+    """Where events wait, and where each subscriber's place is kept. A name's shard is that of who delivers to
+    it: a place is moved by its owner alone, all others hear `StaleFence`."""
 
     async def next_batch(self, name: str) -> Batch:
         """At most 500 events that nothing can come before any more. A name never seen before begins

@@ -1,12 +1,14 @@
 """The outbox in memory: what a `StoredLog` and its like announced, and each subscriber's place in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from core.ports.leases import StaleFence
 from core.ports.outbox import OutboxEvent
 from storage.memory.stored_log import Appended, StoredLog
 from storage.outbox import BATCH, MAX_LAG_COUNTED, Batch, Place
+from storage.sharding import shard_of
 
 APPENDED: Final = "room.appended"
 
@@ -18,10 +20,11 @@ class _Subscription:
 
 
 class MemoryOutbox:
-    """The `OutboxSource` over `StoredLog.outbox`; positions count from 1, ages are unknown."""
+    """The `OutboxSource` over `StoredLog.outbox`; positions count from 1, ages are unknown. `fence` as in the real
+    one; None: nobody is ever replaced."""
 
-    def __init__(self, stored: StoredLog) -> None:
-        self._stored = stored
+    def __init__(self, stored: StoredLog, *, fence: Callable[[str], int] | None = None) -> None:
+        self._stored, self._fence = stored, fence
         self._subscriptions: dict[str, _Subscription] = {}
 
     async def next_batch(self, name: str) -> Batch:
@@ -40,6 +43,7 @@ class MemoryOutbox:
         )
 
     async def move(self, name: str, place: Place) -> None:
+        self._demand_own(name)
         subscription = self._subscription(name)
         subscription.position = max(subscription.position, place.position)
 
@@ -63,7 +67,13 @@ class MemoryOutbox:
         self._subscription(name).rebuilding = True
 
     async def end_rebuild(self, name: str, place: Place) -> None:
+        self._demand_own(name)
         self._subscriptions[name] = _Subscription(place.position, rebuilding=False)
+
+    def _demand_own(self, name: str) -> None:
+        shards = self._stored.shards
+        if self._fence is not None and shards.fence(shard_of(name)) != self._fence(name):
+            raise StaleFence
 
     def _subscription(self, name: str) -> _Subscription:
         return self._subscriptions.setdefault(name, _Subscription())

@@ -49,7 +49,7 @@ class StoredLog:
     """Tables in memory. Shared by all nodes of a simulation; survives each of them."""
 
     def __init__(self, shards: MemoryShards) -> None:
-        self._shards = shards
+        self.shards = shards
         self._rooms: dict[Room, StoredRoom] = {}
         self.outbox: list[Appended] = []
 
@@ -94,7 +94,7 @@ class StoredLog:
         taken: set[tuple[object, ...]] = set()
         for place, append in enumerate(appends):
             clash = self._clash(append, taken)
-            if self._shards.fence(shard_of(append.room_id)) != append.fence:
+            if self.shards.fence(shard_of(append.room_id)) != append.fence:
                 clash = Outcome.FENCED
             if clash is not None:
                 refused[place] = clash

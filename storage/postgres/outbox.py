@@ -5,16 +5,18 @@ in the order (xid, position), and only those whose xid lies below every transact
 runs: nothing can appear before what was read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import asyncpg
 import structlog
 
+from core.ports.leases import StaleFence
 from core.ports.outbox import OutboxEvent
 from storage.outbox import BATCH, MAX_LAG_COUNTED, Batch, Place
 from storage.postgres.pool import Connection, Database
 from storage.postgres.rooms import APPENDED, HEAD
+from storage.sharding import shard_of
 
 BEGIN: Final = """
 INSERT INTO outbox_position (subscriber, xid, position, rebuilding)
@@ -37,6 +39,18 @@ SELECT due.position, due.xid::text::int8 AS xid, tenant_id, topic, key, first, l
  WHERE p.subscriber = $1
  ORDER BY due.xid, due.position"""
 
+_SETTLE: Final = """
+WITH own AS MATERIALIZED (
+    SELECT shard_id FROM shard_owner WHERE shard_id = $4 AND fence = $5 FOR SHARE
+), moved AS (
+    UPDATE outbox_position SET xid = $2::text::xid8, position = $3{} FROM own WHERE subscriber = $1{}
+)
+SELECT count(*) FROM own"""
+
+# Forward only: another node may have delivered further. A rebuild that was asked for meanwhile stays asked for.
+MOVE: Final = _SETTLE.format("", " AND (xid, position) < ($2::text::xid8, $3)")
+END_REBUILD: Final = _SETTLE.format(", rebuilding = false", "")
+
 # A dump keeps the numbers of transactions, and a cluster that it is restored into counts from the beginning:
 # what comes would lie before what was read. All rows are given one number below all others, so that they
 # lie as their positions do, and each place is moved before the first row that may not have been delivered.
@@ -54,16 +68,17 @@ log = structlog.get_logger()
 
 
 class PostgresOutbox:
-    """The `OutboxSource` over outbox and outbox_position. Each method is one crossing."""
+    """The `OutboxSource` over outbox and outbox_position. Each method is one crossing. `fence`: the number under
+    which this node owns the shard of a name."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, *, fence: Callable[[str], int] = lambda name: 0) -> None:
+        self._database, self._fence = database, fence
 
     async def next_batch(self, name: str) -> Batch:
         return await self._database.call(_next_batch, name)
 
     async def move(self, name: str, place: Place) -> None:
-        await self._database.call(_move, name, place)
+        await self._database.call(_settle, MOVE, name, place, self._fence(name))
 
     async def place_now(self) -> Place:
         return await self._database.call(_place_now)
@@ -75,7 +90,7 @@ class PostgresOutbox:
         await self._database.call(_ask_for_rebuild, name)
 
     async def end_rebuild(self, name: str, place: Place) -> None:
-        await self._database.call(_end_rebuild, name, place)
+        await self._database.call(_settle, END_REBUILD, name, place, self._fence(name))
 
 
 async def _next_batch(connection: Connection, name: str) -> Batch:
@@ -106,16 +121,10 @@ async def _renumber(connection: Connection) -> None:
     log.warning("outbox.renumbered", because="this database was restored from a dump")
 
 
-async def _move(connection: Connection, name: str, place: Place) -> None:
-    """Forward only: another node may have delivered further. A rebuild that was asked for meanwhile
-    stays asked for."""
-    await connection.execute(
-        """UPDATE outbox_position SET xid = $2::text::xid8, position = $3
-           WHERE subscriber = $1 AND (xid, position) < ($2::text::xid8, $3)""",
-        name,
-        str(place.xid),
-        place.position,
-    )
+async def _settle(connection: Connection, sql: str, name: str, place: Place, fence: int) -> None:
+    values = name, str(place.xid), place.position, shard_of(name), fence
+    if not await connection.fetchval(sql, *values):
+        raise StaleFence
 
 
 async def _place_now(connection: Connection) -> Place:
@@ -139,16 +148,6 @@ async def _whole_logs(connection: Connection, after: str | None) -> Sequence[Out
 async def _ask_for_rebuild(connection: Connection, name: str) -> None:
     await connection.execute(
         "UPDATE outbox_position SET rebuilding = true WHERE subscriber = $1", name
-    )
-
-
-async def _end_rebuild(connection: Connection, name: str, place: Place) -> None:
-    await connection.execute(
-        """UPDATE outbox_position SET xid = $2::text::xid8, position = $3, rebuilding = false
-           WHERE subscriber = $1""",
-        name,
-        str(place.xid),
-        place.position,
     )
 
 

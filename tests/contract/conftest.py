@@ -331,7 +331,7 @@ def memory_world(clock: ManualClock, ids: ProcessIds) -> RoomWorld:
         people=people,
         rooms=rooms,
         search=MemorySearch(rooms),
-        outbox=MemoryOutbox(stored),
+        outbox=MemoryOutbox(stored, fence=lambda name: 0),
         index=NoIndex(),
         store=store,
         retain_from=retain_from,

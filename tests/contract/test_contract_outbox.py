@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from core.ports.leases import StaleFence
 from storage.outbox import OutboxDispatcher
 
 
@@ -104,6 +105,22 @@ async def test_a_place_never_moves_back(world, recorder):
     await world.outbox.move(recorder.name, (await world.outbox.next_batch(recorder.name)).place)
     await world.outbox.move(recorder.name, before)
     assert (await world.outbox.next_batch(recorder.name)).events == []
+
+
+async def test_who_was_replaced_and_has_not_noticed_moves_no_place(world, recorder):
+    """Its rooms know nothing of whom its successor's have invited, and its connections are gone."""
+    room_id = await a_room(world)
+    await settle_first(world, recorder)
+    await world.say(room_id, 2, "hello")
+    batch = await world.outbox.next_batch(recorder.name)
+    await world.people.refence(recorder.name)
+    with pytest.raises(StaleFence):
+        await world.outbox.move(recorder.name, batch.place)
+    await world.outbox.ask_for_rebuild(recorder.name)
+    with pytest.raises(StaleFence):
+        await world.outbox.end_rebuild(recorder.name, batch.place)
+    again = await world.outbox.next_batch(recorder.name)
+    assert (again.events, again.rebuilding) == (batch.events, True)
 
 
 async def test_a_new_subscriber_and_a_rebuild_get_whole_logs(world, recorder):

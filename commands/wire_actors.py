@@ -88,6 +88,7 @@ class Actors:
             personas=storage.personas,
             runs=storage.runs,
             log=storage.log,
+            leases=storage.leases,
             clock=clock,
             ids=ids,
             limits=bounds.limits,

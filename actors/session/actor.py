@@ -122,7 +122,9 @@ class SessionActor(Actor[Any]):
     async def _admit(
         self, envelope: Envelope[Any], client: Client, principal: Principal, hello: Hello
     ) -> None:
-        """In the user's turn."""
+        """In the user's turn. Raises `Unavailable` where another server writes the user's inbox: its own
+        connections alone hear of that."""
+        self._ports.leases.fence(principal.user_id)
         # Before the login is looked at again, by `open`: whenever it ends from here on, this connection
         # is closed with the others.
         self._ports.fanout.subscribe(f"login:{principal.login_id}", client)

@@ -8,6 +8,7 @@ from actors.session.searches import Searches
 from core.ports.clock import Clock, Ids
 from core.ports.credentials import Credentials
 from core.ports.fanout import Fanout
+from core.ports.leases import Leases
 from core.ports.message_log import MessageLog
 from core.ports.personas import Personas, Runs
 from core.ports.repositories import MessageSearch, Rooms
@@ -32,6 +33,7 @@ class SessionPorts:
     personas: Personas
     runs: Runs
     log: MessageLog
+    leases: Leases
     clock: Clock
     ids: Ids
     limits: Limits = DEFAULT_LIMITS

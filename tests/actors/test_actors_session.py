@@ -88,6 +88,7 @@ class Desk:
             personas=world.personas,
             runs=world.runs,
             log=world.log,
+            leases=world.leases,
             clock=world.clock,
             ids=world.ids,
         )
@@ -310,15 +311,29 @@ async def test_a_client_whose_replay_cannot_begin_is_closed_not_left_deaf(
         made.world.inboxes.read = whole  # type: ignore[method-assign]
 
 
-async def test_a_server_that_waits_to_take_over_keeps_nobody_who_would_hear_nothing(
+async def test_a_server_that_waits_to_take_over_welcomes_nobody(autojump_clock: MockClock) -> None:
+    """What the one that serves puts in their inboxes is told to its own connections. Who is welcomed, and
+    closed then, comes back at once."""
+    async with desk() as made:
+        made.world.leases.lose()
+        with pytest.raises(Unavailable):
+            await made.hello(made.fresh_client(1))
+
+
+async def test_whoever_was_welcomed_as_the_server_was_replaced_is_closed_not_left_deaf(
     autojump_clock: MockClock,
 ) -> None:
-    """What the one that serves puts in their inboxes is told to its own connections."""
     async with desk() as made:
-        waiting = made.fresh_client(1)
-        made.world.leases.lose()
-        await made.hello(waiting)
-        assert waiting.closed_with is CloseCode.RESTARTING
+        late = made.fresh_client(1)
+        whole = late.welcomed
+
+        def welcomed(*args: Any) -> None:
+            made.world.leases.lose()
+            whole(*args)
+
+        late.welcomed = welcomed  # type: ignore[method-assign]
+        await made.hello(late)
+        assert late.closed_with is CloseCode.RESTARTING
 
 
 async def test_a_login_that_ends_during_a_hello_takes_the_connection_with_it(

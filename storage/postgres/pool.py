@@ -256,11 +256,11 @@ async def _greet(connection: Connection) -> int:
 
 def unusable(error: BaseException | None) -> DatabaseUnusableError:
     """Why nothing goes without it, and what to do."""
-    remedy = "Its own log says more." if isinstance(error, ILL) else "Check DATABASE_URL."
+    remedy = "Its own log says more" if isinstance(error, ILL) else "Check DATABASE_URL"
     if isinstance(error, asyncpg.DiskFullError):
-        remedy = "Free space on its disk."
+        remedy = "Free space on its disk"
     why = _why(error) or "no answer"
-    return DatabaseUnusableError(f"The database cannot be used ({why}). {remedy}")
+    return DatabaseUnusableError(f"The database cannot be used ({why}). {remedy}.")
 
 
 def _why(error: BaseException | None) -> str:

@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from storage.postgres.file_lock import lock_file
-from storage.postgres.places import RUNNING_LOCK, EmbeddedError, Places, find_places
+from storage.postgres.places import RUNNING_LOCK, SOCKET_NAME, EmbeddedError, Places, find_places
 
 WATCHDOG: Final = Path(__file__).with_name("watchdog.sh")
 SETTINGS: Final[Mapping[str, str]] = {
@@ -127,8 +127,9 @@ class Embedded:
         try:
             if is_first and not self.places.cluster.exists():
                 await self._make_cluster(lock)
-            # The lock says that no server lives: whoever has that pid now is a stranger.
+            # Our lock says that no server lives: whoever has the pid in these now is a stranger.
             (self.places.cluster / "postmaster.pid").unlink(missing_ok=True)
+            (self.places.socket_dir / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
             running = await self._spawn(lock)
         finally:
             os.close(lock)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,35 @@ async def test_an_orphan_whose_watchdog_was_killed_too_is_ended(
         with trio.fail_after(5):
             async with running(data_dir) as server:
                 assert server.postmaster_pid != postmaster
+
+
+async def test_a_stranger_with_the_pid_of_the_last_server_keeps_nobody_from_starting(
+    data_dir: Path,
+) -> None:
+    """After a power cut: in a new container the same few pids come again."""
+    async with running(data_dir) as server:
+        home = server.places
+        left = {
+            path: path.read_bytes()
+            for path in (
+                home.cluster / "postmaster.pid",
+                home.socket_dir / ".s.PGSQL.5432.lock",
+            )
+        }
+    async with trio.open_nursery() as nursery:
+        sleep = partial(trio.run_process, ["sleep", "60"], **home.account.popen_options())
+        stranger = await nursery.start(sleep)
+        for path, content in left.items():
+            _, rest = content.split(b"\n", 1)
+            path.write_bytes(b"%d\n" % stranger.pid + rest)
+        async with (
+            running(data_dir) as server,
+            AsyncioBridge() as bridge,
+            Database(server.dsn, bridge) as database,
+        ):
+            await database.call(answers)
+            assert server.postmaster_pid != stranger.pid
+        nursery.cancel_scope.cancel()
 
 
 async def test_kill_9_during_the_first_initdb_leaves_nothing_and_the_next_start_works(

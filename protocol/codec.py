@@ -14,9 +14,9 @@ from msgspec.msgpack import Decoder, Encoder
 from protocol.booking import NameTraveller
 from protocol.chat import PostMessage
 from protocol.consultation import SignalConsultation
-from protocol.dissection import count_said, nests_deeper, pairs
+from protocol.dissection import Layer, count_said, has_odd_keys, layers, nests_deeper, pairs
 from protocol.errors import ErrorCode
-from protocol.free_form import fault_in_values
+from protocol.free_form import NOT_PLAIN, fault_in_values
 from protocol.ids import Id, Ref
 from protocol.limits import MAX_FIELDS, MAX_FREE_BYTES, MAX_NESTING
 from protocol.plan import ApplyPlan
@@ -31,6 +31,10 @@ TOO_MANY: Final = "A frame may have at most {limit} fields."
 WRONG_REF: Final = "A ref must be a whole number from 0 to 4294967295."
 
 MAX_FAULTS_NAMED: Final = 8
+MAX_LOOKED_AT: Final = 4_096
+"""Items of a frame that is refused anyway: one of so many could only be closed with 4300 instead."""
+MAX_ODD_KEYS: Final = 64
+"""That are no text, in a map of free form which is built to say where one is."""
 
 
 class _Head(msgspec.Struct):
@@ -57,6 +61,9 @@ _FREE_FORM: Final[dict[type, bytes]] = {
     NameTraveller: b"document",
 }
 """Commands with a field whose inside the structs do not bound, and that field."""
+_FREE_FORM_TYPES: Final = tuple(
+    str(tag).encode() for tag, kind in _TYPES.items() if kind in _FREE_FORM
+)
 
 
 class Malformed(Exception):
@@ -105,7 +112,7 @@ def decode(data: bytes) -> ClientFrame:
     split = None
     if len(data) > 2 * MAX_FIELDS and count_said(data) > MAX_FIELDS:
         _refuse_crowd(data)
-    if len(data) > MAX_FREE_BYTES:
+    if any(kind in data for kind in _FREE_FORM_TYPES):
         # Before it is built: keys of maps can be chosen so that hashing them takes quadratic time.
         split = _split(data)
         _check_free_form(split)
@@ -113,8 +120,9 @@ def decode(data: bytes) -> ClientFrame:
         frame = _FRAMES.decode(data)
         is_free_form = type(frame) in _FREE_FORM
         ref = getattr(frame, "ref", None)
-        if is_free_form or data.count(b"type") > 1 or (ref is None and b"ref" in data):
-            _inspect(split or _split(data))
+        if data.count(b"type") > 1 or (ref is None and b"ref" in data):
+            # The typed decode lets a second `type` through, and a `ref` of nil.
+            _ref_of(split or _split(data))
         # A zero byte is mostly part of a number; only where there is one can a text hold U+0000.
         fault = fault_in_values(frame) if is_free_form or b"\0" in data else None
     except RecursionError:
@@ -173,22 +181,21 @@ def _refuse_crowd(data: bytes) -> NoReturn:
     _refuse([fault], _ref_of(split), _room_of(split))
 
 
-def _inspect(split: _Split) -> None:
-    """What the typed decode lets through: a second `type`, a `ref` of nil, free form without end."""
-    _check_free_form(split)
-    _ref_of(split)
-
-
 def _check_free_form(split: _Split) -> None:
-    """Raises `Malformed` for a field in free form that nests too deep, `Refused` for its size."""
+    """Raises `Malformed` for a field in free form that nests too deep, `Refused` for its size, or for a map
+    of many keys that are no text."""
     name = _FREE_FORM.get(split.kind, b"") if split.kind else b""
     if not name:
         return
     values = [value for key, value in split.pairs if key == name]
-    _check_nesting(values)
-    if sum(len(bytes(value)) for value in values) > MAX_FREE_BYTES:
+    is_long = sum(len(bytes(value)) for value in values) > MAX_FREE_BYTES
+    # It has at most one item per byte, so that none of what is not refused anyway escapes the look.
+    found = _looked_into(values, MAX_LOOKED_AT if is_long else MAX_FREE_BYTES)
+    if is_long:
         fault = Fault(name.decode(), TOO_LONG, "too_large", {"limit": MAX_FREE_BYTES})
         _refuse([fault], _ref_of(split), _room_of(split))
+    if has_odd_keys(found, MAX_ODD_KEYS):
+        _refuse([Fault(name.decode(), NOT_PLAIN)], _ref_of(split), _room_of(split))
 
 
 def _explain(split: _Split) -> NoReturn:
@@ -197,16 +204,17 @@ def _explain(split: _Split) -> NoReturn:
         _refuse([Fault("type", UNKNOWN_TYPE)], _ref_of(split))
     known = _decoders(split.kind)
     given = [(key, value) for key, value in split.pairs if key in known]
-    _check_nesting([value for _, value in given])
+    _looked_into([value for _, value in given], MAX_LOOKED_AT)
     ref = _ref_of(split)
     faults = list(islice(_wrong_fields(split.kind, given), MAX_FAULTS_NAMED))
     _refuse(faults, ref, _room_of(split))
 
 
-def _check_nesting(values: list[Raw]) -> None:
-    # A field in free form has at most one item per byte, so that none of them escapes the look.
-    if nests_deeper(values, MAX_NESTING, most_items=MAX_FREE_BYTES):
+def _looked_into(values: list[Raw], most_items: int) -> list[Layer]:
+    found = layers(values, MAX_NESTING, most_items=most_items)
+    if nests_deeper(found, MAX_NESTING):
         raise Malformed("nested too deep")
+    return found
 
 
 def _ref_of(split: _Split) -> int | None:

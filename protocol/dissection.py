@@ -5,7 +5,7 @@ replaced by that of an array of 2n items is an array, which msgspec splits into 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Raw
 from msgspec.msgpack import Decoder
@@ -14,7 +14,8 @@ _ITEMS: Final = Decoder(list[Raw])
 _STR_HEADER: Final = dict.fromkeys(range(0xA0, 0xC0), 1) | {0xD9: 2, 0xDA: 3, 0xDB: 5}
 """First byte of an encoded string → length of its header."""
 _CONTAINERS: Final = frozenset((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
-"""First bytes of maps and arrays."""
+_ARRAYS: Final = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
+"""First bytes of maps and arrays, and of arrays."""
 
 
 def pairs(data: bytes) -> list[tuple[bytes, Raw]]:
@@ -42,24 +43,49 @@ def count_said(data: bytes) -> int:
     return _opened(data)[0] // 2 if is_map else 0
 
 
-def nests_deeper(values: Sequence[Raw], levels: int, *, most_items: int) -> bool:
-    """Whether an encoded value holds more than `levels` containers within one another.
+class Layer(NamedTuple):
+    """What stands in the containers of the layer above: how many items each of them has (a key and a value are
+    two), whether it is a map, and all these items."""
 
-    Goes layer by layer through all values at once and gives up, with False, before it has looked
-    at more than `most_items`: a bomb must not buy more of our time than an honest frame.
-    """
-    layer = values
-    for _ in range(levels):
-        count, bodies = 0, []
-        for item in [item for item in map(bytes, layer) if item[0] in _CONTAINERS]:
-            held, body = _opened(item)
-            count += held
+    held: list[tuple[int, bool]]
+    items: list[bytes]
+
+
+def layers(values: Sequence[Raw], levels: int, *, most_items: int) -> list[Layer]:
+    """Through all encoded values at once, `levels` deep at most. Ends before it has looked at more than
+    `most_items`: a bomb must not buy more of our time than an honest frame."""
+    found: list[Layer] = []
+    items = [bytes(value) for value in values]
+    while len(found) < levels:
+        held, bodies, total = [], [], 0
+        for item in [item for item in items if item[0] in _CONTAINERS]:
+            count, body = _opened(item)
+            total += count
+            held.append((count, item[0] not in _ARRAYS))
             bodies.append(item[body:])
-        most_items -= count
-        if not count or most_items < 0:
-            return False
-        layer = _ITEMS.decode(_array(count, bodies))
-    return any(item[0] in _CONTAINERS for item in map(bytes, layer))
+        most_items -= total
+        if not total or most_items < 0:
+            break
+        items = [bytes(item) for item in _ITEMS.decode(_array(total, bodies))]
+        found.append(Layer(held, items))
+    return found
+
+
+def nests_deeper(found: Sequence[Layer], levels: int) -> bool:
+    """Whether a value holds more than `levels` containers within one another, as far as was looked."""
+    return len(found) >= levels and any(item[0] in _CONTAINERS for item in found[levels - 1].items)
+
+
+def has_odd_keys(found: Sequence[Layer], most: int) -> bool:
+    """Whether a map in a value has more than `most` keys that are no text, as far as was looked."""
+    for held, items in found:
+        begin = 0
+        for count, is_map in held:
+            keys = items[begin : begin + count : 2] if is_map else ()
+            if len(keys) > most and sum(key[0] not in _STR_HEADER for key in keys) > most:
+                return True
+            begin += count
+    return False
 
 
 def _opened(container: bytes) -> tuple[int, int]:

@@ -126,11 +126,11 @@ def believes_any_ref(patch: Patch) -> None:
 
 
 def looks_into_nothing(patch: Patch) -> None:
-    patch.setattr(codec, "_inspect", lambda split: None)
+    patch.setattr(codec, "_check_free_form", lambda split: None)
 
 
 def never_counts_levels(patch: Patch) -> None:
-    patch.setattr(codec, "_check_nesting", lambda values: None)
+    patch.setattr(codec, "nests_deeper", lambda found, levels: False)
 
 
 def names_another_field(patch: Patch) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from protocol.chat import PostMessage, SearchMessages
 from protocol.codec import WRONG_REF, Malformed, Refused, decode, decode_event, encode
 from protocol.consultation import SignalConsultation
-from protocol.dissection import nests_deeper, pairs
+from protocol.dissection import layers, nests_deeper, pairs
+from protocol.free_form import NOT_PLAIN
 from protocol.room import UpdateRoom
 from protocol.text_rules import TOO_LONG, fault_in, normalised
 from protocol.wire import ClientFrame
@@ -87,6 +88,30 @@ def test_free_form_sent_twice_is_as_large_as_both() -> None:
     assert isinstance(judged(b"\x84" + signal[1:] + half), SignalConsultation)
     code, *_ = judged(b"\x85" + signal[1:] + half + half)
     assert code == "too_large"
+
+
+def test_keys_of_free_form_that_are_no_text_are_named_where_they_are_few() -> None:
+    """They are what a dictionary is built of to say so: arrays among them can be made to collide."""
+
+    def signal(odd: int) -> tuple[str, str]:
+        data = {"a": {**dict.fromkeys(range(odd), 1), **dict.fromkeys(map(str, range(99)), 1)}}
+        frame = {"type": "consult.signal", "consultationId": "c", "to": "u", "data": [data]}
+        return refusal(frame).fields[0]
+
+    assert signal(64) == ("data[0][...]", NOT_PLAIN)
+    assert signal(65) == ("data", NOT_PLAIN)
+    many = {"type": "consult.signal", "consultationId": "c", "to": "u", "data": {}}
+    assert isinstance(
+        judged(msgpack.packb({**many, "data": {str(n): [1] for n in range(500)}})),
+        SignalConsultation,
+    )
+
+
+def test_a_message_may_speak_of_commands_in_free_form() -> None:
+    for words in ("what does plan.apply do?", "consult.signal"):
+        frame = judged(msgpack.packb({**POST, "content": words}))
+        assert isinstance(frame, PostMessage)
+        assert frame.content == words
 
 
 def test_a_second_type_is_worse_than_a_wrong_ref() -> None:
@@ -195,16 +220,17 @@ def depth(value: Any) -> int:
     return 1 + max(map(depth, inside), default=0) if isinstance(inside, list) else 0
 
 
-@given(values, st.integers(0, 6))
+@given(values, st.integers(1, 6))
 def test_the_depth_is_what_a_walk_says(value: Any, levels: int) -> None:
     (_, raw), *_ = pairs(msgpack.packb({"a": value}))
-    assert nests_deeper([raw], levels, most_items=10_000) == (depth(value) > levels)
+    found = layers([raw], levels, most_items=10_000)
+    assert nests_deeper(found, levels) == (depth(value) > levels)
 
 
 def test_the_look_into_a_value_gives_up_when_it_is_too_wide() -> None:
     (_, raw), *_ = pairs(msgpack.packb({"a": [[0]] * 100}))
-    assert nests_deeper([raw], 1, most_items=100)
-    assert not nests_deeper([raw], 1, most_items=99)
+    assert nests_deeper(layers([raw], 1, most_items=100), 1)
+    assert not nests_deeper(layers([raw], 1, most_items=99), 1)
 
 
 @given(st.dictionaries(st.text(max_size=40), values, max_size=20))

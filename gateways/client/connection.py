@@ -1,7 +1,7 @@
 """One client, as actors see it: a channel with a session, credentials and topics."""
 
 from sys import intern
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -9,7 +9,7 @@ from core.identity import Principal
 from core.ports.clock import Clock
 from core.ports.fanout import FrameLane
 from gateways.client.channel import Channel, Machinery
-from gateways.client.deadlines import Stage
+from gateways.client.deadlines import NEVER, Stage
 from gateways.client.frames import HEADER_BYTES, FrameParser, encode_binary
 from gateways.client.hub import READ
 from gateways.client.rate import CommandRate, RefusalCount
@@ -20,6 +20,9 @@ from protocol.limits import HELD_BEFORE_WELCOME_BYTES
 
 if TYPE_CHECKING:
     from gateways.client.topic import Topic
+
+REFUSED_FOR_NOTHING: Final = 1_024
+"""Bytes of a frame whose refusal costs no more than that of any other."""
 
 
 class Handler(Protocol):
@@ -54,6 +57,7 @@ class Connection(Channel):
         "_held",
         "_held_bytes",
         "_pinged_for",
+        "_rests_until",
         "_rooms",
         "address",
         "command_rate",
@@ -94,6 +98,7 @@ class Connection(Channel):
         self._held: list[bytes] | None = None
         self._held_bytes = 0
         self._pinged_for = -1.0
+        self._rests_until = 0.0
 
     @property
     def user_id(self) -> str | None:
@@ -143,7 +148,7 @@ class Connection(Channel):
         held, self._held = self._held, None
         for message in held or ():
             self.handle(message)
-        if self.is_open:
+        if self.is_open and not self._rests_until:
             self._look_for(self._interest | READ)
 
     def renewed(self, principal: Principal) -> None:
@@ -189,7 +194,25 @@ class Connection(Channel):
             if self._held_bytes >= HELD_BEFORE_WELCOME_BYTES:
                 self._look_for(self._interest & ~READ)
 
+    def rest(self, refused: int) -> None:
+        """Read nothing for a while: a frame of so many bytes was refused, which can cost the loop a
+        millisecond. Who does that all the time waits behind TCP, and others do not."""
+        if self.refusals is None or not self.is_open or refused <= REFUSED_FOR_NOTHING:
+            return
+        now, seconds = trio.current_time(), refused * self._machinery.timing.rest_per_byte
+        self._rests_until = max(now, self._rests_until) + seconds
+        self._look_for(self._interest & ~READ)
+        self._machinery.deadlines.schedule(self, self._rests_until)
+
     # What the channel asks.
+
+    def enforce(self, now: float) -> float:
+        due = super().enforce(now)
+        if self._rests_until and now >= self._rests_until:
+            self._rests_until = 0.0
+            if self.is_open:
+                self._look_for(self._interest | READ)
+        return min(due, self._rests_until or NEVER)
 
     def take_message(self, message: bytes) -> None:
         self._handler.received(self, message)

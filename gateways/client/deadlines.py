@@ -35,7 +35,8 @@ class Timing:
 
     `heartbeat`: silence after which the server pings; twice that is too much. `send_within`: how
     long unsent bytes may wait without progress, and a closing connection for its last ones.
-    `expiry_leeway`: how long after a token's end its connection ends.
+    `expiry_leeway`: how long after a token's end its connection ends. `rest_per_byte`: how long a
+    connection is not read for each byte of a frame that was refused.
     """
 
     heartbeat: float = HEARTBEAT_MS / 1_000
@@ -45,6 +46,7 @@ class Timing:
     welcome_within: float = 20.0
     part_within: float = 2.0
     linger: float = 1.0
+    rest_per_byte: float = 1 / 65_536
     stages: Mapping[Stage, float] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -84,6 +84,7 @@ class Router:
         except codec.Refused as refused:
             rejected, room_id = RefusedFrame(refused), refused.room_id
             self._refuse_in_turn(connection, rejected, refused.ref, room_id, refused.client_id)
+            connection.rest(len(message))
         else:
             self._judge(connection, frame, may_hold_card(message))
 

@@ -6,11 +6,14 @@ from actors.presence.machine import NOBODY, Online, difference, said, unchanged
 from core.actor import Actor, ActorSpec
 from core.envelope import Envelope, Lane
 from core.ports.fanout import Fanout, FrameLane
+from core.restart_policy import RestartPolicy
 from protocol.codec import encode
 from protocol.frames import Value
 from protocol.presence import PRESENCE, AudienceChanged
 
 ANNOUNCE_EVERY: Final = 1.0
+PATIENT: Final = RestartPolicy(intensity=10_000, period=600.0, backoff_most=30.0)
+"""It never gives up: who is online would be wrong until somebody comes or goes, and nobody waits for it."""
 MAX_ONE_BY_ONE: Final = 64
 """Who came in unaware when nothing had changed is told alone; more at once are told with everybody, in the
 fan-out's steps."""
@@ -26,6 +29,7 @@ def spec(fanout: Fanout) -> ActorSpec:
         kind=PRESENCE,
         make=lambda room_id: PresenceActor(room_id, fanout),
         lanes={AudienceChanged: Lane.EPHEMERAL},
+        restart=PATIENT,
     )
 
 

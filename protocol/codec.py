@@ -22,7 +22,7 @@ from protocol.limits import MAX_FIELDS, MAX_FREE_BYTES, MAX_NESTING
 from protocol.plan import ApplyPlan
 from protocol.text_rules import TOO_LONG, Fault, fault_in, normalised
 from protocol.wire import ClientFrame, DurableRoomEvent, InRoomOrder
-from protocol.wrong_values import reading
+from protocol.wrong_values import AT_MOST, reading
 
 UNKNOWN_TYPE: Final = "There is no command of this type."
 MISSING: Final = "A required field is missing."
@@ -32,7 +32,8 @@ WRONG_REF: Final = "A ref must be a whole number from 0 to 4294967295."
 
 MAX_FAULTS_NAMED: Final = 8
 MAX_LOOKED_AT: Final = 4_096
-"""Items of a frame that is refused anyway: one of so many could only be closed with 4300 instead."""
+"""Items of the values of a frame that is refused anyway, which could only be closed with 4300 instead; and all that
+a field in free form may hold."""
 MAX_ODD_KEYS: Final = 64
 """That are no text, in a map of free form which is built to say where one is."""
 
@@ -189,10 +190,12 @@ def _check_free_form(split: _Split) -> None:
         return
     values = [value for key, value in split.pairs if key == name]
     is_long = sum(len(bytes(value)) for value in values) > MAX_FREE_BYTES
-    # It has at most one item per byte, so that none of what is not refused anyway escapes the look.
-    found = _looked_into(values, MAX_LOOKED_AT if is_long else MAX_FREE_BYTES)
+    found, has_more = _looked_into(values)
     if is_long:
         fault = Fault(name.decode(), TOO_LONG, "too_large", {"limit": MAX_FREE_BYTES})
+        _refuse([fault], _ref_of(split), _room_of(split))
+    if has_more:
+        fault = Fault(name.decode(), AT_MOST, params={"number": MAX_LOOKED_AT})
         _refuse([fault], _ref_of(split), _room_of(split))
     if has_odd_keys(found, MAX_ODD_KEYS):
         _refuse([Fault(name.decode(), NOT_PLAIN)], _ref_of(split), _room_of(split))
@@ -204,17 +207,17 @@ def _explain(split: _Split) -> NoReturn:
         _refuse([Fault("type", UNKNOWN_TYPE)], _ref_of(split))
     known = _decoders(split.kind)
     given = [(key, value) for key, value in split.pairs if key in known]
-    _looked_into([value for _, value in given], MAX_LOOKED_AT)
+    _looked_into([value for _, value in given])
     ref = _ref_of(split)
     faults = list(islice(_wrong_fields(split.kind, given), MAX_FAULTS_NAMED))
     _refuse(faults, ref, _room_of(split))
 
 
-def _looked_into(values: list[Raw], most_items: int) -> list[Layer]:
-    found = layers(values, MAX_NESTING, most_items=most_items)
+def _looked_into(values: list[Raw]) -> tuple[list[Layer], bool]:
+    found, has_more = layers(values, MAX_NESTING, most_items=MAX_LOOKED_AT)
     if nests_deeper(found, MAX_NESTING):
         raise Malformed("nested too deep")
-    return found
+    return found, has_more
 
 
 def _ref_of(split: _Split) -> int | None:

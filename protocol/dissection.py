@@ -51,9 +51,9 @@ class Layer(NamedTuple):
     items: list[bytes]
 
 
-def layers(values: Sequence[Raw], levels: int, *, most_items: int) -> list[Layer]:
+def layers(values: Sequence[Raw], levels: int, *, most_items: int) -> tuple[list[Layer], bool]:
     """Through all encoded values at once, `levels` deep at most. Ends before it has looked at more than
-    `most_items`: a bomb must not buy more of our time than an honest frame."""
+    `most_items`, and whether it did: a bomb must not buy more of our time than an honest frame."""
     found: list[Layer] = []
     items = [bytes(value) for value in values]
     while len(found) < levels:
@@ -64,11 +64,13 @@ def layers(values: Sequence[Raw], levels: int, *, most_items: int) -> list[Layer
             held.append((count, item[0] not in _ARRAYS))
             bodies.append(item[body:])
         most_items -= total
-        if not total or most_items < 0:
+        if most_items < 0:
+            return found, True
+        if not total:
             break
         items = [bytes(item) for item in _ITEMS.decode(_array(total, bodies))]
         found.append(Layer(held, items))
-    return found
+    return found, False
 
 
 def nests_deeper(found: Sequence[Layer], levels: int) -> bool:

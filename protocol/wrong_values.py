@@ -12,6 +12,7 @@ LIKE: Final = "This does not have the right form. An example: {example}."
 NO_CHOICE: Final = "This is not one of the possible values."
 CHOICES: Final = "Choose one of these: {choices}."
 WRONG_TYPE: Final = "This has the wrong type."
+AT_MOST: Final = "Give at most {number} entries."
 
 _TYPES: Final = {
     "int": "This must be a whole number.",
@@ -28,7 +29,7 @@ _SENTENCES: Final = tuple(
         (r"`str` of length >= (\d+)", "Write at least {number} characters."),
         (r"`str` of length <= (\d+)", "Write at most {number} characters."),
         (r"`(?:array|object)` of length >= (\d+)", "Give at least {number} entries."),
-        (r"`(?:array|object)` of length <= (\d+)", "Give at most {number} entries."),
+        (r"`(?:array|object)` of length <= (\d+)", AT_MOST),
         (r"`(?:int|float)` >= (-?\d+)", "The number must be at least {number}."),
         (r"`(?:int|float)` <= (-?\d+)", "The number must be at most {number}."),
         (r"matching regex", NO_FORM),

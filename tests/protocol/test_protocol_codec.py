@@ -18,6 +18,7 @@ from protocol.free_form import NOT_PLAIN
 from protocol.room import UpdateRoom
 from protocol.text_rules import TOO_LONG, fault_in, normalised
 from protocol.wire import ClientFrame
+from protocol.wrong_values import AT_MOST
 
 GOLDEN = Path(__file__).parent / "golden"
 VECTORS = [
@@ -105,6 +106,14 @@ def test_keys_of_free_form_that_are_no_text_are_named_where_they_are_few() -> No
         judged(msgpack.packb({**many, "data": {str(n): [1] for n in range(500)}})),
         SignalConsultation,
     )
+
+
+def test_free_form_holds_four_thousand_values_and_no_more() -> None:
+    signal = {"type": "consult.signal", "consultationId": "c", "to": "u", "ref": 3}
+    assert isinstance(judged(msgpack.packb({**signal, "data": [[1] * 4_095]})), SignalConsultation)
+    refused = refusal({**signal, "data": [[1] * 4_096]})
+    assert (refused.code, refused.ref, refused.fields) == ("bad_request", 3, (("data", AT_MOST),))
+    assert refused.params == {"number": 4_096}
 
 
 def test_a_message_may_speak_of_commands_in_free_form() -> None:
@@ -223,14 +232,14 @@ def depth(value: Any) -> int:
 @given(values, st.integers(1, 6))
 def test_the_depth_is_what_a_walk_says(value: Any, levels: int) -> None:
     (_, raw), *_ = pairs(msgpack.packb({"a": value}))
-    found = layers([raw], levels, most_items=10_000)
+    found, _ = layers([raw], levels, most_items=10_000)
     assert nests_deeper(found, levels) == (depth(value) > levels)
 
 
 def test_the_look_into_a_value_gives_up_when_it_is_too_wide() -> None:
     (_, raw), *_ = pairs(msgpack.packb({"a": [[0]] * 100}))
-    assert nests_deeper(layers([raw], 1, most_items=100), 1)
-    assert not nests_deeper(layers([raw], 1, most_items=99), 1)
+    assert nests_deeper(layers([raw], 1, most_items=100)[0], 1)
+    assert layers([raw], 1, most_items=99) == ([], True)
 
 
 @given(st.dictionaries(st.text(max_size=40), values, max_size=20))

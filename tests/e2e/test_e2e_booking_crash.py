@@ -115,4 +115,6 @@ async def test_the_suite_sees_an_order_that_leaves_before_its_intent_is_stored(
     async with standing(data, warm, "server", point.crash_at, rule=rule) as stand:
         tally = await play_all(stand, [point])
     assert tally.hit == [point]
-    assert any("I4: ordered twice" in finding for finding in tally.findings), tally.findings
+    # The flight may have no seats for a second order: then the first one is nobody's.
+    seen = ("I4: ordered twice", "I2: orphan hold")
+    assert any(word in finding for finding in tally.findings for word in seen), tally.findings

@@ -115,6 +115,6 @@ async def test_the_suite_sees_an_order_that_leaves_before_its_intent_is_stored(
     async with standing(data, warm, "server", point.crash_at, rule=rule) as stand:
         tally = await play_all(stand, [point])
     assert tally.hit == [point]
-    # The flight may have no seats for a second order: then the first one is nobody's.
+    # Where there is no second order, the booking ends without one, and the first is nobody's: seen once in CI.
     seen = ("I4: ordered twice", "I2: orphan hold")
     assert any(word in finding for finding in tally.findings for word in seen), tally.findings
